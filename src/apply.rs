@@ -1,0 +1,93 @@
+//! Carrying out a plan: the only place that deletes or changes anything in the target.
+
+use nix::errno::Errno;
+
+use crate::plan::{Action, Plan, Verb};
+use crate::root::{Directory, Root, RootError};
+
+/// How one step ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Somebody else, such as a second run at the same time, did it first.
+    Gone,
+    /// The name means another file than when the plan was made: left alone.
+    Changed,
+    /// By now the name is a mount point, or on another mount: left alone.
+    OtherMount,
+    /// The kernel refused.
+    Failed {
+        /// The error.
+        error: RootError,
+        /// Owner and mode of the directory.
+        directory: Option<(u32, u32)>,
+    },
+}
+
+/// Carries out every step; one that fails does not stop the rest. One outcome for each action, in order.
+pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(plan.actions.len());
+    if !plan.refusals.is_empty() {
+        return outcomes;
+    }
+    // One directory is opened for all steps that follow each other in it, and opened again by its path for each such
+    // batch: one that was moved out of the root meanwhile is not found there any more.
+    let mut open: Option<(&[u8], Result<Directory, Errno>)> = None;
+    for action in &plan.actions {
+        let known = open.as_ref().is_some_and(|(path, _)| *path == action.directory.as_slice());
+        if !known {
+            open = Some((&action.directory, open_batch(root, action)));
+        }
+        let outcome = match open.as_ref().map(|(_, directory)| directory) {
+            Some(Ok(directory)) => step(directory, action),
+            Some(Err(Errno::ENOENT)) => Outcome::Gone,
+            Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
+            Some(Err(errno)) => {
+                let error = RootError::Os { operation: "openat2", path: action.directory.clone(), errno: *errno };
+                Outcome::Failed { error, directory: None }
+            }
+            None => Outcome::Changed,
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+/// The directory of a batch, if it still is the one that the plan was made for.
+fn open_batch(root: &Root, action: &Action) -> Result<Directory, Errno> {
+    let directory = root.directory(&action.directory).map_err(|error| error.errno())?;
+    if directory.own_stat().id == action.parent { Ok(directory) } else { Err(Errno::ESTALE) }
+}
+
+fn step(directory: &Directory, action: &Action) -> Outcome {
+    let (id, mount) = (action.stat.id, action.stat.mount);
+    let result = match action.verb {
+        Verb::Remove => directory.remove(&action.name, id, mount),
+        Verb::Disable => directory.set_mode(&action.name, id, mount, 0),
+        Verb::Strip { bits, capabilities } => strip(directory, action, bits, capabilities),
+    };
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(error) => match error.errno() {
+            Errno::ENOENT => Outcome::Gone,
+            Errno::ESTALE => Outcome::Changed,
+            Errno::EXDEV => Outcome::OtherMount,
+            _ => {
+                let stat = directory.own_stat();
+                Outcome::Failed { error, directory: Some((stat.uid, stat.mode & 0o7777)) }
+            }
+        },
+    }
+}
+
+fn strip(directory: &Directory, action: &Action, bits: u32, capabilities: bool) -> Result<(), RootError> {
+    let (name, id, mount) = (&action.name, action.stat.id, action.stat.mount);
+    if capabilities {
+        directory.remove_capabilities(name, id, mount)?;
+    }
+    if bits != 0 {
+        directory.set_mode(name, id, mount, action.stat.mode & 0o7777 & !bits)?;
+    }
+    Ok(())
+}

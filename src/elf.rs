@@ -1,0 +1,176 @@
+//! Just enough ELF (elf(5)) to tell a program from a shared library and to find a program's interpreter.
+
+/// What an ELF file is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elf {
+    /// Can be started; with the path of its dynamic loader (`PT_INTERP`), none when static.
+    Program {
+        /// Inside the root.
+        interpreter: Option<Vec<u8>>,
+    },
+    /// Is loaded by others; the dynamic loader is one too.
+    Library,
+}
+
+const ET_EXEC: u16 = 2;
+const ET_DYN: u16 = 3;
+const PT_DYNAMIC: u32 = 2;
+const PT_INTERP: u32 = 3;
+const DT_SONAME: u64 = 14;
+const DT_FLAGS_1: u64 = 0x6fff_fffb;
+const DF_1_PIE: u64 = 0x0800_0000;
+
+/// Classifies a file's content; `None` for what is no complete ELF program or library (scripts, object files).
+/// `read_at(offset, length)` gives up to `length` bytes from `offset`.
+pub fn classify(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Elf> {
+    let header = read_at(0, 64)?;
+    if header.get(..4)? != b"\x7fELF" {
+        return None;
+    }
+    let wide = *header.get(4)? == 2;
+    let number = Numbers { wide, little: *header.get(5)? == 1 };
+    let kind = number.u16(&header, 16)?;
+    if kind != ET_EXEC && kind != ET_DYN {
+        return None;
+    }
+    let (table, entry_size, entries) = if wide {
+        (number.word(&header, 32)?, number.u16(&header, 54)?, number.u16(&header, 56)?)
+    } else {
+        (number.word(&header, 28)?, number.u16(&header, 42)?, number.u16(&header, 44)?)
+    };
+    let entry_size = usize::from(entry_size);
+    let segments = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
+    let mut interpreter = None;
+    let mut dynamic = None;
+    for segment in segments.chunks_exact(entry_size.max(32)) {
+        let (offset, size) = if wide {
+            (number.word(segment, 8)?, number.word(segment, 32)?)
+        } else {
+            (number.word(segment, 4)?, number.word(segment, 16)?)
+        };
+        match number.u32(segment, 0)? {
+            PT_INTERP => {
+                let path = read_at(offset, usize::try_from(size.min(4096)).ok()?)?;
+                interpreter = path.split(|&byte| byte == 0).next().map(<[u8]>::to_vec);
+            }
+            PT_DYNAMIC => dynamic = Some((offset, size)),
+            _ => {}
+        }
+    }
+    if kind == ET_DYN {
+        // A static position-independent program has no interpreter either: the linker marks it DF_1_PIE. libc.so.6 has
+        // an interpreter, because it can be run to print its version: its SONAME gives it away.
+        let tags = dynamic.and_then(|(offset, size)| read_at(offset, usize::try_from(size.min(64 * 1024)).ok()?));
+        let (soname, pie) = tags.map_or((false, false), |tags| number.dynamic(&tags));
+        if !pie && (soname || interpreter.is_none()) {
+            return Some(Elf::Library);
+        }
+    }
+    Some(Elf::Program { interpreter })
+}
+
+#[derive(Clone, Copy)]
+struct Numbers {
+    wide: bool,
+    little: bool,
+}
+
+impl Numbers {
+    fn bytes<const N: usize>(self, from: &[u8], at: usize) -> Option<[u8; N]> {
+        let mut bytes: [u8; N] = from.get(at..at.checked_add(N)?)?.try_into().ok()?;
+        if !self.little {
+            bytes.reverse();
+        }
+        Some(bytes)
+    }
+
+    fn u16(self, from: &[u8], at: usize) -> Option<u16> {
+        self.bytes(from, at).map(u16::from_le_bytes)
+    }
+
+    fn u32(self, from: &[u8], at: usize) -> Option<u32> {
+        self.bytes(from, at).map(u32::from_le_bytes)
+    }
+
+    /// An address, offset or size of the file's class.
+    fn word(self, from: &[u8], at: usize) -> Option<u64> {
+        if self.wide { self.bytes(from, at).map(u64::from_le_bytes) } else { self.u32(from, at).map(u64::from) }
+    }
+
+    /// Whether the dynamic section holds `DT_SONAME`, and `DF_1_PIE` in `DT_FLAGS_1`.
+    fn dynamic(self, tags: &[u8]) -> (bool, bool) {
+        let width = if self.wide { 8 } else { 4 };
+        let (mut soname, mut pie) = (false, false);
+        for pair in tags.chunks_exact(2 * width) {
+            match (self.word(pair, 0), self.word(pair, width)) {
+                (Some(0), _) => break,
+                (Some(DT_SONAME), _) => soname = true,
+                (Some(DT_FLAGS_1), Some(flags)) => pie = flags & DF_1_PIE != 0,
+                _ => {}
+            }
+        }
+        (soname, pie)
+    }
+}
+
+/// Whether a file name is that of a shared library or dynamic loader (`libc.so.6`, `ld-musl-x86_64.so.1`, `x.so`).
+pub fn is_library_name(name: &[u8]) -> bool {
+    let digit_after = |at: usize| name.get(at + 4).is_some_and(u8::is_ascii_digit);
+    name.ends_with(b".so") || name.windows(4).enumerate().any(|(at, part)| part == b".so." && digit_after(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of_file(path: &str) -> Option<Elf> {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::File::open(path).unwrap();
+        classify(|offset, length| {
+            let mut bytes = vec![0; length];
+            let read = file.read_at(&mut bytes, offset).ok()?;
+            bytes.truncate(read);
+            Some(bytes)
+        })
+    }
+
+    #[test]
+    fn this_test_is_a_program_and_scripts_are_neither() {
+        assert!(matches!(of_file("/proc/self/exe"), Some(Elf::Program { .. })));
+        assert_eq!(classify(|_, _| Some(b"#!/bin/sh\n".to_vec())), None);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn real_programs_and_libraries() {
+        let loader = b"/lib64/ld-linux-x86-64.so.2".to_vec();
+        assert_eq!(of_file("/bin/ls"), Some(Elf::Program { interpreter: Some(loader) }));
+        for library in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"] {
+            assert_eq!(of_file(library), Some(Elf::Library), "{library}");
+        }
+    }
+
+    #[test]
+    fn names_of_libraries() {
+        for name in ["libc.so.6", "ld-musl-x86_64.so.1", "mod_dir.so", "libx.so.1.2.3"] {
+            assert!(is_library_name(name.as_bytes()), "{name}");
+        }
+        for name in ["sh", "ld.so", "also.sort", "x.so.d"] {
+            assert!(!is_library_name(name.as_bytes()), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(mut bytes: Vec<u8>, elf: bool) {
+            if elf {
+                bytes.splice(0..0, *b"\x7fELF\x02\x01");
+            }
+            classify(|offset, length| {
+                let from = usize::try_from(offset).ok()?.min(bytes.len());
+                Some(bytes[from..bytes.len().min(from.saturating_add(length))].to_vec())
+            });
+        }
+    }
+}

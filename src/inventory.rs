@@ -1,0 +1,314 @@
+//! Inventory: what the rules of a profile meet under the root. Reads only.
+//!
+//! Three passes, so that memory grows with what is found and not with what is seen. The first looks at the directories
+//! and paths that rules name, and follows the chain of every link found. The second and third are one walk through the
+//! tree: other names of the files found, and links that would dangle. `[strip]` looks at each file on that walk, too.
+
+mod keep;
+mod rules;
+mod tree;
+
+use std::collections::HashMap;
+
+use nix::errno::Errno;
+
+use crate::escape::escape;
+use crate::pattern::{Component, PathPattern};
+use crate::profile::Profile;
+use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
+use crate::sys::DIRENT_BUFFER;
+
+/// Why a file was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A rule names it.
+    Rule,
+    /// It lies in a directory that a rule names.
+    Content {
+        /// That directory.
+        of: Vec<u8>,
+    },
+    /// A link that a rule names leads to it.
+    Target {
+        /// The link.
+        of: Vec<u8>,
+        /// Steps from the rule's link, from 1.
+        depth: usize,
+    },
+    /// Another name of the same file.
+    HardLink {
+        /// The name found first.
+        of: Vec<u8>,
+    },
+    /// A link that would dangle.
+    LinkTo {
+        /// What it leads to.
+        of: Vec<u8>,
+    },
+}
+
+/// A name that is to go.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Canonical path of its directory inside the root.
+    pub directory: Vec<u8>,
+    /// Its name there.
+    pub name: Vec<u8>,
+    /// Which directory that is.
+    pub parent: Identity,
+    /// What is known of it.
+    pub stat: Stat,
+    /// Index of the rule in [`Profile::remove`].
+    pub rule: usize,
+    /// Why.
+    pub cause: Cause,
+    /// Whether it is a shared library or the dynamic loader.
+    pub library: bool,
+}
+
+impl Found {
+    /// Canonical path inside the root.
+    pub fn path(&self) -> Vec<u8> {
+        join(&self.directory, &self.name)
+    }
+}
+
+/// A file whose bits `[strip]` clears.
+#[derive(Clone, Debug)]
+pub struct Strippable {
+    /// Canonical path of its directory.
+    pub directory: Vec<u8>,
+    /// Its name there.
+    pub name: Vec<u8>,
+    /// Which directory that is.
+    pub parent: Identity,
+    /// What is known of it.
+    pub stat: Stat,
+    /// Mode bits to clear; 0 when only capabilities go.
+    pub bits: u32,
+    /// Whether it has file capabilities to remove.
+    pub capabilities: bool,
+}
+
+/// A name that a rule meets, and that `[keep]` saves.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`].
+    pub rule: usize,
+    /// The entry of `[keep]`.
+    pub by: String,
+}
+
+/// A name that a rule meets and that must not be touched.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`].
+    pub rule: usize,
+    /// Whether the name itself is a mount point; else it lies on another mount.
+    pub mount_point: bool,
+}
+
+/// A file of which not every name was found.
+#[derive(Clone, Debug)]
+pub struct MissingNames {
+    /// A name that was found.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`].
+    pub rule: usize,
+    /// The inode's link count.
+    pub expected: u32,
+    /// Names found.
+    pub found: u32,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Names to remove.
+    pub found: Vec<Found>,
+    /// Files to strip.
+    pub strippable: Vec<Strippable>,
+    /// Saved by `[keep]`.
+    pub kept: Vec<Kept>,
+    /// On other mounts.
+    pub skipped: Vec<Skipped>,
+    /// Files with names not found.
+    pub missing: Vec<MissingNames>,
+    /// Whether the root is on overlayfs, where link counts do not tell.
+    pub overlay: bool,
+    /// What could not be looked at.
+    pub unreadable: Vec<RootError>,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+/// How far to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything: before a change.
+    Full,
+    /// Only what rules name: enough to see whether anything is left.
+    Rules,
+}
+
+/// Takes the inventory of `root` for `profile`. Files that cannot be looked at are listed in the result; an error is
+/// returned only where nothing can be said at all.
+pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory, RootError> {
+    let mut collector = Collector {
+        root,
+        profile,
+        allowed: vec![root.stat().mount],
+        kept: keep::KeptSet::default(),
+        inventory: Inventory { overlay: root.is_overlay(), ..Inventory::default() },
+        index: HashMap::new(),
+        doomed: HashMap::new(),
+        cuts: false,
+        cut_notes: Vec::new(),
+        buffer: vec![0; DIRENT_BUFFER],
+    };
+    collector.allow_mounts()?;
+    collector.keep()?;
+    collector.names()?;
+    collector.paths()?;
+    collector.chains()?;
+    collector.libraries();
+    if depth == Depth::Full || profile.strips() {
+        collector.tree(depth)?;
+    }
+    Ok(collector.finish())
+}
+
+struct Collector<'a> {
+    root: &'a Root,
+    profile: &'a Profile,
+    /// Mounts that deletion may touch: the root's own and those of `[remove] mounts`.
+    allowed: Vec<u64>,
+    kept: keep::KeptSet,
+    inventory: Inventory,
+    /// Canonical path to index in `inventory.found`.
+    index: HashMap<Vec<u8>, usize>,
+    /// Files and directories that go: index of the first name found, and how many were.
+    doomed: HashMap<Identity, (usize, u32)>,
+    /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
+    cuts: bool,
+    /// Links to multi-call programs that were cut: link, program.
+    cut_notes: Vec<(Vec<u8>, Vec<u8>, Identity)>,
+    buffer: Vec<u8>,
+}
+
+/// Where a file lies.
+#[derive(Clone, Copy)]
+struct Location<'a> {
+    directory: &'a [u8],
+    parent: &'a Stat,
+    name: &'a [u8],
+}
+
+impl<'a> Location<'a> {
+    fn new(directory: &'a Directory, name: &'a [u8]) -> Self {
+        Self { directory: directory.path(), parent: directory.own_stat(), name }
+    }
+
+    fn path(self) -> Vec<u8> {
+        join(self.directory, self.name)
+    }
+}
+
+impl Collector<'_> {
+    fn allow_mounts(&mut self) -> Result<(), RootError> {
+        for mount in &self.profile.mounts {
+            match self.root.resolve(mount.value.as_bytes()) {
+                Ok(stat) => self.allowed.push(stat.mount),
+                Err(error) => self.unreadable(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
+    fn add(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> bool {
+        let path = at.path();
+        if self.index.contains_key(&path) {
+            return true;
+        }
+        if let Some(by) = self.kept.reason(&path, &stat) {
+            self.inventory.kept.push(Kept { path, rule, by });
+            return false;
+        }
+        let mount_point = stat.mount != at.parent.mount;
+        if mount_point || !self.allowed.contains(&stat.mount) {
+            self.inventory.skipped.push(Skipped { path, rule, mount_point });
+            return false;
+        }
+        let index = self.inventory.found.len();
+        if matches!(stat.kind, Kind::File | Kind::Directory) {
+            self.doomed.entry(stat.id).or_insert((index, 0)).1 += 1;
+        }
+        self.index.insert(path, index);
+        self.inventory.found.push(Found {
+            directory: at.directory.to_vec(),
+            name: at.name.to_vec(),
+            parent: at.parent.id,
+            stat,
+            rule,
+            cause,
+            library: false,
+        });
+        true
+    }
+
+    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is.
+    fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
+        match error.errno() {
+            _ if matches!(error, RootError::MountUnknown { .. }) => Err(error),
+            Errno::ENOENT | Errno::ENOTDIR => Ok(()),
+            _ => {
+                self.inventory.unreadable.push(error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Shared libraries and the loader: by name, and by content where a pattern or directory met them unseen.
+    fn libraries(&mut self) {
+        let by_pattern = |found: &Found| {
+            matches!(found.cause, Cause::Content { .. })
+                || matches!(self.profile.remove.get(found.rule).map(|rule| &rule.value),
+                    Some(crate::profile::Selector::Path(pattern)) if is_glob(pattern))
+        };
+        for index in 0..self.inventory.found.len() {
+            let Some(found) = self.inventory.found.get(index) else { continue };
+            if found.stat.kind != Kind::File {
+                continue;
+            }
+            let library = crate::elf::is_library_name(&found.name)
+                || by_pattern(found) && matches!(self.root.classify(&found.path()), Ok(Some(crate::elf::Elf::Library)));
+            if let Some(found) = self.inventory.found.get_mut(index) {
+                found.library = library;
+            }
+        }
+    }
+
+    fn finish(mut self) -> Inventory {
+        for (link, program, id) in std::mem::take(&mut self.cut_notes) {
+            if self.doomed.contains_key(&id) {
+                continue;
+            }
+            let base = program.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            let name = link.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            self.inventory.notes.push(format!(
+                "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
+                escape(&link), escape(&program), escape(base), escape(name), escape(base),
+            ));
+        }
+        self.inventory
+    }
+}
+
+fn is_glob(pattern: &PathPattern) -> bool {
+    pattern.components().iter().any(|component| !matches!(component, Component::Literal(_)))
+}

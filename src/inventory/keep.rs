@@ -1,0 +1,117 @@
+//! `[keep]`: what every rule leaves alone. Keeping a link keeps its whole chain.
+
+use std::collections::HashMap;
+
+use super::Collector;
+use crate::profile::Selector;
+use crate::root::{Identity, Kind, RootError, Stat, join};
+
+/// Everything that is kept, with the entry of `[keep]` that says so.
+#[derive(Default)]
+pub(super) struct KeptSet {
+    paths: HashMap<Vec<u8>, String>,
+    files: HashMap<Identity, String>,
+}
+
+impl KeptSet {
+    /// The entry that keeps this name, if any.
+    pub(super) fn reason(&self, path: &[u8], stat: &Stat) -> Option<String> {
+        if let Some(by) = self.paths.get(path) {
+            return Some(by.clone());
+        }
+        if stat.kind == Kind::File { self.files.get(&stat.id).cloned() } else { None }
+    }
+
+    /// Whether this canonical path is kept by name.
+    pub(super) fn holds(&self, path: &[u8]) -> bool {
+        self.paths.contains_key(path)
+    }
+
+    /// Whether this file is kept under whatever name.
+    pub(super) fn holds_file(&self, id: Identity) -> bool {
+        self.files.contains_key(&id)
+    }
+}
+
+impl Collector<'_> {
+    /// Resolves `[keep]`; must come before any rule.
+    pub(super) fn keep(&mut self) -> Result<(), RootError> {
+        let mut kept: Vec<(Vec<u8>, String)> = Vec::new();
+        let names: HashMap<&[u8], String> = self
+            .profile
+            .keep
+            .iter()
+            .filter_map(|rule| match &rule.value {
+                Selector::Name(name) => Some((name.as_bytes(), format!("{} ({})", rule.value, rule.profile))),
+                Selector::Path(_) => None,
+            })
+            .collect();
+        if !names.is_empty() {
+            self.search(|name| names.get(name).cloned(), |at, _, by| kept.push((at.path(), by)))?;
+        }
+        for rule in &self.profile.keep {
+            if let Selector::Path(pattern) = &rule.value {
+                let by = format!("{} ({})", rule.value, rule.profile);
+                self.expand(pattern.components(), &mut |_, at, _| {
+                    kept.push((at.path(), by.clone()));
+                    Ok(())
+                })?;
+            }
+        }
+        for (path, by) in kept {
+            self.keep_chain(&path, &by)?;
+        }
+        Ok(())
+    }
+
+    fn keep_chain(&mut self, path: &[u8], by: &str) -> Result<(), RootError> {
+        let place = match self.root.walk(b"", path, true) {
+            Ok(place) => place,
+            Err(error) => return self.unreadable(error),
+        };
+        for link in place.links.iter().filter(|link| link.last) {
+            self.kept.paths.insert(link.path(), by.to_owned());
+        }
+        self.kept.paths.insert(place.path(), by.to_owned());
+        match place.stat.kind {
+            Kind::File => {
+                self.kept.files.insert(place.stat.id, by.to_owned());
+            }
+            Kind::Directory => self.keep_content(&place.path(), by)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A kept directory is kept with its content.
+    fn keep_content(&mut self, path: &[u8], by: &str) -> Result<(), RootError> {
+        let mut pending = vec![path.to_vec()];
+        while let Some(path) = pending.pop() {
+            let directory = match self.root.directory(&path) {
+                Ok(directory) => directory,
+                Err(error) => {
+                    self.unreadable(error)?;
+                    continue;
+                }
+            };
+            let mut names = Vec::new();
+            directory.for_each(&mut self.buffer, |name, _| {
+                names.push(name.to_owned());
+                Ok::<(), RootError>(())
+            })?;
+            for name in names {
+                let stat = directory.stat(&name)?;
+                let path = join(directory.path(), name.to_bytes());
+                match stat.kind {
+                    Kind::Directory => pending.push(path.clone()),
+                    Kind::File => {
+                        self.kept.files.insert(stat.id, by.to_owned());
+                    }
+                    _ => {}
+                }
+                self.kept.paths.insert(path, by.to_owned());
+            }
+        }
+        Ok(())
+    }
+}

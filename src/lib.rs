@@ -1,0 +1,23 @@
+//! lithify makes a container immutable from the inside.
+//!
+//! ```text
+//! args ─► profile ─► inventory ─► plan ─► apply ─► verify ─► report ─► exit code
+//!         (TOML)     (reads)      (pure)  (writes) (reads)   (pure)
+//! ```
+//!
+//! Every access to the target goes through one handle, [`root::Root`]; only [`mod@apply`] deletes.
+
+pub mod apply;
+pub mod builtin;
+pub mod elf;
+pub mod escape;
+pub mod identity;
+pub mod inventory;
+pub mod mounts;
+pub mod pattern;
+pub mod plan;
+pub mod processes;
+pub mod profile;
+pub mod protection;
+pub mod root;
+mod sys;

@@ -1,0 +1,273 @@
+//! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
+//! a pure function; `--dry-run` prints it, `apply` carries it out.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use crate::escape::escape;
+use crate::inventory::{Cause, Found, Inventory, MissingNames, Skipped, Strippable};
+use crate::profile::{Method, Profile};
+use crate::protection::Protection;
+use crate::root::{Identity, Kind, Stat, join};
+
+/// What is done to a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Unlinked.
+    Remove,
+    /// Mode 000.
+    Disable,
+    /// Mode bits cleared, and file capabilities removed if asked for.
+    Strip {
+        /// Bits to clear; may be 0.
+        bits: u32,
+        /// Whether `security.capability` goes.
+        capabilities: bool,
+    },
+}
+
+impl Verb {
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::Disable => "disable",
+            Self::Strip { .. } => "strip",
+        }
+    }
+}
+
+/// Why something is done: the rule and its profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The rule as text, such as `names "sh"`.
+    pub rule: String,
+    /// The profile that it stands in.
+    pub profile: Rc<str>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// What is done.
+    pub verb: Verb,
+    /// Canonical path of the directory, inside the root.
+    pub directory: Vec<u8>,
+    /// The name in it.
+    pub name: Vec<u8>,
+    /// Which directory that was.
+    pub parent: Identity,
+    /// What the file was.
+    pub stat: Stat,
+    /// Who asks for it.
+    pub origin: Origin,
+    /// How the rule led here, when it does not name the file itself.
+    pub reason: Option<String>,
+}
+
+impl Action {
+    /// Canonical path inside the root.
+    pub fn path(&self) -> Vec<u8> {
+        join(&self.directory, &self.name)
+    }
+}
+
+/// A rule that asks for something that must not go.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What it would delete.
+    pub path: Vec<u8>,
+    /// Who asks for it.
+    pub origin: Origin,
+    /// Why not.
+    pub reason: String,
+    /// What to do.
+    pub hint: &'static str,
+}
+
+/// Something that a rule meets and that stays.
+#[derive(Clone, Debug)]
+pub struct Stays {
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// Who asks for it.
+    pub origin: Origin,
+    /// Why it stays.
+    pub reason: String,
+}
+
+/// The whole plan.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The steps in order.
+    pub actions: Vec<Action>,
+    /// Not empty: nothing may be done at all.
+    pub refusals: Vec<Refusal>,
+    /// Saved by `[keep]`.
+    pub kept: Vec<Stays>,
+    /// On other mounts: each one is a finding.
+    pub skipped: Vec<Stays>,
+    /// Files with names that were not found: each one is a finding.
+    pub missing: Vec<Stays>,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+/// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
+/// that would dangle, other names of a file, targets of a named link) goes before what rules name.
+pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -> Plan {
+    let origin = |rule: usize| {
+        profile.remove.get(rule).map_or_else(
+            || Origin { rule: String::new(), profile: "".into() },
+            |rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) },
+        )
+    };
+    let mut plan = Plan { notes: inventory.notes.clone(), ..Plan::default() };
+    for kept in &inventory.kept {
+        plan.kept.push(Stays {
+            path: kept.path.clone(),
+            origin: origin(kept.rule),
+            reason: format!("kept by [keep] {}", kept.by),
+        });
+    }
+    for skipped in &inventory.skipped {
+        plan.skipped.push(Stays { path: skipped.path.clone(), origin: origin(skipped.rule), reason: skip_reason(skipped) });
+    }
+    for missing in &inventory.missing {
+        if inventory.overlay {
+            plan.notes.push(format!("{}: {}; on overlayfs the count includes names that lower layers hide", escape(&missing.path), missing_reason(missing)));
+        } else {
+            plan.missing.push(Stays { path: missing.path.clone(), origin: origin(missing.rule), reason: missing_reason(missing) });
+        }
+    }
+    let method = profile.method();
+    let occupied = occupied_directories(inventory);
+    let mut noted = HashSet::new();
+    for found in &inventory.found {
+        if let Some((reason, hint)) = protected(found, protection) {
+            plan.refusals.push(Refusal { path: found.path(), origin: origin(found.rule), reason, hint });
+            continue;
+        }
+        if let Some(user) = protection.other_user(found.stat.id) {
+            if noted.insert(found.stat.id) {
+                plan.notes.push(format!("{} is being run by {user}, which is not part of the app", escape(&found.path())));
+            }
+        }
+        let verb = match (method, found.stat.kind) {
+            (Method::Delete, Kind::Directory) if occupied.contains(&found.path()) => continue,
+            (Method::Delete, _) => Verb::Remove,
+            (Method::Disable, Kind::File) if found.stat.mode & 0o7777 != 0 => Verb::Disable,
+            (Method::Disable, _) => continue,
+        };
+        plan.actions.push(Action {
+            verb,
+            directory: found.directory.clone(),
+            name: found.name.clone(),
+            parent: found.parent,
+            stat: found.stat,
+            origin: origin(found.rule),
+            reason: reason(&found.cause),
+        });
+    }
+    let rank: std::collections::HashMap<Vec<u8>, (u8, Reverse<usize>)> =
+        inventory.found.iter().map(|found| (found.path(), rank(found))).collect();
+    plan.actions.sort_by_cached_key(|action| {
+        let path = action.path();
+        (rank.get(&path).copied().unwrap_or((u8::MAX, Reverse(0))), action.directory.clone(), path)
+    });
+    plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
+    plan
+}
+
+/// What goes first. A directory after its content, and the deepest first.
+fn rank(found: &Found) -> (u8, Reverse<usize>) {
+    let slashes = |path: &[u8]| path.iter().filter(|&&byte| byte == b'/').count();
+    match &found.cause {
+        _ if found.stat.kind == Kind::Directory => (4, Reverse(slashes(&found.path()))),
+        Cause::LinkTo { .. } => (0, Reverse(0)),
+        Cause::HardLink { .. } => (1, Reverse(0)),
+        Cause::Target { depth, .. } => (2, Reverse(*depth)),
+        Cause::Rule | Cause::Content { .. } => (3, Reverse(0)),
+    }
+}
+
+fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static str)> {
+    if found.stat.kind != Kind::File {
+        return None;
+    }
+    if found.library {
+        let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
+        return Some(("it is a shared library or the dynamic loader".to_owned(), hint));
+    }
+    let reason = protection.reason(found.stat.id, &found.name)?;
+    Some((reason.to_owned(), "save it with [keep] paths, or harden when nothing of the app needs it any more"))
+}
+
+/// Directories that cannot go because something in them stays.
+fn occupied_directories(inventory: &Inventory) -> HashSet<Vec<u8>> {
+    let mut occupied = HashSet::new();
+    let staying = inventory.kept.iter().map(|kept| &kept.path).chain(inventory.skipped.iter().map(|skipped| &skipped.path));
+    for path in staying {
+        let mut end = path.len();
+        while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {
+            occupied.insert(path.get(..slash).unwrap_or_default().to_vec());
+            end = slash;
+        }
+    }
+    occupied
+}
+
+fn reason(cause: &Cause) -> Option<String> {
+    match cause {
+        Cause::Rule => None,
+        Cause::Content { of } => Some(format!("content of {}", escape(of))),
+        Cause::Target { of, .. } => Some(format!("target of {}", escape(of))),
+        Cause::HardLink { of } => Some(format!("the same file as {}", escape(of))),
+        Cause::LinkTo { of } => Some(format!("link to {}", escape(of))),
+    }
+}
+
+fn skip_reason(skipped: &Skipped) -> String {
+    if skipped.mount_point {
+        "it is a mount point, which is never unlinked".to_owned()
+    } else {
+        "it is on another mount".to_owned()
+    }
+}
+
+fn missing_reason(missing: &MissingNames) -> String {
+    let (expected, found) = (missing.expected, missing.found);
+    format!("the file has {expected} names and {found} found under the root: it lives on under the others")
+}
+
+fn strip(profile: &Profile, file: &Strippable) -> Action {
+    let mut wanted = Vec::new();
+    let mut by = None;
+    for (bit, name, flag) in [
+        (0o4000, "setuid", &profile.strip.setid),
+        (0o2000, "setgid", &profile.strip.setid),
+        (0o002, "world-writable", &profile.strip.world_writable),
+    ] {
+        if file.bits & bit != 0 {
+            wanted.push(name);
+            by = by.or(flag.as_ref());
+        }
+    }
+    if file.capabilities {
+        wanted.push("file capabilities");
+        by = by.or(profile.strip.file_capabilities.as_ref());
+    }
+    Action {
+        verb: Verb::Strip { bits: file.bits, capabilities: file.capabilities },
+        directory: file.directory.clone(),
+        name: file.name.clone(),
+        parent: file.parent,
+        stat: file.stat,
+        origin: Origin {
+            rule: format!("strip {}", wanted.join(", ")),
+            profile: by.map_or_else(|| "".into(), |flag| Rc::clone(&flag.profile)),
+        },
+        reason: None,
+    }
+}

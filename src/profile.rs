@@ -1,0 +1,167 @@
+//! Profiles: what to remove, keep, strip and verify, read from TOML and combined into one.
+
+mod combine;
+mod diagnostic;
+mod document;
+mod load;
+mod show;
+
+use std::rc::Rc;
+
+pub use diagnostic::{Diagnostic, ProfileError};
+pub use document::{Method, Principal};
+pub use load::{load, load_text};
+pub use show::{to_json, to_toml};
+
+use crate::pattern::PathPattern;
+
+/// A value and the profile that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Name of the profile, or `command line`.
+    pub profile: Rc<str>,
+}
+
+/// What a rule of `[remove]` or `[keep]` selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// A file name, in each directory of `search`.
+    Name(String),
+    /// An absolute glob inside the root.
+    Path(PathPattern),
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "names {name:?}"),
+            Self::Path(pattern) => write!(f, "paths {:?}", pattern.as_str()),
+        }
+    }
+}
+
+/// A rule with its origin.
+pub type Rule = Sourced<Selector>;
+
+/// One profile that went into the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its `name`, else its file.
+    pub name: Rc<str>,
+    /// Its `description`.
+    pub description: String,
+}
+
+/// The effective profile: everything that the named profiles and their includes say, combined.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The profiles that it was made from, includes first.
+    pub sources: Vec<Source>,
+    /// `[remove] names` and `paths`.
+    pub remove: Vec<Rule>,
+    /// `[remove] search`: directories for names; [`DEFAULT_SEARCH`] where no profile says any.
+    pub search: Vec<Sourced<String>>,
+    /// `[remove] mounts`: mount points whose mounts deletion may enter.
+    pub mounts: Vec<Sourced<String>>,
+    /// `[remove] method`, the strictest that is written down.
+    pub method: Option<Sourced<Method>>,
+    /// `[keep] names` and `paths`.
+    pub keep: Vec<Rule>,
+    /// `[strip]`.
+    pub strip: Strip,
+    /// `[verify.*]`.
+    pub verify: Verify,
+}
+
+/// `[strip]`: what is cleared from every file under the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strip {
+    /// setuid and setgid bits.
+    pub setid: Option<Sourced<bool>>,
+    /// `security.capability`.
+    pub file_capabilities: Option<Sourced<bool>>,
+    /// The write bit for others, except on sticky directories.
+    pub world_writable: Option<Sourced<bool>>,
+}
+
+/// `[verify.*]`: what must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verify {
+    /// `mounts.read_only`.
+    pub read_only: Vec<Sourced<String>>,
+    /// `mounts.writable`: must exist and be writable.
+    pub writable: Vec<Sourced<String>>,
+    /// `mounts.writable_if_present`: must be writable where it exists.
+    pub writable_if_present: Vec<Sourced<String>>,
+    /// `mounts.noexec`.
+    pub noexec: Vec<Sourced<String>>,
+    /// `process.user`.
+    pub user: Option<Sourced<Principal>>,
+    /// `process.group`.
+    pub group: Option<Sourced<Principal>>,
+    /// `process.groups`: the most supplementary groups it may hold.
+    pub groups: Option<Sourced<Vec<u32>>>,
+    /// `process.no_new_privs`.
+    pub no_new_privs: Option<Sourced<bool>>,
+    /// `process.capabilities`: the most it may hold in any set; names without `CAP_`.
+    pub capabilities: Option<Sourced<Vec<String>>>,
+    /// `process.seccomp = "filter"`.
+    pub seccomp: Option<Sourced<()>>,
+    /// `files.absent`.
+    pub absent: Vec<Sourced<PathPattern>>,
+    /// `files.present`.
+    pub present: Vec<Sourced<PathPattern>>,
+    /// `exposure.runtime_socket = false`.
+    pub no_runtime_socket: Option<Sourced<()>>,
+    /// `exposure.service_account_token = false`.
+    pub no_service_account_token: Option<Sourced<()>>,
+    /// `exposure.host_pid = false`.
+    pub no_host_pid: Option<Sourced<()>>,
+}
+
+/// Where programs are looked for by name when no profile says otherwise.
+pub const DEFAULT_SEARCH: [&str; 6] =
+    ["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+
+impl Profile {
+    /// The directories for names.
+    pub fn search(&self) -> Vec<&str> {
+        if self.search.is_empty() {
+            DEFAULT_SEARCH.to_vec()
+        } else {
+            self.search.iter().map(|directory| directory.value.as_str()).collect()
+        }
+    }
+
+    /// How files are removed.
+    pub fn method(&self) -> Method {
+        self.method.as_ref().map_or(Method::Delete, |method| method.value)
+    }
+
+    /// Adds one `--remove NAME|PATH` of the command line.
+    pub fn add_remove(&mut self, text: &str) -> Result<(), ProfileError> {
+        let selector = load::selector(text)
+            .map_err(|reason| ProfileError::Argument { flag: "--remove", value: text.to_owned(), reason })?;
+        let rule = Rule { value: selector, profile: "command line".into() };
+        if !self.remove.contains(&rule) {
+            self.remove.push(rule);
+        }
+        Ok(())
+    }
+
+    /// Whether `[strip]` asks for anything.
+    pub fn strips(&self) -> bool {
+        let on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+        on(&self.strip.setid) || on(&self.strip.file_capabilities) || on(&self.strip.world_writable)
+    }
+
+    /// Whether `harden` has anything to change.
+    pub fn changes_anything(&self) -> bool {
+        !self.remove.is_empty() || self.strips()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What is wrong with a profile, said with file, line, column, the source line and a hint.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::escape::escape;
+
+/// Why profiles could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The file cannot be read.
+    #[error("{file}: cannot be read: {reason}")]
+    Read {
+        /// As given, escaped.
+        file: String,
+        /// The reason, with what to do.
+        reason: String,
+    },
+    /// The text is not a valid profile.
+    #[error("{0}")]
+    Invalid(Box<Diagnostic>),
+    /// `-p NAME` names no built-in profile.
+    #[error("there is no built-in profile `{name}`{}; built in are: {known} (a file needs a `/` or ends in `.toml`)",
+            suggestion.map(|s| format!(", did you mean `{s}`?")).unwrap_or_default())]
+    UnknownBuiltin {
+        /// As given, escaped.
+        name: String,
+        /// The nearest known one.
+        suggestion: Option<&'static str>,
+        /// All that exist.
+        known: String,
+    },
+    /// Two profiles contradict each other.
+    #[error("{0}")]
+    Conflict(String),
+    /// A flag's value is no valid rule.
+    #[error("{flag} {value}: {reason}")]
+    Argument {
+        /// The flag.
+        flag: &'static str,
+        /// As given.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// One error in one place of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// File as given, or `built-in NAME`.
+    pub file: String,
+    /// Line and column, both from 1; columns count characters.
+    pub position: (usize, usize),
+    /// The line at fault, escaped and cut to 120 characters.
+    pub source: String,
+    /// Characters to underline.
+    pub width: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = self.position;
+        writeln!(f, "{}:{line}:{column}: {}", self.file, self.message)?;
+        let number = line.to_string();
+        writeln!(f, "  {number} | {}", self.source)?;
+        write!(f, "  {:1$} | ", "", number.len())?;
+        write!(f, "{:1$}{2}", "", column - 1, "^".repeat(self.width.max(1)))?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A profile's text with its name, for making diagnostics.
+#[derive(Clone, Copy)]
+pub(super) struct SourceText<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl SourceText<'_> {
+    pub(super) fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
+        let start = floor_boundary(self.text, span.start);
+        let end = floor_boundary(self.text, span.end).max(start);
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let column = self.text.get(line_start..start).unwrap_or_default().chars().count() + 1;
+        let spanned = self.text.get(start..end).unwrap_or_default();
+        let width = spanned.lines().next().unwrap_or_default().chars().count();
+        // A line that is too long to print is shown without its place being underlined wrongly.
+        let fits = column + width < 120 && line.chars().all(|c| escape(c.to_string().as_bytes()).len() == c.len_utf8());
+        let source: String = line.chars().take(120).collect();
+        ProfileError::Invalid(Box::new(Diagnostic {
+            file: self.file.to_owned(),
+            position: (before.matches('\n').count() + 1, column),
+            source: escape(source.as_bytes()),
+            width: if fits { width } else { 1 },
+            message: message.into(),
+            hint,
+        }))
+    }
+
+    /// An error of the TOML parser or of serde, in our words where ours say more.
+    pub(super) fn toml_error(self, error: &toml::de::Error) -> ProfileError {
+        let span = error.span().unwrap_or(0..0);
+        let raw = error.message().trim();
+        if let Some(rest) = raw.strip_prefix("unknown field `") {
+            let mut quoted = rest.split('`').step_by(2);
+            let unknown = quoted.next().unwrap_or_default();
+            let known: Vec<&str> = quoted_words(rest).collect();
+            let hint = match nearest(unknown, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "this table has no keys".to_owned(),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            return self.error(span, format!("unknown key `{}`", escape(unknown.as_bytes())), Some(hint));
+        }
+        let hint = if raw.contains("expected a sequence") {
+            Some("this is a list: write [\"...\"], also for one entry".to_owned())
+        } else if raw.contains("duplicate key") {
+            Some("a key or table may stand only once in a file".to_owned())
+        } else {
+            None
+        };
+        let message = raw.replace('\n', "; ");
+        self.error(span, escape(message.as_bytes()), hint)
+    }
+}
+
+/// The words in backticks after the first one, of serde's `unknown field` message.
+fn quoted_words(rest: &str) -> impl Iterator<Item = &str> {
+    rest.split('`').skip(2).step_by(2)
+}
+
+fn floor_boundary(text: &str, mut index: usize) -> usize {
+    index = index.min(text.len());
+    while !text.is_char_boundary(index) {
+        index -= 1;
+    }
+    index
+}
+
+/// The word of `known` that `word` was probably meant to be: at most a third of its letters differ.
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance * 3 <= candidate.chars().count().max(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance, with `-`, `_` and case taken as equal.
+fn distance(a: &str, b: &str) -> usize {
+    let fold = |text: &str| -> Vec<char> {
+        text.chars().take(64).map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
+    };
+    let (a, b) = (fold(a), fold(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (to, cell) in b.iter().zip(row.iter_mut().skip(1)) {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = *cell;
+            *cell = changed.min(diagonal + 1).min(left + 1);
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,203 @@
+//! Loading profiles by name or file, with their includes.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::{ProfileError, SourceText, nearest};
+use super::document::Document;
+use super::{Profile, Selector};
+use crate::builtin;
+use crate::escape::escape;
+use crate::pattern::PathPattern;
+
+/// Larger files are not profiles: ours are under 4 KiB.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Builtin(&'static str),
+    File { dev: u64, ino: u64 },
+}
+
+#[derive(Default)]
+struct Loader {
+    profile: Profile,
+    done: HashSet<Key>,
+    open: Vec<(Key, String)>,
+}
+
+/// Loads and combines `names`: built-in names, or files (paths of the caller) when they hold a `/` or end in `.toml`.
+pub fn load<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Profile, ProfileError> {
+    let mut loader = Loader::default();
+    for name in names {
+        if is_file(name) {
+            loader.file(Path::new(name)).map_err(|error| match error {
+                Included::Error(error) => error,
+                Included::Reason(reason) => ProfileError::Read { file: escape(name.as_bytes()), reason },
+            })?;
+        } else {
+            let (known, text) = builtin::lookup(name).ok_or_else(|| unknown_builtin(name))?;
+            loader.text(Key::Builtin(known), &format!("built-in {known}"), text, None)?;
+        }
+    }
+    Ok(loader.profile)
+}
+
+/// Loads one profile from text, for tests and fuzzing; file includes are resolved against the working directory.
+pub fn load_text(file: &str, text: &str) -> Result<Profile, ProfileError> {
+    let mut loader = Loader::default();
+    loader.text(Key::File { dev: 0, ino: 0 }, file, text, Some(Path::new(".")))?;
+    Ok(loader.profile)
+}
+
+/// Whether a profile argument means a file.
+fn is_file(name: &str) -> bool {
+    name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml")
+}
+
+/// A rule as `--remove` takes it: a path when it holds a `/`, else a file name.
+pub(super) fn selector(text: &str) -> Result<Selector, String> {
+    if text.contains('/') {
+        return PathPattern::parse(text).map(Selector::Path).map_err(|error| error.to_string());
+    }
+    match text {
+        "" | "." | ".." => Err("is not a file name".to_owned()),
+        _ if text.contains('\0') => Err("a file name cannot hold a NUL byte".to_owned()),
+        _ if text.contains(['*', '?']) => {
+            Err(format!("names are taken literally; as a pattern write a path, such as \"/usr/bin/{text}\""))
+        }
+        _ => Ok(Selector::Name(text.to_owned())),
+    }
+}
+
+fn unknown_builtin(name: &str) -> ProfileError {
+    ProfileError::UnknownBuiltin {
+        name: escape(name.as_bytes()),
+        suggestion: nearest(name, builtin::names()),
+        known: builtin::names().collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Why an included file did not load: an error inside it, or a reason to be reported at the include.
+enum Included {
+    Error(ProfileError),
+    Reason(String),
+}
+
+impl From<ProfileError> for Included {
+    fn from(error: ProfileError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Loader {
+    fn file(&mut self, path: &Path) -> Result<(), Included> {
+        let reason = |error: &std::io::Error| Included::Reason(io_reason(error));
+        // Not blocking: a fifo in place of a profile must not hang a probe.
+        let file = File::options()
+            .read(true)
+            .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
+            .open(path)
+            .map_err(|error| reason(&error))?;
+        let metadata = file.metadata().map_err(|error| reason(&error))?;
+        if !metadata.is_file() {
+            let kind = if metadata.is_dir() { "a directory" } else { "not a regular file" };
+            return Err(Included::Reason(format!("it is {kind}")));
+        }
+        if metadata.len() > MAX_BYTES {
+            let message = format!("it is {} bytes long, and a profile may have {MAX_BYTES}: is it the right file?", metadata.len());
+            return Err(Included::Reason(message));
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+        let name = escape(path.as_os_str().as_encoded_bytes());
+        let key = Key::File { dev: metadata.dev(), ino: metadata.ino() };
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = error.valid_up_to();
+                let lossy = String::from_utf8_lossy(&bytes);
+                let source = SourceText { file: &name, text: &lossy };
+                let byte = bytes.get(valid).copied().unwrap_or_default();
+                let hint = Some("save the file as UTF-8".to_owned());
+                return Err(source.error(valid..valid + 3, format!("byte 0x{byte:02x} is not UTF-8"), hint).into());
+            }
+        };
+        let directory = path.parent().unwrap_or(Path::new("."));
+        Ok(self.text(key, &name, text, Some(directory))?)
+    }
+
+    /// Adds one profile; includes first, so that they come first in the report.
+    fn text(&mut self, key: Key, file: &str, text: &str, directory: Option<&Path>) -> Result<(), ProfileError> {
+        if self.done.contains(&key) {
+            return Ok(());
+        }
+        let source = SourceText { file, text };
+        let document: Document = toml::from_str(text).map_err(|error| source.toml_error(&error))?;
+        match &document.schema {
+            Some(schema) if *schema.get_ref() == 1 => {}
+            Some(schema) => {
+                let message = format!("schema {} is not known to lithify {}", schema.get_ref(), env!("CARGO_PKG_VERSION"));
+                return Err(source.error(schema.span(), message, Some("this version reads schema = 1".to_owned())));
+            }
+            None => {
+                let message = if text.trim().is_empty() { "the file is empty" } else { "the key `schema` is missing" };
+                return Err(source.error(0..0, message, Some("a profile begins with schema = 1".to_owned())));
+            }
+        }
+        self.open.push((key.clone(), file.to_owned()));
+        for include in &document.include {
+            self.include(source, include.get_ref(), include.span(), directory)?;
+        }
+        self.open.pop();
+        self.done.insert(key);
+        self.profile.add(source, document)
+    }
+
+    fn include(
+        &mut self,
+        source: SourceText<'_>,
+        name: &str,
+        span: std::ops::Range<usize>,
+        directory: Option<&Path>,
+    ) -> Result<(), ProfileError> {
+        if !is_file(name) {
+            let Some((known, text)) = builtin::lookup(name) else {
+                let error = unknown_builtin(name);
+                return Err(source.error(span, error.to_string(), None));
+            };
+            self.no_cycle(source, &Key::Builtin(known), span)?;
+            return self.text(Key::Builtin(known), &format!("built-in {known}"), text, None);
+        }
+        let path: PathBuf = directory.unwrap_or(Path::new(".")).join(name);
+        if let Ok(metadata) = std::fs::metadata(&path) {
+            self.no_cycle(source, &Key::File { dev: metadata.dev(), ino: metadata.ino() }, span.clone())?;
+        }
+        self.file(&path).map_err(|error| match error {
+            Included::Error(error) => error,
+            Included::Reason(reason) => {
+                let hint = format!("includes are relative to this file: looked for {}", escape(path.as_os_str().as_encoded_bytes()));
+                source.error(span, format!("cannot include `{}`: {reason}", escape(name.as_bytes())), Some(hint))
+            }
+        })
+    }
+
+    fn no_cycle(&self, source: SourceText<'_>, key: &Key, span: std::ops::Range<usize>) -> Result<(), ProfileError> {
+        let Some(start) = self.open.iter().position(|(open, _)| open == key) else { return Ok(()) };
+        let chain: Vec<&str> = self.open.iter().skip(start).map(|(_, file)| file.as_str()).collect();
+        let first = chain.first().copied().unwrap_or_default();
+        let message = format!("include cycle: {} -> {first}", chain.join(" -> "));
+        Err(source.error(span, message, Some("remove this include".to_owned())))
+    }
+}
+
+fn io_reason(error: &std::io::Error) -> String {
+    match error.raw_os_error().map(nix::errno::Errno::from_raw) {
+        Some(nix::errno::Errno::ENOENT) => "no such file".to_owned(),
+        Some(errno) => errno.desc().to_owned(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,142 @@
+//! What must never be deleted: lithify itself, what the app runs, and what kept programs need to start. Reads only.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::elf::Elf;
+use crate::escape::escape;
+use crate::processes::{self, Process, ProcessError, Program};
+use crate::profile::{Profile, Selector};
+use crate::root::{Identity, Kind, Root};
+
+/// Files that are protected, each with the reason.
+#[derive(Debug, Default)]
+pub struct Protection {
+    files: HashMap<Identity, String>,
+    /// Programs of processes whose files we may not read, by name.
+    names: Vec<(Vec<u8>, String)>,
+    /// Programs that processes other than the app's run: deleted, and noted.
+    others: HashMap<Identity, String>,
+}
+
+impl Protection {
+    /// Protects lithify itself and the programs of the container's first process and its descendants.
+    pub fn of_running(processes: &[Process]) -> Result<Self, ProcessError> {
+        let mut protection = Self::default();
+        protection.add(processes::own_program()?, "it is lithify itself".to_owned());
+        let app = processes::app(processes);
+        let own = std::process::id();
+        for process in processes.iter().filter(|process| process.pid != own) {
+            let who = format!("process {} ({})", process.pid, escape(&process.comm));
+            if app.contains(&process.pid) {
+                let reason = format!("{who}, {}, runs it", if process.pid == 1 { "the container's first" } else { "a descendant of the container's first" });
+                match &process.program {
+                    Program::Known(id) => protection.add(*id, reason),
+                    Program::Names(names) => {
+                        let reason = format!("{who} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known");
+                        protection.names.extend(names.iter().map(|name| (name.clone(), reason.clone())));
+                    }
+                    Program::None => {}
+                }
+            } else if let Program::Known(id) = process.program {
+                protection.others.entry(id).or_insert(who);
+            }
+        }
+        Ok(protection)
+    }
+
+    /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
+    pub fn add_needs_of_kept(&mut self, root: &Root, profile: &Profile) {
+        for rule in &profile.keep {
+            match &rule.value {
+                Selector::Name(name) => {
+                    for directory in profile.search() {
+                        self.add_needs(root, format!("{directory}/{name}").as_bytes(), &mut HashSet::new());
+                    }
+                }
+                // A pattern keeps what it matches; what that needs is computed where it names one program.
+                Selector::Path(pattern) => self.add_needs(root, pattern.as_str().as_bytes(), &mut HashSet::new()),
+            }
+        }
+    }
+
+    /// Protects `program` (a path inside the root) and what it needs to start.
+    pub fn add_program(&mut self, root: &Root, program: &[u8]) {
+        if let Ok(stat) = root.resolve(program) {
+            self.add(stat.id, format!("it is the command to be run, {}", escape(program)));
+        }
+        self.add_needs(root, program, &mut HashSet::new());
+    }
+
+    fn add_needs(&mut self, root: &Root, program: &[u8], seen: &mut HashSet<Identity>) {
+        let Ok(stat) = root.resolve(program) else { return };
+        if stat.kind != Kind::File || !seen.insert(stat.id) {
+            return;
+        }
+        let needed = match root.classify(program) {
+            Ok(Some(Elf::Program { interpreter: Some(interpreter) })) => vec![(interpreter, "its ELF interpreter")],
+            Ok(Some(_)) | Err(_) => return,
+            Ok(None) => script_interpreters(&root.read(program, 256).unwrap_or_default()),
+        };
+        for (path, role) in needed {
+            let found = if path.contains(&b'/') { vec![path] } else { in_search_path(&path) };
+            for path in found {
+                if let Ok(stat) = root.resolve(&path) {
+                    self.add(stat.id, format!("{} needs {} as {role}", escape(program), escape(&path)));
+                    self.add_needs(root, &path, seen);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, id: Identity, reason: String) {
+        self.files.entry(id).or_insert(reason);
+    }
+
+    /// Why the file `id`, called `name`, must stay.
+    pub fn reason(&self, id: Identity, name: &[u8]) -> Option<&str> {
+        if let Some(reason) = self.files.get(&id) {
+            return Some(reason);
+        }
+        // A command name is cut at 15 bytes.
+        self.names
+            .iter()
+            .find(|(known, _)| known == name || known.len() == 15 && name.starts_with(known))
+            .map(|(_, reason)| reason.as_str())
+    }
+
+    /// The process outside the app, if any, that runs `id`.
+    pub fn other_user(&self, id: Identity) -> Option<&str> {
+        self.others.get(&id).map(String::as_str)
+    }
+}
+
+/// The interpreter of a `#!` line (execve(2)), and for `env NAME` the program that env will start.
+fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+    let Some(line) = head.strip_prefix(b"#!") else { return Vec::new() };
+    let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let Some(interpreter) = words.next() else { return Vec::new() };
+    let mut needed = vec![(interpreter.to_vec(), "the interpreter of its #! line")];
+    if interpreter.ends_with(b"/env") {
+        let program = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
+        needed.extend(program.map(|program| (program.to_vec(), "the interpreter of its #! line")));
+    }
+    needed
+}
+
+fn in_search_path(name: &[u8]) -> Vec<Vec<u8>> {
+    crate::profile::DEFAULT_SEARCH.iter().map(|directory| crate::root::join(directory.as_bytes(), name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_bang_lines() {
+        let paths = |head: &[u8]| script_interpreters(head).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        assert_eq!(paths(b"#!/bin/sh -e\nx"), [b"/bin/sh".to_vec()]);
+        assert_eq!(paths(b"#! /usr/bin/env -S A=1 python3 -u\n"), [b"/usr/bin/env".to_vec(), b"python3".to_vec()]);
+        assert!(paths(b"#!\n").is_empty() && paths(b"\x7fELF").is_empty());
+    }
+}

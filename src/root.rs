@@ -1,0 +1,371 @@
+//! `Root`: the one handle through which anything inside the target is read or changed.
+//!
+//! Every path given to it is a path *inside* the root: absolute or relative ones alike start at the root, `..` stops
+//! there, and symbolic links are resolved as if the root were `/`, as in `chroot(2)`. Where the kernel has `openat2(2)`
+//! it resolves (`RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`); where it has not, or a seccomp profile refuses it, the same
+//! is done component by component (`walk`).
+
+mod directory;
+mod walk;
+
+use std::ffi::{CStr, CString};
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{FsType, OVERLAYFS_SUPER_MAGIC, PROC_SUPER_MAGIC, fstatfs};
+
+pub use directory::{Directory, EntryKind};
+pub use walk::{Link, Place};
+
+use crate::escape::escape;
+use crate::sys;
+
+/// What went wrong at one path.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    /// A system call failed.
+    #[error("{operation} {}: {}", escape(path), errno.desc())]
+    Os {
+        /// The operation, as the name of its system call.
+        operation: &'static str,
+        /// Inside the root, except for `--root` itself.
+        path: Vec<u8>,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// `--root` names something of procfs itself, such as `/proc`.
+    #[error("{} lies in a proc filesystem, which has nothing to harden; for another process's root use /proc/PID/root", escape(.0))]
+    Proc(Vec<u8>),
+    /// Neither `statx` nor `fdinfo` tells which mount a file is on.
+    #[error("cannot tell which mount {} is on: statx(2) gives no mount id and /proc/self/fdinfo cannot be read ({}); mount /proc", escape(path), errno.desc())]
+    MountUnknown {
+        /// The file in question.
+        path: Vec<u8>,
+        /// Why `fdinfo` could not be read.
+        errno: Errno,
+    },
+}
+
+impl RootError {
+    /// The kernel's reason, whatever the error.
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::Os { errno, .. } | Self::MountUnknown { errno, .. } => *errno,
+            Self::Proc(_) => Errno::EINVAL,
+        }
+    }
+}
+
+/// A file's identity: the same device and inode number are the same file, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity {
+    /// `st_dev`.
+    pub dev: u64,
+    /// `st_ino`.
+    pub ino: u64,
+}
+
+/// Type of a file, as far as lithify tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Regular file.
+    File,
+    /// Symbolic link.
+    Symlink,
+    /// Directory.
+    Directory,
+    /// Device, fifo or socket.
+    Other,
+}
+
+impl Kind {
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Symlink => "symlink",
+            Self::Directory => "directory",
+            Self::Other => "special file",
+        }
+    }
+
+    fn of_mode(mode: u32) -> Self {
+        match mode & nix::libc::S_IFMT {
+            nix::libc::S_IFREG => Self::File,
+            nix::libc::S_IFLNK => Self::Symlink,
+            nix::libc::S_IFDIR => Self::Directory,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What is known of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Which file it is.
+    pub id: Identity,
+    /// Its type.
+    pub kind: Kind,
+    /// `st_mode`, permission bits and type.
+    pub mode: u32,
+    /// Number of names of the inode.
+    pub nlink: u32,
+    /// Owner.
+    pub uid: u32,
+    /// The mount it is on, as in `/proc/PID/mountinfo`.
+    pub mount: u64,
+}
+
+/// Who resolves paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolver {
+    /// The kernel, by `openat2(2)`.
+    Openat2,
+    /// We, component by component.
+    Walk,
+}
+
+/// The target's root directory.
+pub struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+    resolver: Resolver,
+    stat: Stat,
+}
+
+impl Root {
+    /// Opens `path`, a path of the caller (not inside any root; links are followed, also `/proc/PID/root`).
+    pub fn open(path: &Path) -> Result<Self, RootError> {
+        let mut root = Self::open_with(path, Resolver::Openat2)?;
+        // Probed once and for the whole root: a later refusal that one file causes must not change who resolves.
+        if root.openat2(b".", OFlag::O_PATH, ResolveFlag::empty()).is_err() {
+            root.resolver = Resolver::Walk;
+        }
+        Ok(root)
+    }
+
+    /// As [`Root::open`] with the resolver given, without probing whether the kernel has it.
+    pub fn open_with(path: &Path, resolver: Resolver) -> Result<Self, RootError> {
+        use std::os::unix::ffi::OsStrExt;
+        let bytes = path.as_os_str().as_bytes();
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(os("open", bytes))?;
+        if filesystem_type(fd.as_fd()) == Some(PROC_SUPER_MAGIC) {
+            return Err(RootError::Proc(bytes.to_vec()));
+        }
+        let stat = stat_of(fd.as_fd(), c"", bytes)?;
+        Ok(Self { fd, path: path.to_path_buf(), resolver, stat })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is known of the root directory itself.
+    pub fn stat(&self) -> &Stat {
+        &self.stat
+    }
+
+    /// Who resolves paths here.
+    pub fn resolver(&self) -> Resolver {
+        self.resolver
+    }
+
+    /// Whether the root is on overlayfs, where the link count of a file in a lower layer stays what it was.
+    pub fn is_overlay(&self) -> bool {
+        filesystem_type(self.fd.as_fd()) == Some(OVERLAYFS_SUPER_MAGIC)
+    }
+
+    /// The file that `path` leads to, all links followed.
+    pub fn resolve(&self, path: &[u8]) -> Result<Stat, RootError> {
+        let fd = self.open_resolved(path, OFlag::O_PATH)?;
+        stat_of(fd.as_fd(), c"", path)
+    }
+
+    /// Opens the directory at `path`, which must hold no symbolic link: a canonical path as [`Place::path`] gives it.
+    pub fn directory(&self, path: &[u8]) -> Result<Directory, RootError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let fd = match self.resolver {
+            Resolver::Openat2 => {
+                self.openat2(path, flags, ResolveFlag::RESOLVE_NO_SYMLINKS).map_err(os("openat2", path))?
+            }
+            Resolver::Walk => {
+                let place = walk::walk(self, b"", path, false)?;
+                if !place.links.is_empty() || place.stat.kind == Kind::Symlink {
+                    return Err(os("open", path)(Errno::ELOOP));
+                }
+                reopen(place.fd.as_fd(), flags).map_err(os("open", path))?
+            }
+        };
+        Directory::new(fd, path.to_vec())
+    }
+
+    /// Follows `path` from the directory `base` (canonical) component by component and tells the canonical place it
+    /// leads to and every link passed; with `follow` false a final link is the place.
+    pub fn walk(&self, base: &[u8], path: &[u8], follow: bool) -> Result<Place, RootError> {
+        walk::walk(self, base, path, follow)
+    }
+
+    /// The first `limit` bytes of the regular file that `path` leads to; other types give `EINVAL`.
+    pub fn read(&self, path: &[u8], limit: u64) -> Result<Vec<u8>, RootError> {
+        if self.resolve(path)?.kind != Kind::File {
+            return Err(os("read", path)(Errno::EINVAL));
+        }
+        let fd = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        let mut content = Vec::new();
+        std::fs::File::from(fd).take(limit).read_to_end(&mut content).map_err(|error| {
+            os("read", path)(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))
+        })?;
+        Ok(content)
+    }
+
+    /// Whether something can be written at `path`: makes an unnamed file in that directory (`O_TMPFILE`), which is gone
+    /// when the call returns, even if the process is killed. Only `EROFS` proves a read-only mount: the kernel looks at
+    /// the mount before permissions and before the filesystem's abilities.
+    pub fn write_test(&self, path: &[u8]) -> Result<(), RootError> {
+        let directory = self.open_resolved(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        openat(&directory, c".", flags, Mode::S_IRUSR).map(drop).map_err(os("open O_TMPFILE", path))
+    }
+
+    /// Type of the filesystem that `directory` is on (`statfs(2)`).
+    pub fn filesystem_of(&self, directory: &Directory) -> Option<FsType> {
+        filesystem_type(directory.as_fd())
+    }
+
+    /// Whether the regular file at `path` (canonical) is an ELF program or library.
+    pub fn classify(&self, path: &[u8]) -> Result<Option<crate::elf::Elf>, RootError> {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::File::from(self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?);
+        Ok(crate::elf::classify(|offset, length| {
+            let mut bytes = vec![0; length.min(64 * 1024)];
+            let read = file.read_at(&mut bytes, offset).ok()?;
+            bytes.truncate(read);
+            Some(bytes)
+        }))
+    }
+
+    /// Type of the filesystem at `path` (`statfs(2)`).
+    pub fn filesystem(&self, path: &[u8]) -> Option<FsType> {
+        filesystem_type(self.open_resolved(path, OFlag::O_PATH).ok()?.as_fd())
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn open_resolved(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, RootError> {
+        match self.resolver {
+            Resolver::Openat2 => self.openat2(path, flags, ResolveFlag::empty()).map_err(os("openat2", path)),
+            Resolver::Walk => {
+                let place = walk::walk(self, b"", path, true)?;
+                if flags.contains(OFlag::O_DIRECTORY) && place.stat.kind != Kind::Directory {
+                    return Err(os("open", path)(Errno::ENOTDIR));
+                }
+                if flags.contains(OFlag::O_PATH) {
+                    return Ok(place.fd);
+                }
+                place.reopen(self, flags).map_err(os("open", path))
+            }
+        }
+    }
+
+    /// `openat2(2)` below the root. `EAGAIN` means that a rename or mount anywhere on the system happened meanwhile,
+    /// so that the kernel could not vouch for `..`; libpathrs measured that up to 128 tries get through.
+    fn openat2(&self, path: &[u8], flags: OFlag, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
+        let how = OpenHow::new()
+            .flags(flags | OFlag::O_CLOEXEC)
+            .resolve(resolve | ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        let path = if path.is_empty() { b"/" } else { path };
+        let mut result = openat2(&self.fd, path, how);
+        for _ in 0..128 {
+            if !matches!(result, Err(Errno::EAGAIN)) {
+                break;
+            }
+            result = openat2(&self.fd, path, how);
+        }
+        result
+    }
+}
+
+/// An error constructor for `map_err`.
+pub(crate) fn os(operation: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> RootError {
+    let path = path.to_vec();
+    move |errno| RootError::Os { operation, path, errno }
+}
+
+/// A readable descriptor of the directory behind an `O_PATH` one, which itself cannot be listed.
+fn reopen(directory: BorrowedFd<'_>, flags: OFlag) -> Result<OwnedFd, Errno> {
+    openat(directory, c".", flags | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+fn filesystem_type(fd: BorrowedFd<'_>) -> Option<FsType> {
+    fstatfs(fd).ok().map(|filesystem| filesystem.filesystem_type())
+}
+
+/// `name` below `directory` (itself, when empty), links not followed; `path` is for the error only.
+pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
+    match sys::statx(directory, name) {
+        Ok(sys::Statx { dev, ino, mode, nlink, uid, mount: Some(mount) }) => {
+            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, mount })
+        }
+        // Kernels before 5.8 give no mount id, before 4.11 there is no statx, and a seccomp profile may refuse it.
+        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
+        Err(errno) => Err(os("statx", path)(errno)),
+    }
+}
+
+fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
+    let opened;
+    let file = if name.is_empty() {
+        directory
+    } else {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        opened = openat(directory, name, flags, Mode::empty()).map_err(os("open", path))?;
+        opened.as_fd()
+    };
+    let stat = nix::sys::stat::fstat(file).map_err(os("fstat", path))?;
+    let mount = mount_from_fdinfo(file).map_err(|errno| RootError::MountUnknown { path: path.to_vec(), errno })?;
+    Ok(Stat {
+        id: Identity { dev: stat.st_dev, ino: stat.st_ino },
+        kind: Kind::of_mode(stat.st_mode),
+        mode: stat.st_mode,
+        nlink: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
+        uid: stat.st_uid,
+        mount,
+    })
+}
+
+/// The `mnt_id:` line of `/proc/self/fdinfo/N` (proc(5)).
+fn mount_from_fdinfo(file: BorrowedFd<'_>) -> Result<u64, Errno> {
+    use std::os::fd::AsRawFd;
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()))
+        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("mnt_id:"))
+        .and_then(|id| id.trim().parse().ok())
+        .ok_or(Errno::ENODATA)
+}
+
+/// `directory` and `name` as one path inside the root; canonical paths begin with `/`, the root itself is `/`.
+pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = directory.to_vec();
+    if path.last() != Some(&b'/') {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
+
+/// `name` as a C string; the kernel never returns one that holds a NUL byte.
+pub(crate) fn c_name(name: &[u8]) -> Result<CString, Errno> {
+    CString::new(name).map_err(|_| Errno::EINVAL)
+}
+
+#[cfg(test)]
+mod tests;

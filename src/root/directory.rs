@@ -1,0 +1,203 @@
+//! One open directory inside the root: listing, looking, and the only place that unlinks or changes a file.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::{Identity, Kind, RootError, Stat, c_name, join, os, stat_of};
+use crate::sys;
+
+/// A directory entry's type as `getdents64(2)` tells it, without looking at the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// The filesystem says which it is.
+    Known(Kind),
+    /// It does not (`DT_UNKNOWN`): look with [`Directory::stat`].
+    Unknown,
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Directory {
+    fd: OwnedFd,
+    path: Vec<u8>,
+    stat: Stat,
+}
+
+impl Directory {
+    pub(super) fn new(fd: OwnedFd, path: Vec<u8>) -> Result<Self, RootError> {
+        let stat = stat_of(fd.as_fd(), c"", &path)?;
+        Ok(Self { fd, path, stat })
+    }
+
+    /// Canonical path inside the root.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// What is known of the directory itself.
+    pub fn own_stat(&self) -> &Stat {
+        &self.stat
+    }
+
+    /// Its descriptor, for calls that only read.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Calls `visit` with each entry's name and type, `.` and `..` left out; `buffer` is scratch space.
+    /// Nothing may be removed meanwhile: listings skip entries then.
+    pub fn for_each<E: From<RootError>>(
+        &self,
+        buffer: &mut [u8],
+        mut visit: impl FnMut(&CStr, EntryKind) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            let filled = sys::getdents(self.fd.as_fd(), buffer).map_err(os("getdents64", &self.path))?;
+            if filled == 0 {
+                return Ok(());
+            }
+            let mut rest = buffer.get(..filled).unwrap_or_default();
+            while let Some((name, kind, after)) = parse_dirent(rest) {
+                rest = after;
+                if name != c"." && name != c".." {
+                    visit(name, kind)?;
+                }
+            }
+        }
+    }
+
+    /// What is known of `name`, a link not followed.
+    pub fn stat(&self, name: &CStr) -> Result<Stat, RootError> {
+        // The path is only for an error's text: made when there is one.
+        stat_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(error, name.to_bytes()))
+    }
+
+    /// Text of the symbolic link `name`.
+    pub fn read_link(&self, name: &CStr) -> Result<Vec<u8>, RootError> {
+        let target = readlinkat(&self.fd, name).map_err(|errno| os("readlinkat", &self.join(name))(errno))?;
+        Ok(target.into_vec())
+    }
+
+    /// Opens the directory `name`; a link is refused.
+    pub fn child(&self, name: &CStr) -> Result<Self, RootError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let path = self.join(name);
+        let fd = openat(&self.fd, name, flags, Mode::empty()).map_err(os("openat", &path))?;
+        Self::new(fd, path)
+    }
+
+    /// The first bytes of the regular file `name`, at most as many as `head` holds; returns how many were read.
+    pub fn read_head(&self, name: &CStr, head: &mut [u8]) -> Result<usize, RootError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let file = openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
+        nix::unistd::read(&file, head).map_err(|errno| os("read", &self.join(name))(errno))
+    }
+
+    /// Removes `name` if it still is the file `expected` on the mount `mount`: `unlinkat(2)` right after a fresh look.
+    /// `ESTALE` when it is another file by now; `EXDEV` when the name is a mount point (unlinking one in another mount
+    /// namespace would detach that mount).
+    pub fn remove(&self, name: &[u8], expected: Identity, mount: u64) -> Result<(), RootError> {
+        let c = c_name(name).map_err(os("unlinkat", name))?;
+        let stat = self.check(&c, expected, mount)?;
+        let flag = if stat.kind == Kind::Directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
+        unlinkat(&self.fd, c.as_c_str(), flag).map_err(|errno| os("unlinkat", &self.join(&c))(errno))
+    }
+
+    /// Sets the permission bits of the regular file `name` if it still is `expected`, and reads them back
+    /// (on overlayfs the change copies the file up). `EIO` when they did not take.
+    pub fn set_mode(&self, name: &[u8], expected: Identity, mount: u64, mode: u32) -> Result<(), RootError> {
+        let c = c_name(name).map_err(os("chmod", name))?;
+        let fail = |errno| os("chmod", &self.join(&c))(errno);
+        self.check(&c, expected, mount)?;
+        let file = self.pin(&c, expected)?;
+        match sys::chmod_by_descriptor(file.as_fd(), mode) {
+            Err(Errno::ENOSYS | Errno::EPERM) => {
+                let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+                nix::sys::stat::fchmodat(
+                    nix::fcntl::AT_FDCWD,
+                    path.as_str(),
+                    Mode::from_bits_truncate(mode),
+                    nix::sys::stat::FchmodatFlags::FollowSymlink,
+                )
+            }
+            result => result,
+        }
+        .map_err(fail)?;
+        if self.stat(&c)?.mode & 0o7777 == mode { Ok(()) } else { Err(fail(Errno::EIO)) }
+    }
+
+    /// Removes the file capabilities (`security.capability`, capabilities(7)) of `name` if it still is `expected`.
+    pub fn remove_capabilities(&self, name: &[u8], expected: Identity, mount: u64) -> Result<(), RootError> {
+        let c = c_name(name).map_err(os("removexattr", name))?;
+        self.check(&c, expected, mount)?;
+        let file = self.pin(&c, expected)?;
+        let path = c_name(format!("/proc/self/fd/{}", file.as_raw_fd()).as_bytes()).map_err(os("removexattr", name))?;
+        sys::remove_xattr(&path, c"security.capability").map_err(|errno| os("removexattr", &self.join(&c))(errno))
+    }
+
+    /// Whether the regular file `name` has file capabilities.
+    pub fn has_capabilities(&self, name: &CStr) -> Result<bool, RootError> {
+        let fail = |errno| os("lgetxattr", &self.join(name))(errno);
+        // There is no lgetxattrat before Linux 6.13; our own descriptor's magic link leads to just this directory.
+        let mut path = format!("/proc/self/fd/{}/", self.fd.as_raw_fd()).into_bytes();
+        path.extend_from_slice(name.to_bytes());
+        let path = c_name(&path).map_err(fail)?;
+        match sys::xattr_length(&path, c"security.capability") {
+            Ok(_) => Ok(true),
+            Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(false),
+            Err(errno) => Err(fail(errno)),
+        }
+    }
+
+    fn check(&self, name: &CStr, expected: Identity, mount: u64) -> Result<Stat, RootError> {
+        let stat = self.stat(name)?;
+        if stat.mount != mount {
+            return Err(os("unlinkat", &self.join(name))(Errno::EXDEV));
+        }
+        if stat.id != expected {
+            return Err(os("unlinkat", &self.join(name))(Errno::ESTALE));
+        }
+        Ok(stat)
+    }
+
+    /// An `O_PATH` descriptor of `name` that is certainly `expected`, so that a change cannot hit another file.
+    fn pin(&self, name: &CStr, expected: Identity) -> Result<OwnedFd, RootError> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
+        let stat = stat_of(file.as_fd(), c"", b"").map_err(|error| self.with_path(error, name.to_bytes()))?;
+        if stat.id == expected { Ok(file) } else { Err(os("openat", &self.join(name))(Errno::ESTALE)) }
+    }
+
+    fn join(&self, name: &CStr) -> Vec<u8> {
+        join(&self.path, name.to_bytes())
+    }
+
+    fn with_path(&self, error: RootError, name: &[u8]) -> RootError {
+        let path = join(&self.path, name);
+        match error {
+            RootError::Os { operation, errno, .. } => RootError::Os { operation, path, errno },
+            RootError::MountUnknown { errno, .. } => RootError::MountUnknown { path, errno },
+            RootError::Proc(_) => RootError::Proc(path),
+        }
+    }
+}
+
+/// One `struct linux_dirent64` (getdents64(2)) at the start of `bytes`: name, type and what follows it.
+fn parse_dirent(bytes: &[u8]) -> Option<(&CStr, EntryKind, &[u8])> {
+    let length = usize::from(u16::from_ne_bytes(bytes.get(16..18)?.try_into().ok()?));
+    let kind = match *bytes.get(18)? {
+        nix::libc::DT_REG => EntryKind::Known(Kind::File),
+        nix::libc::DT_LNK => EntryKind::Known(Kind::Symlink),
+        nix::libc::DT_DIR => EntryKind::Known(Kind::Directory),
+        nix::libc::DT_UNKNOWN => EntryKind::Unknown,
+        _ => EntryKind::Known(Kind::Other),
+    };
+    let name = CStr::from_bytes_until_nul(bytes.get(19..length)?).ok()?;
+    Some((name, kind, bytes.get(length..)?))
+}
