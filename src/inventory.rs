@@ -158,18 +158,7 @@ pub enum Depth {
 /// Takes the inventory of `root` for `profile`. Files that cannot be looked at are listed in the result; an error is
 /// returned only where nothing can be said at all.
 pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory, RootError> {
-    let mut collector = Collector {
-        root,
-        profile,
-        allowed: vec![root.stat().mount],
-        kept: keep::KeptSet::default(),
-        inventory: Inventory { overlay: root.is_overlay(), ..Inventory::default() },
-        index: HashMap::new(),
-        doomed: HashMap::new(),
-        cuts: false,
-        cut_notes: Vec::new(),
-        buffer: vec![0; DIRENT_BUFFER],
-    };
+    let mut collector = Collector::new(root, profile);
     collector.allow_mounts()?;
     collector.keep()?;
     collector.names()?;
@@ -180,6 +169,18 @@ pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory
         collector.tree(depth)?;
     }
     Ok(collector.finish())
+}
+
+/// The canonical paths that `pattern` matches, and what could not be looked at.
+pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<RootError>), RootError> {
+    let profile = Profile::default();
+    let mut collector = Collector::new(root, &profile);
+    let mut paths = Vec::new();
+    collector.expand(pattern.components(), &mut |_, at, _| {
+        paths.push(at.path());
+        Ok(())
+    })?;
+    Ok((paths, collector.inventory.unreadable))
 }
 
 struct Collector<'a> {
@@ -215,6 +216,23 @@ impl<'a> Location<'a> {
 
     fn path(self) -> Vec<u8> {
         join(self.directory, self.name)
+    }
+}
+
+impl<'a> Collector<'a> {
+    fn new(root: &'a Root, profile: &'a Profile) -> Self {
+        Self {
+            root,
+            profile,
+            allowed: vec![root.stat().mount],
+            kept: keep::KeptSet::default(),
+            inventory: Inventory { overlay: root.is_overlay(), ..Inventory::default() },
+            index: HashMap::new(),
+            doomed: HashMap::new(),
+            cuts: false,
+            cut_notes: Vec::new(),
+            buffer: vec![0; DIRENT_BUFFER],
+        }
     }
 }
 

@@ -9,8 +9,11 @@
 
 pub mod apply;
 pub mod builtin;
+pub mod cli;
+pub mod commands;
 pub mod elf;
 pub mod escape;
+pub mod host_guard;
 pub mod identity;
 pub mod inventory;
 pub mod mounts;
@@ -19,5 +22,7 @@ pub mod plan;
 pub mod processes;
 pub mod profile;
 pub mod protection;
+pub mod report;
 pub mod root;
 mod sys;
+pub mod verify;

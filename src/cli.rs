@@ -1,0 +1,138 @@
+//! The command line: clap types only, no logic. Every flag but `--allow-host` can be given by an environment variable,
+//! because in a pod spec the command line is often fixed by somebody else.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Make a container immutable from the inside.
+#[derive(Debug, Parser)]
+#[command(name = "lithify", version, about, arg_required_else_help = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Output, flags for every command.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Flags for every command.
+#[derive(Args, Clone, Debug)]
+pub struct Output {
+    /// Report as text for people or JSON for machines
+    #[arg(long, global = true, env = "LITHIFY_FORMAT", value_enum, default_value = "text", hide_env = true)]
+    pub format: Format,
+    /// Say each step and each check that holds
+    #[arg(short, long, global = true, env = "LITHIFY_VERBOSE", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub verbose: bool,
+    /// Say nothing but problems
+    #[arg(short, long, global = true, env = "LITHIFY_QUIET", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub quiet: bool,
+    /// Also append the text report to FILE, such as /proc/1/fd/2 for the container's log
+    #[arg(long, global = true, env = "LITHIFY_LOG", value_name = "FILE", hide_env = true)]
+    pub log: Option<PathBuf>,
+}
+
+/// Output format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Delete what the profiles list, then verify
+    Harden(Harden),
+    /// Check what the profiles ask for; change nothing
+    Verify(Target),
+    /// Harden, verify, then become the app
+    Run(Run),
+    /// Show, check and list profiles
+    #[command(subcommand)]
+    Profile(Profile),
+}
+
+/// What is looked at, and by which profiles.
+#[derive(Args, Clone, Debug)]
+pub struct Target {
+    /// Root directory of the target, such as a mounted volume or /proc/PID/root
+    #[arg(long, env = "LITHIFY_ROOT", value_name = "DIR", default_value = "/", hide_env = true)]
+    pub root: PathBuf,
+    /// Built-in profile, or a file when it holds a `/` or ends in .toml; can be repeated
+    #[arg(short, long = "profile", value_name = "NAME|FILE")]
+    pub profiles: Vec<String>,
+}
+
+/// `harden`.
+#[derive(Args, Clone, Debug)]
+pub struct Harden {
+    /// Target.
+    #[command(flatten)]
+    pub target: Target,
+    /// Also remove this program, or the files that this absolute pattern matches; can be repeated
+    #[arg(long, value_name = "NAME|PATH")]
+    pub remove: Vec<String>,
+    /// Print what would be done, and do nothing
+    #[arg(long, env = "LITHIFY_DRY_RUN", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub dry_run: bool,
+    /// Go on even if the target is, or may be, the root of a machine
+    #[arg(long)]
+    pub allow_host: bool,
+}
+
+/// `run`.
+#[derive(Args, Clone, Debug)]
+pub struct Run {
+    /// Built-in profile, or a file when it holds a `/` or ends in .toml; can be repeated
+    #[arg(short, long = "profile", value_name = "NAME|FILE")]
+    pub profiles: Vec<String>,
+    /// Also remove this program, or the files that this absolute pattern matches; can be repeated
+    #[arg(long, value_name = "NAME|PATH")]
+    pub remove: Vec<String>,
+    /// What to do when nothing can be deleted because the root is read-only
+    #[arg(long, env = "LITHIFY_FALLBACK", value_enum, default_value = "warn", hide_env = true)]
+    pub fallback: Fallback,
+    /// Go on even if the target is, or may be, the root of a machine
+    #[arg(long)]
+    pub allow_host: bool,
+    /// The command and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// What `run` does on a read-only root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fallback {
+    /// Say so and start the app.
+    Warn,
+    /// Do not start the app.
+    Fail,
+}
+
+/// `profile`.
+#[derive(Debug, Subcommand)]
+pub enum Profile {
+    /// The built-in profiles
+    List,
+    /// The effective form of profiles, with the origin of each entry
+    Show {
+        /// Built-in names or files
+        #[arg(required = true, value_name = "NAME|FILE")]
+        profiles: Vec<String>,
+    },
+    /// Whether profile files are valid
+    Check {
+        /// Files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// The JSON Schema of the profile format
+    Schema,
+}

@@ -1,0 +1,148 @@
+//! The subcommands: glue between the modules, one file each.
+
+mod harden;
+mod output;
+mod profile;
+mod run;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Arg, CommandFactory, FromArgMatches};
+
+use crate::cli::{Cli, Command};
+use crate::profile::{Profile, ProfileError, load};
+use crate::report::Exit;
+
+/// Why a command could not do its work at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("--root {0}")]
+    Root(crate::root::RootError),
+    #[error("refused: {0}")]
+    Host(#[from] crate::host_guard::HostRoot),
+    #[error("refused: {0}")]
+    Processes(#[from] crate::processes::ProcessError),
+    #[error("refused: {0}")]
+    Inventory(crate::root::RootError),
+}
+
+impl CommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Profile(_) | Self::Usage(_) | Self::Root(_) => Exit::Usage,
+            Self::Host(_) | Self::Processes(_) | Self::Inventory(_) => Exit::Refused,
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Host(crate::host_guard::HostRoot::Undecidable { .. } | crate::host_guard::HostRoot::DiskMount { .. }) => Some(
+                "if this is a container's root filesystem (some runtimes mount a whole disk for each container), say so with --allow-host",
+            ),
+            Self::Host(_) => Some("run it in the container, or name the container's root with --root; --allow-host overrides this"),
+            _ => None,
+        }
+    }
+}
+
+/// Parses the command line, does what it says and prints the result.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = Cli::command().mut_args(ignore_empty).mut_subcommands(|sub| sub.mut_args(ignore_empty));
+    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A probe's output is read from both streams; help is what was asked for.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { 0 } else { Exit::Usage.code() });
+        }
+    };
+    let output = output::Output::new(&cli.output);
+    let exit = match cli.command {
+        Command::Harden(options) => output.report("harden", harden::harden(&options)),
+        Command::Verify(target) => output.report("verify", verify::verify(&target)),
+        Command::Run(options) => run::run(&options, &output),
+        Command::Profile(command) => profile::profile(&command, &output),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// `LITHIFY_X=""` in a pod spec means that it is not set.
+fn ignore_empty(argument: Arg) -> Arg {
+    let empty = argument.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+    if empty { argument.env(None::<&'static str>) } else { argument }
+}
+
+/// A list given by flags, else by a comma-separated environment variable. Commas inside braces belong to a pattern.
+fn list(flags: &[String], variable: &str) -> Vec<String> {
+    if !flags.is_empty() {
+        return flags.to_vec();
+    }
+    let value = std::env::var(variable).unwrap_or_default();
+    split_list(&value)
+}
+
+fn split_list(value: &str) -> Vec<String> {
+    let mut depth = 0usize;
+    let parts = value.split(|c| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// The profile that flags and environment name.
+fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<Profile, CommandError> {
+    let names = list(profiles, "LITHIFY_PROFILE");
+    let mut profile = load(names.iter().map(String::as_str))?;
+    for text in list(remove.unwrap_or_default(), "LITHIFY_REMOVE").iter().take_while(|_| remove.is_some()) {
+        profile.add_remove(text)?;
+    }
+    if profile == Profile::default() {
+        return Err(CommandError::Usage(
+            "nothing to do: name a profile with -p NAME (see `lithify profile list`) or LITHIFY_PROFILE".to_owned(),
+        ));
+    }
+    Ok(profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_from_the_environment() {
+        assert_eq!(split_list("shells, nginx,,"), ["shells", "nginx"]);
+        assert_eq!(split_list("/usr/bin/{vi,ex},touch"), ["/usr/bin/{vi,ex}", "touch"]);
+        assert!(split_list("").is_empty());
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_but_allow_host_has_a_variable() {
+        for sub in Cli::command().get_subcommands().filter(|sub| sub.get_name() != "profile") {
+            for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
+                let name = argument.get_long().unwrap();
+                // Lists are read by `list`.
+                let by_list = ["profile", "remove"].contains(&name);
+                assert_eq!(argument.get_env().is_some() || by_list, name != "allow-host", "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Where a report goes: standard output, `--log`, and the container's termination message.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::CommandError;
+use crate::cli;
+use crate::report::{self, Exit, Report, Volume};
+
+/// Where the kubelet looks for a container's termination message by default.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// Printing as the flags say.
+pub(super) struct Output {
+    json: bool,
+    volume: Volume,
+    log: Option<PathBuf>,
+    to_stderr: bool,
+}
+
+impl Output {
+    pub(super) fn new(flags: &cli::Output) -> Self {
+        Self {
+            json: flags.format == cli::Format::Json,
+            volume: Volume { verbose: flags.verbose, quiet: flags.quiet },
+            log: flags.log.clone(),
+            to_stderr: false,
+        }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The same, but to standard error: the standard output belongs to the app that is about to be started.
+    pub(super) fn on_stderr(&self) -> Self {
+        Self { json: self.json, volume: self.volume, log: self.log.clone(), to_stderr: true }
+    }
+
+    /// Prints a report or the error that prevented it, everywhere it belongs.
+    pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
+        match result {
+            Ok(report) => {
+                self.finish(report.exit, |notes| {
+                    let mut report = report.clone();
+                    report.notes.extend(notes);
+                    let text = report::to_text(&report, self.volume);
+                    (report::termination_message(&report), text, report::to_json(&report))
+                });
+                report.exit
+            }
+            Err(error) => self.error(command, error.exit(), &error.to_string(), error.hint()),
+        }
+    }
+
+    /// Prints an error that leaves nothing to report.
+    pub(super) fn error(&self, command: &'static str, exit: Exit, message: &str, hint: Option<&str>) -> Exit {
+        self.finish(exit, |notes| {
+            let mut text = format!("lithify {command}: {message}\n");
+            if let Some(hint) = hint {
+                text.push_str("  fix: ");
+                text.push_str(hint);
+                text.push('\n');
+            }
+            let object = json!({
+                "schema": 1, "command": command, "version": env!("CARGO_PKG_VERSION"), "exit_code": exit.code(),
+                "error": message, "hint": hint, "notes": notes,
+            });
+            (text.clone(), text, format!("{object}\n"))
+        });
+        exit
+    }
+
+    /// Prints plain text as it is.
+    pub(super) fn plain(&self, text: &str) {
+        // A reader that has gone away is no reason to fail.
+        let _ = if self.to_stderr { std::io::stderr().write_all(text.as_bytes()) } else { std::io::stdout().write_all(text.as_bytes()) };
+    }
+
+    /// `render` makes the termination message, the text and the JSON, with these further notes.
+    fn finish(&self, exit: Exit, render: impl Fn(Vec<String>) -> (String, String, String)) {
+        let (message, text, _) = render(Vec::new());
+        let mut notes = Vec::new();
+        if let Some(path) = &self.log {
+            if let Err(error) = append(path, &text) {
+                notes.push(format!("--log {}: {error}", crate::escape::escape(path.as_os_str().as_encoded_bytes())));
+            }
+        }
+        let message = if exit == Exit::Ok { "" } else { message.as_str() };
+        if let Err(error) = set_termination_message(Path::new(TERMINATION_LOG), message) {
+            notes.push(format!("{TERMINATION_LOG} could not be written: {error}"));
+        }
+        let (_, text, json) = render(notes);
+        self.plain(if self.json { &json } else { &text });
+    }
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    // Not blocking: a fifo that nobody reads must not hang a probe.
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    File::options().append(true).create(true).mode(0o644).custom_flags(flags).open(path)?.write_all(text.as_bytes())
+}
+
+/// Writes the container's termination message, if the file is there and empty or ours; an empty `message` clears ours.
+fn set_termination_message(path: &Path, message: &str) -> std::io::Result<()> {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !metadata.is_file() || metadata.len() == 0 && message.is_empty() {
+        return Ok(());
+    }
+    let mut start = String::new();
+    if metadata.len() > 0 {
+        // Unreadable, or somebody else's message: it stays.
+        File::open(path)?.take(8).read_to_string(&mut start)?;
+        if start != "lithify " {
+            return Ok(());
+        }
+    }
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NOCTTY;
+    File::options().write(true).truncate(true).custom_flags(flags).open(path)?.write_all(message.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_empty_file_or_our_own_message_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("termination-log");
+        let read = || std::fs::read_to_string(&path).unwrap();
+        set_termination_message(&path, "lithify x").unwrap();
+        assert!(!path.exists(), "made by the kubelet, never by us");
+        std::fs::write(&path, "").unwrap();
+        set_termination_message(&path, "lithify run: no\n").unwrap();
+        assert_eq!(read(), "lithify run: no\n");
+        set_termination_message(&path, "lithify again").unwrap();
+        assert_eq!(read(), "lithify again");
+        set_termination_message(&path, "").unwrap();
+        assert_eq!(read(), "");
+        std::fs::write(&path, "the app's last words").unwrap();
+        set_termination_message(&path, "lithify x").unwrap();
+        set_termination_message(&path, "").unwrap();
+        assert_eq!(read(), "the app's last words");
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("termination-log"), directory.path().join("other"));
+        std::fs::write(&other, "").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        set_termination_message(&path, "lithify x").unwrap();
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "");
+    }
+
+    #[test]
+    fn the_log_is_appended_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        append(&path, "a\n").unwrap();
+        append(&path, "b\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\n");
+    }
+}

@@ -1,0 +1,20 @@
+//! `lithify verify`: only checks.
+
+use super::{CommandError, effective_profile};
+use crate::cli::Target;
+use crate::processes;
+use crate::protection::Protection;
+use crate::report::Report;
+use crate::root::Root;
+
+pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
+    let profile = effective_profile(&target.profiles, None)?;
+    let root = Root::open(&target.root).map_err(CommandError::Root)?;
+    // Without /proc nothing is known of the processes; the checks that need them say so themselves.
+    let processes = processes::list().unwrap_or_default();
+    let mut protection = Protection::of_running(&processes).unwrap_or_default();
+    protection.add_needs_of_kept(&root, &profile);
+    let mut report = Report::new("verify", root.path(), &profile);
+    report.add_verification(crate::verify::verify(&root, &profile, &protection));
+    Ok(report.conclude())
+}

@@ -1,0 +1,241 @@
+//! The report of a run: one structure, printed as text for people or as JSON for machines.
+
+mod explain;
+mod json;
+mod text;
+
+use crate::apply::Outcome;
+use crate::plan::{Action, Plan, Verb};
+use crate::verify::{Check, Status, Verification};
+
+pub use json::write as to_json;
+pub use text::{Volume, termination_message, write as to_text};
+
+/// The exit codes of lithify itself (`docs/exit-codes.md`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything asked for holds.
+    #[default]
+    Ok,
+    /// Something could not be removed, or a check does not hold.
+    Finding,
+    /// Wrong usage, or a profile that is not valid.
+    Usage,
+    /// It would have been unsafe.
+    Refused,
+    /// For `run`: lithify itself failed before the command was started.
+    RunFailed,
+    /// For `run`: the command was found but cannot be executed.
+    CannotExecute,
+    /// For `run`: the command was not found.
+    NotFound,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Finding => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::RunFailed => 125,
+            Self::CannotExecute => 126,
+            Self::NotFound => 127,
+        }
+    }
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Result {
+    /// Dry run.
+    Planned,
+    /// Done.
+    Done,
+    /// Was gone already.
+    Gone,
+    /// Left alone, for the reason.
+    Skipped(String),
+    /// Failed, for the reason.
+    Failed(String),
+}
+
+/// One step and what became of it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The step.
+    pub action: Action,
+    /// What became of it.
+    pub result: Result,
+}
+
+/// Something that a rule met and that stays by the profile's own wish.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// The rule and its profile.
+    pub origin: crate::plan::Origin,
+    /// Why.
+    pub reason: String,
+}
+
+/// Everything there is to say.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Subcommand.
+    pub command: &'static str,
+    /// The root as given, escaped.
+    pub root: String,
+    /// Names of the profiles that were combined.
+    pub profiles: Vec<String>,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Saved by `[keep]`.
+    pub kept: Vec<Kept>,
+    /// What is wrong, refusals first.
+    pub findings: Vec<Check>,
+    /// Every check of verification, also those that hold.
+    pub checks: Vec<Check>,
+    /// Remarks, which never change the exit code.
+    pub notes: Vec<String>,
+    /// The result.
+    pub exit: Exit,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new(command: &'static str, root: &std::path::Path, profile: &crate::profile::Profile) -> Self {
+        Self {
+            command,
+            root: crate::escape::escape(root.as_os_str().as_encoded_bytes()),
+            profiles: profile.sources.iter().map(|source| source.name.to_string()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the plan; `outcomes` is `None` for a dry run and empty for a plan that was refused.
+    pub fn add_plan(&mut self, plan: Plan, outcomes: Option<Vec<Outcome>>) {
+        self.dry_run = outcomes.is_none();
+        for refusal in &plan.refusals {
+            self.findings.push(Check {
+                id: "refused",
+                status: Status::Fail,
+                subject: crate::escape::escape(&refusal.path),
+                detail: format!(
+                    "{} of profile {} would delete it, but {}; nothing was deleted at all",
+                    refusal.origin.rule, refusal.origin.profile, refusal.reason
+                ),
+                hint: Some(refusal.hint.to_owned()),
+            });
+            self.exit = Exit::Refused;
+        }
+        self.kept.extend(plan.kept.into_iter().map(|kept| Kept { path: kept.path, origin: kept.origin, reason: kept.reason }));
+        self.notes.extend(plan.notes);
+        let refused = self.exit == Exit::Refused;
+        match outcomes {
+            Some(outcomes) if !refused => {
+                explain::failures(&plan.actions, &outcomes, &mut self.findings);
+                let results = outcomes.into_iter().map(explain::result);
+                self.steps.extend(plan.actions.into_iter().zip(results).map(|(action, result)| Step { action, result }));
+            }
+            _ => self.steps.extend(plan.actions.into_iter().map(|action| Step { action, result: Result::Planned })),
+        }
+        for stays in plan.skipped.iter().chain(&plan.missing) {
+            let hint = if stays.reason.contains("mount") {
+                "name its mount point in [remove] mounts if you mean it, save it with [keep] paths, or mount something clean there"
+            } else {
+                "the other names lie under another mount or outside the root: find them with `find -inum`"
+            };
+            self.findings.push(Check {
+                id: "remove",
+                status: Status::Fail,
+                subject: crate::escape::escape(&stays.path),
+                detail: format!("was not removed ({}: {}): {}", stays.origin.profile, stays.origin.rule, stays.reason),
+                hint: Some(hint.to_owned()),
+            });
+        }
+    }
+
+    /// Adds what could not be looked at.
+    pub fn add_unreadable(&mut self, errors: &[crate::root::RootError]) {
+        for error in errors {
+            self.findings.push(Check {
+                id: "inventory",
+                status: Status::Unverified,
+                subject: self.root.clone(),
+                detail: format!("could not be looked at: {error}"),
+                hint: None,
+            });
+        }
+    }
+
+    /// Adds verification; what is still there because removing it failed is not said twice.
+    pub fn add_verification(&mut self, verification: Verification) {
+        let known = |subject: &str, findings: &[Check], steps: &[Step]| {
+            findings.iter().any(|finding| finding.id == "remove" && finding.subject == subject)
+                || steps.iter().any(|step| {
+                    matches!(step.result, Result::Failed(_) | Result::Skipped(_))
+                        && crate::escape::escape(&step.action.path()) == subject
+                })
+        };
+        for check in &verification.checks {
+            if check.status == Status::Pass || matches!(check.id, "remove" | "strip") && known(&check.subject, &self.findings, &self.steps) {
+                continue;
+            }
+            self.findings.push(check.clone());
+        }
+        self.checks.extend(verification.checks);
+        self.notes.extend(verification.notes);
+    }
+
+    /// Sets the exit code from the findings, unless it is set already.
+    pub fn conclude(mut self) -> Self {
+        // Failures before what is merely unverified.
+        self.findings.sort_by_key(|finding| (finding.id != "refused", finding.status == Status::Unverified));
+        if self.exit == Exit::Ok && !self.findings.is_empty() {
+            self.exit = Exit::Finding;
+        }
+        self
+    }
+
+    /// How many names were (or would be) removed, disabled and stripped, and of how many files.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        let mut files = std::collections::HashSet::new();
+        for step in &self.steps {
+            if !matches!(step.result, Result::Done | Result::Planned) {
+                continue;
+            }
+            match step.action.verb {
+                Verb::Remove => counts.removed += 1,
+                Verb::Disable => counts.disabled += 1,
+                Verb::Strip { .. } => {
+                    counts.stripped += 1;
+                    continue;
+                }
+            }
+            if step.action.stat.kind == crate::root::Kind::File {
+                files.insert(step.action.stat.id);
+            }
+        }
+        counts.files = files.len();
+        counts
+    }
+}
+
+/// Numbers for the summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Names unlinked.
+    pub removed: usize,
+    /// Names whose mode became 000.
+    pub disabled: usize,
+    /// Names whose bits or capabilities were cleared.
+    pub stripped: usize,
+    /// Distinct regular files among those removed and disabled.
+    pub files: usize,
+}

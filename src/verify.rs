@@ -1,0 +1,85 @@
+//! Verification: looks at the system afresh and says of each thing asked for whether it holds. Reads only.
+//!
+//! Three results: pass, fail, and unverified for what could not be looked at, which is a finding, never a pass.
+
+mod files;
+mod mounts;
+mod process;
+
+use crate::profile::Profile;
+use crate::protection::Protection;
+use crate::root::Root;
+
+pub use process::Subject;
+
+/// The result of one check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It holds.
+    Pass,
+    /// It does not.
+    Fail,
+    /// It could not be looked at.
+    Unverified,
+}
+
+impl Status {
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unverified => "unverified",
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Which key of the profile asked, such as `mounts.read_only`.
+    pub id: &'static str,
+    /// The result.
+    pub status: Status,
+    /// What was looked at: a path (escaped) or a process.
+    pub subject: String,
+    /// What was seen.
+    pub detail: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Check {
+    fn new(id: &'static str, status: Status, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { id, status, subject: subject.into(), detail: detail.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Everything that verification found out.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// Every check, in the order of the profile's tables.
+    pub checks: Vec<Check>,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+/// Checks everything that `profile` asks of `root`: its `[verify]` tables, and that nothing is left of what `[remove]`
+/// and `[strip]` name. `protection` explains what stays because the app runs it.
+pub fn verify(root: &Root, profile: &Profile, protection: &Protection) -> Verification {
+    let mut verification = Verification::default();
+    let subject = Subject::of(root);
+    if profile.changes_anything() {
+        files::nothing_left(root, profile, protection, &mut verification);
+    }
+    mounts::check(root, &profile.verify, &subject, &mut verification);
+    process::check(root, &profile.verify, &subject, &mut verification);
+    files::check(root, &profile.verify, &mut verification);
+    files::exposure(root, &profile.verify, &mut verification);
+    verification
+}

@@ -1,0 +1,260 @@
+//! `[verify.process]`: who the app's process is and what it may do, and which process that is.
+
+use std::fs::{read, read_link, read_to_string};
+
+use super::{Check, Status, Verification};
+use crate::escape::escape;
+use crate::host_guard::process_of;
+use crate::identity::Status as ProcStatus;
+use crate::profile::{Principal, Verify};
+use crate::root::Root;
+
+/// The process that a root belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Process with this id (as in `/proc`), whose root is the target.
+    Process {
+        /// `/proc/PID`.
+        pid: String,
+    },
+    /// Our own root, but the app's process could not be made out: the reason.
+    Unknown(String),
+    /// A directory that is no process's root, such as an unpacked image.
+    Directory {
+        /// Canonical path, as in our own mountinfo.
+        path: Vec<u8>,
+    },
+}
+
+impl Subject {
+    /// The process or directory that `root` stands for.
+    pub fn of(root: &Root) -> Self {
+        if let Some(pid) = process_of(root.path()) {
+            return Self::Process { pid };
+        }
+        let canonical = std::fs::canonicalize(root.path());
+        match canonical {
+            Ok(path) if path == std::path::Path::new("/") => first_process(),
+            Ok(path) => Self::Directory { path: path.into_os_string().into_encoded_bytes() },
+            Err(error) => Self::Unknown(format!("{}: {error}", escape(root.path().as_os_str().as_encoded_bytes()))),
+        }
+    }
+
+    /// The text of the mountinfo that shows the root's mounts, and the root's path in it.
+    pub(super) fn mountinfo(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let (pid, prefix) = match self {
+            Self::Process { pid } if pid != "self" => {
+                // The first process shares our mount namespace; ours is readable without privileges.
+                let shared = read_link(format!("/proc/{pid}/ns/mnt")).ok() == read_link("/proc/self/ns/mnt").ok();
+                (if shared { "self" } else { pid.as_str() }, b"/".to_vec())
+            }
+            Self::Process { .. } | Self::Unknown(_) => ("self", b"/".to_vec()),
+            Self::Directory { path } => ("self", path.clone()),
+        };
+        let readable = read(format!("/proc/{pid}/mountinfo"))
+            // A first process whose namespaces we may not see is that of our own container.
+            .or_else(|error| if prefix == b"/" && pid == "1" { read("/proc/self/mountinfo") } else { Err(error) });
+        readable.map(|text| (text, prefix)).map_err(|error| format!("/proc/{pid}/mountinfo cannot be read: {error}; mount proc on /proc"))
+    }
+}
+
+/// The app's process in our own container: process 1, unless the pod shares one process namespace among its containers.
+fn first_process() -> Subject {
+    if std::process::id() == 1 {
+        return Subject::Process { pid: "self".to_owned() };
+    }
+    let own = read_link("/proc/self/ns/mnt").ok();
+    match read_link("/proc/1/ns/mnt") {
+        Ok(namespace) if Some(&namespace) != own.as_ref() => {}
+        Ok(_) => return Subject::Process { pid: "1".to_owned() },
+        // Not readable without CAP_SYS_PTRACE when it runs as another user; a pause container is known by its name.
+        Err(_) => {
+            let comm = read_to_string("/proc/1/comm").unwrap_or_default();
+            if !comm.is_empty() && comm.trim_end() != "pause" {
+                return Subject::Process { pid: "1".to_owned() };
+            }
+        }
+    }
+    let Ok(processes) = crate::processes::list() else {
+        return Subject::Unknown("/proc cannot be read; mount proc on /proc".to_owned());
+    };
+    let mut line = vec![std::process::id()];
+    while let Some(parent) = line.last().and_then(|pid| processes.iter().find(|process| process.pid == *pid)).map(|process| process.parent) {
+        if parent == 0 || line.contains(&parent) {
+            break;
+        }
+        line.push(parent);
+    }
+    let ours = processes
+        .iter()
+        .filter(|process| !line.contains(&process.pid))
+        .filter(|process| own.is_some() && read_link(format!("/proc/{}/ns/mnt", process.pid)).ok() == own)
+        .min_by_key(|process| process.pid);
+    match ours {
+        Some(process) => Subject::Process { pid: process.pid.to_string() },
+        None => Subject::Unknown(
+            "process 1 belongs to another container (shareProcessNamespace), and no process of this one can be made out".to_owned(),
+        ),
+    }
+}
+
+pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut Verification) {
+    let asked = verify.user.is_some()
+        || verify.group.is_some()
+        || verify.groups.is_some()
+        || verify.no_new_privs.is_some()
+        || verify.capabilities.is_some()
+        || verify.seccomp.is_some();
+    if !asked {
+        return;
+    }
+    let (name, status) = match subject {
+        Subject::Process { pid } => match read(format!("/proc/{pid}/status")) {
+            Ok(text) => (if pid == "self" { "this process".to_owned() } else { format!("process {pid}") }, ProcStatus::parse(&String::from_utf8_lossy(&text))),
+            Err(error) => (format!("process {pid}: /proc/{pid}/status: {error}"), ProcStatus::default()),
+        },
+        Subject::Unknown(reason) => (reason.clone(), ProcStatus::default()),
+        Subject::Directory { .. } => {
+            ("no process belongs to a directory given with --root; run this in the container".to_owned(), ProcStatus::default())
+        }
+    };
+    let mut check = |id, status, detail: String, hint: &str| {
+        let check = Check::new(id, status, name.clone(), detail);
+        out.checks.push(if status == Status::Fail { check.hint(hint) } else { check });
+    };
+    let unknown = || (Status::Unverified, "cannot be read".to_owned());
+
+    if let Some(user) = &verify.user {
+        let (result, detail) = ids(root, &user.value, status.uid, "uid", "/etc/passwd");
+        check("process.user", result, detail, "set runAsUser and runAsNonRoot: true in the securityContext");
+    }
+    if let Some(group) = &verify.group {
+        let (result, detail) = ids(root, &group.value, status.gid, "gid", "/etc/group");
+        check("process.group", result, detail, "set runAsGroup in the securityContext");
+    }
+    if let Some(allowed) = &verify.groups {
+        let (result, detail) = status.groups.as_ref().map_or_else(unknown, |groups| {
+            let extra: Vec<String> =
+                groups.iter().filter(|id| !allowed.value.contains(id)).map(ToString::to_string).collect();
+            if extra.is_empty() {
+                (Status::Pass, "no supplementary group beyond those allowed".to_owned())
+            } else {
+                (Status::Fail, format!("it is in the supplementary groups {}", extra.join(", ")))
+            }
+        });
+        check("process.groups", result, detail, "set supplementalGroups and fsGroup in the pod's securityContext; the image's /etc/group adds more");
+    }
+    if verify.no_new_privs.as_ref().is_some_and(|wanted| wanted.value) {
+        let (result, detail) = status.no_new_privs.map_or_else(unknown, |set| match set {
+            true => (Status::Pass, "no_new_privs is set".to_owned()),
+            false => (Status::Fail, "no_new_privs is not set: setuid programs can raise privileges".to_owned()),
+        });
+        check("process.no_new_privs", result, detail, "set allowPrivilegeEscalation: false in the securityContext");
+    }
+    if let Some(allowed) = &verify.capabilities {
+        let (result, detail) = status.capabilities.map_or_else(unknown, |sets| capabilities(&sets, &allowed.value));
+        check("process.capabilities", result, detail, "set capabilities: {drop: [ALL]} in the securityContext and add only those allowed");
+    }
+    if verify.seccomp.is_some() {
+        let (result, detail) = status.seccomp.map_or_else(unknown, |mode| match mode {
+            2 => (Status::Pass, "a seccomp filter is in force".to_owned()),
+            0 => (Status::Fail, "no seccomp filter: every system call is allowed".to_owned()),
+            mode => (Status::Fail, format!("seccomp mode is {mode}, not 2 (filter)")),
+        });
+        check("process.seccomp", result, detail, "set seccompProfile: {type: RuntimeDefault} in the securityContext");
+    }
+}
+
+/// All four ids: real, effective, saved and filesystem.
+fn ids(root: &Root, wanted: &Principal, seen: Option<[u32; 4]>, kind: &str, database: &str) -> (Status, String) {
+    let Some(seen) = seen else { return (Status::Unverified, "cannot be read".to_owned()) };
+    let [real, effective, saved, filesystem] = seen;
+    let text = if seen.iter().all(|id| *id == real) {
+        format!("{kind} {real}")
+    } else {
+        format!("{kind} {real}, effective {effective}, saved {saved}, filesystem {filesystem}")
+    };
+    let id = match wanted {
+        Principal::NonRoot => {
+            return if seen.contains(&0) { (Status::Fail, format!("it runs as root: {text}")) } else { (Status::Pass, text) };
+        }
+        Principal::Id(id) => *id,
+        Principal::Name(name) => match lookup(root, database, name) {
+            Some(id) => id,
+            None => return (Status::Unverified, format!("{database} inside the root does not have {}", escape(name.as_bytes()))),
+        },
+    };
+    if seen == [id; 4] { (Status::Pass, text) } else { (Status::Fail, format!("{text}, not {id}")) }
+}
+
+/// The third field of the line of passwd(5) or group(5) that begins with `name`.
+fn lookup(root: &Root, database: &str, name: &str) -> Option<u32> {
+    let text = root.read(database.as_bytes(), 1024 * 1024).ok()?;
+    text.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        (fields.next()? == name.as_bytes()).then_some(())?;
+        std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+    })
+}
+
+fn capabilities(sets: &crate::identity::CapabilitySets, allowed: &[String]) -> (Status, String) {
+    let all: Vec<(String, u64)> = caps::all()
+        .into_iter()
+        .map(|capability| (capability.to_string().trim_start_matches("CAP_").to_owned(), capability.bitmask()))
+        .collect();
+    let allowed_mask = all.iter().filter(|(name, _)| allowed.contains(name)).fold(0, |mask, (_, bit)| mask | bit);
+    let mut excess = Vec::new();
+    for (set, mask) in sets.named() {
+        let extra = mask & !allowed_mask;
+        if extra == 0 {
+            continue;
+        }
+        let mut names: Vec<&str> = all.iter().filter(|(_, bit)| extra & bit != 0).map(|(name, _)| name.as_str()).collect();
+        let known = all.iter().fold(0, |mask, (_, bit)| mask | bit);
+        if extra & !known != 0 {
+            names.push("unknown ones");
+        }
+        excess.push(if names.len() > 6 { format!("{set}: {} capabilities", names.len()) } else { format!("{set}: {}", names.join(" ")) });
+    }
+    if excess.is_empty() {
+        (Status::Pass, "no capability beyond those allowed, in any set".to_owned())
+    } else {
+        (Status::Fail, format!("it holds more than allowed: {}", excess.join("; ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::CapabilitySets;
+
+    #[test]
+    fn every_set_counts() {
+        let bind = vec!["NET_BIND_SERVICE".to_owned()];
+        let sets = CapabilitySets { bounding: 1 << 10, ..CapabilitySets::default() };
+        assert_eq!(capabilities(&sets, &bind).0, Status::Pass);
+        assert_eq!(capabilities(&sets, &[]).0, Status::Fail);
+        for field in 0..5 {
+            let mut all = [0; 5];
+            all[field] = 1 << 21;
+            let [inheritable, permitted, effective, bounding, ambient] = all;
+            let (status, detail) = capabilities(&CapabilitySets { inheritable, permitted, effective, bounding, ambient }, &bind);
+            assert_eq!(status, Status::Fail);
+            assert!(detail.contains("SYS_ADMIN"), "{detail}");
+        }
+        let future = CapabilitySets { effective: 1 << 60, ..CapabilitySets::default() };
+        assert_eq!(capabilities(&future, &bind).0, Status::Fail);
+    }
+
+    #[test]
+    fn any_of_the_four_ids_can_be_root() {
+        let root = Root::open(std::path::Path::new("/")).unwrap();
+        let result = |wanted, seen| ids(&root, &wanted, Some(seen), "uid", "/etc/passwd").0;
+        assert_eq!(result(Principal::NonRoot, [1000; 4]), Status::Pass);
+        assert_eq!(result(Principal::NonRoot, [1000, 1000, 0, 1000]), Status::Fail);
+        assert_eq!(result(Principal::Id(7), [7, 7, 7, 8]), Status::Fail);
+        assert_eq!(result(Principal::Name("root".into()), [0; 4]), Status::Pass);
+        assert_eq!(result(Principal::Name("nobody knows".into()), [0; 4]), Status::Unverified);
+        assert_eq!(ids(&root, &Principal::NonRoot, None, "uid", "").0, Status::Unverified);
+    }
+}
