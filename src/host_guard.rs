@@ -54,24 +54,27 @@ pub fn check(root: &Root) -> Result<(), HostRoot> {
     let initial = in_initial_pid_namespace().map_err(|errno| {
         undecidable(format!("/proc/self/ns/pid cannot be read ({}); mount proc on /proc", errno.desc()))
     })?;
-    if initial {
+    let hidden = if initial {
         // Process 1 as seen here is the machine's own.
         match first_process_root() {
             Ok(first) if first == root.stat().id => return Err(HostRoot::FirstProcess { target }),
-            Ok(_) => {}
-            // Without privileges process 1's root is hidden, and a host's files belong to others. A directory that is
-            // not the top of a mount is an image on somebody's workstation.
-            Err(Errno::EACCES) if !nix::unistd::geteuid().is_root() && !is_mount_point(root) => {}
-            Err(errno) => {
-                return Err(undecidable(format!(
-                    "this runs in the initial pid namespace (on the machine itself, or hostPID), and /proc/1/root cannot be read ({})",
-                    errno.desc()
-                )));
-            }
+            Ok(_) => None,
+            // A machine's root is the top of a mount; a directory below one is an image or a volume.
+            Err(Errno::EACCES) if !is_own_root(root) && !is_mount_point(root) => None,
+            Err(errno) => Some(errno),
         }
-    }
+    } else {
+        None
+    };
     let (mounts, own) = mountinfo_of(root).map_err(|reason| undecidable(reason.to_owned()))?;
-    looks_like_disk(root, &mounts, own, &target)
+    looks_like_disk(root, &mounts, own, &target)?;
+    match hidden {
+        None => Ok(()),
+        Some(errno) => Err(undecidable(format!(
+            "this runs in the initial pid namespace (on the machine itself, or hostPID), and /proc/1/root cannot be read ({})",
+            errno.desc()
+        ))),
+    }
 }
 
 /// The mountinfo that describes the target's mount: our own, or for `/proc/PID/root` that process's.
@@ -105,7 +108,7 @@ fn looks_like_disk(root: &Root, mounts: &Mounts, own: bool, target: &str) -> Res
     // A container's root filesystem is an overlay, or the bind mount of a directory. What is mounted elsewhere than on
     // our own root with proc below it is no volume but a machine's root, whichever directory of its disk that is
     // (btrfs subvolumes, ostree).
-    let elsewhere = own && identity_of("/").is_ok_and(|slash| slash != root.stat().id);
+    let elsewhere = own && !is_own_root(root);
     if mount.root != b"/" && !elsewhere || mount.filesystem == b"overlay" || mount.filesystem == b"tmpfs" {
         return Ok(());
     }
@@ -135,6 +138,11 @@ fn looks_like_disk(root: &Root, mounts: &Mounts, own: bool, target: &str) -> Res
 fn is_top_of(root: &Root, mount: &Mount) -> bool {
     // Not known to be elsewhere counts as the top.
     std::fs::canonicalize(root.path()).map_or(true, |path| path.as_os_str().as_encoded_bytes() == mount.point.as_slice())
+}
+
+/// Whether it is our own root; not known counts as yes.
+fn is_own_root(root: &Root) -> bool {
+    identity_of("/").map_or(true, |slash| slash == root.stat().id)
 }
 
 fn is_mount_point(root: &Root) -> bool {

@@ -8,7 +8,7 @@ use crate::apply::Outcome;
 use crate::plan::{Action, Plan, Verb};
 use crate::verify::{Check, Status, Verification};
 
-pub use json::write as to_json;
+pub use json::{failure as failure_to_json, line as json_line, write as to_json};
 pub use text::{Volume, termination_message, write as to_text};
 
 /// The exit codes of lithify itself (`docs/exit-codes.md`).

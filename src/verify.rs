@@ -6,6 +6,8 @@ mod files;
 mod mounts;
 mod process;
 
+use serde::Serialize;
+
 use crate::profile::Profile;
 use crate::protection::Protection;
 use crate::root::Root;
@@ -13,7 +15,8 @@ use crate::root::Root;
 pub use process::Subject;
 
 /// The result of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It holds.
     Pass,
@@ -23,19 +26,8 @@ pub enum Status {
     Unverified,
 }
 
-impl Status {
-    /// The name used in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Unverified => "unverified",
-        }
-    }
-}
-
 /// One check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Which key of the profile asked, such as `mounts.read_only`.
     pub id: &'static str,

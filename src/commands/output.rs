@@ -5,8 +5,6 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::CommandError;
 use crate::cli;
 use crate::report::{self, Exit, Report, Volume};
@@ -66,11 +64,7 @@ impl Output {
                 text.push_str(hint);
                 text.push('\n');
             }
-            let object = json!({
-                "schema": 1, "command": command, "version": env!("CARGO_PKG_VERSION"), "exit_code": exit.code(),
-                "error": message, "hint": hint, "notes": notes,
-            });
-            (text.clone(), text, format!("{object}\n"))
+            (text.clone(), text, report::failure_to_json(command, exit, message, hint, &notes))
         });
         exit
     }

@@ -1,12 +1,12 @@
 //! `lithify profile`: list, show, check, schema.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::output::Output;
 use crate::builtin;
 use crate::cli::Profile as Command;
 use crate::profile::{ProfileError, load, to_json, to_toml};
-use crate::report::Exit;
+use crate::report::{Exit, json_line};
 
 /// The schema that is also at `schema/profile.schema.json`.
 const SCHEMA: &str = include_str!("../../schema/profile.schema.json");
@@ -16,7 +16,7 @@ pub(super) fn profile(command: &Command, output: &Output) -> Exit {
         Command::List => list(output),
         Command::Show { profiles } => match load(profiles.iter().map(String::as_str)) {
             Ok(profile) => {
-                output.plain(&if output.is_json() { format!("{}\n", to_json(&profile)) } else { to_toml(&profile) });
+                output.plain(&if output.is_json() { to_json(&profile) } else { to_toml(&profile) });
                 Exit::Ok
             }
             Err(error) => invalid(output, &error),
@@ -33,22 +33,36 @@ fn invalid(output: &Output, error: &ProfileError) -> Exit {
     output.error("profile", Exit::Usage, &error.to_string(), None)
 }
 
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    description: String,
+}
+
 fn list(output: &Output) -> Exit {
-    let mut rows = Vec::new();
+    let mut profiles = Vec::new();
     for name in builtin::names() {
         match load([name]) {
-            Ok(profile) => rows.push((name, profile.sources.last().map(|source| source.description.clone()).unwrap_or_default())),
+            Ok(profile) => {
+                let description = profile.sources.last().map(|source| source.description.clone()).unwrap_or_default();
+                profiles.push(Listed { name, description });
+            }
             Err(error) => return invalid(output, &error),
         }
     }
-    let text = if output.is_json() {
-        let rows: Value = rows.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
-        format!("{}\n", json!({"schema": 1, "profiles": rows}))
+    output.plain(&if output.is_json() {
+        json_line(&profiles)
     } else {
-        rows.iter().fold(String::new(), |text, (name, description)| text + &format!("{name:18} {description}\n"))
-    };
-    output.plain(&text);
+        profiles.iter().fold(String::new(), |text, row| text + &format!("{:18} {}\n", row.name, row.description))
+    });
     Exit::Ok
+}
+
+#[derive(Serialize)]
+struct Checked {
+    file: String,
+    valid: bool,
+    error: Option<String>,
 }
 
 /// Checks every file, also after one that is not valid.
@@ -56,19 +70,21 @@ fn check(files: &[String], output: &Output) -> Exit {
     let mut exit = Exit::Ok;
     let mut text = String::new();
     let mut rows = Vec::new();
-    for file in files {
+    for name in files {
         // A file, whatever it is called.
-        let path = if file.contains('/') { file.clone() } else { format!("./{file}") };
+        let path = if name.contains('/') { name.clone() } else { format!("./{name}") };
         let error = load([path.as_str()]).err().map(|error| error.to_string());
-        text.push_str(&match &error {
-            Some(error) => format!("{error}\n"),
-            None => format!("{}: valid\n", crate::escape::escape(file.as_bytes())),
-        });
-        if error.is_some() {
-            exit = Exit::Usage;
+        let file = crate::escape::escape(name.as_bytes());
+        match &error {
+            Some(error) => {
+                exit = Exit::Usage;
+                text.push_str(error);
+            }
+            None => text.push_str(&format!("{file}: valid")),
         }
-        rows.push(json!({"file": crate::escape::escape(file.as_bytes()), "valid": error.is_none(), "error": error}));
+        text.push('\n');
+        rows.push(Checked { file, valid: error.is_none(), error });
     }
-    output.plain(&if output.is_json() { format!("{}\n", json!({"schema": 1, "exit_code": exit.code(), "files": rows})) } else { text });
+    output.plain(&if output.is_json() { json_line(&rows) } else { text });
     exit
 }

@@ -15,7 +15,6 @@ use crate::pattern::PathPattern;
 impl Profile {
     /// Adds what one document says, all of it checked.
     pub(super) fn add(&mut self, source: SourceText<'_>, document: Document) -> Result<(), ProfileError> {
-        refuse_unsupported(source, &document)?;
         let name: Rc<str> = match &document.name {
             Some(name) if name.get_ref().is_empty() || name.get_ref().chars().any(char::is_control) => {
                 return Err(source.error(name.span(), "a profile's name is one line of text", None));
@@ -52,7 +51,7 @@ impl Profile {
         from.principal(&mut verify.user, process.user, "user")?;
         from.principal(&mut verify.group, process.group, "group")?;
         if let Some(groups) = process.groups {
-            from.limit(&mut verify.groups, groups.into_inner());
+            from.limit(&mut verify.groups, groups);
         }
         from.stricter_bool(&mut verify.no_new_privs, process.no_new_privs);
         if let Some(capabilities) = process.capabilities {
@@ -82,22 +81,6 @@ impl Profile {
         self.sources.push(Source { name: Rc::clone(&name), description: document.description });
         Ok(())
     }
-}
-
-/// Keys of the format that this version does not carry out: accepting them would promise what is not done.
-fn refuse_unsupported(source: SourceText<'_>, document: &Document) -> Result<(), ProfileError> {
-    let unsupported = [
-        ("[remove] classes", &document.remove.classes),
-        ("[keep] only", &document.keep.only),
-        ("[confine]", &document.confine),
-    ];
-    for (key, value) in unsupported {
-        if let Some(value) = value {
-            let message = format!("{key} is not supported by lithify {}", env!("CARGO_PKG_VERSION"));
-            return Err(source.error(value.span(), message, Some("remove it, or use a newer lithify".to_owned())));
-        }
-    }
-    Ok(())
 }
 
 /// One document being added.

@@ -107,36 +107,12 @@ impl SourceText<'_> {
         }))
     }
 
-    /// An error of the TOML parser or of serde, in our words where ours say more.
+    /// An error of the TOML parser.
     pub(super) fn toml_error(self, error: &toml::de::Error) -> ProfileError {
-        let span = error.span().unwrap_or(0..0);
         let raw = error.message().trim();
-        if let Some(rest) = raw.strip_prefix("unknown field `") {
-            let mut quoted = rest.split('`').step_by(2);
-            let unknown = quoted.next().unwrap_or_default();
-            let known: Vec<&str> = quoted_words(rest).collect();
-            let hint = match nearest(unknown, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if known.is_empty() => "this table has no keys".to_owned(),
-                None => format!("known here: {}", known.join(", ")),
-            };
-            return self.error(span, format!("unknown key `{}`", escape(unknown.as_bytes())), Some(hint));
-        }
-        let hint = if raw.contains("expected a sequence") {
-            Some("this is a list: write [\"...\"], also for one entry".to_owned())
-        } else if raw.contains("duplicate key") {
-            Some("a key or table may stand only once in a file".to_owned())
-        } else {
-            None
-        };
-        let message = raw.replace('\n', "; ");
-        self.error(span, escape(message.as_bytes()), hint)
+        let hint = raw.contains("duplicate key").then(|| "a key or table may stand only once in a file".to_owned());
+        self.error(error.span().unwrap_or(0..0), escape(raw.replace('\n', "; ").as_bytes()), hint)
     }
-}
-
-/// The words in backticks after the first one, of serde's `unknown field` message.
-fn quoted_words(rest: &str) -> impl Iterator<Item = &str> {
-    rest.split('`').skip(2).step_by(2)
 }
 
 fn floor_boundary(text: &str, mut index: usize) -> usize {

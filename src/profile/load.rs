@@ -136,7 +136,7 @@ impl Loader {
             return Ok(());
         }
         let source = SourceText { file, text };
-        let document: Document = toml::from_str(text).map_err(|error| source.toml_error(&error))?;
+        let document = Document::parse(source)?;
         match &document.schema {
             Some(schema) if *schema.get_ref() == 1 => {}
             Some(schema) => {

@@ -1,14 +1,16 @@
 //! A profile's effective form: as TOML that gives the same profile again, each entry with its origin, and as JSON.
 
-use std::fmt::{Display, Write};
+use std::collections::BTreeMap;
+use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{Profile, Rule, Selector, Sourced};
+use crate::report::json_line;
 
 /// A TOML basic string (a JSON string is one, but for DEL).
 fn quote(text: &str) -> String {
-    Value::from(text).to_string().replace('\u{7f}', "\\u007F")
+    json_line(&text).trim_end().replace('\u{7f}', "\\u007F")
 }
 
 struct Toml {
@@ -55,10 +57,10 @@ impl Toml {
         self.list(key, entries.iter().map(|entry| (entry.value.as_str(), &*entry.profile)));
     }
 
-    fn scalar<T>(&mut self, key: &str, value: Option<&Sourced<T>>, text: impl Fn(&T) -> String) {
-        if let Some(entry) = value {
+    fn scalars(&mut self, list: Vec<Scalar<'_>>) {
+        for (key, value, profile) in list {
             self.head();
-            let _ = writeln!(self.out, "{key} = {} # {}", text(&entry.value), entry.profile);
+            let _ = writeln!(self.out, "{key} = {value} # {profile}");
         }
     }
 }
@@ -86,21 +88,17 @@ pub fn to_toml(profile: &Profile) -> String {
     let sources: Vec<&str> = profile.sources.iter().map(|source| &*source.name).collect();
     let _ = writeln!(out, "# made from: {}", sources.join(", "));
     let mut toml = Toml { out, table: "" };
-    let text = |value: &bool| value.to_string();
-    let principal = |value: &super::Principal| quote(&value.to_string());
 
     toml.table("remove");
     toml.list("names", names(&profile.remove));
     toml.list("paths", paths(&profile.remove));
     toml.strings("search", &profile.search);
     toml.strings("mounts", &profile.mounts);
-    toml.scalar("method", profile.method.as_ref(), |method| quote(method.name()));
-
+    let mut method = Vec::new();
+    scalar(&mut method, "method", profile.method.as_ref(), |method| quote(method.name()));
+    toml.scalars(method);
     toml.table("strip");
-    toml.scalar("setid", profile.strip.setid.as_ref(), text);
-    toml.scalar("file_capabilities", profile.strip.file_capabilities.as_ref(), text);
-    toml.scalar("world_writable", profile.strip.world_writable.as_ref(), text);
-
+    toml.scalars(strip_scalars(profile));
     toml.table("keep");
     toml.list("names", names(&profile.keep));
     toml.list("paths", paths(&profile.keep));
@@ -111,80 +109,140 @@ pub fn to_toml(profile: &Profile) -> String {
     toml.strings("writable", &verify.writable);
     toml.strings("writable_if_present", &verify.writable_if_present);
     toml.strings("noexec", &verify.noexec);
-
     toml.table("verify.process");
-    toml.scalar("user", verify.user.as_ref(), principal);
-    toml.scalar("group", verify.group.as_ref(), principal);
-    toml.scalar("groups", verify.groups.as_ref(), |ids| format!("{ids:?}"));
-    toml.scalar("no_new_privs", verify.no_new_privs.as_ref(), text);
-    toml.scalar("capabilities", verify.capabilities.as_ref(), |names| Value::from(names.clone()).to_string());
-    toml.scalar("seccomp", verify.seccomp.as_ref(), |()| quote("filter"));
-
+    toml.scalars(process_scalars(profile));
     toml.table("verify.files");
     for (key, patterns) in [("absent", &verify.absent), ("present", &verify.present)] {
         toml.list(key, patterns.iter().map(|pattern| (pattern.value.as_str(), &*pattern.profile)));
     }
-
     toml.table("verify.exposure");
-    let hidden = |(): &()| "false".to_owned();
-    toml.scalar("runtime_socket", verify.no_runtime_socket.as_ref(), hidden);
-    toml.scalar("service_account_token", verify.no_service_account_token.as_ref(), hidden);
-    toml.scalar("host_pid", verify.no_host_pid.as_ref(), hidden);
+    toml.scalars(exposure_scalars(profile));
     toml.out
 }
 
+/// An entry with its origin.
+#[derive(Serialize)]
+struct Entry<'a, T> {
+    value: T,
+    profile: &'a str,
+}
+
+type Entries<'a> = Vec<Entry<'a, &'a str>>;
+
+#[derive(Serialize)]
+struct Effective<'a> {
+    schema: u8,
+    sources: Vec<Origin<'a>>,
+    remove: Remove<'a>,
+    keep: Keep<'a>,
+    strip: Flags<'a>,
+    verify: Checks<'a>,
+}
+
+#[derive(Serialize)]
+struct Origin<'a> {
+    name: &'a str,
+    description: &'a str,
+}
+
+#[derive(Serialize)]
+struct Remove<'a> {
+    names: Entries<'a>,
+    paths: Entries<'a>,
+    search: Vec<&'a str>,
+    mounts: Entries<'a>,
+    method: &'a str,
+}
+
+#[derive(Serialize)]
+struct Keep<'a> {
+    names: Entries<'a>,
+    paths: Entries<'a>,
+}
+
+/// Flags and single values, by key; only those that a profile sets.
+type Flags<'a> = BTreeMap<&'a str, Entry<'a, String>>;
+
+#[derive(Serialize)]
+struct Checks<'a> {
+    mounts: BTreeMap<&'a str, Entries<'a>>,
+    process: Flags<'a>,
+    files: BTreeMap<&'a str, Entries<'a>>,
+    exposure: Flags<'a>,
+}
+
 /// `profile` as JSON: each entry is `{"value": ..., "profile": ...}`.
-pub fn to_json(profile: &Profile) -> Value {
-    fn entries<T: Display>(list: &[Sourced<T>]) -> Value {
-        list.iter().map(|entry| json!({"value": entry.value.to_string(), "profile": &*entry.profile})).collect()
+pub fn to_json(profile: &Profile) -> String {
+    fn rules<'a>(list: impl Iterator<Item = (&'a str, &'a str)>) -> Entries<'a> {
+        list.map(|(value, profile)| Entry { value, profile }).collect()
     }
-    fn rules<'a>(list: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
-        list.map(|(value, profile)| json!({"value": value, "profile": profile})).collect()
+    fn strings(list: &[Sourced<String>]) -> Entries<'_> {
+        rules(list.iter().map(|entry| (entry.value.as_str(), &*entry.profile)))
     }
-    fn scalar<T, V: Into<Value>>(value: Option<&Sourced<T>>, text: impl Fn(&T) -> V) -> Value {
-        value.map_or(Value::Null, |entry| json!({"value": text(&entry.value).into(), "profile": &*entry.profile}))
+    fn patterns(list: &[Sourced<crate::pattern::PathPattern>]) -> Entries<'_> {
+        rules(list.iter().map(|entry| (entry.value.as_str(), &*entry.profile)))
     }
-    let patterns = |list: &[Sourced<crate::pattern::PathPattern>]| -> Value {
-        list.iter().map(|entry| json!({"value": entry.value.as_str(), "profile": &*entry.profile})).collect()
-    };
     let verify = &profile.verify;
-    json!({
-        "schema": 1,
-        "sources": profile.sources.iter().map(|source| json!({"name": &*source.name, "description": source.description})).collect::<Value>(),
-        "remove": {
-            "names": rules(names(&profile.remove)),
-            "paths": rules(paths(&profile.remove)),
-            "search": profile.search(),
-            "mounts": entries(&profile.mounts),
-            "method": profile.method().name(),
+    json_line(&Effective {
+        schema: 1,
+        sources: profile.sources.iter().map(|source| Origin { name: &source.name, description: &source.description }).collect(),
+        remove: Remove {
+            names: rules(names(&profile.remove)),
+            paths: rules(paths(&profile.remove)),
+            search: profile.search(),
+            mounts: strings(&profile.mounts),
+            method: profile.method().name(),
         },
-        "strip": {
-            "setid": scalar(profile.strip.setid.as_ref(), |on| *on),
-            "file_capabilities": scalar(profile.strip.file_capabilities.as_ref(), |on| *on),
-            "world_writable": scalar(profile.strip.world_writable.as_ref(), |on| *on),
-        },
-        "keep": {"names": rules(names(&profile.keep)), "paths": rules(paths(&profile.keep))},
-        "verify": {
-            "mounts": {
-                "read_only": entries(&verify.read_only),
-                "writable": entries(&verify.writable),
-                "writable_if_present": entries(&verify.writable_if_present),
-                "noexec": entries(&verify.noexec),
-            },
-            "process": {
-                "user": scalar(verify.user.as_ref(), ToString::to_string),
-                "group": scalar(verify.group.as_ref(), ToString::to_string),
-                "groups": scalar(verify.groups.as_ref(), Clone::clone),
-                "no_new_privs": scalar(verify.no_new_privs.as_ref(), |on| *on),
-                "capabilities": scalar(verify.capabilities.as_ref(), Clone::clone),
-                "seccomp": scalar(verify.seccomp.as_ref(), |()| "filter"),
-            },
-            "files": {"absent": patterns(&verify.absent), "present": patterns(&verify.present)},
-            "exposure": {
-                "runtime_socket": scalar(verify.no_runtime_socket.as_ref(), |()| false),
-                "service_account_token": scalar(verify.no_service_account_token.as_ref(), |()| false),
-                "host_pid": scalar(verify.no_host_pid.as_ref(), |()| false),
-            },
+        keep: Keep { names: rules(names(&profile.keep)), paths: rules(paths(&profile.keep)) },
+        strip: scalars(strip_scalars(profile)),
+        verify: Checks {
+            mounts: BTreeMap::from([
+                ("read_only", strings(&verify.read_only)),
+                ("writable", strings(&verify.writable)),
+                ("writable_if_present", strings(&verify.writable_if_present)),
+                ("noexec", strings(&verify.noexec)),
+            ]),
+            process: scalars(process_scalars(profile)),
+            files: BTreeMap::from([("absent", patterns(&verify.absent)), ("present", patterns(&verify.present))]),
+            exposure: scalars(exposure_scalars(profile)),
         },
     })
+}
+
+fn scalars<'a>(list: Vec<Scalar<'a>>) -> Flags<'a> {
+    list.into_iter().map(|(key, value, profile)| (key, Entry { value, profile })).collect()
+}
+
+/// A key, its value as TOML, and its origin.
+type Scalar<'a> = (&'static str, String, &'a str);
+
+fn scalar<'a, T>(list: &mut Vec<Scalar<'a>>, key: &'static str, value: Option<&'a Sourced<T>>, text: impl Fn(&T) -> String) {
+    list.extend(value.map(|entry| (key, text(&entry.value), &*entry.profile)));
+}
+
+fn strip_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
+    let mut list = Vec::new();
+    scalar(&mut list, "setid", profile.strip.setid.as_ref(), bool::to_string);
+    scalar(&mut list, "file_capabilities", profile.strip.file_capabilities.as_ref(), bool::to_string);
+    scalar(&mut list, "world_writable", profile.strip.world_writable.as_ref(), bool::to_string);
+    list
+}
+
+fn process_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
+    let (mut list, verify) = (Vec::new(), &profile.verify);
+    scalar(&mut list, "user", verify.user.as_ref(), |user| quote(&user.to_string()));
+    scalar(&mut list, "group", verify.group.as_ref(), |group| quote(&group.to_string()));
+    scalar(&mut list, "groups", verify.groups.as_ref(), |ids| format!("{ids:?}"));
+    scalar(&mut list, "no_new_privs", verify.no_new_privs.as_ref(), bool::to_string);
+    scalar(&mut list, "capabilities", verify.capabilities.as_ref(), |names| format!("{names:?}"));
+    scalar(&mut list, "seccomp", verify.seccomp.as_ref(), |()| quote("filter"));
+    list
+}
+
+fn exposure_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
+    let (mut list, verify) = (Vec::new(), &profile.verify);
+    scalar(&mut list, "runtime_socket", verify.no_runtime_socket.as_ref(), |()| "false".to_owned());
+    scalar(&mut list, "service_account_token", verify.no_service_account_token.as_ref(), |()| "false".to_owned());
+    scalar(&mut list, "host_pid", verify.no_host_pid.as_ref(), |()| "false".to_owned());
+    list
 }

@@ -1,69 +1,122 @@
 //! The report as JSON: one object with stable names, described by `schema/report.schema.json`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::{Report, Result};
+use super::{Counts, Report, Result};
 use crate::escape::escape;
 use crate::verify::Check;
 
-/// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
-pub fn write(report: &Report) -> String {
-    let counts = report.counts();
-    let mut text = json!({
-        "schema": 1,
-        "command": report.command,
-        "version": env!("CARGO_PKG_VERSION"),
-        "root": report.root,
-        "profiles": report.profiles,
-        "dry_run": report.dry_run,
-        "exit_code": report.exit.code(),
-        "actions": report.steps.iter().map(|step| {
-            let (outcome, error) = match &step.result {
-                Result::Planned => ("planned", None),
-                Result::Done => ("done", None),
-                Result::Gone => ("gone", None),
-                Result::Skipped(reason) => ("skipped", Some(reason)),
-                Result::Failed(reason) => ("failed", Some(reason)),
-            };
-            json!({
-                "action": step.action.verb.name(),
-                "path": escape(&step.action.path()),
-                "kind": step.action.stat.kind.name(),
-                "outcome": outcome,
-                "rule": step.action.origin.rule,
-                "profile": &*step.action.origin.profile,
-                "reason": step.action.reason,
-                "error": error,
-            })
-        }).collect::<Value>(),
-        "kept": report.kept.iter().map(|kept| json!({
-            "path": escape(&kept.path),
-            "rule": kept.origin.rule,
-            "profile": &*kept.origin.profile,
-            "reason": kept.reason,
-        })).collect::<Value>(),
-        "findings": report.findings.iter().map(check).collect::<Value>(),
-        "checks": report.checks.iter().map(check).collect::<Value>(),
-        "notes": report.notes,
-        "summary": {
-            "removed": counts.removed,
-            "disabled": counts.disabled,
-            "stripped": counts.stripped,
-            "files": counts.files,
-            "findings": report.findings.len(),
-        },
-    })
-    .to_string();
-    text.push('\n');
-    text
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    command: &'a str,
+    version: &'a str,
+    root: &'a str,
+    profiles: &'a [String],
+    dry_run: bool,
+    exit_code: u8,
+    actions: Vec<Action<'a>>,
+    kept: Vec<Kept<'a>>,
+    findings: &'a [Check],
+    checks: &'a [Check],
+    notes: &'a [String],
+    summary: Summary,
 }
 
-fn check(check: &Check) -> Value {
-    json!({
-        "id": check.id,
-        "status": check.status.name(),
-        "subject": check.subject,
-        "detail": check.detail,
-        "hint": check.hint,
+#[derive(Serialize)]
+struct Action<'a> {
+    action: &'a str,
+    path: String,
+    kind: &'a str,
+    outcome: &'a str,
+    rule: &'a str,
+    profile: &'a str,
+    reason: Option<&'a str>,
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Kept<'a> {
+    path: String,
+    rule: &'a str,
+    profile: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    removed: usize,
+    disabled: usize,
+    stripped: usize,
+    files: usize,
+    findings: usize,
+}
+
+/// An error that left nothing to report.
+#[derive(Serialize)]
+struct Failure<'a> {
+    schema: u8,
+    command: &'a str,
+    version: &'a str,
+    exit_code: u8,
+    error: &'a str,
+    hint: Option<&'a str>,
+    notes: &'a [String],
+}
+
+/// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
+pub fn write(report: &Report) -> String {
+    let Counts { removed, disabled, stripped, files } = report.counts();
+    let actions = report.steps.iter().map(|step| {
+        let (outcome, error) = match &step.result {
+            Result::Planned => ("planned", None),
+            Result::Done => ("done", None),
+            Result::Gone => ("gone", None),
+            Result::Skipped(reason) => ("skipped", Some(reason.as_str())),
+            Result::Failed(reason) => ("failed", Some(reason.as_str())),
+        };
+        Action {
+            action: step.action.verb.name(),
+            path: escape(&step.action.path()),
+            kind: step.action.stat.kind.name(),
+            outcome,
+            rule: &step.action.origin.rule,
+            profile: &step.action.origin.profile,
+            reason: step.action.reason.as_deref(),
+            error,
+        }
+    });
+    let kept = report.kept.iter().map(|kept| Kept {
+        path: escape(&kept.path),
+        rule: &kept.origin.rule,
+        profile: &kept.origin.profile,
+        reason: &kept.reason,
+    });
+    line(&Document {
+        schema: 1,
+        command: report.command,
+        version: env!("CARGO_PKG_VERSION"),
+        root: &report.root,
+        profiles: &report.profiles,
+        dry_run: report.dry_run,
+        exit_code: report.exit.code(),
+        actions: actions.collect(),
+        kept: kept.collect(),
+        findings: &report.findings,
+        checks: &report.checks,
+        notes: &report.notes,
+        summary: Summary { removed, disabled, stripped, files, findings: report.findings.len() },
     })
+}
+
+/// The object for an error that left nothing to report.
+pub fn failure(command: &str, exit: super::Exit, error: &str, hint: Option<&str>, notes: &[String]) -> String {
+    line(&Failure { schema: 1, command, version: env!("CARGO_PKG_VERSION"), exit_code: exit.code(), error, hint, notes })
+}
+
+/// `value` as one line of JSON; strings and numbers cannot fail to serialize.
+pub fn line<T: Serialize>(value: &T) -> String {
+    let mut text = serde_json::to_string(value).unwrap_or_default();
+    text.push('\n');
+    text
 }
