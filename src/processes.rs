@@ -1,12 +1,12 @@
 //! The processes of this container, from `/proc`: which programs run, and which of them are the app.
 
 use std::collections::HashSet;
-use std::ffi::CString;
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::AsFd;
+use std::fmt::Write;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 use crate::root::Identity;
 use crate::sys;
@@ -40,23 +40,26 @@ pub struct Process {
     pub program: Program,
 }
 
-/// Every process that can be seen; those that end meanwhile are left out.
+/// Every process that can be seen; those that end meanwhile are left out. Four system calls for each.
 pub fn list() -> Result<Vec<Process>, ProcessError> {
-    let proc = File::open("/proc").map_err(|error| ProcessError(errno(&error)))?;
-    if std::fs::symlink_metadata("/proc/self").is_err() {
-        return Err(ProcessError(Errno::ENOENT));
+    let proc = Proc::open()?;
+    let mut pids: Vec<u32> = Vec::new();
+    let mut buffer = vec![0; sys::DIRENT_BUFFER];
+    loop {
+        let filled = sys::getdents(proc.fd.as_fd(), &mut buffer).map_err(ProcessError)?;
+        if filled == 0 {
+            break;
+        }
+        let names = sys::dirents(buffer.get(..filled).unwrap_or_default());
+        pids.extend(names.filter_map(|(name, _)| name.to_str().ok()?.parse::<u32>().ok()));
     }
-    let entries = std::fs::read_dir("/proc").map_err(|error| ProcessError(errno(&error)))?;
-    let mut processes = Vec::new();
-    for entry in entries.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Some((comm, parent)) = read(pid, "stat").ok().and_then(|text| parse_stat(&text)) else { continue };
-        let Ok(path) = CString::new(format!("{pid}/exe")) else { continue };
-        let program = match sys::statx_follow(proc.as_fd(), &path) {
-            Ok(stat) => Program::Known(Identity { dev: stat.dev, ino: stat.ino }),
+    let mut processes = Vec::with_capacity(pids.len());
+    for pid in pids {
+        let Some((comm, parent)) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
+        let program = match proc.program(&pid.to_string()) {
+            Ok(id) => Program::Known(id),
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
-            Err(Errno::ENOSYS | Errno::EPERM) => by_stat(pid).unwrap_or_else(|| Program::Names(names(pid, &comm))),
-            Err(_) => Program::Names(names(pid, &comm)),
+            Err(_) => Program::Names(proc.names(pid, &comm, &mut buffer)),
         };
         processes.push(Process { pid, parent, comm, program });
     }
@@ -65,14 +68,60 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
 
 /// The file that this very program was started from.
 pub fn own_program() -> Result<Identity, ProcessError> {
-    let proc = File::open("/proc").map_err(|error| ProcessError(errno(&error)))?;
-    match sys::statx_follow(proc.as_fd(), c"self/exe") {
-        Ok(stat) => Ok(Identity { dev: stat.dev, ino: stat.ino }),
-        Err(Errno::ENOSYS | Errno::EPERM) => match by_stat(std::process::id()) {
-            Some(Program::Known(id)) => Ok(id),
-            _ => Err(ProcessError(Errno::EACCES)),
-        },
-        Err(errno) => Err(ProcessError(errno)),
+    Proc::open()?.program("self").map_err(ProcessError)
+}
+
+/// `/proc`, open: musl's open(2) makes two system calls, its openat(2) one.
+struct Proc {
+    fd: OwnedFd,
+}
+
+impl Proc {
+    fn open() -> Result<Self, ProcessError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let fd = openat(nix::fcntl::AT_FDCWD, "/proc", flags, Mode::empty()).map_err(ProcessError)?;
+        // An empty directory in place of procfs would make everything look unprotected.
+        if sys::statx(fd.as_fd(), c"self") == Err(Errno::ENOENT) {
+            return Err(ProcessError(Errno::ENOENT));
+        }
+        Ok(Self { fd })
+    }
+
+    /// Identity of `/proc/PID/exe`.
+    fn program(&self, pid: &str) -> Result<Identity, Errno> {
+        let path = crate::root::c_name(format!("{pid}/exe").as_bytes())?;
+        match sys::statx_follow(self.fd.as_fd(), &path) {
+            Ok(stat) => Ok(Identity { dev: stat.dev, ino: stat.ino }),
+            // No statx here, or refused by a seccomp profile.
+            Err(Errno::ENOSYS | Errno::EPERM) => {
+                let stat = nix::sys::stat::fstatat(&self.fd, path.as_c_str(), nix::fcntl::AtFlags::empty())?;
+                Ok(Identity { dev: stat.st_dev, ino: stat.st_ino })
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// The first bytes of a file of `/proc/PID`, in `buffer`.
+    fn read<'b>(&self, pid: u32, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+        let mut path = String::with_capacity(24);
+        write!(path, "{pid}/{file}").ok()?;
+        let file = openat(&self.fd, path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+        let length = nix::unistd::read(&file, buffer).ok()?;
+        buffer.get(..length)
+    }
+
+    /// The names that a process may run under: its command name, and the file names of its first two arguments (the
+    /// second for `sh SCRIPT`, where the kernel shows the interpreter first).
+    fn names(&self, pid: u32, comm: &[u8], buffer: &mut [u8]) -> Vec<Vec<u8>> {
+        let arguments = self.read(pid, "cmdline", buffer).unwrap_or_default();
+        let mut names = vec![comm.to_vec()];
+        for argument in arguments.split(|&byte| byte == 0).take(2) {
+            let name = argument.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            if !name.is_empty() && !names.iter().any(|known| known == name) {
+                names.push(name.to_vec());
+            }
+        }
+        names
     }
 }
 
@@ -89,40 +138,6 @@ pub fn app(processes: &[Process]) -> HashSet<u32> {
             return members;
         }
     }
-}
-
-/// Where statx is missing: `stat(2)`.
-fn by_stat(pid: u32) -> Option<Program> {
-    match nix::sys::stat::stat(format!("/proc/{pid}/exe").as_str()) {
-        Ok(stat) => Some(Program::Known(Identity { dev: stat.st_dev, ino: stat.st_ino })),
-        Err(Errno::ENOENT | Errno::ESRCH) => Some(Program::None),
-        Err(_) => None,
-    }
-}
-
-/// The names that a process may run under: its command name, and the file names of its first two arguments (the second
-/// for `sh SCRIPT`, where the kernel shows the interpreter first).
-fn names(pid: u32, comm: &[u8]) -> Vec<Vec<u8>> {
-    let arguments = read(pid, "cmdline").unwrap_or_default();
-    let mut names = vec![comm.to_vec()];
-    for argument in arguments.split(|&byte| byte == 0).take(2) {
-        if let Some(name) = argument.rsplit(|&byte| byte == b'/').next() {
-            if !name.is_empty() && !names.iter().any(|known| known == name) {
-                names.push(name.to_vec());
-            }
-        }
-    }
-    names
-}
-
-fn read(pid: u32, file: &str) -> Result<Vec<u8>, std::io::Error> {
-    let mut content = Vec::with_capacity(1024);
-    File::open(format!("/proc/{pid}/{file}"))?.take(4096).read_to_end(&mut content)?;
-    Ok(content)
-}
-
-fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))
 }
 
 /// Command name and parent of `/proc/PID/stat`; the name stands in parentheses and may hold any byte, also `)`.

@@ -68,6 +68,16 @@ pub fn getdents(dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> 
     Errno::result(read).map(|read| usize::try_from(read).unwrap_or(0))
 }
 
+/// The entries that [`getdents`] filled in: name and `DT_*` type of each `struct linux_dirent64`.
+pub fn dirents(mut bytes: &[u8]) -> impl Iterator<Item = (&CStr, u8)> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16::from_ne_bytes(bytes.get(16..18)?.try_into().ok()?));
+        let entry = (CStr::from_bytes_until_nul(bytes.get(19..length)?).ok()?, *bytes.get(18)?);
+        bytes = bytes.get(length..)?;
+        Some(entry)
+    })
+}
+
 /// `fchmodat2(2)` on the file behind an `O_PATH` descriptor (Linux 6.6).
 pub fn chmod_by_descriptor(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
     const SYS_FCHMODAT2: libc::c_long = 452; // the same number on every architecture

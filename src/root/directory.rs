@@ -62,9 +62,14 @@ impl Directory {
             if filled == 0 {
                 return Ok(());
             }
-            let mut rest = buffer.get(..filled).unwrap_or_default();
-            while let Some((name, kind, after)) = parse_dirent(rest) {
-                rest = after;
+            for (name, kind) in sys::dirents(buffer.get(..filled).unwrap_or_default()) {
+                let kind = match kind {
+                    nix::libc::DT_REG => EntryKind::Known(Kind::File),
+                    nix::libc::DT_LNK => EntryKind::Known(Kind::Symlink),
+                    nix::libc::DT_DIR => EntryKind::Known(Kind::Directory),
+                    nix::libc::DT_UNKNOWN => EntryKind::Unknown,
+                    _ => EntryKind::Known(Kind::Other),
+                };
                 if name != c"." && name != c".." {
                     visit(name, kind)?;
                 }
@@ -186,18 +191,4 @@ impl Directory {
             RootError::Proc(_) => RootError::Proc(path),
         }
     }
-}
-
-/// One `struct linux_dirent64` (getdents64(2)) at the start of `bytes`: name, type and what follows it.
-fn parse_dirent(bytes: &[u8]) -> Option<(&CStr, EntryKind, &[u8])> {
-    let length = usize::from(u16::from_ne_bytes(bytes.get(16..18)?.try_into().ok()?));
-    let kind = match *bytes.get(18)? {
-        nix::libc::DT_REG => EntryKind::Known(Kind::File),
-        nix::libc::DT_LNK => EntryKind::Known(Kind::Symlink),
-        nix::libc::DT_DIR => EntryKind::Known(Kind::Directory),
-        nix::libc::DT_UNKNOWN => EntryKind::Unknown,
-        _ => EntryKind::Known(Kind::Other),
-    };
-    let name = CStr::from_bytes_until_nul(bytes.get(19..length)?).ok()?;
-    Some((name, kind, bytes.get(length..)?))
 }
