@@ -1,0 +1,306 @@
+//! Real containers: runc bundles over an overlay of a real root filesystem, configured as the kubelet and its runtime do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use serde_json::{Value, json};
+
+use super::{Ran, lithify, run};
+
+/// Docker's and containerd's default capabilities (moby, oci/defaults.go).
+pub const DEFAULT_CAPABILITIES: [&str; 14] = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID",
+    "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE",
+];
+
+/// What a container is made of.
+pub struct Spec {
+    rootfs: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<String>,
+    read_only: bool,
+    user: (u32, u32),
+    capabilities: Vec<&'static str>,
+    no_new_privileges: bool,
+    /// System calls that fail, each with its error number.
+    refused_calls: Vec<(&'static str, u32)>,
+    mounts: Vec<Value>,
+    host_pid: bool,
+    plain_root: bool,
+}
+
+impl Spec {
+    /// A container of the tree `rootfs` as a runtime makes it by default: root, default capabilities, a writable root,
+    /// lithify mounted read-only at `/lithify`, a termination log.
+    pub fn new(rootfs: &Path, arguments: &[&str]) -> Self {
+        Self {
+            rootfs: rootfs.to_path_buf(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            environment: vec!["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()],
+            read_only: false,
+            user: (0, 0),
+            capabilities: DEFAULT_CAPABILITIES.to_vec(),
+            no_new_privileges: false,
+            refused_calls: vec![("keyctl", 1)],
+            mounts: Vec::new(),
+            host_pid: false,
+            plain_root: false,
+        }
+    }
+
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.user = (uid, gid);
+        self
+    }
+
+    pub fn capabilities(mut self, capabilities: &[&'static str]) -> Self {
+        self.capabilities = capabilities.to_vec();
+        self
+    }
+
+    pub fn no_new_privileges(mut self) -> Self {
+        self.no_new_privileges = true;
+        self
+    }
+
+    /// Lets the system call fail with this error number, as an older kernel or a strict seccomp profile would.
+    pub fn refuse(mut self, call: &'static str, errno: i32) -> Self {
+        self.refused_calls.push((call, errno.unsigned_abs()));
+        self
+    }
+
+    pub fn no_seccomp(mut self) -> Self {
+        self.refused_calls.clear();
+        self
+    }
+
+    pub fn environment(mut self, variable: &str) -> Self {
+        self.environment.push(variable.to_owned());
+        self
+    }
+
+    /// As `emptyDir: {medium: Memory}`.
+    pub fn tmpfs(mut self, at: &str, options: &[&str]) -> Self {
+        let mut all = vec!["nosuid", "nodev"];
+        all.extend(options);
+        self.mounts.push(json!({"destination": at, "type": "tmpfs", "source": "tmpfs", "options": all}));
+        self
+    }
+
+    /// As a volume on the node's disk.
+    pub fn volume(mut self, source: &Path, at: &str, options: &[&str]) -> Self {
+        let mut all = vec!["rbind"];
+        all.extend(options);
+        self.mounts.push(json!({"destination": at, "type": "bind", "source": source, "options": all}));
+        self
+    }
+
+    /// As `hostPID: true`.
+    pub fn host_pid(mut self) -> Self {
+        self.host_pid = true;
+        self
+    }
+
+    /// The tree itself as the root, without an overlay: for trees of a test's own.
+    pub fn plain_root(mut self) -> Self {
+        self.plain_root = true;
+        self
+    }
+
+    /// Starts it; it runs until it ends by itself or the value is dropped.
+    pub fn start(self) -> Container {
+        Container::start(self)
+    }
+}
+
+/// A running container.
+pub struct Container {
+    name: String,
+    directory: tempfile::TempDir,
+    root: PathBuf,
+    overlay: bool,
+}
+
+impl Container {
+    fn start(spec: Spec) -> Self {
+        assert!(nix::unistd::geteuid().is_root(), "containers need root: run tests/run.sh as root");
+        // In a mount namespace of this thread: whatever happens, no mount outlives the test.
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let root = if spec.plain_root { spec.rootfs.clone() } else { at("root") };
+        if !spec.plain_root {
+            for name in ["root", "upper", "work"] {
+                fs::create_dir(at(name)).unwrap();
+            }
+            let layers = format!("lowerdir={},upperdir={},workdir={}", spec.rootfs.display(), at("upper").display(), at("work").display());
+            mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
+        }
+        fs::write(at("termination-log"), "").unwrap();
+        fs::write(at("hosts"), "127.0.0.1 localhost\n").unwrap();
+        fs::write(at("config.json"), config(&spec, &root, directory.path()).to_string()).unwrap();
+        let name = format!("lithify-{}-{}", std::process::id(), directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.'));
+        let log = fs::File::create(at("log")).unwrap();
+        let status = Command::new("runc")
+            .arg("--root")
+            .arg(at("state"))
+            .args(["run", "--detach", "--bundle"])
+            .arg(directory.path())
+            .arg("--pid-file")
+            .arg(at("pid"))
+            .arg(&name)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .status()
+            .unwrap();
+        let container = Self { name, directory, root, overlay: !spec.plain_root };
+        assert!(status.success(), "runc: {}", container.log());
+        container
+    }
+
+    /// The container's root as the node sees it.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn pid(&self) -> String {
+        fs::read_to_string(self.directory.path().join("pid")).unwrap().trim().to_owned()
+    }
+
+    /// What its first process printed.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
+    }
+
+    pub fn termination_message(&self) -> String {
+        fs::read_to_string(self.directory.path().join("termination-log")).unwrap()
+    }
+
+    fn runc(&self, command: &str) -> Command {
+        let mut runc = Command::new("runc");
+        runc.arg("--root").arg(self.directory.path().join("state")).arg(command);
+        runc
+    }
+
+    /// Runs a command in it, as a probe and `kubectl exec` do.
+    pub fn exec<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        run(self.runc("exec").arg(&self.name).args(arguments).stdin(Stdio::null()))
+    }
+
+    /// The same with further options of `runc exec`, such as `--user`.
+    pub fn exec_with(&self, options: &[&str], arguments: &[&str]) -> Ran {
+        run(self.runc("exec").args(options).arg(&self.name).args(arguments).stdin(Stdio::null()))
+    }
+
+    /// lithify in it.
+    pub fn lithify(&self, arguments: &[&str]) -> Ran {
+        self.exec(["/lithify/lithify"].iter().chain(arguments))
+    }
+
+    pub fn is_running(&self) -> bool {
+        let state = run(self.runc("state").arg(&self.name));
+        serde_json::from_str::<Value>(&state.stdout).is_ok_and(|state| state["status"] == "running")
+    }
+
+    /// Waits until its first process has ended.
+    #[track_caller]
+    pub fn wait_until_it_ends(&self) {
+        self.wait("end", || !self.is_running());
+    }
+
+    /// What an HTTP client in the same pod gets from its port 8080.
+    #[track_caller]
+    pub fn http(&self) -> String {
+        let mut answer = String::new();
+        self.wait("answer", || {
+            let curl = ["-t", &self.pid(), "-n", "curl", "-sS", "--max-time", "2", "http://127.0.0.1:8080/"];
+            let ran = run(Command::new("nsenter").args(curl));
+            answer = ran.stdout;
+            ran.code == 0
+        });
+        answer
+    }
+
+    #[track_caller]
+    pub fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < Duration::from_secs(20), "the container did not {what}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.runc("delete").arg("--force").arg(&self.name).output();
+        if self.overlay {
+            let _ = umount2(&self.root, MntFlags::MNT_DETACH);
+        }
+    }
+}
+
+/// config.json (OCI runtime-spec).
+fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
+    let mut mounts = vec![
+        json!({"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}),
+        json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]}),
+        json!({"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]}),
+        json!({"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]}),
+        json!({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]}),
+        json!({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]}),
+        json!({"destination": "/dev/termination-log", "type": "bind", "source": directory.join("termination-log"), "options": ["bind", "rw"]}),
+        json!({"destination": "/etc/hosts", "type": "bind", "source": directory.join("hosts"), "options": ["bind", "rw"]}),
+        json!({"destination": "/lithify/lithify", "type": "bind", "source": lithify(), "options": ["bind", "ro"]}),
+    ];
+    mounts.extend(spec.mounts.iter().cloned());
+    let mut namespaces = vec![json!({"type": "ipc"}), json!({"type": "uts"}), json!({"type": "mount"}), json!({"type": "network"})];
+    if !spec.host_pid {
+        namespaces.push(json!({"type": "pid"}));
+    }
+    let capabilities = &spec.capabilities;
+    // A process that is not root keeps none in force, as with Docker and containerd.
+    let in_force: &[&str] = if spec.user.0 == 0 { capabilities } else { &[] };
+    let mut config = json!({
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": false,
+            "user": {"uid": spec.user.0, "gid": spec.user.1},
+            "args": spec.arguments,
+            "env": spec.environment,
+            "cwd": "/",
+            "noNewPrivileges": spec.no_new_privileges,
+            "capabilities": {"bounding": capabilities, "permitted": in_force, "effective": in_force, "inheritable": [], "ambient": []},
+        },
+        "root": {"path": root, "readonly": spec.read_only},
+        "hostname": "pod",
+        "mounts": mounts,
+        // Loopback is up in a pod.
+        "hooks": {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "nsenter -t $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/') -n ip link set lo up"], "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]},
+        "linux": {
+            "namespaces": namespaces,
+            "maskedPaths": ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"],
+            "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+        },
+    });
+    if !spec.refused_calls.is_empty() {
+        let calls: Vec<Value> = spec
+            .refused_calls
+            .iter()
+            .map(|(call, errno)| json!({"names": [call], "action": "SCMP_ACT_ERRNO", "errnoRet": errno}))
+            .collect();
+        config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": calls});
+    }
+    config
+}

@@ -1,0 +1,7 @@
+//! End-to-end tests by user scenario. They drive the built static binary on real trees and in real containers.
+
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod harness;
+
+mod startup_probe;

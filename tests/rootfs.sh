@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Makes the real root filesystems that the tests harden: tests/rootfs.sh [DIR], by default target/rootfs.
+#   nginx   Debian 12 with nginx, and an entrypoint script and cache directory as the official image has them
+#   httpd   Debian 12 with Apache httpd, arranged as the official image: everything in /usr/local/apache2
+#   alpine  Alpine's layout (unmerged /bin and /sbin, links to /bin/busybox), made from Debian's static busybox
+# What is there and complete is kept; a change of this script makes them anew.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:-$here/../target/rootfs}
+stamp=$(cat "$here/rootfs.sh" "$here"/nginx/* "$here"/httpd/* | sha256sum | cut -c1-16)
+[ "$(cat "$out/complete" 2>/dev/null || true)" = "$stamp" ] && exit 0
+rm -rf "$out"
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+bootstrap() { # TREE PACKAGE
+  mmdebstrap --quiet --mode=root --variant=minbase --format=directory --dpkgopt=force-unsafe-io \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --include="$2" bookworm "$out/$1"
+  # Device nodes are the runtime's business.
+  find "$out/$1/dev" -mindepth 1 -delete
+}
+
+nginx() {
+  bootstrap nginx nginx-light
+  mkdir -p "$out/nginx/var/cache/nginx"
+  install -m 0755 "$here/nginx/docker-entrypoint.sh" "$out/nginx/docker-entrypoint.sh"
+  install -m 0644 "$here/nginx/nginx.conf" "$out/nginx/etc/nginx/nginx.conf"
+}
+
+httpd() {
+  bootstrap httpd apache2
+  local prefix=$out/httpd/usr/local/apache2
+  mkdir -p "$prefix"/{bin,conf,logs,htdocs}
+  cp "$out/httpd/usr/sbin/apache2" "$prefix/bin/httpd"
+  cp -r "$out/httpd/usr/lib/apache2/modules" "$prefix/modules"
+  cp "$out/httpd/etc/mime.types" "$prefix/conf/mime.types" 2>/dev/null || : >"$prefix/conf/mime.types"
+  install -m 0644 "$here/httpd/httpd.conf" "$prefix/conf/httpd.conf"
+  echo 'It works!' >"$prefix/htdocs/index.html"
+}
+
+alpine() {
+  local tree=$out/alpine applet
+  mkdir -p "$tree"/{bin,sbin,usr/bin,usr/sbin,etc,proc,sys,dev,tmp,lib}
+  cp /bin/busybox "$tree/bin/busybox"
+  for applet in $(/bin/busybox --list-full); do
+    case $applet in
+      */busybox | linuxrc) ;;
+      usr/bin/* | usr/sbin/* | bin/* | sbin/*) ln -sf /bin/busybox "$tree/$applet" ;;
+    esac
+  done
+  echo 'root:x:0:0:root:/root:/bin/ash' >"$tree/etc/passwd"
+}
+
+nginx &
+first=$!
+httpd &
+second=$!
+wait "$first"
+wait "$second"
+alpine
+echo "$stamp" >"$out/complete"
