@@ -37,6 +37,9 @@ httpd() {
   cp "$out/httpd/etc/mime.types" "$prefix/conf/mime.types" 2>/dev/null || : >"$prefix/conf/mime.types"
   install -m 0644 "$here/httpd/httpd.conf" "$prefix/conf/httpd.conf"
   echo 'It works!' >"$prefix/htdocs/index.html"
+  # Debian's program has this path compiled in; nothing else of Debian's own layout is left.
+  rm -rf "$out"/httpd/etc/apache2/* "$out/httpd/var/log/apache2"
+  ln -s /usr/local/apache2/conf/httpd.conf "$out/httpd/etc/apache2/apache2.conf"
 }
 
 alpine() {

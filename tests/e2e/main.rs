@@ -4,4 +4,16 @@
 
 mod harness;
 
+mod bad_input;
+mod binary;
+mod confinement;
+mod entrypoint;
+mod host_guard;
+mod interruption;
+mod output;
+mod protection;
+mod refusals;
+mod removal;
+mod shared_volume;
 mod startup_probe;
+mod verify;

@@ -1,0 +1,236 @@
+//! Attacks on the confinement: nothing outside the root is read through or changed, no mount is crossed, and nothing
+//! that is swapped while it runs gets out.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::harness::container::Spec;
+use crate::harness::tree::Tree;
+use crate::harness::{harden, rootfs};
+
+/// A mount namespace for this thread: what is mounted in it goes with the test.
+fn own_mounts() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+}
+
+/// `outside/` holds what must stay; `root/` is hardened.
+fn attack_tree() -> Tree {
+    let tree = Tree::new();
+    tree.file("/outside/bin/sh").file("/outside/sh").file("/outside/dir/bash").directory("/root/bin");
+    tree
+}
+
+#[test]
+fn links_that_lead_out() {
+    let tree = attack_tree();
+    let outside = tree.at("/outside");
+    let root = tree.at("/root");
+    for (name, target) in [
+        ("bin/sh", outside.join("sh").to_str().unwrap().to_owned()),
+        ("bin/bash", "../../../../../../../../../outside/dir/bash".to_owned()),
+        ("bin/dash", "/../outside/sh".to_owned()),
+        ("bin/zsh", "/proc/self/exe".to_owned()),
+        ("bin/ksh", format!("/proc/{}/root{}", std::process::id(), outside.join("sh").display())),
+        ("sbin", outside.join("bin").to_str().unwrap().to_owned()),
+        ("usr", "../outside".to_owned()),
+        ("loop", "loop".to_owned()),
+    ] {
+        symlink(target, root.join(name)).unwrap();
+    }
+    let before = crate::harness::tree::manifest(&outside);
+    harden(&root, ["-p", "shells", "--remove", "/usr/sh", "--remove", "/usr/**/bash", "--remove", "/loop/x"]).exits(0);
+    assert_eq!(crate::harness::tree::manifest(&outside), before);
+    tree.assert_gone(&["/root/bin/sh", "/root/bin/bash", "/root/bin/dash", "/root/bin/zsh", "/root/bin/ksh"]);
+    tree.assert_there(&["/root/sbin", "/root/usr", "/root/loop"]);
+}
+
+#[test]
+fn magic_links_are_not_followed() {
+    // A root with its own proc, as a container's.
+    let root = rootfs("nginx");
+    let container = Spec::new(&root, &["/usr/bin/sleep", "100"]).start();
+    let at = |name: &str| container.root().join("usr/bin").join(name);
+    symlink("/proc/1/root/usr/bin/sleep", at("zsh")).unwrap();
+    symlink("/proc/self/exe", at("ksh")).unwrap();
+    symlink("/proc/1/cwd/usr/bin/tail", at("mksh")).unwrap();
+    for walk in [false, true] {
+        let _ = walk;
+        container.lithify(&["harden", "--remove", "zsh", "--remove", "ksh", "--remove", "mksh"]).exits(0);
+        for name in ["sleep", "tail"] {
+            assert!(at(name).exists(), "{name}");
+        }
+        assert!(at("zsh").symlink_metadata().is_err());
+    }
+    container.exec(["/lithify/lithify", "--version"]).exits(0);
+}
+
+#[test]
+fn other_mounts_are_skipped_and_said() {
+    own_mounts();
+    let tree = Tree::new();
+    tree.file("/root/bin/sh").directory("/root/usr/local/bin").file("/root/usr/bin/dash").file("/volume/sh").directory("/root/data");
+    let bind = |from: &str, to: &str| {
+        mount(Some(&tree.at(from)), &tree.at(to), None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+    };
+    mount(Some("tmpfs"), &tree.at("/root/usr/local/bin"), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    tree.file("/root/usr/local/bin/bash");
+    symlink("/bin/sh", tree.at("/root/usr/local/bin/dangles")).unwrap();
+    bind("/volume", "/root/data");
+    // A name of a profile that is itself a mount point: Linux would unlink it in another mount namespace.
+    bind("/volume/sh", "/root/usr/bin/dash");
+    let ran = harden(&tree.at("/root"), ["-p", "shells", "--remove", "/data/sh"]).exits(1);
+    let ran = ran.says("/usr/local/bin/bash: was not removed").says("it is on another mount");
+    let ran = ran.says("/usr/bin/dash: was not removed").says("it is a mount point, which is never unlinked");
+    ran.says("/data/sh: was not removed").says("/usr/local/bin/dangles is a link on another mount and will dangle");
+    tree.assert_gone(&["/root/bin/sh"]);
+    tree.assert_there(&["/root/usr/local/bin/bash", "/root/usr/bin/dash", "/root/data/sh", "/volume/sh", "/root/usr/local/bin/dangles"]);
+}
+
+#[test]
+fn a_mount_that_the_profile_means_is_entered() {
+    own_mounts();
+    let tree = Tree::new();
+    tree.directory("/root/usr/local/bin").directory("/root/bin");
+    mount(Some("tmpfs"), &tree.at("/root/usr/local/bin"), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    tree.file("/root/usr/local/bin/bash");
+    tree.file_with("/p.toml", "schema = 1\n[remove]\nnames = [\"bash\"]\nmounts = [\"/usr/local/bin\"]\n");
+    harden(&tree.at("/root"), ["-p", tree.at("/p.toml").to_str().unwrap()]).exits(0);
+    tree.assert_gone(&["/root/usr/local/bin/bash"]);
+}
+
+#[test]
+fn a_directory_with_a_mount_in_it_stays() {
+    own_mounts();
+    let tree = Tree::new();
+    tree.file("/root/opt/tool/a").directory("/root/opt/tool/volume");
+    mount(Some("tmpfs"), &tree.at("/root/opt/tool/volume"), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    tree.file("/root/opt/tool/volume/precious");
+    harden(&tree.at("/root"), ["--remove", "/opt/tool"]).exits(1).says("/opt/tool/volume: was not removed");
+    tree.assert_gone(&["/root/opt/tool/a"]);
+    tree.assert_there(&["/root/opt/tool/volume/precious"]);
+}
+
+#[test]
+fn a_directory_swapped_for_a_link_while_it_runs() {
+    let tree = attack_tree();
+    let (root, outside) = (tree.at("/root"), tree.at("/outside"));
+    for name in ["sh", "bash", "dash"] {
+        fs::write(outside.join("bin").join(name), "outside").unwrap();
+    }
+    let before = crate::harness::tree::manifest(&outside);
+    let stop = AtomicBool::new(false);
+    let (bin, away, decoy) = (root.join("bin"), root.join("away"), root.join("decoy"));
+    symlink(outside.join("bin"), &decoy).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // bin is now a directory of the root, now a link to the outside.
+            while !stop.load(Ordering::Relaxed) {
+                let _ = fs::rename(&bin, &away);
+                let _ = fs::rename(&decoy, &bin);
+                let _ = fs::rename(&bin, &decoy);
+                let _ = fs::rename(&away, &bin);
+            }
+        });
+        for _ in 0..300 {
+            for directory in [&bin, &away] {
+                for name in ["sh", "bash", "dash"] {
+                    let _ = fs::write(directory.join(name), "inside");
+                }
+            }
+            // Writing through the decoy by this very test is no attack of lithify's.
+            for name in ["sh", "bash", "dash"] {
+                fs::write(outside.join("bin").join(name), "outside").unwrap();
+            }
+            let ran = harden(&root, ["-q", "-p", "shells"]);
+            assert!([0, 1].contains(&ran.code), "{ran:?}");
+            assert_eq!(crate::harness::tree::manifest(&outside), before);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_directory_moved_out_of_the_root_while_it_runs() {
+    let tree = Tree::new();
+    tree.directory("/root/bin").directory("/elsewhere");
+    let stop = AtomicBool::new(false);
+    let (inside, outside) = (tree.at("/root/bin"), tree.at("/elsewhere/bin"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let _ = fs::rename(&inside, &outside);
+                let _ = fs::rename(&outside, &inside);
+            }
+        });
+        for _ in 0..200 {
+            for directory in [&inside, &outside] {
+                let _ = fs::write(directory.join("sh"), "x");
+            }
+            let ran = harden(&tree.at("/root"), ["-q", "-p", "shells"]);
+            assert!([0, 1].contains(&ran.code), "{ran:?}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn two_runs_at_once_end_well() {
+    for _ in 0..20 {
+        let tree = Tree::new();
+        for index in 0..40 {
+            tree.file(&format!("/bin/t{index}"));
+        }
+        tree.file("/bin/dash").link("/bin/sh", "dash").hard_link("/opt/x", "/bin/dash");
+        let runs: Vec<_> = (0..2)
+            .map(|_| {
+                let mut command = crate::harness::command();
+                command.arg("harden").arg("--root").arg(tree.path()).args(["-p", "shells", "--remove", "/bin/t*"]);
+                std::thread::spawn(move || crate::harness::run(&mut command))
+            })
+            .collect();
+        for run in runs {
+            run.join().unwrap().exits(0);
+        }
+        assert_eq!(fs::read_dir(tree.at("/bin")).unwrap().count(), 0);
+        tree.assert_gone(&["/opt/x"]);
+    }
+}
+
+/// The same container with system calls refused, as on an older kernel or under a strict seccomp profile.
+#[test]
+fn without_openat2_and_without_statx_it_does_the_same() {
+    let harden = ["harden", "-v", "-p", "nginx", "--remove", "/usr/lib/apt/**"];
+    let start = |refused: &[(&'static str, i32)]| {
+        let mut spec = Spec::new(&rootfs("nginx"), &["/usr/sbin/nginx", "-g", "daemon off;"]);
+        for (call, errno) in refused {
+            spec = spec.refuse(call, *errno);
+        }
+        spec.start()
+    };
+    let modern = start(&[]);
+    let expected = modern.lithify(&harden).stdout;
+    assert!(expected.contains("removed /usr/bin/dash"), "{expected}");
+    let after = crate::harness::tree::manifest(modern.root());
+    for refused in [
+        [("openat2", libc_errno::ENOSYS)].as_slice(),
+        &[("openat2", libc_errno::EPERM)],
+        &[("statx", libc_errno::ENOSYS)],
+        &[("openat2", libc_errno::ENOSYS), ("statx", libc_errno::EPERM), ("fchmodat2", libc_errno::ENOSYS), ("close_range", libc_errno::ENOSYS)],
+    ] {
+        let old = start(refused);
+        let ran = old.lithify(&harden);
+        assert_eq!(ran.stdout, expected, "{refused:?}");
+        assert_eq!(crate::harness::tree::manifest(old.root()), after, "{refused:?}");
+        old.lithify(&harden).exits(0);
+    }
+}
+
+mod libc_errno {
+    pub const EPERM: i32 = nix::errno::Errno::EPERM as i32;
+    pub const ENOSYS: i32 = nix::errno::Errno::ENOSYS as i32;
+}

@@ -1,0 +1,57 @@
+//! Never the app: what process 1 and its descendants run is refused, and nothing at all is deleted then.
+
+use crate::harness::container::Spec;
+use crate::harness::rootfs;
+use crate::harness::tree::manifest;
+
+#[test]
+fn the_first_processs_interpreter() {
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", "while :; do sleep 1; done"]).start();
+    let before = manifest(container.root());
+    container
+        .lithify(&["harden", "-p", "shells"])
+        .exits(3)
+        .says("REFUSED /usr/bin/dash")
+        .says("process 1 (sh), the container's first, runs it")
+        .says("nothing was changed");
+    assert_eq!(manifest(container.root()), before);
+    assert!(container.termination_message().contains("REFUSED /usr/bin/dash"));
+    container.lithify(&["harden", "-p", "shells", "--dry-run"]).exits(3);
+}
+
+#[test]
+fn a_descendants_program() {
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", "sleep 1000 & wait"]).start();
+    container.lithify(&["harden", "--remove", "sleep"]).exits(3).says("a descendant of the container's first");
+}
+
+#[test]
+fn a_descendant_whose_program_cannot_be_read() {
+    // nginx's workers change their user: a root probe without CAP_SYS_PTRACE may not read what they run.
+    let container = Spec::new(&rootfs("nginx"), &["/usr/sbin/nginx", "-g", "daemon off;"]).start();
+    container.http();
+    container.lithify(&["harden", "--remove", "nginx"]).exits(3).says("REFUSED /usr/sbin/nginx");
+    // The same without the master to give it away: the process is known by its name.
+    let script = "setpriv --reuid 33 --clear-groups sleep 1000 & exec tail -f /dev/null";
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", script]).start();
+    container.wait("start", || container.exec(["ps"]).code != 0 && container.exec(["pidof", "sleep"]).code == 0 || container.exec(["sh", "-c", "grep -qs sleep /proc/[0-9]*/comm"]).code == 0);
+    container.lithify(&["harden", "--remove", "sleep"]).exits(3).says("REFUSED /usr/bin/sleep").says("only its name is known");
+}
+
+#[test]
+fn lithify_itself() {
+    let container = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).start();
+    std::fs::copy(crate::harness::lithify(), container.root().join("usr/bin/lithify")).unwrap();
+    std::fs::hard_link(container.root().join("usr/bin/lithify"), container.root().join("usr/bin/bash2")).unwrap();
+    container.exec(["/usr/bin/lithify", "harden", "--remove", "bash2"]).exits(3).says("it is lithify itself");
+    assert!(container.root().join("usr/bin/bash2").exists());
+}
+
+#[test]
+fn a_process_that_is_not_the_apps_loses_its_program_and_is_noted() {
+    let container = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).start();
+    // As somebody's `kubectl exec` that lasts.
+    container.exec_with(&["--detach"], &["/usr/bin/tail", "-f", "/dev/null"]).exits(0);
+    container.lithify(&["harden", "--remove", "tail"]).exits(0).says("note: /usr/bin/tail is being run by process");
+    assert!(!container.root().join("usr/bin/tail").exists());
+}
