@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Collector;
+use super::rules::leads_nowhere;
 use crate::profile::Selector;
 use crate::root::{Identity, Kind, RootError, Stat, join};
 
@@ -67,6 +68,7 @@ impl Collector<'_> {
     fn keep_chain(&mut self, path: &[u8], by: &str) -> Result<(), RootError> {
         let place = match self.root.walk(b"", path, true) {
             Ok(place) => place,
+            Err(error) if leads_nowhere(&error) => return Ok(()),
             Err(error) => return self.unreadable(error),
         };
         for link in place.links.iter().filter(|link| link.last) {

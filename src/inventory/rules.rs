@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
 
+use super::tree::is_left_out;
 use super::{Cause, Collector, Location};
 use crate::pattern::Component;
 use crate::profile::Selector;
@@ -66,6 +67,7 @@ impl Collector<'_> {
                     self.root.directory(&place.path())
                 }
                 Ok(_) => continue,
+                Err(error) if leads_nowhere(&error) => continue,
                 Err(error) => Err(error),
             };
             let directory = match directory {
@@ -142,6 +144,7 @@ impl Collector<'_> {
                 }
                 Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found),
                 Ok(_) => Ok(()),
+                Err(error) if leads_nowhere(&error) => Ok(()),
                 Err(error) => self.unreadable(error),
             };
         }
@@ -184,6 +187,7 @@ impl Collector<'_> {
                 match self.root.walk(directory.path(), name.to_bytes(), true) {
                     Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found)?,
                     Ok(_) => {}
+                    Err(error) if leads_nowhere(&error) => {}
                     Err(error) => self.unreadable(error)?,
                 }
             }
@@ -253,9 +257,14 @@ impl Collector<'_> {
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
                 Ok(hop) => hop,
                 // Already dangling: nothing more to follow.
-                Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => return Ok(()),
+                Err(error) if leads_nowhere(&error) => return Ok(()),
                 Err(error) => return self.unreadable(error),
             };
+            if !self.allowed.contains(&stat.mount) && self.root.filesystem(&directory).is_none_or(is_left_out) {
+                // A link of procfs itself, such as /proc/self/exe, stands for a process and is no file of this tree.
+                self.cuts = true;
+                return Ok(());
+            }
             let path = crate::root::join(&directory, &name);
             match stat.kind {
                 Kind::Directory | Kind::Other => {
@@ -298,6 +307,14 @@ impl Collector<'_> {
         *name = place.name;
         Ok((parent, place.stat))
     }
+}
+
+/// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs count
+/// among those: they lead to what a process has open, which no rule can mean.
+pub(super) fn leads_nowhere(error: &RootError) -> bool {
+    let errno = error.errno();
+    !matches!(error, RootError::MountUnknown { .. })
+        && matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG)
 }
 
 /// Whether a link's text is just a name in the same directory.

@@ -1,6 +1,7 @@
 //! Passes 2 and 3, one walk through the tree by directory descriptors: other names of doomed files, links that would
 //! dangle, and files to strip.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
@@ -11,15 +12,15 @@ use nix::sys::statfs::{
 
 };
 
-use super::rules::kind_of;
-use super::{Cause, Collector, Depth, Location, MissingNames, Strippable};
+use super::rules::{kind_of, leads_nowhere};
+use super::{Cause, Collector, Depth, Found, Location, MissingNames, Strippable};
 use crate::escape::escape;
 use crate::profile::Sourced;
-use crate::root::{Directory, Kind, RootError, Stat};
+use crate::root::{Directory, Identity, Kind, RootError, Stat};
 
 /// Kernel interfaces, which hold no programs; and network filesystems, which can hang a probe and where nothing is
 /// removed anyway. The numbers are CIFS, SMB2, Ceph, AFS, autofs and 9P (linux/magic.h), for which nix has no names.
-fn is_left_out(filesystem: FsType) -> bool {
+pub(super) fn is_left_out(filesystem: FsType) -> bool {
     const KERNEL: [FsType; 11] = [
         PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC, DEBUGFS_MAGIC,
         TRACEFS_MAGIC, SECURITYFS_MAGIC, BPF_FS_MAGIC, SELINUX_MAGIC, FUSE_SUPER_MAGIC,
@@ -153,9 +154,7 @@ impl Collector<'_> {
         let target = match self.root.resolve(&path) {
             Ok(target) => target,
             // Links that dangled before stay as they are.
-            Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG) => {
-                return Ok(());
-            }
+            Err(error) if leads_nowhere(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
         let mut doomed = self.doomed.get(&target.id).map(|(index, _)| *index);
@@ -234,18 +233,26 @@ impl Collector<'_> {
     }
 
     fn missing_names(&mut self) {
-        let mut missing: Vec<MissingNames> = self
-            .doomed
-            .values()
-            .filter_map(|&(index, names)| {
-                let found = self.inventory.found.get(index)?;
-                (found.stat.kind == Kind::File && found.stat.nlink > names && !self.kept.holds_file(found.stat.id)).then(|| {
-                    MissingNames { path: found.path(), rule: found.rule, expected: found.stat.nlink, found: names }
-                })
-            })
-            .collect();
-        missing.sort_by(|a, b| a.path.cmp(&b.path));
-        self.inventory.missing = missing;
+        let mut names: HashMap<Identity, Vec<usize>> = HashMap::new();
+        for (index, found) in self.inventory.found.iter().enumerate() {
+            if found.stat.kind == Kind::File && !self.kept.holds_file(found.stat.id) {
+                names.entry(found.stat.id).or_default().push(index);
+            }
+        }
+        for indices in names.into_values() {
+            let files: Vec<&Found> = indices.iter().filter_map(|&index| self.inventory.found.get(index)).collect();
+            let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
+            let Some(&first) = files.first().filter(|first| first.stat.nlink > count) else { continue };
+            // Counted again, because a second run at the same time may have removed some. A name that is left tells.
+            let now = files.iter().find_map(|found| {
+                self.root.walk(b"", &found.path(), false).ok().filter(|place| place.stat.id == found.stat.id)
+            });
+            let expected = now.map_or(0, |place| place.stat.nlink);
+            if expected > count {
+                self.inventory.missing.push(MissingNames { path: first.path(), rule: first.rule, expected, found: count });
+            }
+        }
+        self.inventory.missing.sort_by(|a, b| a.path.cmp(&b.path));
     }
 }
 

@@ -80,7 +80,7 @@ struct Level {
 }
 
 pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Result<Place, RootError> {
-    let fail = |errno| os("resolve", path)(errno);
+    let fail = |errno| os("resolve", &if path.first() == Some(&b'/') { path.to_vec() } else { join(base, path) })(errno);
     // Components still to go, the next one last.
     let mut rest: Vec<Vec<u8>> = Vec::new();
     push_components(&mut rest, path);

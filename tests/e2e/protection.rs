@@ -51,7 +51,7 @@ fn lithify_itself() {
 fn a_process_that_is_not_the_apps_loses_its_program_and_is_noted() {
     let container = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).start();
     // As somebody's `kubectl exec` that lasts.
-    container.exec_with(&["--detach"], &["/usr/bin/tail", "-f", "/dev/null"]).exits(0);
+    container.exec_in_background(&["/usr/bin/tail", "-f", "/dev/null"]);
     container.lithify(&["harden", "--remove", "tail"]).exits(0).says("note: /usr/bin/tail is being run by process");
     assert!(!container.root().join("usr/bin/tail").exists());
 }

@@ -1,6 +1,7 @@
 //! Real containers: runc bundles over an overlay of a real root filesystem, configured as the kubelet and its runtime do.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -147,6 +148,8 @@ impl Container {
             mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
         }
         fs::write(at("termination-log"), "").unwrap();
+        // The kubelet lets any user of the container write it.
+        fs::set_permissions(at("termination-log"), fs::Permissions::from_mode(0o666)).unwrap();
         fs::write(at("hosts"), "127.0.0.1 localhost\n").unwrap();
         fs::write(at("config.json"), config(&spec, &root, directory.path()).to_string()).unwrap();
         let name = format!("lithify-{}-{}", std::process::id(), directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.'));
@@ -201,6 +204,14 @@ impl Container {
     /// The same with further options of `runc exec`, such as `--user`.
     pub fn exec_with(&self, options: &[&str], arguments: &[&str]) -> Ran {
         run(self.runc("exec").args(options).arg(&self.name).args(arguments).stdin(Stdio::null()))
+    }
+
+    /// Starts a command in it that lasts.
+    pub fn exec_in_background(&self, arguments: &[&str]) {
+        let mut exec = self.runc("exec");
+        exec.arg("--detach").arg(&self.name).args(arguments);
+        let status = exec.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(status.success(), "runc exec --detach {arguments:?}");
     }
 
     /// lithify in it.
