@@ -43,10 +43,14 @@ impl CommandError {
 
     fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Host(crate::host_guard::HostRoot::Undecidable { .. } | crate::host_guard::HostRoot::DiskMount { .. }) => Some(
+            Self::Host(
+                crate::host_guard::HostRoot::Undecidable { .. } | crate::host_guard::HostRoot::DiskMount { .. },
+            ) => Some(
                 "if this is a container's root filesystem (some runtimes mount a whole disk for each container), say so with --allow-host",
             ),
-            Self::Host(_) => Some("run it in the container, or name the container's root with --root; --allow-host overrides this"),
+            Self::Host(_) => {
+                Some("run it in the container, or name the container's root with --root; --allow-host overrides this")
+            }
             _ => None,
         }
     }

@@ -28,7 +28,9 @@ pub enum HostRoot {
         target: String,
     },
     /// It looks like one.
-    #[error("{target} looks like the root of a machine: the whole {filesystem} filesystem is mounted there, with {below} below it")]
+    #[error(
+        "{target} looks like the root of a machine: the whole {filesystem} filesystem is mounted there, with {below} below it"
+    )]
     DiskMount {
         /// The target as given.
         target: String,
@@ -137,7 +139,8 @@ fn looks_like_disk(root: &Root, mounts: &Mounts, own: bool, target: &str) -> Res
 
 fn is_top_of(root: &Root, mount: &Mount) -> bool {
     // Not known to be elsewhere counts as the top.
-    std::fs::canonicalize(root.path()).map_or(true, |path| path.as_os_str().as_encoded_bytes() == mount.point.as_slice())
+    std::fs::canonicalize(root.path())
+        .map_or(true, |path| path.as_os_str().as_encoded_bytes() == mount.point.as_slice())
 }
 
 /// Whether it is our own root; not known counts as yes.

@@ -48,9 +48,8 @@ pub struct Status {
 impl Status {
     /// Reads the fields; anything malformed counts as not there, and so as unverified later.
     pub fn parse(text: &str) -> Self {
-        let field = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-        };
+        let field =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
         let mask = |name: &str| field(name).and_then(|value| u64::from_str_radix(value, 16).ok());
         let capabilities = || {
             Some(CapabilitySets {

@@ -132,13 +132,25 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
         });
     }
     for skipped in &inventory.skipped {
-        plan.skipped.push(Stays { path: skipped.path.clone(), origin: origin(skipped.rule), reason: skip_reason(skipped) });
+        plan.skipped.push(Stays {
+            path: skipped.path.clone(),
+            origin: origin(skipped.rule),
+            reason: skip_reason(skipped),
+        });
     }
     for missing in &inventory.missing {
         if inventory.overlay {
-            plan.notes.push(format!("{}: {}; on overlayfs the count includes names that lower layers hide", escape(&missing.path), missing_reason(missing)));
+            plan.notes.push(format!(
+                "{}: {}; on overlayfs the count includes names that lower layers hide",
+                escape(&missing.path),
+                missing_reason(missing)
+            ));
         } else {
-            plan.missing.push(Stays { path: missing.path.clone(), origin: origin(missing.rule), reason: missing_reason(missing) });
+            plan.missing.push(Stays {
+                path: missing.path.clone(),
+                origin: origin(missing.rule),
+                reason: missing_reason(missing),
+            });
         }
     }
     let method = profile.method();
@@ -151,7 +163,8 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
         }
         if let Some(user) = protection.other_user(found.stat.id) {
             if noted.insert(found.stat.id) {
-                plan.notes.push(format!("{} is being run by {user}, which is not part of the app", escape(&found.path())));
+                plan.notes
+                    .push(format!("{} is being run by {user}, which is not part of the app", escape(&found.path())));
             }
         }
         let verb = match (method, found.stat.kind) {
@@ -207,7 +220,8 @@ fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static
 /// Directories that cannot go because something in them stays.
 fn occupied_directories(inventory: &Inventory) -> HashSet<Vec<u8>> {
     let mut occupied = HashSet::new();
-    let staying = inventory.kept.iter().map(|kept| &kept.path).chain(inventory.skipped.iter().map(|skipped| &skipped.path));
+    let staying =
+        inventory.kept.iter().map(|kept| &kept.path).chain(inventory.skipped.iter().map(|skipped| &skipped.path));
     for path in staying {
         let mut end = path.len();
         while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {

@@ -122,8 +122,7 @@ pub struct Verify {
 }
 
 /// Where programs are looked for by name when no profile says otherwise.
-pub const DEFAULT_SEARCH: [&str; 6] =
-    ["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+pub const DEFAULT_SEARCH: [&str; 6] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
 impl Profile {
     /// The directories for names.
@@ -142,8 +141,11 @@ impl Profile {
 
     /// Adds one `--remove NAME|PATH` of the command line.
     pub fn add_remove(&mut self, text: &str) -> Result<(), ProfileError> {
-        let selector = load::selector(text)
-            .map_err(|reason| ProfileError::Argument { flag: "--remove", value: text.to_owned(), reason })?;
+        let selector = load::selector(text).map_err(|reason| ProfileError::Argument {
+            flag: "--remove",
+            value: text.to_owned(),
+            reason,
+        })?;
         let rule = Rule { value: selector, profile: "command line".into() };
         if !self.remove.contains(&rule) {
             self.remove.push(rule);

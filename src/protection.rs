@@ -28,11 +28,16 @@ impl Protection {
         for process in processes.iter().filter(|process| process.pid != own) {
             let who = format!("process {} ({})", process.pid, escape(&process.comm));
             if app.contains(&process.pid) {
-                let reason = format!("{who}, {}, runs it", if process.pid == 1 { "the container's first" } else { "a descendant of the container's first" });
+                let reason = format!(
+                    "{who}, {}, runs it",
+                    if process.pid == 1 { "the container's first" } else { "a descendant of the container's first" }
+                );
                 match &process.program {
                     Program::Known(id) => protection.add(*id, reason),
                     Program::Names(names) => {
-                        let reason = format!("{who} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known");
+                        let reason = format!(
+                            "{who} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known"
+                        );
                         protection.names.extend(names.iter().map(|name| (name.clone(), reason.clone())));
                     }
                     Program::None => {}

@@ -133,14 +133,19 @@ impl Report {
             });
             self.exit = Exit::Refused;
         }
-        self.kept.extend(plan.kept.into_iter().map(|kept| Kept { path: kept.path, origin: kept.origin, reason: kept.reason }));
+        self.kept.extend(plan.kept.into_iter().map(|kept| Kept {
+            path: kept.path,
+            origin: kept.origin,
+            reason: kept.reason,
+        }));
         self.notes.extend(plan.notes);
         let refused = self.exit == Exit::Refused;
         match outcomes {
             Some(outcomes) if !refused => {
                 explain::failures(&plan.actions, &outcomes, &mut self.findings);
                 let results = outcomes.into_iter().map(explain::result);
-                self.steps.extend(plan.actions.into_iter().zip(results).map(|(action, result)| Step { action, result }));
+                self.steps
+                    .extend(plan.actions.into_iter().zip(results).map(|(action, result)| Step { action, result }));
             }
             _ => self.steps.extend(plan.actions.into_iter().map(|action| Step { action, result: Result::Planned })),
         }
@@ -183,7 +188,9 @@ impl Report {
                 })
         };
         for check in &verification.checks {
-            if check.status == Status::Pass || matches!(check.id, "remove" | "strip") && known(&check.subject, &self.findings, &self.steps) {
+            if check.status == Status::Pass
+                || matches!(check.id, "remove" | "strip") && known(&check.subject, &self.findings, &self.steps)
+            {
                 continue;
             }
             self.findings.push(check.clone());

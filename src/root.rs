@@ -218,9 +218,10 @@ impl Root {
         }
         let fd = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         let mut content = Vec::new();
-        std::fs::File::from(fd).take(limit).read_to_end(&mut content).map_err(|error| {
-            os("read", path)(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))
-        })?;
+        std::fs::File::from(fd)
+            .take(limit)
+            .read_to_end(&mut content)
+            .map_err(|error| os("read", path)(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))))?;
         Ok(content)
     }
 
@@ -241,7 +242,8 @@ impl Root {
     /// Whether the regular file at `path` (canonical) is an ELF program or library.
     pub fn classify(&self, path: &[u8]) -> Result<Option<crate::elf::Elf>, RootError> {
         use std::os::unix::fs::FileExt;
-        let file = std::fs::File::from(self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?);
+        let file =
+            std::fs::File::from(self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?);
         Ok(crate::elf::classify(|offset, length| {
             let mut bytes = vec![0; length.min(64 * 1024)];
             let read = file.read_at(&mut bytes, offset).ok()?;

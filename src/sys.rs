@@ -44,7 +44,8 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
     let mask = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut buffer = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `name` is NUL-terminated, `buffer` is writable and as large as the structure, which is valid when all zero.
-    let result = unsafe { libc::syscall(libc::SYS_statx, dir.as_raw_fd(), name.as_ptr(), flags, mask, buffer.as_mut_ptr()) };
+    let result =
+        unsafe { libc::syscall(libc::SYS_statx, dir.as_raw_fd(), name.as_ptr(), flags, mask, buffer.as_mut_ptr()) };
     Errno::result(result)?;
     // SAFETY: zeroed before the call and filled in by it.
     let found = unsafe { buffer.assume_init() };

@@ -38,7 +38,12 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Looks whether `root` may be hardened at all, what is to be protected, and what is to be done. `command` is a
     /// program inside the root that is about to be started.
-    pub(super) fn new(root: &Root, profile: &Profile, allow_host: bool, command: Option<&[u8]>) -> Result<Self, CommandError> {
+    pub(super) fn new(
+        root: &Root,
+        profile: &Profile,
+        allow_host: bool,
+        command: Option<&[u8]>,
+    ) -> Result<Self, CommandError> {
         if !allow_host {
             host_guard::check(root)?;
         }

@@ -72,7 +72,11 @@ impl Output {
     /// Prints plain text as it is.
     pub(super) fn plain(&self, text: &str) {
         // A reader that has gone away is no reason to fail.
-        let _ = if self.to_stderr { std::io::stderr().write_all(text.as_bytes()) } else { std::io::stdout().write_all(text.as_bytes()) };
+        let _ = if self.to_stderr {
+            std::io::stderr().write_all(text.as_bytes())
+        } else {
+            std::io::stdout().write_all(text.as_bytes())
+        };
     }
 
     /// `render` makes the termination message, the text and the JSON, with these further notes.

@@ -53,7 +53,9 @@ fn prepare(options: &Run, program: &CString) -> Result<Report, CommandError> {
     let (plan, protection) = prepared.into_report(&mut report);
     let outcomes = apply::apply(&root, &plan);
     let read_only = !outcomes.is_empty()
-        && outcomes.iter().all(|outcome| matches!(outcome, apply::Outcome::Failed { error, .. } if error.errno() == Errno::EROFS));
+        && outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, apply::Outcome::Failed { error, .. } if error.errno() == Errno::EROFS));
     report.add_plan(plan, Some(outcomes));
     if report.exit != Exit::Refused {
         report.add_verification(crate::verify::verify(&root, &profile, &protection));
@@ -103,7 +105,8 @@ fn find(name: &OsStr) -> Result<CString, Errno> {
 
 /// Replaces this process by the app; returns only if that fails.
 fn become_app(program: &CString, options: &Run) -> Errno {
-    let arguments: Result<Vec<CString>, _> = options.command.iter().map(|argument| CString::new(argument.as_bytes())).collect();
+    let arguments: Result<Vec<CString>, _> =
+        options.command.iter().map(|argument| CString::new(argument.as_bytes())).collect();
     let Ok(arguments) = arguments else { return Errno::EINVAL };
     // Nothing of ours may reach the app: no descriptor, no ignored signal. Every descriptor of ours is close-on-exec
     // anyway; kernels before 5.11 lack the call that marks those that were inherited.
@@ -117,11 +120,15 @@ fn become_app(program: &CString, options: &Run) -> Errno {
 fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
     let there = name.contains(&b'/') && Path::new(OsStr::from_bytes(name)).exists();
     let (exit, reason, hint) = match errno {
-        Errno::ENOENT if there => {
-            (Exit::CannotExecute, "its interpreter (the #! line or the ELF loader) does not exist", Some("a script whose shell was removed cannot start: run the program itself"))
-        }
+        Errno::ENOENT if there => (
+            Exit::CannotExecute,
+            "its interpreter (the #! line or the ELF loader) does not exist",
+            Some("a script whose shell was removed cannot start: run the program itself"),
+        ),
         Errno::ENOENT => (Exit::NotFound, "not found", Some("give its absolute path, or correct PATH")),
-        Errno::EACCES => (Exit::CannotExecute, "permission denied: not executable for this user, or on a noexec mount", None),
+        Errno::EACCES => {
+            (Exit::CannotExecute, "permission denied: not executable for this user, or on a noexec mount", None)
+        }
         Errno::ENOEXEC => (Exit::CannotExecute, "neither a program of this machine nor a script with a #! line", None),
         errno => (Exit::CannotExecute, errno.desc(), None),
     };

@@ -13,8 +13,24 @@ use crate::root::{Directory, EntryKind, Kind, RootError, Stat};
 
 /// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
 const MULTI_CALL: [&str; 18] = [
-    "busybox", "toybox", "coreutils", "kmod", "systemctl", "lvm", "xtables-nft-multi", "xtables-legacy-multi",
-    "dropbearmulti", "sbase-box", "ubase-box", "mtools", "nix", "snap", "bbsuid", "hush", "bb", "static-sh",
+    "busybox",
+    "toybox",
+    "coreutils",
+    "kmod",
+    "systemctl",
+    "lvm",
+    "xtables-nft-multi",
+    "xtables-legacy-multi",
+    "dropbearmulti",
+    "sbase-box",
+    "ubase-box",
+    "mtools",
+    "nix",
+    "snap",
+    "bbsuid",
+    "hush",
+    "bb",
+    "static-sh",
 ];
 
 /// The kernel's limit on links in one resolution.
@@ -140,7 +156,11 @@ impl Collector<'_> {
                         Ok(parent) => parent,
                         Err(error) => return self.unreadable(error),
                     };
-                    found(self, Location { directory: &place.directory, parent: &parent, name: &place.name }, place.stat)
+                    found(
+                        self,
+                        Location { directory: &place.directory, parent: &parent, name: &place.name },
+                        place.stat,
+                    )
                 }
                 Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found),
                 Ok(_) => Ok(()),
@@ -180,7 +200,9 @@ impl Collector<'_> {
                 found(self, at, stat)?;
             } else if any_depth {
                 // Not into other mounts: what lies there is not removed anyway, and may be vast.
-                if stat.kind == Kind::Directory && (stat.mount == directory.own_stat().mount || self.allowed.contains(&stat.mount)) {
+                if stat.kind == Kind::Directory
+                    && (stat.mount == directory.own_stat().mount || self.allowed.contains(&stat.mount))
+                {
                     self.expand_from(&at.path(), components, found)?;
                 }
             } else {

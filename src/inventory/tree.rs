@@ -9,7 +9,6 @@ use nix::errno::Errno;
 use nix::sys::statfs::{
     BPF_FS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, DEVPTS_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType,
     NFS_SUPER_MAGIC, PROC_SUPER_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, SMB_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC,
-
 };
 
 use super::rules::{kind_of, leads_nowhere};
@@ -22,8 +21,17 @@ use crate::root::{Directory, Identity, Kind, RootError, Stat};
 /// removed anyway. The numbers are CIFS, SMB2, Ceph, AFS, autofs and 9P (linux/magic.h), for which nix has no names.
 pub(super) fn is_left_out(filesystem: FsType) -> bool {
     const KERNEL: [FsType; 11] = [
-        PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC, DEBUGFS_MAGIC,
-        TRACEFS_MAGIC, SECURITYFS_MAGIC, BPF_FS_MAGIC, SELINUX_MAGIC, FUSE_SUPER_MAGIC,
+        PROC_SUPER_MAGIC,
+        SYSFS_MAGIC,
+        CGROUP_SUPER_MAGIC,
+        CGROUP2_SUPER_MAGIC,
+        DEVPTS_SUPER_MAGIC,
+        DEBUGFS_MAGIC,
+        TRACEFS_MAGIC,
+        SECURITYFS_MAGIC,
+        BPF_FS_MAGIC,
+        SELINUX_MAGIC,
+        FUSE_SUPER_MAGIC,
     ];
     KERNEL.contains(&filesystem)
         || [NFS_SUPER_MAGIC, SMB_SUPER_MAGIC].contains(&filesystem)
@@ -103,7 +111,13 @@ impl Collector<'_> {
     }
 
     /// Looks at one directory's entries and puts its subdirectories on the list.
-    fn visit(&mut self, directory: Rc<Directory>, look: Look, walk: Walk, levels: &mut Vec<Level>) -> Result<(), RootError> {
+    fn visit(
+        &mut self,
+        directory: Rc<Directory>,
+        look: Look,
+        walk: Walk,
+        levels: &mut Vec<Level>,
+    ) -> Result<(), RootError> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut pending = Vec::new();
         let listed = directory.for_each(&mut buffer, |name, kind| {
@@ -164,7 +178,8 @@ impl Collector<'_> {
         let Some(found) = doomed.and_then(|index| self.inventory.found.get(index)) else { return Ok(()) };
         let (rule, of) = (found.rule, found.path());
         if look == Look::Links {
-            let note = format!("{} is a link on another mount and will dangle: it leads to {}", escape(&path), escape(&of));
+            let note =
+                format!("{} is a link on another mount and will dangle: it leads to {}", escape(&path), escape(&of));
             self.inventory.notes.push(note);
             return Ok(());
         }
@@ -227,9 +242,12 @@ impl Collector<'_> {
     }
 
     fn has_missing_names(&self) -> bool {
-        self.doomed.values().any(|&(index, names)| self.inventory.found.get(index).is_some_and(|found| {
-            found.stat.kind == Kind::File && found.stat.nlink > names
-        }))
+        self.doomed.values().any(|&(index, names)| {
+            self.inventory
+                .found
+                .get(index)
+                .is_some_and(|found| found.stat.kind == Kind::File && found.stat.nlink > names)
+        })
     }
 
     fn missing_names(&mut self) {
@@ -249,7 +267,12 @@ impl Collector<'_> {
             });
             let expected = now.map_or(0, |place| place.stat.nlink);
             if expected > count {
-                self.inventory.missing.push(MissingNames { path: first.path(), rule: first.rule, expected, found: count });
+                self.inventory.missing.push(MissingNames {
+                    path: first.path(),
+                    rule: first.rule,
+                    expected,
+                    found: count,
+                });
             }
         }
         self.inventory.missing.sort_by(|a, b| a.path.cmp(&b.path));

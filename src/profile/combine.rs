@@ -144,14 +144,17 @@ impl Adding<'_> {
     fn paths(self, list: &mut Vec<Sourced<String>>, paths: &[Spanned<String>]) -> Result<(), ProfileError> {
         for path in paths {
             let text = path.get_ref();
-            let fail = |message: &str, hint| Err(self.source.error(path.span(), format!("`{}` {message}", escape(text.as_bytes())), hint));
+            let fail = |message: &str, hint| {
+                Err(self.source.error(path.span(), format!("`{}` {message}", escape(text.as_bytes())), hint))
+            };
             if !text.starts_with('/') {
                 return fail("is not an absolute path", Some(format!("write \"/{text}\"")));
             }
             if text.contains('\0') || text.split('/').any(|part| part == "." || part == "..") {
                 return fail("holds a `.` or `..` component or a NUL byte", None);
             }
-            let mut normal: String = text.split('/').filter(|part| !part.is_empty()).fold(String::new(), |all, part| all + "/" + part);
+            let mut normal: String =
+                text.split('/').filter(|part| !part.is_empty()).fold(String::new(), |all, part| all + "/" + part);
             if normal.is_empty() {
                 normal.push('/');
             }
@@ -164,9 +167,10 @@ impl Adding<'_> {
         let (message, hint) = match method.get_ref().as_str() {
             "delete" => return Ok(Method::Delete),
             "disable" => return Ok(Method::Disable),
-            "tombstone" => {
-                (format!("method \"tombstone\" is not supported by lithify {}", env!("CARGO_PKG_VERSION")), "use \"delete\" or \"disable\"")
-            }
+            "tombstone" => (
+                format!("method \"tombstone\" is not supported by lithify {}", env!("CARGO_PKG_VERSION")),
+                "use \"delete\" or \"disable\"",
+            ),
             other => (format!("unknown method `{}`", escape(other.as_bytes())), "known: \"delete\", \"disable\""),
         };
         Err(self.source.error(method.span(), message, Some(hint.to_owned())))
@@ -217,7 +221,10 @@ impl Adding<'_> {
             if caps::Capability::from_str(&format!("CAP_{short}")).is_err() {
                 let all: Vec<String> = caps::all().into_iter().map(|known| known.to_string()).collect();
                 let near = nearest(&format!("CAP_{short}"), all.iter().map(String::as_str));
-                let hint = near.map_or_else(|| "see capabilities(7)".to_owned(), |near| format!("did you mean `{}`?", near.trim_start_matches("CAP_")));
+                let hint = near.map_or_else(
+                    || "see capabilities(7)".to_owned(),
+                    |near| format!("did you mean `{}`?", near.trim_start_matches("CAP_")),
+                );
                 let message = format!("unknown capability `{}`", escape(name.get_ref().as_bytes()));
                 return Err(self.source.error(name.span(), message, Some(hint)));
             }

@@ -86,22 +86,34 @@ impl Document {
             name: top.string("name"),
             description: top.string("description").map(Spanned::into_inner).unwrap_or_default(),
             include: top.strings("include"),
-            remove: top.table("remove", "remove", |table| Remove {
-                names: table.strings("names"),
-                paths: table.strings("paths"),
-                search: table.strings("search"),
-                mounts: table.strings("mounts"),
-                method: table.string("method"),
-            }, &["classes"]),
-            strip: top.table("strip", "strip", |table| Strip {
-                setid: table.flag("setid"),
-                file_capabilities: table.flag("file_capabilities"),
-                world_writable: table.flag("world_writable"),
-            }, &[]),
-            keep: top.table("keep", "keep", |table| Keep {
-                names: table.strings("names"),
-                paths: table.strings("paths"),
-            }, &["only"]),
+            remove: top.table(
+                "remove",
+                "remove",
+                |table| Remove {
+                    names: table.strings("names"),
+                    paths: table.strings("paths"),
+                    search: table.strings("search"),
+                    mounts: table.strings("mounts"),
+                    method: table.string("method"),
+                },
+                &["classes"],
+            ),
+            strip: top.table(
+                "strip",
+                "strip",
+                |table| Strip {
+                    setid: table.flag("setid"),
+                    file_capabilities: table.flag("file_capabilities"),
+                    world_writable: table.flag("world_writable"),
+                },
+                &[],
+            ),
+            keep: top.table(
+                "keep",
+                "keep",
+                |table| Keep { names: table.strings("names"), paths: table.strings("paths") },
+                &["only"],
+            ),
             verify: top.table("verify", "verify", verify, &[]),
         };
         top.finish(&["confine"]);
@@ -114,29 +126,46 @@ impl Document {
 
 fn verify(table: &mut Table<'_, '_>) -> Verify {
     Verify {
-        mounts: table.table("mounts", "verify.mounts", |table| Mounts {
-            read_only: table.strings("read_only"),
-            writable: table.strings("writable"),
-            writable_if_present: table.strings("writable_if_present"),
-            noexec: table.strings("noexec"),
-        }, &[]),
-        process: table.table("process", "verify.process", |table| Process {
-            user: table.principal("user"),
-            group: table.principal("group"),
-            groups: table.numbers("groups"),
-            no_new_privs: table.flag("no_new_privs"),
-            capabilities: table.optional_strings("capabilities"),
-            seccomp: table.string("seccomp"),
-        }, &[]),
-        files: table.table("files", "verify.files", |table| Files {
-            absent: table.strings("absent"),
-            present: table.strings("present"),
-        }, &[]),
-        exposure: table.table("exposure", "verify.exposure", |table| Exposure {
-            runtime_socket: table.flag("runtime_socket"),
-            service_account_token: table.flag("service_account_token"),
-            host_pid: table.flag("host_pid"),
-        }, &[]),
+        mounts: table.table(
+            "mounts",
+            "verify.mounts",
+            |table| Mounts {
+                read_only: table.strings("read_only"),
+                writable: table.strings("writable"),
+                writable_if_present: table.strings("writable_if_present"),
+                noexec: table.strings("noexec"),
+            },
+            &[],
+        ),
+        process: table.table(
+            "process",
+            "verify.process",
+            |table| Process {
+                user: table.principal("user"),
+                group: table.principal("group"),
+                groups: table.numbers("groups"),
+                no_new_privs: table.flag("no_new_privs"),
+                capabilities: table.optional_strings("capabilities"),
+                seccomp: table.string("seccomp"),
+            },
+            &[],
+        ),
+        files: table.table(
+            "files",
+            "verify.files",
+            |table| Files { absent: table.strings("absent"), present: table.strings("present") },
+            &[],
+        ),
+        exposure: table.table(
+            "exposure",
+            "verify.exposure",
+            |table| Exposure {
+                runtime_socket: table.flag("runtime_socket"),
+                service_account_token: table.flag("service_account_token"),
+                host_pid: table.flag("host_pid"),
+            },
+            &[],
+        ),
     }
 }
 
@@ -163,7 +192,9 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     fn wrong(&mut self, span: Range<usize>, key: &str, value: &DeValue<'_>, wanted: &str) {
-        let hint = wanted.starts_with("a list").then(|| format!("a list has brackets, also with one entry: {key} = [\"...\"]"));
+        let hint = wanted
+            .starts_with("a list")
+            .then(|| format!("a list has brackets, also with one entry: {key} = [\"...\"]"));
         self.fail(span, format!("`{key}` must be {wanted}, not {}", described(value)), hint);
     }
 

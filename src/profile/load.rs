@@ -108,7 +108,10 @@ impl Loader {
             return Err(Included::Reason(format!("it is {kind}")));
         }
         if metadata.len() > MAX_BYTES {
-            let message = format!("it is {} bytes long, and a profile may have {MAX_BYTES}: is it the right file?", metadata.len());
+            let message = format!(
+                "it is {} bytes long, and a profile may have {MAX_BYTES}: is it the right file?",
+                metadata.len()
+            );
             return Err(Included::Reason(message));
         }
         let mut bytes = Vec::new();
@@ -140,7 +143,8 @@ impl Loader {
         match &document.schema {
             Some(schema) if *schema.get_ref() == 1 => {}
             Some(schema) => {
-                let message = format!("schema {} is not known to lithify {}", schema.get_ref(), env!("CARGO_PKG_VERSION"));
+                let message =
+                    format!("schema {} is not known to lithify {}", schema.get_ref(), env!("CARGO_PKG_VERSION"));
                 return Err(source.error(schema.span(), message, Some("this version reads schema = 1".to_owned())));
             }
             None => {
@@ -179,7 +183,10 @@ impl Loader {
         self.file(&path).map_err(|error| match error {
             Included::Error(error) => error,
             Included::Reason(reason) => {
-                let hint = format!("includes are relative to this file: looked for {}", escape(path.as_os_str().as_encoded_bytes()));
+                let hint = format!(
+                    "includes are relative to this file: looked for {}",
+                    escape(path.as_os_str().as_encoded_bytes())
+                );
                 source.error(span, format!("cannot include `{}`: {reason}", escape(name.as_bytes())), Some(hint))
             }
         })

@@ -185,7 +185,11 @@ pub fn to_json(profile: &Profile) -> String {
     let verify = &profile.verify;
     json_line(&Effective {
         schema: 1,
-        sources: profile.sources.iter().map(|source| Origin { name: &source.name, description: &source.description }).collect(),
+        sources: profile
+            .sources
+            .iter()
+            .map(|source| Origin { name: &source.name, description: &source.description })
+            .collect(),
         remove: Remove {
             names: rules(names(&profile.remove)),
             paths: rules(paths(&profile.remove)),
@@ -216,7 +220,12 @@ fn scalars<'a>(list: Vec<Scalar<'a>>) -> Flags<'a> {
 /// A key, its value as TOML, and its origin.
 type Scalar<'a> = (&'static str, String, &'a str);
 
-fn scalar<'a, T>(list: &mut Vec<Scalar<'a>>, key: &'static str, value: Option<&'a Sourced<T>>, text: impl Fn(&T) -> String) {
+fn scalar<'a, T>(
+    list: &mut Vec<Scalar<'a>>,
+    key: &'static str,
+    value: Option<&'a Sourced<T>>,
+    text: impl Fn(&T) -> String,
+) {
     list.extend(value.map(|entry| (key, text(&entry.value), &*entry.profile)));
 }
 

@@ -57,7 +57,8 @@ fn finding(path: &[u8], detail: String, hint: &str) -> Check {
 
 fn explain(errno: Errno, directory: Option<(u32, u32)>) -> (String, String) {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    let owner = directory.map_or_else(String::new, |(owner, mode)| format!(", which belongs to uid {owner} (mode {mode:04o})"));
+    let owner =
+        directory.map_or_else(String::new, |(owner, mode)| format!(", which belongs to uid {owner} (mode {mode:04o})"));
     match errno {
         Errno::EROFS => (
             "the filesystem is read-only (EROFS); deleting and readOnlyRootFilesystem exclude each other".to_owned(),

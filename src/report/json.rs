@@ -111,7 +111,15 @@ pub fn write(report: &Report) -> String {
 
 /// The object for an error that left nothing to report.
 pub fn failure(command: &str, exit: super::Exit, error: &str, hint: Option<&str>, notes: &[String]) -> String {
-    line(&Failure { schema: 1, command, version: env!("CARGO_PKG_VERSION"), exit_code: exit.code(), error, hint, notes })
+    line(&Failure {
+        schema: 1,
+        command,
+        version: env!("CARGO_PKG_VERSION"),
+        exit_code: exit.code(),
+        error,
+        hint,
+        notes,
+    })
 }
 
 /// `value` as one line of JSON; strings and numbers cannot fail to serialize.

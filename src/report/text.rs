@@ -36,7 +36,14 @@ pub fn write(report: &Report, volume: Volume) -> String {
         }
         if volume.verbose {
             for kept in &report.kept {
-                let _ = writeln!(out, "kept {} ({}: {}; {})", escape(&kept.path), kept.origin.profile, kept.origin.rule, kept.reason);
+                let _ = writeln!(
+                    out,
+                    "kept {} ({}: {}; {})",
+                    escape(&kept.path),
+                    kept.origin.profile,
+                    kept.origin.rule,
+                    kept.reason
+                );
             }
             for check in report.checks.iter().filter(|check| check.status == Status::Pass) {
                 let _ = writeln!(out, "pass {} {}: {}", check.id, check.subject, check.detail);
@@ -108,7 +115,11 @@ pub(super) fn summary(report: &Report) -> String {
         parts.push("refused; nothing was changed".to_owned());
     } else if report.command != "verify" {
         if counts.removed > 0 {
-            parts.push(format!("{} of {} {would}removed", plural(counts.removed, "name"), plural(counts.files, "file")));
+            parts.push(format!(
+                "{} of {} {would}removed",
+                plural(counts.removed, "name"),
+                plural(counts.files, "file")
+            ));
         }
         if counts.disabled > 0 {
             parts.push(format!("{} {would}disabled", plural(counts.disabled, "name")));

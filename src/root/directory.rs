@@ -100,7 +100,8 @@ impl Directory {
     /// The first bytes of the regular file `name`, at most as many as `head` holds; returns how many were read.
     pub fn read_head(&self, name: &CStr, head: &mut [u8]) -> Result<usize, RootError> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let file = openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
+        let file =
+            openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
         nix::unistd::read(&file, head).map_err(|errno| os("read", &self.join(name))(errno))
     }
 
@@ -174,7 +175,8 @@ impl Directory {
     /// An `O_PATH` descriptor of `name` that is certainly `expected`, so that a change cannot hit another file.
     fn pin(&self, name: &CStr, expected: Identity) -> Result<OwnedFd, RootError> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
+        let file =
+            openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
         let stat = stat_of(file.as_fd(), c"", b"").map_err(|error| self.with_path(error, name.to_bytes()))?;
         if stat.id == expected { Ok(file) } else { Err(os("openat", &self.join(name))(Errno::ESTALE)) }
     }

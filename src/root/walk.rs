@@ -80,7 +80,8 @@ struct Level {
 }
 
 pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Result<Place, RootError> {
-    let fail = |errno| os("resolve", &if path.first() == Some(&b'/') { path.to_vec() } else { join(base, path) })(errno);
+    let fail =
+        |errno| os("resolve", &if path.first() == Some(&b'/') { path.to_vec() } else { join(base, path) })(errno);
     // Components still to go, the next one last.
     let mut rest: Vec<Vec<u8>> = Vec::new();
     push_components(&mut rest, path);
@@ -88,8 +89,7 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
         push_components(&mut rest, base);
     }
     let top = openat(root.as_fd(), c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(fail)?;
-    let mut levels =
-        vec![Level { fd: top, stat: *root.stat(), path: b"/".to_vec(), name: Vec::new() }];
+    let mut levels = vec![Level { fd: top, stat: *root.stat(), path: b"/".to_vec(), name: Vec::new() }];
     let mut links = Vec::new();
     let mut left = Vec::new();
     while let Some(component) = rest.pop() {

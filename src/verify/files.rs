@@ -48,8 +48,10 @@ pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protecti
     let refused = plan.refusals.iter().map(|refusal| {
         ("remove", refusal.path.clone(), format!("still there, and must be: {}", refusal.reason), &refusal.origin)
     });
-    let skipped =
-        plan.skipped.iter().map(|stays| ("remove", stays.path.clone(), format!("still there: {}", stays.reason), &stays.origin));
+    let skipped = plan
+        .skipped
+        .iter()
+        .map(|stays| ("remove", stays.path.clone(), format!("still there: {}", stays.reason), &stays.origin));
     for (id, path, what, origin) in planned.chain(refused).chain(skipped) {
         clean = false;
         let detail = format!("{what} ({}: {})", origin.profile, origin.rule);
@@ -95,11 +97,20 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
 /// `[verify.exposure]`.
 pub(super) fn exposure(root: &Root, verify: &Verify, out: &mut Verification) {
     if verify.no_runtime_socket.is_some() {
-        let found = RUNTIME_SOCKETS.iter().find(|path| root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::Other));
+        let found = RUNTIME_SOCKETS
+            .iter()
+            .find(|path| root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::Other));
         out.checks.push(match found {
-            Some(path) => Check::new("exposure.runtime_socket", Status::Fail, *path, "a container runtime's socket is visible")
-                .hint("whoever can write to it is root on the node: remove this hostPath volume"),
-            None => Check::new("exposure.runtime_socket", Status::Pass, "/", "no container runtime's socket at the known paths"),
+            Some(path) => {
+                Check::new("exposure.runtime_socket", Status::Fail, *path, "a container runtime's socket is visible")
+                    .hint("whoever can write to it is root on the node: remove this hostPath volume")
+            }
+            None => Check::new(
+                "exposure.runtime_socket",
+                Status::Pass,
+                "/",
+                "no container runtime's socket at the known paths",
+            ),
         });
     }
     if verify.no_service_account_token.is_some() {

@@ -19,7 +19,11 @@ struct Context<'a> {
 }
 
 pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut Verification) {
-    if verify.read_only.is_empty() && verify.writable.is_empty() && verify.writable_if_present.is_empty() && verify.noexec.is_empty() {
+    if verify.read_only.is_empty()
+        && verify.writable.is_empty()
+        && verify.writable_if_present.is_empty()
+        && verify.noexec.is_empty()
+    {
         return;
     }
     let mounts = subject.mountinfo().and_then(|(text, prefix)| {
@@ -79,7 +83,8 @@ impl Context<'_> {
         let (mounts, prefix) = match &self.mounts {
             Ok(mounts) => mounts,
             Err(reason) => {
-                let detail = format!("{}; mounts below it were not looked at: {reason}", self.try_write(&place, None).1);
+                let detail =
+                    format!("{}; mounts below it were not looked at: {reason}", self.try_write(&place, None).1);
                 out.checks.push(Check::new(id, Status::Unverified, escape(path.as_bytes()), detail));
                 return;
             }
@@ -121,7 +126,8 @@ impl Context<'_> {
 
     /// Whether writing is refused there, by trying and by mountinfo.
     fn try_write(&self, path: &[u8], mount: Option<&Mount>) -> (Status, String) {
-        let on = mount.map_or_else(String::new, |mount| format!(" ({}, {})", escape(&mount.filesystem), escape(&mount.options)));
+        let on = mount
+            .map_or_else(String::new, |mount| format!(" ({}, {})", escape(&mount.filesystem), escape(&mount.options)));
         match (self.root.write_test(path).map_err(|error| error.errno()), mount.map(Mount::is_read_only)) {
             (Err(Errno::EROFS), _) => (Status::Pass, format!("read-only: writing fails with EROFS{on}")),
             (Ok(()), _) => (Status::Fail, format!("writable: a file could be made{on}")),
@@ -129,11 +135,23 @@ impl Context<'_> {
             (Err(Errno::ENOTDIR), Some(true)) => (Status::Pass, format!("read-only by mountinfo{on}")),
             (Err(Errno::EACCES), Some(false)) => {
                 let uid = nix::unistd::geteuid();
-                (Status::Fail, format!("the mount is writable; only permissions stop uid {uid} (EACCES), which proves nothing{on}"))
+                (
+                    Status::Fail,
+                    format!(
+                        "the mount is writable; only permissions stop uid {uid} (EACCES), which proves nothing{on}"
+                    ),
+                )
             }
-            (Err(errno), Some(false)) => (Status::Fail, format!("the mount is writable{on}; trying gave: {}", errno.desc())),
-            (Err(errno), Some(true)) => (Status::Unverified, format!("read-only by mountinfo, but writing fails with {} and not EROFS{on}", errno.desc())),
-            (Err(errno), None) => (Status::Unverified, format!("its mount is not known, and writing fails with {}", errno.desc())),
+            (Err(errno), Some(false)) => {
+                (Status::Fail, format!("the mount is writable{on}; trying gave: {}", errno.desc()))
+            }
+            (Err(errno), Some(true)) => (
+                Status::Unverified,
+                format!("read-only by mountinfo, but writing fails with {} and not EROFS{on}", errno.desc()),
+            ),
+            (Err(errno), None) => {
+                (Status::Unverified, format!("its mount is not known, and writing fails with {}", errno.desc()))
+            }
         }
     }
 
@@ -143,7 +161,13 @@ impl Context<'_> {
         let place = match place(self.root, path) {
             Ok(place) => place.path(),
             Err(error) if error.errno() == Errno::ENOENT => {
-                return Check::new(id, Status::Fail, subject, "does not exist, and the app must be able to write there").hint(volume);
+                return Check::new(
+                    id,
+                    Status::Fail,
+                    subject,
+                    "does not exist, and the app must be able to write there",
+                )
+                .hint(volume);
             }
             Err(error) => return unreadable(id, path, &error),
         };
@@ -151,12 +175,15 @@ impl Context<'_> {
         match self.root.write_test(&place).map_err(|error| error.errno()) {
             Ok(()) => Check::new(id, Status::Pass, subject, "writable"),
             Err(Errno::EROFS) => {
-                Check::new(id, Status::Fail, subject, "is read-only (EROFS), and the app must be able to write there").hint(volume)
+                Check::new(id, Status::Fail, subject, "is read-only (EROFS), and the app must be able to write there")
+                    .hint(volume)
             }
             Err(Errno::EACCES) => {
                 let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
                 Check::new(id, Status::Fail, subject, format!("permission denied (EACCES) for uid {uid}, gid {gid}"))
-                    .hint(format!("set fsGroup: {gid} in the pod's securityContext, so that its volumes belong to that group"))
+                    .hint(format!(
+                        "set fsGroup: {gid} in the pod's securityContext, so that its volumes belong to that group"
+                    ))
             }
             Err(errno @ (Errno::EOPNOTSUPP | Errno::EISDIR)) => match mount {
                 Some(mount) if !mount.is_read_only() => Check::new(
@@ -186,9 +213,13 @@ impl Context<'_> {
         let hint = "an emptyDir cannot be mounted noexec: use a volume with mountOptions, or a runtime that sets it";
         out.checks.push(match mounts.covering(&host) {
             Some(mount) if mount.has("noexec") => Check::new(id, Status::Pass, subject, "noexec"),
-            Some(mount) => {
-                Check::new(id, Status::Fail, subject, format!("programs can be started there ({})", escape(&mount.options))).hint(hint)
-            }
+            Some(mount) => Check::new(
+                id,
+                Status::Fail,
+                subject,
+                format!("programs can be started there ({})", escape(&mount.options)),
+            )
+            .hint(hint),
             None => Check::new(id, Status::Unverified, subject, "its mount is not known"),
         });
         for mount in mounts.visible_below(&host) {
@@ -250,14 +281,33 @@ fn is_runtime_mount(point: &[u8], mount: &Mount) -> bool {
         b"/dev/pts" | b"/dev/console" => filesystem == b"devpts",
         b"/dev/mqueue" => filesystem == b"mqueue",
         b"/dev/hugepages" => filesystem == b"hugetlbfs",
-        b"/dev/termination-log" | b"/etc/hosts" | b"/etc/hostname" | b"/etc/resolv.conf" | b"/run/.containerenv"
+        b"/dev/termination-log"
+        | b"/etc/hosts"
+        | b"/etc/hostname"
+        | b"/etc/resolv.conf"
+        | b"/run/.containerenv"
         | b"/.dockerenv" => single_file,
-        b"/run/secrets" | b"/run/secrets/kubernetes.io/serviceaccount" | b"/var/run/secrets/kubernetes.io/serviceaccount" => {
-            filesystem == b"tmpfs" || single_file
-        }
+        b"/run/secrets"
+        | b"/run/secrets/kubernetes.io/serviceaccount"
+        | b"/var/run/secrets/kubernetes.io/serviceaccount" => filesystem == b"tmpfs" || single_file,
         _ if is_at_or_below(point, b"/proc") => matches!(filesystem, b"proc" | b"tmpfs" | b"devtmpfs" | b"fuse.lxcfs"),
         _ if is_at_or_below(point, b"/sys") => {
-            matches!(filesystem, b"sysfs" | b"tmpfs" | b"cgroup" | b"cgroup2" | b"securityfs" | b"debugfs" | b"tracefs" | b"bpf" | b"pstore" | b"configfs" | b"efivarfs" | b"selinuxfs" | b"fusectl")
+            matches!(
+                filesystem,
+                b"sysfs"
+                    | b"tmpfs"
+                    | b"cgroup"
+                    | b"cgroup2"
+                    | b"securityfs"
+                    | b"debugfs"
+                    | b"tracefs"
+                    | b"bpf"
+                    | b"pstore"
+                    | b"configfs"
+                    | b"efivarfs"
+                    | b"selinuxfs"
+                    | b"fusectl"
+            )
         }
         // Device nodes bound one by one, as rootless runtimes do.
         _ if is_at_or_below(point, b"/dev") => filesystem == b"devtmpfs" && single_file,
@@ -303,7 +353,9 @@ mod tests {
 
     #[test]
     fn a_volume_over_a_runtimes_place_is_the_users() {
-        let (known, others) = runtime_mounts("1 0 0:1 / / ro - overlay o rw\n2 1 8:1 / /etc/hosts rw - ext4 /dev/sda1 rw\n3 1 8:1 /x /proc rw - ext4 /dev/sda1 rw\n");
+        let (known, others) = runtime_mounts(
+            "1 0 0:1 / / ro - overlay o rw\n2 1 8:1 / /etc/hosts rw - ext4 /dev/sda1 rw\n3 1 8:1 /x /proc rw - ext4 /dev/sda1 rw\n",
+        );
         assert_eq!((known.len(), others.len()), (0, 2));
     }
 

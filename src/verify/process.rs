@@ -54,7 +54,9 @@ impl Subject {
         let readable = read(format!("/proc/{pid}/mountinfo"))
             // A first process whose namespaces we may not see is that of our own container.
             .or_else(|error| if prefix == b"/" && pid == "1" { read("/proc/self/mountinfo") } else { Err(error) });
-        readable.map(|text| (text, prefix)).map_err(|error| format!("/proc/{pid}/mountinfo cannot be read: {error}; mount proc on /proc"))
+        readable
+            .map(|text| (text, prefix))
+            .map_err(|error| format!("/proc/{pid}/mountinfo cannot be read: {error}; mount proc on /proc"))
     }
 }
 
@@ -79,7 +81,9 @@ fn first_process() -> Subject {
         return Subject::Unknown("/proc cannot be read; mount proc on /proc".to_owned());
     };
     let mut line = vec![std::process::id()];
-    while let Some(parent) = line.last().and_then(|pid| processes.iter().find(|process| process.pid == *pid)).map(|process| process.parent) {
+    while let Some(parent) =
+        line.last().and_then(|pid| processes.iter().find(|process| process.pid == *pid)).map(|process| process.parent)
+    {
         if parent == 0 || line.contains(&parent) {
             break;
         }
@@ -110,13 +114,17 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
     }
     let (name, status) = match subject {
         Subject::Process { pid } => match read(format!("/proc/{pid}/status")) {
-            Ok(text) => (if pid == "self" { "this process".to_owned() } else { format!("process {pid}") }, ProcStatus::parse(&String::from_utf8_lossy(&text))),
+            Ok(text) => (
+                if pid == "self" { "this process".to_owned() } else { format!("process {pid}") },
+                ProcStatus::parse(&String::from_utf8_lossy(&text)),
+            ),
             Err(error) => (format!("process {pid}: /proc/{pid}/status: {error}"), ProcStatus::default()),
         },
         Subject::Unknown(reason) => (reason.clone(), ProcStatus::default()),
-        Subject::Directory { .. } => {
-            ("no process belongs to a directory given with --root; run this in the container".to_owned(), ProcStatus::default())
-        }
+        Subject::Directory { .. } => (
+            "no process belongs to a directory given with --root; run this in the container".to_owned(),
+            ProcStatus::default(),
+        ),
     };
     let mut check = |id, status, detail: String, hint: &str| {
         let check = Check::new(id, status, name.clone(), detail);
@@ -142,7 +150,12 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
                 (Status::Fail, format!("it is in the supplementary groups {}", extra.join(", ")))
             }
         });
-        check("process.groups", result, detail, "set supplementalGroups and fsGroup in the pod's securityContext; the image's /etc/group adds more");
+        check(
+            "process.groups",
+            result,
+            detail,
+            "set supplementalGroups and fsGroup in the pod's securityContext; the image's /etc/group adds more",
+        );
     }
     if verify.no_new_privs.as_ref().is_some_and(|wanted| wanted.value) {
         let (result, detail) = status.no_new_privs.map_or_else(unknown, |set| match set {
@@ -153,7 +166,12 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
     }
     if let Some(allowed) = &verify.capabilities {
         let (result, detail) = status.capabilities.map_or_else(unknown, |sets| capabilities(&sets, &allowed.value));
-        check("process.capabilities", result, detail, "set capabilities: {drop: [ALL]} in the securityContext and add only those allowed");
+        check(
+            "process.capabilities",
+            result,
+            detail,
+            "set capabilities: {drop: [ALL]} in the securityContext and add only those allowed",
+        );
     }
     if verify.seccomp.is_some() {
         let (result, detail) = status.seccomp.map_or_else(unknown, |mode| match mode {
@@ -176,12 +194,21 @@ fn ids(root: &Root, wanted: &Principal, seen: Option<[u32; 4]>, kind: &str, data
     };
     let id = match wanted {
         Principal::NonRoot => {
-            return if seen.contains(&0) { (Status::Fail, format!("it runs as root: {text}")) } else { (Status::Pass, text) };
+            return if seen.contains(&0) {
+                (Status::Fail, format!("it runs as root: {text}"))
+            } else {
+                (Status::Pass, text)
+            };
         }
         Principal::Id(id) => *id,
         Principal::Name(name) => match lookup(root, database, name) {
             Some(id) => id,
-            None => return (Status::Unverified, format!("{database} inside the root does not have {}", escape(name.as_bytes()))),
+            None => {
+                return (
+                    Status::Unverified,
+                    format!("{database} inside the root does not have {}", escape(name.as_bytes())),
+                );
+            }
         },
     };
     if seen == [id; 4] { (Status::Pass, text) } else { (Status::Fail, format!("{text}, not {id}")) }
@@ -209,12 +236,17 @@ fn capabilities(sets: &crate::identity::CapabilitySets, allowed: &[String]) -> (
         if extra == 0 {
             continue;
         }
-        let mut names: Vec<&str> = all.iter().filter(|(_, bit)| extra & bit != 0).map(|(name, _)| name.as_str()).collect();
+        let mut names: Vec<&str> =
+            all.iter().filter(|(_, bit)| extra & bit != 0).map(|(name, _)| name.as_str()).collect();
         let known = all.iter().fold(0, |mask, (_, bit)| mask | bit);
         if extra & !known != 0 {
             names.push("unknown ones");
         }
-        excess.push(if names.len() > 6 { format!("{set}: {} capabilities", names.len()) } else { format!("{set}: {}", names.join(" ")) });
+        excess.push(if names.len() > 6 {
+            format!("{set}: {} capabilities", names.len())
+        } else {
+            format!("{set}: {}", names.join(" "))
+        });
     }
     if excess.is_empty() {
         (Status::Pass, "no capability beyond those allowed, in any set".to_owned())
@@ -238,7 +270,8 @@ mod tests {
             let mut all = [0; 5];
             all[field] = 1 << 21;
             let [inheritable, permitted, effective, bounding, ambient] = all;
-            let (status, detail) = capabilities(&CapabilitySets { inheritable, permitted, effective, bounding, ambient }, &bind);
+            let (status, detail) =
+                capabilities(&CapabilitySets { inheritable, permitted, effective, bounding, ambient }, &bind);
             assert_eq!(status, Status::Fail);
             assert!(detail.contains("SYS_ADMIN"), "{detail}");
         }

@@ -69,17 +69,24 @@ fn a_profile_that_may_not_be_read() {
     fs::set_permissions(tree.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     fs::set_permissions(tree.at("/secret.toml"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     use std::os::unix::process::CommandExt;
-    run(command().uid(65532).gid(65532).args(["profile", "show"]).arg(tree.at("/secret.toml"))).exits(2).says("Permission denied");
+    run(command().uid(65532).gid(65532).args(["profile", "show"]).arg(tree.at("/secret.toml")))
+        .exits(2)
+        .says("Permission denied");
 }
 
 #[test]
 fn include_cycles_are_named_and_diamonds_are_none() {
     let tree = Tree::new();
-    tree.file_with("/a.toml", "schema = 1\ninclude = [\"./b.toml\"]\n").file_with("/b.toml", "schema = 1\ninclude = [\"./c.toml\"]\n");
+    tree.file_with("/a.toml", "schema = 1\ninclude = [\"./b.toml\"]\n")
+        .file_with("/b.toml", "schema = 1\ninclude = [\"./c.toml\"]\n");
     tree.file_with("/c.toml", "schema = 1\ninclude = [\"./b.toml\"]\n");
     let a = tree.at("/a.toml");
-    run_lithify(["profile".as_ref(), "show".as_ref(), a.as_os_str()]).exits(2).says("include cycle").says("c.toml:2:12:");
-    tree.file_with("/c.toml", "schema = 1\ninclude = [\"shells\"]\n").file_with("/a.toml", "schema = 1\ninclude = [\"./b.toml\", \"./c.toml\", \"shells\"]\n");
+    run_lithify(["profile".as_ref(), "show".as_ref(), a.as_os_str()])
+        .exits(2)
+        .says("include cycle")
+        .says("c.toml:2:12:");
+    tree.file_with("/c.toml", "schema = 1\ninclude = [\"shells\"]\n")
+        .file_with("/a.toml", "schema = 1\ninclude = [\"./b.toml\", \"./c.toml\", \"shells\"]\n");
     run_lithify(["profile".as_ref(), "show".as_ref(), a.as_os_str()]).exits(0).says("# shells");
 }
 
@@ -111,13 +118,24 @@ fn the_environment_stands_in_for_flags() {
     tree.file("/bin/sh").file("/bin/touch").file("/bin/vi").file("/bin/ex");
     let with = |variables: &[(&str, &str)]| run(command().arg("harden").envs(variables.iter().copied()));
     let root = tree.path().to_str().unwrap();
-    with(&[("LITHIFY_ROOT", root), ("LITHIFY_PROFILE", "shells, setuid"), ("LITHIFY_DRY_RUN", "true"), ("LITHIFY_SERVICE_PORT", "x")])
-        .exits(0)
-        .says("would remove /bin/sh");
+    with(&[
+        ("LITHIFY_ROOT", root),
+        ("LITHIFY_PROFILE", "shells, setuid"),
+        ("LITHIFY_DRY_RUN", "true"),
+        ("LITHIFY_SERVICE_PORT", "x"),
+    ])
+    .exits(0)
+    .says("would remove /bin/sh");
     tree.assert_there(&["/bin/sh"]);
-    with(&[("LITHIFY_ROOT", root), ("LITHIFY_REMOVE", "/bin/{vi,ex},touch"), ("LITHIFY_PROFILE", ""), ("LITHIFY_FORMAT", "json"), ("LITHIFY_LOG", "")])
-        .exits(0)
-        .says("\"removed\":3");
+    with(&[
+        ("LITHIFY_ROOT", root),
+        ("LITHIFY_REMOVE", "/bin/{vi,ex},touch"),
+        ("LITHIFY_PROFILE", ""),
+        ("LITHIFY_FORMAT", "json"),
+        ("LITHIFY_LOG", ""),
+    ])
+    .exits(0)
+    .says("\"removed\":3");
     tree.assert_gone(&["/bin/vi", "/bin/ex", "/bin/touch"]);
     with(&[("LITHIFY_ROOT", root), ("LITHIFY_DRY_RUN", "perhaps")]).exits(2);
     // The command line wins, and the one dangerous flag has no variable.

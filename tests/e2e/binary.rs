@@ -33,13 +33,21 @@ fn the_scratch_image_is_built_from_it_and_works_read_only_as_its_user() {
         .args(["build", "--target", "prebuilt", "--build-arg", "BINARY=lithify", "--tag", &image, "--file"])
         .arg(project.join("Dockerfile.scratch"))
         .arg(context.path()));
-    let inspected = run(Command::new("buildah").args(["inspect", "--type", "image", "--format", "{{.OCIv1.Config.User}} {{.OCIv1.Config.WorkingDir}} {{.OCIv1.Config.Entrypoint}}", &image]));
+    let inspected = run(Command::new("buildah").args([
+        "inspect",
+        "--type",
+        "image",
+        "--format",
+        "{{.OCIv1.Config.User}} {{.OCIv1.Config.WorkingDir}} {{.OCIv1.Config.Entrypoint}}",
+        &image,
+    ]));
     // The whole filesystem of the image, run by the runtime as the image says.
     let made = run(Command::new("buildah").args(["from", &image]));
     let container = made.stdout.trim().to_owned();
     let mounted = run(Command::new("buildah").args(["mount", &container]));
     let root = std::path::PathBuf::from(mounted.stdout.trim());
-    let files: Vec<_> = crate::harness::tree::manifest(&root).into_keys().filter(|path| root.join(path).is_file()).collect();
+    let files: Vec<_> =
+        crate::harness::tree::manifest(&root).into_keys().filter(|path| root.join(path).is_file()).collect();
     let copied = tempfile::tempdir().unwrap();
     let copy = run(Command::new("cp").arg("-a").arg(root.join(".")).arg(copied.path()));
     for cleanup in [["rm", &container], ["rmi", &image]] {
@@ -49,6 +57,9 @@ fn the_scratch_image_is_built_from_it_and_works_read_only_as_its_user() {
     assert_eq!(inspected.exits(0).stdout.trim(), "65532:65532 / [/lithify]");
     copy.exits(0);
     assert_eq!(files, [std::path::PathBuf::from("lithify")]);
-    let ran = run(Command::new("chroot").args(["--userspec=65532:65532"]).arg(copied.path()).args(["/lithify", "profile", "list"]));
+    let ran = run(Command::new("chroot")
+        .args(["--userspec=65532:65532"])
+        .arg(copied.path())
+        .args(["/lithify", "profile", "list"]));
     ran.exits(0).says("shells");
 }

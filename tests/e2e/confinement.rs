@@ -73,7 +73,11 @@ fn magic_links_are_not_followed() {
 fn other_mounts_are_skipped_and_said() {
     own_mounts();
     let tree = Tree::new();
-    tree.file("/root/bin/sh").directory("/root/usr/local/bin").file("/root/usr/bin/dash").file("/volume/sh").directory("/root/data");
+    tree.file("/root/bin/sh")
+        .directory("/root/usr/local/bin")
+        .file("/root/usr/bin/dash")
+        .file("/volume/sh")
+        .directory("/root/data");
     let bind = |from: &str, to: &str| {
         mount(Some(&tree.at(from)), &tree.at(to), None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
     };
@@ -88,7 +92,13 @@ fn other_mounts_are_skipped_and_said() {
     let ran = ran.says("/usr/bin/dash: was not removed").says("it is a mount point, which is never unlinked");
     ran.says("/data/sh: was not removed").says("/usr/local/bin/dangles is a link on another mount and will dangle");
     tree.assert_gone(&["/root/bin/sh"]);
-    tree.assert_there(&["/root/usr/local/bin/bash", "/root/usr/bin/dash", "/root/data/sh", "/volume/sh", "/root/usr/local/bin/dangles"]);
+    tree.assert_there(&[
+        "/root/usr/local/bin/bash",
+        "/root/usr/bin/dash",
+        "/root/data/sh",
+        "/volume/sh",
+        "/root/usr/local/bin/dangles",
+    ]);
 }
 
 #[test]
@@ -220,7 +230,12 @@ fn without_openat2_and_without_statx_it_does_the_same() {
         [("openat2", libc_errno::ENOSYS)].as_slice(),
         &[("openat2", libc_errno::EPERM)],
         &[("statx", libc_errno::ENOSYS)],
-        &[("openat2", libc_errno::ENOSYS), ("statx", libc_errno::EPERM), ("fchmodat2", libc_errno::ENOSYS), ("close_range", libc_errno::ENOSYS)],
+        &[
+            ("openat2", libc_errno::ENOSYS),
+            ("statx", libc_errno::EPERM),
+            ("fchmodat2", libc_errno::ENOSYS),
+            ("close_range", libc_errno::ENOSYS),
+        ],
     ] {
         let old = start(refused);
         let ran = old.lithify(&harden);

@@ -66,7 +66,10 @@ fn with_the_volume_it_runs_and_the_root_stays_read_only() {
     let access = fs::read_to_string(volume.path().join("access_log")).unwrap();
     assert!(access.contains("GET / HTTP/1.1 200"), "{access}");
     container.exec(["/usr/bin/touch", "/usr/local/apache2/htdocs/x"]).says("Read-only file system");
-    container.lithify(&["verify", "-v", "-p", "restricted"]).exits(1).says("pass mounts.read_only /: read-only: writing fails with EROFS");
+    container
+        .lithify(&["verify", "-v", "-p", "restricted"])
+        .exits(1)
+        .says("pass mounts.read_only /: read-only: writing fails with EROFS");
     // What the read-only root made impossible was said, and not as if it had been done.
     assert!(container.log().contains("the root is read-only"), "{}", container.log());
 }
@@ -113,7 +116,9 @@ fn exit_codes_of_a_command_that_cannot_start() {
 #[test]
 fn the_app_gets_its_arguments_environment_and_exit_code() {
     let sleeper = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "100"]).start();
-    let run = |arguments: &[&str]| sleeper.lithify(&[&["run", "-q", "--remove", "nothing-of-that-name", "--"], arguments].concat());
+    let run = |arguments: &[&str]| {
+        sleeper.lithify(&[&["run", "-q", "--remove", "nothing-of-that-name", "--"], arguments].concat())
+    };
     run(&["printf", "%s|", "a b", "", "$X"]).exits(0).says("a b||$X|");
     run(&["/bin/sh", "-c", "exit 42"]).exits(42);
     // Nothing of lithify is left: no descriptor, no ignored SIGPIPE, no variable.

@@ -19,7 +19,8 @@ fn this_machines_own_root_is_refused() {
             // Where even root may not look into process 1, its root cannot be opened at all.
             assert!([2, 3].contains(&ran.code), "{root}: {ran:?}");
             assert!(ran.all().contains("refused") || ran.all().contains("Permission denied"), "{}", ran.all());
-            let variable = run(command().args(["harden", "--dry-run", "-p", "shells"]).env("LITHIFY_ALLOW_HOST", "true"));
+            let variable =
+                run(command().args(["harden", "--dry-run", "-p", "shells"]).env("LITHIFY_ALLOW_HOST", "true"));
             assert_eq!(variable.code, 3, "no variable may switch the guard off");
         }
     }
@@ -39,7 +40,8 @@ fn a_containers_own_root_is_not() {
 /// given as the kubelet gives a hostPath of `/`.
 #[test]
 fn a_node_debug_pods_host_mount_is_refused() {
-    let container = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "100"]).volume(Path::new("/"), "/host", &["ro"]).start();
+    let container =
+        Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "100"]).volume(Path::new("/"), "/host", &["ro"]).start();
     container
         .lithify(&["harden", "--dry-run", "-p", "shells", "--root", "/host"])
         .exits(3)
@@ -47,7 +49,9 @@ fn a_node_debug_pods_host_mount_is_refused() {
         .says("--allow-host");
     // A directory of it is no machine's root.
     container.lithify(&["harden", "--dry-run", "-p", "shells", "--root", "/host/tmp"]).exits(0);
-    container.lithify(&["harden", "--dry-run", "-p", "shells", "--root", "/host", "--allow-host"]).does_not_say("looks like");
+    container
+        .lithify(&["harden", "--dry-run", "-p", "shells", "--root", "/host", "--allow-host"])
+        .does_not_say("looks like");
 }
 
 #[test]

@@ -7,9 +7,16 @@ use crate::harness::{command, harden, lithify};
 
 fn tree() -> Tree {
     let tree = Tree::new();
-    tree.file("/bin/dash").link("/bin/sh", "dash").link("/usr/local/bin/x", "/bin/sh").hard_link("/opt/hidden", "/bin/dash");
-    tree.file("/opt/editor/vim.basic").link("/etc/alternatives/vi", "/opt/editor/vim.basic").link("/bin/vi", "/etc/alternatives/vi");
-    tree.link("/home/edit", "/etc/alternatives/vi").hard_link("/srv/v", "/opt/editor/vim.basic").link("/bin/view", "/srv/v");
+    tree.file("/bin/dash")
+        .link("/bin/sh", "dash")
+        .link("/usr/local/bin/x", "/bin/sh")
+        .hard_link("/opt/hidden", "/bin/dash");
+    tree.file("/opt/editor/vim.basic")
+        .link("/etc/alternatives/vi", "/opt/editor/vim.basic")
+        .link("/bin/vi", "/etc/alternatives/vi");
+    tree.link("/home/edit", "/etc/alternatives/vi")
+        .hard_link("/srv/v", "/opt/editor/vim.basic")
+        .link("/bin/view", "/srv/v");
     tree.file("/opt/tool/bin/a").file("/opt/tool/b").link("/bin/a", "/opt/tool/bin/a").file("/bin/stays");
     tree
 }
@@ -55,7 +62,14 @@ fn at_any_time() {
     let expected = whole.manifest();
     for delay in (0..4000).step_by(100) {
         let tree = tree();
-        let mut child = command().arg("harden").arg("--root").arg(tree.path()).args(ARGUMENTS).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut child = command()
+            .arg("harden")
+            .arg("--root")
+            .arg(tree.path())
+            .args(ARGUMENTS)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(std::time::Duration::from_micros(delay));
         let _ = child.kill();
         child.wait().unwrap();

@@ -46,7 +46,9 @@ fn json_fits_its_schema_whatever_happens() {
     let object = harden(refused.path(), ["--format", "json", "--remove", "/lib/*"]).exits(3).json();
     assert_valid("report.schema.json", &object);
     assert_eq!(object["findings"][0]["id"], "refused");
-    let verify = run_lithify(["verify", "--format", "json", "-p", "restricted", "--root", refused.path().to_str().unwrap()]).exits(1);
+    let verify =
+        run_lithify(["verify", "--format", "json", "-p", "restricted", "--root", refused.path().to_str().unwrap()])
+            .exits(1);
     assert_valid("report.schema.json", &verify.json());
 }
 
@@ -85,7 +87,10 @@ fn the_schema_and_the_parser_know_the_same_keys() {
     for key in known.iter().filter(|key| *key != "schema") {
         // A value of a wrong type: a key that is known says what it wants, an unknown one that it is unknown.
         tree.file_with("/p.toml", &format!("schema = 1\n{key} = 1979-05-27\n"));
-        run_lithify(["profile", "check", tree.at("/p.toml").to_str().unwrap()]).exits(2).says("must be").does_not_say("unknown key");
+        run_lithify(["profile", "check", tree.at("/p.toml").to_str().unwrap()])
+            .exits(2)
+            .says("must be")
+            .does_not_say("unknown key");
     }
 }
 
@@ -96,7 +101,9 @@ fn show_gives_a_profile_that_means_the_same() {
         let shown = run_lithify(["profile", "show", profile]).exits(0).stdout;
         assert!(shown.contains(&format!("# {profile}")), "{shown}");
         tree.file_with("/again.toml", &shown);
-        let again = run_lithify(["profile", "show", "--format", "json", tree.at("/again.toml").to_str().unwrap()]).exits(0).json();
+        let again = run_lithify(["profile", "show", "--format", "json", tree.at("/again.toml").to_str().unwrap()])
+            .exits(0)
+            .json();
         let first = run_lithify(["profile", "show", "--format", "json", profile]).exits(0).json();
         let values = |profile: &serde_json::Value| -> Vec<String> {
             let names = profile["remove"]["names"].as_array().unwrap();
@@ -104,7 +111,12 @@ fn show_gives_a_profile_that_means_the_same() {
         };
         assert_eq!(values(&again), values(&first));
         for key in ["strip", "verify"] {
-            let plain = |value: &serde_json::Value| value.to_string().replace(&format!("\"profile\":\"{profile}\""), "").replace("\"profile\":\"setuid\"", "");
+            let plain = |value: &serde_json::Value| {
+                value
+                    .to_string()
+                    .replace(&format!("\"profile\":\"{profile}\""), "")
+                    .replace("\"profile\":\"setuid\"", "")
+            };
             assert_eq!(plain(&again[key]), plain(&first[key]), "{key}");
         }
     }
@@ -124,7 +136,10 @@ fn the_log_and_the_termination_message() {
     container.lithify(&["harden", "--remove", "tac"]).exits(0);
     assert_eq!(container.termination_message(), "the app said\n");
     // An unwritable log is a note.
-    container.lithify(&["harden", "--remove", "tac", "--log", "/nonexistent/log"]).exits(0).says("note: --log /nonexistent/log: No such file");
+    container
+        .lithify(&["harden", "--remove", "tac", "--log", "/nonexistent/log"])
+        .exits(0)
+        .says("note: --log /nonexistent/log: No such file");
 }
 
 #[test]

@@ -9,7 +9,12 @@ const HARDEN: [&str; 3] = ["harden", "-p", "shells"];
 #[test]
 fn a_read_only_root() {
     let container = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).read_only().start();
-    let ran = container.lithify(&HARDEN).exits(1).says("deleting and readOnlyRootFilesystem exclude each other").says("bake the removal into the image").says("stage");
+    let ran = container
+        .lithify(&HARDEN)
+        .exits(1)
+        .says("deleting and readOnlyRootFilesystem exclude each other")
+        .says("bake the removal into the image")
+        .says("stage");
     // One finding for all names, not one for each.
     assert_eq!(ran.stdout.matches("FAIL").count(), 1, "{}", ran.stdout);
     assert!(container.termination_message().contains("EROFS"));
@@ -32,11 +37,15 @@ fn another_user() {
 fn some_fail_and_the_rest_goes_on() {
     let tree = crate::harness::tree::Tree::new();
     tree.file("/bin/sh").file("/sbin/bash").file("/usr/bin/dash");
-    let chattr = |flag: &str| crate::harness::run(std::process::Command::new("chattr").arg(flag).arg(tree.at("/sbin/bash")));
+    let chattr =
+        |flag: &str| crate::harness::run(std::process::Command::new("chattr").arg(flag).arg(tree.at("/sbin/bash")));
     chattr("+i").exits(0);
     let ran = crate::harness::harden(tree.path(), ["-p", "shells"]);
     chattr("-i").exits(0);
-    ran.exits(1).says("FAIL remove /sbin/bash: could not remove: the kernel forbids it").says("chattr -i").says("2 names of 2 files removed");
+    ran.exits(1)
+        .says("FAIL remove /sbin/bash: could not remove: the kernel forbids it")
+        .says("chattr -i")
+        .says("2 names of 2 files removed");
     tree.assert_gone(&["/bin/sh", "/usr/bin/dash"]);
     tree.assert_there(&["/sbin/bash"]);
     crate::harness::harden(tree.path(), ["-p", "shells"]).exits(0);

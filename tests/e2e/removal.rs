@@ -17,19 +17,37 @@ fn chains_of_links_go_whole_in_both_layouts() {
             tree.link("/usr/bin/touch", "/bin/touch");
         }
         tree.file("/bin/dash").link("/bin/sh", "dash").file("/bin/touch").file("/bin/other");
-        tree.link("/bin/vi", "/etc/alternatives/vi").link("/etc/alternatives/vi", "/opt/editor/vim.basic").file("/opt/editor/vim.basic");
+        tree.link("/bin/vi", "/etc/alternatives/vi")
+            .link("/etc/alternatives/vi", "/opt/editor/vim.basic")
+            .file("/opt/editor/vim.basic");
         tree.link("/bin/view", "/etc/alternatives/vi").link("/home/me/edit", "/bin/view").link("/bin/gone", "/nowhere");
         harden(tree.path(), ["--remove", "sh", "--remove", "vi", "--remove", "touch"]).exits(0);
-        tree.assert_gone(&["/bin/sh", "/bin/dash", "/bin/touch", "/usr/bin/touch", "/bin/vi", "/etc/alternatives/vi", "/opt/editor/vim.basic", "/bin/view", "/home/me/edit"]);
+        tree.assert_gone(&[
+            "/bin/sh",
+            "/bin/dash",
+            "/bin/touch",
+            "/usr/bin/touch",
+            "/bin/vi",
+            "/etc/alternatives/vi",
+            "/opt/editor/vim.basic",
+            "/bin/view",
+            "/home/me/edit",
+        ]);
         tree.assert_there(&["/bin/other", "/opt/editor", "/home/me", "/bin/gone"]);
-        assert_eq!(dangling_links(tree.path()), [if merged { "usr/bin/gone" } else { "bin/gone" }].map(std::path::PathBuf::from));
+        assert_eq!(
+            dangling_links(tree.path()),
+            [if merged { "usr/bin/gone" } else { "bin/gone" }].map(std::path::PathBuf::from)
+        );
     }
 }
 
 #[test]
 fn hard_links_go_wherever_they_are() {
     let tree = Tree::new();
-    tree.file("/bin/bash").hard_link("/opt/deep/down/.x", "/bin/bash").link("/srv/y", "/opt/deep/down/.x").file("/opt/deep/down/z");
+    tree.file("/bin/bash")
+        .hard_link("/opt/deep/down/.x", "/bin/bash")
+        .link("/srv/y", "/opt/deep/down/.x")
+        .file("/opt/deep/down/z");
     harden(tree.path(), ["--remove", "bash"]).exits(0);
     tree.assert_gone(&["/bin/bash", "/opt/deep/down/.x", "/srv/y"]);
     tree.assert_there(&["/opt/deep/down/z"]);
@@ -47,7 +65,11 @@ fn a_hard_link_outside_the_root_is_a_finding() {
 #[test]
 fn keep_wins_and_keeps_the_whole_chain() {
     let tree = Tree::new();
-    tree.file("/bin/dash").link("/bin/sh", "dash").file("/bin/bash").hard_link("/opt/kept", "/bin/bash").link("/bin/ash", "sh");
+    tree.file("/bin/dash")
+        .link("/bin/sh", "dash")
+        .file("/bin/bash")
+        .hard_link("/opt/kept", "/bin/bash")
+        .link("/bin/ash", "sh");
     tree.file_with("/profile.toml", "schema = 1\n[remove]\nnames = [\"sh\", \"dash\", \"bash\", \"ash\"]\n[keep]\npaths = [\"/bin/sh\", \"/opt/kept\"]\n");
     harden(tree.path(), ["-v", "-p", tree.at("/profile.toml").to_str().unwrap()]).exits(0).says("kept /bin/dash");
     tree.assert_there(&["/bin/sh", "/bin/dash", "/bin/bash", "/opt/kept"]);
@@ -57,8 +79,14 @@ fn keep_wins_and_keeps_the_whole_chain() {
 #[test]
 fn what_a_kept_script_needs_is_refused() {
     let tree = Tree::new();
-    tree.file_with("/app/start", "#!/usr/bin/env python3\n").file("/usr/bin/env").file("/usr/bin/python3").file("/bin/sh");
-    tree.file_with("/profile.toml", "schema = 1\n[remove]\nnames = [\"sh\", \"python3\"]\n[keep]\npaths = [\"/app/start\"]\n");
+    tree.file_with("/app/start", "#!/usr/bin/env python3\n")
+        .file("/usr/bin/env")
+        .file("/usr/bin/python3")
+        .file("/bin/sh");
+    tree.file_with(
+        "/profile.toml",
+        "schema = 1\n[remove]\nnames = [\"sh\", \"python3\"]\n[keep]\npaths = [\"/app/start\"]\n",
+    );
     let before = tree.manifest();
     harden(tree.path(), ["-p", tree.at("/profile.toml").to_str().unwrap()])
         .exits(3)
@@ -81,7 +109,9 @@ fn libraries_and_the_loader_are_refused() {
         tree.file(path).file("/bin/sh").link("/sbin", "lib64");
         fs::write(tree.at(path), &libc).unwrap();
         let before = tree.manifest();
-        harden(tree.path(), ["--remove", remove, "--remove", "sh"]).exits(3).says("shared library or the dynamic loader");
+        harden(tree.path(), ["--remove", remove, "--remove", "sh"])
+            .exits(3)
+            .says("shared library or the dynamic loader");
         assert_eq!(tree.manifest(), before, "{remove}");
     }
 }
@@ -89,7 +119,10 @@ fn libraries_and_the_loader_are_refused() {
 #[test]
 fn a_directory_goes_with_its_content_and_links_through_it() {
     let tree = Tree::new();
-    tree.file("/opt/tool/bin/a").link("/opt/tool/b", "/bin/stays").file("/bin/stays").link("/bin/a", "/opt/current/bin/a");
+    tree.file("/opt/tool/bin/a")
+        .link("/opt/tool/b", "/bin/stays")
+        .file("/bin/stays")
+        .link("/bin/a", "/opt/current/bin/a");
     tree.link("/opt/current", "tool").link("/bin/up", "/opt/tool/../other").file("/opt/other");
     harden(tree.path(), ["--remove", "/opt/tool"]).exits(0);
     tree.assert_gone(&["/opt/tool", "/opt/current", "/bin/a", "/bin/up"]);
@@ -109,7 +142,9 @@ fn a_directory_link_goes_without_its_target_but_with_the_links_through_it() {
 #[test]
 fn patterns() {
     let tree = Tree::new();
-    for path in ["/usr/bin/python3", "/usr/bin/python3.11", "/usr/bin/pydoc", "/opt/a/x.pl", "/opt/a/b/y.pl", "/opt/a/b/z.txt"] {
+    for path in
+        ["/usr/bin/python3", "/usr/bin/python3.11", "/usr/bin/pydoc", "/opt/a/x.pl", "/opt/a/b/y.pl", "/opt/a/b/z.txt"]
+    {
         tree.file(path);
     }
     harden(tree.path(), ["--remove", "/usr/bin/python3*", "--remove", "/opt/**/*.pl"]).exits(0);
@@ -120,7 +155,10 @@ fn patterns() {
 #[test]
 fn a_link_to_a_multi_call_program_goes_alone_and_says_so() {
     let tree = Tree::new();
-    tree.file("/bin/busybox").link("/bin/touch", "/bin/busybox").link("/bin/cat", "busybox").link("/usr/bin/t", "/bin/touch");
+    tree.file("/bin/busybox")
+        .link("/bin/touch", "/bin/busybox")
+        .link("/bin/cat", "busybox")
+        .link("/usr/bin/t", "/bin/touch");
     harden(tree.path(), ["--remove", "touch"]).exits(0).says("`busybox touch` still works");
     tree.assert_gone(&["/bin/touch", "/usr/bin/t"]);
     tree.assert_there(&["/bin/busybox", "/bin/cat"]);
@@ -143,22 +181,37 @@ fn disable_takes_the_mode_of_every_name_and_is_repeatable() {
 #[test]
 fn strip_clears_bits_and_capabilities_and_leaves_sticky_directories() {
     let tree = Tree::new();
-    tree.file("/bin/su").file("/bin/wall").file("/srv/open").directory("/tmp").directory("/srv/shared").file("/bin/capable").file("/bin/plain");
+    tree.file("/bin/su")
+        .file("/bin/wall")
+        .file("/srv/open")
+        .directory("/tmp")
+        .directory("/srv/shared")
+        .file("/bin/capable")
+        .file("/bin/plain");
     let set = |path: &str, mode| fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
     set("/bin/su", 0o4755);
     set("/bin/wall", 0o2755);
     set("/srv/open", 0o666);
     set("/tmp", 0o1777);
     set("/srv/shared", 0o777);
-    let capability = crate::harness::run(std::process::Command::new("setcap").arg("cap_net_raw+ep").arg(tree.at("/bin/capable")));
+    let capability =
+        crate::harness::run(std::process::Command::new("setcap").arg("cap_net_raw+ep").arg(tree.at("/bin/capable")));
     capability.exits(0);
-    tree.file_with("/profile.toml", "schema = 1\n[strip]\nsetid = true\nfile_capabilities = true\nworld_writable = true\n");
+    tree.file_with(
+        "/profile.toml",
+        "schema = 1\n[strip]\nsetid = true\nfile_capabilities = true\nworld_writable = true\n",
+    );
     let profile = tree.at("/profile.toml");
     let harden_again = || harden(tree.path(), ["-p", profile.to_str().unwrap()]);
     harden_again().exits(0).says("5 files stripped");
     let mode = |path: &str| fs::metadata(tree.at(path)).unwrap().permissions().mode() & 0o7777;
-    assert_eq!(["/bin/su", "/bin/wall", "/srv/open", "/tmp", "/srv/shared"].map(mode), [0o755, 0o755, 0o664, 0o1777, 0o775]);
-    crate::harness::run(std::process::Command::new("getcap").arg(tree.at("/bin/capable"))).exits(0).does_not_say("cap_net_raw");
+    assert_eq!(
+        ["/bin/su", "/bin/wall", "/srv/open", "/tmp", "/srv/shared"].map(mode),
+        [0o755, 0o755, 0o664, 0o1777, 0o775]
+    );
+    crate::harness::run(std::process::Command::new("getcap").arg(tree.at("/bin/capable")))
+        .exits(0)
+        .does_not_say("cap_net_raw");
     let after = tree.manifest();
     harden_again().exits(0).says("nothing to remove");
     assert_eq!(tree.manifest(), after);
@@ -171,7 +224,11 @@ fn dry_run_prints_what_the_run_does() {
     };
     let (first, second) = (Tree::new(), Tree::new());
     for tree in [&first, &second] {
-        tree.file("/bin/dash").link("/bin/sh", "dash").link("/opt/s", "/bin/sh").hard_link("/opt/d", "/bin/dash").file("/bin/cat");
+        tree.file("/bin/dash")
+            .link("/bin/sh", "dash")
+            .link("/opt/s", "/bin/sh")
+            .hard_link("/opt/d", "/bin/dash")
+            .file("/bin/cat");
     }
     let before = first.manifest();
     let planned = harden(first.path(), ["-p", "shells", "--dry-run"]).exits(0);
@@ -204,7 +261,11 @@ fn hostile_names_are_escaped_and_removed() {
 #[test]
 fn on_alpines_layout_the_shells_go_with_all_of_busybox() {
     let tree = Tree::new();
-    let copy = std::process::Command::new("cp").arg("-a").arg(crate::harness::rootfs("alpine").join(".")).arg(tree.path()).status();
+    let copy = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(crate::harness::rootfs("alpine").join("."))
+        .arg(tree.path())
+        .status();
     assert!(copy.unwrap().success());
     assert!(tree.has("/bin/ash") && tree.has("/usr/bin/wget"));
     harden(tree.path(), ["-p", "shells"]).exits(0);

@@ -40,7 +40,9 @@ fn nothing_outside_the_volume_is_touched() {
 
     assert_eq!(manifest(container.root()), own_root);
     assert_eq!(manifest(init.path()), own_init);
-    for gone in ["usr/bin/sh", "usr/bin/dash", "usr/bin/bash", "usr/bin/rbash", "usr/bin/escape-absolute", "usr/bin/bash-up"] {
+    for gone in
+        ["usr/bin/sh", "usr/bin/dash", "usr/bin/bash", "usr/bin/rbash", "usr/bin/escape-absolute", "usr/bin/bash-up"]
+    {
         assert!(tree.join(gone).symlink_metadata().is_err(), "{gone} is still there");
     }
     // Names of rules that lead nowhere inside the volume: a dangling `sh` goes, other links stay as they are.

@@ -31,7 +31,11 @@ fn shells_and_touch_go_and_nginx_goes_on() {
     for shell in ["/bin/sh", "/bin/bash", "/bin/dash", "/usr/bin/sh", "sh", "bash"] {
         let ran = container.exec([shell, "-c", "echo in"]);
         assert_ne!(ran.code, 0, "{shell}");
-        assert!(ran.all().contains("no such file") || ran.all().contains("not found in $PATH"), "{shell}: {}", ran.all());
+        assert!(
+            ran.all().contains("no such file") || ran.all().contains("not found in $PATH"),
+            "{shell}: {}",
+            ran.all()
+        );
     }
     assert_eq!(dangling_links(container.root()), dangling_before);
     assert_eq!(container.http(), "nginx answers\n");

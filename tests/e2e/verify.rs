@@ -24,9 +24,15 @@ fn a_restricted_pod_passes_and_each_deviation_is_found() {
     restricted().start().lithify(&verify).exits(0).says("checks hold").says("not counted: /dev").does_not_say("FAIL");
     restricted().capabilities(&["CAP_NET_BIND_SERVICE"]).start().lithify(&verify).exits(0);
     for (spec, id) in [
-        (sleeper().user(65532, 65532).capabilities(&[]).no_new_privileges(), "FAIL mounts.read_only /: the mount is writable"),
+        (
+            sleeper().user(65532, 65532).capabilities(&[]).no_new_privileges(),
+            "FAIL mounts.read_only /: the mount is writable",
+        ),
         (sleeper().read_only().capabilities(&[]).no_new_privileges(), "FAIL process.user"),
-        (restricted().capabilities(&DEFAULT_CAPABILITIES), "FAIL process.capabilities process 1: it holds more than allowed: bounding"),
+        (
+            restricted().capabilities(&DEFAULT_CAPABILITIES),
+            "FAIL process.capabilities process 1: it holds more than allowed: bounding",
+        ),
         (sleeper().read_only().user(65532, 65532).capabilities(&[]), "FAIL process.no_new_privs"),
         (restricted().no_seccomp(), "FAIL process.seccomp"),
         (restricted().tmpfs("/tmp", &["rw"]), "FAIL mounts.read_only /tmp: mounted below read-only /"),

@@ -14,8 +14,20 @@ use super::{Ran, lithify, run};
 
 /// Docker's and containerd's default capabilities (moby, oci/defaults.go).
 pub const DEFAULT_CAPABILITIES: [&str; 14] = [
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID",
-    "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
 ];
 
 /// What a container is made of.
@@ -144,7 +156,12 @@ impl Container {
             for name in ["root", "upper", "work"] {
                 fs::create_dir(at(name)).unwrap();
             }
-            let layers = format!("lowerdir={},upperdir={},workdir={}", spec.rootfs.display(), at("upper").display(), at("work").display());
+            let layers = format!(
+                "lowerdir={},upperdir={},workdir={}",
+                spec.rootfs.display(),
+                at("upper").display(),
+                at("work").display()
+            );
             mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
         }
         fs::write(at("termination-log"), "").unwrap();
@@ -152,7 +169,11 @@ impl Container {
         fs::set_permissions(at("termination-log"), fs::Permissions::from_mode(0o666)).unwrap();
         fs::write(at("hosts"), "127.0.0.1 localhost\n").unwrap();
         fs::write(at("config.json"), config(&spec, &root, directory.path()).to_string()).unwrap();
-        let name = format!("lithify-{}-{}", std::process::id(), directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.'));
+        let name = format!(
+            "lithify-{}-{}",
+            std::process::id(),
+            directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.')
+        );
         let log = fs::File::create(at("log")).unwrap();
         let status = Command::new("runc")
             .arg("--root")
@@ -276,7 +297,8 @@ fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
         json!({"destination": "/lithify/lithify", "type": "bind", "source": lithify(), "options": ["bind", "ro"]}),
     ];
     mounts.extend(spec.mounts.iter().cloned());
-    let mut namespaces = vec![json!({"type": "ipc"}), json!({"type": "uts"}), json!({"type": "mount"}), json!({"type": "network"})];
+    let mut namespaces =
+        vec![json!({"type": "ipc"}), json!({"type": "uts"}), json!({"type": "mount"}), json!({"type": "network"})];
     if !spec.host_pid {
         namespaces.push(json!({"type": "pid"}));
     }
@@ -311,7 +333,8 @@ fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
             .iter()
             .map(|(call, errno)| json!({"names": [call], "action": "SCMP_ACT_ERRNO", "errnoRet": errno}))
             .collect();
-        config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": calls});
+        config["linux"]["seccomp"] =
+            json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": calls});
     }
     config
 }
