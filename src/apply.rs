@@ -42,12 +42,11 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
         let outcome = match open.as_ref().map(|(_, directory)| directory) {
             Some(Ok(directory)) => step(directory, action),
             Some(Err(Errno::ENOENT)) => Outcome::Gone,
-            Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
+            None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
             Some(Err(errno)) => {
                 let error = RootError::Os { operation: "openat2", path: action.directory.clone(), errno: *errno };
                 Outcome::Failed { error, directory: None }
             }
-            None => Outcome::Changed,
         };
         outcomes.push(outcome);
     }

@@ -15,7 +15,7 @@ use crate::mounts::{Mount, Mounts, is_at_or_below};
 use crate::root::{Identity, Root};
 use crate::sys;
 
-/// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, linux/proc_ns.h).
+/// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, `linux/proc_ns.h`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// Why the target is taken for a host's root.

@@ -1,4 +1,4 @@
-//! `/proc/PID/mountinfo` (proc_pid_mountinfo(5)): parsing, and which mount covers a path.
+//! `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`): parsing, and which mount covers a path.
 
 use std::collections::HashMap;
 
@@ -245,7 +245,9 @@ mod tests {
 
         #[test]
         fn circles_end(ids in proptest::collection::vec((0u64..4, 0u64..4), 0..8)) {
-            let text: String = ids.iter().map(|(id, parent)| format!("{id} {parent} 0:1 / / rw - tmpfs t rw\n")).collect();
+            let lines: Vec<String> =
+                ids.iter().map(|(id, parent)| format!("{id} {parent} 0:1 / / rw - tmpfs t rw")).collect();
+            let text = lines.join("\n");
             let mounts = Mounts::parse(text.as_bytes()).unwrap();
             mounts.covering(b"/a");
         }

@@ -34,7 +34,7 @@ pub struct Process {
     pub pid: u32,
     /// Its parent; 0 for the first process and for those that a runtime puts into the container.
     pub parent: u32,
-    /// The command name, at most 15 bytes (proc_pid_comm(5)).
+    /// The command name, at most 15 bytes (`proc_pid_comm(5)`).
     pub comm: Vec<u8>,
     /// What it runs.
     pub program: Program,

@@ -119,7 +119,7 @@ impl Protection {
 fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
     let Some(line) = head.strip_prefix(b"#!") else { return Vec::new() };
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let Some(interpreter) = words.next() else { return Vec::new() };
     let mut needed = vec![(interpreter.to_vec(), "the interpreter of its #! line")];
     if interpreter.ends_with(b"/env") {

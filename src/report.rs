@@ -200,6 +200,7 @@ impl Report {
     }
 
     /// Sets the exit code from the findings, unless it is set already.
+    #[must_use]
     pub fn conclude(mut self) -> Self {
         // Failures before what is merely unverified.
         self.findings.sort_by_key(|finding| (finding.id != "refused", finding.status == Status::Unverified));

@@ -75,13 +75,10 @@ fn check(files: &[String], output: &Output) -> Exit {
         let path = if name.contains('/') { name.clone() } else { format!("./{name}") };
         let error = load([path.as_str()]).err().map(|error| error.to_string());
         let file = crate::escape::escape(name.as_bytes());
-        match &error {
-            Some(error) => {
-                exit = Exit::Usage;
-                text.push_str(error);
-            }
-            None => text.push_str(&format!("{file}: valid")),
+        if error.is_some() {
+            exit = Exit::Usage;
         }
+        text.push_str(&error.clone().unwrap_or_else(|| format!("{file}: valid")));
         text.push('\n');
         rows.push(Checked { file, valid: error.is_none(), error });
     }

@@ -48,7 +48,7 @@ impl Collector<'_> {
             })
             .collect();
         if !names.is_empty() {
-            self.search(|name| names.get(name).cloned(), |at, _, by| kept.push((at.path(), by)))?;
+            self.search(|name| names.get(name).cloned(), |_, at, _, by| kept.push((at.path(), by)))?;
         }
         for rule in &self.profile.keep {
             if let Selector::Path(pattern) = &rule.value {

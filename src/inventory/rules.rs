@@ -55,22 +55,19 @@ impl Collector<'_> {
         if names.is_empty() {
             return Ok(());
         }
-        let mut matches: Vec<(Vec<u8>, Stat, Vec<u8>, Stat, usize)> = Vec::new();
         self.search(
             |name| names.get(name).copied(),
-            |at, stat, rule| matches.push((at.directory.to_vec(), *at.parent, at.name.to_vec(), stat, rule)),
-        )?;
-        for (directory, parent, name, stat, rule) in matches {
-            self.add(Location { directory: &directory, parent: &parent, name: &name }, stat, rule, Cause::Rule);
-        }
-        Ok(())
+            |collector, at, stat, rule| {
+                collector.add(at, stat, rule, Cause::Rule);
+            },
+        )
     }
 
     /// Looks through each directory of `search` once, for programs (regular files and links) that `select` picks.
     pub(super) fn search<T>(
         &mut self,
         select: impl Fn(&[u8]) -> Option<T>,
-        mut found: impl FnMut(Location<'_>, Stat, T),
+        mut found: impl FnMut(&mut Self, Location<'_>, Stat, T),
     ) -> Result<(), RootError> {
         let mut seen = HashSet::new();
         for path in self.profile.search() {
@@ -108,7 +105,7 @@ impl Collector<'_> {
             for (name, value) in picked {
                 match directory.stat(&name) {
                     Ok(stat) if matches!(stat.kind, Kind::File | Kind::Symlink) => {
-                        found(Location::new(&directory, name.to_bytes()), stat, value);
+                        found(self, Location::new(&directory, name.to_bytes()), stat, value);
                     }
                     Ok(_) => {}
                     Err(error) => self.unreadable(error)?,

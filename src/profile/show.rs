@@ -213,7 +213,7 @@ pub fn to_json(profile: &Profile) -> String {
     })
 }
 
-fn scalars<'a>(list: Vec<Scalar<'a>>) -> Flags<'a> {
+fn scalars(list: Vec<Scalar<'_>>) -> Flags<'_> {
     list.into_iter().map(|(key, value, profile)| (key, Entry { value, profile })).collect()
 }
 

@@ -8,16 +8,24 @@ use crate::escape::escape;
 use crate::plan::Action;
 use crate::verify::{Check, Status};
 
+/// Names that the kernel refused for the same reason.
+struct Group<'a> {
+    errno: Errno,
+    /// Owner and mode of their directory.
+    directory: Option<(u32, u32)>,
+    actions: Vec<&'a Action>,
+}
+
 /// One finding for each reason, however many names share it.
 pub(super) fn failures(actions: &[Action], outcomes: &[Outcome], findings: &mut Vec<Check>) {
-    let mut groups: Vec<(Errno, Option<(u32, u32)>, Vec<&Action>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for (action, outcome) in actions.iter().zip(outcomes) {
         match outcome {
             Outcome::Failed { error, directory } => {
                 let errno = error.errno();
-                match groups.iter_mut().find(|(known, of, _)| *known == errno && of == directory) {
-                    Some((_, _, group)) => group.push(action),
-                    None => groups.push((errno, *directory, vec![action])),
+                match groups.iter_mut().find(|group| group.errno == errno && group.directory == *directory) {
+                    Some(group) => group.actions.push(action),
+                    None => groups.push(Group { errno, directory: *directory, actions: vec![action] }),
                 }
             }
             Outcome::Changed => findings.push(finding(
@@ -33,10 +41,10 @@ pub(super) fn failures(actions: &[Action], outcomes: &[Outcome], findings: &mut 
             Outcome::Done | Outcome::Gone => {}
         }
     }
-    for (errno, directory, group) in groups {
-        let Some(first) = group.first() else { continue };
+    for Group { errno, directory, actions } in groups {
+        let Some(first) = actions.first() else { continue };
         let verb = first.verb.name();
-        let names = match group.len() {
+        let names = match actions.len() {
             1 => escape(&first.path()),
             count => format!("{} and {} more", escape(&first.path()), count - 1),
         };

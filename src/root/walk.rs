@@ -13,7 +13,7 @@ use nix::sys::statfs::PROC_SUPER_MAGIC;
 
 use super::{Kind, Root, RootError, Stat, c_name, filesystem_type, join, os, stat_of};
 
-/// The kernel's own limit on links followed in one resolution (path_resolution(7)).
+/// The kernel's own limit on links followed in one resolution (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
 /// A symbolic link passed on the way.

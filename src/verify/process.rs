@@ -158,9 +158,12 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
         );
     }
     if verify.no_new_privs.as_ref().is_some_and(|wanted| wanted.value) {
-        let (result, detail) = status.no_new_privs.map_or_else(unknown, |set| match set {
-            true => (Status::Pass, "no_new_privs is set".to_owned()),
-            false => (Status::Fail, "no_new_privs is not set: setuid programs can raise privileges".to_owned()),
+        let (result, detail) = status.no_new_privs.map_or_else(unknown, |set| {
+            if set {
+                (Status::Pass, "no_new_privs is set".to_owned())
+            } else {
+                (Status::Fail, "no_new_privs is not set: setuid programs can raise privileges".to_owned())
+            }
         });
         check("process.no_new_privs", result, detail, "set allowPrivilegeEscalation: false in the securityContext");
     }

@@ -43,7 +43,6 @@ pub struct Spec {
     refused_calls: Vec<(&'static str, u32)>,
     mounts: Vec<Value>,
     host_pid: bool,
-    plain_root: bool,
 }
 
 impl Spec {
@@ -61,7 +60,6 @@ impl Spec {
             refused_calls: vec![("keyctl", 1)],
             mounts: Vec::new(),
             host_pid: false,
-            plain_root: false,
         }
     }
 
@@ -96,11 +94,6 @@ impl Spec {
         self
     }
 
-    pub fn environment(mut self, variable: &str) -> Self {
-        self.environment.push(variable.to_owned());
-        self
-    }
-
     /// As `emptyDir: {medium: Memory}`.
     pub fn tmpfs(mut self, at: &str, options: &[&str]) -> Self {
         let mut all = vec!["nosuid", "nodev"];
@@ -123,12 +116,6 @@ impl Spec {
         self
     }
 
-    /// The tree itself as the root, without an overlay: for trees of a test's own.
-    pub fn plain_root(mut self) -> Self {
-        self.plain_root = true;
-        self
-    }
-
     /// Starts it; it runs until it ends by itself or the value is dropped.
     pub fn start(self) -> Container {
         Container::start(self)
@@ -140,7 +127,6 @@ pub struct Container {
     name: String,
     directory: tempfile::TempDir,
     root: PathBuf,
-    overlay: bool,
 }
 
 impl Container {
@@ -151,19 +137,13 @@ impl Container {
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
-        let root = if spec.plain_root { spec.rootfs.clone() } else { at("root") };
-        if !spec.plain_root {
-            for name in ["root", "upper", "work"] {
-                fs::create_dir(at(name)).unwrap();
-            }
-            let layers = format!(
-                "lowerdir={},upperdir={},workdir={}",
-                spec.rootfs.display(),
-                at("upper").display(),
-                at("work").display()
-            );
-            mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
+        let root = at("root");
+        for name in ["root", "upper", "work"] {
+            fs::create_dir(at(name)).unwrap();
         }
+        let lower = spec.rootfs.display();
+        let layers = format!("lowerdir={lower},upperdir={},workdir={}", at("upper").display(), at("work").display());
+        mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
         fs::write(at("termination-log"), "").unwrap();
         // The kubelet lets any user of the container write it.
         fs::set_permissions(at("termination-log"), fs::Permissions::from_mode(0o666)).unwrap();
@@ -188,7 +168,7 @@ impl Container {
             .stderr(log)
             .status()
             .unwrap();
-        let container = Self { name, directory, root, overlay: !spec.plain_root };
+        let container = Self { name, directory, root };
         assert!(status.success(), "runc: {}", container.log());
         container
     }
@@ -220,11 +200,6 @@ impl Container {
     /// Runs a command in it, as a probe and `kubectl exec` do.
     pub fn exec<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
         run(self.runc("exec").arg(&self.name).args(arguments).stdin(Stdio::null()))
-    }
-
-    /// The same with further options of `runc exec`, such as `--user`.
-    pub fn exec_with(&self, options: &[&str], arguments: &[&str]) -> Ran {
-        run(self.runc("exec").args(options).arg(&self.name).args(arguments).stdin(Stdio::null()))
     }
 
     /// Starts a command in it that lasts.
@@ -277,9 +252,7 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let _ = self.runc("delete").arg("--force").arg(&self.name).output();
-        if self.overlay {
-            let _ = umount2(&self.root, MntFlags::MNT_DETACH);
-        }
+        let _ = umount2(&self.root, MntFlags::MNT_DETACH);
     }
 }
 
