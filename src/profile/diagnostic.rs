@@ -123,10 +123,12 @@ fn floor_boundary(text: &str, mut index: usize) -> usize {
     index
 }
 
-/// The word of `known` that `word` was probably meant to be: at most a third of its letters differ.
+/// The word of `known` that `word` was probably meant to be: one that it begins, else at most a third of its letters
+/// differ.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let begun = |candidate: &str| word.len() > 3 && candidate.starts_with(word);
     known
-        .map(|candidate| (distance(word, candidate), candidate))
+        .map(|candidate| (if begun(candidate) { 0 } else { distance(word, candidate) }, candidate))
         .filter(|(distance, candidate)| *distance * 3 <= candidate.chars().count().max(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

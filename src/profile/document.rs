@@ -119,7 +119,7 @@ impl Document {
         top.finish(&["confine"]);
         match top.error {
             None => Ok(document),
-            Some(error) => Err(error),
+            Some((_, error)) => Err(error),
         }
     }
 }
@@ -176,7 +176,8 @@ struct Table<'a, 'i> {
     name: &'static str,
     entries: DeTable<'i>,
     known: Vec<&'static str>,
-    error: Option<ProfileError>,
+    /// The first mistake in the text, and where it begins.
+    error: Option<(usize, ProfileError)>,
 }
 
 impl<'a, 'i> Table<'a, 'i> {
@@ -186,8 +187,8 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     fn fail(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
-        if self.error.is_none() {
-            self.error = Some(self.source.error(span, message, hint));
+        if self.error.as_ref().is_none_or(|(start, _)| span.start < *start) {
+            self.error = Some((span.start, self.source.error(span, message, hint)));
         }
     }
 

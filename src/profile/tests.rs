@@ -1,1 +1,137 @@
+//! Combination rules, and errors with their place.
 
+use proptest::prelude::*;
+
+use super::{Method, Principal, Profile, Selector, load, load_text, to_toml};
+use crate::builtin;
+
+fn profile(body: &str) -> Profile {
+    load_text("t.toml", &format!("schema = 1\nname = \"t\"\n{body}")).unwrap()
+}
+
+/// The profiles in order, through files that one file includes.
+fn combined(bodies: &[&str]) -> Profile {
+    let directory = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for (index, body) in bodies.iter().enumerate() {
+        let path = directory.path().join(format!("p{index}.toml"));
+        std::fs::write(&path, format!("schema = 1\nname = \"p{index}\"\n{body}")).unwrap();
+        names.push(path.to_str().unwrap().to_owned());
+    }
+    load(names.iter().map(String::as_str)).unwrap()
+}
+
+fn error(body: &str) -> String {
+    load_text("t.toml", &format!("schema = 1\n{body}\n")).unwrap_err().to_string()
+}
+
+#[test]
+fn lists_join_and_remember_where_from() {
+    let both = combined(&["[remove]\nnames = [\"sh\", \"ash\"]", "[remove]\nnames = [\"ash\", \"zsh\"]"]);
+    let rules: Vec<_> = both.remove.iter().map(|rule| (rule.value.to_string(), rule.profile.to_string())).collect();
+    let expected = [("names \"sh\"", "p0"), ("names \"ash\"", "p0"), ("names \"zsh\"", "p1")];
+    assert_eq!(rules, expected.map(|(rule, from)| (rule.to_owned(), from.to_owned())));
+}
+
+#[test]
+fn the_stricter_scalar_wins_in_any_order() {
+    let weak = "[strip]\nsetid = false\n[remove]\nmethod = \"disable\"\n[verify.process]\nno_new_privs = false\nuser = \"non-root\"";
+    let strict = "[strip]\nsetid = true\n[remove]\nmethod = \"delete\"\n[verify.process]\nno_new_privs = true\nuser = 65532";
+    for order in [[weak, strict], [strict, weak]] {
+        let both = combined(&order);
+        assert_eq!(both.method(), Method::Delete);
+        assert!(both.strip.setid.as_ref().unwrap().value);
+        assert!(both.verify.no_new_privs.as_ref().unwrap().value);
+        assert_eq!(both.verify.user.as_ref().unwrap().value, Principal::Id(65532));
+    }
+    assert_eq!(combined(&[weak]).method(), Method::Disable);
+    assert_eq!(profile("").method(), Method::Delete);
+}
+
+#[test]
+fn limits_allow_only_what_every_profile_allows() {
+    let capabilities = |profile: &Profile| profile.verify.capabilities.as_ref().unwrap().value.clone();
+    let one = "[verify.process]\ncapabilities = [\"CHOWN\", \"NET_BIND_SERVICE\"]\ngroups = [1, 2]";
+    let other = "[verify.process]\ncapabilities = [\"cap_net_bind_service\", \"KILL\"]\ngroups = [2, 3]";
+    for order in [[one, other], [other, one]] {
+        let both = combined(&order);
+        assert_eq!(capabilities(&both), ["NET_BIND_SERVICE"]);
+        assert_eq!(both.verify.groups.as_ref().unwrap().value, [2]);
+    }
+    assert!(capabilities(&combined(&[one, "[verify.process]\ncapabilities = []"])).is_empty());
+}
+
+#[test]
+fn users_that_contradict_each_other_are_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str, user: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, format!("schema = 1\n[verify.process]\nuser = {user}\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (one, other) = (at("a.toml", "1"), at("b.toml", "2"));
+    let text = load([one.as_str(), other.as_str()]).unwrap_err().to_string();
+    assert!(text.contains("b.toml:3:"), "{text}");
+}
+
+#[test]
+fn errors_show_the_place_and_a_hint() {
+    for (body, place, says) in [
+        ("[verify.mounts]\nread-only = [\"/\"]", "t.toml:3:1", "did you mean `read_only`?"),
+        ("[remove]\nnames = \"sh\"", "t.toml:3:9", "names"),
+        ("[remove]\nnames = [\"a\", 7]", "t.toml:3:15", ""),
+        ("[remove]\npaths = [\"usr/bin/x\"]", "t.toml:3:10", "absolute"),
+        ("[remove]\npaths = [\"/usr/../bin\"]", "t.toml:3:10", ".."),
+        ("[remove]\nmethod = \"shred\"", "t.toml:3:10", "delete"),
+        ("[verify.process]\ncapabilities = [\"NET_BIND\"]", "t.toml:3:17", "did you mean `NET_BIND_SERVICE`?"),
+        ("[verify.process]\nseccomp = \"strict\"", "t.toml:3:11", "filter"),
+        ("include = [\"shels\"]", "t.toml:2:12", "shells"),
+        ("[remove]\nclasses = [\"shell\"]", "t.toml:3:1", "not supported"),
+        ("= 1", "t.toml:2:1", ""),
+    ] {
+        let text = error(body);
+        assert!(text.contains(place) && text.contains(says), "{body}: {text}");
+    }
+}
+
+#[test]
+fn the_first_mistake_in_the_file_is_told() {
+    assert!(error("[kep]\n[remove]\nnmes = []\npaths = 1").contains("t.toml:2:"));
+    assert!(error("[remove]\nnmes = []\npaths = 1\n[kep]").contains("t.toml:3:"));
+}
+
+#[test]
+fn built_in_profiles_load_and_their_effective_form_is_a_profile() {
+    for name in builtin::names() {
+        let loaded = load([name]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let shown = to_toml(&loaded);
+        let again = load_text("shown.toml", &shown).unwrap_or_else(|error| panic!("{name}: {error}\n{shown}"));
+        let selectors = |profile: &Profile| -> Vec<Selector> {
+            let mut all: Vec<_> = profile.remove.iter().chain(&profile.keep).map(|rule| rule.value.clone()).collect();
+            all.sort_by_key(ToString::to_string);
+            all
+        };
+        assert_eq!(selectors(&loaded), selectors(&again), "{name}");
+        assert_eq!(loaded.method(), again.method(), "{name}");
+        assert_eq!(loaded.verify.read_only.len(), again.verify.read_only.len(), "{name}");
+        assert!(!loaded.sources.iter().any(|source| source.description.is_empty()), "{name} has no description");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
+        let _ = load_text("t.toml", &text);
+    }
+
+    #[test]
+    fn arbitrary_values_never_panic(
+        table in prop::sample::select(vec!["remove", "keep", "strip", "verify.mounts", "verify.process", "verify.files"]),
+        key in prop::sample::select(vec!["names", "paths", "method", "setid", "user", "groups", "read_only", "absent", "x"]),
+        value in prop::sample::select(vec!["1", "-1", "true", "\"\"", "\"/\"", "[]", "[[]]", "{}", "1e400", "1979-05-27", "\"\\u0000\""]),
+    ) {
+        let _ = load_text("t.toml", &format!("schema = 1\n[{table}]\n{key} = {value}\n"));
+    }
+}

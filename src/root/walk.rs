@@ -142,5 +142,9 @@ fn is_magic(target: &[u8]) -> bool {
 }
 
 fn push_components(rest: &mut Vec<Vec<u8>>, path: &[u8]) {
+    if path.last() == Some(&b'/') {
+        // What a trailing slash follows must be a directory.
+        rest.push(b".".to_vec());
+    }
     rest.extend(path.split(|&byte| byte == b'/').rev().filter(|part| !part.is_empty()).map(<[u8]>::to_vec));
 }
