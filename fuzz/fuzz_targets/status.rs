@@ -1,0 +1,9 @@
+//! Any text is a process's status, with what is missing left open.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lithify::identity::Status;
+
+fuzz_target!(|text: &str| {
+    let _ = Status::parse(text);
+});

@@ -1,0 +1,59 @@
+# The project's tasks; CI calls these and nothing else.
+
+target := "x86_64-unknown-linux-musl"
+rebuilt_std := "-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size"
+
+# Everything that CI checks, in its order
+ci: fmt lint test aarch64 release size bench fuzz deny
+
+# Formatting
+fmt:
+    cargo fmt --check
+
+# Clippy, as errors
+lint:
+    cargo clippy --locked --all-targets -- -D warnings
+    cd fuzz && cargo clippy --locked --all-targets -- -D warnings
+
+# The static binary with the stable toolchain as it is
+build:
+    cargo build --locked --release --target {{target}}
+
+# The binary that we ship, dist/lithify: the standard library rebuilt for size
+release:
+    RUSTC_BOOTSTRAP=1 cargo build --locked --release --target {{target}} --target-dir target/shipped {{rebuilt_std}}
+    install -D -m 0755 target/shipped/{{target}}/release/lithify dist/lithify
+
+# All tests; see CONTRIBUTING.md for running some
+test *ARGS:
+    tests/run.sh {{ARGS}}
+
+# Unit tests on the other architecture under qemu-user, which knows no openat2: all but those of Root; and the whole binary linked and started
+aarch64:
+    cargo nextest run --locked --lib --target aarch64-unknown-linux-musl -E 'not test(/^root::/)'
+    cargo build --locked --release --target aarch64-unknown-linux-musl
+    qemu-aarch64-static target/aarch64-unknown-linux-musl/release/lithify profile list
+
+# The size budgets
+size:
+    tests/size.sh
+
+# Time, memory and system calls against busybox rm and find; fails when a budget is broken
+bench: build
+    benches/harden.sh
+
+# Licences, sources and duplicate crates
+deny:
+    cargo deny --locked check bans licenses sources
+
+# Known vulnerabilities in dependencies (needs the advisory database)
+advisories:
+    cargo deny --locked check advisories
+
+# The image, from dist/lithify
+image: release
+    buildah build --file Dockerfile.scratch --target prebuilt --tag lithify .
+
+# Each fuzz target for some seconds
+fuzz SECONDS="10":
+    fuzz/run.sh {{SECONDS}}

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs what building and testing need on Debian or Ubuntu; what is there already is left alone.
+# The one thing that it expects is rustup (https://rustup.rs).
+set -eu
+cd "$(dirname "$0")/.."
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# The package that brings each command.
+missing=""
+while read -r command package; do
+  command -v "$command" >/dev/null 2>&1 || PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null 2>&1 || missing="$missing $package"
+done <<END
+cc gcc
+c++ g++
+curl curl
+runc runc
+buildah buildah
+mmdebstrap mmdebstrap
+strace strace
+readelf binutils
+ip iproute2
+nsenter util-linux
+setcap libcap2-bin
+chattr e2fsprogs
+ps procps
+jq jq
+qemu-aarch64-static qemu-user-static
+END
+# The dynamic busybox has the same name, and is of no use in a container.
+for package in busybox-static debian-archive-keyring; do
+  dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+  echo "installing:$missing"
+  as_root apt-get update -qq
+  # shellcheck disable=SC2086
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates libc6-dev $missing >/dev/null
+fi
+
+command -v rustup >/dev/null || { echo "tests/install.sh: rustup is missing: get it from https://rustup.rs" >&2; exit 1; }
+# The toolchain, components and targets of rust-toolchain.toml.
+rustup toolchain install >/dev/null
+command -v cargo-nextest >/dev/null || cargo install --locked --quiet cargo-nextest
