@@ -54,6 +54,12 @@ pub enum Command {
     Verify(Target),
     /// Harden, verify, then become the app
     Run(Run),
+    /// Copy this program to DIR/lithify, for the app's container to mount
+    Install {
+        /// A directory, such as the mount point of a volume
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Show, check and list profiles
     #[command(subcommand)]
     Profile(Profile),

@@ -1,6 +1,7 @@
 //! The subcommands: glue between the modules, one file each.
 
 mod harden;
+mod install;
 mod output;
 mod profile;
 mod run;
@@ -74,6 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
         Command::Verify(target) => output.report("verify", verify::verify(&target)),
         Command::Run(options) => run::run(&options, &output),
+        Command::Install { directory } => install::install(&directory, &output),
         Command::Profile(command) => profile::profile(&command, &output),
     };
     ExitCode::from(exit.code())

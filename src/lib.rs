@@ -15,6 +15,7 @@ pub mod elf;
 pub mod escape;
 pub mod host_guard;
 pub mod identity;
+pub mod install;
 pub mod inventory;
 pub mod mounts;
 pub mod pattern;

@@ -36,7 +36,8 @@ fn lists_join_and_remember_where_from() {
 #[test]
 fn the_stricter_scalar_wins_in_any_order() {
     let weak = "[strip]\nsetid = false\n[remove]\nmethod = \"disable\"\n[verify.process]\nno_new_privs = false\nuser = \"non-root\"";
-    let strict = "[strip]\nsetid = true\n[remove]\nmethod = \"delete\"\n[verify.process]\nno_new_privs = true\nuser = 65532";
+    let strict =
+        "[strip]\nsetid = true\n[remove]\nmethod = \"delete\"\n[verify.process]\nno_new_privs = true\nuser = 65532";
     for order in [[weak, strict], [strict, weak]] {
         let both = combined(&order);
         assert_eq!(both.method(), Method::Delete);

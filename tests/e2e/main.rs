@@ -16,6 +16,7 @@ mod binary;
 mod confinement;
 mod entrypoint;
 mod host_guard;
+mod install;
 mod interruption;
 mod output;
 mod protection;

@@ -1,0 +1,171 @@
+//! Copying this very program into a directory, such as a volume that the app mounts: whole or not at all.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
+
+use crate::escape::escape;
+
+/// The name of the copy.
+pub const NAME: &str = "lithify";
+
+/// Mode of the copy: whoever runs it, nobody changes it.
+const MODE: Mode = Mode::from_bits_truncate(0o555);
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installed {
+    /// The copy was made, of so many bytes.
+    New(u64),
+    /// The very same was there already.
+    Same,
+}
+
+/// Why there is no copy; nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// A system call failed.
+    #[error("{operation} {path}: {}", errno.desc())]
+    Os {
+        /// What was being done.
+        operation: &'static str,
+        /// Escaped path of the caller.
+        path: String,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// What was written is not what was read.
+    #[error("{path}: the copy differs from this program")]
+    Differs {
+        /// Escaped path of the copy.
+        path: String,
+    },
+}
+
+impl InstallError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Os { errno: Errno::ENOENT | Errno::ENOTDIR, operation: "open", .. } => {
+                "name the mount point of a volume: add an emptyDir and mount it there in this init container"
+            }
+            Self::Os { errno: Errno::EROFS, .. } => {
+                "mount the volume writable in this init container, and read-only in the app's"
+            }
+            Self::Os { errno: Errno::EACCES | Errno::EPERM, .. } => {
+                "the directory belongs to another user: set fsGroup in the pod's securityContext, or run this init container as its owner"
+            }
+            Self::Os { errno: Errno::ENOSPC | Errno::EDQUOT, .. } => {
+                "the volume needs room for 1 MiB: raise its sizeLimit"
+            }
+            _ => "see the reason above; nothing was left behind",
+        }
+    }
+}
+
+/// Copies the running program to `directory`/lithify, mode 0555: written without a name, synced, named, compared.
+/// `directory` is a path of the caller. A copy that is the same already stays as it is.
+pub fn install(directory: &Path) -> Result<Installed, InstallError> {
+    let shown = escape(directory.as_os_str().as_bytes());
+    let fail = |operation: &'static str| {
+        let path = shown.clone();
+        move |errno: Errno| InstallError::Os { operation, path, errno }
+    };
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let target = nix::fcntl::open(directory, flags, Mode::empty()).map_err(fail("open"))?;
+    let mut program = File::open("/proc/self/exe").map_err(|error| io("open", "/proc/self/exe", &error))?;
+    if is_same(&mut program, &target).unwrap_or(false) {
+        return Ok(Installed::Same);
+    }
+    let path = format!("{}/{NAME}", shown.trim_end_matches('/'));
+    // Beside it, under a name of its own for each try: two init containers may run at once, both as process 1.
+    let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    let beside = format!(".{NAME}-{}-{unique}", std::process::id());
+    let copied = write_beside(&mut program, &target, &beside, &path)
+        .and_then(|size| renameat(&target, beside.as_str(), &target, NAME).map_err(fail("rename")).map(|()| size));
+    let size = match copied {
+        Ok(size) => size,
+        Err(error) => {
+            let _ = unlinkat(&target, beside.as_str(), UnlinkatFlags::NoRemoveDir);
+            return Err(error);
+        }
+    };
+    fsync(&target).map_err(fail("fsync"))?;
+    match is_same(&mut program, &target) {
+        Ok(true) => Ok(Installed::New(size)),
+        Ok(false) => Err(InstallError::Differs { path }),
+        Err(error) => Err(io("read", &path, &error)),
+    }
+}
+
+/// Writes the copy under the name `beside`. Where the filesystem can, it has no name until it is whole, so that nothing
+/// is left even by a kill.
+fn write_beside(program: &mut File, target: &OwnedFd, beside: &str, path: &str) -> Result<u64, InstallError> {
+    let os = |operation| move |errno| InstallError::Os { operation, path: path.to_owned(), errno };
+    let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let (file, named) = match openat(target, c".", flags | OFlag::O_TMPFILE, Mode::S_IRUSR) {
+        Ok(file) => (file, false),
+        Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {
+            let flags = flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+            (openat(target, beside, flags, Mode::S_IRUSR).map_err(os("open"))?, true)
+        }
+        Err(errno) => return Err(os("open")(errno)),
+    };
+    let mut file = File::from(file);
+    program.rewind().map_err(|error| io("read", "/proc/self/exe", &error))?;
+    let mut size = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = program.read(&mut buffer).map_err(|error| io("read", "/proc/self/exe", &error))?;
+        let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
+        file.write_all(part).map_err(|error| io("write", path, &error))?;
+        size += length as u64;
+    }
+    fchmod(file.as_fd(), MODE).map_err(os("chmod"))?;
+    fsync(&file).map_err(os("fsync"))?;
+    if !named {
+        // open(2): the way to name an O_TMPFILE without privileges.
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(AT_FDCWD, unnamed.as_str(), target, beside, AtFlags::AT_SYMLINK_FOLLOW).map_err(os("link"))?;
+    }
+    Ok(size)
+}
+
+/// Whether the copy in `target` is a regular file of the right mode with this program's content.
+fn is_same(program: &mut File, target: &OwnedFd) -> std::io::Result<bool> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let copy = openat(target, NAME, flags, Mode::empty())?;
+    let stat = fstat(&copy)?;
+    let expected = nix::libc::S_IFREG | MODE.bits();
+    if stat.st_mode != expected {
+        return Ok(false);
+    }
+    let mut copy = File::from(copy);
+    program.rewind()?;
+    let (mut ours, mut theirs) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    loop {
+        let length = program.read(&mut ours)?;
+        let (Some(ours), Some(theirs)) = (ours.get(..length), theirs.get_mut(..length)) else { return Ok(false) };
+        if length == 0 {
+            return Ok(copy.read(&mut [0])? == 0);
+        }
+        match copy.read_exact(theirs) {
+            Ok(()) if ours == theirs => {}
+            Ok(()) => return Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn io(operation: &'static str, path: &str, error: &std::io::Error) -> InstallError {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+    InstallError::Os { operation, path: path.to_owned(), errno }
+}

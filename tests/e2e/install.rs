@@ -1,0 +1,112 @@
+//! `install`: the program in a volume, whole or not at all.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::Command;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::harness::{Ran, lithify, run, run_lithify};
+
+fn install(directory: &std::path::Path) -> Ran {
+    run_lithify(["install".as_ref(), directory.as_os_str()])
+}
+
+fn names(directory: &std::path::Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_copy_is_this_program_and_a_second_run_changes_nothing() {
+    let volume = tempfile::tempdir().unwrap();
+    install(volume.path()).exits(0).says("installed");
+    let copy = volume.path().join("lithify");
+    assert_eq!(fs::read(&copy).unwrap(), fs::read(lithify()).unwrap());
+    assert_eq!(copy.metadata().unwrap().mode() & 0o7777, 0o555);
+    assert_eq!(names(volume.path()), ["lithify"]);
+    let inode = copy.metadata().unwrap().ino();
+    install(volume.path()).exits(0).says("the same is there already");
+    assert_eq!(copy.metadata().unwrap().ino(), inode);
+    run(Command::new(&copy).arg("--version")).exits(0);
+}
+
+#[test]
+fn what_is_in_its_place_is_replaced_also_while_it_runs() {
+    let volume = tempfile::tempdir().unwrap();
+    let copy = volume.path().join("lithify");
+    fs::copy("/bin/sleep", &copy).unwrap();
+    let mut running = Command::new(&copy).arg("100").spawn().unwrap();
+    install(volume.path()).exits(0).says("installed");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(fs::read(&copy).unwrap(), fs::read(lithify()).unwrap());
+    // Cut short, of another mode, or a link to something else.
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::OpenOptions::new().write(true).open(&copy).unwrap().set_len(1000).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    let other = volume.path().join("other");
+    fs::write(&other, "precious").unwrap();
+    fs::remove_file(&copy).unwrap();
+    symlink(&other, &copy).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
+    assert!(copy.symlink_metadata().unwrap().is_file());
+}
+
+#[test]
+fn as_any_user_in_any_working_directory() {
+    let volume = tempfile::tempdir().unwrap();
+    fs::set_permissions(volume.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let user = ["--reuid", "65532", "--regid", "65532", "--clear-groups", "--no-new-privs", "--bounding-set=-all"];
+    // Brought to where any user may start it.
+    let program = volume.path().join("original");
+    fs::copy(lithify(), &program).unwrap();
+    let ran = run(Command::new("setpriv").args(user).arg(&program).args(["install", "."]).current_dir(volume.path()));
+    ran.exits(0);
+    assert_eq!(volume.path().join("lithify").metadata().unwrap().uid(), 65532);
+    let closed = tempfile::tempdir().unwrap();
+    let ran = run(Command::new("setpriv").args(user).arg(&program).arg("install").arg(closed.path()).current_dir("/"));
+    ran.exits(1).says("Permission denied").says("fix: ");
+}
+
+#[test]
+fn a_missing_a_full_and_a_read_only_directory() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+    let volume = tempfile::tempdir().unwrap();
+    install(&volume.path().join("none")).exits(1).says("No such file").says("emptyDir");
+    mount(Some("tmpfs"), volume.path(), Some("tmpfs"), MsFlags::empty(), Some("size=128k")).unwrap();
+    install(volume.path()).exits(1).says("No space left").says("sizeLimit");
+    assert!(names(volume.path()).is_empty());
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(None::<&str>, volume.path(), None::<&str>, flags, None::<&str>).unwrap();
+    install(volume.path()).exits(1).says("Read-only file system").says("mount the volume writable");
+}
+
+/// Killed at every system call in turn: never a name that is not whole, and the next run finishes.
+#[test]
+fn killed_at_any_system_call() {
+    let strace = |volume: &std::path::Path, inject: Option<String>| {
+        let mut command = Command::new("strace");
+        command.args(["-qq", "-o", "/dev/null"]).args(inject.map(|inject| format!("-einject={inject}")));
+        run(command.arg(lithify()).arg("install").arg(volume))
+    };
+    let expected = fs::read(lithify()).unwrap();
+    for call in
+        ["openat", "write", "copy_file_range", "sendfile", "fchmod", "fsync", "linkat", "renameat,renameat2", "read"]
+    {
+        for nth in 1..4 {
+            let volume = tempfile::tempdir().unwrap();
+            strace(volume.path(), Some(format!("{call}:signal=KILL:when={nth}")));
+            for name in names(volume.path()) {
+                assert_eq!(fs::read(volume.path().join(&name)).unwrap(), expected, "{call} {nth}: {name}");
+            }
+            strace(volume.path(), None).exits(0);
+            assert_eq!(fs::read(volume.path().join("lithify")).unwrap(), expected);
+        }
+    }
+}
