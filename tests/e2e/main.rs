@@ -15,6 +15,7 @@ mod bad_input;
 mod binary;
 mod confinement;
 mod entrypoint;
+mod examples;
 mod host_guard;
 mod install;
 mod interruption;

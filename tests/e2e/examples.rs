@@ -1,0 +1,76 @@
+//! What the examples and the README show is valid: command lines parse, and the README quotes the examples.
+
+use std::fs;
+use std::path::Path;
+
+use clap::Parser;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every command line of ours in a text: JSON arrays after `command:`, `args:` or `RUN`.
+fn command_lines(text: &str) -> Vec<Vec<String>> {
+    let lines = text.lines().filter(|line| {
+        let line = line.trim();
+        line.starts_with("command: [") || line.starts_with("args: [") || line.starts_with("RUN [")
+    });
+    let arrays = lines.map(|line| -> Vec<String> { serde_json::from_str(&line[line.find('[').unwrap()..]).unwrap() });
+    arrays
+        .filter_map(|words| match words.first().map(String::as_str) {
+            Some("/lithify/lithify" | "/lithify") => Some(words),
+            // With the image's own entrypoint.
+            Some("install" | "harden" | "verify" | "run") => Some([vec!["lithify".to_owned()], words].concat()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_line_parses_and_its_profiles_exist() {
+    let mut seen = 0;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in fs::read_dir(directory).unwrap() {
+        let name = format!("examples/{}", entry.unwrap().file_name().to_str().unwrap());
+        for words in command_lines(&read(&name)) {
+            lithify::cli::Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{name}: {words:?}: {error}"));
+            for profile in words.windows(2).filter(|pair| pair[0] == "--profile").map(|pair| &pair[1]) {
+                assert!(lithify::builtin::lookup(profile).is_some(), "{name}: {profile}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 7, "{seen}");
+}
+
+#[test]
+fn the_readme_quotes_the_examples() {
+    let examples: String =
+        ["startup-probe", "entrypoint", "init-container"].map(|name| read(&format!("examples/{name}.yaml"))).concat();
+    let readme = read("README.md");
+    let blocks: Vec<&str> = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        assert!(examples.contains(block), "not in any example:\n{block}");
+    }
+}
+
+#[test]
+fn every_link_of_the_documentation_leads_somewhere() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned(), "SECURITY.md".to_owned()];
+    pages.extend(
+        fs::read_dir(project.join("docs"))
+            .unwrap()
+            .map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap())),
+    );
+    for page in pages {
+        for target in read(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap();
+            if !target.contains("://") && !file.is_empty() {
+                let path = project.join(&page).parent().unwrap().join(file);
+                assert!(path.exists(), "{page} links to {target}");
+            }
+        }
+    }
+}
