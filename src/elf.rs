@@ -14,15 +14,24 @@ pub enum Elf {
 
 const ET_EXEC: u16 = 2;
 const ET_DYN: u16 = 3;
+const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
+const PF_R: u32 = 4;
 const DT_SONAME: u64 = 14;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
 const DF_1_PIE: u64 = 0x0800_0000;
 
-/// Classifies a file's content; `None` for what is no complete ELF program or library (scripts, object files).
-/// `read_at(offset, length)` gives up to `length` bytes from `offset`.
-pub fn classify(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Elf> {
+/// One entry of the program header table.
+struct Segment {
+    kind: u32,
+    flags: u32,
+    offset: u64,
+    size: u64,
+}
+
+/// Type of the file and its segments; `None` for what is no complete ELF program or library.
+fn segments(read_at: &mut impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<(u16, Numbers, Vec<Segment>)> {
     let header = read_at(0, 64)?;
     if header.get(..4)? != b"\x7fELF" {
         return None;
@@ -39,21 +48,41 @@ pub fn classify(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Optio
         (number.word(&header, 28)?, number.u16(&header, 42)?, number.u16(&header, 44)?)
     };
     let entry_size = usize::from(entry_size);
-    let segments = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
+    let bytes = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
+    let mut segments = Vec::new();
+    for entry in bytes.chunks_exact(entry_size.max(32)) {
+        let (flags, offset, size) = if wide {
+            (number.u32(entry, 4)?, number.word(entry, 8)?, number.word(entry, 32)?)
+        } else {
+            (number.u32(entry, 24)?, number.word(entry, 4)?, number.word(entry, 16)?)
+        };
+        segments.push(Segment { kind: number.u32(entry, 0)?, flags, offset, size });
+    }
+    Some((kind, number, segments))
+}
+
+/// Offset and size of what the kernel maps read-only: constants, names and strings. `None` where a file has fewer than
+/// two such segments (packed, or linked without separate ones): its strings may then be anywhere.
+pub fn read_only_segments(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Vec<(u64, u64)>> {
+    let (_, _, segments) = segments(&mut read_at)?;
+    let read_only = segments.iter().filter(|segment| segment.kind == PT_LOAD && segment.flags == PF_R);
+    let ranges: Vec<_> = read_only.map(|segment| (segment.offset, segment.size)).collect();
+    (ranges.len() >= 2).then_some(ranges)
+}
+
+/// Classifies a file's content; `None` for what is no complete ELF program or library (scripts, object files).
+/// `read_at(offset, length)` gives up to `length` bytes from `offset`.
+pub fn classify(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Elf> {
+    let (kind, number, segments) = segments(&mut read_at)?;
     let mut interpreter = None;
     let mut dynamic = None;
-    for segment in segments.chunks_exact(entry_size.max(32)) {
-        let (offset, size) = if wide {
-            (number.word(segment, 8)?, number.word(segment, 32)?)
-        } else {
-            (number.word(segment, 4)?, number.word(segment, 16)?)
-        };
-        match number.u32(segment, 0)? {
+    for segment in &segments {
+        match segment.kind {
             PT_INTERP => {
-                let path = read_at(offset, usize::try_from(size.min(4096)).ok()?)?;
+                let path = read_at(segment.offset, usize::try_from(segment.size.min(4096)).ok()?)?;
                 interpreter = path.split(|&byte| byte == 0).next().map(<[u8]>::to_vec);
             }
-            PT_DYNAMIC => dynamic = Some((offset, size)),
+            PT_DYNAMIC => dynamic = Some((segment.offset, segment.size)),
             _ => {}
         }
     }

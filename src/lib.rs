@@ -9,10 +9,12 @@
 
 pub mod apply;
 pub mod builtin;
+pub mod catalogue;
 pub mod cli;
 pub mod commands;
 pub mod elf;
 pub mod escape;
+pub mod filesystem;
 pub mod host_guard;
 pub mod identity;
 pub mod install;
@@ -25,5 +27,6 @@ pub mod profile;
 pub mod protection;
 pub mod report;
 pub mod root;
+pub mod signature;
 mod sys;
 pub mod verify;

@@ -6,6 +6,7 @@
 //! is done component by component (`walk`).
 
 mod directory;
+mod tree;
 mod walk;
 
 use std::ffi::{CStr, CString};
@@ -19,6 +20,7 @@ use nix::sys::stat::Mode;
 use nix::sys::statfs::{FsType, OVERLAYFS_SUPER_MAGIC, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
+pub use tree::{Visitor, walk_tree};
 pub use walk::{Link, Place};
 
 use crate::escape::escape;

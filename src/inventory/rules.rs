@@ -1,15 +1,15 @@
 //! Pass 1: the names and paths that rules say, the content of directories, and the chains of links.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use nix::errno::Errno;
 
-use super::tree::is_left_out;
 use super::{Cause, Collector, Location};
+use crate::filesystem::is_left_out;
 use crate::pattern::Component;
 use crate::profile::Selector;
-use crate::root::{Directory, EntryKind, Kind, RootError, Stat};
+use crate::root::{EntryKind, Kind, RootError, Stat};
 
 /// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
 const MULTI_CALL: [&str; 18] = [
@@ -343,12 +343,4 @@ fn is_plain(target: &[u8]) -> bool {
 
 fn is_multi_call(name: &[u8]) -> bool {
     MULTI_CALL.iter().any(|known| known.as_bytes() == name)
-}
-
-/// Whether `kind` needs a look before it can be told apart.
-pub(super) fn kind_of(directory: &Directory, name: &CStr, kind: EntryKind) -> Result<Kind, RootError> {
-    match kind {
-        EntryKind::Known(kind) => Ok(kind),
-        EntryKind::Unknown => Ok(directory.stat(name)?.kind),
-    }
 }

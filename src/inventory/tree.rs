@@ -2,47 +2,14 @@
 //! dangle, and files to strip.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
-use std::rc::Rc;
+use std::ffi::CStr;
 
-use nix::errno::Errno;
-use nix::sys::statfs::{
-    BPF_FS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, DEVPTS_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType,
-    NFS_SUPER_MAGIC, PROC_SUPER_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, SMB_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC,
-};
-
-use super::rules::{kind_of, leads_nowhere};
+use super::rules::leads_nowhere;
 use super::{Cause, Collector, Depth, Found, Location, MissingNames, Strippable};
 use crate::escape::escape;
+use crate::filesystem::is_left_out;
 use crate::profile::Sourced;
-use crate::root::{Directory, Identity, Kind, RootError, Stat};
-
-/// Kernel interfaces, which hold no programs; and network filesystems, which can hang a probe and where nothing is
-/// removed anyway. The numbers are CIFS, SMB2, Ceph, AFS, autofs and 9P (linux/magic.h), for which nix has no names.
-pub(super) fn is_left_out(filesystem: FsType) -> bool {
-    const KERNEL: [FsType; 11] = [
-        PROC_SUPER_MAGIC,
-        SYSFS_MAGIC,
-        CGROUP_SUPER_MAGIC,
-        CGROUP2_SUPER_MAGIC,
-        DEVPTS_SUPER_MAGIC,
-        DEBUGFS_MAGIC,
-        TRACEFS_MAGIC,
-        SECURITYFS_MAGIC,
-        BPF_FS_MAGIC,
-        SELINUX_MAGIC,
-        FUSE_SUPER_MAGIC,
-    ];
-    KERNEL.contains(&filesystem)
-        || [NFS_SUPER_MAGIC, SMB_SUPER_MAGIC].contains(&filesystem)
-        || [0xff53_4d42u64, 0xfe53_4d42, 0x00c3_6400, 0x5346_414f, 0x0187, 0x0102_1997].contains(&magic(filesystem))
-}
-
-/// The magic number, whose C type differs between architectures.
-#[allow(clippy::cast_sign_loss, clippy::cast_lossless, clippy::unnecessary_cast, clippy::cast_possible_truncation)]
-fn magic(filesystem: FsType) -> u64 {
-    filesystem.0 as u64 & 0xffff_ffff
-}
+use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
 
 /// What is looked at in a directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,13 +20,6 @@ enum Look {
     Links,
 }
 
-struct Level {
-    directory: Rc<Directory>,
-    look: Look,
-    /// Subdirectories still to visit.
-    pending: Vec<CString>,
-}
-
 impl Collector<'_> {
     pub(super) fn tree(&mut self, depth: Depth) -> Result<(), RootError> {
         let strips = self.profile.strips();
@@ -68,86 +28,62 @@ impl Collector<'_> {
         }
         let links = depth == Depth::Full && !self.inventory.found.is_empty();
         let files = strips || links && self.has_missing_names();
-        let walk = Walk { links, files, strips };
-        let top = Rc::new(self.root.directory(b"/")?);
-        let mut levels = Vec::new();
-        self.visit(top, Look::All, walk, &mut levels)?;
-        while let Some(level) = levels.last_mut() {
-            let Some(name) = level.pending.pop() else {
-                levels.pop();
-                continue;
-            };
-            let (parent, look) = (Rc::clone(&level.directory), level.look);
-            if level.pending.is_empty() {
-                // Closed before going down, so that a long chain of directories needs no more descriptors than a short one.
-                levels.pop();
-            }
-            let child = match parent.child(&name) {
-                Ok(child) => child,
-                Err(error) if error.errno() == Errno::ELOOP => continue,
-                Err(error) => {
-                    self.unreadable(error)?;
-                    continue;
-                }
-            };
-            let stat = *child.own_stat();
-            if walk.strips && look == Look::All && stat.mount == parent.own_stat().mount {
-                self.strip(&parent, &name, &stat)?;
-            }
-            drop(parent);
-            let look = if self.allowed.contains(&stat.mount) {
-                Look::All
-            } else if walk.links && !self.root.filesystem_of(&child).is_none_or(is_left_out) {
-                Look::Links
-            } else {
-                continue;
-            };
-            self.visit(Rc::new(child), look, walk, &mut levels)?;
-        }
+        let root = self.root;
+        walk_tree(root, Look::All, &mut Walk { collector: self, links, files, strips })?;
         if links {
             self.missing_names();
         }
         Ok(())
     }
+}
 
-    /// Looks at one directory's entries and puts its subdirectories on the list.
-    fn visit(
-        &mut self,
-        directory: Rc<Directory>,
-        look: Look,
-        walk: Walk,
-        levels: &mut Vec<Level>,
-    ) -> Result<(), RootError> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut pending = Vec::new();
-        let listed = directory.for_each(&mut buffer, |name, kind| {
-            let result = match kind_of(&directory, name, kind) {
-                Ok(Kind::Directory) => {
-                    pending.push(name.to_owned());
-                    Ok(())
-                }
-                Ok(Kind::Symlink) if walk.links => self.link(&directory, name, look),
-                Ok(Kind::File) if walk.files && look == Look::All => self.file(&directory, name, walk),
-                Ok(_) => Ok(()),
-                Err(error) => Err(error),
-            };
-            match result {
-                Ok(()) => Ok(()),
-                Err(error) => self.unreadable(error),
-            }
-        });
-        self.buffer = buffer;
-        if let Err(error) = listed {
-            self.unreadable(error)?;
+/// What the walk is for.
+struct Walk<'c, 'a> {
+    collector: &'c mut Collector<'a>,
+    links: bool,
+    files: bool,
+    strips: bool,
+}
+
+impl Visitor for Walk<'_, '_> {
+    type Look = Look;
+
+    fn entry(&mut self, directory: &Directory, look: Look, name: &CStr, kind: Kind) -> Result<(), RootError> {
+        match kind {
+            Kind::Symlink if self.links => self.collector.link(directory, name, look),
+            Kind::File if self.files && look == Look::All => self.collector.file(directory, name, self.strips),
+            _ => Ok(()),
         }
-        if !pending.is_empty() {
-            levels.push(Level { directory, look, pending });
-        }
-        Ok(())
     }
 
+    fn enter(
+        &mut self,
+        parent: &Directory,
+        look: Look,
+        name: &CStr,
+        child: &Directory,
+    ) -> Result<Option<Look>, RootError> {
+        let stat = child.own_stat();
+        if self.strips && look == Look::All && stat.mount == parent.own_stat().mount {
+            self.collector.strip(parent, name, stat)?;
+        }
+        Ok(if self.collector.allowed.contains(&stat.mount) {
+            Some(Look::All)
+        } else if self.links && !self.collector.root.filesystem_of(child).is_none_or(is_left_out) {
+            Some(Look::Links)
+        } else {
+            None
+        })
+    }
+
+    fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        self.collector.unreadable(error)
+    }
+}
+
+impl Collector<'_> {
     /// A regular file: another name of a doomed one, or one to strip.
-    fn file(&mut self, directory: &Directory, name: &CStr, walk: Walk) -> Result<(), RootError> {
+    fn file(&mut self, directory: &Directory, name: &CStr, strips: bool) -> Result<(), RootError> {
         let stat = directory.stat(name)?;
         if let Some(&(first, _)) = self.doomed.get(&stat.id) {
             let Some(found) = self.inventory.found.get(first) else { return Ok(()) };
@@ -155,7 +91,7 @@ impl Collector<'_> {
             self.add(Location::new(directory, name.to_bytes()), stat, rule, Cause::HardLink { of });
             return Ok(());
         }
-        if walk.strips { self.strip(directory, name, &stat) } else { Ok(()) }
+        if strips { self.strip(directory, name, &stat) } else { Ok(()) }
     }
 
     /// A link: does it lead to something that goes, so that it would dangle?
@@ -277,12 +213,4 @@ impl Collector<'_> {
         }
         self.inventory.missing.sort_by(|a, b| a.path.cmp(&b.path));
     }
-}
-
-/// What the walk is for.
-#[derive(Clone, Copy)]
-struct Walk {
-    links: bool,
-    files: bool,
-    strips: bool,
 }

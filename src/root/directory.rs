@@ -97,12 +97,11 @@ impl Directory {
         Self::new(fd, path)
     }
 
-    /// The first bytes of the regular file `name`, at most as many as `head` holds; returns how many were read.
-    pub fn read_head(&self, name: &CStr, head: &mut [u8]) -> Result<usize, RootError> {
+    /// Opens the file `name` for reading; a link is refused, and a fifo does not block.
+    pub fn file(&self, name: &CStr) -> Result<std::fs::File, RootError> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let file =
-            openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
-        nix::unistd::read(&file, head).map_err(|errno| os("read", &self.join(name))(errno))
+        let file = openat(&self.fd, name, flags, Mode::empty());
+        file.map(std::fs::File::from).map_err(|errno| os("openat", &self.join(name))(errno))
     }
 
     /// Removes `name` if it still is the file `expected` on the mount `mount`: `unlinkat(2)` right after a fresh look.

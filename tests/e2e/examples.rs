@@ -6,7 +6,8 @@ use std::path::Path;
 use clap::Parser;
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Every command line of ours in a text: JSON arrays after `command:`, `args:` or `RUN`.

@@ -1,0 +1,205 @@
+//! The catalogue: what a program is, by its name, and what it lends an intruder.
+
+mod table;
+
+use std::collections::HashMap;
+
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Talks to a person or runs scripts of commands.
+    Shell,
+    /// Many programs in one, chosen by the name it is called by.
+    MultiCall,
+    /// Runs programs given as text.
+    Interpreter,
+    /// Installs software.
+    PackageManager,
+    /// Fetches files.
+    Downloader,
+    /// Opens or watches connections.
+    Network,
+    /// Makes programs.
+    Compiler,
+    /// Looks into processes or changes them.
+    Debugger,
+    /// Changes identity, namespaces or mounts.
+    Privilege,
+    /// Editor or pager: most start a shell.
+    Editor,
+    /// Starts another program that it is told.
+    Launcher,
+    /// Talks to a container runtime or cluster.
+    ContainerClient,
+    /// Reads, writes or lists files and processes.
+    FileTool,
+}
+
+impl Class {
+    /// All of them, in order of weight.
+    pub const ALL: [Self; 13] = [
+        Self::Shell,
+        Self::MultiCall,
+        Self::Interpreter,
+        Self::PackageManager,
+        Self::Downloader,
+        Self::Network,
+        Self::Compiler,
+        Self::Debugger,
+        Self::Privilege,
+        Self::Editor,
+        Self::Launcher,
+        Self::ContainerClient,
+        Self::FileTool,
+    ];
+
+    /// The name in profiles and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shell => "shell",
+            Self::MultiCall => "multi-call",
+            Self::Interpreter => "interpreter",
+            Self::PackageManager => "package-manager",
+            Self::Downloader => "downloader",
+            Self::Network => "network",
+            Self::Compiler => "compiler",
+            Self::Debugger => "debugger",
+            Self::Privilege => "privilege",
+            Self::Editor => "editor",
+            Self::Launcher => "launcher",
+            Self::ContainerClient => "container-client",
+            Self::FileTool => "file-tool",
+        }
+    }
+
+    /// The class of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+/// The functions of a program, by the letter that stands for each in the table; names as in `GTFOBins`.
+pub const FUNCTIONS: [(char, &str); 10] = [
+    ('s', "shell"),
+    ('c', "command"),
+    ('v', "reverse-shell"),
+    ('b', "bind-shell"),
+    ('r', "file-read"),
+    ('w', "file-write"),
+    ('u', "upload"),
+    ('d', "download"),
+    ('l', "library-load"),
+    ('p', "privilege-escalation"),
+];
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its class.
+    pub class: Class,
+    /// Letters of [`FUNCTIONS`].
+    letters: &'static str,
+}
+
+impl Known {
+    /// What the program lends itself to.
+    pub fn functions(self) -> impl Iterator<Item = &'static str> {
+        FUNCTIONS.into_iter().filter(move |(letter, _)| self.letters.contains(*letter)).map(|(_, name)| name)
+    }
+}
+
+/// The table, ready for lookups.
+pub struct Catalogue {
+    names: HashMap<&'static [u8], Known>,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        let rows = table::ROWS.into_iter().flat_map(|(class, letters, names)| {
+            names.split(' ').map(move |name| (name.as_bytes(), Known { class, letters }))
+        });
+        Self { names: rows.collect() }
+    }
+}
+
+impl Catalogue {
+    /// What a file of this name is taken for. Versions (`python3.11`, `gcc-12`), flavours (`vim.tiny`) and targets
+    /// (`x86_64-linux-gnu-gcc`) are left out where the whole name is not known.
+    pub fn by_name(&self, name: &[u8]) -> Option<Known> {
+        let candidates = [name, without_version(name), before_dot(name), without_version(after_target(name))];
+        candidates.into_iter().find_map(|candidate| self.names.get(candidate).copied())
+    }
+
+    /// What a program of this canonical name is: for a signature's label.
+    pub fn exactly(&self, name: &str) -> Option<Known> {
+        self.names.get(name.as_bytes()).copied()
+    }
+
+    /// Every name.
+    pub fn names(&self) -> impl Iterator<Item = &'static [u8]> {
+        self.names.keys().copied()
+    }
+}
+
+/// `perl5.36.0`, `gcc-12`, `python3`; never to nothing.
+fn without_version(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'-')).map_or(0, |last| last + 1);
+    name.get(..end).filter(|stem| !stem.is_empty()).unwrap_or(name)
+}
+
+fn before_dot(name: &[u8]) -> &[u8] {
+    name.split(|&byte| byte == b'.').next().filter(|stem| !stem.is_empty()).unwrap_or(name)
+}
+
+/// What follows `CPU-SYSTEM-LIBC-`.
+fn after_target(name: &[u8]) -> &[u8] {
+    ["-gnu-", "-musl-", "-gnueabihf-"]
+        .iter()
+        .find_map(|mark| {
+            let at = name.windows(mark.len()).position(|part| part == mark.as_bytes())?;
+            name.get(at + mark.len()..)
+        })
+        .unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_name_stands_once_and_every_letter_means_something() {
+        let mut seen = HashSet::new();
+        for (_, letters, names) in table::ROWS {
+            assert!(letters.chars().all(|letter| FUNCTIONS.iter().any(|(known, _)| *known == letter)), "{letters}");
+            for name in names.split(' ') {
+                assert!(!name.is_empty() && seen.insert(name), "{name:?}");
+            }
+        }
+        for class in Class::ALL {
+            assert_eq!(Class::parse(class.name()), Some(class));
+            assert!(table::ROWS.iter().any(|(known, _, _)| *known == class), "{class:?} is empty");
+        }
+    }
+
+    #[test]
+    fn versions_flavours_and_targets() {
+        let catalogue = Catalogue::default();
+        for (name, class) in [
+            ("python3.11", Class::Interpreter),
+            ("perl5.36.0", Class::Interpreter),
+            ("lua5.4", Class::Interpreter),
+            ("gcc-12", Class::Compiler),
+            ("x86_64-linux-gnu-gcc-12", Class::Compiler),
+            ("vim.tiny", Class::Editor),
+            ("nc.traditional", Class::Network),
+            ("rc.byron", Class::Shell),
+            ("ksh93", Class::Shell),
+        ] {
+            assert_eq!(catalogue.by_name(name.as_bytes()).map(|known| known.class), Some(class), "{name}");
+        }
+        for name in ["nginx", "httpd", "7", "-", ".", "", "libc.so.6"] {
+            assert_eq!(catalogue.by_name(name.as_bytes()), None, "{name}");
+        }
+    }
+}

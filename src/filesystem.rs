@@ -1,0 +1,33 @@
+//! Filesystems that no search for programs enters.
+
+use nix::sys::statfs::{
+    BPF_FS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, DEVPTS_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType,
+    NFS_SUPER_MAGIC, PROC_SUPER_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, SMB_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC,
+};
+
+/// Kernel interfaces, which hold no programs; and network filesystems, which can hang a probe and where nothing is
+/// removed anyway. The numbers are CIFS, SMB2, Ceph, AFS, autofs and 9P (linux/magic.h), for which nix has no names.
+pub fn is_left_out(filesystem: FsType) -> bool {
+    const KERNEL: [FsType; 11] = [
+        PROC_SUPER_MAGIC,
+        SYSFS_MAGIC,
+        CGROUP_SUPER_MAGIC,
+        CGROUP2_SUPER_MAGIC,
+        DEVPTS_SUPER_MAGIC,
+        DEBUGFS_MAGIC,
+        TRACEFS_MAGIC,
+        SECURITYFS_MAGIC,
+        BPF_FS_MAGIC,
+        SELINUX_MAGIC,
+        FUSE_SUPER_MAGIC,
+    ];
+    KERNEL.contains(&filesystem)
+        || [NFS_SUPER_MAGIC, SMB_SUPER_MAGIC].contains(&filesystem)
+        || [0xff53_4d42u64, 0xfe53_4d42, 0x00c3_6400, 0x5346_414f, 0x0187, 0x0102_1997].contains(&magic(filesystem))
+}
+
+/// The magic number, whose C type differs between architectures.
+#[allow(clippy::cast_sign_loss, clippy::cast_lossless, clippy::unnecessary_cast, clippy::cast_possible_truncation)]
+fn magic(filesystem: FsType) -> u64 {
+    filesystem.0 as u64 & 0xffff_ffff
+}
