@@ -2,8 +2,6 @@
 
 mod table;
 
-use std::collections::HashMap;
-
 /// What a program is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
@@ -110,7 +108,8 @@ impl Known {
 
 /// The table, ready for lookups.
 pub struct Catalogue {
-    names: HashMap<&'static [u8], Known>,
+    /// Sorted by name.
+    names: Vec<(&'static [u8], Known)>,
 }
 
 impl Default for Catalogue {
@@ -118,7 +117,9 @@ impl Default for Catalogue {
         let rows = table::ROWS.into_iter().flat_map(|(class, letters, names)| {
             names.split(' ').map(move |name| (name.as_bytes(), Known { class, letters }))
         });
-        Self { names: rows.collect() }
+        let mut names: Vec<_> = rows.collect();
+        crate::order::sort_by_bytes(&mut names, |(name, _)| name.to_vec());
+        Self { names }
     }
 }
 
@@ -126,18 +127,23 @@ impl Catalogue {
     /// What a file of this name is taken for. Versions (`python3.11`, `gcc-12`), flavours (`vim.tiny`) and targets
     /// (`x86_64-linux-gnu-gcc`) are left out where the whole name is not known.
     pub fn by_name(&self, name: &[u8]) -> Option<Known> {
-        let candidates = [name, without_version(name), before_dot(name), without_version(after_target(name))];
-        candidates.into_iter().find_map(|candidate| self.names.get(candidate).copied())
+        let candidates = [name, without_version(name), without_flavour(name), without_version(after_target(name))];
+        candidates.into_iter().find_map(|candidate| self.get(candidate))
     }
 
     /// What a program of this canonical name is: for a signature's label.
     pub fn exactly(&self, name: &str) -> Option<Known> {
-        self.names.get(name.as_bytes()).copied()
+        self.get(name.as_bytes())
+    }
+
+    fn get(&self, name: &[u8]) -> Option<Known> {
+        let index = self.names.binary_search_by_key(&name, |(known, _)| known).ok()?;
+        self.names.get(index).map(|(_, known)| *known)
     }
 
     /// Every name.
     pub fn names(&self) -> impl Iterator<Item = &'static [u8]> {
-        self.names.keys().copied()
+        self.names.iter().map(|(name, _)| *name)
     }
 }
 
@@ -147,8 +153,26 @@ fn without_version(name: &[u8]) -> &[u8] {
     name.get(..end).filter(|stem| !stem.is_empty()).unwrap_or(name)
 }
 
-fn before_dot(name: &[u8]) -> &[u8] {
-    name.split(|&byte| byte == b'.').next().filter(|stem| !stem.is_empty()).unwrap_or(name)
+/// How Debian and Alpine tell variants of one program apart: `vim.tiny`, `nc.traditional`.
+const FLAVOURS: [&str; 14] = [
+    ".tiny",
+    ".basic",
+    ".nox",
+    ".gtk3",
+    ".athena",
+    ".traditional",
+    ".openbsd",
+    ".byron",
+    ".static",
+    ".real",
+    ".distrib",
+    ".debianutils",
+    ".ul",
+    ".textutils",
+];
+
+fn without_flavour(name: &[u8]) -> &[u8] {
+    FLAVOURS.iter().find_map(|flavour| name.strip_suffix(flavour.as_bytes())).unwrap_or(name)
 }
 
 /// What follows `CPU-SYSTEM-LIBC-`.

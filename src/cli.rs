@@ -52,6 +52,8 @@ pub enum Command {
     Harden(Harden),
     /// Check what the profiles ask for; change nothing
     Verify(Target),
+    /// Show what an intruder would find; change nothing
+    Scan(Scan),
     /// Harden, verify, then become the app
     Run(Run),
     /// Copy this program to DIR/lithify, for the app's container to mount
@@ -91,6 +93,17 @@ pub struct Harden {
     /// Go on even if the target is, or may be, the root of a machine
     #[arg(long)]
     pub allow_host: bool,
+}
+
+/// `scan`.
+#[derive(Args, Clone, Debug)]
+pub struct Scan {
+    /// Root directory of the target, such as a mounted volume or /proc/PID/root
+    #[arg(long, env = "LITHIFY_ROOT", value_name = "DIR", default_value = "/", hide_env = true)]
+    pub root: PathBuf,
+    /// Exit 1 if anything of these classes is found; `all` for every class
+    #[arg(long, value_name = "CLASS,...")]
+    pub fail_on: Vec<String>,
 }
 
 /// `run`.

@@ -5,6 +5,7 @@ mod install;
 mod output;
 mod profile;
 mod run;
+mod scan;
 mod verify;
 
 use std::ffi::OsString;
@@ -74,6 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
         Command::Verify(target) => output.report("verify", verify::verify(&target)),
+        Command::Scan(options) => scan::scan(&options, &output),
         Command::Run(options) => run::run(&options, &output),
         Command::Install { directory } => install::install(&directory, &output),
         Command::Profile(command) => profile::profile(&command, &output),
@@ -146,7 +148,7 @@ mod tests {
             for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let name = argument.get_long().unwrap();
                 // Lists are read by `list`.
-                let by_list = ["profile", "remove"].contains(&name);
+                let by_list = ["profile", "remove", "fail-on"].contains(&name);
                 assert_eq!(argument.get_env().is_some() || by_list, name != "allow-host", "{name}");
             }
         }

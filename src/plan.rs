@@ -1,7 +1,6 @@
 //! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
 //! a pure function; `--dry-run` prints it, `apply` carries it out.
 
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -156,6 +155,7 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     let method = profile.method();
     let occupied = occupied_directories(inventory);
     let mut noted = HashSet::new();
+    let mut ordered: Vec<((u8, u32), Action)> = Vec::new();
     for found in &inventory.found {
         if let Some((reason, hint)) = protected(found, protection) {
             plan.refusals.push(Refusal { path: found.path(), origin: origin(found.rule), reason, hint });
@@ -173,7 +173,7 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
             (Method::Disable, Kind::File) if found.stat.mode & 0o7777 != 0 => Verb::Disable,
             (Method::Disable, _) => continue,
         };
-        plan.actions.push(Action {
+        let action = Action {
             verb,
             directory: found.directory.clone(),
             name: found.name.clone(),
@@ -181,27 +181,30 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
             stat: found.stat,
             origin: origin(found.rule),
             reason: reason(&found.cause),
-        });
+        };
+        ordered.push((rank(found), action));
     }
-    let rank: std::collections::HashMap<Vec<u8>, (u8, Reverse<usize>)> =
-        inventory.found.iter().map(|found| (found.path(), rank(found))).collect();
-    plan.actions.sort_by_cached_key(|action| {
-        let path = action.path();
-        (rank.get(&path).copied().unwrap_or((u8::MAX, Reverse(0))), action.directory.clone(), path)
+    // By rank; then by directory, so that each is opened once, and by name.
+    crate::order::sort_by_bytes(&mut ordered, |((rank, depth), action)| {
+        let depth = (u32::MAX - depth).to_be_bytes();
+        [&[*rank], depth.as_slice(), &action.directory, b"\0", &action.name].concat()
     });
+    plan.actions = ordered.into_iter().map(|(_, action)| action).collect();
     plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
     plan
 }
 
-/// What goes first. A directory after its content, and the deepest first.
-fn rank(found: &Found) -> (u8, Reverse<usize>) {
-    let slashes = |path: &[u8]| path.iter().filter(|&&byte| byte == b'/').count();
+/// What goes first: the lower rank, and within it the greater depth. A directory goes after its content.
+fn rank(found: &Found) -> (u8, u32) {
+    let depth = |depth: usize| u32::try_from(depth).unwrap_or(u32::MAX);
     match &found.cause {
-        _ if found.stat.kind == Kind::Directory => (4, Reverse(slashes(&found.path()))),
-        Cause::LinkTo { .. } => (0, Reverse(0)),
-        Cause::HardLink { .. } => (1, Reverse(0)),
-        Cause::Target { depth, .. } => (2, Reverse(*depth)),
-        Cause::Rule | Cause::Content { .. } => (3, Reverse(0)),
+        _ if found.stat.kind == Kind::Directory => {
+            (4, depth(found.path().iter().filter(|&&byte| byte == b'/').count()))
+        }
+        Cause::LinkTo { .. } => (0, 0),
+        Cause::HardLink { .. } => (1, 0),
+        Cause::Target { depth: steps, .. } => (2, depth(*steps)),
+        Cause::Rule | Cause::Content { .. } => (3, 0),
     }
 }
 

@@ -203,7 +203,9 @@ impl Report {
     #[must_use]
     pub fn conclude(mut self) -> Self {
         // Failures before what is merely unverified.
-        self.findings.sort_by_key(|finding| (finding.id != "refused", finding.status == Status::Unverified));
+        crate::order::sort_by_bytes(&mut self.findings, |finding| {
+            vec![u8::from(finding.id != "refused"), u8::from(finding.status == Status::Unverified)]
+        });
         if self.exit == Exit::Ok && !self.findings.is_empty() {
             self.exit = Exit::Finding;
         }

@@ -2,6 +2,7 @@
 # Makes the real root filesystems that the tests harden: tests/rootfs.sh [DIR], by default target/rootfs.
 #   nginx   Debian 12 with nginx, and an entrypoint script and cache directory as the official image has them
 #   httpd   Debian 12 with Apache httpd, arranged as the official image: everything in /usr/local/apache2
+#   shells  every shell that Debian 12 packages, and other programs that scan knows by their content; extracted only
 #   alpine  Alpine's layout (unmerged /bin and /sbin, links to /bin/busybox), made from Debian's static busybox
 # What is there and complete is kept; a change of this script makes them anew.
 set -euo pipefail
@@ -42,6 +43,46 @@ httpd() {
   ln -s /usr/local/apache2/conf/httpd.conf "$out/httpd/etc/apache2/apache2.conf"
 }
 
+shells() {
+  mmdebstrap --quiet --mode=root --variant=extract --format=directory --dpkgopt=force-unsafe-io --include="$(tr '\n' , <<END
+bash
+bash-static
+busybox-static
+csh
+curl
+dash
+elvish
+fish
+gawk
+gdb
+klibc-utils
+ksh93u+m
+lua5.4
+mawk
+mksh
+ncat
+netcat-openbsd
+netcat-traditional
+openssh-client
+perl-base
+php8.2-cli
+posh
+python3.11-minimal
+rc
+ruby3.1
+sash
+socat
+strace
+tcl8.6
+tcsh
+wget
+yash
+zsh
+zsh-static
+END
+)" bookworm "$out/shells"
+}
+
 alpine() {
   local tree=$out/alpine applet
   mkdir -p "$tree"/{bin,sbin,usr/bin,usr/sbin,etc,proc,sys,dev,tmp,lib}
@@ -60,6 +101,9 @@ first=$!
 httpd &
 second=$!
 wait "$first"
+shells &
+first=$!
 wait "$second"
+wait "$first"
 alpine
 echo "$stamp" >"$out/complete"

@@ -34,6 +34,10 @@ impl Output {
         self.json
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.volume.quiet
+    }
+
     /// The same, but to standard error: the standard output belongs to the app that is about to be started.
     pub(super) fn on_stderr(&self) -> Self {
         Self { json: self.json, volume: self.volume, log: self.log.clone(), to_stderr: true }

@@ -8,6 +8,7 @@ use super::rules::leads_nowhere;
 use super::{Cause, Collector, Depth, Found, Location, MissingNames, Strippable};
 use crate::escape::escape;
 use crate::filesystem::is_left_out;
+use crate::order::sort_by_bytes;
 use crate::profile::Sourced;
 use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
 
@@ -211,6 +212,6 @@ impl Collector<'_> {
                 });
             }
         }
-        self.inventory.missing.sort_by(|a, b| a.path.cmp(&b.path));
+        sort_by_bytes(&mut self.inventory.missing, |missing| missing.path.clone());
     }
 }

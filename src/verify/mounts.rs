@@ -54,7 +54,7 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
         context.noexec(&path.value, out);
     }
     if !runtime.is_empty() {
-        runtime.sort();
+        crate::order::sort_by_bytes(&mut runtime, |path| path.clone().into_bytes());
         runtime.dedup();
         out.notes.push(format!("writable mounts of the runtime and the kubelet, not counted: {}", runtime.join(", ")));
     }

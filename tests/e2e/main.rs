@@ -23,6 +23,7 @@ mod output;
 mod protection;
 mod refusals;
 mod removal;
+mod scan;
 mod shared_volume;
 mod startup_probe;
 mod verify;
