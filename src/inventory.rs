@@ -163,6 +163,7 @@ pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory
     collector.keep()?;
     collector.names()?;
     collector.paths()?;
+    collector.classes()?;
     collector.chains()?;
     collector.libraries();
     if depth == Depth::Full || profile.strips() {

@@ -13,6 +13,7 @@ pub use document::{Method, Principal};
 pub use load::{load, load_text};
 pub use show::{to_json, to_toml};
 
+use crate::catalogue::Class;
 use crate::pattern::PathPattern;
 
 /// A value and the profile that it came from.
@@ -31,6 +32,8 @@ pub enum Selector {
     Name(String),
     /// An absolute glob inside the root.
     Path(PathPattern),
+    /// Programs of a class: by their content wherever they lie, by their name in each directory of `search`.
+    Class(Class),
 }
 
 impl std::fmt::Display for Selector {
@@ -38,6 +41,7 @@ impl std::fmt::Display for Selector {
         match self {
             Self::Name(name) => write!(f, "names {name:?}"),
             Self::Path(pattern) => write!(f, "paths {:?}", pattern.as_str()),
+            Self::Class(class) => write!(f, "classes {:?}", class.name()),
         }
     }
 }
@@ -59,7 +63,7 @@ pub struct Source {
 pub struct Profile {
     /// The profiles that it was made from, includes first.
     pub sources: Vec<Source>,
-    /// `[remove] names` and `paths`.
+    /// `[remove] names`, `paths` and `classes`.
     pub remove: Vec<Rule>,
     /// `[remove] search`: directories for names; [`DEFAULT_SEARCH`] where no profile says any.
     pub search: Vec<Sourced<String>>,

@@ -59,6 +59,7 @@ impl Protection {
                     }
                 }
                 // A pattern keeps what it matches; what that needs is computed where it names one program.
+                Selector::Class(_) => {}
                 Selector::Path(pattern) => self.add_needs(root, pattern.as_str().as_bytes(), &mut HashSet::new()),
             }
         }

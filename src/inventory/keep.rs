@@ -44,7 +44,7 @@ impl Collector<'_> {
             .iter()
             .filter_map(|rule| match &rule.value {
                 Selector::Name(name) => Some((name.as_bytes(), format!("{} ({})", rule.value, rule.profile))),
-                Selector::Path(_) => None,
+                Selector::Path(_) | Selector::Class(_) => None,
             })
             .collect();
         if !names.is_empty() {

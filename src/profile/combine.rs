@@ -9,6 +9,7 @@ use super::diagnostic::{ProfileError, SourceText, nearest};
 use super::document::{Document, Method, Principal};
 use super::load::selector;
 use super::{Profile, Rule, Selector, Source, Sourced};
+use crate::catalogue::Class;
 use crate::escape::escape;
 use crate::pattern::PathPattern;
 
@@ -25,6 +26,7 @@ impl Profile {
         let from = Adding { source, profile: &name };
         let remove = document.remove;
         from.rules(&mut self.remove, &remove.names, &remove.paths)?;
+        from.classes(&mut self.remove, &remove.classes)?;
         from.paths(&mut self.search, &remove.search)?;
         from.paths(&mut self.mounts, &remove.mounts)?;
         if let Some(method) = &remove.method {
@@ -121,6 +123,22 @@ impl Adding<'_> {
         }
         for path in paths {
             self.push(list, Selector::Path(self.pattern(path)?));
+        }
+        Ok(())
+    }
+
+    fn classes(self, list: &mut Vec<Rule>, classes: &[Spanned<String>]) -> Result<(), ProfileError> {
+        for class in classes {
+            let Some(known) = Class::parse(class.get_ref()) else {
+                let all = || Class::ALL.iter().map(|class| class.name());
+                let hint = match nearest(class.get_ref(), all()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are: {}", all().collect::<Vec<_>>().join(", ")),
+                };
+                let message = format!("unknown class `{}`", escape(class.get_ref().as_bytes()));
+                return Err(self.source.error(class.span(), message, Some(hint)));
+            };
+            self.push(list, Selector::Class(known));
         }
         Ok(())
     }

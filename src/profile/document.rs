@@ -27,6 +27,7 @@ pub(super) struct Document {
 pub(super) struct Remove {
     pub(super) names: Vec<Spanned<String>>,
     pub(super) paths: Vec<Spanned<String>>,
+    pub(super) classes: Vec<Spanned<String>>,
     pub(super) search: Vec<Spanned<String>>,
     pub(super) mounts: Vec<Spanned<String>>,
     pub(super) method: Option<Spanned<String>>,
@@ -92,11 +93,12 @@ impl Document {
                 |table| Remove {
                     names: table.strings("names"),
                     paths: table.strings("paths"),
+                    classes: table.strings("classes"),
                     search: table.strings("search"),
                     mounts: table.strings("mounts"),
                     method: table.string("method"),
                 },
-                &["classes"],
+                &[],
             ),
             strip: top.table(
                 "strip",

@@ -68,14 +68,21 @@ impl Toml {
 fn names(rules: &[Rule]) -> impl Iterator<Item = (&str, &str)> {
     rules.iter().filter_map(|rule| match &rule.value {
         Selector::Name(name) => Some((name.as_str(), &*rule.profile)),
-        Selector::Path(_) => None,
+        Selector::Path(_) | Selector::Class(_) => None,
     })
 }
 
 fn paths(rules: &[Rule]) -> impl Iterator<Item = (&str, &str)> {
     rules.iter().filter_map(|rule| match &rule.value {
         Selector::Path(path) => Some((path.as_str(), &*rule.profile)),
-        Selector::Name(_) => None,
+        Selector::Name(_) | Selector::Class(_) => None,
+    })
+}
+
+fn classes(rules: &[Rule]) -> impl Iterator<Item = (&str, &str)> {
+    rules.iter().filter_map(|rule| match &rule.value {
+        Selector::Class(class) => Some((class.name(), &*rule.profile)),
+        Selector::Name(_) | Selector::Path(_) => None,
     })
 }
 
@@ -92,6 +99,7 @@ pub fn to_toml(profile: &Profile) -> String {
     toml.table("remove");
     toml.list("names", names(&profile.remove));
     toml.list("paths", paths(&profile.remove));
+    toml.list("classes", classes(&profile.remove));
     toml.strings("search", &profile.search);
     toml.strings("mounts", &profile.mounts);
     let mut method = Vec::new();

@@ -87,7 +87,8 @@ fn errors_show_the_place_and_a_hint() {
         ("[verify.process]\ncapabilities = [\"NET_BIND\"]", "t.toml:3:17", "did you mean `NET_BIND_SERVICE`?"),
         ("[verify.process]\nseccomp = \"strict\"", "t.toml:3:11", "filter"),
         ("include = [\"shels\"]", "t.toml:2:12", "shells"),
-        ("[remove]\nclasses = [\"shell\"]", "t.toml:3:1", "not supported"),
+        ("[remove]\nclasses = [\"shel\"]", "t.toml:3:12", "did you mean `shell`?"),
+        ("[keep]\nonly = [\"/a\"]", "t.toml:3:1", "not supported"),
         ("= 1", "t.toml:2:1", ""),
     ] {
         let text = error(body);
