@@ -1,5 +1,7 @@
 //! Carrying out a plan: the only place that deletes or changes anything in the target.
 
+use std::collections::HashSet;
+
 use nix::errno::Errno;
 
 use crate::plan::{Action, Plan, Verb};
@@ -16,6 +18,8 @@ pub enum Outcome {
     Changed,
     /// By now the name is a mount point, or on another mount: left alone.
     OtherMount,
+    /// Left for a next run, because a name that only it leads to could not be removed.
+    Withheld,
     /// The kernel refused.
     Failed {
         /// The error.
@@ -34,7 +38,14 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
     // One directory is opened for all steps that follow each other in it, and opened again by its path for each such
     // batch: one that was moved out of the root meanwhile is not found there any more.
     let mut open: Option<(&[u8], Result<Directory, Errno>)> = None;
+    // Names that must stay because something that leads from them does: a next run would not find that again.
+    let mut withheld: HashSet<&[u8]> = HashSet::new();
     for action in &plan.actions {
+        if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
+            withheld.extend(action.leads_from.as_deref());
+            outcomes.push(Outcome::Withheld);
+            continue;
+        }
         let known = open.as_ref().is_some_and(|(path, _)| *path == action.directory.as_slice());
         if !known {
             open = Some((&action.directory, open_batch(root, action)));
@@ -48,6 +59,10 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
                 Outcome::Failed { error, directory: None }
             }
         };
+        // Where the whole filesystem is read-only all fail alike.
+        if matches!(&outcome, Outcome::Failed { error, .. } if error.errno() != Errno::EROFS) {
+            withheld.extend(action.leads_from.as_deref());
+        }
         outcomes.push(outcome);
     }
     outcomes

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use nix::errno::Errno;
 
 use crate::escape::escape;
-use crate::pattern::{Component, PathPattern};
+use crate::pattern::PathPattern;
 use crate::profile::Profile;
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
 use crate::sys::DIRENT_BUFFER;
@@ -123,6 +123,8 @@ pub struct MissingNames {
     pub expected: u32,
     /// Names found.
     pub found: u32,
+    /// Whether it is on overlayfs, where link counts do not tell.
+    pub overlay: bool,
 }
 
 /// Everything that was found.
@@ -138,8 +140,6 @@ pub struct Inventory {
     pub skipped: Vec<Skipped>,
     /// Files with names not found.
     pub missing: Vec<MissingNames>,
-    /// Whether the root is on overlayfs, where link counts do not tell.
-    pub overlay: bool,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
     /// Remarks for people.
@@ -165,10 +165,11 @@ pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory
     collector.paths()?;
     collector.classes()?;
     collector.chains()?;
-    collector.libraries();
+    collector.occupied();
     if depth == Depth::Full || profile.strips() {
         collector.tree(depth)?;
     }
+    collector.libraries();
     Ok(collector.finish())
 }
 
@@ -176,6 +177,7 @@ pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory
 pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<RootError>), RootError> {
     let profile = Profile::default();
     let mut collector = Collector::new(root, &profile);
+    collector.enters_mounts = true;
     let mut paths = Vec::new();
     collector.expand(pattern.components(), &mut |_, at, _| {
         paths.push(at.path());
@@ -189,6 +191,8 @@ struct Collector<'a> {
     profile: &'a Profile,
     /// Mounts that deletion may touch: the root's own and those of `[remove] mounts`.
     allowed: Vec<u64>,
+    /// Whether `**` enters every mount but the kernel's own: reading does, deletion does not.
+    enters_mounts: bool,
     kept: keep::KeptSet,
     inventory: Inventory,
     /// Canonical path to index in `inventory.found`.
@@ -226,8 +230,9 @@ impl<'a> Collector<'a> {
             root,
             profile,
             allowed: vec![root.stat().mount],
+            enters_mounts: false,
             kept: keep::KeptSet::default(),
-            inventory: Inventory { overlay: root.is_overlay(), ..Inventory::default() },
+            inventory: Inventory::default(),
             index: HashMap::new(),
             doomed: HashMap::new(),
             cuts: false,
@@ -251,7 +256,13 @@ impl Collector<'_> {
     /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
     fn add(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> bool {
         let path = at.path();
-        if self.index.contains_key(&path) {
+        if let Some(&index) = self.index.get(&path) {
+            // What lies in a directory that goes may be named by a rule, too: then its chain goes with it.
+            if let (Some(found), Cause::Rule) = (self.inventory.found.get_mut(index), &cause) {
+                if matches!(found.cause, Cause::Content { .. }) {
+                    (found.cause, found.rule) = (cause, rule);
+                }
+            }
             return true;
         }
         if let Some(by) = self.kept.reason(&path, &stat) {
@@ -264,7 +275,7 @@ impl Collector<'_> {
             return false;
         }
         let index = self.inventory.found.len();
-        if matches!(stat.kind, Kind::File | Kind::Directory) {
+        if stat.kind != Kind::Symlink {
             self.doomed.entry(stat.id).or_insert((index, 0)).1 += 1;
         }
         self.index.insert(path, index);
@@ -292,22 +303,39 @@ impl Collector<'_> {
         }
     }
 
-    /// Shared libraries and the loader: by name, and by content where a pattern or directory met them unseen.
+    /// Shared libraries and the loader, by name and by content; all names of a file share the answer. Must come last: the
+    /// name that gives a library away may be one that only the walk through the tree finds.
     fn libraries(&mut self) {
-        let by_pattern = |found: &Found| {
-            matches!(found.cause, Cause::Content { .. })
-                || matches!(self.profile.remove.get(found.rule).map(|rule| &rule.value),
-                    Some(crate::profile::Selector::Path(pattern)) if is_glob(pattern))
-        };
-        for index in 0..self.inventory.found.len() {
-            let Some(found) = self.inventory.found.get(index) else { continue };
-            if found.stat.kind != Kind::File {
-                continue;
-            }
-            let library = crate::elf::is_library_name(&found.name)
-                || by_pattern(found) && matches!(self.root.classify(&found.path()), Ok(Some(crate::elf::Elf::Library)));
-            if let Some(found) = self.inventory.found.get_mut(index) {
-                found.library = library;
+        let mut known: HashMap<Identity, bool> = HashMap::new();
+        for found in self.inventory.found.iter().filter(|found| found.stat.kind == Kind::File) {
+            let library = known
+                .entry(found.stat.id)
+                .or_insert_with(|| matches!(self.root.classify(&found.path()), Ok(Some(crate::elf::Elf::Library))));
+            *library |= crate::elf::is_library_name(&found.name);
+        }
+        for found in &mut self.inventory.found {
+            found.library = known.get(&found.stat.id).copied().unwrap_or(false);
+        }
+    }
+
+    /// Directories that a rule names and that cannot go, because something in them stays, doom nothing.
+    fn occupied(&mut self) {
+        let staying: Vec<Vec<u8>> = self
+            .inventory
+            .kept
+            .iter()
+            .map(|kept| kept.path.clone())
+            .chain(self.inventory.skipped.iter().map(|skipped| skipped.path.clone()))
+            .collect();
+        for path in staying {
+            let mut end = path.len();
+            while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {
+                if let Some(index) = path.get(..slash).and_then(|part| self.index.remove(part)) {
+                    if let Some(found) = self.inventory.found.get(index) {
+                        self.doomed.remove(&found.stat.id);
+                    }
+                }
+                end = slash;
             }
         }
     }
@@ -326,8 +354,4 @@ impl Collector<'_> {
         }
         self.inventory
     }
-}
-
-fn is_glob(pattern: &PathPattern) -> bool {
-    pattern.components().iter().any(|component| !matches!(component, Component::Literal(_)))
 }

@@ -61,6 +61,8 @@ pub struct Action {
     pub stat: Stat,
     /// Who asks for it.
     pub origin: Origin,
+    /// The name by which it was found, when the rule does not name it itself.
+    pub leads_from: Option<Vec<u8>>,
     /// How the rule led here, when it does not name the file itself.
     pub reason: Option<String>,
 }
@@ -138,7 +140,7 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
         });
     }
     for missing in &inventory.missing {
-        if inventory.overlay {
+        if missing.overlay {
             plan.notes.push(format!(
                 "{}: {}; on overlayfs the count includes names that lower layers hide",
                 escape(&missing.path),
@@ -180,6 +182,10 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
             parent: found.parent,
             stat: found.stat,
             origin: origin(found.rule),
+            leads_from: match &found.cause {
+                Cause::Rule | Cause::Content { .. } => None,
+                Cause::Target { of, .. } | Cause::HardLink { of } | Cause::LinkTo { of } => Some(of.clone()),
+            },
             reason: reason(&found.cause),
         };
         ordered.push((rank(found), action));
@@ -209,6 +215,10 @@ fn rank(found: &Found) -> (u8, u32) {
 }
 
 fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static str)> {
+    if found.stat.kind == Kind::Symlink {
+        let hint = "save it with [keep] paths, or keep less";
+        return protection.link_reason(found.stat.id).map(|reason| (reason.to_owned(), hint));
+    }
     if found.stat.kind != Kind::File {
         return None;
     }
@@ -285,6 +295,7 @@ fn strip(profile: &Profile, file: &Strippable) -> Action {
             rule: format!("strip {}", wanted.join(", ")),
             profile: by.map_or_else(|| "".into(), |flag| Rc::clone(&flag.profile)),
         },
+        leads_from: None,
         reason: None,
     }
 }

@@ -58,9 +58,13 @@ impl Protection {
                         self.add_needs(root, format!("{directory}/{name}").as_bytes(), &mut HashSet::new());
                     }
                 }
-                // A pattern keeps what it matches; what that needs is computed where it names one program.
                 Selector::Class(_) => {}
-                Selector::Path(pattern) => self.add_needs(root, pattern.as_str().as_bytes(), &mut HashSet::new()),
+                // What could not be looked at refuses the whole run when `[keep]` itself is resolved.
+                Selector::Path(pattern) => {
+                    for path in crate::inventory::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default() {
+                        self.add_needs(root, &path, &mut HashSet::new());
+                    }
+                }
             }
         }
     }
@@ -86,8 +90,13 @@ impl Protection {
         for (path, role) in needed {
             let found = if path.contains(&b'/') { vec![path] } else { in_search_path(&path) };
             for path in found {
-                if let Ok(stat) = root.resolve(&path) {
-                    self.add(stat.id, format!("{} needs {} as {role}", escape(program), escape(&path)));
+                if let Ok(place) = root.walk(b"", &path, true) {
+                    let reason = format!("{} needs {} as {role}", escape(program), escape(&path));
+                    // The links on the way, too: a link to a multi-call program goes alone.
+                    for link in &place.links {
+                        self.add(link.stat.id, reason.clone());
+                    }
+                    self.add(place.stat.id, reason);
                     self.add_needs(root, &path, seen);
                 }
             }
@@ -108,6 +117,11 @@ impl Protection {
             .iter()
             .find(|(known, _)| known == name || known.len() == 15 && name.starts_with(known))
             .map(|(_, reason)| reason.as_str())
+    }
+
+    /// Why the symbolic link `id` must stay.
+    pub fn link_reason(&self, id: Identity) -> Option<&str> {
+        self.files.get(&id).map(String::as_str)
     }
 
     /// The process outside the app, if any, that runs `id`.

@@ -62,7 +62,8 @@ impl Collector<'_> {
         for (path, by) in kept {
             self.keep_chain(&path, &by)?;
         }
-        Ok(())
+        // What could not be looked at might be what is to be kept.
+        self.inventory.unreadable.pop().map_or(Ok(()), Err)
     }
 
     fn keep_chain(&mut self, path: &[u8], by: &str) -> Result<(), RootError> {
@@ -71,10 +72,13 @@ impl Collector<'_> {
             Err(error) if leads_nowhere(&error) => return Ok(()),
             Err(error) => return self.unreadable(error),
         };
-        for link in place.links.iter().filter(|link| link.last) {
+        // Also the links to directories on the way: without them it is not reached.
+        for link in &place.links {
             self.kept.paths.insert(link.path(), by.to_owned());
         }
-        self.kept.paths.insert(place.path(), by.to_owned());
+        if self.kept.paths.insert(place.path(), by.to_owned()).is_some() && place.stat.kind == Kind::Directory {
+            return Ok(());
+        }
         match place.stat.kind {
             Kind::File => {
                 self.kept.files.insert(place.stat.id, by.to_owned());
@@ -102,14 +106,21 @@ impl Collector<'_> {
                 Ok::<(), RootError>(())
             })?;
             for name in names {
-                let stat = directory.stat(&name)?;
+                let stat = match directory.stat(&name) {
+                    Ok(stat) => stat,
+                    Err(error) => {
+                        self.unreadable(error)?;
+                        continue;
+                    }
+                };
                 let path = join(directory.path(), name.to_bytes());
                 match stat.kind {
                     Kind::Directory => pending.push(path.clone()),
                     Kind::File => {
                         self.kept.files.insert(stat.id, by.to_owned());
                     }
-                    _ => {}
+                    Kind::Symlink => self.keep_chain(&path, by)?,
+                    Kind::Other => {}
                 }
                 self.kept.paths.insert(path, by.to_owned());
             }

@@ -254,9 +254,11 @@ impl Collector<'_> {
             if last {
                 found(self, at, stat)?;
             } else if any_depth {
-                // Not into other mounts: what lies there is not removed anyway, and may be vast.
+                // To remove, not into other mounts: what lies there is not removed anyway, and may be vast.
                 if stat.kind == Kind::Directory
-                    && (stat.mount == directory.own_stat().mount || self.allowed.contains(&stat.mount))
+                    && (stat.mount == directory.own_stat().mount
+                        || self.allowed.contains(&stat.mount)
+                        || self.enters_mounts && !self.root.filesystem(&at.path()).is_none_or(is_left_out))
                 {
                     self.expand_from(&at.path(), components, found)?;
                 }
@@ -390,8 +392,7 @@ impl Collector<'_> {
 /// among those: they lead to what a process has open, which no rule can mean.
 pub(super) fn leads_nowhere(error: &RootError) -> bool {
     let errno = error.errno();
-    !matches!(error, RootError::MountUnknown { .. })
-        && matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG)
+    !matches!(error, RootError::MountUnknown { .. }) && matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
 }
 
 /// Directory and name of a canonical path.

@@ -1,8 +1,11 @@
 //! Passes 2 and 3, one walk through the tree by directory descriptors: other names of doomed files, links that would
 //! dangle, and files to strip.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
 use std::ffi::CStr;
+
+use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 
 use super::rules::leads_nowhere;
 use super::{Cause, Collector, Depth, Found, Location, MissingNames, Strippable};
@@ -52,7 +55,9 @@ impl Visitor for Walk<'_, '_> {
     fn entry(&mut self, directory: &Directory, look: Look, name: &CStr, kind: Kind) -> Result<(), RootError> {
         match kind {
             Kind::Symlink if self.links => self.collector.link(directory, name, look),
-            Kind::File if self.files && look == Look::All => self.collector.file(directory, name, self.strips),
+            Kind::File | Kind::Other if self.files && look == Look::All => {
+                self.collector.file(directory, name, self.strips)
+            }
             _ => Ok(()),
         }
     }
@@ -152,10 +157,8 @@ impl Collector<'_> {
         if on(&strip.world_writable) && !sticky {
             bits |= stat.mode & 0o002;
         }
-        let capabilities = on(&strip.file_capabilities)
-            && stat.kind == Kind::File
-            && stat.mode & 0o111 != 0
-            && directory.has_capabilities(name)?;
+        let capabilities =
+            on(&strip.file_capabilities) && stat.kind == Kind::File && directory.has_capabilities(name)?;
         if bits == 0 && !capabilities {
             return Ok(());
         }
@@ -180,23 +183,26 @@ impl Collector<'_> {
 
     fn has_missing_names(&self) -> bool {
         self.doomed.values().any(|&(index, names)| {
-            self.inventory
-                .found
-                .get(index)
-                .is_some_and(|found| found.stat.kind == Kind::File && found.stat.nlink > names)
+            self.inventory.found.get(index).is_some_and(|found| {
+                matches!(found.stat.kind, Kind::File | Kind::Other)
+                    && (found.stat.nlink > names || self.allowed.len() > 1 && found.stat.nlink > 1)
+            })
         })
     }
 
     fn missing_names(&mut self) {
         let mut names: HashMap<Identity, Vec<usize>> = HashMap::new();
         for (index, found) in self.inventory.found.iter().enumerate() {
-            if found.stat.kind == Kind::File && !self.kept.holds_file(found.stat.id) {
+            if matches!(found.stat.kind, Kind::File | Kind::Other) && !self.kept.holds_file(found.stat.id) {
                 names.entry(found.stat.id).or_default().push(index);
             }
         }
         for indices in names.into_values() {
             let files: Vec<&Found> = indices.iter().filter_map(|&index| self.inventory.found.get(index)).collect();
-            let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
+            // A bind mount shows the same name of the same directory once more.
+            let distinct: HashSet<(Identity, &[u8])> =
+                files.iter().map(|found| (found.parent, found.name.as_slice())).collect();
+            let count = u32::try_from(distinct.len()).unwrap_or(u32::MAX);
             let Some(&first) = files.first().filter(|first| first.stat.nlink > count) else { continue };
             // Counted again, because a second run at the same time may have removed some. A name that is left tells.
             let now = files.iter().find_map(|found| {
@@ -204,12 +210,9 @@ impl Collector<'_> {
             });
             let expected = now.map_or(0, |place| place.stat.nlink);
             if expected > count {
-                self.inventory.missing.push(MissingNames {
-                    path: first.path(),
-                    rule: first.rule,
-                    expected,
-                    found: count,
-                });
+                let overlay = self.root.filesystem(&first.directory) == Some(OVERLAYFS_SUPER_MAGIC);
+                let (path, rule) = (first.path(), first.rule);
+                self.inventory.missing.push(MissingNames { path, rule, expected, found: count, overlay });
             }
         }
         sort_by_bytes(&mut self.inventory.missing, |missing| missing.path.clone());

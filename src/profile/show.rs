@@ -157,6 +157,7 @@ struct Origin<'a> {
 struct Remove<'a> {
     names: Entries<'a>,
     paths: Entries<'a>,
+    classes: Entries<'a>,
     search: Vec<&'a str>,
     mounts: Entries<'a>,
     method: &'a str,
@@ -201,6 +202,7 @@ pub fn to_json(profile: &Profile) -> String {
         remove: Remove {
             names: rules(names(&profile.remove)),
             paths: rules(paths(&profile.remove)),
+            classes: rules(classes(&profile.remove)),
             search: profile.search(),
             mounts: strings(&profile.mounts),
             method: profile.method().name(),

@@ -38,6 +38,11 @@ pub(super) fn failures(actions: &[Action], outcomes: &[Outcome], findings: &mut 
                 "is a mount point by now, and was left alone".to_owned(),
                 "something mounted over it while this ran: run again",
             )),
+            Outcome::Withheld => findings.push(finding(
+                &action.path(),
+                "was left alone, because a name that only leads from here could not be removed".to_owned(),
+                "see the other findings; with those solved, run again",
+            )),
             Outcome::Done | Outcome::Gone => {}
         }
     }
@@ -100,6 +105,7 @@ pub(super) fn result(outcome: Outcome) -> Result {
         Outcome::Gone => Result::Gone,
         Outcome::Changed => Result::Skipped("replaced by another file".to_owned()),
         Outcome::OtherMount => Result::Skipped("a mount point by now".to_owned()),
+        Outcome::Withheld => Result::Skipped("left for a next run".to_owned()),
         Outcome::Failed { error, .. } => Result::Failed(error.to_string()),
     }
 }

@@ -1,5 +1,7 @@
 //! Files: nothing left of what should be gone, absent and present ones, and what should not be visible.
 
+use nix::errno::Errno;
+
 use super::{Check, Status, Verification};
 use crate::escape::escape;
 use crate::inventory::{self, Depth};
@@ -83,7 +85,10 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
                 }
             };
             let check = match (paths.first(), problems.first()) {
-                (Some(_), _) if wanted => Check::new(id, Status::Pass, subject, "is there"),
+                (Some(_), _) if wanted && paths.iter().any(|path| root.resolve(path).is_ok()) => {
+                    Check::new(id, Status::Pass, subject, "is there")
+                }
+                (Some(_), _) if wanted => Check::new(id, Status::Fail, subject, "is a link that leads nowhere"),
                 (Some(path), _) => Check::new(id, Status::Fail, subject, format!("{} is there", escape(path))),
                 (None, Some(error)) => Check::new(id, Status::Unverified, subject, error.to_string()),
                 (None, None) if wanted => Check::new(id, Status::Fail, subject, "is not there"),
@@ -97,28 +102,29 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
 /// `[verify.exposure]`.
 pub(super) fn exposure(root: &Root, verify: &Verify, out: &mut Verification) {
     if verify.no_runtime_socket.is_some() {
-        let found = RUNTIME_SOCKETS
-            .iter()
-            .find(|path| root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::Other));
-        out.checks.push(match found {
-            Some(path) => {
-                Check::new("exposure.runtime_socket", Status::Fail, *path, "a container runtime's socket is visible")
-                    .hint("whoever can write to it is root on the node: remove this hostPath volume")
+        let id = "exposure.runtime_socket";
+        let mut check = Check::new(id, Status::Pass, "/", "no container runtime's socket at the known paths");
+        for path in RUNTIME_SOCKETS {
+            match root.resolve(path.as_bytes()) {
+                Ok(stat) if stat.kind == Kind::Other => {
+                    check = Check::new(id, Status::Fail, path, "a container runtime's socket is visible")
+                        .hint("whoever can write to it is root on the node: remove this hostPath volume");
+                    break;
+                }
+                Ok(_) => {}
+                Err(error) if is_absent(&error) => {}
+                Err(error) => check = Check::new(id, Status::Unverified, path, error.to_string()),
             }
-            None => Check::new(
-                "exposure.runtime_socket",
-                Status::Pass,
-                "/",
-                "no container runtime's socket at the known paths",
-            ),
-        });
+        }
+        out.checks.push(check);
     }
     if verify.no_service_account_token.is_some() {
-        out.checks.push(if root.resolve(TOKEN.as_bytes()).is_ok() {
-            Check::new("exposure.service_account_token", Status::Fail, TOKEN, "the service account token is mounted")
-                .hint("set automountServiceAccountToken: false in the pod spec")
-        } else {
-            Check::new("exposure.service_account_token", Status::Pass, TOKEN, "is not there")
+        let id = "exposure.service_account_token";
+        out.checks.push(match root.resolve(TOKEN.as_bytes()) {
+            Ok(_) => Check::new(id, Status::Fail, TOKEN, "the service account token is mounted")
+                .hint("set automountServiceAccountToken: false in the pod spec"),
+            Err(error) if is_absent(&error) => Check::new(id, Status::Pass, TOKEN, "is not there"),
+            Err(error) => Check::new(id, Status::Unverified, TOKEN, error.to_string()),
         });
     }
     if verify.no_host_pid.is_some() {
@@ -129,4 +135,9 @@ pub(super) fn exposure(root: &Root, verify: &Verify, out: &mut Verification) {
             Err(errno) => Check::new("exposure.host_pid", Status::Unverified, "pid namespace", errno.desc()),
         });
     }
+}
+
+/// Whether the error means that nothing is there, and not that it could not be looked at.
+fn is_absent(error: &crate::root::RootError) -> bool {
+    matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
 }

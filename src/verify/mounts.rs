@@ -69,6 +69,11 @@ fn unreadable(id: &'static str, path: &str, error: &RootError) -> Check {
 }
 
 impl Context<'_> {
+    /// Whether a mount point is a directory; one that cannot be looked at may be.
+    fn is_directory(&self, point: &[u8]) -> bool {
+        self.root.resolve(point).map_or(true, |stat| stat.kind == Kind::Directory)
+    }
+
     /// The path itself and every mount below it.
     fn read_only(&self, path: &str, runtime: &mut Vec<String>, out: &mut Verification) {
         let id = "mounts.read_only";
@@ -105,7 +110,7 @@ impl Context<'_> {
             if point == place || self.writable.iter().any(|allowed| is_at_or_below(point, allowed)) {
                 continue;
             }
-            if is_runtime_mount(point, mount) {
+            if is_runtime_mount(point, mount, self.is_directory(point)) {
                 if !mount.is_read_only() {
                     runtime.push(escape(point));
                 }
@@ -269,10 +274,10 @@ fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
 
 /// What the kubelet, containerd, CRI-O, Docker and podman mount of themselves. Recognised by place and by filesystem,
 /// so that a volume put over such a place is not taken for theirs.
-fn is_runtime_mount(point: &[u8], mount: &Mount) -> bool {
+fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
     let filesystem = mount.filesystem.as_slice();
     // A single file of a disk or of the runtime's own tmpfs, not a directory tree.
-    let single_file = mount.root != b"/";
+    let single_file = mount.root != b"/" && !directory;
     match point {
         b"/proc" => filesystem == b"proc",
         b"/sys" => filesystem == b"sysfs",
@@ -321,8 +326,12 @@ mod tests {
 
     fn runtime_mounts(text: &str) -> (Vec<String>, Vec<String>) {
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
-        let (known, others): (Vec<&Mount>, Vec<&Mount>) =
-            mounts.iter().filter(|mount| mount.point != b"/").partition(|mount| is_runtime_mount(&mount.point, mount));
+        let is_file =
+            |point: &[u8]| [b"/etc/hosts".as_slice(), b"/dev/termination-log", b"/proc/keys"].contains(&point);
+        let (known, others): (Vec<&Mount>, Vec<&Mount>) = mounts
+            .iter()
+            .filter(|mount| mount.point != b"/")
+            .partition(|mount| is_runtime_mount(&mount.point, mount, !is_file(&mount.point)));
         let points = |mounts: Vec<&Mount>| mounts.iter().map(|mount| escape(&mount.point)).collect();
         (points(known), points(others))
     }

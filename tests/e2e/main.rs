@@ -17,6 +17,7 @@ mod confinement;
 mod entrypoint;
 mod examples;
 mod host_guard;
+mod identity;
 mod install;
 mod interruption;
 mod output;

@@ -102,6 +102,14 @@ fn under_another_name_stripped_and_with_bytes_appended() {
 }
 
 #[test]
+fn lithify_itself_is_none_of_them() {
+    let tree = Tree::new();
+    tree.directory("/bin");
+    fs::copy(crate::harness::lithify(), tree.at("/bin/lithify")).unwrap();
+    assert_eq!(scan(tree.path())["programs"], Value::Array(Vec::new()));
+}
+
+#[test]
 fn all_names_of_a_program() {
     let tree = Tree::new();
     tree.directory("/bin").directory("/opt");
