@@ -4,6 +4,7 @@
 //! and paths that rules name, and follows the chain of every link found. The second and third are one walk through the
 //! tree: other names of the files found, and links that would dangle. `[strip]` looks at each file on that walk, too.
 
+mod classes;
 mod keep;
 mod rules;
 mod tree;

@@ -101,10 +101,13 @@ impl Collector<'_> {
                 }
             };
             let mut names = Vec::new();
-            directory.for_each(&mut self.buffer, |name, _| {
+            let listed = directory.for_each(&mut self.buffer, |name, _| {
                 names.push(name.to_owned());
                 Ok::<(), RootError>(())
-            })?;
+            });
+            if let Err(error) = listed {
+                self.unreadable(error)?;
+            }
             for name in names {
                 let stat = match directory.stat(&name) {
                     Ok(stat) => stat,

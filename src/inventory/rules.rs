@@ -6,13 +6,10 @@ use std::ffi::CString;
 use nix::errno::Errno;
 
 use super::{Cause, Collector, Location};
-use crate::catalogue::Class;
-use crate::escape::escape;
 use crate::filesystem::is_left_out;
 use crate::pattern::Component;
 use crate::profile::Selector;
 use crate::root::{EntryKind, Kind, RootError, Stat};
-use crate::scan::{By, Mounts, scan};
 
 /// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
 const MULTI_CALL: [&str; 18] = [
@@ -136,61 +133,6 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Rules by class: by content wherever it lies; by name only where programs are looked for by name, since a file of
-    /// that name elsewhere is mostly something else.
-    pub(super) fn classes(&mut self) -> Result<(), RootError> {
-        let rules: Vec<(Class, usize)> = self
-            .profile
-            .remove
-            .iter()
-            .enumerate()
-            .filter_map(
-                |(index, rule)| if let Selector::Class(class) = rule.value { Some((class, index)) } else { None },
-            )
-            .collect();
-        let Some((_, shell)) = rules.first() else { return Ok(()) };
-        let wants = |class| rules.iter().find(|(known, _)| *known == class).map(|(_, rule)| *rule);
-        let mut search = HashSet::new();
-        for path in self.profile.search() {
-            if let Ok(stat) = self.root.resolve(path.as_bytes()) {
-                search.insert(stat.id);
-            }
-        }
-        let found = scan(self.root, Mounts::Only(&self.allowed))?;
-        for error in found.unreadable {
-            self.unreadable(error)?;
-        }
-        for program in found.programs {
-            let at = place_of(&program.path);
-            if program.by == By::Name && !search.contains(&program.parent.id) {
-                continue;
-            }
-            let Some(rule) = wants(program.known.class) else {
-                if program.by == By::Content && program.known.class == Class::MultiCall && wants(Class::Shell).is_some()
-                {
-                    self.multi_call_note(&program.path, *shell);
-                }
-                continue;
-            };
-            self.add(
-                Location { directory: at.0, parent: &program.parent, name: at.1 },
-                program.stat,
-                rule,
-                Cause::Rule,
-            );
-        }
-        Ok(())
-    }
-
-    /// A shell that goes on as one of many programs in one must not go unsaid.
-    fn multi_call_note(&mut self, path: &[u8], rule: usize) {
-        let profile = self.profile.remove.get(rule).map_or("", |rule| &*rule.profile);
-        self.inventory.notes.push(format!(
-            "{} is a multi-call program, which may act as a shell, and stays: add \"multi-call\" to [remove] classes ({profile}) to remove it with all its links",
-            escape(path),
-        ));
-    }
-
     /// Calls `found` for every file that the components match. A link in the middle is followed, a last one is the match.
     pub(super) fn expand(&mut self, components: &[Component], found: &mut OnMatch<'_>) -> Result<(), RootError> {
         self.expand_from(b"/", components, found)
@@ -235,13 +177,16 @@ impl Collector<'_> {
         }
         let last = rest.is_empty();
         let mut matches: Vec<(CString, EntryKind)> = Vec::new();
-        directory.for_each(&mut self.buffer, |name, kind| {
+        let listed = directory.for_each(&mut self.buffer, |name, kind| {
             let may_lead_on = !matches!(kind, EntryKind::Known(Kind::File | Kind::Other));
             if component.matches(name.to_bytes()) && (last || may_lead_on) {
                 matches.push((name.to_owned(), kind));
             }
             Ok::<(), RootError>(())
-        })?;
+        });
+        if let Err(error) = listed {
+            self.unreadable(error)?;
+        }
         for (name, _) in matches {
             let stat = match directory.stat(&name) {
                 Ok(stat) => stat,
@@ -291,10 +236,13 @@ impl Collector<'_> {
                 }
             };
             let mut names: Vec<CString> = Vec::new();
-            directory.for_each(&mut self.buffer, |name, _| {
+            let listed = directory.for_each(&mut self.buffer, |name, _| {
                 names.push(name.to_owned());
                 Ok::<(), RootError>(())
-            })?;
+            });
+            if let Err(error) = listed {
+                self.unreadable(error)?;
+            }
             for name in names {
                 let stat = match directory.stat(&name) {
                     Ok(stat) => stat,
@@ -393,13 +341,6 @@ impl Collector<'_> {
 pub(super) fn leads_nowhere(error: &RootError) -> bool {
     let errno = error.errno();
     !matches!(error, RootError::MountUnknown { .. }) && matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
-}
-
-/// Directory and name of a canonical path.
-fn place_of(path: &[u8]) -> (&[u8], &[u8]) {
-    let slash = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-    let directory = path.get(..slash).filter(|directory| !directory.is_empty()).unwrap_or(b"/");
-    (directory, path.get(slash + 1..).unwrap_or_default())
 }
 
 /// Whether a link's text is just a name in the same directory.
