@@ -11,6 +11,7 @@
 
 mod harness;
 
+mod attack;
 mod bad_input;
 mod binary;
 mod confinement;
