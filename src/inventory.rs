@@ -6,6 +6,7 @@
 
 mod classes;
 mod keep;
+mod others;
 mod rules;
 mod tree;
 
@@ -165,6 +166,7 @@ pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory
     collector.names()?;
     collector.paths()?;
     collector.classes()?;
+    collector.others()?;
     collector.chains()?;
     collector.occupied();
     if depth == Depth::Full || profile.strips() {

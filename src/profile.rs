@@ -34,6 +34,8 @@ pub enum Selector {
     Path(PathPattern),
     /// Programs of a class: by their content wherever they lie, by their name in each directory of `search`.
     Class(Class),
+    /// Every executable but those of `[keep] only`, what they need to start, and what `[keep]` saves.
+    Others,
 }
 
 impl std::fmt::Display for Selector {
@@ -42,6 +44,7 @@ impl std::fmt::Display for Selector {
             Self::Name(name) => write!(f, "names {name:?}"),
             Self::Path(pattern) => write!(f, "paths {:?}", pattern.as_str()),
             Self::Class(class) => write!(f, "classes {:?}", class.name()),
+            Self::Others => f.write_str("[keep] only"),
         }
     }
 }
@@ -73,6 +76,8 @@ pub struct Profile {
     pub method: Option<Sourced<Method>>,
     /// `[keep] names` and `paths`.
     pub keep: Vec<Rule>,
+    /// `[keep] only`: the programs of an allow-list; with any, every other executable goes.
+    pub only: Vec<Rule>,
     /// `[strip]`.
     pub strip: Strip,
     /// `[verify.*]`.

@@ -51,22 +51,26 @@ impl Protection {
 
     /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
     pub fn add_needs_of_kept(&mut self, root: &Root, profile: &Profile) {
-        for rule in &profile.keep {
+        let mut kept: Vec<Vec<u8>> = Vec::new();
+        for rule in profile.keep.iter().chain(&profile.only) {
             match &rule.value {
                 Selector::Name(name) => {
-                    for directory in profile.search() {
-                        self.add_needs(root, format!("{directory}/{name}").as_bytes(), &mut HashSet::new());
-                    }
+                    kept.extend(profile.search().iter().map(|directory| format!("{directory}/{name}").into_bytes()));
                 }
-                Selector::Class(_) => {}
+                Selector::Class(_) | Selector::Others => {}
                 // What could not be looked at refuses the whole run when `[keep]` itself is resolved.
                 Selector::Path(pattern) => {
-                    for path in crate::inventory::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default() {
-                        self.add_needs(root, &path, &mut HashSet::new());
-                    }
+                    kept.extend(crate::inventory::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default());
                 }
             }
         }
+        for path in &kept {
+            self.add_needs(root, path, &mut HashSet::new());
+        }
+        // Where a process is known by its name only, a kept program of that name is taken for what it runs.
+        let base = |path: &Vec<u8>| path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
+        let kept: Vec<Vec<u8>> = kept.iter().filter(|path| root.resolve(path).is_ok()).map(base).collect();
+        self.names.retain(|(known, _)| !kept.contains(known));
     }
 
     /// Protects `program` (a path inside the root) and what it needs to start.
@@ -82,23 +86,15 @@ impl Protection {
         if stat.kind != Kind::File || !seen.insert(stat.id) {
             return;
         }
-        let needed = match root.classify(program) {
-            Ok(Some(Elf::Program { interpreter: Some(interpreter) })) => vec![(interpreter, "its ELF interpreter")],
-            Ok(Some(_)) | Err(_) => return,
-            Ok(None) => script_interpreters(&root.read(program, 256).unwrap_or_default()),
-        };
-        for (path, role) in needed {
-            let found = if path.contains(&b'/') { vec![path] } else { in_search_path(&path) };
-            for path in found {
-                if let Ok(place) = root.walk(b"", &path, true) {
-                    let reason = format!("{} needs {} as {role}", escape(program), escape(&path));
-                    // The links on the way, too: a link to a multi-call program goes alone.
-                    for link in &place.links {
-                        self.add(link.stat.id, reason.clone());
-                    }
-                    self.add(place.stat.id, reason);
-                    self.add_needs(root, &path, seen);
+        for (path, role) in needs(root, program) {
+            if let Ok(place) = root.walk(b"", &path, true) {
+                let reason = format!("{} needs {} as {role}", escape(program), escape(&path));
+                // The links on the way, too: a link to a multi-call program goes alone.
+                for link in &place.links {
+                    self.add(link.stat.id, reason.clone());
                 }
+                self.add(place.stat.id, reason);
+                self.add_needs(root, &path, seen);
             }
         }
     }
@@ -128,6 +124,20 @@ impl Protection {
     pub fn other_user(&self, id: Identity) -> Option<&str> {
         self.others.get(&id).map(String::as_str)
     }
+}
+
+/// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist.
+pub fn needs(root: &Root, program: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+    let needed = match root.classify(program) {
+        Ok(Some(Elf::Program { interpreter: Some(interpreter) })) => vec![(interpreter, "its ELF interpreter")],
+        Ok(Some(_)) | Err(_) => return Vec::new(),
+        Ok(None) => script_interpreters(&root.read(program, 256).unwrap_or_default()),
+    };
+    let everywhere = |(path, role): (Vec<u8>, &'static str)| {
+        let found = if path.contains(&b'/') { vec![path] } else { in_search_path(&path) };
+        found.into_iter().map(move |path| (path, role))
+    };
+    needed.into_iter().flat_map(everywhere).collect()
 }
 
 /// The interpreter of a `#!` line (execve(2)), and for `env NAME` the program that env will start.

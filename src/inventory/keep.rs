@@ -1,10 +1,12 @@
 //! `[keep]`: what every rule leaves alone. Keeping a link keeps its whole chain.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Collector;
 use super::rules::leads_nowhere;
+use crate::escape::escape;
 use crate::profile::Selector;
+use crate::protection::needs;
 use crate::root::{Identity, Kind, RootError, Stat, join};
 
 /// Everything that is kept, with the entry of `[keep]` that says so.
@@ -42,15 +44,16 @@ impl Collector<'_> {
             .profile
             .keep
             .iter()
+            .chain(&self.profile.only)
             .filter_map(|rule| match &rule.value {
                 Selector::Name(name) => Some((name.as_bytes(), format!("{} ({})", rule.value, rule.profile))),
-                Selector::Path(_) | Selector::Class(_) => None,
+                Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
             })
             .collect();
         if !names.is_empty() {
             self.search(|name| names.get(name).cloned(), |_, at, _, by| kept.push((at.path(), by)))?;
         }
-        for rule in &self.profile.keep {
+        for rule in self.profile.keep.iter().chain(&self.profile.only) {
             if let Selector::Path(pattern) = &rule.value {
                 let by = format!("{} ({})", rule.value, rule.profile);
                 self.expand(pattern.components(), &mut |_, at, _| {
@@ -59,8 +62,18 @@ impl Collector<'_> {
                 })?;
             }
         }
-        for (path, by) in kept {
+        // With an allow-list, what its programs need to start is on it, too.
+        let allow_list = !self.profile.only.is_empty();
+        let mut needing: HashSet<Vec<u8>> = HashSet::new();
+        while let Some((path, by)) = kept.pop() {
             self.keep_chain(&path, &by)?;
+            if allow_list && needing.insert(path.clone()) {
+                kept.extend(
+                    needs(self.root, &path)
+                        .into_iter()
+                        .map(|(need, role)| (need, format!("{by}: {} needs it as {role}", escape(&path)))),
+                );
+            }
         }
         // What could not be looked at might be what is to be kept.
         self.inventory.unreadable.pop().map_or(Ok(()), Err)

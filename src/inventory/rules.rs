@@ -49,7 +49,7 @@ impl Collector<'_> {
             .enumerate()
             .filter_map(|(index, rule)| match &rule.value {
                 Selector::Name(name) => Some((name.as_bytes(), index)),
-                Selector::Path(_) | Selector::Class(_) => None,
+                Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
             })
             .collect();
         if names.is_empty() {

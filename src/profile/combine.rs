@@ -37,6 +37,13 @@ impl Profile {
             }
         }
         from.rules(&mut self.keep, &document.keep.names, &document.keep.paths)?;
+        for entry in &document.keep.only {
+            let selector = selector(entry.get_ref()).map_err(|reason| source.error(entry.span(), reason, None))?;
+            from.push(&mut self.only, selector);
+        }
+        if !document.keep.only.is_empty() {
+            from.push(&mut self.remove, Selector::Others);
+        }
 
         from.stricter_bool(&mut self.strip.setid, document.strip.setid);
         from.stricter_bool(&mut self.strip.file_capabilities, document.strip.file_capabilities);

@@ -42,6 +42,7 @@ pub(super) struct Strip {
 pub(super) struct Keep {
     pub(super) names: Vec<Spanned<String>>,
     pub(super) paths: Vec<Spanned<String>>,
+    pub(super) only: Vec<Spanned<String>>,
 }
 
 pub(super) struct Verify {
@@ -113,8 +114,12 @@ impl Document {
             keep: top.table(
                 "keep",
                 "keep",
-                |table| Keep { names: table.strings("names"), paths: table.strings("paths") },
-                &["only"],
+                |table| Keep {
+                    names: table.strings("names"),
+                    paths: table.strings("paths"),
+                    only: table.strings("only"),
+                },
+                &[],
             ),
             verify: top.table("verify", "verify", verify, &[]),
         };

@@ -68,21 +68,21 @@ impl Toml {
 fn names(rules: &[Rule]) -> impl Iterator<Item = (&str, &str)> {
     rules.iter().filter_map(|rule| match &rule.value {
         Selector::Name(name) => Some((name.as_str(), &*rule.profile)),
-        Selector::Path(_) | Selector::Class(_) => None,
+        Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
     })
 }
 
 fn paths(rules: &[Rule]) -> impl Iterator<Item = (&str, &str)> {
     rules.iter().filter_map(|rule| match &rule.value {
         Selector::Path(path) => Some((path.as_str(), &*rule.profile)),
-        Selector::Name(_) | Selector::Class(_) => None,
+        Selector::Name(_) | Selector::Class(_) | Selector::Others => None,
     })
 }
 
 fn classes(rules: &[Rule]) -> impl Iterator<Item = (&str, &str)> {
     rules.iter().filter_map(|rule| match &rule.value {
         Selector::Class(class) => Some((class.name(), &*rule.profile)),
-        Selector::Name(_) | Selector::Path(_) => None,
+        Selector::Name(_) | Selector::Path(_) | Selector::Others => None,
     })
 }
 
@@ -110,6 +110,7 @@ pub fn to_toml(profile: &Profile) -> String {
     toml.table("keep");
     toml.list("names", names(&profile.keep));
     toml.list("paths", paths(&profile.keep));
+    toml.list("only", names(&profile.only).chain(paths(&profile.only)));
 
     let verify = &profile.verify;
     toml.table("verify.mounts");
@@ -167,6 +168,7 @@ struct Remove<'a> {
 struct Keep<'a> {
     names: Entries<'a>,
     paths: Entries<'a>,
+    only: Entries<'a>,
 }
 
 /// Flags and single values, by key; only those that a profile sets.
@@ -207,7 +209,11 @@ pub fn to_json(profile: &Profile) -> String {
             mounts: strings(&profile.mounts),
             method: profile.method().name(),
         },
-        keep: Keep { names: rules(names(&profile.keep)), paths: rules(paths(&profile.keep)) },
+        keep: Keep {
+            names: rules(names(&profile.keep)),
+            paths: rules(paths(&profile.keep)),
+            only: rules(names(&profile.only).chain(paths(&profile.only))),
+        },
         strip: scalars(strip_scalars(profile)),
         verify: Checks {
             mounts: BTreeMap::from([

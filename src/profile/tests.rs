@@ -88,7 +88,7 @@ fn errors_show_the_place_and_a_hint() {
         ("[verify.process]\nseccomp = \"strict\"", "t.toml:3:11", "filter"),
         ("include = [\"shels\"]", "t.toml:2:12", "shells"),
         ("[remove]\nclasses = [\"shel\"]", "t.toml:3:12", "did you mean `shell`?"),
-        ("[keep]\nonly = [\"/a\"]", "t.toml:3:1", "not supported"),
+        ("[confine]\nwrite = []", "t.toml:2:2", "not supported"),
         ("= 1", "t.toml:2:1", ""),
     ] {
         let text = error(body);

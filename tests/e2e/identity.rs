@@ -222,3 +222,47 @@ fn distroless_leaves_nothing_to_scan_for_and_the_app() {
     container.http();
     container.lithify(&["harden", "-p", "distroless"]).exits(0).says("nothing to remove");
 }
+
+#[test]
+fn an_allow_list_leaves_the_app_and_what_it_needs() {
+    let container =
+        crate::harness::container::Spec::new(&rootfs("nginx"), &["/usr/sbin/nginx", "-g", "daemon off;"]).start();
+    container.http();
+    let profile = container.root().join("var/tmp/p.toml");
+    fs::write(&profile, "schema = 1\nname = \"p\"\n[keep]\nonly = [\"nginx\"]\n").unwrap();
+    container.lithify(&["harden", "-p", "/var/tmp/p.toml"]).exits(0);
+    container.http();
+    let left = container.lithify(&["scan", "--format", "json"]).exits(0).json();
+    assert_eq!(left["programs"], serde_json::json!([]), "{left}");
+    // nginx, the loader and libraries that are executable files; nothing else.
+    let executables =
+        run(Command::new("find").arg(container.root()).args(["-xdev", "-type", "f", "-perm", "/111"])).stdout;
+    let others: Vec<&str> =
+        executables.lines().filter(|path| !path.contains(".so") && !path.ends_with("/usr/sbin/nginx")).collect();
+    // And the empty files that runc made to mount on.
+    assert!(others.iter().all(|path| path.ends_with("/lithify") || path.ends_with("/etc/hosts")), "{others:?}");
+    container.lithify(&["harden", "-p", "/var/tmp/p.toml"]).exits(0).says("nothing to remove");
+}
+
+#[test]
+fn an_allow_list_keeps_the_interpreters_of_its_scripts() {
+    let tree = Tree::new();
+    tree.file("/r/bin/busybox")
+        .link("/r/bin/sh", "busybox")
+        .file("/r/bin/python3")
+        .file("/r/bin/other")
+        .file("/r/opt/tool");
+    tree.file_with("/r/bin/app", "#!/usr/bin/env python3\n").file_with("/r/bin/wrapper", "#!/bin/sh\n");
+    tree.file("/r/usr/bin/env").file("/r/lib/libx.so.1");
+    with(&tree, "[keep]\nonly = [\"app\", \"/bin/wrap*\"]").exits(0);
+    tree.assert_there(&[
+        "/r/bin/app",
+        "/r/bin/wrapper",
+        "/r/bin/sh",
+        "/r/bin/busybox",
+        "/r/bin/python3",
+        "/r/usr/bin/env",
+        "/r/lib/libx.so.1",
+    ]);
+    tree.assert_gone(&["/r/bin/other", "/r/opt/tool"]);
+}
