@@ -140,11 +140,6 @@ impl Catalogue {
         let index = self.names.binary_search_by_key(&name, |(known, _)| known).ok()?;
         self.names.get(index).map(|(_, known)| *known)
     }
-
-    /// Every name.
-    pub fn names(&self) -> impl Iterator<Item = &'static [u8]> {
-        self.names.iter().map(|(name, _)| *name)
-    }
 }
 
 /// `perl5.36.0`, `gcc-12`, `python3`; never to nothing.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
-use nix::sys::statfs::{FsType, OVERLAYFS_SUPER_MAGIC, PROC_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
 pub use tree::{Visitor, walk_tree};
@@ -59,6 +59,15 @@ impl RootError {
             Self::Os { errno, .. } | Self::MountUnknown { errno, .. } => *errno,
             Self::Proc(_) => Errno::EINVAL,
         }
+    }
+}
+
+impl RootError {
+    /// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs
+    /// count among those: they lead to what a process has open, which no rule can mean.
+    pub fn leads_nowhere(&self) -> bool {
+        !matches!(self, Self::MountUnknown { .. })
+            && matches!(self.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
     }
 }
 
@@ -176,11 +185,6 @@ impl Root {
     /// Who resolves paths here.
     pub fn resolver(&self) -> Resolver {
         self.resolver
-    }
-
-    /// Whether the root is on overlayfs, where the link count of a file in a lower layer stays what it was.
-    pub fn is_overlay(&self) -> bool {
-        filesystem_type(self.fd.as_fd()) == Some(OVERLAYFS_SUPER_MAGIC)
     }
 
     /// The file that `path` leads to, all links followed.

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Collector;
-use super::rules::leads_nowhere;
 use crate::escape::escape;
 use crate::profile::Selector;
 use crate::protection::needs;
@@ -82,7 +81,7 @@ impl Collector<'_> {
     fn keep_chain(&mut self, path: &[u8], by: &str) -> Result<(), RootError> {
         let place = match self.root.walk(b"", path, true) {
             Ok(place) => place,
-            Err(error) if leads_nowhere(&error) => return Ok(()),
+            Err(error) if error.leads_nowhere() => return Ok(()),
             Err(error) => return self.unreadable(error),
         };
         // Also the links to directories on the way: without them it is not reached.

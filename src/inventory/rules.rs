@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 
-use nix::errno::Errno;
-
 use super::{Cause, Collector, Location};
 use crate::filesystem::is_left_out;
 use crate::pattern::Component;
@@ -80,7 +78,7 @@ impl Collector<'_> {
                     self.root.directory(&place.path())
                 }
                 Ok(_) => continue,
-                Err(error) if leads_nowhere(&error) => continue,
+                Err(error) if error.leads_nowhere() => continue,
                 Err(error) => Err(error),
             };
             let directory = match directory {
@@ -161,7 +159,7 @@ impl Collector<'_> {
                 }
                 Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found),
                 Ok(_) => Ok(()),
-                Err(error) if leads_nowhere(&error) => Ok(()),
+                Err(error) if error.leads_nowhere() => Ok(()),
                 Err(error) => self.unreadable(error),
             };
         }
@@ -211,7 +209,7 @@ impl Collector<'_> {
                 match self.root.walk(directory.path(), name.to_bytes(), true) {
                     Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found)?,
                     Ok(_) => {}
-                    Err(error) if leads_nowhere(&error) => {}
+                    Err(error) if error.leads_nowhere() => {}
                     Err(error) => self.unreadable(error)?,
                 }
             }
@@ -284,7 +282,7 @@ impl Collector<'_> {
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
                 Ok(hop) => hop,
                 // Already dangling: nothing more to follow.
-                Err(error) if leads_nowhere(&error) => return Ok(()),
+                Err(error) if error.leads_nowhere() => return Ok(()),
                 Err(error) => return self.unreadable(error),
             };
             if !self.allowed.contains(&stat.mount) && self.root.filesystem(&directory).is_none_or(is_left_out) {
@@ -334,13 +332,6 @@ impl Collector<'_> {
         *name = place.name;
         Ok((parent, place.stat))
     }
-}
-
-/// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs count
-/// among those: they lead to what a process has open, which no rule can mean.
-pub(super) fn leads_nowhere(error: &RootError) -> bool {
-    let errno = error.errno();
-    !matches!(error, RootError::MountUnknown { .. }) && matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
 }
 
 /// Whether a link's text is just a name in the same directory.

@@ -7,7 +7,6 @@ use std::ffi::CStr;
 
 use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 
-use super::rules::leads_nowhere;
 use super::{Cause, Collector, Depth, Found, Location, MissingNames, Strippable};
 use crate::escape::escape;
 use crate::filesystem::is_left_out;
@@ -110,7 +109,7 @@ impl Collector<'_> {
         let target = match self.root.resolve(&path) {
             Ok(target) => target,
             // Links that dangled before stay as they are.
-            Err(error) if leads_nowhere(&error) => return Ok(()),
+            Err(error) if error.leads_nowhere() => return Ok(()),
             Err(error) => return Err(error),
         };
         let mut doomed = self.doomed.get(&target.id).map(|(index, _)| *index);

@@ -1,7 +1,5 @@
 //! Files: nothing left of what should be gone, absent and present ones, and what should not be visible.
 
-use nix::errno::Errno;
-
 use super::{Check, Status, Verification};
 use crate::escape::escape;
 use crate::inventory::{self, Depth};
@@ -112,7 +110,7 @@ pub(super) fn exposure(root: &Root, verify: &Verify, out: &mut Verification) {
                     break;
                 }
                 Ok(_) => {}
-                Err(error) if is_absent(&error) => {}
+                Err(error) if error.leads_nowhere() => {}
                 Err(error) => check = Check::new(id, Status::Unverified, path, error.to_string()),
             }
         }
@@ -123,7 +121,7 @@ pub(super) fn exposure(root: &Root, verify: &Verify, out: &mut Verification) {
         out.checks.push(match root.resolve(TOKEN.as_bytes()) {
             Ok(_) => Check::new(id, Status::Fail, TOKEN, "the service account token is mounted")
                 .hint("set automountServiceAccountToken: false in the pod spec"),
-            Err(error) if is_absent(&error) => Check::new(id, Status::Pass, TOKEN, "is not there"),
+            Err(error) if error.leads_nowhere() => Check::new(id, Status::Pass, TOKEN, "is not there"),
             Err(error) => Check::new(id, Status::Unverified, TOKEN, error.to_string()),
         });
     }
@@ -135,9 +133,4 @@ pub(super) fn exposure(root: &Root, verify: &Verify, out: &mut Verification) {
             Err(errno) => Check::new("exposure.host_pid", Status::Unverified, "pid namespace", errno.desc()),
         });
     }
-}
-
-/// Whether the error means that nothing is there, and not that it could not be looked at.
-fn is_absent(error: &crate::root::RootError) -> bool {
-    matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
 }
