@@ -1,11 +1,14 @@
 //! Carrying out a plan: the only place that deletes or changes anything in the target.
 
+mod tombstones;
+
 use std::collections::HashSet;
 
 use nix::errno::Errno;
 
 use crate::plan::{Action, Plan, Verb};
 use crate::root::{Directory, Root, RootError};
+use tombstones::Tombstones;
 
 /// How one step ended.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
     let mut open: Option<(&[u8], Result<Directory, Errno>)> = None;
     // Names that must stay because something that leads from them does: a next run would not find that again.
     let mut withheld: HashSet<&[u8]> = HashSet::new();
+    let mut tombstones = Tombstones::new(plan);
     for action in &plan.actions {
         if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
             withheld.extend(action.leads_from.as_deref());
@@ -51,7 +55,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             open = Some((&action.directory, open_batch(root, action)));
         }
         let outcome = match open.as_ref().map(|(_, directory)| directory) {
-            Some(Ok(directory)) => step(directory, action),
+            Some(Ok(directory)) => step(directory, action, &mut tombstones),
             Some(Err(Errno::ENOENT)) => Outcome::Gone,
             None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
             Some(Err(errno)) => {
@@ -74,17 +78,19 @@ fn open_batch(root: &Root, action: &Action) -> Result<Directory, Errno> {
     if directory.own_stat().id == action.parent { Ok(directory) } else { Err(Errno::ESTALE) }
 }
 
-fn step(directory: &Directory, action: &Action) -> Outcome {
+fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>) -> Outcome {
     let (id, mount) = (action.stat.id, action.stat.mount);
     let result = match action.verb {
         Verb::Remove => directory.remove(&action.name, id, mount),
         Verb::Disable => directory.set_mode(&action.name, id, mount, 0),
+        Verb::Tombstone => tombstones.put(directory, action),
         Verb::Strip { bits, capabilities } => strip(directory, action, bits, capabilities),
     };
     match result {
         Ok(()) => Outcome::Done,
         Err(error) => match error.errno() {
             Errno::ENOENT => Outcome::Gone,
+            Errno::ESTALE if action.verb == Verb::Tombstone && tombstones::stands(directory, action) => Outcome::Gone,
             Errno::ESTALE => Outcome::Changed,
             Errno::EXDEV => Outcome::OtherMount,
             _ => {

@@ -6,6 +6,7 @@ mod output;
 mod profile;
 mod run;
 mod scan;
+mod tombstone;
 mod verify;
 
 use std::ffi::OsString;
@@ -60,6 +61,9 @@ impl CommandError {
 
 /// Parses the command line, does what it says and prints the result.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    if let Some(epitaphs) = tombstone::inscription() {
+        return tombstone::answer(&epitaphs, &arguments.into_iter().collect::<Vec<_>>());
+    }
     let command = Cli::command().mut_args(ignore_empty).mut_subcommands(|sub| sub.mut_args(ignore_empty));
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {

@@ -10,7 +10,8 @@ mod others;
 mod rules;
 mod tree;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
 
 use nix::errno::Errno;
 
@@ -144,6 +145,8 @@ pub struct Inventory {
     pub missing: Vec<MissingNames>,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
+    /// What `[remove] force` names, files and links.
+    pub forced: HashSet<Identity>,
     /// Remarks for people.
     pub notes: Vec<String>,
 }
@@ -173,6 +176,7 @@ pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory
         collector.tree(depth)?;
     }
     collector.libraries();
+    collector.forced()?;
     Ok(collector.finish())
 }
 
@@ -206,6 +210,9 @@ struct Collector<'a> {
     cuts: bool,
     /// Links to multi-call programs that were cut: link, program.
     cut_notes: Vec<(Vec<u8>, Vec<u8>, Identity)>,
+    /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
+    program: Option<File>,
+    tombstones: HashMap<Identity, bool>,
     buffer: Vec<u8>,
 }
 
@@ -240,6 +247,8 @@ impl<'a> Collector<'a> {
             doomed: HashMap::new(),
             cuts: false,
             cut_notes: Vec::new(),
+            program: None,
+            tombstones: HashMap::new(),
             buffer: vec![0; DIRENT_BUFFER],
         }
     }
@@ -277,6 +286,9 @@ impl Collector<'_> {
             self.inventory.skipped.push(Skipped { path, rule, mount_point });
             return false;
         }
+        if self.is_tombstone(&path, &stat) {
+            return false;
+        }
         let index = self.inventory.found.len();
         if stat.kind != Kind::Symlink {
             self.doomed.entry(stat.id).or_insert((index, 0)).1 += 1;
@@ -292,6 +304,39 @@ impl Collector<'_> {
             library: false,
         });
         true
+    }
+
+    /// Whether the file is what stands in place of a command that was removed already.
+    fn is_tombstone(&mut self, path: &[u8], stat: &Stat) -> bool {
+        if stat.kind != Kind::File || stat.mode & 0o7777 != crate::tombstone::MODE {
+            return false;
+        }
+        if let Some(&known) = self.tombstones.get(&stat.id) {
+            return known;
+        }
+        if self.program.is_none() {
+            self.program = File::open(crate::processes::OWN_PROGRAM).ok();
+        }
+        // What cannot be read is taken for what its name says.
+        let known = self.program.as_ref().is_some_and(|program| self.root.is_tombstone(path, program).unwrap_or(false));
+        self.tombstones.insert(stat.id, known);
+        known
+    }
+
+    /// What `[remove] force` names: the file itself, and where it is a link what that leads to.
+    fn forced(&mut self) -> Result<(), RootError> {
+        let profile = self.profile;
+        for pattern in &profile.force {
+            self.expand(pattern.value.components(), &mut |collector, at, stat| {
+                collector.inventory.forced.insert(stat.id);
+                if let Ok(place) = collector.root.walk(b"", &at.path(), true) {
+                    collector.inventory.forced.insert(place.stat.id);
+                    collector.inventory.forced.extend(place.links.iter().filter(|link| link.last).map(|l| l.stat.id));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is.

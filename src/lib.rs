@@ -31,4 +31,5 @@ pub mod root;
 pub mod scan;
 pub mod signature;
 mod sys;
+pub mod tombstone;
 pub mod verify;

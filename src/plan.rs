@@ -17,6 +17,8 @@ pub enum Verb {
     Remove,
     /// Mode 000.
     Disable,
+    /// Replaced by a tombstone ([`crate::tombstone`]).
+    Tombstone,
     /// Mode bits cleared, and file capabilities removed if asked for.
     Strip {
         /// Bits to clear; may be 0.
@@ -32,6 +34,7 @@ impl Verb {
         match self {
             Self::Remove => "remove",
             Self::Disable => "disable",
+            Self::Tombstone => "tombstone",
             Self::Strip { .. } => "strip",
         }
     }
@@ -160,8 +163,12 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     let mut ordered: Vec<((u8, u32), Action)> = Vec::new();
     for found in &inventory.found {
         if let Some((reason, hint)) = protected(found, protection) {
-            plan.refusals.push(Refusal { path: found.path(), origin: origin(found.rule), reason, hint });
-            continue;
+            if inventory.forced.contains(&found.stat.id) && !found.library && !protection.is_lithify(found.stat.id) {
+                plan.notes.push(format!("{} goes by [remove] force, although {reason}", escape(&found.path())));
+            } else {
+                plan.refusals.push(Refusal { path: found.path(), origin: origin(found.rule), reason, hint });
+                continue;
+            }
         }
         if let Some(user) = protection.other_user(found.stat.id) {
             if noted.insert(found.stat.id) {
@@ -170,8 +177,9 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
             }
         }
         let verb = match (method, found.stat.kind) {
-            (Method::Delete, Kind::Directory) if occupied.contains(&found.path()) => continue,
-            (Method::Delete, _) => Verb::Remove,
+            (Method::Delete | Method::Tombstone, Kind::Directory) if occupied.contains(&found.path()) => continue,
+            (Method::Tombstone, _) if is_command(profile, found) => Verb::Tombstone,
+            (Method::Delete | Method::Tombstone, _) => Verb::Remove,
             (Method::Disable, Kind::File) if found.stat.mode & 0o7777 != 0 => Verb::Disable,
             (Method::Disable, _) => continue,
         };
@@ -198,6 +206,17 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     plan.actions = ordered.into_iter().map(|(_, action)| action).collect();
     plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
     plan
+}
+
+/// Whether somebody may start it by this name, so that a tombstone in its place has somebody to tell. What a directory
+/// holds goes with the directory.
+fn is_command(profile: &Profile, found: &Found) -> bool {
+    match (found.stat.kind, &found.cause) {
+        (_, Cause::Content { .. }) => false,
+        (Kind::File, _) => found.stat.mode & 0o111 != 0,
+        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.directory),
+        _ => false,
+    }
 }
 
 /// What goes first: the lower rank, and within it the greater depth. A directory goes after its content.
@@ -227,7 +246,10 @@ fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static
         return Some(("it is a shared library or the dynamic loader".to_owned(), hint));
     }
     let reason = protection.reason(found.stat.id, &found.name)?;
-    Some((reason.to_owned(), "save it with [keep] paths, or harden when nothing of the app needs it any more"))
+    Some((
+        reason.to_owned(),
+        "save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force",
+    ))
 }
 
 /// Directories that cannot go because something in them stays.

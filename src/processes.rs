@@ -11,6 +11,9 @@ use nix::sys::stat::Mode;
 use crate::root::Identity;
 use crate::sys;
 
+/// This very program's file.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
 /// Why the processes could not be listed.
 #[derive(Debug, thiserror::Error)]
 #[error("/proc cannot be read ({}): which programs run, and what is protected, cannot be told; mount proc on /proc", .0.desc())]

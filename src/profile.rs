@@ -72,6 +72,8 @@ pub struct Profile {
     pub search: Vec<Sourced<String>>,
     /// `[remove] mounts`: mount points whose mounts deletion may enter.
     pub mounts: Vec<Sourced<String>>,
+    /// `[remove] force`: what goes although the app runs it or needs it to start.
+    pub force: Vec<Sourced<PathPattern>>,
     /// `[remove] method`, the strictest that is written down.
     pub method: Option<Sourced<Method>>,
     /// `[keep] names` and `paths`.

@@ -12,6 +12,8 @@ use crate::root::{Identity, Kind, Root};
 #[derive(Debug, Default)]
 pub struct Protection {
     files: HashMap<Identity, String>,
+    /// lithify itself.
+    own: Option<Identity>,
     /// Programs of processes whose files we may not read, by name.
     names: Vec<(Vec<u8>, String)>,
     /// Programs that processes other than the app's run: deleted, and noted.
@@ -22,7 +24,9 @@ impl Protection {
     /// Protects lithify itself and the programs of the container's first process and its descendants.
     pub fn of_running(processes: &[Process]) -> Result<Self, ProcessError> {
         let mut protection = Self::default();
-        protection.add(processes::own_program()?, "it is lithify itself".to_owned());
+        let own = processes::own_program()?;
+        protection.own = Some(own);
+        protection.add(own, "it is lithify itself".to_owned());
         let app = processes::app(processes);
         let own = std::process::id();
         for process in processes.iter().filter(|process| process.pid != own) {
@@ -113,6 +117,11 @@ impl Protection {
             .iter()
             .find(|(known, _)| known == name || known.len() == 15 && name.starts_with(known))
             .map(|(_, reason)| reason.as_str())
+    }
+
+    /// Whether the file `id` is lithify itself.
+    pub fn is_lithify(&self, id: Identity) -> bool {
+        self.own == Some(id)
     }
 
     /// Why the symbolic link `id` must stay.

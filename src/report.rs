@@ -212,7 +212,7 @@ impl Report {
         self
     }
 
-    /// How many names were (or would be) removed, disabled and stripped, and of how many files.
+    /// How many names were (or would be) removed, disabled, replaced and stripped, and of how many files.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         let mut files = std::collections::HashSet::new();
@@ -223,6 +223,7 @@ impl Report {
             match step.action.verb {
                 Verb::Remove => counts.removed += 1,
                 Verb::Disable => counts.disabled += 1,
+                Verb::Tombstone => counts.tombstoned += 1,
                 Verb::Strip { .. } => {
                     counts.stripped += 1;
                     continue;
@@ -244,8 +245,10 @@ pub struct Counts {
     pub removed: usize,
     /// Names whose mode became 000.
     pub disabled: usize,
+    /// Names replaced by a tombstone.
+    pub tombstoned: usize,
     /// Names whose bits or capabilities were cleared.
     pub stripped: usize,
-    /// Distinct regular files among those removed and disabled.
+    /// Distinct regular files among those removed, disabled and replaced.
     pub files: usize,
 }

@@ -6,6 +6,7 @@
 //! is done component by component (`walk`).
 
 mod directory;
+mod replace;
 mod tree;
 mod walk;
 
@@ -20,6 +21,7 @@ use nix::sys::stat::Mode;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
+pub use replace::PENDING;
 pub use tree::{Visitor, walk_tree};
 pub use walk::{Link, Place};
 
@@ -256,6 +258,13 @@ impl Root {
             bytes.truncate(read);
             Some(bytes)
         }))
+    }
+
+    /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
+    pub fn is_tombstone(&self, path: &[u8], program: &std::fs::File) -> Result<bool, RootError> {
+        let file = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        crate::tombstone::is_tombstone(&std::fs::File::from(file), program)
+            .map_err(|error| os("read", path)(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))))
     }
 
     /// Type of the filesystem at `path` (`statfs(2)`).

@@ -4,7 +4,7 @@
 //! looked at, of anything else nothing but the first line. Memory grows with what is found, and with the names of files
 //! that have several: hard links, and symbolic links to programs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,6 +18,7 @@ use crate::filesystem::is_left_out;
 use crate::order::sort_by_bytes;
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, join, walk_tree};
 use crate::signature::{Matcher, Seen};
+use crate::tombstone;
 
 /// How a program was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub struct Scan {
     pub weaknesses: Vec<Weakness>,
     /// Executable files looked at.
     pub executables: u64,
+    /// Names that are tombstones of removed commands.
+    pub tombstones: u64,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
 }
@@ -94,6 +97,8 @@ pub fn scan(root: &Root, mounts: Mounts<'_>) -> Result<Scan, RootError> {
         found: Scan::default(),
         by_identity: HashMap::new(),
         names: Vec::new(),
+        program: None,
+        tombstones: HashSet::new(),
     };
     walk_tree(root, (), &mut scanner)?;
     Ok(scanner.finish())
@@ -110,6 +115,9 @@ struct Scanner<'a> {
     by_identity: HashMap<Identity, usize>,
     /// Further names of executables: what they lead to is only known at the end.
     names: Vec<(Vec<u8>, Identity)>,
+    /// This very program, opened when a file may be a tombstone of it; and the files that are.
+    program: Option<File>,
+    tombstones: HashSet<Identity>,
 }
 
 impl Visitor for Scanner<'_> {
@@ -199,7 +207,16 @@ impl Scanner<'_> {
                 return Ok(());
             }
         }
+        if self.tombstones.contains(&stat.id) {
+            self.found.tombstones += 1;
+            return Ok(());
+        }
         let file = directory.file(name)?;
+        if stat.mode & 0o7777 == tombstone::MODE && self.is_tombstone(&file) {
+            self.found.tombstones += 1;
+            self.tombstones.insert(stat.id);
+            return Ok(());
+        }
         let content = self.content(&file, directory, name)?;
         let by_name = || self.catalogue.by_name(name.to_bytes()).map(|known| (By::Name, known));
         let recognised = match content {
@@ -223,6 +240,13 @@ impl Scanner<'_> {
             names: Vec::new(),
         });
         Ok(())
+    }
+
+    fn is_tombstone(&mut self, file: &File) -> bool {
+        if self.program.is_none() {
+            self.program = File::open(crate::processes::OWN_PROGRAM).ok();
+        }
+        self.program.as_ref().is_some_and(|program| tombstone::is_tombstone(file, program).unwrap_or(false))
     }
 
     /// What the file is by its content; a script whose interpreter is not there is noted on the way.

@@ -115,6 +115,15 @@ pub fn default_sigpipe() -> Result<(), Errno> {
     if previous == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
 }
 
+/// The path that this program was started by (`AT_EXECFN`, getauxval(3)); for a `#!` line that of the script.
+pub fn exec_filename() -> Option<&'static CStr> {
+    // SAFETY: getauxval only reads; what AT_EXECFN points to is a C string that lives as long as the process.
+    unsafe {
+        let address = libc::getauxval(libc::AT_EXECFN);
+        (address != 0).then(|| CStr::from_ptr(address as *const libc::c_char))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -92,8 +92,12 @@ fn to_text(root: &str, found: &Scan, failing: &[(&str, usize)], output: &Output)
         }
     }
     let counts: Vec<String> = found.counts().iter().map(|(class, count)| format!("{count} {class}")).collect();
+    let tombstones = match found.tombstones {
+        0 => String::new(),
+        count => format!(", and {count} tombstones of removed commands"),
+    };
     let what = if counts.is_empty() { "nothing of use to an intruder".to_owned() } else { counts.join(", ") };
-    text + &format!("lithify scan {root}: {what} among {} executables\n", found.executables)
+    text + &format!("lithify scan {root}: {what} among {} executables{tombstones}\n", found.executables)
 }
 
 #[derive(Serialize)]
@@ -127,6 +131,7 @@ struct Json<'a> {
     root: &'a str,
     exit_code: u8,
     executables: u64,
+    tombstones: u64,
     counts: Vec<Count>,
     failing: Vec<&'a str>,
     programs: Vec<Program>,
@@ -158,6 +163,7 @@ fn to_json(root: &str, exit: Exit, found: &Scan, failing: &[(&str, usize)]) -> S
         root,
         exit_code: exit.code(),
         executables: found.executables,
+        tombstones: found.tombstones,
         counts: found.counts().into_iter().map(|(class, count)| Count { class, count }).collect(),
         failing: failing.iter().map(|(class, _)| *class).collect(),
         programs: programs.collect(),

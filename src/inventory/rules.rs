@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 
+use nix::errno::Errno;
+
 use super::{Cause, Collector, Location};
 use crate::filesystem::is_left_out;
 use crate::pattern::Component;
@@ -281,8 +283,8 @@ impl Collector<'_> {
             let link = crate::root::join(&directory, &name);
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
                 Ok(hop) => hop,
-                // Already dangling: nothing more to follow.
-                Err(error) if error.leads_nowhere() => return Ok(()),
+                // Already dangling, or by now no link at all: nothing more to follow.
+                Err(error) if error.leads_nowhere() || error.errno() == Errno::EINVAL => return Ok(()),
                 Err(error) => return self.unreadable(error),
             };
             if !self.allowed.contains(&stat.mount) && self.root.filesystem(&directory).is_none_or(is_left_out) {

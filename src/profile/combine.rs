@@ -29,6 +29,7 @@ impl Profile {
         from.classes(&mut self.remove, &remove.classes)?;
         from.paths(&mut self.search, &remove.search)?;
         from.paths(&mut self.mounts, &remove.mounts)?;
+        from.patterns(&mut self.force, &remove.force)?;
         if let Some(method) = &remove.method {
             let strictest = self.method.as_ref().map_or(Method::Disable, |method| method.value);
             let method = from.method(method)?;
@@ -189,16 +190,12 @@ impl Adding<'_> {
     }
 
     fn method(self, method: &Spanned<String>) -> Result<Method, ProfileError> {
-        let (message, hint) = match method.get_ref().as_str() {
-            "delete" => return Ok(Method::Delete),
-            "disable" => return Ok(Method::Disable),
-            "tombstone" => (
-                format!("method \"tombstone\" is not supported by lithify {}", env!("CARGO_PKG_VERSION")),
-                "use \"delete\" or \"disable\"",
-            ),
-            other => (format!("unknown method `{}`", escape(other.as_bytes())), "known: \"delete\", \"disable\""),
-        };
-        Err(self.source.error(method.span(), message, Some(hint.to_owned())))
+        let known = [Method::Delete, Method::Disable, Method::Tombstone];
+        let text = method.get_ref();
+        known.into_iter().find(|known| known.name() == text).ok_or_else(|| {
+            let hint = "known: \"delete\", \"disable\", \"tombstone\"".to_owned();
+            self.source.error(method.span(), format!("unknown method `{}`", escape(text.as_bytes())), Some(hint))
+        })
     }
 
     /// `true` is the stricter of the two.

@@ -30,6 +30,7 @@ pub(super) struct Remove {
     pub(super) classes: Vec<Spanned<String>>,
     pub(super) search: Vec<Spanned<String>>,
     pub(super) mounts: Vec<Spanned<String>>,
+    pub(super) force: Vec<Spanned<String>>,
     pub(super) method: Option<Spanned<String>>,
 }
 
@@ -97,6 +98,7 @@ impl Document {
                     classes: table.strings("classes"),
                     search: table.strings("search"),
                     mounts: table.strings("mounts"),
+                    force: table.strings("force"),
                     method: table.string("method"),
                 },
                 &[],
@@ -353,6 +355,8 @@ fn described(value: &DeValue<'_>) -> String {
 pub enum Method {
     /// Mode 000: still there, for nobody to run.
     Disable,
+    /// Replaced by a stub that says what was removed and reports the attempt.
+    Tombstone,
     /// Unlinked.
     Delete,
 }
@@ -362,6 +366,7 @@ impl Method {
     pub fn name(self) -> &'static str {
         match self {
             Self::Disable => "disable",
+            Self::Tombstone => "tombstone",
             Self::Delete => "delete",
         }
     }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{Profile, Rule, Selector, Sourced};
+use crate::pattern::PathPattern;
 use crate::report::json_line;
 
 /// A TOML basic string (a JSON string is one, but for DEL).
@@ -57,6 +58,10 @@ impl Toml {
         self.list(key, entries.iter().map(|entry| (entry.value.as_str(), &*entry.profile)));
     }
 
+    fn patterns(&mut self, key: &str, entries: &[Sourced<PathPattern>]) {
+        self.list(key, entries.iter().map(|entry| (entry.value.as_str(), &*entry.profile)));
+    }
+
     fn scalars(&mut self, list: Vec<Scalar<'_>>) {
         for (key, value, profile) in list {
             self.head();
@@ -102,6 +107,7 @@ pub fn to_toml(profile: &Profile) -> String {
     toml.list("classes", classes(&profile.remove));
     toml.strings("search", &profile.search);
     toml.strings("mounts", &profile.mounts);
+    toml.patterns("force", &profile.force);
     let mut method = Vec::new();
     scalar(&mut method, "method", profile.method.as_ref(), |method| quote(method.name()));
     toml.scalars(method);
@@ -121,9 +127,8 @@ pub fn to_toml(profile: &Profile) -> String {
     toml.table("verify.process");
     toml.scalars(process_scalars(profile));
     toml.table("verify.files");
-    for (key, patterns) in [("absent", &verify.absent), ("present", &verify.present)] {
-        toml.list(key, patterns.iter().map(|pattern| (pattern.value.as_str(), &*pattern.profile)));
-    }
+    toml.patterns("absent", &verify.absent);
+    toml.patterns("present", &verify.present);
     toml.table("verify.exposure");
     toml.scalars(exposure_scalars(profile));
     toml.out
@@ -161,6 +166,7 @@ struct Remove<'a> {
     classes: Entries<'a>,
     search: Vec<&'a str>,
     mounts: Entries<'a>,
+    force: Entries<'a>,
     method: &'a str,
 }
 
@@ -190,7 +196,7 @@ pub fn to_json(profile: &Profile) -> String {
     fn strings(list: &[Sourced<String>]) -> Entries<'_> {
         rules(list.iter().map(|entry| (entry.value.as_str(), &*entry.profile)))
     }
-    fn patterns(list: &[Sourced<crate::pattern::PathPattern>]) -> Entries<'_> {
+    fn patterns(list: &[Sourced<PathPattern>]) -> Entries<'_> {
         rules(list.iter().map(|entry| (entry.value.as_str(), &*entry.profile)))
     }
     let verify = &profile.verify;
@@ -207,6 +213,7 @@ pub fn to_json(profile: &Profile) -> String {
             classes: rules(classes(&profile.remove)),
             search: profile.search(),
             mounts: strings(&profile.mounts),
+            force: patterns(&profile.force),
             method: profile.method().name(),
         },
         keep: Keep {

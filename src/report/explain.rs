@@ -95,6 +95,10 @@ fn explain(errno: Errno, directory: Option<(u32, u32)>) -> (String, String) {
             "the directory is not empty (ENOTEMPTY): something in it stays, or was made meanwhile".to_owned(),
             "run again; see the other findings for what stays".to_owned(),
         ),
+        Errno::ENOSPC | Errno::EDQUOT => (
+            format!("no room for the tombstone ({errno:?})"),
+            "it takes 1 MiB once, however many names there are: make room, or use method = \"delete\"".to_owned(),
+        ),
         errno => (format!("{} ({errno:?})", errno.desc()), "see the reason of the kernel".to_owned()),
     }
 }

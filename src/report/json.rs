@@ -47,6 +47,7 @@ struct Kept<'a> {
 struct Summary {
     removed: usize,
     disabled: usize,
+    tombstoned: usize,
     stripped: usize,
     files: usize,
     findings: usize,
@@ -66,7 +67,7 @@ struct Failure<'a> {
 
 /// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
 pub fn write(report: &Report) -> String {
-    let Counts { removed, disabled, stripped, files } = report.counts();
+    let Counts { removed, disabled, tombstoned, stripped, files } = report.counts();
     let actions = report.steps.iter().map(|step| {
         let (outcome, error) = match &step.result {
             Result::Planned => ("planned", None),
@@ -105,7 +106,7 @@ pub fn write(report: &Report) -> String {
         findings: &report.findings,
         checks: &report.checks,
         notes: &report.notes,
-        summary: Summary { removed, disabled, stripped, files, findings: report.findings.len() },
+        summary: Summary { removed, disabled, tombstoned, stripped, files, findings: report.findings.len() },
     })
 }
 

@@ -90,6 +90,7 @@ fn line(out: &mut String, step: &Step) {
         (Result::Planned, verb) => format!("would {}", verb.name()),
         (Result::Done, Verb::Remove) => "removed".to_owned(),
         (Result::Done, Verb::Disable) => "disabled".to_owned(),
+        (Result::Done, Verb::Tombstone) => "tombstoned".to_owned(),
         (Result::Done, Verb::Strip { .. }) => "stripped".to_owned(),
         (Result::Gone, _) => "already gone".to_owned(),
         (Result::Skipped(_), _) => "skipped".to_owned(),
@@ -123,6 +124,9 @@ pub(super) fn summary(report: &Report) -> String {
         }
         if counts.disabled > 0 {
             parts.push(format!("{} {would}disabled", plural(counts.disabled, "name")));
+        }
+        if counts.tombstoned > 0 {
+            parts.push(format!("{} {would}replaced by a tombstone", plural(counts.tombstoned, "name")));
         }
         if counts.stripped > 0 {
             parts.push(format!("{} {would}stripped", plural(counts.stripped, "file")));

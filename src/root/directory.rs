@@ -164,7 +164,8 @@ impl Directory {
         }
     }
 
-    fn check(&self, name: &CStr, expected: Identity, mount: u64) -> Result<Stat, RootError> {
+    /// Refuses a name that by now is another file (`ESTALE`) or on another mount (`EXDEV`).
+    pub(super) fn check(&self, name: &CStr, expected: Identity, mount: u64) -> Result<Stat, RootError> {
         let stat = self.stat(name)?;
         if stat.mount != mount {
             return Err(os("unlinkat", &self.join(name))(Errno::EXDEV));
@@ -184,7 +185,7 @@ impl Directory {
         if stat.id == expected { Ok(file) } else { Err(os("openat", &self.join(name))(Errno::ESTALE)) }
     }
 
-    fn join(&self, name: &CStr) -> Vec<u8> {
+    pub(super) fn join(&self, name: &CStr) -> Vec<u8> {
         join(&self.path, name.to_bytes())
     }
 

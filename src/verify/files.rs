@@ -41,7 +41,7 @@ pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protecti
     let planned = plan.actions.iter().map(|action| {
         let (id, what) = match action.verb {
             Verb::Strip { .. } => ("strip", "still set".to_owned()),
-            Verb::Remove | Verb::Disable => ("remove", "still there".to_owned()),
+            Verb::Remove | Verb::Disable | Verb::Tombstone => ("remove", "still there".to_owned()),
         };
         (id, action.path(), what, &action.origin)
     });
@@ -87,6 +87,9 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
                     Check::new(id, Status::Pass, subject, "is there")
                 }
                 (Some(_), _) if wanted => Check::new(id, Status::Fail, subject, "is a link that leads nowhere"),
+                (Some(_), None) if paths.iter().all(|path| is_tombstone(root, path)) => {
+                    Check::new(id, Status::Pass, subject, "is a tombstone of what was removed")
+                }
                 (Some(path), _) => Check::new(id, Status::Fail, subject, format!("{} is there", escape(path))),
                 (None, Some(error)) => Check::new(id, Status::Unverified, subject, error.to_string()),
                 (None, None) if wanted => Check::new(id, Status::Fail, subject, "is not there"),
@@ -95,6 +98,12 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
             out.checks.push(check);
         }
     }
+}
+
+/// Whether lithify put the file there in place of a command that it removed.
+fn is_tombstone(root: &Root, path: &[u8]) -> bool {
+    let program = std::fs::File::open(crate::processes::OWN_PROGRAM);
+    program.is_ok_and(|program| root.is_tombstone(path, &program).unwrap_or(false))
 }
 
 /// `[verify.exposure]`.

@@ -28,4 +28,5 @@ mod removal;
 mod scan;
 mod shared_volume;
 mod startup_probe;
+mod tombstone;
 mod verify;

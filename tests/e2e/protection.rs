@@ -62,3 +62,28 @@ fn a_process_that_is_not_the_apps_loses_its_program_and_is_noted() {
     container.lithify(&["harden", "--remove", "tail"]).exits(0).says("note: /usr/bin/tail is being run by process");
     assert!(!container.root().join("usr/bin/tail").exists());
 }
+
+#[test]
+fn force_overrides_per_path_but_never_for_lithify_or_a_library() {
+    let profile = crate::harness::tree::Tree::new();
+    let text = "schema = 1\nname = \"site\"\ninclude = [\"shells\"]\n[remove]\nforce = [\"/bin/sh\", \"/opt/**\"]\n";
+    std::fs::write(profile.at("site.toml"), text).unwrap();
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", "while :; do sleep 1; done"])
+        .volume(profile.path(), "/site", &["ro"])
+        .start();
+    let at = |path: &str| container.root().join(path.trim_start_matches('/'));
+    let harden = |arguments: &[&str]| container.lithify(&[&["harden", "-p", "/site/site.toml"], arguments].concat());
+    std::fs::create_dir_all(at("/opt")).unwrap();
+    std::fs::copy(crate::harness::lithify(), at("/opt/own")).unwrap();
+    std::fs::copy(at("/usr/lib/x86_64-linux-gnu/libc.so.6"), at("/opt/libc")).unwrap();
+    harden(&["--remove", "/opt/libc"]).exits(3).says("it is a shared library");
+    container
+        .exec(["/opt/own", "harden", "-p", "/site/site.toml", "--remove", "/opt/own"])
+        .exits(3)
+        .says("lithify itself");
+    // What force does not name stays protected.
+    harden(&["--remove", "sleep"]).exits(3).says("REFUSED /usr/bin/sleep").does_not_say("REFUSED /usr/bin/dash");
+    harden(&[]).exits(0).says("note: /usr/bin/dash goes by [remove] force, although process 1 (sh)");
+    assert!(!at("/usr/bin/dash").exists() && !at("/usr/bin/sh").is_symlink());
+    assert!(container.is_running());
+}

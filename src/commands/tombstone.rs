@@ -1,0 +1,88 @@
+//! What lithify does when it was started as a tombstone: it says what was removed and reports the attempt.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::ExitCode;
+
+use nix::sys::stat::fstat;
+
+use crate::escape::escape;
+use crate::processes::OWN_PROGRAM;
+use crate::tombstone::{self, Epitaph};
+
+/// Where the container's log is written.
+const CONTAINER_LOG: &str = "/proc/1/fd/2";
+
+/// What a shell says of a command that is not there.
+const NOT_FOUND: u8 = 127;
+
+/// A report is one line, and may not grow with what an intruder passes.
+const MAX_ARGUMENTS: usize = 1024;
+
+/// What the inscription of this very program says; `None` when it is no tombstone.
+pub(super) fn inscription() -> Option<Vec<Epitaph>> {
+    // What cannot be read is no tombstone of ours: those may be read by everybody.
+    tombstone::read(&File::open(OWN_PROGRAM).ok()?).ok()?
+}
+
+/// Says to whoever started it what was removed, and to the container's log who tried.
+pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {
+    let started_as = crate::sys::exec_filename().map(|name| name.to_bytes().to_vec());
+    let called = arguments.first().map(|name| name.as_bytes().to_vec());
+    let names: Vec<Vec<u8>> = started_as.into_iter().chain(called).collect();
+    let attempt = attempt(&names, arguments);
+    let mut stderr = std::io::stderr();
+    let (what, by) = match tombstone::find(epitaphs, &names) {
+        Some(Epitaph { path, profile, rule }) => (path.clone(), format!(" (profile {profile}: {rule})")),
+        None => (names.first().map(|name| escape(name)).unwrap_or_default(), String::new()),
+    };
+    let pod = nix::unistd::gethostname().map(|name| escape(name.as_bytes())).unwrap_or_default();
+    let _ = writeln!(
+        stderr,
+        "{what}: removed from this container by lithify{by}\n  \
+         fix: to look into a running pod use `kubectl debug -it {pod} --image=busybox --target=CONTAINER`; \
+         an app that needs this command must keep it with [keep] in the profile"
+    );
+    // Not blocking: nobody may be reading. Denied to other users than the first process's: then it goes to whoever
+    // started this, which is the container's log when the app itself did.
+    let log =
+        File::options().append(true).custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY).open(CONTAINER_LOG);
+    let _ = match log {
+        Ok(mut log) if !is_same(&log, &stderr) => log.write_all(attempt.as_bytes()),
+        _ => stderr.write_all(attempt.as_bytes()),
+    };
+    ExitCode::from(NOT_FOUND)
+}
+
+fn is_same(a: &impl AsFd, b: &impl AsFd) -> bool {
+    matches!((fstat(a), fstat(b)), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
+/// One line: who tried to start what.
+fn attempt(names: &[Vec<u8>], arguments: &[OsString]) -> String {
+    let parent = nix::unistd::getppid();
+    let comm = std::fs::read(format!("/proc/{parent}/comm")).unwrap_or_default();
+    // A parent outside the container's pid namespace (exec) has number 0 and no name here.
+    let parent = match comm.strip_suffix(b"\n") {
+        Some(comm) => format!("process {parent} ({})", escape(comm)),
+        None => "outside this container".to_owned(),
+    };
+    let mut text: Vec<u8> = Vec::new();
+    for argument in arguments {
+        text.extend_from_slice(argument.as_bytes());
+        text.push(b' ');
+    }
+    let all = text.len() <= MAX_ARGUMENTS;
+    text.truncate(MAX_ARGUMENTS);
+    format!(
+        "lithify tombstone: uid {} tried to run {}, from {parent}: {}{}\n",
+        nix::unistd::getuid(),
+        names.first().map(|name| escape(name)).unwrap_or_default(),
+        escape(text.trim_ascii_end()),
+        if all { "" } else { "..." },
+    )
+}
