@@ -7,6 +7,7 @@
 //!
 //! Every access to the target goes through one handle, [`root::Root`]; only [`mod@apply`] deletes.
 
+pub mod accounts;
 pub mod apply;
 pub mod builtin;
 pub mod catalogue;

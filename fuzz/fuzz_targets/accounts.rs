@@ -1,0 +1,16 @@
+//! Any bytes are entries of passwd(5) and shadow(5); each names a part of its own line.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lithify::accounts::{accounts, passwords};
+
+fuzz_target!(|text: &[u8]| {
+    for account in accounts(text) {
+        let line = &text[account.line.clone()];
+        assert!(!line.contains(&b'\n') && line.ends_with(account.shell));
+        assert!(line.trim_ascii_start().starts_with(account.name));
+        account.login_shell();
+        account.has_empty_password(text);
+    }
+    assert_eq!(accounts(text).count(), passwords(text).count());
+});

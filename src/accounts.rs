@@ -1,0 +1,169 @@
+//! passwd(5) and shadow(5): who may log in, and with what. Pure text in, entries out.
+//!
+//! Read in favour of finding something: musl and glibc differ in what they take for an entry, and an entry of either is
+//! one here. Fields that are missing are empty.
+
+use std::ops::Range;
+
+/// One line of passwd(5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account<'a> {
+    /// Where its line lies in the text, without the newline. The shell is what ends it.
+    pub line: Range<usize>,
+    /// User name.
+    pub name: &'a [u8],
+    /// `x` where shadow(5) has it, empty for none at all, else a hash or something that no hash can be.
+    pub password: &'a [u8],
+    /// User id; `None` when it is no number.
+    pub uid: Option<u32>,
+    /// Home directory.
+    pub home: &'a [u8],
+    /// Login shell as written: everything after the sixth colon. See [`Account::login_shell`].
+    pub shell: &'a [u8],
+}
+
+/// Programs that end a login at once, or do one thing and end it (sync(8) and what Red Hat and Alpine give to accounts
+/// of that name), by file name.
+const NO_LOGIN: [&[u8]; 9] =
+    [b"nologin", b"false", b"true", b"sync", b"halt", b"shutdown", b"poweroff", b"reboot", b"null"];
+
+impl<'a> Account<'a> {
+    /// The shell that a login gets: `/bin/sh` where none is named (passwd(5)); `None` where it is one that lets nobody
+    /// in, such as `/usr/sbin/nologin` or `/dev/null`.
+    pub fn login_shell(&self) -> Option<&'a [u8]> {
+        let shell = self.shell.trim_ascii();
+        let name = shell.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        if shell.is_empty() {
+            Some(b"/bin/sh")
+        } else if NO_LOGIN.contains(&name) {
+            None
+        } else {
+            Some(shell)
+        }
+    }
+
+    /// Whether a login asks for no password: none here, or none in `shadow`, where this line points there.
+    pub fn has_empty_password(&self, shadow: &[u8]) -> bool {
+        match self.password {
+            b"" => true,
+            b"x" => passwords(shadow).find(|(name, _)| *name == self.name).is_some_and(|(_, hash)| hash.is_empty()),
+            _ => false,
+        }
+    }
+}
+
+/// The entries of passwd(5); empty lines and comments (glibc's reader) are none.
+pub fn accounts(text: &[u8]) -> impl Iterator<Item = Account<'_>> {
+    lines(text).map(|(line, entry)| {
+        let mut fields = entry.splitn(7, |&byte| byte == b':');
+        let mut next = || fields.next().unwrap_or_default();
+        let (name, password, uid, _gid, _gecos, home, shell) =
+            (next(), next(), next(), next(), next(), next(), next());
+        Account { line, name, password, uid: id(uid), home, shell }
+    })
+}
+
+/// Name and password field of each entry of shadow(5).
+pub fn passwords(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines(text).map(|(_, entry)| {
+        let mut fields = entry.split(|&byte| byte == b':');
+        (fields.next().unwrap_or_default(), fields.next().unwrap_or_default())
+    })
+}
+
+/// Lines that are an entry: blanks before a name do not belong to it. The range is that of the whole line.
+fn lines(text: &[u8]) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+    let mut start = 0;
+    text.split(|&byte| byte == b'\n')
+        .map(move |line| {
+            let range = start..start + line.len();
+            start = range.end + 1;
+            (range, line.trim_ascii_start())
+        })
+        .filter(|(_, entry)| entry.contains(&b':') && !entry.starts_with(b"#"))
+}
+
+/// As musl's reader has it, which any number gets past: an empty one is 0, and one that is too large wraps around.
+fn id(field: &[u8]) -> Option<u32> {
+    let digits = field.trim_ascii();
+    digits.iter().try_fold(0u32, |id, byte| {
+        let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
+        Some(id.wrapping_mul(10).wrapping_add(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/bash\n\
+        # a:comment:0:0:::\n\
+        daemon:*:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
+        sync:*:4:65534:sync:/bin:/bin/sync\n\
+        \n\
+        app::101:101::/home/app:\n\
+        \x20toor:!:00:0::/:/bin/sh:c\n\
+        short::\n\
+        odd:x:z:1:::/dev/null";
+
+    #[test]
+    fn who_may_log_in() {
+        let shells: Vec<_> = accounts(PASSWD)
+            .map(|account| (account.name, account.uid, account.login_shell().map(<[u8]>::to_vec)))
+            .collect();
+        let expected: Vec<(&[u8], Option<u32>, Option<Vec<u8>>)> = vec![
+            (b"root", Some(0), Some(b"/bin/bash".to_vec())),
+            (b"daemon", Some(1), None),
+            (b"sync", Some(4), None),
+            (b"app", Some(101), Some(b"/bin/sh".to_vec())),
+            (b"toor", Some(0), Some(b"/bin/sh:c".to_vec())),
+            (b"short", Some(0), Some(b"/bin/sh".to_vec())),
+            (b"odd", None, None),
+        ];
+        assert_eq!(shells, expected);
+        let homes: Vec<&[u8]> = accounts(PASSWD).map(|account| account.home).take(2).collect();
+        assert_eq!(homes, [b"/root".as_slice(), b"/usr/sbin"]);
+    }
+
+    #[test]
+    fn a_password_is_empty_only_where_it_is_looked_for() {
+        let shadow = b"root::19000:0:99999:7:::\ndaemon:*:1::::::\n";
+        let empty = |shadow: &[u8]| -> Vec<Vec<u8>> {
+            accounts(PASSWD).filter(|account| account.has_empty_password(shadow)).map(|a| a.name.to_vec()).collect()
+        };
+        assert_eq!(empty(shadow), [b"root".to_vec(), b"app".to_vec(), b"short".to_vec()]);
+        assert_eq!(empty(b"root:!::"), [b"app".to_vec(), b"short".to_vec()]);
+        assert_eq!(empty(b""), [b"app".to_vec(), b"short".to_vec()]);
+    }
+
+    #[test]
+    fn ids_that_are_root_by_a_detour() {
+        assert_eq!([id(b"0"), id(b"000"), id(b""), id(b"4294967296")], [Some(0); 4]);
+        assert_eq!([id(b"-1"), id(b"0x"), id(b"a")], [None; 3]);
+        assert_eq!(id(b" 65534 "), Some(65534));
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_ends_with_its_shell_and_begins_with_its_name(text in "([ a-z#:0-9/]{0,9}(\n|:)){0,30}") {
+            let text = text.as_bytes();
+            let mut end = 0;
+            for account in accounts(text) {
+                let line = &text[account.line.clone()];
+                prop_assert!(account.line.start >= end && !line.contains(&b'\n'));
+                prop_assert!(line.ends_with(account.shell));
+                prop_assert!(line.trim_ascii_start().starts_with(account.name));
+                end = account.line.end;
+            }
+        }
+
+        #[test]
+        fn never_panics(passwd: Vec<u8>, shadow: Vec<u8>) {
+            for account in accounts(&passwd) {
+                account.login_shell();
+                account.has_empty_password(&shadow);
+            }
+        }
+    }
+}
