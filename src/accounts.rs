@@ -3,6 +3,8 @@
 //! Read in favour of finding something: musl and glibc differ in what they take for an entry, and an entry of either is
 //! one here. Fields that are missing are empty.
 
+pub mod nologin;
+
 use std::ops::Range;
 
 /// One line of passwd(5).
@@ -57,8 +59,7 @@ pub fn accounts(text: &[u8]) -> impl Iterator<Item = Account<'_>> {
     lines(text).map(|(line, entry)| {
         let mut fields = entry.splitn(7, |&byte| byte == b':');
         let mut next = || fields.next().unwrap_or_default();
-        let (name, password, uid, _gid, _gecos, home, shell) =
-            (next(), next(), next(), next(), next(), next(), next());
+        let (name, password, uid, _gid, _gecos, home, shell) = (next(), next(), next(), next(), next(), next(), next());
         Account { line, name, password, uid: id(uid), home, shell }
     })
 }
@@ -112,8 +113,8 @@ mod tests {
         let shells: Vec<_> = accounts(PASSWD)
             .map(|account| (account.name, account.uid, account.login_shell().map(<[u8]>::to_vec)))
             .collect();
-        let expected: Vec<(&[u8], Option<u32>, Option<Vec<u8>>)> = vec![
-            (b"root", Some(0), Some(b"/bin/bash".to_vec())),
+        let expected = [
+            (b"root".as_slice(), Some(0), Some(b"/bin/bash".to_vec())),
             (b"daemon", Some(1), None),
             (b"sync", Some(4), None),
             (b"app", Some(101), Some(b"/bin/sh".to_vec())),

@@ -1,5 +1,6 @@
 //! Carrying out a plan: the only place that deletes or changes anything in the target.
 
+mod accounts;
 mod tombstones;
 
 use std::collections::HashSet;
@@ -84,13 +85,14 @@ fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>)
         Verb::Remove => directory.remove(&action.name, id, mount),
         Verb::Disable => directory.set_mode(&action.name, id, mount, 0),
         Verb::Tombstone => tombstones.put(directory, action),
+        Verb::LoginShells { shell } => accounts::rewrite(directory, action, shell),
         Verb::Strip { bits, capabilities } => strip(directory, action, bits, capabilities),
     };
     match result {
         Ok(()) => Outcome::Done,
         Err(error) => match error.errno() {
             Errno::ENOENT => Outcome::Gone,
-            Errno::ESTALE if action.verb == Verb::Tombstone && tombstones::stands(directory, action) => Outcome::Gone,
+            Errno::ESTALE if is_done(directory, action) => Outcome::Gone,
             Errno::ESTALE => Outcome::Changed,
             Errno::EXDEV => Outcome::OtherMount,
             _ => {
@@ -98,6 +100,15 @@ fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>)
                 Outcome::Failed { error, directory: Some((stat.uid, stat.mode & 0o7777)) }
             }
         },
+    }
+}
+
+/// Whether a run at the same time has already put in place what this step would.
+fn is_done(directory: &Directory, action: &Action) -> bool {
+    match action.verb {
+        Verb::Tombstone => tombstones::stands(directory, action),
+        Verb::LoginShells { .. } => accounts::are_locked(directory, action),
+        Verb::Remove | Verb::Disable | Verb::Strip { .. } => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The built-in profiles of `profiles/*.toml`, embedded.
 
 /// Name and text of every built-in profile, in the order of `profile list`.
-pub const BUILTIN: [(&str, &str); 12] = [
+pub const BUILTIN: [(&str, &str); 13] = [
     ("shells", include_str!("../profiles/shells.toml")),
     ("coreutils", include_str!("../profiles/coreutils.toml")),
     ("network-tools", include_str!("../profiles/network-tools.toml")),
@@ -9,6 +9,7 @@ pub const BUILTIN: [(&str, &str); 12] = [
     ("interpreters", include_str!("../profiles/interpreters.toml")),
     ("compilers", include_str!("../profiles/compilers.toml")),
     ("setuid", include_str!("../profiles/setuid.toml")),
+    ("leftovers", include_str!("../profiles/leftovers.toml")),
     ("distroless", include_str!("../profiles/distroless.toml")),
     ("restricted", include_str!("../profiles/restricted.toml")),
     ("nginx", include_str!("../profiles/nginx.toml")),

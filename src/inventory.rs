@@ -4,6 +4,7 @@
 //! and paths that rules name, and follows the chain of every link found. The second and third are one walk through the
 //! tree: other names of the files found, and links that would dangle. `[strip]` looks at each file on that walk, too.
 
+mod accounts;
 mod classes;
 mod keep;
 mod others;
@@ -93,6 +94,23 @@ pub struct Strippable {
     pub capabilities: bool,
 }
 
+/// `/etc/passwd`, where accounts have a login shell that `[strip]` takes away.
+#[derive(Clone, Debug)]
+pub struct LoginShells {
+    /// Canonical path of its directory.
+    pub directory: Vec<u8>,
+    /// Its name there.
+    pub name: Vec<u8>,
+    /// Which directory that is.
+    pub parent: Identity,
+    /// What is known of it.
+    pub stat: Stat,
+    /// The accounts, escaped.
+    pub users: Vec<String>,
+    /// What they get in its place.
+    pub shell: &'static str,
+}
+
 /// A name that a rule meets, and that `[keep]` saves.
 #[derive(Clone, Debug)]
 pub struct Kept {
@@ -137,6 +155,8 @@ pub struct Inventory {
     pub found: Vec<Found>,
     /// Files to strip.
     pub strippable: Vec<Strippable>,
+    /// Accounts with a login shell to take away.
+    pub login_shells: Option<LoginShells>,
     /// Saved by `[keep]`.
     pub kept: Vec<Kept>,
     /// On other mounts.
@@ -175,6 +195,7 @@ pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory
     if depth == Depth::Full || profile.strips() {
         collector.tree(depth)?;
     }
+    collector.login_shells()?;
     collector.libraries();
     collector.forced()?;
     Ok(collector.finish())

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::escape::escape;
-use crate::inventory::{Cause, Found, Inventory, MissingNames, Skipped, Strippable};
+use crate::inventory::{Cause, Found, Inventory, LoginShells, MissingNames, Skipped, Strippable};
 use crate::profile::{Method, Profile};
 use crate::protection::Protection;
 use crate::root::{Identity, Kind, Stat, join};
@@ -26,6 +26,11 @@ pub enum Verb {
         /// Whether `security.capability` goes.
         capabilities: bool,
     },
+    /// Login shells of passwd(5) replaced.
+    LoginShells {
+        /// What they are replaced by.
+        shell: &'static str,
+    },
 }
 
 impl Verb {
@@ -35,7 +40,7 @@ impl Verb {
             Self::Remove => "remove",
             Self::Disable => "disable",
             Self::Tombstone => "tombstone",
-            Self::Strip { .. } => "strip",
+            Self::Strip { .. } | Self::LoginShells { .. } => "strip",
         }
     }
 }
@@ -205,6 +210,7 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     });
     plan.actions = ordered.into_iter().map(|(_, action)| action).collect();
     plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
+    plan.actions.extend(inventory.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
     plan
 }
 
@@ -245,7 +251,9 @@ fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static
         let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
         return Some(("it is a shared library or the dynamic loader".to_owned(), hint));
     }
-    let reason = protection.reason(found.stat.id, &found.name)?;
+    // What a process runs is known by name only where its file cannot be read; what nobody can start is not it.
+    let name = if found.stat.mode & 0o111 == 0 { b"".as_slice() } else { &found.name };
+    let reason = protection.reason(found.stat.id, name)?;
     Some((
         reason.to_owned(),
         "save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force",
@@ -319,5 +327,22 @@ fn strip(profile: &Profile, file: &Strippable) -> Action {
         },
         leads_from: None,
         reason: None,
+    }
+}
+
+fn login_shells(profile: &Profile, accounts: &LoginShells) -> Action {
+    let by = profile.strip.login_shells.as_ref();
+    Action {
+        verb: Verb::LoginShells { shell: accounts.shell },
+        directory: accounts.directory.clone(),
+        name: accounts.name.clone(),
+        parent: accounts.parent,
+        stat: accounts.stat,
+        origin: Origin {
+            rule: "strip login shells".to_owned(),
+            profile: by.map_or_else(|| "".into(), |flag| Rc::clone(&flag.profile)),
+        },
+        leads_from: None,
+        reason: Some(format!("of {}", accounts.users.join(", "))),
     }
 }

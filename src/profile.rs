@@ -95,6 +95,8 @@ pub struct Strip {
     pub file_capabilities: Option<Sourced<bool>>,
     /// The write bit for others, except on sticky directories.
     pub world_writable: Option<Sourced<bool>>,
+    /// Login shells of `/etc/passwd`.
+    pub login_shells: Option<Sourced<bool>>,
 }
 
 /// `[verify.*]`: what must hold.
@@ -164,7 +166,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether `[strip]` asks for anything.
+    /// Whether `[strip]` asks for anything of each file.
     pub fn strips(&self) -> bool {
         let on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
         on(&self.strip.setid) || on(&self.strip.file_capabilities) || on(&self.strip.world_writable)
@@ -172,7 +174,7 @@ impl Profile {
 
     /// Whether `harden` has anything to change.
     pub fn changes_anything(&self) -> bool {
-        !self.remove.is_empty() || self.strips()
+        !self.remove.is_empty() || self.strips() || self.strip.login_shells.as_ref().is_some_and(|flag| flag.value)
     }
 }
 

@@ -29,6 +29,12 @@ impl Protection {
         protection.add(own, "it is lithify itself".to_owned());
         let app = processes::app(processes);
         let own = std::process::id();
+        // A worker that changed its user runs what its master does, whose program can be read.
+        let known: HashSet<&[u8]> = processes
+            .iter()
+            .filter(|process| app.contains(&process.pid) && matches!(process.program, Program::Known(_)))
+            .map(|process| process.comm.as_slice())
+            .collect();
         for process in processes.iter().filter(|process| process.pid != own) {
             let who = format!("process {} ({})", process.pid, escape(&process.comm));
             if app.contains(&process.pid) {
@@ -38,6 +44,7 @@ impl Protection {
                 );
                 match &process.program {
                     Program::Known(id) => protection.add(*id, reason),
+                    Program::Names(_) if known.contains(process.comm.as_slice()) => {}
                     Program::Names(names) => {
                         let reason = format!(
                             "{who} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known"

@@ -224,7 +224,7 @@ impl Report {
                 Verb::Remove => counts.removed += 1,
                 Verb::Disable => counts.disabled += 1,
                 Verb::Tombstone => counts.tombstoned += 1,
-                Verb::Strip { .. } => {
+                Verb::Strip { .. } | Verb::LoginShells { .. } => {
                     counts.stripped += 1;
                     continue;
                 }

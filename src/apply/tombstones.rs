@@ -12,6 +12,9 @@ use crate::processes::OWN_PROGRAM;
 use crate::root::{Directory, RootError, os};
 use crate::tombstone::{MODE, inscription, is_tombstone};
 
+/// Runs at the same time may take each other's file away; not for ever.
+const TRIES: usize = 16;
+
 pub(super) struct Tombstones<'p> {
     plan: &'p Plan,
     /// The file that was put in place last: the next name is one more link to it.
@@ -25,21 +28,23 @@ impl<'p> Tombstones<'p> {
 
     /// Puts a tombstone in place of the name.
     pub(super) fn put(&mut self, directory: &Directory, action: &Action) -> Result<(), RootError> {
-        let (name, id, mount) = (&action.name, action.stat.id, action.stat.mount);
-        if let Some(stone) = &self.stone {
-            match directory.replace(name, id, mount, stone) {
-                // On another mount, or as many names as one file can have: a new one. That the name itself is on another
-                // mount is found out again.
-                Err(error) if matches!(error.errno(), Errno::EXDEV | Errno::EMLINK) => {}
-                result => return result,
+        // On another mount, as many names as one file can have, or none left: then a new one. That the name itself is on
+        // another mount is found out again.
+        for tries in 0..TRIES {
+            if let Some(stone) = &self.stone {
+                match directory.replace(&action.name, action.stat.id, action.stat.mount, stone) {
+                    Err(error) if error.errno() == Errno::EMLINK || error.errno() == Errno::EXDEV && tries == 0 => {}
+                    result => return result,
+                }
             }
+            let mut stone = directory.draft()?;
+            self.carve(&mut stone).map_err(|error| {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+                os("write a tombstone", &action.path())(errno)
+            })?;
+            self.stone = Some(stone);
         }
-        let mut stone = directory.draft()?;
-        self.carve(&mut stone).map_err(|error| {
-            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-            os("write a tombstone", &action.path())(errno)
-        })?;
-        directory.replace(name, id, mount, self.stone.insert(stone))
+        Err(os("renameat", &action.path())(Errno::EBUSY))
     }
 
     /// Writes this very program and the inscription for all commands of the plan.

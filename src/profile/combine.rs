@@ -49,6 +49,7 @@ impl Profile {
         from.stricter_bool(&mut self.strip.setid, document.strip.setid);
         from.stricter_bool(&mut self.strip.file_capabilities, document.strip.file_capabilities);
         from.stricter_bool(&mut self.strip.world_writable, document.strip.world_writable);
+        from.stricter_bool(&mut self.strip.login_shells, document.strip.login_shells);
 
         let verify = &mut self.verify;
         let mounts = document.verify.mounts;

@@ -38,6 +38,7 @@ pub(super) struct Strip {
     pub(super) setid: Option<bool>,
     pub(super) file_capabilities: Option<bool>,
     pub(super) world_writable: Option<bool>,
+    pub(super) login_shells: Option<bool>,
 }
 
 pub(super) struct Keep {
@@ -110,6 +111,7 @@ impl Document {
                     setid: table.flag("setid"),
                     file_capabilities: table.flag("file_capabilities"),
                     world_writable: table.flag("world_writable"),
+                    login_shells: table.flag("login_shells"),
                 },
                 &[],
             ),

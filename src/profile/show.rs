@@ -257,6 +257,7 @@ fn strip_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
     scalar(&mut list, "setid", profile.strip.setid.as_ref(), bool::to_string);
     scalar(&mut list, "file_capabilities", profile.strip.file_capabilities.as_ref(), bool::to_string);
     scalar(&mut list, "world_writable", profile.strip.world_writable.as_ref(), bool::to_string);
+    scalar(&mut list, "login_shells", profile.strip.login_shells.as_ref(), bool::to_string);
     list
 }
 

@@ -91,7 +91,7 @@ fn line(out: &mut String, step: &Step) {
         (Result::Done, Verb::Remove) => "removed".to_owned(),
         (Result::Done, Verb::Disable) => "disabled".to_owned(),
         (Result::Done, Verb::Tombstone) => "tombstoned".to_owned(),
-        (Result::Done, Verb::Strip { .. }) => "stripped".to_owned(),
+        (Result::Done, Verb::Strip { .. } | Verb::LoginShells { .. }) => "stripped".to_owned(),
         (Result::Gone, _) => "already gone".to_owned(),
         (Result::Skipped(_), _) => "skipped".to_owned(),
         (Result::Failed(_), verb) => format!("could not {}", verb.name()),

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::{Directory, Identity, RootError, c_name, os, stat_of};
@@ -41,7 +41,8 @@ impl Directory {
 
     /// Puts `file` in place of `name` if that still is `expected` on the mount `mount`, in one step for everybody who
     /// looks. The errors of [`Directory::remove`]; `EXDEV` also when `file` lies on another filesystem, `EMLINK` when it
-    /// has as many names as the filesystem allows.
+    /// can get no more names and a new draft may: the filesystem's limit is reached, or a run at the same time took the
+    /// only one it had.
     pub fn replace(&self, name: &[u8], expected: Identity, mount: u64, file: &File) -> Result<(), RootError> {
         let c = c_name(name).map_err(os("renameat", name))?;
         let fail = |operation, errno| os(operation, &self.join(&c))(errno);
@@ -73,6 +74,8 @@ impl Directory {
                     Ok(()) | Err(Errno::ENOENT) => {}
                     Err(errno) => return Err(errno),
                 },
+                // linkat(2): a file without a name gets one only as long as it never had any.
+                Err(Errno::ENOENT) if fstat(file).is_ok_and(|stat| stat.st_nlink == 0) => return Err(Errno::EMLINK),
                 result => return result,
             }
         }

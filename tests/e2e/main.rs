@@ -11,6 +11,7 @@
 
 mod harness;
 
+mod accounts;
 mod attack;
 mod bad_input;
 mod binary;

@@ -1,0 +1,51 @@
+//! Rewriting passwd(5) without login shells: whole or not at all.
+
+use std::ffi::CString;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+
+use nix::errno::Errno;
+
+use crate::accounts::nologin::{with_login_shell, without_login_shells};
+use crate::plan::Action;
+use crate::root::{Directory, RootError, os};
+
+/// Gives every account of the file that has a login shell `shell` in its place; owner and mode stay.
+pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
+    let mut result = try_rewrite(directory, action, shell);
+    for _ in 0..16 {
+        // A run at the same time took the new file's name away.
+        if !result.as_ref().is_err_and(|error| error.errno() == Errno::EMLINK) {
+            break;
+        }
+        result = try_rewrite(directory, action, shell);
+    }
+    result
+}
+
+fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
+    let fail = |errno| os("rewrite", &action.path())(errno);
+    let io = |error: io::Error| fail(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)));
+    let name = CString::new(action.name.as_slice()).map_err(|_| fail(Errno::EINVAL))?;
+    let mut old = directory.file(&name)?;
+    let metadata = old.metadata().map_err(io)?;
+    if (metadata.dev(), metadata.ino()) != (action.stat.id.dev, action.stat.id.ino) {
+        return Err(fail(Errno::ESTALE));
+    }
+    let mut text = Vec::new();
+    old.read_to_end(&mut text).map_err(io)?;
+    let mut new = directory.draft()?;
+    new.write_all(&without_login_shells(&text, shell)).map_err(io)?;
+    std::os::unix::fs::fchown(&new, Some(metadata.uid()), Some(metadata.gid())).map_err(io)?;
+    new.set_permissions(metadata.permissions()).map_err(io)?;
+    new.sync_all().map_err(io)?;
+    directory.replace(&action.name, action.stat.id, action.stat.mount, &new)
+}
+
+/// Whether no account of the file has a login shell.
+pub(super) fn are_locked(directory: &Directory, action: &Action) -> bool {
+    let Ok(name) = CString::new(action.name.as_slice()) else { return false };
+    let mut text = Vec::new();
+    directory.file(&name).is_ok_and(|mut file| file.read_to_end(&mut text).is_ok())
+        && with_login_shell(&text).next().is_none()
+}
