@@ -104,6 +104,15 @@ pub struct Scan {
     /// Exit 1 if anything of these classes is found; `all` for every class
     #[arg(long, value_name = "CLASS,...")]
     pub fail_on: Vec<String>,
+    /// What is accepted, each with a reason (TOML); --fail-on does not count it
+    #[arg(long, env = "LITHIFY_BASELINE", value_name = "FILE", hide_env = true)]
+    pub baseline: Option<PathBuf>,
+    /// Print a baseline that accepts everything found, in place of the result
+    #[arg(long, env = "LITHIFY_PRINT_BASELINE", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub print_baseline: bool,
+    /// Print what is gone, new and left since the scan whose JSON is in FILE; --fail-on then counts what is new
+    #[arg(long, env = "LITHIFY_COMPARE", value_name = "FILE", hide_env = true)]
+    pub compare: Option<PathBuf>,
 }
 
 /// `run`.

@@ -74,9 +74,26 @@ impl PathPattern {
         &self.text
     }
 
+    /// Whether it matches the canonical path `path`, taken as text: no link is followed.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        let names: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+        match_names(&self.components, &names)
+    }
+
     /// Its components, the first below the root.
     pub fn components(&self) -> &[Component] {
         &self.components
+    }
+}
+
+fn match_names(components: &[Component], names: &[&[u8]]) -> bool {
+    match (components.split_first(), names.split_first()) {
+        (None, None) => true,
+        (Some((Component::AnyDepth, rest)), name) => {
+            match_names(rest, names) || name.is_some_and(|(_, below)| match_names(components, below))
+        }
+        (Some((component, rest)), Some((name, below))) => component.matches(name) && match_names(rest, below),
+        _ => false,
     }
 }
 
@@ -123,6 +140,19 @@ mod tests {
         assert!(matches_name("/usr/bin/[", "["));
         assert!(matches_name("/b/*", ".hidden"));
         assert_eq!(PathPattern::parse("//usr//bin/").unwrap().components().len(), 2);
+    }
+
+    #[test]
+    fn whole_paths() {
+        let matches = |pattern, path: &str| PathPattern::parse(pattern).unwrap().matches(path.as_bytes());
+        for (pattern, path) in
+            [("/a/b", "/a/b"), ("/a/*", "/a/b"), ("/**/b", "/b"), ("/**/b", "/a/c/b"), ("/a/**", "/a/b/c")]
+        {
+            assert!(matches(pattern, path), "{pattern} {path}");
+        }
+        for (pattern, path) in [("/a", "/a/b"), ("/a/*", "/a/b/c"), ("/a/*", "/a"), ("/**/b", "/a/c"), ("/*", "/")] {
+            assert!(!matches(pattern, path), "{pattern} {path}");
+        }
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! Profiles: what to remove, keep, strip and verify, read from TOML and combined into one.
 
 mod combine;
-mod diagnostic;
+pub(crate) mod diagnostic;
 mod document;
-mod load;
+pub(crate) mod load;
 mod show;
+pub(crate) mod table;
 
 use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError};
 pub use document::{Method, Principal};
 pub use load::{load, load_text};
+pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
 
 use crate::catalogue::Class;

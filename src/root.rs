@@ -129,6 +129,8 @@ pub struct Stat {
     pub nlink: u32,
     /// Owner.
     pub uid: u32,
+    /// Group.
+    pub gid: u32,
     /// The mount it is on, as in `/proc/PID/mountinfo`.
     pub mount: u64,
 }
@@ -328,8 +330,8 @@ fn filesystem_type(fd: BorrowedFd<'_>) -> Option<FsType> {
 /// `name` below `directory` (itself, when empty), links not followed; `path` is for the error only.
 pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
     match sys::statx(directory, name) {
-        Ok(sys::Statx { dev, ino, mode, nlink, uid, mount: Some(mount) }) => {
-            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, mount })
+        Ok(sys::Statx { dev, ino, mode, nlink, uid, gid, mount: Some(mount) }) => {
+            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, mount })
         }
         // Kernels before 5.8 give no mount id, before 4.11 there is no statx, and a seccomp profile may refuse it.
         Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
@@ -354,6 +356,7 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         mode: stat.st_mode,
         nlink: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
         uid: stat.st_uid,
+        gid: stat.st_gid,
         mount,
     })
 }

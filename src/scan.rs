@@ -4,6 +4,12 @@
 //! looked at, of anything else nothing but the first line. Memory grows with what is found, and with the names of files
 //! that have several: hard links, and symbolic links to programs.
 
+mod accounts;
+mod app;
+mod baseline;
+mod compare;
+mod finding;
+
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fs::File;
@@ -11,7 +17,7 @@ use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
 
-use crate::catalogue::{Catalogue, Class, Known};
+use crate::catalogue::{Catalogue, Known};
 use crate::elf::{self, Elf};
 use crate::escape::escape;
 use crate::filesystem::is_left_out;
@@ -19,6 +25,12 @@ use crate::order::sort_by_bytes;
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, join, walk_tree};
 use crate::signature::{Matcher, Seen};
 use crate::tombstone;
+use crate::verify::Subject;
+
+pub use app::App;
+pub use baseline::{Baseline, write as write_baseline};
+pub use compare::{Before, Comparison, compare};
+pub use finding::{Finding, What, classes};
 
 /// How a program was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +63,39 @@ pub struct Sighting {
 /// Something other than a program that helps an intruder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weakness {
-    /// What it is: `setuid`, `setgid`, `file-capabilities`, `world-writable`, `orphaned-script`.
+    /// What it is: one of [`WEAKNESSES`].
     pub class: &'static str,
     /// Canonical path.
     pub path: Vec<u8>,
+    /// The user's name, escaped, where it is about one in this file.
+    pub account: Option<String>,
     /// More about it.
     pub detail: String,
 }
 
+/// Something that could not be told of one class: a finding to who asks for that class, else a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// One of [`WEAKNESSES`].
+    pub class: &'static str,
+    /// What, and why.
+    pub reason: String,
+    /// It matters to who asks for this class by its name, but not to who asks for all.
+    pub only_if_named: bool,
+}
+
 /// The classes of [`Weakness`].
-pub const WEAKNESSES: [&str; 5] = ["setuid", "setgid", "file-capabilities", "world-writable", "orphaned-script"];
+pub const WEAKNESSES: [&str; 9] = [
+    "setuid",
+    "setgid",
+    "file-capabilities",
+    "world-writable",
+    "app-writable",
+    "orphaned-script",
+    "login-shell",
+    "empty-password",
+    "uid-0",
+];
 
 /// Everything that was found.
 #[derive(Debug, Default)]
@@ -75,6 +110,10 @@ pub struct Scan {
     pub tombstones: u64,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
+    /// What could not be told of one class.
+    pub gaps: Vec<Gap>,
+    /// Good to know.
+    pub notes: Vec<String>,
 }
 
 /// Which mounts are walked.
@@ -86,20 +125,36 @@ pub enum Mounts<'a> {
     Only(&'a [u64]),
 }
 
-/// Scans everything under `root`.
+/// Everything under `root`, its accounts, and what its app may write.
+pub fn scan_all(root: &Root) -> Result<Scan, RootError> {
+    let app = App::of(&Subject::of(root));
+    let mut found = Scan::default();
+    accounts::look(root, &mut found);
+    let app = app.map_err(|gap| found.gaps.push(gap)).ok();
+    scan_for(root, Mounts::All, app.as_ref(), found)
+}
+
+/// The programs and files under `root`.
 pub fn scan(root: &Root, mounts: Mounts<'_>) -> Result<Scan, RootError> {
+    scan_for(root, mounts, None, Scan::default())
+}
+
+fn scan_for(root: &Root, mounts: Mounts<'_>, app: Option<&App>, found: Scan) -> Result<Scan, RootError> {
     let mut scanner = Scanner {
         root,
         mounts,
+        app,
         catalogue: Catalogue::default(),
         matcher: Matcher::default(),
         buffer: vec![0; 256 * 1024],
-        found: Scan::default(),
+        found,
+        reported: HashSet::new(),
         by_identity: HashMap::new(),
         names: Vec::new(),
         program: None,
         tombstones: HashSet::new(),
     };
+    scanner.search_directories();
     walk_tree(root, (), &mut scanner)?;
     Ok(scanner.finish())
 }
@@ -107,10 +162,14 @@ pub fn scan(root: &Root, mounts: Mounts<'_>) -> Result<Scan, RootError> {
 struct Scanner<'a> {
     root: &'a Root,
     mounts: Mounts<'a>,
+    /// Whose rights to write are looked at.
+    app: Option<&'a App>,
     catalogue: Catalogue,
     matcher: Matcher,
     buffer: Vec<u8>,
     found: Scan,
+    /// Directories that the app may write and that are among what was found.
+    reported: HashSet<Identity>,
     /// Index in `found.programs`.
     by_identity: HashMap<Identity, usize>,
     /// Further names of executables: what they lead to is only known at the end.
@@ -160,7 +219,7 @@ impl Visitor for Scanner<'_> {
 
 impl Scanner<'_> {
     fn weakness(&mut self, class: &'static str, path: Vec<u8>, detail: impl Into<String>) {
-        self.found.weaknesses.push(Weakness { class, path, detail: detail.into() });
+        self.found.weaknesses.push(Weakness { class, path, account: None, detail: detail.into() });
     }
 
     fn link(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
@@ -193,6 +252,7 @@ impl Scanner<'_> {
             return Ok(());
         }
         self.found.executables += 1;
+        self.executable(directory, name, &stat)?;
         for (bit, class) in [(0o4000, "setuid"), (0o2000, "setgid")] {
             if stat.mode & bit != 0 {
                 self.weakness(class, path(), format!("mode {:04o}, owner {}", stat.mode & 0o7777, stat.uid));
@@ -350,17 +410,4 @@ fn interpreter(head: &[u8]) -> Option<Vec<u8>> {
     let line = head.get(2..)?.split(|&byte| byte == b'\n').next()?;
     let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
     (word.first() == Some(&b'/')).then(|| word.to_vec())
-}
-
-impl Scan {
-    /// How many findings there are of each class that has any, in order of weight.
-    pub fn counts(&self) -> Vec<(&'static str, usize)> {
-        let programs = Class::ALL
-            .into_iter()
-            .map(|class| (class.name(), self.programs.iter().filter(|program| program.known.class == class).count()));
-        let weaknesses = WEAKNESSES
-            .into_iter()
-            .map(|class| (class, self.weaknesses.iter().filter(|weakness| weakness.class == class).count()));
-        programs.chain(weaknesses).filter(|(_, count)| *count > 0).collect()
-    }
 }

@@ -24,6 +24,8 @@ pub struct Statx {
     pub nlink: u32,
     /// Owner.
     pub uid: u32,
+    /// Group.
+    pub gid: u32,
     /// Mount id as in `/proc/PID/mountinfo`, where the kernel fills it in (Linux 5.8).
     pub mount: Option<u64>,
 }
@@ -55,6 +57,7 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
         mode: u32::from(found.stx_mode),
         nlink: found.stx_nlink,
         uid: found.stx_uid,
+        gid: found.stx_gid,
         mount: (found.stx_mask & libc::STATX_MNT_ID != 0).then_some(found.stx_mnt_id),
     })
 }

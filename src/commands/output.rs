@@ -34,8 +34,8 @@ impl Output {
         self.json
     }
 
-    pub(super) fn is_quiet(&self) -> bool {
-        self.volume.quiet
+    pub(super) fn volume(&self) -> Volume {
+        self.volume
     }
 
     /// The same, but to standard error: the standard output belongs to the app that is about to be started.
@@ -84,7 +84,7 @@ impl Output {
     }
 
     /// `render` makes the termination message, the text and the JSON, with these further notes.
-    fn finish(&self, exit: Exit, render: impl Fn(Vec<String>) -> (String, String, String)) {
+    pub(super) fn finish(&self, exit: Exit, render: impl Fn(Vec<String>) -> (String, String, String)) {
         let (message, text, _) = render(Vec::new());
         let mut notes = Vec::new();
         if let Some(path) = &self.log {

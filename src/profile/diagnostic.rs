@@ -77,15 +77,43 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// A profile's text with its name, for making diagnostics.
+/// A file's text with its name, for making diagnostics.
 #[derive(Clone, Copy)]
-pub(super) struct SourceText<'a> {
-    pub(super) file: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct SourceText<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) text: &'a str,
 }
 
-impl SourceText<'_> {
-    pub(super) fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
+impl<'a> SourceText<'a> {
+    /// The text of a file, which must be UTF-8.
+    pub(crate) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, ProfileError> {
+        std::str::from_utf8(bytes).map(|text| Self { file, text }).map_err(|error| {
+            let valid = error.valid_up_to();
+            let byte = bytes.get(valid).copied().unwrap_or_default();
+            let hint = Some("save the file as UTF-8".to_owned());
+            let lossy = String::from_utf8_lossy(bytes);
+            SourceText { file, text: &lossy }.error(valid..valid + 3, format!("byte 0x{byte:02x} is not UTF-8"), hint)
+        })
+    }
+
+    /// `schema` must be 1; `what` begins with it.
+    pub(crate) fn check_schema(self, schema: Option<&toml::Spanned<u32>>, what: &str) -> Result<(), ProfileError> {
+        match schema {
+            Some(schema) if *schema.get_ref() == 1 => Ok(()),
+            Some(schema) => {
+                let message =
+                    format!("schema {} is not known to lithify {}", schema.get_ref(), env!("CARGO_PKG_VERSION"));
+                Err(self.error(schema.span(), message, Some("this version reads schema = 1".to_owned())))
+            }
+            None => {
+                let empty = self.text.trim().is_empty();
+                let message = if empty { "the file is empty" } else { "the key `schema` is missing" };
+                Err(self.error(0..0, message, Some(format!("{what} begins with schema = 1"))))
+            }
+        }
+    }
+
+    pub(crate) fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
         let start = floor_boundary(self.text, span.start);
         let end = floor_boundary(self.text, span.end).max(start);
         let before = self.text.get(..start).unwrap_or_default();
@@ -108,7 +136,7 @@ impl SourceText<'_> {
     }
 
     /// An error of the TOML parser.
-    pub(super) fn toml_error(self, error: &toml::de::Error) -> ProfileError {
+    pub(crate) fn toml_error(self, error: &toml::de::Error) -> ProfileError {
         let raw = error.message().trim();
         let hint = raw.contains("duplicate key").then(|| "a key or table may stand only once in a file".to_owned());
         self.error(error.span().unwrap_or(0..0), escape(raw.replace('\n', "; ").as_bytes()), hint)
@@ -125,7 +153,7 @@ fn floor_boundary(text: &str, mut index: usize) -> usize {
 
 /// The word of `known` that `word` was probably meant to be: one that it begins, else at most a third of its letters
 /// differ.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let begun = |candidate: &str| word.len() > 3 && candidate.starts_with(word);
     known
         .map(|candidate| (if begun(candidate) { 0 } else { distance(word, candidate) }, candidate))

@@ -14,7 +14,7 @@ use crate::escape::escape;
 use crate::pattern::PathPattern;
 
 /// Larger files are not profiles: ours are under 4 KiB.
-const MAX_BYTES: u64 = 1024 * 1024;
+pub(crate) const MAX_BYTES: u64 = 1024 * 1024;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
@@ -95,40 +95,10 @@ impl From<ProfileError> for Included {
 
 impl Loader {
     fn file(&mut self, path: &Path) -> Result<(), Included> {
-        let reason = |error: &std::io::Error| Included::Reason(io_reason(error));
-        // Not blocking: a fifo in place of a profile must not hang a probe.
-        let file = File::options()
-            .read(true)
-            .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
-            .open(path)
-            .map_err(|error| reason(&error))?;
-        let metadata = file.metadata().map_err(|error| reason(&error))?;
-        if !metadata.is_file() {
-            let kind = if metadata.is_dir() { "a directory" } else { "not a regular file" };
-            return Err(Included::Reason(format!("it is {kind}")));
-        }
-        if metadata.len() > MAX_BYTES {
-            let message = format!(
-                "it is {} bytes long, and a profile may have {MAX_BYTES}: is it the right file?",
-                metadata.len()
-            );
-            return Err(Included::Reason(message));
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+        let (bytes, metadata) = read_file(path, MAX_BYTES).map_err(Included::Reason)?;
         let name = escape(path.as_os_str().as_encoded_bytes());
         let key = Key::File { dev: metadata.dev(), ino: metadata.ino() };
-        let text = match std::str::from_utf8(&bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let valid = error.valid_up_to();
-                let lossy = String::from_utf8_lossy(&bytes);
-                let source = SourceText { file: &name, text: &lossy };
-                let byte = bytes.get(valid).copied().unwrap_or_default();
-                let hint = Some("save the file as UTF-8".to_owned());
-                return Err(source.error(valid..valid + 3, format!("byte 0x{byte:02x} is not UTF-8"), hint).into());
-            }
-        };
+        let text = SourceText::new(&name, &bytes)?.text;
         let directory = path.parent().unwrap_or(Path::new("."));
         Ok(self.text(key, &name, text, Some(directory))?)
     }
@@ -140,18 +110,7 @@ impl Loader {
         }
         let source = SourceText { file, text };
         let document = Document::parse(source)?;
-        match &document.schema {
-            Some(schema) if *schema.get_ref() == 1 => {}
-            Some(schema) => {
-                let message =
-                    format!("schema {} is not known to lithify {}", schema.get_ref(), env!("CARGO_PKG_VERSION"));
-                return Err(source.error(schema.span(), message, Some("this version reads schema = 1".to_owned())));
-            }
-            None => {
-                let message = if text.trim().is_empty() { "the file is empty" } else { "the key `schema` is missing" };
-                return Err(source.error(0..0, message, Some("a profile begins with schema = 1".to_owned())));
-            }
-        }
+        source.check_schema(document.schema.as_ref(), "a profile")?;
         self.open.push((key.clone(), file.to_owned()));
         for include in &document.include {
             self.include(source, include.get_ref(), include.span(), directory)?;
@@ -199,6 +158,26 @@ impl Loader {
         let message = format!("include cycle: {} -> {first}", chain.join(" -> "));
         Err(source.error(span, message, Some("remove this include".to_owned())))
     }
+}
+
+/// A regular file of at most `max` bytes (a path of the caller), or why it cannot be read.
+pub(crate) fn read_file(path: &Path, max: u64) -> Result<(Vec<u8>, std::fs::Metadata), String> {
+    // Not blocking: a fifo in place of a profile must not hang a probe.
+    let file = File::options()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
+        .open(path)
+        .map_err(|error| io_reason(&error))?;
+    let metadata = file.metadata().map_err(|error| io_reason(&error))?;
+    if !metadata.is_file() {
+        return Err(format!("it is {}", if metadata.is_dir() { "a directory" } else { "not a regular file" }));
+    }
+    if metadata.len() > max {
+        return Err(format!("it is {} bytes long, and {max} are read: is it the right file?", metadata.len()));
+    }
+    let mut bytes = Vec::new();
+    file.take(max).read_to_end(&mut bytes).map_err(|error| io_reason(&error))?;
+    Ok((bytes, metadata))
 }
 
 fn io_reason(error: &std::io::Error) -> String {

@@ -10,7 +10,8 @@ use crate::pattern::PathPattern;
 use crate::report::json_line;
 
 /// A TOML basic string (a JSON string is one, but for DEL).
-fn quote(text: &str) -> String {
+/// As a TOML string.
+pub(crate) fn quote(text: &str) -> String {
     json_line(&text).trim_end().replace('\u{7f}', "\\u007F")
 }
 

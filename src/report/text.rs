@@ -63,6 +63,11 @@ pub fn termination_message(report: &Report) -> String {
     for finding in &report.findings {
         problem(&mut out, finding);
     }
+    cut_to_termination_message(out)
+}
+
+/// What of the text fits into a termination message.
+pub fn cut_to_termination_message(mut out: String) -> String {
     let mut end = out.len().min(TERMINATION_BYTES);
     while !out.is_char_boundary(end) {
         end -= 1;

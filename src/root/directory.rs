@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Identity, Kind, RootError, Stat, c_name, join, os, stat_of};
@@ -104,6 +105,18 @@ impl Directory {
         file.map(std::fs::File::from).map_err(|errno| os("openat", &self.join(name))(errno))
     }
 
+    /// Whether nobody can write what is on this directory's mount (`statvfs(3)`: the mount or its filesystem).
+    pub fn is_read_only(&self) -> bool {
+        is_read_only(self.fd.as_fd())
+    }
+
+    /// The same for the regular file `name`, which may be a mount of its own.
+    pub fn is_file_read_only(&self, name: &CStr) -> Result<bool, RootError> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = openat(&self.fd, name, flags, Mode::empty());
+        file.map(|file| is_read_only(file.as_fd())).map_err(|errno| os("openat", &self.join(name))(errno))
+    }
+
     /// Removes `name` if it still is the file `expected` on the mount `mount`: `unlinkat(2)` right after a fresh look.
     /// `ESTALE` when it is another file by now; `EXDEV` when the name is a mount point (unlinking one in another mount
     /// namespace would detach that mount).
@@ -197,4 +210,8 @@ impl Directory {
             RootError::Proc(_) => RootError::Proc(path),
         }
     }
+}
+
+fn is_read_only(file: BorrowedFd<'_>) -> bool {
+    fstatvfs(file).is_ok_and(|filesystem| filesystem.flags().contains(FsFlags::ST_RDONLY))
 }

@@ -40,6 +40,23 @@ impl Subject {
         }
     }
 
+    /// The process's name for people and its `/proc/PID/status`, or why there is none to look at.
+    pub fn status(&self) -> Result<(String, ProcStatus), String> {
+        match self {
+            Self::Process { pid } => match read(format!("/proc/{pid}/status")) {
+                Ok(text) => {
+                    let name = if pid == "self" { "this process".to_owned() } else { format!("process {pid}") };
+                    Ok((name, ProcStatus::parse(&String::from_utf8_lossy(&text))))
+                }
+                Err(error) => Err(format!("process {pid}: /proc/{pid}/status: {error}")),
+            },
+            Self::Unknown(reason) => Err(reason.clone()),
+            Self::Directory { .. } => {
+                Err("no process belongs to a directory given with --root; run this in the container".to_owned())
+            }
+        }
+    }
+
     /// The text of the mountinfo that shows the root's mounts, and the root's path in it.
     pub(super) fn mountinfo(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
         let (pid, prefix) = match self {
@@ -112,20 +129,7 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
     if !asked {
         return;
     }
-    let (name, status) = match subject {
-        Subject::Process { pid } => match read(format!("/proc/{pid}/status")) {
-            Ok(text) => (
-                if pid == "self" { "this process".to_owned() } else { format!("process {pid}") },
-                ProcStatus::parse(&String::from_utf8_lossy(&text)),
-            ),
-            Err(error) => (format!("process {pid}: /proc/{pid}/status: {error}"), ProcStatus::default()),
-        },
-        Subject::Unknown(reason) => (reason.clone(), ProcStatus::default()),
-        Subject::Directory { .. } => (
-            "no process belongs to a directory given with --root; run this in the container".to_owned(),
-            ProcStatus::default(),
-        ),
-    };
+    let (name, status) = subject.status().unwrap_or_else(|reason| (reason, ProcStatus::default()));
     let mut check = |id, status, detail: String, hint: &str| {
         let check = Check::new(id, status, name.clone(), detail);
         out.checks.push(if status == Status::Fail { check.hint(hint) } else { check });

@@ -1,0 +1,224 @@
+//! One TOML table, key by key: shared by profiles and by baselines of `scan`.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::Principal;
+use super::diagnostic::{ProfileError, SourceText, nearest};
+use crate::escape::escape;
+
+/// One table being read: keys are taken out one by one, and what is left over is unknown. The first mistake is kept,
+/// and reading goes on with what a missing key would give: one way out in place of one for each key.
+pub(crate) struct Table<'a, 'i> {
+    source: SourceText<'a>,
+    name: &'static str,
+    entries: DeTable<'i>,
+    known: Vec<&'static str>,
+    /// The first mistake in the text, and where it begins.
+    error: Option<(usize, ProfileError)>,
+}
+
+impl<'a> Table<'a, 'a> {
+    /// The top table of a file.
+    pub(crate) fn parse(source: SourceText<'a>) -> Result<Self, ProfileError> {
+        let parsed = DeTable::parse(source.text).map_err(|error| source.toml_error(&error))?;
+        Ok(Self { source, name: "", entries: parsed.into_inner(), known: Vec::new(), error: None })
+    }
+
+    /// `read` from it, unless there was a mistake; see [`Table::table`] for `unsupported`.
+    pub(crate) fn into_result<T>(mut self, read: T, unsupported: &[&'static str]) -> Result<T, ProfileError> {
+        self.finish(unsupported);
+        match self.error {
+            None => Ok(read),
+            Some((_, error)) => Err(error),
+        }
+    }
+}
+
+impl<'a, 'i> Table<'a, 'i> {
+    fn take(&mut self, key: &'static str) -> Option<(Range<usize>, DeValue<'i>)> {
+        self.known.push(key);
+        self.entries.remove(key).map(|value| (value.span(), value.into_inner()))
+    }
+
+    pub(crate) fn fail(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
+        if self.error.as_ref().is_none_or(|(start, _)| span.start < *start) {
+            self.error = Some((span.start, self.source.error(span, message, hint)));
+        }
+    }
+
+    fn wrong(&mut self, span: Range<usize>, key: &str, value: &DeValue<'_>, wanted: &str) {
+        let hint = wanted
+            .starts_with("a list")
+            .then(|| format!("a list has brackets, also with one entry: {key} = [\"...\"]"));
+        self.fail(span, format!("`{key}` must be {wanted}, not {}", described(value)), hint);
+    }
+
+    pub(crate) fn string(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        match self.take(key)? {
+            (span, DeValue::String(text)) => Some(Spanned::new(span, text.into_owned())),
+            (span, value) => {
+                self.wrong(span, key, &value, "a string");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn strings(&mut self, key: &'static str) -> Vec<Spanned<String>> {
+        self.optional_strings(key).unwrap_or_default()
+    }
+
+    pub(crate) fn optional_strings(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
+        let items = self.list(key, "a list of strings")?;
+        let mut list = Vec::with_capacity(items.len());
+        for item in items {
+            let span = item.span();
+            match item.into_inner() {
+                DeValue::String(text) => list.push(Spanned::new(span, text.into_owned())),
+                value => self.wrong(span, key, &value, "a list of strings"),
+            }
+        }
+        Some(list)
+    }
+
+    fn list(&mut self, key: &'static str, wanted: &str) -> Option<DeArray<'i>> {
+        match self.take(key)? {
+            (_, DeValue::Array(items)) => Some(items),
+            (span, value) => {
+                self.wrong(span, key, &value, wanted);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        match self.take(key)? {
+            (_, DeValue::Boolean(flag)) => Some(flag),
+            (span, value) => {
+                self.wrong(span, key, &value, "true or false");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn number(&mut self, key: &'static str) -> Option<Spanned<u32>> {
+        let (span, value) = self.take(key)?;
+        let number = id(&value);
+        if number.is_none() {
+            self.wrong(span.clone(), key, &value, "a number");
+        }
+        number.map(|number| Spanned::new(span, number))
+    }
+
+    pub(crate) fn numbers(&mut self, key: &'static str) -> Option<Vec<u32>> {
+        let wanted = "a list of ids from 0 to 4294967294";
+        let mut list = Vec::new();
+        for item in self.list(key, wanted)? {
+            match id(item.get_ref()) {
+                Some(id) => list.push(id),
+                None => self.wrong(item.span(), key, item.get_ref(), wanted),
+            }
+        }
+        Some(list)
+    }
+
+    pub(crate) fn principal(&mut self, key: &'static str) -> Option<Spanned<Principal>> {
+        let (span, value) = self.take(key)?;
+        let principal = match &value {
+            DeValue::String(text) if text == "non-root" => Some(Principal::NonRoot),
+            DeValue::String(text) if !text.is_empty() => {
+                Some(text.parse().map_or_else(|_| Principal::Name(text.clone().into_owned()), Principal::Id))
+            }
+            value => id(value).map(Principal::Id),
+        };
+        if principal.is_none() {
+            self.wrong(span.clone(), key, &value, "\"non-root\", an id from 0 to 4294967294, or a name");
+        }
+        principal.map(|principal| Spanned::new(span, principal))
+    }
+
+    /// Reads the table `key`, an empty one where it is missing; `name` is its full name. `unsupported` are keys of the
+    /// format that this version does not carry out.
+    pub(crate) fn table<T>(
+        &mut self,
+        key: &'static str,
+        name: &'static str,
+        read: impl FnOnce(&mut Table<'a, 'i>) -> T,
+        unsupported: &[&'static str],
+    ) -> T {
+        let entries = match self.take(key) {
+            None => DeTable::new(),
+            Some((_, DeValue::Table(entries))) => entries,
+            Some((span, value)) => {
+                self.wrong(span, key, &value, "a table");
+                DeTable::new()
+            }
+        };
+        let mut table = Table { source: self.source, name, entries, known: Vec::new(), error: self.error.take() };
+        let result = read(&mut table);
+        table.finish(unsupported);
+        self.error = table.error;
+        result
+    }
+
+    /// Reads each table of the list `key` (`[[key]]`); `read` also gets the place where it begins.
+    pub(crate) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Table<'a, 'i>, Range<usize>) -> T,
+    ) -> Vec<T> {
+        let wanted = "a list of tables";
+        let mut list = Vec::new();
+        let Some(items) = self.list(key, wanted) else { return list };
+        for item in items {
+            let span = item.span();
+            match item.into_inner() {
+                DeValue::Table(entries) => {
+                    let mut table =
+                        Table { source: self.source, name: key, entries, known: Vec::new(), error: self.error.take() };
+                    list.push(read(&mut table, span));
+                    table.finish(&[]);
+                    self.error = table.error;
+                }
+                value => self.wrong(span, key, &value, wanted),
+            }
+        }
+        list
+    }
+
+    /// What was not taken is unknown, or not carried out by this version: accepting it would promise what is not done.
+    fn finish(&mut self, unsupported: &[&'static str]) {
+        let Some(key) = self.entries.keys().min_by_key(|key| key.span().start) else { return };
+        let (span, unknown) = (key.span(), escape(key.get_ref().as_bytes()));
+        let table = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
+        if unsupported.contains(&unknown.as_str()) {
+            let message = format!("`{unknown}`{table} is not supported by lithify {}", env!("CARGO_PKG_VERSION"));
+            return self.fail(span, message, Some("remove it, or use a newer lithify".to_owned()));
+        }
+        let hint = match nearest(&unknown, self.known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", self.known.join(", ")),
+        };
+        self.fail(span, format!("unknown key `{unknown}`{table}"), Some(hint));
+    }
+}
+
+/// A user or group id; 4294967295 means "no change" to the kernel (chown(2)) and is none.
+fn id(value: &DeValue<'_>) -> Option<u32> {
+    let integer = value.as_integer()?;
+    u32::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|id| *id < u32::MAX)
+}
+
+fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the string \"{}\"", escape(text.as_bytes())),
+        DeValue::Integer(number) => format!("the number {}", number.as_str()),
+        DeValue::Float(number) => format!("the number {}", number.as_str()),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}

@@ -1,0 +1,197 @@
+//! What is gone, new and left since an earlier scan, read from its JSON.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Finding, classes};
+use crate::escape::escape;
+use crate::profile::load::read_file;
+
+/// A scan of a whole machine is about 1 MiB.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// One name of something that was found. A program counts with each of its names: a further hard link is new.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Thing {
+    /// Its class.
+    pub class: String,
+    /// Its path, escaped.
+    pub path: String,
+    /// The user's name, where it is about one in this file.
+    pub account: Option<String>,
+}
+
+/// An earlier scan.
+#[derive(Debug)]
+pub struct Before {
+    things: Vec<Thing>,
+    /// What could not be looked at then.
+    unverified: usize,
+}
+
+/// The difference.
+#[derive(Debug, Default, Serialize)]
+pub struct Comparison {
+    /// Number of names of each class that has any, before and after.
+    pub classes: Vec<Change>,
+    /// No longer there.
+    pub gone: Vec<Thing>,
+    /// Not there before.
+    pub new: Vec<Thing>,
+    /// Still there.
+    pub left: Vec<Thing>,
+}
+
+/// Names of one class.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The class.
+    pub class: String,
+    /// How many there were.
+    pub before: usize,
+    /// How many there are.
+    pub after: usize,
+}
+
+impl Before {
+    /// Reads what `scan --format json` printed into a file of the caller; an error is a sentence.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let file = escape(path.as_os_str().as_encoded_bytes());
+        let (bytes, _) = read_file(path, MAX_BYTES).map_err(|reason| format!("{file}: cannot be read: {reason}"))?;
+        Self::parse(&bytes).map_err(|reason| format!("{file}: {reason}"))
+    }
+
+    fn parse(text: &[u8]) -> Result<Self, String> {
+        let scan: Value = serde_json::from_slice(text).map_err(|error| format!("is no JSON: {error}"))?;
+        let of = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let list = |key: &str| scan.get(key).and_then(Value::as_array);
+        if of(&scan, "command").as_deref() != Some("scan") {
+            return Err("is no result of lithify scan --format json".to_owned());
+        }
+        if scan.get("schema").and_then(Value::as_u64) != Some(1) {
+            return Err(format!("its schema is not known to lithify {}", env!("CARGO_PKG_VERSION")));
+        }
+        let (Some(programs), Some(weaknesses)) = (list("programs"), list("weaknesses")) else {
+            return Err("that scan failed, so it found nothing to compare with".to_owned());
+        };
+        let mut things = Vec::new();
+        for found in programs.iter().chain(weaknesses) {
+            let (Some(class), Some(path)) = (of(found, "class"), of(found, "path")) else {
+                return Err("a finding has no class or no path".to_owned());
+            };
+            let account = of(found, "account");
+            for name in found.get("names").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+                things.push(Thing { class: class.clone(), path: name.to_owned(), account: None });
+            }
+            things.push(Thing { class, path, account });
+        }
+        Ok(Self { things, unverified: list("unverified").map_or(0, Vec::len) })
+    }
+
+    /// What makes the comparison doubtful.
+    pub fn doubt(&self) -> Option<String> {
+        (self.unverified > 0)
+            .then(|| format!("the earlier scan could not look at {} files: they may show as new", self.unverified))
+    }
+}
+
+/// Compares what is there now to what was there, and marks what is new.
+pub fn compare(before: &Before, findings: &mut [Finding<'_>]) -> Comparison {
+    let was: HashSet<&Thing> = before.things.iter().collect();
+    let mut comparison = Comparison::default();
+    for finding in findings {
+        finding.is_new = false;
+        for path in finding.paths() {
+            let thing = Thing {
+                class: finding.class().to_owned(),
+                path: escape(path),
+                account: finding.account().map(str::to_owned),
+            };
+            if was.contains(&thing) {
+                comparison.left.push(thing);
+            } else {
+                finding.is_new = true;
+                comparison.new.push(thing);
+            }
+        }
+    }
+    let left: HashSet<&Thing> = comparison.left.iter().collect();
+    comparison.gone = before.things.iter().filter(|thing| !left.contains(thing)).cloned().collect();
+    let Comparison { gone, new, left, .. } = &comparison;
+    let mut all: Vec<&str> = classes().collect();
+    // A newer version may know more.
+    for thing in gone {
+        if !all.contains(&thing.class.as_str()) {
+            all.push(&thing.class);
+        }
+    }
+    let changes = all.into_iter().map(|class| {
+        let count = |things: &[Thing]| things.iter().filter(|thing| thing.class == class).count();
+        Change { class: class.to_owned(), before: count(gone) + count(left), after: count(new) + count(left) }
+    });
+    comparison.classes = changes.filter(|change| change.before + change.after > 0).collect();
+    comparison
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Scan, Weakness};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn weak(class: &'static str, path: &str, account: Option<&str>) -> Weakness {
+        let (path, account) = (path.as_bytes().to_vec(), account.map(str::to_owned));
+        Weakness { class, path, account, detail: String::new() }
+    }
+
+    const BEFORE: &str = r#"{"schema":1,"command":"scan","programs":[
+        {"class":"shell","path":"/bin/dash","names":["/bin/sh"]}],
+        "weaknesses":[{"class":"login-shell","path":"/etc/passwd","account":"root"},
+        {"class":"of tomorrow","path":"/x","account":null}],"unverified":["x"]}"#;
+
+    #[test]
+    fn gone_new_and_left() {
+        let before = Before::parse(BEFORE.as_bytes()).unwrap();
+        assert!(before.doubt().unwrap().contains("1 files"));
+        let weaknesses =
+            vec![weak("login-shell", "/etc/passwd", Some("root")), weak("login-shell", "/etc/passwd", Some("evil"))];
+        let scan = Scan { weaknesses, ..Scan::default() };
+        let mut findings = scan.findings();
+        let comparison = compare(&before, &mut findings);
+        let paths = |things: &[Thing]| -> Vec<String> {
+            things.iter().map(|thing| format!("{} {:?}", thing.path, thing.account)).collect()
+        };
+        assert_eq!(paths(&comparison.gone), ["/bin/sh None", "/bin/dash None", "/x None"]);
+        assert_eq!(paths(&comparison.new), ["/etc/passwd Some(\"evil\")"]);
+        assert_eq!(paths(&comparison.left), ["/etc/passwd Some(\"root\")"]);
+        let counts: Vec<_> =
+            comparison.classes.iter().map(|change| (change.class.as_str(), change.before, change.after)).collect();
+        assert_eq!(counts, [("shell", 2, 0), ("login-shell", 1, 2), ("of tomorrow", 1, 0)]);
+        assert_eq!(findings.iter().map(Finding::counts).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn what_is_no_scan_is_said() {
+        for (text, says) in [
+            ("", "no JSON"),
+            ("[]", "no result"),
+            (r#"{"schema":1,"command":"harden"}"#, "no result"),
+            (r#"{"schema":2,"command":"scan"}"#, "schema"),
+            (r#"{"schema":1,"command":"scan","error":"no such file"}"#, "failed"),
+            (r#"{"schema":1,"command":"scan","programs":[{}],"weaknesses":[]}"#, "no class"),
+        ] {
+            let error = Before::parse(text.as_bytes()).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text: Vec<u8>) {
+            let _ = Before::parse(&text);
+        }
+    }
+}
