@@ -98,6 +98,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Name, uid, shell.
+    type Entry = (&'static [u8], Option<u32>, Option<&'static [u8]>);
+
     const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/bash\n\
         # a:comment:0:0:::\n\
         daemon:*:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
@@ -110,16 +113,15 @@ mod tests {
 
     #[test]
     fn who_may_log_in() {
-        let shells: Vec<_> = accounts(PASSWD)
-            .map(|account| (account.name, account.uid, account.login_shell().map(<[u8]>::to_vec)))
-            .collect();
-        let expected = [
-            (b"root".as_slice(), Some(0), Some(b"/bin/bash".to_vec())),
+        let shells: Vec<Entry> =
+            accounts(PASSWD).map(|account| (account.name, account.uid, account.login_shell())).collect();
+        let expected: Vec<Entry> = vec![
+            (b"root", Some(0), Some(b"/bin/bash".as_slice())),
             (b"daemon", Some(1), None),
             (b"sync", Some(4), None),
-            (b"app", Some(101), Some(b"/bin/sh".to_vec())),
-            (b"toor", Some(0), Some(b"/bin/sh:c".to_vec())),
-            (b"short", Some(0), Some(b"/bin/sh".to_vec())),
+            (b"app", Some(101), Some(b"/bin/sh".as_slice())),
+            (b"toor", Some(0), Some(b"/bin/sh:c".as_slice())),
+            (b"short", Some(0), Some(b"/bin/sh".as_slice())),
             (b"odd", None, None),
         ];
         assert_eq!(shells, expected);

@@ -153,7 +153,8 @@ pub fn write(findings: &[Finding<'_>], unreadable: &[RootError]) -> String {
     text
 }
 
-/// A pattern that matches the path: what means something in patterns, and what is not UTF-8, becomes `?`.
+/// A pattern that matches the path: what means something in patterns, what cannot be seen, and what is not UTF-8 becomes
+/// `?`.
 fn literal(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     for part in path.split(|&byte| byte == b'/').skip(1) {
@@ -163,11 +164,23 @@ fn literal(path: &[u8]) -> String {
             continue;
         }
         for chunk in part.utf8_chunks() {
-            text.extend(chunk.valid().chars().map(|c| if "*?[]{}\\!".contains(c) { '?' } else { c }));
+            for c in chunk.valid().chars() {
+                if "*?[]{}!".contains(c) || !is_plain(c) {
+                    // One for each byte.
+                    text.extend(std::iter::repeat_n('?', c.len_utf8()));
+                } else {
+                    text.push(c);
+                }
+            }
             text.extend(chunk.invalid().iter().map(|_| '?'));
         }
     }
     text
+}
+
+/// Whether the character is printed as it is.
+fn is_plain(c: char) -> bool {
+    escape(c.encode_utf8(&mut [0; 4]).as_bytes()).len() == c.len_utf8()
 }
 
 #[cfg(test)]
@@ -254,7 +267,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_accepts_what_was_found(names in prop::collection::vec(
-            prop_oneof![prop::collection::vec(any::<u8>(), 1..9), "[]a*?{}!,\\\\^-]{1,6}".prop_map(String::into_bytes)], 1..4))
+            prop_oneof![prop::collection::vec(any::<u8>(), 1..9), "[]a*?{}!,\\\\^é\u{202e}λ-]{1,6}".prop_map(String::into_bytes)], 1..4))
         {
             let names: Vec<Vec<u8>> = names
                 .into_iter()

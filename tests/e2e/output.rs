@@ -11,7 +11,7 @@ fn schema(name: &str) -> serde_json::Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn assert_valid(schema_name: &str, instance: &serde_json::Value) {
+pub fn assert_valid(schema_name: &str, instance: &serde_json::Value) {
     let mut schemas = boon::Schemas::new();
     let mut compiler = boon::Compiler::new();
     compiler.add_resource("file:///schema.json", schema(schema_name)).unwrap();

@@ -113,7 +113,7 @@ pub fn dangling_links(root: &Path) -> Vec<PathBuf> {
 }
 
 /// Where `path` leads inside `root`, all links followed as if `root` were `/`.
-fn resolve(root: &Path, path: &Path, depth: usize) -> Option<PathBuf> {
+pub fn resolve(root: &Path, path: &Path, depth: usize) -> Option<PathBuf> {
     if depth > 40 {
         return None;
     }
