@@ -39,7 +39,9 @@ fn tree() -> Tree {
         chown(at(path), Some(owner.0), Some(owner.1)).unwrap();
         fs::set_permissions(at(path), fs::Permissions::from_mode(mode)).unwrap();
     }
-    fs::copy(rootfs("shells").join("bin/busybox"), at("/bin/sleep")).unwrap();
+    for name in ["/bin/sleep", "/bin/busybox"] {
+        fs::copy(rootfs("shells").join("bin/busybox"), at(name)).unwrap();
+    }
     for (path, owner, mode) in
         [("/home/app/bin", APP.0, 0o755), ("/tmp", 0, 0o1777), ("/usr/local/bin", 0, 0o1777), ("/", 0, 0o755)]
     {
@@ -72,17 +74,23 @@ fn by_owner_group_and_everybody() {
     let found = run_lithify(["scan", "--format=json", "--root", &root]).exits(0).json();
     assert_eq!(writable(&found), expected);
     container.lithify(&["scan", "-q", "--fail-on", "app-writable"]).exits(1).says("FAIL scan app-writable: 5 found");
-    // And it is true: what is listed can be written, and nothing else.
-    for path in ["/bin/everybodys", "/bin/groups"] {
-        container.exec(["/bin/sleep", "0"]).exits(0);
-        let write = std::process::Command::new("setpriv")
-            .args(["--reuid", "101", "--regid", "102", "--clear-groups", "test", "-w"])
-            .arg(container.root().join(&path[1..]))
-            .status()
-            .unwrap();
-        // The way there is closed to others: tempfile's directories are.
-        assert!(write.code().is_some());
+    // And it is true: the app can change what is listed, and nothing else.
+    let write = |path: &str| {
+        let target = format!("of={path}");
+        container.exec(["/bin/busybox", "dd", "if=/dev/zero", &target, "bs=1", "count=1", "conv=notrunc"]).code
+    };
+    container.exec(["/bin/busybox", "chmod", "755", "/bin/his"]).exits(0);
+    for path in ["/bin/everybodys", "/bin/groups", "/bin/his"] {
+        assert_eq!(write(path), 0, "{path}");
     }
+    for path in ["/bin/roots", "/bin/not-the-groups", "/bin/others", "/home/app/bin/tool", "/tmp/tool"] {
+        assert_ne!(write(path), 0, "{path}");
+    }
+    let replace = |path: &str| container.exec(["/bin/busybox", "mv", path, &format!("{path}-")]).code;
+    assert_eq!(replace("/home/app/bin/tool"), 0);
+    assert_ne!(replace("/tmp/tool"), 0);
+    assert_ne!(replace("/bin/everybodys"), 0);
+    container.exec(["/bin/busybox", "touch", "/usr/local/bin/ls"]).exits(0);
 }
 
 #[test]
