@@ -176,6 +176,28 @@ fn json_fits_its_schema_on_real_trees() {
 }
 
 #[test]
+fn a_class_with_many_findings_does_not_hide_the_others() {
+    let root = rootfs("nginx");
+    let lines = |more: &[&str]| -> Vec<String> {
+        let ran = run_lithify([&["scan", "--root", root.to_str().unwrap()], more].concat()).exits(0);
+        ran.stdout.lines().map(str::to_owned).collect()
+    };
+    let (short, long) = (lines(&[]), lines(&["-v"]));
+    let count = |lines: &[String], class: &str| {
+        let rest = lines.iter().skip_while(|line| !line.starts_with(&format!("{class} ("))).skip(1);
+        rest.take_while(|line| line.starts_with("  ")).count()
+    };
+    assert_eq!(count(&short, "shell"), 2);
+    assert_eq!(count(&short, "file-tool"), 41, "{short:?}");
+    assert!(short.iter().any(|line| line.ends_with(" more; -v shows them")), "{short:?}");
+    assert!(count(&long, "file-tool") > 90, "{long:?}");
+    assert!(
+        !short.iter().any(|line| line.contains("; lends ")) && long.iter().any(|line| line.contains("; lends shell"))
+    );
+    assert!(short.last().unwrap().starts_with("lithify scan "), "{short:?}");
+}
+
+#[test]
 fn the_log_gets_the_result_and_quiet_says_failures_only() {
     let tree = tree();
     let log = path(&tree, "/log");

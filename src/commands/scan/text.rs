@@ -10,6 +10,9 @@ use crate::scan::{By, Comparison, Finding, What, classes};
 /// So many paths are named where there is one line for many.
 const FEW: usize = 5;
 
+/// So many lines a class has, unless all are asked for: what weighs most must not scroll away.
+const LINES: usize = 40;
+
 pub(super) fn write(outcome: &Outcome<'_>, further: &[String], volume: Volume) -> String {
     let mut text = problems(outcome);
     if !volume.quiet {
@@ -17,7 +20,7 @@ pub(super) fn write(outcome: &Outcome<'_>, further: &[String], volume: Volume) -
             let _ = writeln!(text, "note: {note}");
         }
         match &outcome.comparison {
-            Some(comparison) => differences(&mut text, comparison),
+            Some(comparison) => differences(&mut text, comparison, volume.verbose),
             None => {
                 for class in classes() {
                     group(&mut text, class, outcome, volume.verbose);
@@ -81,13 +84,21 @@ fn group(text: &mut String, class: &str, outcome: &Outcome<'_>, verbose: bool) {
     let _ = writeln!(text, "{class} ({count}{accepted})");
     // In a column, as long as most paths fit.
     let width = shown.iter().map(|finding| escape(finding.path()).chars().count()).filter(|width| *width <= 48).max();
-    for finding in shown {
+    let lines = if verbose { shown.len() } else { LINES };
+    for finding in shown.iter().take(lines) {
         let (path, width) = (escape(finding.path()), width.unwrap_or_default());
         let _ = write!(text, "  {path:width$}  {}", described(finding, verbose));
         if let Some(reason) = finding.accepted {
             let _ = write!(text, "; accepted: {}", escape(reason.as_bytes()));
         }
         text.push('\n');
+    }
+    more(text, shown.len(), lines);
+}
+
+fn more(text: &mut String, all: usize, shown: usize) {
+    if all > shown {
+        let _ = writeln!(text, "  and {} more; -v shows them", all - shown);
     }
 }
 
@@ -117,13 +128,16 @@ fn described(finding: &Finding<'_>, verbose: bool) -> String {
     text
 }
 
-fn differences(text: &mut String, comparison: &Comparison) {
+fn differences(text: &mut String, comparison: &Comparison, verbose: bool) {
     for change in &comparison.classes {
         let _ = writeln!(text, "{}: {} -> {}", change.class, change.before, change.after);
         for (word, things) in [("gone", &comparison.gone), ("new", &comparison.new), ("left", &comparison.left)] {
-            for thing in things.iter().filter(|thing| thing.class == change.class) {
+            let of_class: Vec<_> = things.iter().filter(|thing| thing.class == change.class).collect();
+            let lines = if verbose { of_class.len() } else { LINES };
+            for thing in of_class.iter().take(lines) {
                 let _ = writeln!(text, "  {word:4}  {}", named(&thing.path, thing.account.as_deref()));
             }
+            more(text, of_class.len(), lines);
         }
     }
 }
