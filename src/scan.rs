@@ -30,7 +30,7 @@ use crate::verify::Subject;
 pub use app::App;
 pub use baseline::{Baseline, write as write_baseline};
 pub use compare::{Before, Comparison, compare};
-pub use finding::{Finding, What, classes};
+pub use finding::{Finding, Gap, WEAKNESSES, Weakness, What, classes};
 
 /// How a program was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,43 +59,6 @@ pub struct Sighting {
     /// All other names: hard links and symbolic links.
     pub names: Vec<Vec<u8>>,
 }
-
-/// Something other than a program that helps an intruder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Weakness {
-    /// What it is: one of [`WEAKNESSES`].
-    pub class: &'static str,
-    /// Canonical path.
-    pub path: Vec<u8>,
-    /// The user's name, escaped, where it is about one in this file.
-    pub account: Option<String>,
-    /// More about it.
-    pub detail: String,
-}
-
-/// Something that could not be told of one class: a finding to who asks for that class, else a note.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// One of [`WEAKNESSES`].
-    pub class: &'static str,
-    /// What, and why.
-    pub reason: String,
-    /// It matters to who asks for this class by its name, but not to who asks for all.
-    pub only_if_named: bool,
-}
-
-/// The classes of [`Weakness`].
-pub const WEAKNESSES: [&str; 9] = [
-    "setuid",
-    "setgid",
-    "file-capabilities",
-    "world-writable",
-    "app-writable",
-    "orphaned-script",
-    "login-shell",
-    "empty-password",
-    "uid-0",
-];
 
 /// Everything that was found.
 #[derive(Debug, Default)]
@@ -128,18 +91,23 @@ pub enum Mounts<'a> {
 /// Everything under `root`, its accounts, and what its app may write.
 pub fn scan_all(root: &Root) -> Result<Scan, RootError> {
     let app = App::of(&Subject::of(root));
-    let mut found = Scan::default();
-    accounts::look(root, &mut found);
-    let app = app.map_err(|gap| found.gaps.push(gap)).ok();
-    scan_for(root, Mounts::All, app.as_ref(), found)
+    let mut found = scan_for(root, Mounts::All, app.as_ref().ok(), |scanner| scanner.accounts())?;
+    found.gaps.extend(app.err());
+    Ok(found)
 }
 
 /// The programs and files under `root`.
 pub fn scan(root: &Root, mounts: Mounts<'_>) -> Result<Scan, RootError> {
-    scan_for(root, mounts, None, Scan::default())
+    scan_for(root, mounts, None, |_| ())
 }
 
-fn scan_for(root: &Root, mounts: Mounts<'_>, app: Option<&App>, found: Scan) -> Result<Scan, RootError> {
+/// `finally` is done when everything was seen.
+fn scan_for(
+    root: &Root,
+    mounts: Mounts<'_>,
+    app: Option<&App>,
+    finally: fn(&mut Scanner<'_>),
+) -> Result<Scan, RootError> {
     let mut scanner = Scanner {
         root,
         mounts,
@@ -147,7 +115,7 @@ fn scan_for(root: &Root, mounts: Mounts<'_>, app: Option<&App>, found: Scan) -> 
         catalogue: Catalogue::default(),
         matcher: Matcher::default(),
         buffer: vec![0; 256 * 1024],
-        found,
+        found: Scan::default(),
         reported: HashSet::new(),
         by_identity: HashMap::new(),
         names: Vec::new(),
@@ -156,6 +124,7 @@ fn scan_for(root: &Root, mounts: Mounts<'_>, app: Option<&App>, found: Scan) -> 
     };
     scanner.search_directories();
     walk_tree(root, (), &mut scanner)?;
+    finally(&mut scanner);
     Ok(scanner.finish())
 }
 

@@ -16,6 +16,7 @@ struct Outcome<'a> {
     root: String,
     exit: Exit,
     executables: u64,
+    tombstones: u64,
     findings: Vec<Finding<'a>>,
     /// Classes of `--fail-on` of which there is something.
     failing: Vec<&'static str>,
@@ -82,8 +83,8 @@ fn print(options: &Options, looked: &Looked, output: &Output) -> Exit {
         }
     }
     let root = escape(options.root.as_os_str().as_encoded_bytes());
-    let executables = found.executables;
-    let outcome = Outcome { root, exit, executables, findings, failing, unverified, notes, comparison };
+    let Scan { executables, tombstones, .. } = *found;
+    let outcome = Outcome { root, exit, executables, tombstones, findings, failing, unverified, notes, comparison };
     output.finish(exit, |further| {
         let text = text::write(&outcome, &further, output.volume());
         (text::termination_message(&outcome), text, json::write(&outcome, &further))

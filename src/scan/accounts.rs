@@ -1,11 +1,13 @@
 //! Accounts that help an intruder: those that can log in, those that need no password, and further ones that are root.
 
+use std::collections::HashSet;
+
 use nix::errno::Errno;
 
-use super::{Gap, Scan, Weakness};
+use super::{Gap, Scanner, Weakness};
 use crate::accounts::accounts;
 use crate::escape::escape;
-use crate::root::{Kind, Root, RootError};
+use crate::root::{Identity, Kind, Root, RootError};
 
 const PASSWD: &[u8] = b"/etc/passwd";
 const SHADOW: &[u8] = b"/etc/shadow";
@@ -13,47 +15,50 @@ const SHADOW: &[u8] = b"/etc/shadow";
 /// Larger files are not read: this is 10,000 accounts.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Adds the weak accounts of passwd(5) and shadow(5) inside `root` to `found`.
-pub(super) fn look(root: &Root, found: &mut Scan) {
-    let passwd = match read(root, PASSWD) {
-        Ok(text) => text,
-        Err(error) => return found.unreadable.push(error),
-    };
-    let (shadow, unreadable) = match read(root, SHADOW) {
-        Ok(text) => (text, None),
-        Err(error) => (Vec::new(), Some(error)),
-    };
-    for account in accounts(&passwd) {
-        let name = escape(account.name);
-        let mut weakness = |class, path: &[u8], detail| {
-            found.weaknesses.push(Weakness { class, path: path.to_vec(), account: Some(name.clone()), detail });
+impl Scanner<'_> {
+    /// Adds the weak accounts of passwd(5) and shadow(5); known by then is what is a tombstone.
+    pub(super) fn accounts(&mut self) {
+        let (root, found) = (self.root, &mut self.found);
+        let passwd = match read(root, PASSWD) {
+            Ok(text) => text,
+            Err(error) => return found.unreadable.push(error),
         };
-        if account.has_empty_password(&shadow) {
-            let file = if account.password.is_empty() { PASSWD } else { SHADOW };
-            weakness("empty-password", file, format!("{name} needs no password"));
+        let (shadow, unreadable) = match read(root, SHADOW) {
+            Ok(text) => (text, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        for account in accounts(&passwd) {
+            let name = escape(account.name);
+            let mut weakness = |class, path: &[u8], detail| {
+                found.weaknesses.push(Weakness { class, path: path.to_vec(), account: Some(name.clone()), detail });
+            };
+            if account.has_empty_password(&shadow) {
+                let file = if account.password.is_empty() { PASSWD } else { SHADOW };
+                weakness("empty-password", file, format!("{name} needs no password"));
+            }
+            if account.uid == Some(0) && account.name != b"root" {
+                weakness("uid-0", PASSWD, format!("{name} is root by another name"));
+            }
+            let Some(shell) = account.login_shell() else { continue };
+            let id = account.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
+            if can_run(root, shell, &self.tombstones) {
+                weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape(shell)));
+            } else {
+                found.notes.push(format!(
+                    "{} gives {name} ({id}) the shell {}, which is not there to be run, so nobody can log in with it",
+                    escape(PASSWD),
+                    escape(shell)
+                ));
+            }
         }
-        if account.uid == Some(0) && account.name != b"root" {
-            weakness("uid-0", PASSWD, format!("{name} is root by another name"));
+        // Only who looks into shadow(5) can tell; accounts that do not point there were told apart all the same.
+        if let Some(error) = unreadable.filter(|_| accounts(&passwd).any(|account| account.password == b"x")) {
+            found.gaps.push(Gap {
+                class: "empty-password",
+                reason: format!("{error}; whether an account needs no password is only known to root"),
+                only_if_named: false,
+            });
         }
-        let Some(shell) = account.login_shell() else { continue };
-        let id = account.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
-        if is_there(root, shell) {
-            weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape(shell)));
-        } else {
-            found.notes.push(format!(
-                "{} gives {name} ({id}) the shell {}, which is not there, so nobody can log in with it",
-                escape(PASSWD),
-                escape(shell)
-            ));
-        }
-    }
-    // Only who looks into shadow(5) can tell; accounts that do not point there were told apart all the same.
-    if let Some(error) = unreadable.filter(|_| accounts(&passwd).any(|account| account.password == b"x")) {
-        found.gaps.push(Gap {
-            class: "empty-password",
-            reason: format!("{error}; whether an account needs no password is only known to root"),
-            only_if_named: false,
-        });
     }
 }
 
@@ -68,10 +73,10 @@ fn read(root: &Root, path: &[u8]) -> Result<Vec<u8>, RootError> {
     }
 }
 
-/// Whether the shell can be run; where that cannot be told, it is taken to be there.
-fn is_there(root: &Root, shell: &[u8]) -> bool {
+/// Whether the shell can be run; where that cannot be told, it can. A tombstone lets nobody in.
+fn can_run(root: &Root, shell: &[u8], tombstones: &HashSet<Identity>) -> bool {
     match root.resolve(shell) {
-        Ok(stat) => stat.kind == Kind::File && stat.mode & 0o111 != 0,
+        Ok(stat) => stat.kind == Kind::File && stat.mode & 0o111 != 0 && !tombstones.contains(&stat.id),
         Err(error) => !error.leads_nowhere(),
     }
 }

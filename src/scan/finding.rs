@@ -1,7 +1,44 @@
-//! Programs and weaknesses as one list: what is reported, accepted and compared.
+//! Weaknesses, and programs and weaknesses as one list: what is reported, accepted and compared.
 
-use super::{Scan, Sighting, WEAKNESSES, Weakness};
+use super::{Scan, Sighting};
 use crate::catalogue::Class;
+
+/// Something other than a program that helps an intruder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weakness {
+    /// What it is: one of [`WEAKNESSES`].
+    pub class: &'static str,
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// The user's name, escaped, where it is about one in this file.
+    pub account: Option<String>,
+    /// More about it.
+    pub detail: String,
+}
+
+/// Something that could not be told of one class: a finding to who asks for that class, else a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// One of [`WEAKNESSES`].
+    pub class: &'static str,
+    /// What, and why.
+    pub reason: String,
+    /// It matters to who asks for this class by its name, but not to who asks for all.
+    pub only_if_named: bool,
+}
+
+/// The classes of [`Weakness`].
+pub const WEAKNESSES: [&str; 9] = [
+    "setuid",
+    "setgid",
+    "file-capabilities",
+    "world-writable",
+    "app-writable",
+    "orphaned-script",
+    "login-shell",
+    "empty-password",
+    "uid-0",
+];
 
 /// One thing that was found.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::container::Spec;
 use crate::harness::tree::Tree;
-use crate::harness::{lithify, rootfs, run, run_lithify};
+use crate::harness::{harden, lithify, rootfs, run, run_lithify};
 
 fn scan(tree: &Tree) -> Value {
     run_lithify(["scan", "--format=json", "--root", tree.path().to_str().unwrap()]).exits(0).json()
@@ -42,7 +42,7 @@ fn accounts_with_a_shell_without_a_password_and_with_uid_0() {
     assert_eq!(seen, expected);
     // A shell that is not there lets nobody in; it is said.
     let notes = found["notes"].to_string();
-    assert!(notes.contains("gives old (uid 7) the shell /bin/zsh, which is not there"), "{notes}");
+    assert!(notes.contains("gives old (uid 7) the shell /bin/zsh, which is not there to be run"), "{notes}");
     fs::remove_file(tree.at("/bin/bash")).unwrap();
     fs::remove_file(tree.at("/usr/bin/dash")).unwrap();
     let found = scan(&tree);
@@ -60,6 +60,19 @@ fn a_directory_or_a_file_that_cannot_be_run_is_no_shell() {
 }
 
 #[test]
+fn a_tombstone_is_no_shell() {
+    let tree = Tree::new();
+    tree.file("/r/bin/bash").file_with("/r/etc/passwd", "root:x:0:0::/root:/bin/bash\n");
+    tree.file_with("/p.toml", "schema = 1\n[remove]\nnames = [\"bash\"]\nmethod = \"tombstone\"\n");
+    let (root, profile) = (tree.at("/r"), tree.at("/p.toml"));
+    let scan = || run_lithify(["scan", "--fail-on", "login-shell", "--root", root.to_str().unwrap()]);
+    scan().exits(1);
+    harden(&root, ["-p", profile.to_str().unwrap()]).exits(0);
+    tree.assert_there(&["/r/bin/bash"]);
+    scan().exits(0).says("1 tombstones").says("/bin/bash, which is not there to be run");
+}
+
+#[test]
 fn a_real_image_before_and_after() {
     let container = Spec::new(&rootfs("nginx"), &["/usr/sbin/nginx", "-g", "daemon off;"]).start();
     container.http();
@@ -69,7 +82,7 @@ fn a_real_image_before_and_after() {
         .says("FAIL scan login-shell: 1 found")
         .says("(root)");
     container.lithify(&["harden", "-p", "shells"]).exits(0);
-    container.lithify(&["scan", "--fail-on", "login-shell"]).exits(0).says("which is not there");
+    container.lithify(&["scan", "--fail-on", "login-shell"]).exits(0).says("which is not there to be run");
 }
 
 #[test]

@@ -166,5 +166,10 @@ fn summary(outcome: &Outcome<'_>) -> String {
     if accepted > 0 {
         counts.push(format!("{accepted} accepted"));
     }
-    format!("lithify scan {}: {} among {} executables\n", outcome.root, counts.join(", "), outcome.executables)
+    let tombstones = match outcome.tombstones {
+        0 => String::new(),
+        count => format!(", and {count} tombstones of removed commands"),
+    };
+    let (root, counts) = (&outcome.root, counts.join(", "));
+    format!("lithify scan {root}: {counts} among {} executables{tombstones}\n", outcome.executables)
 }
