@@ -91,7 +91,7 @@ pub enum Mounts<'a> {
 /// Everything under `root`, its accounts, and what its app may write.
 pub fn scan_all(root: &Root) -> Result<Scan, RootError> {
     let app = App::of(&Subject::of(root));
-    let mut found = scan_for(root, Mounts::All, app.as_ref().ok(), |scanner| scanner.accounts())?;
+    let mut found = scan_for(root, Mounts::All, app.as_ref().ok(), accounts::look)?;
     found.gaps.extend(app.err());
     Ok(found)
 }

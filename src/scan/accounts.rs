@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use nix::errno::Errno;
 
 use super::{Gap, Scanner, Weakness};
-use crate::accounts::accounts;
+use crate::accounts::{accounts, without_password};
 use crate::escape::escape;
 use crate::root::{Identity, Kind, Root, RootError};
 
@@ -15,50 +15,49 @@ const SHADOW: &[u8] = b"/etc/shadow";
 /// Larger files are not read: this is 10,000 accounts.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-impl Scanner<'_> {
-    /// Adds the weak accounts of passwd(5) and shadow(5); known by then is what is a tombstone.
-    pub(super) fn accounts(&mut self) {
-        let (root, found) = (self.root, &mut self.found);
-        let passwd = match read(root, PASSWD) {
-            Ok(text) => text,
-            Err(error) => return found.unreadable.push(error),
+/// Adds the weak accounts of passwd(5) and shadow(5); known by then is what is a tombstone.
+pub(super) fn look(scanner: &mut Scanner<'_>) {
+    let (root, found) = (scanner.root, &mut scanner.found);
+    let passwd = match read(root, PASSWD) {
+        Ok(text) => text,
+        Err(error) => return found.unreadable.push(error),
+    };
+    let (shadow, unreadable) = match read(root, SHADOW) {
+        Ok(text) => (text, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let without_password = without_password(&shadow);
+    for account in accounts(&passwd) {
+        let name = escape(account.name);
+        let mut weakness = |class, path: &[u8], detail| {
+            found.weaknesses.push(Weakness { class, path: path.to_vec(), account: Some(name.clone()), detail });
         };
-        let (shadow, unreadable) = match read(root, SHADOW) {
-            Ok(text) => (text, None),
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        for account in accounts(&passwd) {
-            let name = escape(account.name);
-            let mut weakness = |class, path: &[u8], detail| {
-                found.weaknesses.push(Weakness { class, path: path.to_vec(), account: Some(name.clone()), detail });
-            };
-            if account.has_empty_password(&shadow) {
-                let file = if account.password.is_empty() { PASSWD } else { SHADOW };
-                weakness("empty-password", file, format!("{name} needs no password"));
-            }
-            if account.uid == Some(0) && account.name != b"root" {
-                weakness("uid-0", PASSWD, format!("{name} is root by another name"));
-            }
-            let Some(shell) = account.login_shell() else { continue };
-            let id = account.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
-            if can_run(root, shell, &self.tombstones) {
-                weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape(shell)));
-            } else {
-                found.notes.push(format!(
-                    "{} gives {name} ({id}) the shell {}, which is not there to be run, so nobody can log in with it",
-                    escape(PASSWD),
-                    escape(shell)
-                ));
-            }
+        if account.has_empty_password(&without_password) {
+            let file = if account.password.is_empty() { PASSWD } else { SHADOW };
+            weakness("empty-password", file, format!("{name} needs no password"));
         }
-        // Only who looks into shadow(5) can tell; accounts that do not point there were told apart all the same.
-        if let Some(error) = unreadable.filter(|_| accounts(&passwd).any(|account| account.password == b"x")) {
-            found.gaps.push(Gap {
-                class: "empty-password",
-                reason: format!("{error}; whether an account needs no password is only known to root"),
-                only_if_named: false,
-            });
+        if account.uid == Some(0) && account.name != b"root" {
+            weakness("uid-0", PASSWD, format!("{name} is root by another name"));
         }
+        let Some(shell) = account.login_shell() else { continue };
+        let id = account.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
+        if can_run(root, shell, &scanner.tombstones) {
+            weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape(shell)));
+        } else {
+            found.notes.push(format!(
+                "{} gives {name} ({id}) the shell {}, which is not there to be run, so nobody can log in with it",
+                escape(PASSWD),
+                escape(shell)
+            ));
+        }
+    }
+    // Only who looks into shadow(5) can tell; accounts that do not point there were told apart all the same.
+    if let Some(error) = unreadable.filter(|_| accounts(&passwd).any(|account| account.password == b"x")) {
+        found.gaps.push(Gap {
+            class: "empty-password",
+            reason: format!("{error}; whether an account needs no password is only known to root"),
+            only_if_named: false,
+        });
     }
 }
 
