@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{Finding, classes};
 use crate::escape::escape;
+use crate::json::Json;
 use crate::profile::load::read_file;
 
 /// A scan of a whole machine is about 1 MiB.
@@ -65,30 +65,35 @@ impl Before {
     }
 
     fn parse(text: &[u8]) -> Result<Self, String> {
-        let scan: Value = serde_json::from_slice(text).map_err(|error| format!("is no JSON: {error}"))?;
-        let of = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-        let list = |key: &str| scan.get(key).and_then(Value::as_array);
-        if of(&scan, "command").as_deref() != Some("scan") {
+        let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
+        let scan = Json::parse(text).map_err(|error| error.to_string())?;
+        if scan.text("command") != Some("scan") {
             return Err("is no result of lithify scan --format json".to_owned());
         }
-        if scan.get("schema").and_then(Value::as_u64) != Some(1) {
+        if scan.get("schema") != Some(&Json::Other("1".to_owned())) {
             return Err(format!("its schema is not known to lithify {}", env!("CARGO_PKG_VERSION")));
         }
-        let (Some(programs), Some(weaknesses)) = (list("programs"), list("weaknesses")) else {
+        let (Some(programs), Some(weaknesses)) = (scan.list("programs"), scan.list("weaknesses")) else {
             return Err("that scan failed, so it found nothing to compare with".to_owned());
         };
         let mut things = Vec::new();
         for found in programs.iter().chain(weaknesses) {
-            let (Some(class), Some(path)) = (of(found, "class"), of(found, "path")) else {
+            let (Some(class), Some(path)) = (found.text("class"), found.text("path")) else {
                 return Err("a finding has no class or no path".to_owned());
             };
-            let account = of(found, "account");
-            for name in found.get("names").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-                things.push(Thing { class: class.clone(), path: name.to_owned(), account: None });
+            let thing = |path: &str, account: Option<&str>| Thing {
+                class: class.to_owned(),
+                path: path.to_owned(),
+                account: account.map(str::to_owned),
+            };
+            for name in found.list("names").unwrap_or_default() {
+                if let Json::Text(name) = name {
+                    things.push(thing(name, None));
+                }
             }
-            things.push(Thing { class, path, account });
+            things.push(thing(path, found.text("account")));
         }
-        Ok(Self { things, unverified: list("unverified").map_or(0, Vec::len) })
+        Ok(Self { things, unverified: scan.list("unverified").map_or(0, <[_]>::len) })
     }
 
     /// What makes the comparison doubtful.
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_no_scan_is_said() {
         for (text, says) in [
-            ("", "no JSON"),
+            ("", "not JSON"),
             ("[]", "no result"),
             (r#"{"schema":1,"command":"harden"}"#, "no result"),
             (r#"{"schema":2,"command":"scan"}"#, "schema"),
