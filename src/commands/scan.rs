@@ -114,11 +114,11 @@ fn fail_on(options: &Options) -> Result<Wanted, CommandError> {
     let mut wanted = Wanted::default();
     for word in words.chain(from_environment) {
         if word == "all" {
-            wanted.classes = classes().collect();
-        } else if let Some(class) = classes().find(|class| *class == word) {
+            wanted.classes = classes();
+        } else if let Some(class) = classes().into_iter().find(|class| *class == word) {
             wanted.named.push(class);
         } else {
-            let (word, known) = (escape(word.as_bytes()), classes().collect::<Vec<_>>().join(", "));
+            let (word, known) = (escape(word.as_bytes()), classes().join(", "));
             return Err(CommandError::Usage(format!("--fail-on {word}: no such class; there are all, {known}")));
         }
     }

@@ -114,10 +114,11 @@ fn entry(source: SourceText<'_>, written: Written) -> Result<Entry, ProfileError
         text => Some(PathPattern::parse(text).map_err(|error| source.error(path.span(), error.to_string(), None))?),
     };
     let name = class.get_ref();
-    let known = classes().find(|known| known == name).ok_or_else(|| {
-        let hint = match nearest(name, classes()) {
+    let classes = classes();
+    let known = classes.iter().copied().find(|known| known == name).ok_or_else(|| {
+        let hint = match nearest(name, classes.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("classes are {}", classes().collect::<Vec<_>>().join(", ")),
+            None => format!("classes are {}", classes.join(", ")),
         };
         source.error(class.span(), format!("there is no class `{}`", escape(name.as_bytes())), Some(hint))
     })?;

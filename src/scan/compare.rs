@@ -126,7 +126,7 @@ pub fn compare(before: &Before, findings: &mut [Finding<'_>]) -> Comparison {
     let left: HashSet<&Thing> = comparison.left.iter().collect();
     comparison.gone = before.things.iter().filter(|thing| !left.contains(thing)).cloned().collect();
     let Comparison { gone, new, left, .. } = &comparison;
-    let mut all: Vec<&str> = classes().collect();
+    let mut all: Vec<&str> = classes();
     // A newer version may know more.
     for thing in gone {
         if !all.contains(&thing.class.as_str()) {

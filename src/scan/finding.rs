@@ -110,6 +110,10 @@ impl Scan {
 }
 
 /// The names of all classes, in order of weight.
-pub fn classes() -> impl Iterator<Item = &'static str> {
-    Class::ALL.iter().map(|class| class.name()).chain(WEAKNESSES)
+#[inline(never)]
+pub fn classes() -> Vec<&'static str> {
+    let mut classes = Vec::new();
+    classes.extend_from_slice(&Class::ALL.map(Class::name));
+    classes.extend_from_slice(&WEAKNESSES);
+    classes
 }

@@ -78,7 +78,7 @@ pub(super) fn write(outcome: &Outcome<'_>, further: &[String]) -> String {
             }),
         }
     }
-    let counts = classes().map(|class| {
+    let counts = classes().into_iter().map(|class| {
         let count = |accepted| {
             let of_class = outcome.findings.iter().filter(|finding| finding.class() == class);
             of_class.filter(|finding| finding.accepted.is_some() == accepted).count()
