@@ -1,5 +1,5 @@
 //! Reading JSON (RFC 8259), as far as an earlier result of ours needs it: strings, lists and objects. Numbers, `true`,
-//! `false` and `null` are kept as they are written. Written by hand, because serde_json's reader takes 20 kB.
+//! `false` and `null` are kept as they are written. Written by hand, because that of `serde_json` takes 20 kB.
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
