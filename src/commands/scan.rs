@@ -11,12 +11,12 @@ use crate::cli::Scan as Options;
 use crate::escape::escape;
 use crate::report::{Exit, json_line};
 use crate::root::Root;
-use crate::scan::{By, Mounts, Scan, WEAKNESSES, scan as look};
+use crate::scan::{By, Extent, Scan, WEAKNESSES, scan as look};
 
 pub(super) fn scan(options: &Options, output: &Output) -> Exit {
     let result = fail_on(options).and_then(|classes| {
         let root = Root::open(&options.root).map_err(CommandError::Root)?;
-        Ok((look(&root, Mounts::All).map_err(CommandError::Inventory)?, classes))
+        Ok((look(&root, Extent::Everything).map_err(CommandError::Inventory)?, classes))
     });
     let (found, fail_on) = match result {
         Ok(result) => result,
