@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::tree::Tree;
-use crate::harness::{run, run_lithify};
+use crate::harness::{harden, rootfs, run, run_lithify};
 
 /// The tree that tests/programs.sh makes.
 fn programs() -> PathBuf {
@@ -151,7 +151,7 @@ fn however_a_linker_arranged_it() {
 #[test]
 fn without_section_headers_and_with_broken_program_headers() {
     let tree = Tree::new();
-    let shell = fs::read(crate::harness::rootfs("nginx").join("usr/bin/dash")).unwrap();
+    let shell = fs::read(rootfs("nginx").join("usr/bin/dash")).unwrap();
     let add = |path: &str, bytes: &[u8]| {
         tree.file(path);
         fs::write(tree.at(path), bytes).unwrap();
@@ -211,4 +211,18 @@ fn what_is_packed_is_said_to_be() {
         .exits(1)
         .says("FAIL scan packed: 1 found")
         .says("its content cannot be recognised");
+}
+
+#[test]
+fn the_profile_shells_knows_a_shell_by_more_than_its_name() {
+    let tree = Tree::new();
+    let shell = rootfs("nginx").join("usr/bin/dash");
+    tree.directory("/opt").directory("/usr/bin").file("/usr/bin/app");
+    fs::copy(&shell, tree.at("/usr/bin/healthd")).unwrap();
+    tree.hard_link("/opt/.x", "/usr/bin/healthd").link("/opt/link", "/usr/bin/healthd");
+    harden(tree.path(), ["--allow-host", "-p", "shells"]).exits(0);
+    for gone in ["/usr/bin/healthd", "/opt/.x", "/opt/link"] {
+        assert!(!tree.has(gone), "{gone}");
+    }
+    assert!(tree.has("/usr/bin/app"));
 }
