@@ -3,10 +3,12 @@
 # Needs root, tests/rootfs.sh's nginx tree, busybox and strace. RUNS=30 by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=$PWD/target/x86_64-unknown-linux-musl/release/lithify
+bin=${LITHIFY_BIN:-$PWD/target/x86_64-unknown-linux-musl/release/lithify}
 tree=$PWD/target/rootfs/nginx
 runs=${RUNS:-30}
-profiles=(-p shells -p coreutils -p network-tools)
+# By names alone, and with a profile that recognises what it removes by content, too.
+named=(-p coreutils -p network-tools)
+profiles=(-p shells "${named[@]}")
 # One mount namespace for all of it: nothing stays mounted.
 if [ "${IN_NAMESPACE:-}" != 1 ]; then
   exec env IN_NAMESPACE=1 unshare -m "$0"
@@ -32,28 +34,39 @@ failed=0
 holds() { # DESCRIPTION VALUE LIMIT
   if [ "$2" -le "$3" ]; then echo "ok    $1: $2, at most $3"; else echo "OVER  $1: $2, at most $3"; failed=1; fi
 }
-harden() { "$bin" harden --allow-host --root "$1" "${profiles[@]}"; }
-
-fresh
-harden "$work/root" -v >/dev/null
-"$bin" harden --allow-host --root "$tree" "${profiles[@]}" --dry-run --format json |
-  jq -r --arg root "$work/root" '.actions[] | $root + .path' >"$work/paths"
-names=$(wc -l <"$work/paths")
-mapfile -t paths <"$work/paths"
+harden() { "$bin" harden --allow-host --root "$work/root" "$@"; }
+paths() { # what harden removes with these profiles
+  "$bin" harden --allow-host --root "$tree" "$@" --dry-run --format json |
+    jq -r --arg root "$work/root" '.actions[] | $root + .path'
+}
+mapfile -t named_paths < <(paths "${named[@]}")
+mapfile -t paths < <(paths "${profiles[@]}")
+read_all() { find "$work/root" -xdev -type f -perm /111 -exec cat {} +; }
 
 for _ in $(seq "$runs"); do
   timed "$bin" --version >>"$work/version.us"
-  fresh; timed harden "$work/root" >>"$work/harden.us"
+  fresh; timed harden "${named[@]}" >>"$work/named.us"
+  fresh; timed harden "${profiles[@]}" >>"$work/harden.us"
+  fresh; timed busybox rm -f "${named_paths[@]}" >>"$work/named-rm.us"
   fresh; timed busybox rm -f "${paths[@]}" >>"$work/rm.us"
   fresh; timed find "$work/root" >>"$work/find.us"
+  fresh; timed read_all >>"$work/read.us"
 done
 version=$(median <"$work/version.us")
+find=$(median <"$work/find.us")
+read_all=$(median <"$work/read.us")
+named_time=$(median <"$work/named.us")
+named_rm=$(median <"$work/named-rm.us")
 harden=$(median <"$work/harden.us")
 rm=$(median <"$work/rm.us")
-find=$(median <"$work/find.us")
-echo "median of $runs runs, $names names, in us: harden $harden, version $version, busybox rm -f $rm, find $find"
-awk "BEGIN { printf \"ratio: %.2f\n\", ($harden - $version) / ($rm + $find) }"
-holds "time above --version, in us, against twice rm + find" $((harden - version)) $((2 * (rm + find)))
+echo "median of $runs runs, in us: version $version, find $find, find -perm /111 -exec cat $read_all"
+echo "by name, ${#named_paths[@]} names: harden $named_time, busybox rm -f $named_rm"
+echo "by name and content, ${#paths[@]} names: harden $harden, busybox rm -f $rm"
+awk "BEGIN { printf \"ratios: %.2f and %.2f of rm + find, the latter %.2f with reading\\n\", ($named_time - $version) / ($named_rm + $find), ($harden - $version) / ($rm + $find), ($harden - $version) / ($rm + $find + $read_all) }"
+holds "by name: time above --version, in us, against twice rm + find" $((named_time - version)) $((2 * (named_rm + find)))
+# What content decides must be read: the time of reading every executable is added to what a user would run instead.
+holds "by content: time above --version, in us, against twice rm + find + find -perm /111 -exec cat" \
+  $((harden - version)) $((2 * (rm + find + read_all)))
 
 # An address space of 4 MiB bounds everything that can be resident.
 fresh
@@ -78,13 +91,16 @@ inventory=$(($(sed -n "1,$((first - 1))p" "$work/harden.trace" | calls) - fixed)
 apply=$(sed -n "${first},${last}p" "$work/harden.trace")
 removed=$(grep -c '^unlinkat.*= 0' "$work/harden.trace")
 batches=$(grep -cE '^openat2?\(' <<<"$apply" || true)
+files=$(find "$tree" -type f | wc -l)
+executables=$(find "$tree" -type f -perm /111 | wc -l)
 directories=$(find "$tree" -type d | wc -l)
 links=$(find "$tree" -type l | wc -l)
 listings=$(find "$tree" -type d -printf '%s\n' | awk '{ n += 1 + int($1 / 32768) } END { print n }')
 echo "system calls of the allocator: $(grep -cE '^(mmap|munmap|mremap|brk)\(' "$work/empty.trace") fixed"
 holds "fixed system calls, $processes processes at 4 each left out" $((fixed - 4 * processes)) 150
-holds "inventory: 6 a directory ($directories), 6 a link ($links), 1 for each 32 KiB listed, 1 a file looked at ($removed)" \
-  "$inventory" $((6 * directories + 6 * links + listings + removed))
+# Two walks: what is there by content, which looks at each file and opens the executables; then names and links.
+holds "inventory: 12 a directory ($directories), 6 a link ($links), 2 for each 32 KiB listed, 1 a file ($files), 5 an executable ($executables), 1 a file removed ($removed)" \
+  "$inventory" $((12 * directories + 6 * links + 2 * listings + files + 5 * executables + removed))
 holds "apply: 2 a name ($removed), and 3 for each opening of a directory ($batches)" \
   "$(calls <<<"$apply")" $((2 * removed + 3 * batches))
 exit $failed

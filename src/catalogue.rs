@@ -127,8 +127,11 @@ impl Catalogue {
     /// What a file of this name is taken for. Versions (`python3.11`, `gcc-12`), flavours (`vim.tiny`) and targets
     /// (`x86_64-linux-gnu-gcc`) are left out where the whole name is not known.
     pub fn by_name(&self, name: &[u8]) -> Option<Known> {
-        let candidates = [name, without_version(name), without_flavour(name), without_version(after_target(name))];
-        candidates.into_iter().find_map(|candidate| self.get(candidate))
+        let others = [without_version(name), without_flavour(name), without_version(after_target(name))];
+        self.get(name).or_else(|| {
+            let mut others = others.into_iter().filter(|other| other.len() < name.len());
+            others.find_map(|other| self.get(other))
+        })
     }
 
     /// What a program of this canonical name is: for a signature's label.

@@ -17,6 +17,7 @@ const ET_DYN: u16 = 3;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
+const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const PF_R: u32 = 4;
 const DT_SONAME: u64 = 14;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
@@ -30,67 +31,104 @@ struct Segment {
     size: u64,
 }
 
-/// Type of the file and its segments; `None` for what is no complete ELF program or library.
-fn segments(read_at: &mut impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<(u16, Numbers, Vec<Segment>)> {
-    let header = read_at(0, 64)?;
-    if header.get(..4)? != b"\x7fELF" {
-        return None;
-    }
-    let wide = *header.get(4)? == 2;
-    let number = Numbers { wide, little: *header.get(5)? == 1 };
-    let kind = number.u16(&header, 16)?;
-    if kind != ET_EXEC && kind != ET_DYN {
-        return None;
-    }
-    let (table, entry_size, entries) = if wide {
-        (number.word(&header, 32)?, number.u16(&header, 54)?, number.u16(&header, 56)?)
-    } else {
-        (number.word(&header, 28)?, number.u16(&header, 42)?, number.u16(&header, 44)?)
-    };
-    let entry_size = usize::from(entry_size);
-    let bytes = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
-    let mut segments = Vec::new();
-    for entry in bytes.chunks_exact(entry_size.max(32)) {
-        let (flags, offset, size) = if wide {
-            (number.u32(entry, 4)?, number.word(entry, 8)?, number.word(entry, 32)?)
-        } else {
-            (number.u32(entry, 24)?, number.word(entry, 4)?, number.word(entry, 16)?)
-        };
-        segments.push(Segment { kind: number.u32(entry, 0)?, flags, offset, size });
-    }
-    Some((kind, number, segments))
+/// The program header table of a file.
+struct Headers<B> {
+    kind: u16,
+    number: Numbers,
+    table: B,
+    entry_size: usize,
 }
 
-/// Offset and size of what the kernel maps read-only: constants, names and strings. `None` where a file has fewer than
-/// two such segments (packed, or linked without separate ones): its strings may then be anywhere.
-pub fn read_only_segments(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Vec<(u64, u64)>> {
-    let (_, _, segments) = segments(&mut read_at)?;
-    let read_only = segments.iter().filter(|segment| segment.kind == PT_LOAD && segment.flags == PF_R);
-    let ranges: Vec<_> = read_only.map(|segment| (segment.offset, segment.size)).collect();
-    (ranges.len() >= 2).then_some(ranges)
+impl<B: AsRef<[u8]>> Headers<B> {
+    /// Reads them; `None` for what is no complete ELF program or library.
+    fn read(read_at: &mut impl FnMut(u64, usize) -> Option<B>) -> Option<Self> {
+        let header = read_at(0, 64)?;
+        let header = header.as_ref();
+        if header.get(..4)? != b"\x7fELF" {
+            return None;
+        }
+        let wide = *header.get(4)? == 2;
+        let number = Numbers { wide, little: *header.get(5)? == 1 };
+        let kind = number.u16(header, 16)?;
+        if kind != ET_EXEC && kind != ET_DYN {
+            return None;
+        }
+        let (table, entry_size, entries) = if wide {
+            (number.word(header, 32)?, number.u16(header, 54)?, number.u16(header, 56)?)
+        } else {
+            (number.word(header, 28)?, number.u16(header, 42)?, number.u16(header, 44)?)
+        };
+        let entry_size = usize::from(entry_size);
+        if entry_size < if wide { 56 } else { 32 } {
+            return None;
+        }
+        let table = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
+        Some(Self { kind, number, table, entry_size })
+    }
+
+    fn segments(&self) -> impl Iterator<Item = Segment> {
+        let number = self.number;
+        self.table.as_ref().chunks_exact(self.entry_size).filter_map(move |entry| {
+            let (flags, offset, size) = if number.wide {
+                (number.u32(entry, 4)?, number.word(entry, 8)?, number.word(entry, 32)?)
+            } else {
+                (number.u32(entry, 24)?, number.word(entry, 4)?, number.word(entry, 16)?)
+            };
+            Some(Segment { kind: number.u32(entry, 0)?, flags, offset, size })
+        })
+    }
+}
+
+/// Where a search for a program's strings looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strings {
+    /// Offset and size of what the kernel maps read-only: constants, names and strings, without the tables for unwinding
+    /// that linkers put after them. `None` where a file has fewer than two such segments (packed, or linked without
+    /// separate ones): its strings may then be anywhere.
+    pub ranges: Option<Vec<(u64, u64)>>,
+    /// Whether the file names a dynamic loader. One that does is a program, but for few libraries ([`classify`] tells).
+    pub has_interpreter: bool,
+}
+
+/// Where a file's strings are, by its first bytes; `None` where these hold no complete ELF headers.
+pub fn strings(head: &[u8]) -> Option<Strings> {
+    let headers = Headers::read(&mut |offset, length| {
+        let start = usize::try_from(offset).ok()?;
+        head.get(start..start.checked_add(length)?)
+    })?;
+    let unwinding = headers.segments().find(|segment| segment.kind == PT_GNU_EH_FRAME).map(|segment| segment.offset);
+    let mut ranges = Vec::new();
+    for segment in headers.segments().filter(|segment| segment.kind == PT_LOAD && segment.flags == PF_R) {
+        let before = unwinding.and_then(|offset| offset.checked_sub(segment.offset));
+        ranges.push((segment.offset, before.map_or(segment.size, |before| before.min(segment.size))));
+    }
+    Some(Strings {
+        ranges: (ranges.len() >= 2).then_some(ranges),
+        has_interpreter: headers.segments().any(|segment| segment.kind == PT_INTERP),
+    })
 }
 
 /// Classifies a file's content; `None` for what is no complete ELF program or library (scripts, object files).
 /// `read_at(offset, length)` gives up to `length` bytes from `offset`.
-pub fn classify(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Elf> {
-    let (kind, number, segments) = segments(&mut read_at)?;
+pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<Elf> {
+    let headers = Headers::read(&mut read_at)?;
     let mut interpreter = None;
     let mut dynamic = None;
-    for segment in &segments {
+    for segment in headers.segments() {
         match segment.kind {
             PT_INTERP => {
                 let path = read_at(segment.offset, usize::try_from(segment.size.min(4096)).ok()?)?;
-                interpreter = path.split(|&byte| byte == 0).next().map(<[u8]>::to_vec);
+                interpreter = path.as_ref().split(|&byte| byte == 0).next().map(<[u8]>::to_vec);
             }
             PT_DYNAMIC => dynamic = Some((segment.offset, segment.size)),
             _ => {}
         }
     }
-    if kind == ET_DYN {
+    if headers.kind == ET_DYN {
         // A static position-independent program has no interpreter either: the linker marks it DF_1_PIE. libc.so.6 has
         // an interpreter, because it can be run to print its version: its SONAME gives it away.
         let tags = dynamic.and_then(|(offset, size)| read_at(offset, usize::try_from(size.min(64 * 1024)).ok()?));
-        let (soname, pie) = tags.map_or((false, false), |tags| number.dynamic(&tags));
+        let (soname, pie) = tags.map_or((false, false), |tags| headers.number.dynamic(tags.as_ref()));
         if !pie && (soname || interpreter.is_none()) {
             return Some(Elf::Library);
         }
@@ -196,6 +234,7 @@ mod tests {
             if elf {
                 bytes.splice(0..0, *b"\x7fELF\x02\x01");
             }
+            strings(&bytes);
             classify(|offset, length| {
                 let from = usize::try_from(offset).ok()?.min(bytes.len());
                 Some(bytes[from..bytes.len().min(from.saturating_add(length))].to_vec())

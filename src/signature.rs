@@ -1,7 +1,8 @@
 //! Programs recognised by their content, whatever they are called.
 //!
-//! A signature is a set of byte strings that must all occur. All strings are looked for in one pass (Wu and Manber,
-//! "A fast algorithm for multi-pattern searching", 1994): a table of byte pairs tells how far the next match is at least.
+//! A signature is a set of byte strings that must all occur. All are looked for in one pass that samples: of every
+//! five bytes the first four are looked up, which meets a string of eight bytes wherever it lies, and no step waits for the
+//! one before. The few shorter strings are looked for only where everything else of their signature was seen.
 
 /// One signature: the name in the catalogue that it stands for, and strings that must all occur.
 struct Signature {
@@ -35,7 +36,7 @@ macro_rules! veiled {
 }
 
 /// The first that holds decides: the particular ones stand before the general one of the Bourne family.
-const SIGNATURES: [Signature; 39] = [
+const SIGNATURES: [Signature; 58] = [
     all("busybox", &[veiled!(b"BusyBox v"), veiled!(b"multi-call binary")]),
     all("toybox", &[veiled!(b"Toybox %s multicall binary")]),
     all("coreutils", &[veiled!(b"--coreutils-prog=")]),
@@ -51,11 +52,13 @@ const SIGNATURES: [Signature; 39] = [
     all("sash", &[veiled!(b"Stand-alone shell")]),
     all("csh", &[veiled!(b".cshrc\0"), veiled!(b"Undefined variable")]),
     all("rc", &[veiled!(b"whatis -p"), veiled!(b"usage: flag f")]),
+    // Plan 9's own.
+    all("rc", &[veiled!(b"`if not' does not follow `if(...)'")]),
     all("elvish", &[veiled!(b"src.elv.sh")]),
     // fish 3 keeps its strings as UTF-32, fish 4 as UTF-8.
     all("fish", &[veiled!(b"f\0\0\0i\0\0\0s\0\0\0h\0\0\0_\0\0\0p\0\0\0r\0\0\0o\0\0\0m\0\0\0p\0\0\0t\0\0\0")]),
     all("fish", &[veiled!(b"fish_user_paths"), veiled!(b"fish_prompt"), veiled!(b"fish_greeting")]),
-    all("sh", &[veiled!(b"OPTIND"), veiled!(b"getopts"), veiled!(b"\0PS4"), veiled!(b"\0IFS")]),
+    all("sh", &[veiled!(b"OPTIND"), veiled!(b"\0getopts"), veiled!(b"\0PS4"), veiled!(b"\0IFS")]),
     all("sh", &[veiled!(b"Illegal number: %s"), veiled!(b"Syntax error: ")]),
     all("python", &[veiled!(b"PYTHONSTARTUP"), veiled!(b"PYTHONHASHSEED")]),
     all("perl", &[veiled!(b"PERL5LIB"), veiled!(b"PERL5OPT")]),
@@ -71,34 +74,68 @@ const SIGNATURES: [Signature; 39] = [
     all("socat", &[veiled!(b"socat by Gerhard Rieger")]),
     all("nc", &[veiled!(b"usage: nc [-")]),
     all("nc", &[veiled!(b"connect to somewhere:")]),
-    all("ncat", &[veiled!(b"NCAT_REMOTE_ADDR")]),
+    // lighttpd, too, knows ncat's environment.
+    all("ncat", &[veiled!(b"NCAT_REMOTE_ADDR"), veiled!(b"NCAT_PROTO")]),
     all("ssh", &[veiled!(b"usage: ssh [-")]),
     all("dbclient", &[veiled!(b"Dropbear SSH client")]),
     all("gdb", &[veiled!(b"GDBHISTFILE")]),
     all("strace", &[veiled!(b"Usage: strace [")]),
+    all("original-awk", &[veiled!(b"out of memory in awksprintf")]),
+    all("slsh", &[veiled!(b"SLSH_LIB_DIR")]),
+    all("sqlite3", &[veiled!(b"SQLITE_HISTORY")]),
+    all("nvim", &[veiled!(b"VIMRUNTIME"), veiled!(b"NVIM_LOG_FILE")]),
+    all("vim", &[veiled!(b"VIMRUNTIME"), veiled!(b"VIMINIT")]),
+    all("emacs", &[veiled!(b"EMACSLOADPATH")]),
+    all("less", &[veiled!(b"LESSKEYIN")]),
+    all("tmux", &[veiled!(b"TMUX_TMPDIR")]),
+    all("screen", &[veiled!(b"SCREENDIR"), veiled!(b"SCREENRC")]),
+    all("git", &[veiled!(b"git [-v | --version]")]),
+    all("rsync", &[veiled!(b"RSYNC_RSH")]),
+    all("lftp", &[veiled!(b"LFTP_HOME")]),
+    all("wget2", &[veiled!(b"GNU Wget2")]),
+    all("nmap", &[veiled!(b"NMAPDIR\0"), veiled!(b"NMAP_PRIVILEGED")]),
+    all("telnet", &[veiled!(b".telnetrc")]),
+    all("sudo", &[veiled!(b"SUDO_ASKPASS")]),
+    all("make", &[veiled!(b"MAKELEVEL"), veiled!(b"MAKEFLAGS")]),
+    all("perf", &[veiled!(b"PERF_EXEC_PATH")]),
 ];
 
-/// The shortest string: how far a search can step at most, and one more.
-const SHORTEST: usize = 4;
+/// Every how many bytes a word of four is looked at.
+const STRIDE: usize = 5;
+
+/// A string at least this long holds a whole word that is looked at, wherever it lies.
+const WINDOW: usize = STRIDE + 3;
 
 /// Looks for all strings of all signatures.
 pub struct Matcher {
-    /// For each pair of bytes (hashed): how many bytes to step, 0 where a string may end its first [`SHORTEST`] bytes.
-    steps: Vec<u8>,
-    /// The strings by the hash of the pair at their bytes 2 and 3: index in `strings`.
-    buckets: Vec<Vec<u16>>,
+    /// By the hash of a word: index in `words` of the first with that hash, and one more; 0 where there is none.
+    slots: [u16; SLOTS],
+    words: Vec<Word>,
     strings: Vec<Vec<u8>>,
     longest: usize,
+}
+
+/// Four bytes within the first [`WINDOW`] of a string.
+struct Word {
+    /// As a number, little-endian.
+    bytes: u32,
+    /// Where they lie in it.
+    offset: usize,
+    /// Which string, in `strings`.
+    string: usize,
+    /// As in `slots`: the next with the same hash.
+    next: u16,
 }
 
 /// What was found in one file so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen(u128);
 
-const TABLE: usize = 1 << 12;
+const SLOTS: usize = 1 << 13;
 
-fn hash(pair: [u8; 2]) -> usize {
-    (usize::from(pair[0]) << 5 ^ usize::from(pair[1])) & (TABLE - 1)
+/// Fibonacci hashing: the upper bits of a product with 2^32 divided by the golden ratio.
+fn hash(word: u32) -> usize {
+    (word.wrapping_mul(0x9e37_79b9) >> 19) as usize & (SLOTS - 1)
 }
 
 impl Default for Matcher {
@@ -106,26 +143,20 @@ impl Default for Matcher {
         let unveil = |string: &&[u8]| string.iter().map(|byte| byte ^ 0x80).collect::<Vec<u8>>();
         let strings: Vec<Vec<u8>> =
             SIGNATURES.iter().flat_map(|signature| signature.strings.iter().map(unveil)).collect();
-        let most = u8::try_from(SHORTEST - 1).unwrap_or(1);
-        let mut steps = vec![most; TABLE];
-        let mut buckets = vec![Vec::new(); TABLE];
-        for (index, string) in strings.iter().enumerate() {
-            for end in 2..=SHORTEST {
-                let Some(&[a, b]) = string.get(end - 2..end) else { continue };
-                let slot = hash([a, b]);
-                let step = u8::try_from(SHORTEST - end).unwrap_or(0);
-                if let Some(known) = steps.get_mut(slot) {
-                    *known = step.min(*known);
-                }
-                if end == SHORTEST {
-                    if let (Some(bucket), Ok(index)) = (buckets.get_mut(slot), u16::try_from(index)) {
-                        bucket.push(index);
-                    }
-                }
+        let mut slots = [0; SLOTS];
+        let mut words = Vec::new();
+        for (string, window) in
+            strings.iter().enumerate().filter_map(|(index, text)| Some((index, text.get(..WINDOW)?)))
+        {
+            for (offset, bytes) in window.windows(4).enumerate() {
+                let (Ok(bytes), Ok(number)) = (bytes.try_into(), u16::try_from(words.len() + 1)) else { continue };
+                let bytes = u32::from_le_bytes(bytes);
+                let Some(slot) = slots.get_mut(hash(bytes)) else { continue };
+                words.push(Word { bytes, offset, string, next: std::mem::replace(slot, number) });
             }
         }
         let longest = strings.iter().map(Vec::len).max().unwrap_or(0);
-        Self { steps, buckets, strings, longest }
+        Self { slots, words, strings, longest }
     }
 }
 
@@ -135,26 +166,47 @@ impl Matcher {
         self.longest - 1
     }
 
-    /// Adds what `bytes` holds to `seen`.
+    /// Adds to `seen` which of the strings of at least [`WINDOW`] bytes `bytes` holds.
     pub fn look(&self, bytes: &[u8], seen: &mut Seen) {
-        let mut at = SHORTEST - 2;
-        while let Some(&[a, b]) = bytes.get(at..at + 2) {
-            let slot = hash([a, b]);
-            let step = self.steps.get(slot).copied().unwrap_or(1);
-            if step == 0 {
-                let start = at + 2 - SHORTEST;
-                for &index in self.buckets.get(slot).into_iter().flatten() {
-                    let string = self.strings.get(usize::from(index));
-                    let rest = bytes.get(start..).unwrap_or_default();
-                    if string.is_some_and(|string| rest.starts_with(string)) {
-                        seen.0 |= 1 << index;
-                    }
-                }
-                at += 1;
-            } else {
-                at += usize::from(step);
+        for (index, chunk) in bytes.chunks(STRIDE).enumerate() {
+            let Some(word) = chunk.first_chunk().copied().map(u32::from_le_bytes) else { return };
+            // Nearly all of the time is spent here. The hash is below the array's length.
+            #[allow(clippy::indexing_slicing)]
+            let slot = self.slots[hash(word)];
+            if slot != 0 {
+                self.compare(bytes, STRIDE * index, word, slot, seen);
             }
         }
+    }
+
+    /// The strings that may have `word`, which lies at `at`.
+    #[cold]
+    fn compare(&self, bytes: &[u8], at: usize, word: u32, mut slot: u16, seen: &mut Seen) {
+        while let Some(known) = usize::from(slot).checked_sub(1).and_then(|index| self.words.get(index)) {
+            slot = known.next;
+            if known.bytes == word {
+                let rest = at.checked_sub(known.offset).and_then(|start| bytes.get(start..));
+                let string = self.strings.get(known.string);
+                if rest.zip(string).is_some_and(|(rest, string)| rest.starts_with(string)) {
+                    seen.0 |= 1 << known.string;
+                }
+            }
+        }
+    }
+
+    /// Adds to `seen` the shorter strings, which a plain search finds.
+    pub fn look_for_short(&self, bytes: &[u8], seen: &mut Seen) {
+        for (index, string) in self.strings.iter().enumerate().filter(|(_, string)| string.len() < WINDOW) {
+            if bytes.windows(string.len()).any(|part| part == string) {
+                seen.0 |= 1 << index;
+            }
+        }
+    }
+
+    /// Whether the first signature that may still hold lacks only short strings, so that these are worth looking for.
+    pub fn wants_short(&self, seen: Seen) -> bool {
+        let first = longest_missing(seen).find(|(_, missing)| *missing < WINDOW);
+        seen != Seen::default() && first.is_some_and(|(_, missing)| missing > 0)
     }
 
     /// The name in the catalogue of what the file is, by what was seen of it.
@@ -162,17 +214,23 @@ impl Matcher {
         if seen == Seen::default() {
             return None;
         }
-        let mut first = 0;
-        for signature in &SIGNATURES {
-            let count = signature.strings.len();
-            let mask = ((1u128 << count) - 1) << first;
-            if seen.0 & mask == mask {
-                return Some(signature.program);
-            }
-            first += count;
-        }
-        None
+        longest_missing(seen).find(|(_, missing)| *missing == 0).map(|(program, _)| program)
     }
+}
+
+/// For each signature, its program and the length of the longest string that was not seen.
+fn longest_missing(seen: Seen) -> impl Iterator<Item = (&'static str, usize)> {
+    let mut left = seen.0;
+    SIGNATURES.iter().map(move |signature| {
+        let mut longest = 0;
+        for string in signature.strings {
+            if left & 1 == 0 {
+                longest = longest.max(string.len());
+            }
+            left >>= 1;
+        }
+        (signature.program, longest)
+    })
 }
 
 #[cfg(test)]
@@ -188,7 +246,8 @@ mod tests {
         assert!(matcher.strings.len() <= 128);
         for signature in &SIGNATURES {
             assert!(catalogue.exactly(signature.program).is_some(), "{}", signature.program);
-            assert!(signature.strings.iter().all(|string| string.len() >= SHORTEST), "{}", signature.program);
+            // Else every file would be searched for the short ones.
+            assert!(signature.strings.iter().any(|string| string.len() >= WINDOW), "{}", signature.program);
         }
     }
 
@@ -198,12 +257,16 @@ mod tests {
         let program = |bytes: &[u8]| {
             let mut seen = Seen::default();
             matcher.look(bytes, &mut seen);
+            if matcher.wants_short(seen) {
+                matcher.look_for_short(bytes, &mut seen);
+            }
             matcher.program(seen)
         };
         assert_eq!(program(b"xxGNU bash, version 5"), Some("bash"));
         assert_eq!(program(b"BusyBox v1.36"), None);
         assert_eq!(program(b"BusyBox v1.36 ... multi-call binary"), Some("busybox"));
         assert_eq!(program(b"OPTIND getopts PS4 IFS"), None);
+        assert_eq!(program(b"getopts"), None);
         assert_eq!(program(b"OPTIND\0getopts\0PS4\0IFS"), Some("sh"));
         assert_eq!(program(b""), None);
         assert_eq!(program(b"GNU bash, versio"), None);
@@ -214,7 +277,7 @@ mod tests {
         #[test]
         fn finds_what_a_plain_search_finds(
             before in prop::collection::vec(any::<u8>(), 0..40),
-            index in 0usize..40,
+            index in 0usize..60,
             after in prop::collection::vec(any::<u8>(), 0..40),
         ) {
             let matcher = Matcher::default();
@@ -222,6 +285,7 @@ mod tests {
             let bytes = [&before, string, &after].concat();
             let mut seen = Seen::default();
             matcher.look(&bytes, &mut seen);
+            matcher.look_for_short(&bytes, &mut seen);
             for (index, string) in matcher.strings.iter().enumerate() {
                 let there = bytes.windows(string.len()).any(|part| part == string.as_slice());
                 prop_assert_eq!(seen.0 >> index & 1 == 1, there, "{:?}", string);

@@ -97,6 +97,13 @@ pub fn xattr_length(path: &CStr, name: &CStr) -> Result<usize, Errno> {
     Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
 }
 
+/// As [`xattr_length`], of an open file.
+pub fn xattr_length_of(file: BorrowedFd<'_>, name: &CStr) -> Result<usize, Errno> {
+    // SAFETY: the string is NUL-terminated; with size 0 nothing is written.
+    let length = unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), std::ptr::null_mut(), 0) };
+    Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
+}
+
 /// Removes the extended attribute `name` of `path` (a final link is followed).
 pub fn remove_xattr(path: &CStr, name: &CStr) -> Result<(), Errno> {
     // SAFETY: both strings are NUL-terminated.
@@ -153,5 +160,6 @@ mod tests {
         let path = std::ffi::CString::new(file.path().to_str().unwrap()).unwrap();
         let error = xattr_length(&path, c"security.capability").unwrap_err();
         assert!(matches!(error, Errno::ENODATA | Errno::EOPNOTSUPP), "{error}");
+        assert_eq!(xattr_length_of(file.as_file().as_fd(), c"security.capability"), Err(error));
     }
 }

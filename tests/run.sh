@@ -7,8 +7,10 @@ tests/install.sh
 
 if [ "$(id -u)" = 0 ]; then
   tests/rootfs.sh
+  tests/programs.sh
 else
   sudo tests/rootfs.sh
+  sudo tests/programs.sh
   export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="sudo -E env PATH=$PATH:/usr/sbin:/sbin"
 fi
 export PATH="$PATH:/usr/sbin:/sbin"

@@ -7,7 +7,7 @@ use crate::catalogue::Class;
 use crate::escape::escape;
 use crate::profile::Selector;
 use crate::root::RootError;
-use crate::scan::{By, Mounts, scan};
+use crate::scan::{By, Extent, scan};
 
 impl Collector<'_> {
     /// Rules by class: by content wherever it lies; by name only where programs are looked for by name, since a file of
@@ -30,7 +30,9 @@ impl Collector<'_> {
                 search.insert(stat.id);
             }
         }
-        let found = scan(self.root, Mounts::Only(&self.allowed))?;
+        // What goes anyway need not be read.
+        let extent = Extent::Programs { mounts: &self.allowed, but: &|id| self.doomed.contains_key(&id) };
+        let found = scan(self.root, extent)?;
         for error in found.unreadable {
             self.unreadable(error)?;
         }

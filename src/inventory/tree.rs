@@ -157,7 +157,7 @@ impl Collector<'_> {
             bits |= stat.mode & 0o002;
         }
         let capabilities =
-            on(&strip.file_capabilities) && stat.kind == Kind::File && directory.has_capabilities(name)?;
+            on(&strip.file_capabilities) && stat.kind == Kind::File && directory.has_capabilities(name, None)?;
         if bits == 0 && !capabilities {
             return Ok(());
         }

@@ -22,6 +22,9 @@ pub enum EntryKind {
     Unknown,
 }
 
+/// File capabilities (capabilities(7)).
+const CAPABILITIES: &CStr = c"security.capability";
+
 /// An open directory.
 #[derive(Debug)]
 pub struct Directory {
@@ -156,25 +159,32 @@ impl Directory {
         self.check(&c, expected, mount)?;
         let file = self.pin(&c, expected)?;
         let path = c_name(format!("/proc/self/fd/{}", file.as_raw_fd()).as_bytes()).map_err(os("removexattr", name))?;
-        match sys::remove_xattr(&path, c"security.capability") {
+        match sys::remove_xattr(&path, CAPABILITIES) {
             // Another name of the file came first.
             Ok(()) | Err(Errno::ENODATA) => Ok(()),
             Err(errno) => Err(os("removexattr", &self.join(&c))(errno)),
         }
     }
 
-    /// Whether the regular file `name` has file capabilities.
-    pub fn has_capabilities(&self, name: &CStr) -> Result<bool, RootError> {
-        let fail = |errno| os("lgetxattr", &self.join(name))(errno);
+    /// Whether the regular file `name` has file capabilities; `file` is the same, where it is open already: then that is
+    /// cheaper.
+    pub fn has_capabilities(&self, name: &CStr, file: Option<&std::fs::File>) -> Result<bool, RootError> {
+        let found = match file {
+            Some(file) => sys::xattr_length_of(file.as_fd(), CAPABILITIES),
+            None => self.capabilities_by_name(name),
+        };
+        match found {
+            Ok(_) => Ok(true),
+            Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(false),
+            Err(errno) => Err(os("getxattr", &self.join(name))(errno)),
+        }
+    }
+
+    fn capabilities_by_name(&self, name: &CStr) -> Result<usize, Errno> {
         // There is no lgetxattrat before Linux 6.13; our own descriptor's magic link leads to just this directory.
         let mut path = format!("/proc/self/fd/{}/", self.fd.as_raw_fd()).into_bytes();
         path.extend_from_slice(name.to_bytes());
-        let path = c_name(&path).map_err(fail)?;
-        match sys::xattr_length(&path, c"security.capability") {
-            Ok(_) => Ok(true),
-            Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(false),
-            Err(errno) => Err(fail(errno)),
-        }
+        sys::xattr_length(&c_name(&path)?, CAPABILITIES)
     }
 
     /// Refuses a name that by now is another file (`ESTALE`) or on another mount (`EXDEV`).

@@ -28,13 +28,14 @@ pub struct Gap {
 }
 
 /// The classes of [`Weakness`].
-pub const WEAKNESSES: [&str; 9] = [
+pub const WEAKNESSES: [&str; 10] = [
     "setuid",
     "setgid",
     "file-capabilities",
     "world-writable",
     "app-writable",
     "orphaned-script",
+    "packed",
     "login-shell",
     "empty-password",
     "uid-0",

@@ -24,6 +24,7 @@ mod identity;
 mod install;
 mod interruption;
 mod output;
+mod programs;
 mod protection;
 mod refusals;
 mod removal;

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Time and memory of `scan` against what a user would run instead, in one run; fails over a budget.
+# Needs root, and tests/rootfs.sh's nginx tree. RUNS=30 by default.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=${LITHIFY_BIN:-$PWD/target/x86_64-unknown-linux-musl/release/lithify}
+tree=$PWD/target/rootfs/nginx
+runs=${RUNS:-30}
+# One mount namespace for all of it: nothing stays mounted.
+if [ "${IN_NAMESPACE:-}" != 1 ]; then
+  exec env IN_NAMESPACE=1 unshare -m "$0"
+fi
+work=$(mktemp -d)
+trap 'umount "$work/many" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+timed() { # microseconds of one command
+  local start=$EPOCHREALTIME
+  "$@" >/dev/null
+  local end=$EPOCHREALTIME
+  echo $((${end/./} - ${start/./}))
+}
+median() { sort -n | awk '{ a[NR] = $1 } END { print int((a[int((NR + 1) / 2)] + a[int((NR + 2) / 2)]) / 2) }'; }
+failed=0
+holds() { # DESCRIPTION VALUE LIMIT
+  if [ "$2" -le "$3" ]; then echo "ok    $1: $2, at most $3"; else echo "OVER  $1: $2, at most $3"; failed=1; fi
+}
+
+# Whole processes, on a whole Debian root filesystem, warm.
+mapfile -t executables < <(find "$tree" -xdev -type f -perm /111)
+for _ in $(seq "$runs"); do
+  timed "$bin" scan --root "$tree" >>"$work/scan.us"
+  timed find "$tree" -xdev -type f -perm /111 >>"$work/find.us"
+  timed cat "${executables[@]}" >>"$work/cat.us"
+done
+scan=$(median <"$work/scan.us")
+find=$(median <"$work/find.us")
+cat=$(median <"$work/cat.us")
+echo "median of $runs runs, ${#executables[@]} executables, in us: scan $scan, find -perm /111 $find, cat $cat"
+awk "BEGIN { printf \"ratios: %.2f of find, %.2f of cat\n\", $scan / $find, $scan / $cat }"
+holds "time, in us, against 3 times find -perm /111" "$scan" $((3 * find))
+# Looking at each file takes scan as long as it takes find; cat is handed the names. So this is above 1.
+holds "time, in us, against 1.5 times cat of the executables" "$scan" $((3 * cat / 2))
+
+# Many files: 3 of 10,000 are findings. An address space of 6 MiB bounds everything that can be resident.
+mkdir "$work/many"
+mount -t tmpfs -o size=2g,nr_inodes=3m tmpfs "$work/many"
+limited() { (ulimit -v 6144; exec "$bin" scan --root "$1"); }
+per_file=()
+for thousands in 10 100 1000; do
+  root=$work/many/$thousands
+  for directory in $(seq "$thousands"); do echo "$root/$directory"; done | xargs mkdir -p
+  # shellcheck disable=SC2016  # awk's
+  seq $((thousands * 1000)) | awk -v root="$root" '{ print root "/" int(($1 - 1) / 1000) + 1 "/" $1 }' | xargs touch
+  findings=$((thousands * 3 / 10))
+  for number in $(seq "$findings"); do cp "$tree/usr/bin/dash" "$root/$number/shell"; done
+  found=$(limited "$root" | tail -1)
+  echo "$((thousands * 1000)) files: $found"
+  case $found in
+    *": $findings shell among $findings executables") echo "ok    peak memory: $((thousands * 1000)) files within 6 MiB of address space" ;;
+    *) echo "OVER  peak memory: $((thousands * 1000)) files need more than 6 MiB of address space"; failed=1 ;;
+  esac
+  for _ in 1 2 3; do timed "$bin" scan --root "$root" >>"$work/$thousands.us"; done
+  time=$(median <"$work/$thousands.us")
+  per_file+=($((time / thousands)))
+  echo "$((thousands * 1000)) files: $time us, $((time / thousands)) ns a file"
+done
+holds "linear: ns a file of 1,000,000, against 1.5 times that of 10,000" "${per_file[2]}" $((3 * per_file[0] / 2))
+exit $failed
