@@ -1,5 +1,9 @@
 //! Just enough ELF (elf(5)) to tell a program from a shared library and to find a program's interpreter.
 
+mod dynamic;
+
+pub use dynamic::{Dynamic, Machine};
+
 /// What an ELF file is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elf {
@@ -27,6 +31,7 @@ struct Segment {
     kind: u32,
     flags: u32,
     offset: u64,
+    address: u64,
     size: u64,
 }
 
@@ -51,12 +56,12 @@ fn segments(read_at: &mut impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<(
     let bytes = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
     let mut segments = Vec::new();
     for entry in bytes.chunks_exact(entry_size.max(32)) {
-        let (flags, offset, size) = if wide {
-            (number.u32(entry, 4)?, number.word(entry, 8)?, number.word(entry, 32)?)
+        let (flags, offset, address, size) = if wide {
+            (number.u32(entry, 4)?, number.word(entry, 8)?, number.word(entry, 16)?, number.word(entry, 32)?)
         } else {
-            (number.u32(entry, 24)?, number.word(entry, 4)?, number.word(entry, 16)?)
+            (number.u32(entry, 24)?, number.word(entry, 4)?, number.word(entry, 8)?, number.word(entry, 16)?)
         };
-        segments.push(Segment { kind: number.u32(entry, 0)?, flags, offset, size });
+        segments.push(Segment { kind: number.u32(entry, 0)?, flags, offset, address, size });
     }
     Some((kind, number, segments))
 }

@@ -20,6 +20,7 @@ pub mod host_guard;
 pub mod identity;
 pub mod install;
 pub mod inventory;
+pub mod libraries;
 pub mod mounts;
 pub mod order;
 pub mod pattern;
