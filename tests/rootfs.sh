@@ -22,6 +22,8 @@ bootstrap() { # TREE PACKAGE
     --dpkgopt='path-exclude=/usr/share/locale/*' --include="$2" bookworm "$out/$1"
   # Device nodes are the runtime's business.
   find "$out/$1/dev" -mindepth 1 -delete
+  # A copy of this machine's, whatever its mode is here.
+  chmod 0644 "$out/$1/etc/hostname"
 }
 
 nginx() {

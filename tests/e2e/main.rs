@@ -12,10 +12,13 @@
 mod harness;
 
 mod accounts;
+mod allow_list;
 mod attack;
 mod bad_input;
 mod binary;
+mod closure;
 mod confinement;
+mod distroless;
 mod entrypoint;
 mod examples;
 mod host_guard;
