@@ -26,6 +26,7 @@ mod identity;
 mod install;
 mod interruption;
 mod output;
+mod overlay;
 mod protection;
 mod refusals;
 mod removal;

@@ -204,6 +204,17 @@ impl Container {
         run(self.runc("exec").arg(&self.name).args(arguments).stdin(Stdio::null()))
     }
 
+    /// Runs a command in its namespaces and root, for two seconds at most: a tenth of the time that a runtime takes, for
+    /// many commands. One that is ended then has no code of its own: -9.
+    pub fn enter<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        let mut enter = Command::new("timeout");
+        enter
+            .args(["-s", "KILL", "2", "nsenter", "-t", &self.pid(), "-m", "-u", "-i", "-n", "-p", "-r", "-w"])
+            .args(arguments);
+        enter.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        run(enter.stdin(Stdio::null()))
+    }
+
     /// Starts a command in it that lasts.
     pub fn exec_in_background(&self, arguments: &[&str]) {
         let mut exec = self.runc("exec");
