@@ -54,7 +54,7 @@ fn strip_acts_on_every_name() {
     let tree = Tree::new();
     let root = overlay(&tree);
     let profile = profile(&tree, "[strip]\nsetid = true\nworld_writable = true\nfile_capabilities = true");
-    harden(&root, ["-p", &profile]).exits(0);
+    harden(&root, ["--allow-host", "-p", &profile]).exits(0);
     assert_eq!(modes(&root), [0o755; 3]);
     let left = run(Command::new("getcap").arg("-r").arg(&root));
     assert_eq!(left.stdout, "");
@@ -63,7 +63,7 @@ fn strip_acts_on_every_name() {
     let tree = Tree::new();
     let root = overlay(&tree);
     fs::set_permissions(root.join(NAMES[0]), fs::Permissions::from_mode(0o755)).unwrap();
-    harden(&root, ["-p", &profile]).exits(0);
+    harden(&root, ["--allow-host", "-p", &profile]).exits(0);
     assert_eq!(modes(&root), [0o755; 3]);
 }
 
@@ -72,9 +72,9 @@ fn disable_acts_on_every_name() {
     let tree = Tree::new();
     let root = overlay(&tree);
     let profile = profile(&tree, "[remove]\nnames = [\"tool\"]\nmethod = \"disable\"");
-    harden(&root, ["-p", &profile]).exits(0);
+    harden(&root, ["--allow-host", "-p", &profile]).exits(0);
     assert_eq!(modes(&root), [0; 3]);
-    harden(&root, ["-p", &profile]).exits(0).says("nothing to remove");
+    harden(&root, ["--allow-host", "-p", &profile]).exits(0).says("nothing to remove");
 }
 
 /// A removal leaves no name either, whatever the link count of the layer below says.
@@ -82,7 +82,7 @@ fn disable_acts_on_every_name() {
 fn deletion_finds_every_name() {
     let tree = Tree::new();
     let root = overlay(&tree);
-    harden(&root, ["--remove", "tool"]).exits(0);
+    harden(&root, ["--allow-host", "--remove", "tool"]).exits(0);
     assert!(NAMES.iter().all(|name| root.join(name).symlink_metadata().is_err()));
     assert!(tree.has("/lower/bin/tool"), "layers below are not changed");
 }
