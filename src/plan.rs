@@ -177,7 +177,10 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     let mut ordered: Vec<((u8, u32), Action)> = Vec::new();
     for found in &inventory.found {
         if let Some((reason, hint)) = protected(found, protection) {
-            if inventory.forced.contains(&found.stat.id) && found.library.is_none() && !protection.is_lithify(found.stat.id) {
+            if inventory.forced.contains(&found.stat.id)
+                && found.library.is_none()
+                && !protection.is_lithify(found.stat.id)
+            {
                 plan.notes.push(format!("{} goes by [remove] force, although {reason}", escape(&found.path())));
             } else {
                 let (path, origin) = (found.path(), origin(found.rule));

@@ -73,9 +73,6 @@ impl Collector<'_> {
 /// The first few of a list.
 fn named(items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(NAMED);
-    let mut text = items.take(NAMED).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        text += &format!(" and {more} more");
-    }
-    text
+    let text = items.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
 }

@@ -71,13 +71,12 @@ impl<'a> Search<'a> {
             Err(error) => return Err(error),
         };
         let (id, canonical) = (place.stat.id, place.path());
-        let dynamic = match self.files.get(&id) {
-            Some(known) => known.clone(),
-            None => {
-                let read = self.root.dynamic(&canonical)?.map(Rc::new);
-                self.files.insert(id, read.clone());
-                read
-            }
+        let dynamic = if let Some(known) = self.files.get(&id) {
+            known.clone()
+        } else {
+            let read = self.root.dynamic(&canonical)?.map(Rc::new);
+            self.files.insert(id, read.clone());
+            read
         };
         let links = place.links.iter().map(|link| link.stat.id).collect();
         Ok(dynamic.map(|dynamic| Located { path: path.to_vec(), canonical, id, links, dynamic }))
