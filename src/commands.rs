@@ -33,6 +33,8 @@ pub(crate) enum CommandError {
     #[error("refused: {0}")]
     Processes(#[from] crate::processes::ProcessError),
     #[error("refused: {0}")]
+    Loaded(#[from] crate::protection::LoadedError),
+    #[error("refused: {0}")]
     Inventory(crate::root::RootError),
 }
 
@@ -40,7 +42,7 @@ impl CommandError {
     fn exit(&self) -> Exit {
         match self {
             Self::Profile(_) | Self::Usage(_) | Self::Root(_) => Exit::Usage,
-            Self::Host(_) | Self::Processes(_) | Self::Inventory(_) => Exit::Refused,
+            Self::Host(_) | Self::Processes(_) | Self::Loaded(_) | Self::Inventory(_) => Exit::Refused,
         }
     }
 
@@ -54,6 +56,9 @@ impl CommandError {
             Self::Host(_) => {
                 Some("run it in the container, or name the container's root with --root; --allow-host overrides this")
             }
+            Self::Loaded(_) => Some(
+                "add CAP_SYS_PTRACE to lithify's container, harden before the app starts (`run`, or in the image's build), list that program in [keep] only, or use libraries = \"all\"",
+            ),
             _ => None,
         }
     }
@@ -121,6 +126,12 @@ fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<P
     let mut profile = load(names.iter().map(String::as_str))?;
     for text in list(remove.unwrap_or_default(), "LITHIFY_REMOVE").iter().take_while(|_| remove.is_some()) {
         profile.add_remove(text)?;
+    }
+    if profile.closure() && profile.only.is_empty() {
+        return Err(CommandError::Usage(
+            "[keep] libraries = \"closure\" needs the list of programs whose libraries stay: add [keep] only"
+                .to_owned(),
+        ));
     }
     if profile == Profile::default() {
         return Err(CommandError::Usage(

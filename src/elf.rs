@@ -1,5 +1,9 @@
 //! Just enough ELF (elf(5)) to tell a program from a shared library and to find a program's interpreter.
 
+mod dynamic;
+
+pub use dynamic::{Dynamic, Machine};
+
 /// What an ELF file is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elf {
@@ -28,6 +32,7 @@ struct Segment {
     kind: u32,
     flags: u32,
     offset: u64,
+    address: u64,
     size: u64,
 }
 
@@ -69,12 +74,12 @@ impl<B: AsRef<[u8]>> Headers<B> {
     fn segments(&self) -> impl Iterator<Item = Segment> {
         let number = self.number;
         self.table.as_ref().chunks_exact(self.entry_size).filter_map(move |entry| {
-            let (flags, offset, size) = if number.wide {
-                (number.u32(entry, 4)?, number.word(entry, 8)?, number.word(entry, 32)?)
+            let (flags, offset, address, size) = if number.wide {
+                (number.u32(entry, 4)?, number.word(entry, 8)?, number.word(entry, 16)?, number.word(entry, 32)?)
             } else {
-                (number.u32(entry, 24)?, number.word(entry, 4)?, number.word(entry, 16)?)
+                (number.u32(entry, 24)?, number.word(entry, 4)?, number.word(entry, 8)?, number.word(entry, 16)?)
             };
-            Some(Segment { kind: number.u32(entry, 0)?, flags, offset, size })
+            Some(Segment { kind: number.u32(entry, 0)?, flags, offset, address, size })
         })
     }
 }

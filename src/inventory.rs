@@ -7,6 +7,7 @@
 mod accounts;
 mod classes;
 mod keep;
+mod libraries;
 mod others;
 mod rules;
 mod tree;
@@ -19,6 +20,7 @@ use nix::errno::Errno;
 use crate::escape::escape;
 use crate::pattern::PathPattern;
 use crate::profile::Profile;
+use crate::protection::Protection;
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
 use crate::sys::DIRENT_BUFFER;
 
@@ -66,8 +68,8 @@ pub struct Found {
     pub rule: usize,
     /// Why.
     pub cause: Cause,
-    /// Whether it is a shared library or the dynamic loader.
-    pub library: bool,
+    /// Why it must stay, where it is a shared library or the dynamic loader, or a link on the way to one.
+    pub library: Option<String>,
 }
 
 impl Found {
@@ -148,6 +150,17 @@ pub struct MissingNames {
     pub overlay: bool,
 }
 
+/// A library that what is kept needs, and that is not there.
+#[derive(Clone, Debug)]
+pub struct MissingLibrary {
+    /// The kept program.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`] that removes every library not needed.
+    pub rule: usize,
+    /// Who needs what.
+    pub reason: String,
+}
+
 /// Everything that was found.
 #[derive(Debug, Default)]
 pub struct Inventory {
@@ -163,6 +176,8 @@ pub struct Inventory {
     pub skipped: Vec<Skipped>,
     /// Files with names not found.
     pub missing: Vec<MissingNames>,
+    /// Libraries that programs of the allow-list need and that were not found.
+    pub missing_libraries: Vec<MissingLibrary>,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
     /// What `[remove] force` names, files and links.
@@ -180,12 +195,13 @@ pub enum Depth {
     Rules,
 }
 
-/// Takes the inventory of `root` for `profile`. Files that cannot be looked at are listed in the result; an error is
+/// Takes the inventory of `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
 /// returned only where nothing can be said at all.
-pub fn collect(root: &Root, profile: &Profile, depth: Depth) -> Result<Inventory, RootError> {
+pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Inventory, RootError> {
     let mut collector = Collector::new(root, profile);
     collector.allow_mounts()?;
     collector.keep()?;
+    collector.closure(protection)?;
     collector.names()?;
     collector.paths()?;
     collector.classes()?;
@@ -222,6 +238,8 @@ struct Collector<'a> {
     /// Whether `**` enters every mount but the kernel's own: reading does, deletion does not.
     enters_mounts: bool,
     kept: keep::KeptSet,
+    /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
+    needed: Option<HashMap<Identity, String>>,
     inventory: Inventory,
     /// Canonical path to index in `inventory.found`.
     index: HashMap<Vec<u8>, usize>,
@@ -263,6 +281,7 @@ impl<'a> Collector<'a> {
             allowed: vec![root.stat().mount],
             enters_mounts: false,
             kept: keep::KeptSet::default(),
+            needed: None,
             inventory: Inventory::default(),
             index: HashMap::new(),
             doomed: HashMap::new(),
@@ -322,7 +341,7 @@ impl Collector<'_> {
             stat,
             rule,
             cause,
-            library: false,
+            library: None,
         });
         true
     }
@@ -369,21 +388,6 @@ impl Collector<'_> {
                 self.inventory.unreadable.push(error);
                 Ok(())
             }
-        }
-    }
-
-    /// Shared libraries and the loader, by name and by content; all names of a file share the answer. Must come last: the
-    /// name that gives a library away may be one that only the walk through the tree finds.
-    fn libraries(&mut self) {
-        let mut known: HashMap<Identity, bool> = HashMap::new();
-        for found in self.inventory.found.iter().filter(|found| found.stat.kind == Kind::File) {
-            let library = known
-                .entry(found.stat.id)
-                .or_insert_with(|| matches!(self.root.classify(&found.path()), Ok(Some(crate::elf::Elf::Library))));
-            *library |= crate::elf::is_library_name(&found.name);
-        }
-        for found in &mut self.inventory.found {
-            found.library = known.get(&found.stat.id).copied().unwrap_or(false);
         }
     }
 

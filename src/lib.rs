@@ -21,6 +21,7 @@ pub mod identity;
 pub mod install;
 pub mod inventory;
 pub mod json;
+pub mod libraries;
 pub mod mounts;
 pub mod order;
 pub mod pattern;

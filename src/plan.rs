@@ -89,6 +89,8 @@ pub struct Refusal {
     pub path: Vec<u8>,
     /// Who asks for it.
     pub origin: Origin,
+    /// Whether it is about a library that `path` needs and that is not there, so that what else it needs is not known.
+    pub missing_library: bool,
     /// Why not.
     pub reason: String,
     /// What to do.
@@ -162,16 +164,27 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
             });
         }
     }
+    plan.refusals.extend(inventory.missing_libraries.iter().map(|missing| Refusal {
+        path: missing.path.clone(),
+        origin: origin(missing.rule),
+        missing_library: true,
+        reason: missing.reason.clone(),
+        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less",
+    }));
     let method = profile.method();
     let occupied = occupied_directories(inventory);
     let mut noted = HashSet::new();
     let mut ordered: Vec<((u8, u32), Action)> = Vec::new();
     for found in &inventory.found {
         if let Some((reason, hint)) = protected(found, protection) {
-            if inventory.forced.contains(&found.stat.id) && !found.library && !protection.is_lithify(found.stat.id) {
+            if inventory.forced.contains(&found.stat.id)
+                && found.library.is_none()
+                && !protection.is_lithify(found.stat.id)
+            {
                 plan.notes.push(format!("{} goes by [remove] force, although {reason}", escape(&found.path())));
             } else {
-                plan.refusals.push(Refusal { path: found.path(), origin: origin(found.rule), reason, hint });
+                let (path, origin) = (found.path(), origin(found.rule));
+                plan.refusals.push(Refusal { path, origin, missing_library: false, reason, hint });
                 continue;
             }
         }
@@ -240,16 +253,16 @@ fn rank(found: &Found) -> (u8, u32) {
 }
 
 fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static str)> {
+    if let Some(reason) = &found.library {
+        let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
+        return Some((reason.clone(), hint));
+    }
     if found.stat.kind == Kind::Symlink {
         let hint = "save it with [keep] paths, or keep less";
         return protection.link_reason(found.stat.id).map(|reason| (reason.to_owned(), hint));
     }
     if found.stat.kind != Kind::File {
         return None;
-    }
-    if found.library {
-        let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
-        return Some(("it is a shared library or the dynamic loader".to_owned(), hint));
     }
     // What a process runs is known by name only where its file cannot be read; what nobody can start is not it.
     let name = if found.stat.mode & 0o111 == 0 { b"".as_slice() } else { &found.name };

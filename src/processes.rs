@@ -74,6 +74,52 @@ pub fn own_program() -> Result<Identity, ProcessError> {
     Proc::open()?.program("self").map_err(ProcessError)
 }
 
+/// A file that a process has mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// Which file the kernel says it is.
+    pub id: Identity,
+    /// Its path, where the process's root is the one asked about; `None` for one that was deleted.
+    pub path: Option<Vec<u8>>,
+}
+
+/// The files that the process `pid` has mapped (`proc_pid_maps(5)`); paths only where `root` is its root directory.
+pub fn mapped(pid: u32, root: Identity) -> Result<Vec<Mapped>, Errno> {
+    let proc = Proc::open().map_err(|error| error.0)?;
+    let same_root = proc.identity(&format!("{pid}/root")) == Ok(root);
+    let text = std::fs::read(format!("/proc/{pid}/maps"))
+        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))?;
+    let mut files: Vec<Mapped> = Vec::new();
+    for mut file in text.split(|&byte| byte == b'\n').filter_map(parse_mapping) {
+        if !same_root {
+            file.path = None;
+        }
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// One line of maps: addresses, rights, offset, device, inode, and after padding the path, in which only line feeds are
+/// escaped.
+fn parse_mapping(line: &[u8]) -> Option<Mapped> {
+    let mut fields = line.splitn(6, |&byte| byte == b' ');
+    let mut text = |skip| std::str::from_utf8(fields.nth(skip)?).ok();
+    let (major, minor) = text(3)?.split_once(':')?;
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    let dev = nix::sys::stat::makedev(number(major)?, number(minor)?);
+    let ino = text(0)?.parse().ok().filter(|&ino| ino != 0)?;
+    let path = fields.next()?.trim_ascii_start();
+    let there = path.starts_with(b"/") && !path.ends_with(b" (deleted)");
+    Some(Mapped { id: Identity { dev, ino }, path: there.then(|| path.to_vec()) })
+}
+
+/// Our own root directory.
+pub fn own_root() -> Result<Identity, ProcessError> {
+    Proc::open()?.identity("self/root").map_err(ProcessError)
+}
+
 /// `/proc`, open: musl's open(2) makes two system calls, its openat(2) one.
 struct Proc {
     fd: OwnedFd,
@@ -92,7 +138,12 @@ impl Proc {
 
     /// Identity of `/proc/PID/exe`.
     fn program(&self, pid: &str) -> Result<Identity, Errno> {
-        let path = crate::root::c_name(format!("{pid}/exe").as_bytes())?;
+        self.identity(&format!("{pid}/exe"))
+    }
+
+    /// Identity of what a path below `/proc` leads to.
+    fn identity(&self, path: &str) -> Result<Identity, Errno> {
+        let path = crate::root::c_name(path.as_bytes())?;
         match sys::statx_follow(self.fd.as_fd(), &path) {
             Ok(stat) => Ok(Identity { dev: stat.dev, ino: stat.ino }),
             // No statx here, or refused by a seccomp profile.
@@ -164,6 +215,17 @@ mod tests {
     }
 
     #[test]
+    fn mappings() {
+        let line = b"7f1-7f2 r-xp 00001000 fd:0a 42                         /usr/lib/a b.so.1";
+        let id = Identity { dev: nix::sys::stat::makedev(0xfd, 10), ino: 42 };
+        assert_eq!(parse_mapping(line), Some(Mapped { id, path: Some(b"/usr/lib/a b.so.1".to_vec()) }));
+        assert_eq!(parse_mapping(b"7f1-7f2 r-xp 0 fd:0a 42  /x (deleted)"), Some(Mapped { id, path: None }));
+        assert_eq!(parse_mapping(b"7f1-7f2 rw-p 00000000 00:00 0 [heap]"), None);
+        let own = own_program().unwrap();
+        assert!(mapped(std::process::id(), own).unwrap().iter().any(|file| file.id == own && file.path.is_none()));
+    }
+
+    #[test]
     fn a_hostile_command_name() {
         assert_eq!(parse_stat(b"7 (a) S 1 (b)) S 42 7 7"), Some((b"a) S 1 (b)".to_vec(), 42)));
         assert_eq!(parse_stat(b"7 (sh"), None);
@@ -180,6 +242,7 @@ mod tests {
         #[test]
         fn never_panics(text: Vec<u8>) {
             parse_stat(&text);
+            parse_mapping(&text);
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod table;
 use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError};
-pub use document::{Method, Principal};
+pub use document::{Libraries, Method, Principal};
 pub use load::{load, load_text};
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
@@ -82,6 +82,8 @@ pub struct Profile {
     pub keep: Vec<Rule>,
     /// `[keep] only`: the programs of an allow-list; with any, every other executable goes.
     pub only: Vec<Rule>,
+    /// `[keep] libraries`, the strictest that is written down.
+    pub libraries: Option<Sourced<Libraries>>,
     /// `[strip]`.
     pub strip: Strip,
     /// `[verify.*]`.
@@ -152,6 +154,11 @@ impl Profile {
     /// How files are removed.
     pub fn method(&self) -> Method {
         self.method.as_ref().map_or(Method::Delete, |method| method.value)
+    }
+
+    /// Whether shared libraries go that the programs of the allow-list do not need.
+    pub fn closure(&self) -> bool {
+        self.libraries.as_ref().is_some_and(|libraries| libraries.value == Libraries::Closure)
     }
 
     /// Adds one `--remove NAME|PATH` of the command line.

@@ -2,11 +2,25 @@
 
 use std::collections::{HashMap, HashSet};
 
+use nix::errno::Errno;
+
 use crate::elf::Elf;
 use crate::escape::escape;
 use crate::processes::{self, Process, ProcessError, Program};
 use crate::profile::{Profile, Selector};
 use crate::root::{Identity, Kind, Root};
+
+/// Why it cannot be told which libraries the app uses.
+#[derive(Debug, thiserror::Error)]
+#[error("process {pid} ({}) belongs to the app, and which libraries it has loaded cannot be read from /proc/{pid}/maps ({}): removing libraries might break it", escape(comm), errno.desc())]
+pub struct LoadedError {
+    /// The process.
+    pub pid: u32,
+    /// Its command name.
+    pub comm: Vec<u8>,
+    /// The kernel's reason.
+    pub errno: Errno,
+}
 
 /// Files that are protected, each with the reason.
 #[derive(Debug, Default)]
@@ -16,6 +30,12 @@ pub struct Protection {
     own: Option<Identity>,
     /// Programs of processes whose files we may not read, by name.
     names: Vec<(Vec<u8>, String)>,
+    /// Programs whose libraries stay, with what they need to start: paths inside the root.
+    programs: Vec<Vec<u8>>,
+    /// Libraries that the app's processes have loaded, each with the process.
+    loaded: HashMap<Identity, String>,
+    /// Names of the programs of `[keep]`.
+    kept_names: HashSet<Vec<u8>>,
     /// Programs that processes other than the app's run: deleted, and noted.
     others: HashMap<Identity, String>,
 }
@@ -80,8 +100,49 @@ impl Protection {
         }
         // Where a process is known by its name only, a kept program of that name is taken for what it runs.
         let base = |path: &Vec<u8>| path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
-        let kept: Vec<Vec<u8>> = kept.iter().filter(|path| root.resolve(path).is_ok()).map(base).collect();
-        self.names.retain(|(known, _)| !kept.contains(known));
+        self.kept_names = kept.iter().filter(|path| root.resolve(path).is_ok()).map(base).collect();
+        self.names.retain(|(known, _)| !self.kept_names.contains(known));
+    }
+
+    /// Protects the libraries that the container's first process and its descendants have loaded from `root`. Where a
+    /// process's memory map cannot be read, its program must be one of `[keep]`, whose libraries stay anyway: servers'
+    /// workers, which change their user, are like that. A tree that is not our own root directory is not what they run in.
+    pub fn add_loaded(&mut self, root: &Root, processes: &[Process]) -> Result<(), LoadedError> {
+        let app = processes::app(processes);
+        let own = std::process::id();
+        let elsewhere = processes::own_root().is_ok_and(|id| id != root.stat().id);
+        for process in processes.iter().filter(|process| app.contains(&process.pid) && process.pid != own) {
+            let kept = || match &process.program {
+                Program::Names(names) => names.iter().any(|name| self.kept_names.contains(name)),
+                Program::Known(_) => false,
+                Program::None => true,
+            };
+            let files = match processes::mapped(process.pid, root.stat().id) {
+                Ok(files) => files,
+                Err(Errno::ENOENT | Errno::ESRCH) => continue,
+                Err(_) if elsewhere || kept() => continue,
+                Err(errno) => return Err(LoadedError { pid: process.pid, comm: process.comm.clone(), errno }),
+            };
+            let reason = format!("process {} ({}) of the app has loaded it", process.pid, escape(&process.comm));
+            for mapped in files {
+                self.loaded.entry(mapped.id).or_insert_with(|| reason.clone());
+                // On overlayfs, older kernels show the layer's file, not the one that we see.
+                if let Some(stat) = mapped.path.and_then(|path| root.resolve(&path).ok()) {
+                    self.loaded.entry(stat.id).or_insert_with(|| reason.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The programs whose libraries stay: those of `[keep]`, the command to be run, and what these need to start.
+    pub fn programs(&self) -> &[Vec<u8>] {
+        &self.programs
+    }
+
+    /// The files that the app's processes have mapped, each with the reason.
+    pub fn loaded(&self) -> &HashMap<Identity, String> {
+        &self.loaded
     }
 
     /// Protects `program` (a path inside the root) and what it needs to start.
@@ -97,6 +158,7 @@ impl Protection {
         if stat.kind != Kind::File || !seen.insert(stat.id) {
             return;
         }
+        self.programs.push(program.to_vec());
         for (path, role) in needs(root, program) {
             if let Ok(place) = root.walk(b"", &path, true) {
                 let reason = format!("{} needs {} as {role}", escape(program), escape(&path));

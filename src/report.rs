@@ -126,8 +126,20 @@ impl Report {
                 status: Status::Fail,
                 subject: crate::escape::escape(&refusal.path),
                 detail: format!(
-                    "{} of profile {} would delete it, but {}; nothing was deleted at all",
-                    refusal.origin.rule, refusal.origin.profile, refusal.reason
+                    "{} of profile {} {} {}; nothing was deleted at all",
+                    refusal.origin.rule,
+                    refusal.origin.profile,
+                    if refusal.missing_library {
+                        "cannot tell which libraries it needs:"
+                    } else {
+                        "would delete it, but"
+                    },
+                    // "needs X" alone does not say that it is not there.
+                    if refusal.missing_library {
+                        refusal.reason.clone() + ", which is not there"
+                    } else {
+                        refusal.reason.clone()
+                    },
                 ),
                 hint: Some(refusal.hint.to_owned()),
             });

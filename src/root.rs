@@ -251,15 +251,14 @@ impl Root {
 
     /// Whether the regular file at `path` (canonical) is an ELF program or library.
     pub fn classify(&self, path: &[u8]) -> Result<Option<crate::elf::Elf>, RootError> {
-        use std::os::unix::fs::FileExt;
-        let file =
-            std::fs::File::from(self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?);
-        Ok(crate::elf::classify(|offset, length| {
-            let mut bytes = vec![0; length.min(64 * 1024)];
-            let read = file.read_at(&mut bytes, offset).ok()?;
-            bytes.truncate(read);
-            Some(bytes)
-        }))
+        let file = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        Ok(crate::elf::classify(read_at(&std::fs::File::from(file))))
+    }
+
+    /// What the dynamic loader reads in the regular file at `path` (canonical); `None` for what is no ELF file.
+    pub fn dynamic(&self, path: &[u8]) -> Result<Option<crate::elf::Dynamic>, RootError> {
+        let file = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        Ok(crate::elf::Dynamic::read(read_at(&std::fs::File::from(file))))
     }
 
     /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
@@ -309,6 +308,17 @@ impl Root {
             result = openat2(&self.fd, path, how);
         }
         result
+    }
+}
+
+/// Reads up to 64 KiB of `file` at an offset; `None` where the kernel refuses.
+fn read_at(file: &std::fs::File) -> impl FnMut(u64, usize) -> Option<Vec<u8>> + '_ {
+    use std::os::unix::fs::FileExt;
+    |offset, length| {
+        let mut bytes = vec![0; length.min(64 * 1024)];
+        let read = file.read_at(&mut bytes, offset).ok()?;
+        bytes.truncate(read);
+        Some(bytes)
     }
 }
 

@@ -2,13 +2,15 @@
 # Makes the real root filesystems that the tests harden: tests/rootfs.sh [DIR], by default target/rootfs.
 #   nginx   Debian 12 with nginx, and an entrypoint script and cache directory as the official image has them
 #   httpd   Debian 12 with Apache httpd, arranged as the official image: everything in /usr/local/apache2
+#   redis   Debian 12 with redis-server
+#   python  Debian 12 with Python 3 and a WSGI app, /srv/app.py
 #   shells  every shell that Debian 12 packages, and other programs that scan knows by their content; extracted only
 #   alpine  Alpine's layout (unmerged /bin and /sbin, links to /bin/busybox), made from Debian's static busybox
 # What is there and complete is kept; a change of this script makes them anew.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/../target/rootfs}
-stamp=$(cat "$here/rootfs.sh" "$here"/nginx/* "$here"/httpd/* | sha256sum | cut -c1-16)
+stamp=$(cat "$here/rootfs.sh" "$here"/{nginx,httpd,python}/* | sha256sum | cut -c1-16)
 [ "$(cat "$out/complete" 2>/dev/null || true)" = "$stamp" ] && exit 0
 rm -rf "$out"
 mkdir -p "$out"
@@ -20,6 +22,8 @@ bootstrap() { # TREE PACKAGE
     --dpkgopt='path-exclude=/usr/share/locale/*' --include="$2" bookworm "$out/$1"
   # Device nodes are the runtime's business.
   find "$out/$1/dev" -mindepth 1 -delete
+  # A copy of this machine's, whatever its mode is here.
+  chmod 0644 "$out/$1/etc/hostname"
 }
 
 nginx() {
@@ -41,6 +45,15 @@ httpd() {
   # Debian's program has this path compiled in; nothing else of Debian's own layout is left.
   rm -rf "$out"/httpd/etc/apache2/* "$out/httpd/var/log/apache2"
   ln -s /usr/local/apache2/conf/httpd.conf "$out/httpd/etc/apache2/apache2.conf"
+}
+
+redis() {
+  bootstrap redis redis-server
+}
+
+python() {
+  bootstrap python python3
+  install -D -m 0644 "$here/python/app.py" "$out/python/srv/app.py"
 }
 
 shells() {
@@ -96,14 +109,17 @@ alpine() {
   echo 'root:x:0:0:root:/root:/bin/ash' >"$tree/etc/passwd"
 }
 
-nginx &
-first=$!
-httpd &
-second=$!
-wait "$first"
-shells &
-first=$!
-wait "$second"
-wait "$first"
+# Two at a time: unpacking and configuring keep a core busy each.
+jobs=0
+for tree in httpd python nginx redis shells; do
+  if [ $jobs = 2 ]; then
+    wait -n
+    jobs=1
+  fi
+  "$tree" &
+  jobs=$((jobs + 1))
+done
+wait -n
+wait -n
 alpine
 echo "$stamp" >"$out/complete"

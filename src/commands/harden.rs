@@ -47,12 +47,16 @@ impl Prepared {
         if !allow_host {
             host_guard::check(root)?;
         }
-        let mut protection = Protection::of_running(&processes::list()?)?;
+        let processes = processes::list()?;
+        let mut protection = Protection::of_running(&processes)?;
         protection.add_needs_of_kept(root, profile);
+        if profile.closure() {
+            protection.add_loaded(root, &processes)?;
+        }
         if let Some(command) = command {
             protection.add_program(root, command);
         }
-        let inventory = inventory::collect(root, profile, Depth::Full).map_err(CommandError::Inventory)?;
+        let inventory = inventory::collect(root, profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { inventory, plan, protection })
     }

@@ -14,6 +14,10 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     let processes = processes::list().unwrap_or_default();
     let mut protection = Protection::of_running(&processes).unwrap_or_default();
     protection.add_needs_of_kept(&root, &profile);
+    if profile.closure() {
+        // What cannot be read protects nothing here: what is left is told.
+        let _ = protection.add_loaded(&root, &processes);
+    }
     let mut report = Report::new("verify", root.path(), &profile);
     report.add_verification(crate::verify::verify(&root, &profile, &protection));
     Ok(report.conclude())

@@ -13,6 +13,8 @@ use crate::root::{Identity, Kind, RootError, Stat, join};
 pub(super) struct KeptSet {
     paths: HashMap<Vec<u8>, String>,
     files: HashMap<Identity, String>,
+    /// Canonical paths of the files, for the libraries that they need.
+    found: Vec<Vec<u8>>,
 }
 
 impl KeptSet {
@@ -22,6 +24,11 @@ impl KeptSet {
             return Some(by.clone());
         }
         if stat.kind == Kind::File { self.files.get(&stat.id).cloned() } else { None }
+    }
+
+    /// The canonical paths of all kept files, once.
+    pub(super) fn take_found(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.found)
     }
 
     /// Whether this canonical path is kept by name.
@@ -92,13 +99,17 @@ impl Collector<'_> {
             return Ok(());
         }
         match place.stat.kind {
-            Kind::File => {
-                self.kept.files.insert(place.stat.id, by.to_owned());
-            }
+            Kind::File => self.keep_file(place.stat.id, place.path(), by),
             Kind::Directory => self.keep_content(&place.path(), by)?,
             _ => {}
         }
         Ok(())
+    }
+
+    fn keep_file(&mut self, id: Identity, path: Vec<u8>, by: &str) {
+        if self.kept.files.insert(id, by.to_owned()).is_none() && self.profile.closure() {
+            self.kept.found.push(path);
+        }
     }
 
     /// A kept directory is kept with its content.
@@ -131,9 +142,7 @@ impl Collector<'_> {
                 let path = join(directory.path(), name.to_bytes());
                 match stat.kind {
                     Kind::Directory => pending.push(path.clone()),
-                    Kind::File => {
-                        self.kept.files.insert(stat.id, by.to_owned());
-                    }
+                    Kind::File => self.keep_file(stat.id, path.clone(), by),
                     Kind::Symlink => self.keep_chain(&path, by)?,
                     Kind::Other => {}
                 }

@@ -1,18 +1,17 @@
-//! `[keep] only`: every executable that is not on the allow-list.
+//! `[keep] only`: every executable that is not on the allow-list, and with `libraries = "closure"` every shared library
+//! that nothing on it needs.
 
 use std::ffi::CStr;
 
 use super::{Cause, Collector, Location};
 use crate::elf::{Elf, is_library_name};
-use crate::profile::Selector;
 use crate::root::{Directory, Identity, Kind, RootError, Visitor, walk_tree};
 
 impl Collector<'_> {
-    /// Adds every executable but shared libraries, lithify itself, and what is kept.
+    /// Adds every executable but lithify itself, what is kept, and shared libraries; of these those that are not needed,
+    /// if the profile wants that.
     pub(super) fn others(&mut self) -> Result<(), RootError> {
-        let Some(rule) = self.profile.remove.iter().position(|rule| rule.value == Selector::Others) else {
-            return Ok(());
-        };
+        let Some(rule) = self.others_rule() else { return Ok(()) };
         let root = self.root;
         let own = crate::processes::own_program().ok();
         walk_tree(root, (), &mut Others { collector: self, rule, own })
@@ -29,16 +28,26 @@ impl Visitor for Others<'_, '_> {
     type Look = ();
 
     fn entry(&mut self, directory: &Directory, (): (), name: &CStr, kind: Kind) -> Result<(), RootError> {
-        if kind != Kind::File || is_library_name(name.to_bytes()) {
+        let named_library = is_library_name(name.to_bytes());
+        if kind != Kind::File || self.collector.needed.is_none() && named_library {
             return Ok(());
         }
         let stat = directory.stat(name)?;
-        let executable = stat.kind == Kind::File && stat.mode & 0o111 != 0;
-        if !executable || stat.mount != directory.own_stat().mount || self.own == Some(stat.id) {
+        if stat.kind != Kind::File || stat.mount != directory.own_stat().mount || self.own == Some(stat.id) {
             return Ok(());
         }
         let at = Location::new(directory, name.to_bytes());
-        if !matches!(self.collector.root.classify(&at.path()), Ok(Some(Elf::Library))) {
+        let executable = stat.mode & 0o111 != 0;
+        let goes = match &self.collector.needed {
+            // A library needs no x bit to be loaded; and what is called one but is none is a program like others.
+            Some(needed) => match self.collector.root.classify(&at.path())? {
+                Some(Elf::Library) => !needed.contains_key(&stat.id),
+                Some(Elf::Program { .. }) => executable,
+                None => executable && !named_library,
+            },
+            None => executable && !matches!(self.collector.root.classify(&at.path()), Ok(Some(Elf::Library))),
+        };
+        if goes {
             self.collector.add(at, stat, self.rule, Cause::Rule);
         }
         Ok(())

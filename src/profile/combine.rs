@@ -6,7 +6,7 @@ use std::str::FromStr;
 use toml::Spanned;
 
 use super::diagnostic::{ProfileError, SourceText, nearest};
-use super::document::{Document, Method, Principal};
+use super::document::{Document, Libraries, Method, Principal};
 use super::load::selector;
 use super::{Profile, Rule, Selector, Source, Sourced};
 use crate::catalogue::Class;
@@ -41,6 +41,12 @@ impl Profile {
         for entry in &document.keep.only {
             let selector = selector(entry.get_ref()).map_err(|reason| source.error(entry.span(), reason, None))?;
             from.push(&mut self.only, selector);
+        }
+        if let Some(libraries) = &document.keep.libraries {
+            let libraries = from.libraries(libraries)?;
+            if self.libraries.as_ref().is_none_or(|known| libraries > known.value) {
+                self.libraries = Some(from.sourced(libraries));
+            }
         }
         if !document.keep.only.is_empty() {
             from.push(&mut self.remove, Selector::Others);
@@ -197,6 +203,18 @@ impl Adding<'_> {
             let hint = "known: \"delete\", \"disable\", \"tombstone\"".to_owned();
             self.source.error(method.span(), format!("unknown method `{}`", escape(text.as_bytes())), Some(hint))
         })
+    }
+
+    fn libraries(self, libraries: &Spanned<String>) -> Result<Libraries, ProfileError> {
+        match libraries.get_ref().as_str() {
+            "all" => Ok(Libraries::All),
+            "closure" => Ok(Libraries::Closure),
+            other => {
+                let message = format!("unknown value of libraries: `{}`", escape(other.as_bytes()));
+                let hint = Some("known: \"all\", \"closure\"".to_owned());
+                Err(self.source.error(libraries.span(), message, hint))
+            }
+        }
     }
 
     /// `true` is the stricter of the two.

@@ -42,6 +42,7 @@ pub(super) struct Keep {
     pub(super) names: Vec<Spanned<String>>,
     pub(super) paths: Vec<Spanned<String>>,
     pub(super) only: Vec<Spanned<String>>,
+    pub(super) libraries: Option<Spanned<String>>,
 }
 
 pub(super) struct Verify {
@@ -118,6 +119,7 @@ impl Document {
                     names: table.strings("names"),
                     paths: table.strings("paths"),
                     only: table.strings("only"),
+                    libraries: table.string("libraries"),
                 },
                 &[],
             ),
@@ -190,6 +192,25 @@ impl Method {
             Self::Disable => "disable",
             Self::Tombstone => "tombstone",
             Self::Delete => "delete",
+        }
+    }
+}
+
+/// Which shared libraries an allow-list leaves, the milder first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Libraries {
+    /// All of them.
+    All,
+    /// Those that the kept programs need.
+    Closure,
+}
+
+impl Libraries {
+    /// As written in a profile.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Closure => "closure",
         }
     }
 }

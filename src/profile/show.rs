@@ -118,6 +118,7 @@ pub fn to_toml(profile: &Profile) -> String {
     toml.list("names", names(&profile.keep));
     toml.list("paths", paths(&profile.keep));
     toml.list("only", names(&profile.only).chain(paths(&profile.only)));
+    toml.scalars(keep_scalars(profile));
 
     let verify = &profile.verify;
     toml.table("verify.mounts");
@@ -176,6 +177,8 @@ struct Keep<'a> {
     names: Entries<'a>,
     paths: Entries<'a>,
     only: Entries<'a>,
+    #[serde(flatten)]
+    scalars: Flags<'a>,
 }
 
 /// Flags and single values, by key; only those that a profile sets.
@@ -221,6 +224,7 @@ pub fn to_json(profile: &Profile) -> String {
             names: rules(names(&profile.keep)),
             paths: rules(paths(&profile.keep)),
             only: rules(names(&profile.only).chain(paths(&profile.only))),
+            scalars: scalars(keep_scalars(profile)),
         },
         strip: scalars(strip_scalars(profile)),
         verify: Checks {
@@ -259,6 +263,12 @@ fn strip_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
     scalar(&mut list, "file_capabilities", profile.strip.file_capabilities.as_ref(), bool::to_string);
     scalar(&mut list, "world_writable", profile.strip.world_writable.as_ref(), bool::to_string);
     scalar(&mut list, "login_shells", profile.strip.login_shells.as_ref(), bool::to_string);
+    list
+}
+
+fn keep_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
+    let mut list = Vec::new();
+    scalar(&mut list, "libraries", profile.libraries.as_ref(), |libraries| quote(libraries.name()));
     list
 }
 

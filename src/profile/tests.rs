@@ -50,6 +50,16 @@ fn the_stricter_scalar_wins_in_any_order() {
 }
 
 #[test]
+fn the_closure_of_libraries_is_the_stricter() {
+    let (all, closure) = ("[keep]\nlibraries = \"all\"", "[keep]\nlibraries = \"closure\"");
+    for order in [[all, closure], [closure, all]] {
+        assert!(combined(&order).closure());
+    }
+    assert!(!profile(all).closure() && !profile("").closure());
+    assert!(load_text("shown.toml", &to_toml(&profile(closure))).unwrap().closure());
+}
+
+#[test]
 fn limits_allow_only_what_every_profile_allows() {
     let capabilities = |profile: &Profile| profile.verify.capabilities.as_ref().unwrap().value.clone();
     let one = "[verify.process]\ncapabilities = [\"CHOWN\", \"NET_BIND_SERVICE\"]\ngroups = [1, 2]";
@@ -89,6 +99,7 @@ fn errors_show_the_place_and_a_hint() {
         ("include = [\"shels\"]", "t.toml:2:12", "shells"),
         ("[remove]\nclasses = [\"shel\"]", "t.toml:3:12", "did you mean `shell`?"),
         ("[confine]\nwrite = []", "t.toml:2:2", "not supported"),
+        ("[keep]\nlibraries = \"some\"", "t.toml:3:13", "closure"),
         ("= 1", "t.toml:2:1", ""),
     ] {
         let text = error(body);

@@ -25,7 +25,7 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// What `[remove]` and `[strip]` would still change.
 pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
-    let inventory = match inventory::collect(root, profile, Depth::Rules) {
+    let inventory = match inventory::collect(root, profile, protection, Depth::Rules) {
         Ok(inventory) => inventory,
         Err(error) => {
             out.checks.push(Check::new("remove", Status::Unverified, "/", error.to_string()));
@@ -49,7 +49,8 @@ pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protecti
         (id, action.path(), what, &action.origin)
     });
     let refused = plan.refusals.iter().map(|refusal| {
-        ("remove", refusal.path.clone(), format!("still there, and must be: {}", refusal.reason), &refusal.origin)
+        let what = if refusal.missing_library { "lacks a library" } else { "still there, and must be" };
+        ("remove", refusal.path.clone(), format!("{what}: {}", refusal.reason), &refusal.origin)
     });
     let skipped = plan
         .skipped

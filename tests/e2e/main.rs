@@ -12,10 +12,13 @@
 mod harness;
 
 mod accounts;
+mod allow_list;
 mod attack;
 mod bad_input;
 mod binary;
+mod closure;
 mod confinement;
+mod distroless;
 mod entrypoint;
 mod examples;
 mod gtfobins;
@@ -24,6 +27,7 @@ mod identity;
 mod install;
 mod interruption;
 mod output;
+mod overlay;
 mod programs;
 mod protection;
 mod refusals;

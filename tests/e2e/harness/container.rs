@@ -1,13 +1,15 @@
 //! Real containers: runc bundles over an overlay of a real root filesystem, configured as the kubelet and its runtime do.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use serde_json::{Value, json};
 
 use super::{Ran, lithify, run};
@@ -202,6 +204,17 @@ impl Container {
         run(self.runc("exec").arg(&self.name).args(arguments).stdin(Stdio::null()))
     }
 
+    /// Runs a command in its namespaces and root, for two seconds at most: a tenth of the time that a runtime takes, for
+    /// many commands. One that is ended then has no code of its own: -9.
+    pub fn enter<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        let mut enter = Command::new("timeout");
+        enter
+            .args(["-s", "KILL", "2", "nsenter", "-t", &self.pid(), "-m", "-u", "-i", "-n", "-p", "-r", "-w"])
+            .args(arguments);
+        enter.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        run(enter.stdin(Stdio::null()))
+    }
+
     /// Starts a command in it that lasts.
     pub fn exec_in_background(&self, arguments: &[&str]) {
         let mut exec = self.runc("exec");
@@ -235,6 +248,30 @@ impl Container {
             let ran = run(Command::new("nsenter").args(curl));
             answer = ran.stdout;
             ran.code == 0
+        });
+        answer
+    }
+
+    /// What its port answers to this request, up to a line feed, asked from within the same pod.
+    #[track_caller]
+    pub fn tcp(&self, port: u16, request: &str) -> String {
+        let network = fs::File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();
+        let mut answer = String::new();
+        self.wait("answer", || {
+            // On a thread of its own, whose network namespace ends with it.
+            let asked = std::thread::scope(|scope| {
+                let ask = scope.spawn(|| -> std::io::Result<String> {
+                    setns(&network, CloneFlags::CLONE_NEWNET)?;
+                    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+                    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+                    stream.write_all(request.as_bytes())?;
+                    let mut line = String::new();
+                    BufReader::new(stream).read_line(&mut line)?;
+                    Ok(line)
+                });
+                ask.join().unwrap()
+            });
+            asked.map(|line| answer = line).is_ok()
         });
         answer
     }

@@ -1,5 +1,6 @@
 //! What the scenarios share: the built static binary, temporary trees, and real containers.
 
+pub mod app;
 pub mod container;
 pub mod tree;
 

@@ -1,0 +1,78 @@
+//! Shared libraries: which of what was found must stay, and with `[keep] libraries = "closure"` which all others are.
+
+use std::collections::HashMap;
+
+use super::{Collector, MissingLibrary};
+use crate::elf::{Elf, is_library_name};
+use crate::escape::escape;
+use crate::libraries::closure;
+use crate::profile::Selector;
+use crate::protection::Protection;
+use crate::root::{Identity, Kind, RootError};
+
+/// How many paths a note names.
+const NAMED: usize = 8;
+
+impl Collector<'_> {
+    /// The rule of the allow-list, if there is one.
+    pub(super) fn others_rule(&self) -> Option<usize> {
+        self.profile.remove.iter().position(|rule| rule.value == Selector::Others)
+    }
+
+    /// Computes which libraries the kept programs need; must come after `[keep]` and before any rule.
+    pub(super) fn closure(&mut self, protection: &Protection) -> Result<(), RootError> {
+        let Some(rule) = self.others_rule().filter(|_| self.profile.closure()) else { return Ok(()) };
+        let mut files = self.kept.take_found();
+        files.extend_from_slice(protection.programs());
+        let closure = closure(self.root, &files)?;
+        let mut needed = closure.needed;
+        for (id, reason) in protection.loaded() {
+            needed.entry(*id).or_insert_with(|| reason.clone());
+        }
+        self.needed = Some(needed);
+        let (programs, modules): (Vec<_>, Vec<_>) = closure.missing.into_iter().partition(|missing| missing.program);
+        self.inventory.missing_libraries.extend(programs.into_iter().map(|missing| MissingLibrary {
+            path: missing.path,
+            rule,
+            reason: missing.reason,
+        }));
+        if !modules.is_empty() {
+            let reasons = named(modules.iter().map(|missing| missing.reason.clone()));
+            self.inventory.notes.push(format!("cannot be loaded, as before, for want of a library: {reasons}"));
+        }
+        if !closure.loading.is_empty() {
+            let paths = named(closure.loading.iter().map(|path| escape(path)));
+            self.inventory.notes.push(format!(
+                "{paths} may load libraries at run time (dlopen) that are written nowhere, such as modules, engines and character sets: list what the app uses in [keep] paths"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Which of the files found are shared libraries or the loader and must stay, by name and by content; all names of a
+    /// file share the answer. Must come last: the name that gives a library away may be one that only the walk through
+    /// the tree finds.
+    pub(super) fn libraries(&mut self) {
+        let mut known: HashMap<Identity, bool> = HashMap::new();
+        if self.needed.is_none() {
+            for found in self.inventory.found.iter().filter(|found| found.stat.kind == Kind::File) {
+                let library = known
+                    .entry(found.stat.id)
+                    .or_insert_with(|| matches!(self.root.classify(&found.path()), Ok(Some(Elf::Library))));
+                *library |= is_library_name(&found.name);
+            }
+        }
+        for found in &mut self.inventory.found {
+            let needed = self.needed.as_ref().and_then(|needed| needed.get(&found.stat.id)).cloned();
+            let library = || "it is a shared library or the dynamic loader".to_owned();
+            found.library = needed.or_else(|| known.get(&found.stat.id).filter(|library| **library).map(|_| library()));
+        }
+    }
+}
+
+/// The first few of a list.
+fn named(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(NAMED);
+    let text = items.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}

@@ -1,0 +1,7 @@
+//! Which shared libraries programs need, found where the dynamic loader would find them (ld.so(8)). Reads only.
+
+pub mod cache;
+mod closure;
+mod search;
+
+pub use closure::{Closure, Missing, closure};
