@@ -83,10 +83,12 @@ fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>)
     let (id, mount) = (action.stat.id, action.stat.mount);
     let result = match action.verb {
         Verb::Remove => directory.remove(&action.name, id, mount),
-        Verb::Disable => directory.set_mode(&action.name, id, mount, 0),
+        Verb::Disable => directory.set_mode(&action.name, id, mount, 0, false),
         Verb::Tombstone => tombstones.put(directory, action),
         Verb::LoginShells { shell } => accounts::rewrite(directory, action, shell),
-        Verb::Strip { bits, capabilities } => strip(directory, action, bits, capabilities),
+        Verb::Strip { bits, capabilities } => {
+            directory.set_mode(&action.name, id, mount, action.stat.mode & 0o7777 & !bits, capabilities)
+        }
     };
     match result {
         Ok(()) => Outcome::Done,
@@ -110,15 +112,4 @@ fn is_done(directory: &Directory, action: &Action) -> bool {
         Verb::LoginShells { .. } => accounts::are_locked(directory, action),
         Verb::Remove | Verb::Disable | Verb::Strip { .. } => false,
     }
-}
-
-fn strip(directory: &Directory, action: &Action, bits: u32, capabilities: bool) -> Result<(), RootError> {
-    let (name, id, mount) = (&action.name, action.stat.id, action.stat.mount);
-    if capabilities {
-        directory.remove_capabilities(name, id, mount)?;
-    }
-    if bits != 0 {
-        directory.set_mode(name, id, mount, action.stat.mode & 0o7777 & !bits)?;
-    }
-    Ok(())
 }

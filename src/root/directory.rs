@@ -130,40 +130,48 @@ impl Directory {
         unlinkat(&self.fd, c.as_c_str(), flag).map_err(|errno| os("unlinkat", &self.join(&c))(errno))
     }
 
-    /// Sets the permission bits of the regular file `name` if it still is `expected`, and reads them back
-    /// (on overlayfs the change copies the file up). `EIO` when they did not take.
-    pub fn set_mode(&self, name: &[u8], expected: Identity, mount: u64, mode: u32) -> Result<(), RootError> {
+    /// Sets the permission bits of the regular file `name` if it still is `expected`, and with `capabilities` removes its
+    /// file capabilities (`security.capability`, capabilities(7)); reads both back. `EIO` when they did not take.
+    ///
+    /// All through one descriptor: on overlayfs the first change copies the file up, and it has another inode from then
+    /// on where it has several names in a lower layer.
+    pub fn set_mode(
+        &self,
+        name: &[u8],
+        expected: Identity,
+        mount: u64,
+        mode: u32,
+        capabilities: bool,
+    ) -> Result<(), RootError> {
         let c = c_name(name).map_err(os("chmod", name))?;
-        let fail = |errno| os("chmod", &self.join(&c))(errno);
-        self.check(&c, expected, mount)?;
+        let fail = |operation, errno| os(operation, &self.join(&c))(errno);
+        let stat = self.check(&c, expected, mount)?;
         let file = self.pin(&c, expected)?;
-        match sys::chmod_by_descriptor(file.as_fd(), mode) {
-            Err(Errno::ENOSYS | Errno::EPERM) => {
-                let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-                nix::sys::stat::fchmodat(
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        if capabilities {
+            let path = c_name(path.as_bytes()).map_err(|errno| fail("removexattr", errno))?;
+            match sys::remove_xattr(&path, CAPABILITIES) {
+                // Another name of the file came first.
+                Ok(()) | Err(Errno::ENODATA) => {}
+                Err(errno) => return Err(fail("removexattr", errno)),
+            }
+            if self.has_capabilities(&c, None)? {
+                return Err(fail("removexattr", Errno::EIO));
+            }
+        }
+        if stat.mode & 0o7777 != mode {
+            match sys::chmod_by_descriptor(file.as_fd(), mode) {
+                Err(Errno::ENOSYS | Errno::EPERM) => nix::sys::stat::fchmodat(
                     nix::fcntl::AT_FDCWD,
                     path.as_str(),
                     Mode::from_bits_truncate(mode),
                     nix::sys::stat::FchmodatFlags::FollowSymlink,
-                )
+                ),
+                result => result,
             }
-            result => result,
+            .map_err(|errno| fail("chmod", errno))?;
         }
-        .map_err(fail)?;
-        if self.stat(&c)?.mode & 0o7777 == mode { Ok(()) } else { Err(fail(Errno::EIO)) }
-    }
-
-    /// Removes the file capabilities (`security.capability`, capabilities(7)) of `name` if it still is `expected`.
-    pub fn remove_capabilities(&self, name: &[u8], expected: Identity, mount: u64) -> Result<(), RootError> {
-        let c = c_name(name).map_err(os("removexattr", name))?;
-        self.check(&c, expected, mount)?;
-        let file = self.pin(&c, expected)?;
-        let path = c_name(format!("/proc/self/fd/{}", file.as_raw_fd()).as_bytes()).map_err(os("removexattr", name))?;
-        match sys::remove_xattr(&path, CAPABILITIES) {
-            // Another name of the file came first.
-            Ok(()) | Err(Errno::ENODATA) => Ok(()),
-            Err(errno) => Err(os("removexattr", &self.join(&c))(errno)),
-        }
+        if self.stat(&c)?.mode & 0o7777 == mode { Ok(()) } else { Err(fail("chmod", Errno::EIO)) }
     }
 
     /// Whether the regular file `name` has file capabilities; `file` is the same, where it is open already: then that is

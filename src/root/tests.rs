@@ -158,10 +158,10 @@ fn modes_are_set_and_read_back() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).unwrap();
     let directory = open(&outer, Resolver::Openat2).directory(b"/usr/bin").unwrap();
     let stat = directory.stat(c"dash").unwrap();
-    directory.set_mode(b"dash", stat.id, stat.mount, 0o755).unwrap();
+    directory.set_mode(b"dash", stat.id, stat.mount, 0o755, false).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o755);
     let other = Identity { ino: stat.id.ino + 1, ..stat.id };
-    assert_eq!(directory.set_mode(b"dash", other, stat.mount, 0).unwrap_err().errno(), Errno::ESTALE);
+    assert_eq!(directory.set_mode(b"dash", other, stat.mount, 0, false).unwrap_err().errno(), Errno::ESTALE);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o755);
 }
 

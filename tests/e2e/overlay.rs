@@ -4,12 +4,13 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::harness::tree::Tree;
-use crate::harness::{harden, run_lithify};
+use crate::harness::{harden, run, run_lithify};
 
 const NAMES: [&str; 3] = ["bin/tool", "opt/.x", "usr/lib/tool"];
 
@@ -19,6 +20,7 @@ fn overlay(tree: &Tree) -> PathBuf {
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
     tree.file("/lower/bin/tool").hard_link("/lower/opt/.x", "/lower/bin/tool");
     tree.hard_link("/lower/usr/lib/tool", "/lower/bin/tool");
+    run(Command::new("setcap").arg("cap_net_raw+ep").arg(tree.at("/lower/bin/tool"))).exits(0);
     fs::set_permissions(tree.at("/lower/bin/tool"), fs::Permissions::from_mode(0o6757)).unwrap();
     tree.directory("/upper").directory("/work").directory("/merged");
     let (lower, upper, work) = (tree.at("/lower"), tree.at("/upper"), tree.at("/work"));
@@ -51,9 +53,12 @@ fn a_change_of_one_name_leaves_the_others() {
 fn strip_acts_on_every_name() {
     let tree = Tree::new();
     let root = overlay(&tree);
-    let profile = profile(&tree, "[strip]\nsetid = true\nworld_writable = true");
+    let profile = profile(&tree, "[strip]\nsetid = true\nworld_writable = true\nfile_capabilities = true");
     harden(&root, ["--allow-host", "-p", &profile]).exits(0);
     assert_eq!(modes(&root), [0o755; 3]);
+    for name in NAMES {
+        assert_eq!(run(Command::new("getcap").arg(root.join(name))).exits(0).stdout, "", "{name}");
+    }
     run_lithify(["verify", "--root", root.to_str().unwrap(), "-p", &profile]).exits(0);
     // And what one name lost before is no reason to leave the others.
     let tree = Tree::new();
