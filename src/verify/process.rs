@@ -120,13 +120,7 @@ fn first_process() -> Subject {
 }
 
 pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut Verification) {
-    let asked = verify.user.is_some()
-        || verify.group.is_some()
-        || verify.groups.is_some()
-        || verify.no_new_privs.is_some()
-        || verify.capabilities.is_some()
-        || verify.seccomp.is_some();
-    if !asked {
+    if !verify.asks_for_privileges() && verify.seccomp.is_none() {
         return;
     }
     let (name, status) = subject.status().unwrap_or_else(|reason| (reason, ProcStatus::default()));
