@@ -58,6 +58,7 @@ impl Init {
         // This process must keep nothing busy or open: no pipe whose end the app waits for, no mount.
         sys::close_from_3();
         let _ = nix::unistd::chdir("/");
+        sys::release_code();
         Ok(Self { app: child, group })
     }
 

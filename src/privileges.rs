@@ -6,16 +6,16 @@
 
 mod account;
 
-use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
 
 pub use account::User;
 
-use crate::identity::{CapabilitySets, Status};
+use crate::identity::{CapabilitySets, Status, capability_mask, capability_names};
 use crate::profile::{Principal, Profile, Verify};
 use crate::root::Root;
+use crate::sys;
 
 /// Why the privileges could not be brought to what is asked for.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +114,7 @@ impl Privileges {
             let groups = wanted.groups.take().or_else(|| now.groups.clone()).unwrap_or_default();
             wanted.groups = Some(groups.into_iter().filter(|id| limit.value.contains(id)).collect());
         }
-        wanted.capabilities = verify.capabilities.as_ref().map(|names| mask(&names.value));
+        wanted.capabilities = verify.capabilities.as_ref().map(|names| capability_mask(&names.value));
         wanted.no_new_privs = verify.no_new_privs.as_ref().is_some_and(|wanted| wanted.value);
         Ok(wanted)
     }
@@ -122,6 +122,11 @@ impl Privileges {
     /// Whether anything is asked for.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether the app is to be another user than this process.
+    pub fn changes_user(&self) -> bool {
+        self.uid.is_some_and(|uid| uid != geteuid().as_raw()) || self.gid.is_some_and(|gid| gid != getegid().as_raw())
     }
 
     /// Asks for `no_new_privs`, too.
@@ -182,20 +187,21 @@ impl Privileges {
         if self.no_new_privs {
             tried.call("prctl(PR_SET_NO_NEW_PRIVS)", prctl::set_no_new_privs());
         }
-        self.compare(&own_status()?, kept, tried)
+        self.compare(&own_status()?, kept, &tried)
     }
 
-    fn compare(&self, seen: &Status, kept: Option<u64>, tried: Tried) -> Result<(), PrivilegeError> {
-        let reason = tried.0;
-        for (what, wanted, ids, hint) in [
+    fn compare(&self, seen: &Status, kept: Option<u64>, tried: &Tried) -> Result<(), PrivilegeError> {
+        for (what, call, wanted, ids, hint) in [
             (
                 "the user ids are",
+                "setresuid",
                 self.uid,
                 seen.uid,
                 "set runAsUser in the securityContext, or run as root with the capability SETUID",
             ),
             (
                 "the group ids are",
+                "setresgid",
                 self.gid,
                 seen.gid,
                 "set runAsGroup in the securityContext, or run as root with the capability SETGID",
@@ -208,7 +214,7 @@ impl Privileges {
                     what,
                     seen: format!("{ids:?}"),
                     wanted: id.to_string(),
-                    reason,
+                    reason: tried.of(call),
                     hint,
                 });
             }
@@ -220,7 +226,7 @@ impl Privileges {
                     what: "the supplementary groups are",
                     seen: format!("{ids:?}"),
                     wanted: format!("{groups:?}"),
-                    reason,
+                    reason: tried.of("setgroups"),
                     hint: "set supplementalGroups and fsGroup in the pod's securityContext, or run as root with the capability SETGID",
                 });
             }
@@ -232,7 +238,7 @@ impl Privileges {
                     what: "the capabilities are",
                     seen: format!("{set} {}", names(mask)),
                     wanted: names(kept),
-                    reason,
+                    reason: tried.of("prctl(PR_CAPBSET"),
                     hint: "set capabilities: {drop: [ALL]} in the securityContext and add those that the profile allows; \
                            to take them away itself, lithify needs the capability SETPCAP",
                 });
@@ -245,7 +251,7 @@ impl Privileges {
                 what: "no_new_privs is",
                 seen: "off".to_owned(),
                 wanted: "on".to_owned(),
-                reason,
+                reason: tried.of("prctl(PR_SET_NO"),
                 hint: "set allowPrivilegeEscalation: false in the securityContext",
             }),
             None => Err(PrivilegeError::Unverified("NoNewPrivs")),
@@ -253,44 +259,44 @@ impl Privileges {
     }
 }
 
-/// The first call that failed, which explains a mismatch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tried(Option<(&'static str, Errno)>);
+/// The calls that failed, which explain a mismatch.
+#[derive(Clone, Debug, Default)]
+struct Tried(Vec<(&'static str, Errno)>);
 
 impl Tried {
     fn call(&mut self, call: &'static str, result: Result<(), Errno>) {
-        if let Err(errno) = result {
-            self.0.get_or_insert((call, errno));
-        }
+        self.0.extend(result.err().map(|errno| (call, errno)));
+    }
+
+    /// The first that failed of those called so.
+    fn of(&self, start: &str) -> Option<(&'static str, Errno)> {
+        self.0.iter().find(|(call, _)| call.starts_with(start)).copied()
     }
 }
 
 /// Takes from the bounding and ambient set what is not kept, and locks root out of getting any back.
 fn limit(held: CapabilitySets, kept: u64, tried: &mut Tried) {
-    for capability in caps::all() {
-        if held.bounding & !kept & capability.bitmask() != 0 && caps::drop(None, CapSet::Bounding, capability).is_err()
-        {
-            tried.call("prctl(PR_CAPBSET_DROP)", Err(Errno::last()));
-        }
+    for number in numbers(held.bounding & !kept) {
+        tried.call("prctl(PR_CAPBSET_DROP)", sys::drop_bounding(number));
     }
     if held.ambient != 0 {
-        let _ = caps::clear(None, CapSet::Ambient);
+        let _ = sys::clear_ambient();
     }
     // Where the kernel lets us: it only makes firmer what the sets say already.
-    let _ = crate::sys::lock_no_root();
+    let _ = sys::lock_no_root();
 }
 
-/// Brings the other sets to `kept`. Ambient ones survive the exec of a user that is not root.
+/// Brings the other sets to `kept`. Ambient ones survive the exec of a user that is not root. What fails shows when the
+/// sets are compared.
 fn keep(kept: u64) {
-    let all = caps::all();
-    let set: CapsHashSet = all.into_iter().filter(|capability| kept & capability.bitmask() != 0).collect();
-    // Effective first: the permitted set cannot become smaller than it. What fails shows when the sets are compared.
-    for which in [CapSet::Effective, CapSet::Inheritable, CapSet::Permitted] {
-        let _ = caps::set(None, which, &set);
+    let _ = sys::set_capabilities(kept);
+    for number in numbers(kept) {
+        let _ = sys::raise_ambient(number);
     }
-    for capability in set {
-        let _ = caps::raise(None, CapSet::Ambient, capability);
-    }
+}
+
+fn numbers(mask: u64) -> impl Iterator<Item = u32> {
+    (0..64).filter(move |number| mask & 1 << number != 0)
 }
 
 fn own_status() -> Result<Status, PrivilegeError> {
@@ -304,19 +310,8 @@ fn same(seen: Option<&[u32]>, wanted: &[u32]) -> bool {
     seen.is_some_and(|seen| seen.iter().all(|id| wanted.contains(id)) && wanted.iter().all(|id| seen.contains(id)))
 }
 
-/// Names without `CAP_` as a mask.
-fn mask(names: &[String]) -> u64 {
-    let named =
-        |capability: &Capability| names.iter().any(|name| capability.to_string().get(4..) == Some(name.as_str()));
-    caps::all().iter().filter(|capability| named(capability)).fold(0, |mask, capability| mask | capability.bitmask())
-}
-
 fn names(mask: u64) -> String {
-    let all = caps::all();
-    let named = all.iter().filter(|capability| mask & capability.bitmask() != 0);
-    let list: Vec<String> =
-        named.map(|capability| capability.to_string().trim_start_matches("CAP_").to_owned()).collect();
-    if list.is_empty() { "none".to_owned() } else { list.join(" ") }
+    if mask == 0 { "none".to_owned() } else { capability_names(mask).join(" ") }
 }
 
 #[cfg(test)]
@@ -327,12 +322,6 @@ mod tests {
     fn groups_are_compared_in_any_order() {
         assert!(same(Some(&[2, 1]), &[1, 2]) && same(Some(&[]), &[]));
         assert!(!same(Some(&[1]), &[1, 2]) && !same(Some(&[1, 2]), &[1]) && !same(None, &[]));
-    }
-
-    #[test]
-    fn capability_masks() {
-        assert_eq!(mask(&["NET_BIND_SERVICE".to_owned(), "CHOWN".to_owned()]), 1 << 10 | 1);
-        assert_eq!((names(1 << 10), names(0)), ("NET_BIND_SERVICE".to_owned(), "none".to_owned()));
     }
 
     #[test]
@@ -353,7 +342,7 @@ mod tests {
             capabilities: Some(1),
             no_new_privs: true,
         };
-        let compare = |status: &Status| wanted.compare(status, Some(0), Tried::default());
+        let compare = |status: &Status| wanted.compare(status, Some(0), &Tried::default());
         assert!(compare(&good).is_ok());
         let with = |change: &dyn Fn(&mut Status)| {
             let mut status = good.clone();

@@ -105,7 +105,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     }
     if profile != Profile::default() {
         let program = program.as_os_str().as_bytes();
-        let denied = harden(options, &root, &profile, program, &mut report)?;
+        let denied = harden(options, &root, &profile, program, &mut privileges, &mut report)?;
         rulesets.extend(denied.map(|ruleset| ("fallback", ruleset)));
     }
 
@@ -158,9 +158,15 @@ fn harden(
     root: &Root,
     profile: &Profile,
     program: &[u8],
+    privileges: &mut Privileges,
     report: &mut Report,
 ) -> Result<Option<Ruleset>, CommandError> {
-    let prepared = Prepared::new(root, profile, options.allow_host, Some(program))?;
+    let mut prepared = Prepared::new(root, profile, options.allow_host, Some(program))?;
+    // An app that is this user and can gain no privileges may not enter what this user may not enter.
+    let unreachable = if privileges.changes_user() { Vec::new() } else { prepared.take_unreachable(root) };
+    if !unreachable.is_empty() {
+        privileges.require_no_new_privs();
+    }
     let (plan, protection) = prepared.into_report(report);
     let mut outcomes = apply::apply(root, &plan);
     let read_only = !outcomes.is_empty()
@@ -174,7 +180,14 @@ fn harden(
     }
     report.add_plan(plan, Some(outcomes));
     if report.exit != Exit::Refused {
-        report.add_verification(verify::verify_tree(root, profile, &protection));
+        let mut verification = verify::verify_tree(root, profile, &protection);
+        let unreachable: Vec<String> = unreachable.iter().map(|path| escape(path)).collect();
+        verification.checks.retain(|check| check.status != Status::Unverified || !unreachable.contains(&check.subject));
+        report.add_verification(verification);
+        if !unreachable.is_empty() {
+            let list = unreachable.join(", ");
+            report.notes.push(format!("not looked at, because this user may not enter them, nor may the app: {list}"));
+        }
     }
     if read_only && options.fallback == Fallback::Warn {
         accept_read_only(report, profile);
