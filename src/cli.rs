@@ -136,6 +136,20 @@ pub struct Run {
     /// Let the app inherit descriptors from 3 upwards
     #[arg(long, env = "LITHIFY_KEEP_FDS", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub keep_fds: bool,
+    /// Staying as the first process.
+    #[command(flatten)]
+    pub first: First,
+    /// Go on even if the target is, or may be, the root of a machine
+    #[arg(long)]
+    pub allow_host: bool,
+    /// The command and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// `run --init`.
+#[derive(Args, Clone, Debug)]
+pub struct First {
     /// Stay as the first process: pass on signals, reap, exit as the app does
     #[arg(long, env = "LITHIFY_INIT", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub init: bool,
@@ -145,12 +159,6 @@ pub struct Run {
     /// Get this signal when the parent process dies
     #[arg(long, env = "LITHIFY_PARENT_DEATH", value_name = "SIGNAL", hide_env = true)]
     pub parent_death: Option<String>,
-    /// Go on even if the target is, or may be, the root of a machine
-    #[arg(long)]
-    pub allow_host: bool,
-    /// The command and its arguments, after `--`
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub command: Vec<OsString>,
 }
 
 /// What `run` does with what cannot be deleted.

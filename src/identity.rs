@@ -30,8 +30,8 @@ impl CapabilitySets {
 
 /// The mask of these capabilities, named without `CAP_`.
 pub fn capability_mask(names: &[String]) -> u64 {
-    let named = |text: String| names.iter().any(|name| text.get(4..) == Some(name.as_str()));
-    caps::all().iter().filter(|known| named(known.to_string())).fold(0, |mask, known| mask | known.bitmask())
+    let wanted = |text: String| names.iter().any(|name| text.get(4..) == Some(name.as_str()));
+    caps::all().iter().filter(|known| wanted(known.to_string())).fold(0, |mask, known| mask | known.bitmask())
 }
 
 /// The names of these capabilities without `CAP_`, in order of their numbers.

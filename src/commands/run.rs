@@ -29,7 +29,7 @@ use crate::verify::{self, Check, Status};
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
     let output = output.for_run();
     let Some(name) = options.command.first() else { return Exit::Usage };
-    if options.init {
+    if options.first.init {
         if let Err(errno) = init::hold_signals() {
             return output.error("run", Exit::RunFailed, &format!("rt_sigprocmask: {}", errno.desc()), None);
         }
@@ -41,12 +41,12 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
         Err(Stop::Failed(error)) => return output.error("run", Exit::RunFailed, &error.to_string(), error.hint()),
     };
-    if !options.init {
+    if !options.first.init {
         let errno = app.execute();
         return cannot_start(&output, name.as_bytes(), errno);
     }
     // The app, the output and all they hold are the child's; what is left here is the loop.
-    let started = Init::start(options.process_group, move || {
+    let started = Init::start(options.first.process_group, move || {
         let errno = app.execute();
         cannot_start(&output, name.as_bytes(), errno).code()
     });
@@ -76,7 +76,7 @@ impl<E: Into<CommandError>> From<E> for Stop {
 /// Does everything that comes before the app, and reports it.
 fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     let parent = getppid();
-    let parent_death = options.parent_death.as_deref().map(signal).transpose()?;
+    let parent_death = options.first.parent_death.as_deref().map(signal).transpose()?;
     let mut profile = profile(options)?;
     if let Some(directory) = &options.chdir {
         let usage = |error: std::io::Error| {
@@ -136,7 +136,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
 /// What the command line names; nothing at all is enough where something else is asked for.
 fn profile(options: &Run) -> Result<Profile, CommandError> {
     let named = [list(&options.profiles, "LITHIFY_PROFILE"), list(&options.remove, "LITHIFY_REMOVE")];
-    if (options.init || options.user.is_some()) && named.iter().all(Vec::is_empty) {
+    if (options.first.init || options.user.is_some()) && named.iter().all(Vec::is_empty) {
         return Ok(Profile::default());
     }
     effective_profile(&options.profiles, Some(&options.remove))

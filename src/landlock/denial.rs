@@ -41,7 +41,7 @@ impl Ruleset {
                     Err(error) => return Err(error.into()),
                 };
                 let rights = if kind == Kind::Directory { DENIED | right::REFER } else { DENIED };
-                if kind != Kind::Symlink { ruleset.allow(handle.as_fd(), rights) } else { Ok(()) }
+                if kind == Kind::Symlink { Ok(()) } else { ruleset.allow(handle.as_fd(), rights) }
             })?;
             for name in further {
                 match directory.child(&name) {
