@@ -1,4 +1,6 @@
 //! `--user U[:G]`: users and groups of the target's own `/etc/passwd` and `/etc/group` (passwd(5), group(5)).
+//!
+//! Read strictly, unlike `accounts`, which is to find whoever might log in: what is no id must not become 0 here.
 
 use crate::escape::escape;
 use crate::root::Root;
