@@ -6,11 +6,13 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::libc;
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 /// What `statx(2)` says of one file.
@@ -121,11 +123,18 @@ pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     if Errno::result(result).is_ok() {
         return Ok(());
     }
-    let listed = std::fs::read_dir("/proc/self/fd").map_err(|_| Errno::last())?;
-    for entry in listed.flatten() {
-        let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        if let Some(number) = number.filter(|number| u32::try_from(*number).is_ok_and(|number| number >= first)) {
-            // SAFETY: F_SETFD takes an integer; one that was closed meanwhile gives EBADF.
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let listing = openat(AT_FDCWD, c"/proc/self/fd", flags, Mode::empty())?;
+    let mut buffer = [0; 1024];
+    loop {
+        let filled = getdents(listing.as_fd(), &mut buffer)?;
+        if filled == 0 {
+            break;
+        }
+        let numbers = dirents(buffer.get(..filled).unwrap_or_default())
+            .filter_map(|(name, _)| name.to_str().ok()?.parse::<i32>().ok());
+        for number in numbers.filter(|number| u32::try_from(*number).is_ok_and(|number| number >= first)) {
+            // SAFETY: F_SETFD takes an integer, and says only what an exec does to the descriptor.
             unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
         }
     }
@@ -348,7 +357,6 @@ pub fn exec_filename() -> Option<&'static CStr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn statx_agrees_with_std() {
