@@ -83,7 +83,9 @@ listen() {
   sh -c 'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"' sh "$@" "$app" state 3</dev/null </dev/null 2>/dev/null | sed -n 's/listen pid: //p'
 }
 ignored() {
-  (trap '' HUP USR1; "$@" "$app" state </dev/null 2>/dev/null) | grep -q 'SigIgn:.0000000000000000' && echo "at its default" || echo "ignored"
+  local all
+  all=$(trap '' HUP USR1; "$@" "$app" state </dev/null 2>/dev/null)
+  case $all in *SigIgn:?0000000000000000*) echo "at its default" ;; *) echo "ignored" ;; esac
 }
 directory() { (cd /usr && first "$@" "$app" state) | sed -n "s/parent's cwd: //p"; }
 resident() {
