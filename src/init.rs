@@ -55,6 +55,7 @@ impl Init {
         };
         // Here, too, so that it is done whoever runs first; EACCES when the app was there first.
         let _ = setpgid(child, child);
+        drop(app);
         // This process must keep nothing busy or open: no pipe whose end the app waits for, no mount.
         sys::close_from_3();
         let _ = nix::unistd::chdir("/");

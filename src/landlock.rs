@@ -124,7 +124,7 @@ impl Ruleset {
     }
 
     /// What `[confine]` asks for; `command` (absolute, inside `root`) and what it needs to start may be executed, too.
-    /// `None` where nothing is asked for, or nothing can be had and the profile takes that (the reason, then).
+    /// `None` where nothing is asked for.
     pub fn confining(root: &Root, confine: &Confine, command: &[u8]) -> Result<Option<Self>, LandlockError> {
         let mut rights = 0;
         if confine.write.is_some() {

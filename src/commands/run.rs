@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::str::FromStr;
@@ -22,7 +23,7 @@ use crate::landlock::{LandlockError, Ruleset, deniable};
 use crate::plan::{Plan, Verb};
 use crate::privileges::Privileges;
 use crate::profile::{ConfineMode, Profile};
-use crate::report::{Exit, Report};
+use crate::report::{self, Exit, Report};
 use crate::root::Root;
 use crate::verify::{self, Check, Status};
 
@@ -53,7 +54,8 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
     match started {
         Ok(init) => Exit::App(init.attend(None).unwrap_or(Exit::RunFailed.code())),
         Err(errno) => {
-            eprintln!("lithify run: fork: {}", errno.desc());
+            let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
+            let _ = std::io::stderr().write_all(text.as_bytes());
             Exit::RunFailed
         }
     }
@@ -255,7 +257,8 @@ fn become_restricted(
         return;
     }
     report.add_verification(verify::verify_this_process(root, profile));
-    let denied = report.counts().denied;
+    let stays = |step: &&report::Step| matches!(step.result, report::Result::Denied | report::Result::Disabled);
+    let denied = report.steps.iter().filter(stays).count();
     for (id, ruleset) in rulesets {
         if let Err(error) = ruleset.enforce() {
             report.findings.push(failure(id, error.to_string(), error.hint()));
