@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::str::FromStr;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -144,11 +143,14 @@ fn profile(options: &Run) -> Result<Profile, CommandError> {
     effective_profile(&options.profiles, Some(&options.remove))
 }
 
+/// Names of the signals from 1 on, as signal(7) numbers them on x86 and ARM.
+const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+
 /// `TERM`, `SIGTERM` or `15`.
 fn signal(text: &str) -> Result<Signal, CommandError> {
-    let named = || Signal::from_str(&format!("SIG{}", text.trim_start_matches("SIG"))).ok();
-    let number = text.parse().ok().and_then(|number: i32| Signal::try_from(number).ok());
-    number.or_else(named).ok_or_else(|| {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let named = SIGNALS.split(' ').zip(1..).find(|(known, _)| *known == name).map(|(_, number)| number);
+    named.or_else(|| text.parse().ok()).and_then(|number: i32| Signal::try_from(number).ok()).ok_or_else(|| {
         CommandError::Usage(format!("--parent-death {}: not a signal; write TERM or 15", escape(text.as_bytes())))
     })
 }
@@ -318,4 +320,22 @@ fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
         errno => (Exit::CannotExecute, errno.desc(), None),
     };
     output.error("run", exit, &format!("cannot start {}: {reason}", escape(name)), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_by_name_and_number() {
+        for known in Signal::iterator() {
+            let number = (known as i32).to_string();
+            for text in [known.as_str(), known.as_str().trim_start_matches("SIG"), &number] {
+                assert!(matches!(signal(text), Ok(found) if found == known), "{text}");
+            }
+        }
+        for text in ["", "SIG", "0", "64", "-1", "term", "TERM KILL"] {
+            assert!(signal(text).is_err(), "{text}");
+        }
+    }
 }
