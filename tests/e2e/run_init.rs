@@ -10,8 +10,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::init_app::{app, eventually};
 use crate::harness::container::Spec;
+use crate::harness::init_app::{app, eventually};
 use crate::harness::{Ran, lithify, rootfs, run};
 
 /// `run FLAGS -- app ARGUMENTS` as process 1 of a namespace of its own.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::harness::init_app::app;
 use crate::harness::container::{Container, Spec};
+use crate::harness::init_app::app;
 use crate::harness::rootfs;
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::harness::init_app::app;
 use crate::harness::container::Spec;
+use crate::harness::init_app::app;
 use crate::harness::rootfs;
 
 /// What the app saw, or why it was not started, when `run` with these flags and profile was the container's command.
