@@ -38,10 +38,11 @@ aarch64:
 size:
     tests/size.sh
 
-# Time, memory and system calls against busybox rm, find and cat; fails when a budget is broken
+# Time, memory and system calls: harden and scan against busybox rm, find and cat, run against tini and dumb-init; fails when a budget is broken
 bench: build
     benches/harden.sh
     benches/scan.sh
+    benches/init.sh
 
 # Licences, sources and duplicate crates
 deny:

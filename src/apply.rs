@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use nix::errno::Errno;
 
 use crate::plan::{Action, Plan, Verb};
-use crate::root::{Directory, Root, RootError};
+use crate::root::{Directory, Kind, Root, RootError};
 use tombstones::Tombstones;
 
 /// How one step ended.
@@ -24,6 +24,10 @@ pub enum Outcome {
     OtherMount,
     /// Left for a next run, because a name that only it leads to could not be removed.
     Withheld,
+    /// It could not be removed, and now has mode 000.
+    Disabled,
+    /// It could not be removed, and is denied to the app instead.
+    Denied,
     /// The kernel refused.
     Failed {
         /// The error.
@@ -71,6 +75,35 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
         outcomes.push(outcome);
     }
     outcomes
+}
+
+impl Outcome {
+    /// Whether the file is still there because the kernel let nobody like us remove it.
+    pub fn was_refused(&self) -> bool {
+        match self {
+            Self::Withheld => true,
+            Self::Failed { error, .. } => matches!(error.errno(), Errno::EROFS | Errno::EACCES | Errno::EPERM),
+            _ => false,
+        }
+    }
+}
+
+/// Where a file could not be removed, tries the next best: mode 000, which its owner may set even where the directory
+/// is another's. Nothing of it helps on a read-only filesystem.
+pub fn disable_instead(root: &Root, plan: &Plan, outcomes: &mut [Outcome]) {
+    for (action, outcome) in plan.actions.iter().zip(outcomes) {
+        let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
+        let removes = matches!(action.verb, Verb::Remove | Verb::Tombstone);
+        if !removes || action.stat.kind != Kind::File || read_only || !outcome.was_refused() {
+            continue;
+        }
+        let instead = Action { verb: Verb::Disable, ..action.clone() };
+        if let Ok(directory) = open_batch(root, action) {
+            if matches!(step(&directory, &instead, &mut Tombstones::new(plan)), Outcome::Done) {
+                *outcome = Outcome::Disabled;
+            }
+        }
+    }
 }
 
 /// The directory of a batch, if it still is the one that the plan was made for.

@@ -124,9 +124,21 @@ pub struct Run {
     /// Also remove this program, or the files that this absolute pattern matches; can be repeated
     #[arg(long, value_name = "NAME|PATH")]
     pub remove: Vec<String>,
-    /// What to do when nothing can be deleted because the root is read-only
-    #[arg(long, env = "LITHIFY_FALLBACK", value_enum, default_value = "warn", hide_env = true)]
+    /// What to do with what cannot be deleted, because the root is read-only or belongs to another user
+    #[arg(long, env = "LITHIFY_FALLBACK", value_enum, default_value = "deny", hide_env = true)]
     pub fallback: Fallback,
+    /// Run the app as this user (name or id) with its groups, or with this group only
+    #[arg(long, env = "LITHIFY_USER", value_name = "U[:G]", hide_env = true)]
+    pub user: Option<String>,
+    /// Run the app in this directory
+    #[arg(long, env = "LITHIFY_CHDIR", value_name = "DIR", hide_env = true)]
+    pub chdir: Option<PathBuf>,
+    /// Let the app inherit descriptors from 3 upwards
+    #[arg(long, env = "LITHIFY_KEEP_FDS", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub keep_fds: bool,
+    /// Staying as the first process.
+    #[command(flatten)]
+    pub first: First,
     /// Go on even if the target is, or may be, the root of a machine
     #[arg(long)]
     pub allow_host: bool,
@@ -135,10 +147,26 @@ pub struct Run {
     pub command: Vec<OsString>,
 }
 
-/// What `run` does on a read-only root.
+/// `run --init`.
+#[derive(Args, Clone, Debug)]
+pub struct First {
+    /// Stay as the first process: pass on signals, reap, exit as the app does
+    #[arg(long, env = "LITHIFY_INIT", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub init: bool,
+    /// With --init: signals go to the app's whole process group
+    #[arg(long, env = "LITHIFY_PROCESS_GROUP", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub process_group: bool,
+    /// Get this signal when the parent process dies
+    #[arg(long, env = "LITHIFY_PARENT_DEATH", value_name = "SIGNAL", hide_env = true)]
+    pub parent_death: Option<String>,
+}
+
+/// What `run` does with what cannot be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fallback {
-    /// Say so and start the app.
+    /// Disable it (mode 000), else deny it to the app by Landlock.
+    Deny,
+    /// On a read-only root, say so and start the app.
     Warn,
     /// Do not start the app.
     Fail,

@@ -36,13 +36,22 @@ pub(crate) enum CommandError {
     Loaded(#[from] crate::protection::LoadedError),
     #[error("refused: {0}")]
     Inventory(crate::root::RootError),
+    #[error(transparent)]
+    Privileges(#[from] crate::privileges::PrivilegeError),
+    #[error("[confine]: {0}")]
+    Landlock(#[from] crate::landlock::LandlockError),
 }
 
 impl CommandError {
     fn exit(&self) -> Exit {
         match self {
             Self::Profile(_) | Self::Usage(_) | Self::Root(_) => Exit::Usage,
-            Self::Host(_) | Self::Processes(_) | Self::Loaded(_) | Self::Inventory(_) => Exit::Refused,
+            Self::Host(_)
+            | Self::Processes(_)
+            | Self::Loaded(_)
+            | Self::Inventory(_)
+            | Self::Privileges(_)
+            | Self::Landlock(_) => Exit::Refused,
         }
     }
 
@@ -59,6 +68,8 @@ impl CommandError {
             Self::Loaded(_) => Some(
                 "add CAP_SYS_PTRACE to lithify's container, harden before the app starts (`run`, or in the image's build), list that program in [keep] only, or use libraries = \"all\"",
             ),
+            Self::Privileges(error) => error.hint(),
+            Self::Landlock(error) => error.hint(),
             _ => None,
         }
     }

@@ -28,6 +28,25 @@ impl CapabilitySets {
     }
 }
 
+/// The mask of these capabilities, named without `CAP_`.
+pub fn capability_mask(names: &[String]) -> u64 {
+    let wanted = |text: String| names.iter().any(|name| text.get(4..) == Some(name.as_str()));
+    caps::all().iter().filter(|known| wanted(known.to_string())).fold(0, |mask, known| mask | known.bitmask())
+}
+
+/// The names of these capabilities without `CAP_`, in order of their numbers.
+pub fn capability_names(mask: u64) -> Vec<String> {
+    let all = caps::all();
+    (0..64)
+        .map(|bit| 1 << bit)
+        .filter(|bit| mask & bit != 0)
+        .map(|bit| match all.iter().find(|known| known.bitmask() == bit) {
+            Some(known) => known.to_string().trim_start_matches("CAP_").to_owned(),
+            None => format!("number {}", bit.trailing_zeros()),
+        })
+        .collect()
+}
+
 /// What the file says; `None` for a field that this kernel does not write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -96,6 +115,14 @@ mod tests {
         assert_eq!(status.groups, Some(vec![65532]));
         assert_eq!(status.capabilities.unwrap().bounding, 1 << 10);
         assert_eq!((status.no_new_privs, status.seccomp), (Some(true), Some(2)));
+    }
+
+    #[test]
+    fn capability_masks_and_names() {
+        let names = ["CHOWN".to_owned(), "NET_BIND_SERVICE".to_owned()];
+        assert_eq!(capability_mask(&names), 1 << 10 | 1);
+        assert_eq!(capability_names(1 << 10 | 1), names);
+        assert_eq!((capability_mask(&[]), capability_names(1 << 63)), (0, vec!["number 63".to_owned()]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) mod table;
 use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError};
-pub use document::{Libraries, Method, Principal};
+pub use document::{ConfineMode, Libraries, Method, Principal};
 pub use load::{load, load_text};
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
@@ -88,6 +88,26 @@ pub struct Profile {
     pub strip: Strip,
     /// `[verify.*]`.
     pub verify: Verify,
+    /// `[confine]`.
+    pub confine: Confine,
+}
+
+/// `[confine]`: what `run` allows the app by Landlock; an empty list allows nothing, `None` does not limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confine {
+    /// `write`: files, and directories with all below them.
+    pub write: Option<Vec<Sourced<String>>>,
+    /// `execute`: programs, and directories with all below them.
+    pub execute: Option<Vec<Sourced<String>>>,
+    /// `mode`, the stricter that is written down.
+    pub mode: Option<Sourced<ConfineMode>>,
+}
+
+impl Confine {
+    /// What happens where not all of it can be enforced.
+    pub fn mode(&self) -> ConfineMode {
+        self.mode.as_ref().map_or(ConfineMode::Require, |mode| mode.value)
+    }
 }
 
 /// `[strip]`: what is cleared from every file under the root.
@@ -136,6 +156,17 @@ pub struct Verify {
     pub no_service_account_token: Option<Sourced<()>>,
     /// `exposure.host_pid = false`.
     pub no_host_pid: Option<Sourced<()>>,
+}
+
+impl Verify {
+    /// Whether `[verify.process]` asks for anything that a process can give up by itself.
+    pub fn asks_for_privileges(&self) -> bool {
+        self.user.is_some()
+            || self.group.is_some()
+            || self.groups.is_some()
+            || self.no_new_privs.is_some()
+            || self.capabilities.is_some()
+    }
 }
 
 /// Where programs are looked for by name when no profile says otherwise.

@@ -29,6 +29,8 @@ pub enum Exit {
     CannotExecute,
     /// For `run`: the command was not found.
     NotFound,
+    /// For `run --init`: how the app ended.
+    App(u8),
 }
 
 impl Exit {
@@ -42,6 +44,7 @@ impl Exit {
             Self::RunFailed => 125,
             Self::CannotExecute => 126,
             Self::NotFound => 127,
+            Self::App(code) => code,
         }
     }
 }
@@ -55,6 +58,10 @@ pub enum Result {
     Done,
     /// Was gone already.
     Gone,
+    /// Could not be removed, and has mode 000 now.
+    Disabled,
+    /// Could not be removed, and is denied to the app by Landlock.
+    Denied,
     /// Left alone, for the reason.
     Skipped(String),
     /// Failed, for the reason.
@@ -195,7 +202,7 @@ impl Report {
         let known = |subject: &str, findings: &[Check], steps: &[Step]| {
             findings.iter().any(|finding| finding.id == "remove" && finding.subject == subject)
                 || steps.iter().any(|step| {
-                    matches!(step.result, Result::Failed(_) | Result::Skipped(_))
+                    !matches!(step.result, Result::Done | Result::Gone | Result::Planned)
                         && crate::escape::escape(&step.action.path()) == subject
                 })
         };
@@ -229,8 +236,17 @@ impl Report {
         let mut counts = Counts::default();
         let mut files = std::collections::HashSet::new();
         for step in &self.steps {
-            if !matches!(step.result, Result::Done | Result::Planned) {
-                continue;
+            match step.result {
+                Result::Done | Result::Planned => {}
+                Result::Disabled => {
+                    counts.disabled += 1;
+                    continue;
+                }
+                Result::Denied => {
+                    counts.denied += 1;
+                    continue;
+                }
+                Result::Gone | Result::Skipped(_) | Result::Failed(_) => continue,
             }
             match step.action.verb {
                 Verb::Remove => counts.removed += 1,
@@ -259,6 +275,8 @@ pub struct Counts {
     pub disabled: usize,
     /// Names replaced by a tombstone.
     pub tombstoned: usize,
+    /// Names that could not be removed, and are denied to the app.
+    pub denied: usize,
     /// Names whose bits or capabilities were cleared.
     pub stripped: usize,
     /// Distinct regular files among those removed, disabled and replaced.

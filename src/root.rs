@@ -268,6 +268,13 @@ impl Root {
             .map_err(|error| os("read", path)(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))))
     }
 
+    /// An `O_PATH` descriptor of what `path` leads to, and what that is: to name it to the kernel.
+    pub(crate) fn handle(&self, path: &[u8]) -> Result<(OwnedFd, Stat), RootError> {
+        let fd = self.open_resolved(path, OFlag::O_PATH)?;
+        let stat = stat_of(fd.as_fd(), c"", path)?;
+        Ok((fd, stat))
+    }
+
     /// Type of the filesystem at `path` (`statfs(2)`).
     pub fn filesystem(&self, path: &[u8]) -> Option<FsType> {
         filesystem_type(self.open_resolved(path, OFlag::O_PATH).ok()?.as_fd())

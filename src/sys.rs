@@ -6,10 +6,14 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::libc;
+use nix::sys::stat::Mode;
+use nix::unistd::Pid;
 
 /// What `statx(2)` says of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,19 +114,235 @@ pub fn remove_xattr(path: &CStr, name: &CStr) -> Result<(), Errno> {
     Errno::result(unsafe { libc::removexattr(path.as_ptr(), name.as_ptr()) }).map(drop)
 }
 
-/// Marks every descriptor from 3 upwards close-on-exec (`close_range(2)`, Linux 5.11).
-pub fn close_on_exec_from_3() -> Result<(), Errno> {
+/// Marks every descriptor from `first` upwards close-on-exec: `close_range(2)` (Linux 5.11), else one by one as
+/// `/proc/self/fd` lists them.
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     const CLOSE_RANGE_CLOEXEC: u32 = 4;
     // SAFETY: no memory is involved; descriptors stay valid until the exec.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, CLOSE_RANGE_CLOEXEC) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
+    if Errno::result(result).is_ok() {
+        return Ok(());
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let listing = openat(AT_FDCWD, c"/proc/self/fd", flags, Mode::empty())?;
+    let mut buffer = [0; 1024];
+    loop {
+        let filled = getdents(listing.as_fd(), &mut buffer)?;
+        if filled == 0 {
+            break;
+        }
+        let numbers = dirents(buffer.get(..filled).unwrap_or_default())
+            .filter_map(|(name, _)| name.to_str().ok()?.parse::<i32>().ok());
+        for number in numbers.filter(|number| u32::try_from(*number).is_ok_and(|number| number >= first)) {
+            // SAFETY: F_SETFD takes an integer, and says only what an exec does to the descriptor.
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+    Ok(())
+}
+
+/// Closes every descriptor from 3 upwards (`close_range(2)`). For a process that uses none of them any more.
+pub fn close_from_3() {
+    // SAFETY: the caller owns no descriptor any more; no memory is involved.
+    unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+}
+
+/// Number of signals, and size of the kernel's signal set in bytes. The C library's functions leave out the signals that
+/// it keeps for itself (musl 32 to 34), which glibc programs use: so the system calls themselves.
+const SIGNALS: i32 = 64;
+const SIGNAL_SET: usize = 8;
+
+/// Blocks every signal (`rt_sigprocmask(2)`; the kernel leaves out SIGKILL and SIGSTOP).
+pub fn block_signals() -> Result<(), Errno> {
+    set_signal_mask(u64::MAX)
+}
+
+/// Gives every signal its default action, also those that were ignored on entry, and then unblocks all.
+pub fn default_signals() -> Result<(), Errno> {
+    // struct sigaction of the kernel, with room for the fields of every architecture: zeroes mean SIG_DFL.
+    let action = [0u64; 8];
+    for signal in (1..=SIGNALS).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
+        // SAFETY: `action` is readable and at least as large as the structure; SIG_DFL installs no handler.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null_mut::<u64>(), SIGNAL_SET)
+        };
+    }
+    set_signal_mask(0)
+}
+
+fn set_signal_mask(mask: u64) -> Result<(), Errno> {
+    // SAFETY: `mask` is readable and as large as the set; the old mask is not asked for.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            std::ptr::from_ref(&mask),
+            std::ptr::null_mut::<u64>(),
+            SIGNAL_SET,
+        )
+    };
     Errno::result(result).map(drop)
 }
 
-/// Restores the default action of SIGPIPE, which the Rust runtime ignores and `execve(2)` would pass on.
-pub fn default_sigpipe() -> Result<(), Errno> {
-    // SAFETY: SIG_DFL installs no handler.
-    let previous = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    if previous == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
+/// Takes one pending signal, which must be blocked, or waits for one (`rt_sigtimedwait(2)`): its number, also of a
+/// real-time signal. `EAGAIN` when `timeout` passed without.
+pub fn wait_for_signal(timeout: Option<Duration>) -> Result<i32, Errno> {
+    let all = u64::MAX;
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let limit = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: set and time are readable and outlive the call; the details (siginfo) are not asked for.
+    let signal = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigtimedwait,
+            std::ptr::from_ref(&all),
+            std::ptr::null_mut::<libc::siginfo_t>(),
+            limit,
+            SIGNAL_SET,
+        )
+    };
+    Errno::result(signal).map(|signal| i32::try_from(signal).unwrap_or(0))
+}
+
+/// `kill(2)` with any signal number; nix's knows no real-time signals.
+pub fn send_signal(pid: i32, signal: i32) -> Result<(), Errno> {
+    // SAFETY: no memory is involved.
+    Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// How a child ended: its pid and its exit status, or the number of the signal that killed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself.
+    Exited(i32, u8),
+    /// By a signal, which may be a real-time one: nix's type knows none.
+    Killed(i32, u8),
+}
+
+/// Takes one child that has ended (`waitpid(2)`); `None` when there is none yet, `ECHILD` when there are no children.
+pub fn reap() -> Result<Option<Ended>, Errno> {
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
+    let ended = match Errno::result(pid)? {
+        0 => None,
+        pid if libc::WIFSIGNALED(status) => {
+            Some(Ended::Killed(pid, u8::try_from(libc::WTERMSIG(status)).unwrap_or_default()))
+        }
+        pid => Some(Ended::Exited(pid, u8::try_from(libc::WEXITSTATUS(status)).unwrap_or_default())),
+    };
+    Ok(ended)
+}
+
+/// `fork(2)`: the child's pid, or `None` in the child.
+pub fn fork() -> Result<Option<Pid>, Errno> {
+    // SAFETY: lithify never starts a thread, so that the child may do whatever its parent may.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Parent { child } => Ok(Some(child)),
+        nix::unistd::ForkResult::Child => Ok(None),
+    }
+}
+
+/// Makes the permitted, effective and inheritable set of this process `mask` (`capset(2)`), all at once.
+pub fn set_capabilities(mask: u64) -> Result<(), Errno> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    let [low, high] = [mask & 0xffff_ffff, mask >> 32].map(|half| u32::try_from(half).unwrap_or(0));
+    let data = [low, low, low, high, high, high];
+    // SAFETY: laid out as struct __user_cap_header_struct and two struct __user_cap_data_struct.
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) };
+    Errno::result(result).map(drop)
+}
+
+/// Takes a capability out of the bounding set.
+pub fn drop_bounding(number: u32) -> Result<(), Errno> {
+    prctl(libc::PR_CAPBSET_DROP, number.into(), 0)
+}
+
+/// Puts a capability into the ambient set.
+pub fn raise_ambient(number: u32) -> Result<(), Errno> {
+    const RAISE: libc::c_ulong = 2;
+    prctl(libc::PR_CAP_AMBIENT, RAISE, number.into())
+}
+
+/// Empties the ambient set.
+pub fn clear_ambient() -> Result<(), Errno> {
+    const CLEAR_ALL: libc::c_ulong = 4;
+    prctl(libc::PR_CAP_AMBIENT, CLEAR_ALL, 0)
+}
+
+fn prctl(option: i32, first: libc::c_ulong, second: libc::c_ulong) -> Result<(), Errno> {
+    let none: libc::c_ulong = 0;
+    // SAFETY: the options used here take integers only.
+    Errno::result(unsafe { libc::prctl(option, first, second, none, none) }).map(drop)
+}
+
+/// Gives back the memory that this program's code takes: whatever of it still runs is read again from its file.
+pub fn release_code() {
+    unsafe extern "C" {
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    let (start, end) = (&raw const __executable_start, &raw const etext);
+    let length = end.addr().saturating_sub(start.addr()) & !4095;
+    // SAFETY: the linker defines both symbols around headers, constants and code: private pages of a file that are never
+    // written (relocations lie behind them), so that none loses anything.
+    unsafe { libc::madvise(start.cast_mut().cast(), length, libc::MADV_DONTNEED) };
+}
+
+/// Sets and locks `SECBIT_NOROOT` (capabilities(7)): being root, or a setuid program of root, brings no capability.
+pub fn lock_no_root() -> Result<(), Errno> {
+    const SECBIT_NOROOT_AND_LOCKED: libc::c_ulong = 0b11;
+    // SAFETY: integers only.
+    let bits = Errno::result(unsafe { libc::prctl(libc::PR_GET_SECUREBITS) })?;
+    let bits = libc::c_ulong::try_from(bits).unwrap_or(0) | SECBIT_NOROOT_AND_LOCKED;
+    prctl(libc::PR_SET_SECUREBITS, bits, 0)
+}
+
+/// The version of Landlock's interface that this kernel has (landlock(7)).
+pub fn landlock_version() -> Result<u32, Errno> {
+    const LANDLOCK_CREATE_RULESET_VERSION: u32 = 1;
+    let none = std::ptr::null::<u64>();
+    // SAFETY: with this flag nothing is read.
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0usize, LANDLOCK_CREATE_RULESET_VERSION) };
+    Errno::result(version).map(|version| u32::try_from(version).unwrap_or(0))
+}
+
+/// A new Landlock ruleset that handles these rights to files.
+pub fn landlock_ruleset(handled: u64) -> Result<OwnedFd, Errno> {
+    // SAFETY: the first version's attribute is this one number, readable and of the size given.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::from_ref(&handled), size_of_val(&handled), 0u32)
+    };
+    let fd = Errno::result(fd)?;
+    let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
+    // SAFETY: a new descriptor (close-on-exec) that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Allows `rights` on the file `at`, or on everything beneath it where it is a directory.
+pub fn landlock_allow(ruleset: BorrowedFd<'_>, at: BorrowedFd<'_>, rights: u64) -> Result<(), Errno> {
+    const LANDLOCK_RULE_PATH_BENEATH: u32 = 1;
+    // struct landlock_path_beneath_attr is packed: a u64 and an i32.
+    let mut rule = [0u8; 12];
+    let (allowed, parent) = rule.split_at_mut(8);
+    allowed.copy_from_slice(&rights.to_ne_bytes());
+    parent.copy_from_slice(&at.as_raw_fd().to_ne_bytes());
+    let fd = ruleset.as_raw_fd();
+    // SAFETY: `rule` is readable and laid out as the kernel's structure.
+    let result =
+        unsafe { libc::syscall(libc::SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, rule.as_ptr(), 0u32) };
+    Errno::result(result).map(drop)
+}
+
+/// Confines this process and its children to come by `ruleset`, for good.
+pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: integers only.
+    let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0u32) };
+    Errno::result(result).map(drop)
 }
 
 /// The path that this program was started by (`AT_EXECFN`, getauxval(3)); for a `#!` line that of the script.
@@ -137,7 +357,6 @@ pub fn exec_filename() -> Option<&'static CStr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn statx_agrees_with_std() {

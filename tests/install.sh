@@ -26,6 +26,9 @@ chattr e2fsprogs
 ps procps
 jq jq
 qemu-aarch64-static qemu-user-static
+tini-static tini
+dumb-init dumb-init
+script bsdutils
 END
 # The dynamic busybox has the same name, and is of no use in a container.
 for package in busybox-static debian-archive-keyring; do

@@ -1,5 +1,7 @@
 //! `lithify harden`: plan, apply, then verify.
 
+use nix::errno::Errno;
+
 use super::{CommandError, effective_profile};
 use crate::cli::Harden;
 use crate::inventory::{self, Depth, Inventory};
@@ -7,7 +9,7 @@ use crate::plan::{Plan, plan};
 use crate::profile::Profile;
 use crate::protection::Protection;
 use crate::report::{Exit, Report};
-use crate::root::Root;
+use crate::root::{Root, RootError, join};
 use crate::{apply, host_guard, processes};
 
 pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
@@ -59,6 +61,21 @@ impl Prepared {
         let inventory = inventory::collect(root, profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { inventory, plan, protection })
+    }
+
+    /// Takes out the directories that could not be looked at because this user may not even enter them.
+    pub(super) fn take_unreachable(&mut self, root: &Root) -> Vec<Vec<u8>> {
+        let mut unreachable = Vec::new();
+        self.inventory.unreadable.retain(|error| {
+            let RootError::Os { path, errno: Errno::EACCES, .. } = error else { return true };
+            let inside = join(path, b".");
+            let closed = matches!(root.resolve(&inside), Err(error) if error.errno() == Errno::EACCES);
+            if closed {
+                unreachable.push(path.clone());
+            }
+            !closed
+        });
+        unreachable
     }
 
     /// The plan, after what could not be looked at has been reported.

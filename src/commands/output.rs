@@ -1,8 +1,8 @@
 //! Where a report goes: standard output, `--log`, and the container's termination message.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
@@ -18,6 +18,8 @@ pub(super) struct Output {
     volume: Volume,
     log: Option<PathBuf>,
     to_stderr: bool,
+    held_log: Option<File>,
+    held_message: Option<File>,
 }
 
 impl Output {
@@ -27,6 +29,8 @@ impl Output {
             volume: Volume { verbose: flags.verbose, quiet: flags.quiet },
             log: flags.log.clone(),
             to_stderr: false,
+            held_log: None,
+            held_message: None,
         }
     }
 
@@ -38,9 +42,18 @@ impl Output {
         self.volume
     }
 
-    /// The same, but to standard error: the standard output belongs to the app that is about to be started.
-    pub(super) fn on_stderr(&self) -> Self {
-        Self { json: self.json, volume: self.volume, log: self.log.clone(), to_stderr: true }
+    /// The same for `run`: to standard error, because the standard output belongs to the app that is about to be started,
+    /// and with every file open already, because the app's privileges may not allow that.
+    pub(super) fn for_run(&self) -> Self {
+        Self {
+            json: self.json,
+            volume: self.volume,
+            log: self.log.clone(),
+            to_stderr: true,
+            // What cannot be opened now is tried again when there is something to write, and said then.
+            held_log: self.log.as_ref().and_then(|path| open_log(path).ok()),
+            held_message: open_message(Path::new(TERMINATION_LOG)).ok().flatten(),
+        }
     }
 
     /// Prints a report or the error that prevented it, everywhere it belongs.
@@ -88,12 +101,12 @@ impl Output {
         let (message, text, _) = render(Vec::new());
         let mut notes = Vec::new();
         if let Some(path) = &self.log {
-            if let Err(error) = append(path, &text) {
+            if let Err(error) = append(path, self.held_log.as_ref(), &text) {
                 notes.push(format!("--log {}: {error}", crate::escape::escape(path.as_os_str().as_encoded_bytes())));
             }
         }
         let message = if exit == Exit::Ok { "" } else { message.as_str() };
-        if let Err(error) = set_termination_message(Path::new(TERMINATION_LOG), message) {
+        if let Err(error) = set_termination_message(Path::new(TERMINATION_LOG), self.held_message.as_ref(), message) {
             notes.push(format!("{TERMINATION_LOG} could not be written: {error}"));
         }
         let (_, text, json) = render(notes);
@@ -101,28 +114,56 @@ impl Output {
     }
 }
 
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
+fn append(path: &Path, held: Option<&File>, text: &str) -> std::io::Result<()> {
+    match held {
+        Some(mut file) => file.write_all(text.as_bytes()),
+        None => open_log(path)?.write_all(text.as_bytes()),
+    }
+}
+
+fn open_log(path: &Path) -> std::io::Result<File> {
     // Not blocking: a fifo that nobody reads must not hang a probe.
     let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-    File::options().append(true).create(true).mode(0o644).custom_flags(flags).open(path)?.write_all(text.as_bytes())
+    File::options().append(true).create(true).mode(0o644).custom_flags(flags).open(path)
 }
 
 /// Writes the container's termination message, if the file is there and empty or ours; an empty `message` clears ours.
-fn set_termination_message(path: &Path, message: &str) -> std::io::Result<()> {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
-    if !metadata.is_file() || metadata.len() == 0 && message.is_empty() {
-        return Ok(());
-    }
-    let mut start = String::new();
-    if metadata.len() > 0 {
-        // Unreadable, or somebody else's message: it stays.
-        File::open(path)?.take(8).read_to_string(&mut start)?;
-        if start != "lithify " {
+fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> std::io::Result<()> {
+    let opened;
+    let file = if let Some(file) = held {
+        file
+    } else {
+        let nothing_to_clear = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() == 0);
+        if message.is_empty() && nothing_to_clear {
             return Ok(());
         }
+        opened = open_message(path)?;
+        let Some(file) = &opened else { return Ok(()) };
+        file
+    };
+    let length = file.metadata()?.len();
+    let mut start = [0; 8];
+    // Somebody else's message stays.
+    if length == 0 && message.is_empty()
+        || length > 0
+            && (length < 8 || {
+                file.read_exact_at(&mut start, 0)?;
+                &start != b"lithify "
+            })
+    {
+        return Ok(());
+    }
+    file.set_len(0)?;
+    file.write_all_at(message.as_bytes(), 0)
+}
+
+/// The termination message's file, where it is there and a regular file.
+fn open_message(path: &Path) -> std::io::Result<Option<File>> {
+    if !std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(None);
     }
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NOCTTY;
-    File::options().write(true).truncate(true).custom_flags(flags).open(path)?.write_all(message.as_bytes())
+    File::options().read(true).write(true).custom_flags(flags).open(path).map(Some)
 }
 
 #[cfg(test)]
@@ -134,18 +175,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("termination-log");
         let read = || std::fs::read_to_string(&path).unwrap();
-        set_termination_message(&path, "lithify x").unwrap();
+        set_termination_message(&path, None, "lithify x").unwrap();
         assert!(!path.exists(), "made by the kubelet, never by us");
         std::fs::write(&path, "").unwrap();
-        set_termination_message(&path, "lithify run: no\n").unwrap();
+        set_termination_message(&path, None, "lithify run: no\n").unwrap();
         assert_eq!(read(), "lithify run: no\n");
-        set_termination_message(&path, "lithify again").unwrap();
+        set_termination_message(&path, None, "lithify again").unwrap();
         assert_eq!(read(), "lithify again");
-        set_termination_message(&path, "").unwrap();
+        set_termination_message(&path, None, "").unwrap();
         assert_eq!(read(), "");
         std::fs::write(&path, "the app's last words").unwrap();
-        set_termination_message(&path, "lithify x").unwrap();
-        set_termination_message(&path, "").unwrap();
+        set_termination_message(&path, None, "lithify x").unwrap();
+        set_termination_message(&path, None, "").unwrap();
         assert_eq!(read(), "the app's last words");
     }
 
@@ -155,7 +196,7 @@ mod tests {
         let (path, other) = (directory.path().join("termination-log"), directory.path().join("other"));
         std::fs::write(&other, "").unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        set_termination_message(&path, "lithify x").unwrap();
+        set_termination_message(&path, None, "lithify x").unwrap();
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "");
     }
 
@@ -163,8 +204,8 @@ mod tests {
     fn the_log_is_appended_to() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        append(&path, "a\n").unwrap();
-        append(&path, "b\n").unwrap();
+        append(&path, None, "a\n").unwrap();
+        append(&path, None, "b\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\n");
     }
 }

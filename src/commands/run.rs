@@ -1,69 +1,295 @@
-//! `lithify run`: harden, verify, then become the app.
+//! `lithify run`: harden, verify, drop privileges, confine, then become the app, or stay as its first process.
 
-use std::ffi::{CString, OsStr};
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
 
 use super::harden::Prepared;
 use super::output::Output;
-use super::{CommandError, effective_profile};
+use super::{CommandError, effective_profile, list};
+use crate::apply::{self, Outcome};
 use crate::cli::{Fallback, Run};
 use crate::escape::escape;
-use crate::profile::Profile;
-use crate::report::{Exit, Report};
+use crate::exec::App;
+use crate::init::{self, Init};
+use crate::landlock::{LandlockError, Ruleset, deniable};
+use crate::plan::{Plan, Verb};
+use crate::privileges::Privileges;
+use crate::profile::{ConfineMode, Profile};
+use crate::report::{self, Exit, Report};
 use crate::root::Root;
-use crate::verify::Status;
-use crate::{apply, sys};
-
-/// Where a command is looked for when `PATH` is not set, as execvp(3) does.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::verify::{self, Check, Status};
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
-    let output = output.on_stderr();
-    let Some((name, _)) = options.command.split_first() else { return Exit::Usage };
-    let program = match find(name) {
-        Ok(program) => program,
-        Err(errno) => return cannot_start(&output, name.as_bytes(), errno),
-    };
-    let report = match prepare(options, &program) {
-        Ok(report) => report,
+    let output = output.for_run();
+    let Some(name) = options.command.first() else { return Exit::Usage };
+    if options.first.init {
+        if let Err(errno) = init::hold_signals() {
+            return output.error("run", Exit::RunFailed, &format!("rt_sigprocmask: {}", errno.desc()), None);
+        }
+    }
+    let app = match ready(options, &output) {
+        Ok(app) => app,
+        Err(Stop::Reported(exit)) => return exit,
+        Err(Stop::CannotStart(errno)) => return cannot_start(&output, name.as_bytes(), errno),
         // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
-        Err(error) => return output.error("run", Exit::RunFailed, &error.to_string(), error.hint()),
+        Err(Stop::Failed(error)) => return output.error("run", Exit::RunFailed, &error.to_string(), error.hint()),
     };
+    if !options.first.init {
+        let errno = app.execute();
+        return cannot_start(&output, name.as_bytes(), errno);
+    }
+    // The app, the output and all they hold are the child's; what is left here is the loop.
+    let started = Init::start(options.first.process_group, move || {
+        let errno = app.execute();
+        cannot_start(&output, name.as_bytes(), errno).code()
+    });
+    match started {
+        Ok(init) => Exit::App(init.attend(None).unwrap_or(Exit::RunFailed.code())),
+        Err(errno) => {
+            let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            Exit::RunFailed
+        }
+    }
+}
+
+/// Why the app is not started.
+enum Stop {
+    /// It is in the report.
+    Reported(Exit),
+    CannotStart(Errno),
+    Failed(CommandError),
+}
+
+impl<E: Into<CommandError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Does everything that comes before the app, and reports it.
+fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
+    let parent = getppid();
+    let parent_death = options.first.parent_death.as_deref().map(signal).transpose()?;
+    let mut profile = profile(options)?;
+    if let Some(directory) = &options.chdir {
+        let usage = |error: std::io::Error| {
+            CommandError::Usage(format!("--chdir {}: {error}", escape(directory.as_os_str().as_bytes())))
+        };
+        std::env::set_current_dir(directory).map_err(usage)?;
+    }
+    let mut app = App::new(&options.command, options.keep_fds).map_err(Stop::CannotStart)?;
+    let root = Root::open(Path::new("/")).map_err(CommandError::Root)?;
+
+    // Whatever can refuse comes before anything is changed.
+    let mut privileges = Privileges::wanted(&root, &profile.verify, options.user.as_deref())?;
+    privileges.replace_in(&mut profile);
+    if let Some(home) = privileges.home() {
+        app.set_variable("HOME", home).map_err(Stop::CannotStart)?;
+    }
+    let mut report = Report::new("run", root.path(), &profile);
+    let program = app.program();
+    let mut rulesets = Vec::new();
+    match Ruleset::confining(&root, &profile.confine, program.as_os_str().as_bytes()) {
+        Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| ("confine", ruleset))),
+        Err(error @ LandlockError::Unavailable(_)) if profile.confine.mode() == ConfineMode::BestEffort => {
+            report.notes.push(format!("[confine] is not enforced: {error}"));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    if profile != Profile::default() {
+        let program = program.as_os_str().as_bytes();
+        let denied = harden(options, &root, &profile, program, &mut privileges, &mut report)?;
+        rulesets.extend(denied.map(|ruleset| ("fallback", ruleset)));
+    }
+
+    if !rulesets.is_empty() {
+        // Without it Landlock asks for CAP_SYS_ADMIN; and it takes the effect from what could not be stripped.
+        privileges.require_no_new_privs();
+    }
+    if report.findings.is_empty() {
+        become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
+    }
+    if let Some(signal) = parent_death {
+        if let Err(errno) = init::on_parent_death(signal, parent) {
+            let detail = format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc());
+            report.findings.push(failure("parent-death", detail, None));
+        }
+    }
+    let mut report = report.conclude();
     let failed = report.exit != Exit::Ok;
-    let mut report = report;
     if failed {
         report.exit = Exit::RunFailed;
     }
-    output.report("run", Ok(report));
-    if failed {
-        return Exit::RunFailed;
+    if failed || profile != Profile::default() {
+        output.report("run", Ok(report));
     }
-    let errno = become_app(&program, options);
-    cannot_start(&output, name.as_bytes(), errno)
+    if failed { Err(Stop::Reported(Exit::RunFailed)) } else { Ok(app) }
 }
 
-fn prepare(options: &Run, program: &CString) -> Result<Report, CommandError> {
-    let profile = effective_profile(&options.profiles, Some(&options.remove))?;
-    let root = Root::open(Path::new("/")).map_err(CommandError::Root)?;
-    let prepared = Prepared::new(&root, &profile, options.allow_host, Some(program.as_bytes()))?;
-    let mut report = Report::new("run", root.path(), &profile);
-    let (plan, protection) = prepared.into_report(&mut report);
-    let outcomes = apply::apply(&root, &plan);
+/// What the command line names; nothing at all is enough where something else is asked for.
+fn profile(options: &Run) -> Result<Profile, CommandError> {
+    let named = [list(&options.profiles, "LITHIFY_PROFILE"), list(&options.remove, "LITHIFY_REMOVE")];
+    if (options.first.init || options.user.is_some()) && named.iter().all(Vec::is_empty) {
+        return Ok(Profile::default());
+    }
+    effective_profile(&options.profiles, Some(&options.remove))
+}
+
+/// Names of the signals from 1 on, as signal(7) numbers them on x86 and ARM.
+const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+
+/// `TERM`, `SIGTERM` or `15`.
+fn signal(text: &str) -> Result<Signal, CommandError> {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let named = SIGNALS.split(' ').zip(1..).find(|(known, _)| *known == name).map(|(_, number)| number);
+    named.or_else(|| text.parse().ok()).and_then(|number: i32| Signal::try_from(number).ok()).ok_or_else(|| {
+        CommandError::Usage(format!("--parent-death {}: not a signal; write TERM or 15", escape(text.as_bytes())))
+    })
+}
+
+/// Hardens and verifies. With `--fallback deny`, what could not be deleted is disabled, else to be denied by the ruleset
+/// that is returned.
+fn harden(
+    options: &Run,
+    root: &Root,
+    profile: &Profile,
+    program: &[u8],
+    privileges: &mut Privileges,
+    report: &mut Report,
+) -> Result<Option<Ruleset>, CommandError> {
+    let mut prepared = Prepared::new(root, profile, options.allow_host, Some(program))?;
+    // An app that is this user and can gain no privileges may not enter what this user may not enter.
+    let unreachable = if privileges.changes_user() { Vec::new() } else { prepared.take_unreachable(root) };
+    if !unreachable.is_empty() {
+        privileges.require_no_new_privs();
+    }
+    let (plan, protection) = prepared.into_report(report);
+    let mut outcomes = apply::apply(root, &plan);
     let read_only = !outcomes.is_empty()
         && outcomes
             .iter()
-            .all(|outcome| matches!(outcome, apply::Outcome::Failed { error, .. } if error.errno() == Errno::EROFS));
+            .all(|outcome| matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS));
+    let mut denied = None;
+    if options.fallback == Fallback::Deny {
+        apply::disable_instead(root, &plan, &mut outcomes);
+        denied = deny_instead(root, &plan, &mut outcomes, report)?;
+    }
     report.add_plan(plan, Some(outcomes));
     if report.exit != Exit::Refused {
-        report.add_verification(crate::verify::verify(&root, &profile, &protection));
+        let mut verification = verify::verify_tree(root, profile, &protection);
+        let unreachable: Vec<String> = unreachable.iter().map(|path| escape(path)).collect();
+        verification.checks.retain(|check| check.status != Status::Unverified || !unreachable.contains(&check.subject));
+        report.add_verification(verification);
+        if !unreachable.is_empty() {
+            let list = unreachable.join(", ");
+            report.notes.push(format!("not looked at, because this user may not enter them, nor may the app: {list}"));
+        }
     }
     if read_only && options.fallback == Fallback::Warn {
-        accept_read_only(&mut report, &profile);
+        accept_read_only(report, profile);
     }
-    Ok(report.conclude())
+    Ok(denied)
+}
+
+/// Makes the rules that deny what could not be removed, and marks those steps.
+fn deny_instead(
+    root: &Root,
+    plan: &Plan,
+    outcomes: &mut [Outcome],
+    report: &mut Report,
+) -> Result<Option<Ruleset>, CommandError> {
+    let stays = |outcome: &Outcome| outcome.was_refused() || matches!(outcome, Outcome::Disabled);
+    let steps = plan.actions.iter().zip(&*outcomes).filter(|(_, outcome)| stays(outcome));
+    let mut names = Vec::new();
+    let mut any = false;
+    for (action, _) in steps {
+        any = true;
+        if !matches!(action.verb, Verb::Strip { .. } | Verb::LoginShells { .. }) {
+            names.push((action.path(), action.stat.kind));
+        }
+    }
+    if !any {
+        return Ok(None);
+    }
+    let denied: HashSet<Vec<u8>> = deniable(root, names);
+    let ruleset = match Ruleset::denying(root, &denied) {
+        Ok(ruleset) => ruleset,
+        Err(error @ LandlockError::Unavailable(_)) => {
+            report.notes.push(format!(
+                "what cannot be removed cannot be denied either: {error}; --fallback warn starts the app on a read-only root all the same"
+            ));
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for (action, outcome) in plan.actions.iter().zip(outcomes) {
+        let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
+        let deniable = match action.verb {
+            // setuid and file capabilities do nothing under no_new_privs, write permission nothing on a read-only root.
+            Verb::Strip { bits, .. } => read_only || bits & 0o002 == 0,
+            // Nobody becomes another user by logging in under no_new_privs.
+            Verb::LoginShells { .. } => true,
+            Verb::Remove | Verb::Tombstone | Verb::Disable => denied.contains(&action.path()),
+        };
+        if outcome.was_refused() && deniable {
+            *outcome = Outcome::Denied;
+        }
+    }
+    Ok(Some(ruleset))
+}
+
+/// Gives up privileges, checks what `[verify.process]` asks, and enters the confinement; what fails is a finding.
+fn become_restricted(
+    root: &Root,
+    profile: &Profile,
+    privileges: &Privileges,
+    rulesets: &[(&'static str, Ruleset)],
+    report: &mut Report,
+) {
+    if let Err(error) = privileges.bring_about() {
+        report.findings.push(failure("privileges", error.to_string(), error.hint()));
+        return;
+    }
+    report.add_verification(verify::verify_this_process(root, profile));
+    let stays = |step: &&report::Step| matches!(step.result, report::Result::Denied | report::Result::Disabled);
+    let denied = report.steps.iter().filter(stays).count();
+    for (id, ruleset) in rulesets {
+        if let Err(error) = ruleset.enforce() {
+            report.findings.push(failure(id, error.to_string(), error.hint()));
+            return;
+        }
+        let level = ruleset.level();
+        report.checks.push(Check {
+            id,
+            status: Status::Pass,
+            subject: "this process".to_owned(),
+            detail: level.clone(),
+            hint: None,
+        });
+        if *id == "fallback" {
+            report.notes.push(format!(
+                "{denied} names cannot be removed, and are denied to the app and its children instead ({level}); \
+                 a `kubectl exec` is not bound by that"
+            ));
+        } else {
+            report.notes.push(format!("[confine]: {level}"));
+        }
+        if !ruleset.missing.is_empty() {
+            report.notes.push(format!("[confine] names what is not there: {}", ruleset.missing.join(", ")));
+        }
+    }
+}
+
+fn failure(id: &'static str, detail: String, hint: Option<&str>) -> Check {
+    Check { id, status: Status::Fail, subject: "this process".to_owned(), detail, hint: hint.map(str::to_owned) }
 }
 
 /// On a read-only root nothing can be deleted, and nothing can be changed either: what the profile would remove is said
@@ -72,49 +298,10 @@ fn accept_read_only(report: &mut Report, profile: &Profile) {
     report.findings.retain(|finding| finding.status != Status::Fail || !matches!(finding.id, "remove" | "strip"));
     report.notes.push(format!(
         "the root is read-only, so that {} names that the profile removes stay and can still be run ({}); \
-         bake the removal into the image to get rid of them, or use --fallback fail to insist",
+         bake the removal into the image to get rid of them, or use --fallback deny or fail",
         report.steps.len(),
         profile.sources.iter().map(|source| &*source.name).collect::<Vec<_>>().join(", "),
     ));
-}
-
-/// The path of the command's program, looked up in `PATH` as execvp(3) does.
-fn find(name: &OsStr) -> Result<CString, Errno> {
-    let bytes = name.as_bytes();
-    if bytes.is_empty() {
-        return Err(Errno::ENOENT);
-    }
-    if bytes.contains(&b'/') {
-        return CString::new(bytes).map_err(|_| Errno::EINVAL);
-    }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let mut denied = false;
-    for directory in std::env::split_paths(&path) {
-        let candidate = directory.join(name);
-        let c = CString::new(candidate.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
-        if !candidate.is_file() {
-            continue;
-        }
-        match nix::unistd::access(c.as_c_str(), nix::unistd::AccessFlags::X_OK) {
-            Ok(()) => return Ok(c),
-            Err(_) => denied = true,
-        }
-    }
-    Err(if denied { Errno::EACCES } else { Errno::ENOENT })
-}
-
-/// Replaces this process by the app; returns only if that fails.
-fn become_app(program: &CString, options: &Run) -> Errno {
-    let arguments: Result<Vec<CString>, _> =
-        options.command.iter().map(|argument| CString::new(argument.as_bytes())).collect();
-    let Ok(arguments) = arguments else { return Errno::EINVAL };
-    // Nothing of ours may reach the app: no descriptor, no ignored signal. Every descriptor of ours is close-on-exec
-    // anyway; kernels before 5.11 lack the call that marks those that were inherited.
-    let _ = sys::close_on_exec_from_3();
-    let _ = sys::default_sigpipe();
-    match nix::unistd::execv(program, &arguments) {
-        Err(errno) => errno,
-    }
 }
 
 fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
@@ -133,4 +320,22 @@ fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
         errno => (Exit::CannotExecute, errno.desc(), None),
     };
     output.error("run", exit, &format!("cannot start {}: {reason}", escape(name)), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_by_name_and_number() {
+        for known in Signal::iterator() {
+            let number = (known as i32).to_string();
+            for text in [known.as_str(), known.as_str().trim_start_matches("SIG"), &number] {
+                assert!(matches!(signal(text), Ok(found) if found == known), "{text}");
+            }
+        }
+        for text in ["", "SIG", "0", "64", "-1", "term", "TERM KILL"] {
+            assert!(signal(text).is_err(), "{text}");
+        }
+    }
 }

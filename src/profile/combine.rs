@@ -6,9 +6,9 @@ use std::str::FromStr;
 use toml::Spanned;
 
 use super::diagnostic::{ProfileError, SourceText, nearest};
-use super::document::{Document, Libraries, Method, Principal};
+use super::document::{self, ConfineMode, Document, Libraries, Method, Principal};
 use super::load::selector;
-use super::{Profile, Rule, Selector, Source, Sourced};
+use super::{Confine, Profile, Rule, Selector, Source, Sourced};
 use crate::catalogue::Class;
 use crate::escape::escape;
 use crate::pattern::PathPattern;
@@ -95,6 +95,7 @@ impl Profile {
                 slot.get_or_insert(from.sourced(()));
             }
         }
+        from.confine(&mut self.confine, document.confine)?;
         self.sources.push(Source { name: Rc::clone(&name), description: document.description });
         Ok(())
     }
@@ -169,6 +170,47 @@ impl Adding<'_> {
     fn patterns(self, list: &mut Vec<Sourced<PathPattern>>, paths: &[Spanned<String>]) -> Result<(), ProfileError> {
         for path in paths {
             self.push(list, self.pattern(path)?);
+        }
+        Ok(())
+    }
+
+    /// Lists join; what may be written must not be executable.
+    fn confine(self, confine: &mut Confine, said: document::Confine) -> Result<(), ProfileError> {
+        if let Some(paths) = &said.write {
+            self.paths(confine.write.get_or_insert_default(), paths)?;
+        }
+        if let Some(paths) = &said.execute {
+            self.paths(confine.execute.get_or_insert_default(), paths)?;
+        }
+        for (mine, others) in [(&said.write, &confine.execute), (&said.execute, &confine.write)] {
+            for path in mine.iter().flatten() {
+                let text = path.get_ref().trim_end_matches('/').as_bytes();
+                let overlaps = |other: &&Sourced<String>| crate::landlock::overlap(text, other.value.as_bytes());
+                if let Some(other) = others.iter().flatten().find(overlaps) {
+                    let message = format!(
+                        "`{}` and {:?} (profile {}) would make something both writable and executable",
+                        escape(path.get_ref().as_bytes()),
+                        other.value,
+                        other.profile
+                    );
+                    let hint = "list narrower paths: what the app writes, it must not run";
+                    return Err(self.source.error(path.span(), message, Some(hint.to_owned())));
+                }
+            }
+        }
+        if let Some(text) = said.mode {
+            let mode = match text.get_ref().as_str() {
+                "require" => ConfineMode::Require,
+                "best-effort" => ConfineMode::BestEffort,
+                other => {
+                    let hint = "known: \"require\", \"best-effort\"".to_owned();
+                    let message = format!("unknown mode `{}`", escape(other.as_bytes()));
+                    return Err(self.source.error(text.span(), message, Some(hint)));
+                }
+            };
+            if confine.mode.as_ref().is_none_or(|known| mode > known.value) {
+                confine.mode = Some(self.sourced(mode));
+            }
         }
         Ok(())
     }

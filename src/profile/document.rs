@@ -19,6 +19,13 @@ pub(super) struct Document {
     pub(super) strip: Strip,
     pub(super) keep: Keep,
     pub(super) verify: Verify,
+    pub(super) confine: Confine,
+}
+
+pub(super) struct Confine {
+    pub(super) write: Option<Vec<Spanned<String>>>,
+    pub(super) execute: Option<Vec<Spanned<String>>>,
+    pub(super) mode: Option<Spanned<String>>,
 }
 
 pub(super) struct Remove {
@@ -124,8 +131,18 @@ impl Document {
                 &[],
             ),
             verify: top.table("verify", "verify", verify, &[]),
+            confine: top.table(
+                "confine",
+                "confine",
+                |table| Confine {
+                    write: table.optional_strings("write"),
+                    execute: table.optional_strings("execute"),
+                    mode: table.string("mode"),
+                },
+                &[],
+            ),
         };
-        top.into_result(document, &["confine"])
+        top.into_result(document, &[])
     }
 }
 
@@ -171,6 +188,25 @@ fn verify(table: &mut Table<'_, '_>) -> Verify {
             },
             &[],
         ),
+    }
+}
+
+/// What happens where `[confine]` cannot be enforced whole, the milder first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConfineMode {
+    /// What there is is enforced, and said.
+    BestEffort,
+    /// The app is not started.
+    Require,
+}
+
+impl ConfineMode {
+    /// As written in a profile.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BestEffort => "best-effort",
+            Self::Require => "require",
+        }
     }
 }
 

@@ -63,6 +63,17 @@ impl Toml {
         self.list(key, entries.iter().map(|entry| (entry.value.as_str(), &*entry.profile)));
     }
 
+    /// A list that says something when it is empty, too.
+    fn limit(&mut self, key: &str, entries: Option<&[Sourced<String>]>) {
+        match entries {
+            Some([]) => {
+                self.head();
+                let _ = writeln!(self.out, "{key} = []");
+            }
+            entries => self.strings(key, entries.unwrap_or_default()),
+        }
+    }
+
     fn scalars(&mut self, list: Vec<Scalar<'_>>) {
         for (key, value, profile) in list {
             self.head();
@@ -133,6 +144,12 @@ pub fn to_toml(profile: &Profile) -> String {
     toml.patterns("present", &verify.present);
     toml.table("verify.exposure");
     toml.scalars(exposure_scalars(profile));
+    toml.table("confine");
+    toml.limit("write", profile.confine.write.as_deref());
+    toml.limit("execute", profile.confine.execute.as_deref());
+    let mut mode = Vec::new();
+    scalar(&mut mode, "mode", profile.confine.mode.as_ref(), |mode| quote(mode.name()));
+    toml.scalars(mode);
     toml.out
 }
 
@@ -153,6 +170,15 @@ struct Effective<'a> {
     keep: Keep<'a>,
     strip: Flags<'a>,
     verify: Checks<'a>,
+    confine: Confined<'a>,
+}
+
+/// `null` where nothing is limited.
+#[derive(Serialize)]
+struct Confined<'a> {
+    write: Option<Entries<'a>>,
+    execute: Option<Entries<'a>>,
+    mode: &'a str,
 }
 
 #[derive(Serialize)]
@@ -237,6 +263,11 @@ pub fn to_json(profile: &Profile) -> String {
             process: scalars(process_scalars(profile)),
             files: BTreeMap::from([("absent", patterns(&verify.absent)), ("present", patterns(&verify.present))]),
             exposure: scalars(exposure_scalars(profile)),
+        },
+        confine: Confined {
+            write: profile.confine.write.as_deref().map(strings),
+            execute: profile.confine.execute.as_deref().map(strings),
+            mode: profile.confine.mode().name(),
         },
     })
 }

@@ -73,6 +73,30 @@ fn limits_allow_only_what_every_profile_allows() {
 }
 
 #[test]
+fn confinement_joins_and_an_empty_list_is_not_none() {
+    let paths = |list: &Option<Vec<super::Sourced<String>>>| {
+        list.as_ref().map(|list| list.iter().map(|entry| entry.value.clone()).collect::<Vec<_>>())
+    };
+    let best = "[confine]\nwrite = []\nmode = \"best-effort\"";
+    let other = "[confine]\nwrite = [\"/tmp\", \"/run//\"]\nexecute = [\"/bin/x\"]\nmode = \"require\"";
+    assert_eq!((paths(&profile("").confine.write), paths(&profile(best).confine.write)), (None, Some(vec![])));
+    for order in [[best, other], [other, best]] {
+        let both = combined(&order).confine;
+        assert_eq!(paths(&both.write), Some(vec!["/tmp".to_owned(), "/run".to_owned()]));
+        assert_eq!(both.mode(), super::ConfineMode::Require);
+    }
+    assert_eq!(profile(best).confine.mode(), super::ConfineMode::BestEffort);
+    assert_eq!(profile("[confine]").confine.mode(), super::ConfineMode::Require);
+    for body in [best, other] {
+        let profile = profile(body);
+        let again = load_text("shown.toml", &to_toml(&profile)).unwrap();
+        assert_eq!(paths(&again.confine.write), paths(&profile.confine.write));
+        assert_eq!(paths(&again.confine.execute), paths(&profile.confine.execute));
+        assert_eq!(again.confine.mode(), profile.confine.mode());
+    }
+}
+
+#[test]
 fn users_that_contradict_each_other_are_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str, user: &str| {
@@ -98,8 +122,11 @@ fn errors_show_the_place_and_a_hint() {
         ("[verify.process]\nseccomp = \"strict\"", "t.toml:3:11", "filter"),
         ("include = [\"shels\"]", "t.toml:2:12", "shells"),
         ("[remove]\nclasses = [\"shel\"]", "t.toml:3:12", "did you mean `shell`?"),
-        ("[confine]\nwrite = []", "t.toml:2:2", "not supported"),
         ("[keep]\nlibraries = \"some\"", "t.toml:3:13", "closure"),
+        ("[confine]\nwrite = [\"tmp\"]", "t.toml:3:10", "absolute"),
+        ("[confine]\nmode = \"try\"", "t.toml:3:8", "best-effort"),
+        ("[confine]\nwrite = [\"/usr/\"]\nexecute = [\"/usr/bin/x\"]", "t.toml:3:10", "both writable and executable"),
+        ("[confine]\nread = []", "t.toml:3:1", "known here: write, execute, mode"),
         ("= 1", "t.toml:2:1", ""),
     ] {
         let text = error(body);
@@ -141,8 +168,8 @@ proptest! {
 
     #[test]
     fn arbitrary_values_never_panic(
-        table in prop::sample::select(vec!["remove", "keep", "strip", "verify.mounts", "verify.process", "verify.files"]),
-        key in prop::sample::select(vec!["names", "paths", "method", "setid", "user", "groups", "read_only", "absent", "x"]),
+        table in prop::sample::select(vec!["remove", "keep", "strip", "verify.mounts", "verify.process", "verify.files", "confine"]),
+        key in prop::sample::select(vec!["names", "paths", "method", "setid", "user", "groups", "read_only", "absent", "write", "mode", "x"]),
         value in prop::sample::select(vec!["1", "-1", "true", "\"\"", "\"/\"", "[]", "[[]]", "{}", "1e400", "1979-05-27", "\"\\u0000\""]),
     ) {
         let _ = load_text("t.toml", &format!("schema = 1\n[{table}]\n{key} = {value}\n"));

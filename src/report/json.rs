@@ -48,6 +48,7 @@ struct Summary {
     removed: usize,
     disabled: usize,
     tombstoned: usize,
+    denied: usize,
     stripped: usize,
     files: usize,
     findings: usize,
@@ -67,12 +68,14 @@ struct Failure<'a> {
 
 /// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
 pub fn write(report: &Report) -> String {
-    let Counts { removed, disabled, tombstoned, stripped, files } = report.counts();
+    let Counts { removed, disabled, tombstoned, denied, stripped, files } = report.counts();
     let actions = report.steps.iter().map(|step| {
         let (outcome, error) = match &step.result {
             Result::Planned => ("planned", None),
             Result::Done => ("done", None),
             Result::Gone => ("gone", None),
+            Result::Disabled => ("disabled", None),
+            Result::Denied => ("denied", None),
             Result::Skipped(reason) => ("skipped", Some(reason.as_str())),
             Result::Failed(reason) => ("failed", Some(reason.as_str())),
         };
@@ -106,7 +109,7 @@ pub fn write(report: &Report) -> String {
         findings: &report.findings,
         checks: &report.checks,
         notes: &report.notes,
-        summary: Summary { removed, disabled, tombstoned, stripped, files, findings: report.findings.len() },
+        summary: Summary { removed, disabled, tombstoned, denied, stripped, files, findings: report.findings.len() },
     })
 }
 

@@ -98,6 +98,8 @@ fn line(out: &mut String, step: &Step) {
         (Result::Done, Verb::Tombstone) => "tombstoned".to_owned(),
         (Result::Done, Verb::Strip { .. } | Verb::LoginShells { .. }) => "stripped".to_owned(),
         (Result::Gone, _) => "already gone".to_owned(),
+        (Result::Disabled, _) => "disabled, could not be removed:".to_owned(),
+        (Result::Denied, _) => "denied, could not be removed:".to_owned(),
         (Result::Skipped(_), _) => "skipped".to_owned(),
         (Result::Failed(_), verb) => format!("could not {}", verb.name()),
     };
@@ -132,6 +134,9 @@ pub(super) fn summary(report: &Report) -> String {
         }
         if counts.tombstoned > 0 {
             parts.push(format!("{} {would}replaced by a tombstone", plural(counts.tombstoned, "name")));
+        }
+        if counts.denied > 0 {
+            parts.push(format!("{} denied to the app", plural(counts.denied, "name")));
         }
         if counts.stripped > 0 {
             parts.push(format!("{} {would}stripped", plural(counts.stripped, "file")));

@@ -101,6 +101,12 @@ impl Directory {
         Self::new(fd, path)
     }
 
+    /// An `O_PATH` descriptor of `name`, a link not followed: to name it to the kernel.
+    pub(crate) fn handle(&self, name: &CStr) -> Result<OwnedFd, RootError> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))
+    }
+
     /// Opens the file `name` for reading; a link is refused, and a fifo does not block.
     pub fn file(&self, name: &CStr) -> Result<std::fs::File, RootError> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
@@ -209,9 +215,7 @@ impl Directory {
 
     /// An `O_PATH` descriptor of `name` that is certainly `expected`, so that a change cannot hit another file.
     fn pin(&self, name: &CStr, expected: Identity) -> Result<OwnedFd, RootError> {
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file =
-            openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))?;
+        let file = self.handle(name)?;
         let stat = stat_of(file.as_fd(), c"", b"").map_err(|error| self.with_path(&error, name.to_bytes()))?;
         if stat.id == expected { Ok(file) } else { Err(os("openat", &self.join(name))(Errno::ESTALE)) }
     }

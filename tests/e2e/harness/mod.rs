@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod container;
+pub mod init_app;
 pub mod tree;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,311 @@
+//! `run --init` as the first process, and `run` without it: what the app gets, and what becomes of signals and orphans.
+//!
+//! Each case runs in a process namespace of its own, where lithify is process 1, and some without one, where it is not.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::container::Spec;
+use crate::harness::init_app::{app, eventually};
+use crate::harness::{Ran, lithify, rootfs, run};
+
+/// `run FLAGS -- app ARGUMENTS` as process 1 of a namespace of its own.
+fn first(flags: &[&str], arguments: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(lithify());
+    command.arg("run").args(flags).arg("--").arg(app()).args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// The same as a process like any other.
+fn other(flags: &[&str], arguments: &[&str]) -> Command {
+    let mut command = Command::new(lithify());
+    command.arg("run").args(flags).arg("--").arg(app()).args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A started command, its output line by line, and lithify's own pid.
+struct Started {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    init: Pid,
+}
+
+impl Started {
+    fn new(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let own = Pid::from_raw(child.id().try_into().unwrap());
+        let is_lithify =
+            |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == "lithify\n");
+        let init = eventually("lithify runs", || {
+            if is_lithify(own) { Some(own) } else { children(own).into_iter().find(|pid| is_lithify(*pid)) }
+        });
+        Self { child, lines, init }
+    }
+
+    fn line(&mut self) -> String {
+        self.lines.next().unwrap_or_else(|| panic!("no more output")).unwrap()
+    }
+
+    /// Sends any signal, also a real-time one.
+    fn send(&self, signal: i32) {
+        let status = Command::new("/bin/kill").arg(format!("-{signal}")).arg(self.init.to_string()).status().unwrap();
+        assert!(status.success(), "kill -{signal}");
+    }
+
+    fn code(mut self) -> i32 {
+        let status = self.child.wait().unwrap();
+        status.code().unwrap_or_else(|| -status.signal().unwrap())
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn children(pid: Pid) -> Vec<Pid> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
+}
+
+fn state(pid: Pid) -> char {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('-')
+}
+
+#[test]
+fn all_256_exit_codes() {
+    for code in 0..=255 {
+        run(&mut first(&["--init"], &["exit", &code.to_string()])).exits(code);
+    }
+    for code in [0, 1, 77, 255] {
+        run(&mut other(&["--init"], &["exit", &code.to_string()])).exits(code);
+    }
+}
+
+#[test]
+fn death_by_every_signal_is_128_and_its_number() {
+    // Not those that stop or are ignored by default: CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH. 32 and 33 belong to
+    // the C library of the app.
+    for signal in (1..=64).filter(|signal| ![17, 18, 19, 20, 21, 22, 23, 28, 32, 33].contains(signal)) {
+        run(&mut first(&["--init"], &["die", &signal.to_string()])).exits(128 + signal);
+    }
+}
+
+#[test]
+fn every_catchable_signal_is_passed_on() {
+    for start in [first, other] {
+        let mut started = Started::new(start(&["--init"], &["signals"]));
+        assert_eq!(started.line(), "ready");
+        // SIGCHLD is the first process's own business; SIGTERM ends it and comes last.
+        for signal in (1..=64).filter(|signal| ![9, 15, 17, 19].contains(signal)).chain([15]) {
+            started.send(signal);
+            assert_eq!(started.line(), signal.to_string());
+        }
+        assert_eq!(started.code(), 0);
+    }
+}
+
+#[test]
+fn stop_signals_of_a_terminal_never_stop_it() {
+    let mut started = Started::new(other(&["--init"], &["signals"]));
+    started.line();
+    for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+        kill(started.init, signal).unwrap();
+        assert_eq!(started.line(), (signal as i32).to_string());
+        eventually("it waits for the next", || (state(started.init) == 'S').then_some(()));
+    }
+    started.send(15);
+    assert_eq!(started.code(), 0);
+}
+
+#[test]
+fn a_signal_from_before_the_app_is_there_reaches_it() {
+    // Blocked before anything else is done: the app gets it, however early it came.
+    let mut command = other(&["--init"], &["signals"]);
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    eventually("it holds signals", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        (status.contains("SigBlk:\tfffffffffffbfeff") || !children(pid).is_empty()).then_some(())
+    });
+    kill(pid, Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.code() == Some(143) || output.stdout.ends_with(b"15\n"), "{output:?}");
+}
+
+#[test]
+fn ten_thousand_orphans_are_reaped() {
+    for start in [first, other] {
+        run(&mut start(&["--init"], &["orphans", "10000"])).exits(0).says("adopted 10000 zombies 0 others 0\n");
+    }
+}
+
+#[test]
+fn an_app_that_forks_and_ignores_sigterm_goes_on_until_it_wants_to_end() {
+    let mut started = Started::new(first(&["--init"], &["stubborn"]));
+    assert_eq!(started.line(), "ready");
+    started.send(15);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert_eq!(state(started.init), 'S');
+    started.send(10);
+    assert_eq!(started.code(), 6);
+}
+
+#[test]
+fn an_app_that_stops_itself_can_be_continued() {
+    let mut started = Started::new(first(&["--init"], &["stop"]));
+    let app = eventually("the app stops", || children(started.init).into_iter().find(|pid| state(*pid) == 'T'));
+    assert_eq!(state(started.init), 'S');
+    started.send(18);
+    assert_eq!(started.line(), "continued");
+    assert_eq!(started.code(), 5);
+    assert!(state(app) == '-' || state(app) == 'Z');
+}
+
+#[test]
+fn signals_go_to_the_app_or_to_its_whole_group() {
+    for (flags, whole) in [(&["--init"][..], false), (&["--init", "--process-group"], true)] {
+        let mut started = Started::new(first(flags, &["group"]));
+        let mut ready = [started.line(), started.line()];
+        ready.sort();
+        assert_eq!(ready, ["child ready", "ready"]);
+        started.send(10);
+        let mut seen = vec![started.line()];
+        if whole {
+            seen.push(started.line());
+            seen.sort();
+            assert_eq!(seen, ["10", "child 10"]);
+            started.send(15);
+            assert_eq!(started.code(), 0);
+        } else {
+            assert_eq!(seen, ["10"]);
+            started.send(15);
+            assert_eq!(started.line(), "15");
+            // The child got nothing, and its parent waits for it.
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            assert_eq!(state(started.init), 'S');
+        }
+    }
+}
+
+#[test]
+fn the_death_of_its_parent_is_a_signal() {
+    for way in WAYS {
+        let flags = [way, &["--parent-death", "USR1"]].concat();
+        let mut parent = Command::new("sh");
+        parent.args(["-c", "\"$@\" & read -r line", "sh"]).arg(lithify()).arg("run").args(&flags).arg("--").arg(app());
+        let mut parent = parent.arg("signals").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "ready");
+        let own = Pid::from_raw(parent.id().try_into().unwrap());
+        let lithify = eventually("it runs", || children(own).into_iter().next());
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "10", "{flags:?}");
+        kill(lithify, Signal::SIGTERM).unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "15");
+    }
+    let ran = run(&mut other(&["--init", "--parent-death", "NONE"], &["exit", "0"]));
+    ran.exits(125).says("--parent-death NONE: not a signal");
+}
+
+/// `command` started by a shell that first does `before`.
+fn after(before: &str, command: &Command) -> Ran {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{before}; exec \"$@\""), "sh"]).arg(command.get_program()).args(command.get_args());
+    run(shell.stdin(Stdio::null())).exits(0)
+}
+
+/// Makes lithify do its work without a profile, in either way.
+const WAYS: [&[&str]; 2] = [&["--init"], &["--user", "0:0"]];
+
+#[test]
+fn the_app_gets_no_descriptor_but_those_that_are_meant_for_it() {
+    let leak = "exec 7</dev/null 8</dev/null";
+    for way in WAYS {
+        after(leak, &other(way, &["state"])).says("descriptors:\n").says("listen pid: none\n");
+        after(leak, &other(&[way, &["--keep-fds"]].concat(), &["state"])).says("descriptors: 7 8");
+        // Sockets that were handed to lithify (LISTEN_PID is its own pid) become the app's.
+        let handed = format!("{leak}; export LISTEN_FDS=5 LISTEN_PID=$$");
+        after(&handed, &other(way, &["state"])).says("descriptors: 7\n").says("listen pid: mine\n");
+        // Those of another process do not.
+        let foreign = format!("{leak}; export LISTEN_FDS=5 LISTEN_PID=1");
+        after(&foreign, &other(way, &["state"])).says("descriptors:\n").says("listen pid: another's\n");
+    }
+}
+
+#[test]
+fn without_close_range_it_is_the_same() {
+    let start = other(&["--init"], &["state"]);
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=close_range:error=ENOSYS"]);
+    after("exec 7</dev/null", command.arg(start.get_program()).args(start.get_args())).says("descriptors:\n");
+}
+
+#[test]
+fn the_app_starts_with_every_signal_unblocked_and_at_its_default() {
+    for way in WAYS {
+        let ran = after("trap '' HUP INT USR1 PIPE", &other(way, &["state"]));
+        for line in ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000", "SigCgt:\t0000000000000000"] {
+            assert!(ran.stdout.contains(line), "{line}: {}", ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn directories() {
+    let ran = run(&mut first(&["--init", "--chdir", "/usr"], &["state"]));
+    ran.exits(0).says("cwd: /usr\n").says("parent's cwd: /\n").says("own group: yes\n");
+    run(other(&["--user", "0:0"], &["state"]).current_dir("/usr")).exits(0).says("cwd: /usr\n");
+    run(&mut other(&["--init", "--chdir", "/nonexistent"], &["state"])).exits(125).says("--chdir /nonexistent: ");
+    // A command that is given relative to it.
+    let mut relative = Command::new(lithify());
+    relative.args(["run", "--init", "--chdir"]).arg(app().parent().unwrap()).args(["--", "./app", "exit", "3"]);
+    run(&mut relative).exits(3);
+}
+
+#[test]
+fn a_terminal_is_handed_to_the_app() {
+    // script(1) makes a terminal and runs the command on it as its foreground group.
+    let command = format!("{} run --init -- {} state", lithify().display(), app().display());
+    let ran = run(Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null())).exits(0);
+    assert!(ran.stdout.replace('\r', "").contains("foreground: yes\n"), "{ran:?}");
+}
+
+#[test]
+fn exit_codes_of_an_app_that_cannot_start() {
+    for (name, code) in [("/nonexistent", 127), ("not-in-path", 127), ("/etc/passwd", 126), ("/etc", 126)] {
+        let mut command = Command::new(lithify());
+        run(command.args(["run", "--init", "--", name])).exits(code).says(&format!("cannot start {name}: "));
+    }
+}
+
+#[test]
+fn in_a_container_it_hardens_and_stays_as_process_1_in_less_than_1_mib() {
+    let run = ["/lithify/lithify", "run", "--init", "-p", "nginx", "--", "/usr/sbin/nginx", "-g", "daemon off;"];
+    let container = Spec::new(&rootfs("nginx"), &run).start();
+    assert_eq!(container.http(), "nginx answers\n");
+    assert!(container.root().join("usr/bin/dash").symlink_metadata().is_err());
+    let pid = container.pid();
+    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    assert_eq!(read("comm"), "lithify\n");
+    let kilobytes = |name: &str| -> u64 {
+        let status = read("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    let resident = kilobytes("VmRSS:");
+    assert!(resident < 1024, "{resident} kB resident");
+    kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGTERM).unwrap();
+    container.wait_until_it_ends();
+}
