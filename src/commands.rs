@@ -6,6 +6,7 @@ mod output;
 mod profile;
 mod run;
 mod scan;
+mod stage;
 mod tombstone;
 mod verify;
 
@@ -36,6 +37,8 @@ pub(crate) enum CommandError {
     Loaded(#[from] crate::protection::LoadedError),
     #[error("refused: {0}")]
     Inventory(crate::root::RootError),
+    #[error(transparent)]
+    Stage(#[from] crate::stage::StageError),
 }
 
 impl CommandError {
@@ -43,6 +46,7 @@ impl CommandError {
         match self {
             Self::Profile(_) | Self::Usage(_) | Self::Root(_) => Exit::Usage,
             Self::Host(_) | Self::Processes(_) | Self::Loaded(_) | Self::Inventory(_) => Exit::Refused,
+            Self::Stage(error) => stage::exit(error),
         }
     }
 
@@ -59,6 +63,7 @@ impl CommandError {
             Self::Loaded(_) => Some(
                 "add CAP_SYS_PTRACE to lithify's container, harden before the app starts (`run`, or in the image's build), list that program in [keep] only, or use libraries = \"all\"",
             ),
+            Self::Stage(error) => Some(error.hint()),
             _ => None,
         }
     }
@@ -85,6 +90,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
         Command::Verify(target) => output.report("verify", verify::verify(&target)),
         Command::Scan(options) => scan::scan(&options, &output),
+        Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
         Command::Install { directory } => install::install(&directory, &output),
         Command::Profile(command) => profile::profile(&command, &output),

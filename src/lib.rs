@@ -33,6 +33,7 @@ pub mod report;
 pub mod root;
 pub mod scan;
 pub mod signature;
+pub mod stage;
 mod sys;
 pub mod tombstone;
 pub mod verify;
