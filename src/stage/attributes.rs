@@ -48,7 +48,7 @@ pub(super) struct Attributes {
 
 impl Attributes {
     /// Gives `copy` the attributes that `source`, which `stat` describes, has, but for what `treatment` takes away.
-    /// Times come last; a directory's must be set after its content.
+    /// Times come last, and a directory's must be set after its content.
     pub(super) fn set(
         &mut self,
         source: At<'_>,
@@ -67,6 +67,8 @@ impl Attributes {
             }
             Err(errno) => return Err(("chown", errno)),
         };
+        // Before the mode, which may forbid it to the owner; it clears none of them.
+        self.extended(source, copy, treatment).map_err(|errno| ("setxattr", errno))?;
         if !link {
             let wanted = mode(stat.st_mode, treatment, owned);
             if stat.st_mode & SETID & !treatment.without != wanted & SETID {
@@ -75,7 +77,6 @@ impl Attributes {
             fchmodat(copy.directory, copy.name, Mode::from_bits_truncate(wanted), FchmodatFlags::NoFollowSymlink)
                 .map_err(|errno| ("chmod", errno))?;
         }
-        self.extended(source, copy, treatment).map_err(|errno| ("setxattr", errno))?;
         let (accessed, modified) =
             (TimeSpec::new(stat.st_atime, stat.st_atime_nsec), TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec));
         utimensat(copy.directory, copy.name, &accessed, &modified, UtimensatFlags::NoFollowSymlink)

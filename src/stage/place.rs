@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Directories deeper than this are not copied and not removed: each level holds descriptors.
 pub(super) const MAX_DEPTH: usize = 200;
 
+/// The same for removal, which holds one descriptor a level where copying holds two.
+const MAX_REMOVED_DEPTH: usize = 4 * MAX_DEPTH;
+
 /// A volume that this run has for itself.
 pub(super) struct Place {
     root: Root,
@@ -149,7 +152,7 @@ impl Place {
         };
         let mount = self.root.stat().mount;
         if stat.kind == Kind::Directory && stat.mount == mount {
-            if depth > MAX_DEPTH {
+            if depth > MAX_REMOVED_DEPTH {
                 return Err(StageError::TooDeep { path: self.shown(&join(parent.path(), name.to_bytes())) });
             }
             if stat.mode & 0o700 != 0o700 {
