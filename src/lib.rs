@@ -37,3 +37,4 @@ pub mod stage;
 mod sys;
 pub mod tombstone;
 pub mod verify;
+pub mod volume_lock;

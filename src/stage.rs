@@ -138,7 +138,9 @@ impl StageError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Relative { .. } => "write it from the root on, such as /usr/bin",
-            Self::NotADirectory { .. } => "name the directory that holds it: a volume is mounted over whole directories",
+            Self::NotADirectory { .. } => {
+                "name the directory that holds it: a volume is mounted over whole directories"
+            }
             Self::WholeRoot { .. } => "name the directories that hold programs: /usr/bin /usr/sbin /bin /sbin",
             Self::Itself { .. } => "mount the volume at a place of its own, such as /staged, and name that with --to",
             Self::OtherMount { .. } => {
@@ -168,7 +170,9 @@ impl StageError {
                 }
                 _ => "see the reason of the kernel; nothing was staged",
             },
-            Self::Differs { .. } => "something changed the source or the volume meanwhile, or the disk is bad: run again",
+            Self::Differs { .. } => {
+                "something changed the source or the volume meanwhile, or the disk is bad: run again"
+            }
         }
     }
 

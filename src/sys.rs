@@ -136,8 +136,7 @@ pub fn list_xattr(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
 /// The value of the extended attribute `name` of `path` (a final link is not followed) in `buffer`.
 pub fn get_xattr(path: &CStr, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
-    let length =
-        unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let length = unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
 }
 

@@ -149,7 +149,8 @@ impl Comparer<'_> {
             return Ok(());
         }
         let found = copy.mode & 0o7777;
-        let (most, least) = (attributes::mode(source.mode, treatment, true), attributes::mode(source.mode, treatment, false));
+        let (most, least) =
+            (attributes::mode(source.mode, treatment, true), attributes::mode(source.mode, treatment, false));
         if found & !most == 0 && least & !found == 0 { Ok(()) } else { Err(differs(path, "its mode")) }
     }
 }

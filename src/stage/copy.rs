@@ -104,10 +104,7 @@ impl<'a> Copier<'a> {
         let mut staged = self.staged;
         staged.notes = self.attributes.notes();
         if !self.unmade.is_empty() {
-            staged.notes.push(format!(
-                "{} device files were left out: making them needs CAP_MKNOD",
-                self.unmade.len()
-            ));
+            staged.notes.push(format!("{} device files were left out: making them needs CAP_MKNOD", self.unmade.len()));
         }
         Copied { staged, unmade: self.unmade }
     }

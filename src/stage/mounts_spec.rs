@@ -58,11 +58,8 @@ pub fn present(directories: &[Vec<u8>]) -> Vec<String> {
 /// A name for the volume that is mounted at `volume`: its last component as a DNS label.
 pub fn volume_name(volume: &Path) -> String {
     let last = volume.file_name().unwrap_or_default().to_string_lossy();
-    let label: String = last
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .take(63)
-        .collect();
+    let label: String =
+        last.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(63).collect();
     let label = label.trim_matches('-');
     if label.is_empty() { "staged".to_owned() } else { label.to_owned() }
 }

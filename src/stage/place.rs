@@ -1,14 +1,10 @@
 //! The place of a staged tree in the volume. A tree is made under a name of its own, and gets its final name by one
-//! rename when it is whole; a mount point cannot be renamed, so that name is a directory in it. One run at a time works
-//! in a volume (`flock(2)`, which ends with the process), and so whatever else has such a name is left by a killed one.
+//! rename when it is whole; a mount point cannot be renamed, so that name is a directory in it.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
 use nix::libc::{RENAME_EXCHANGE, RENAME_NOREPLACE};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
 use nix::unistd::{fsync, syncfs};
@@ -16,15 +12,13 @@ use nix::unistd::{fsync, syncfs};
 use super::{StageError, list};
 use crate::root::{Directory, Kind, Root, join};
 use crate::sys;
+use crate::volume_lock::VolumeLock;
 
 /// The final name of the tree.
 pub const NAME: &str = "root";
 
 /// How the names of unfinished and replaced trees begin.
 const UNFINISHED: &str = ".tmp.lithify-";
-
-/// How long another run is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Directories deeper than this are not copied and not removed: each level holds descriptors.
 pub(super) const MAX_DEPTH: usize = 200;
@@ -38,7 +32,7 @@ pub(super) struct Place {
     directory: Directory,
     /// Name of the unfinished tree.
     name: CString,
-    _lock: Option<Flock<OwnedFd>>,
+    lock: VolumeLock,
 }
 
 impl Place {
@@ -51,9 +45,14 @@ impl Place {
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let name = format!("{UNFINISHED}{}-{unique}", std::process::id());
         let name = CString::new(name).unwrap_or_default();
-        let lock = lock(&directory, volume)?;
-        let place = Self { root, directory, name, _lock: lock };
-        place.remove_leftovers()?;
+        let lock = VolumeLock::take(directory.as_fd()).map_err(|errno| match errno {
+            Errno::EWOULDBLOCK => StageError::Busy { path: root_path(volume) },
+            errno => StageError::Volume { operation: "open", path: root_path(volume), errno },
+        })?;
+        let place = Self { root, directory, name, lock };
+        if place.lock.is_held() {
+            place.remove_leftovers()?;
+        }
         mkdirat(place.directory.as_fd(), place.name.as_c_str(), Mode::S_IRWXU).map_err(place.fail("mkdir"))?;
         Ok(place)
     }
@@ -94,16 +93,20 @@ impl Place {
             Ok(()) => None,
             Err(Errno::EEXIST) => match rename(&self.name, &final_name, RENAME_EXCHANGE) {
                 Ok(()) => Some(self.name.clone()),
-                Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => Some(self.replace(&final_name)?),
+                Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM) => {
+                    Some(self.replace(&final_name)?)
+                }
                 Err(errno) => return Err(self.fail("renameat2")(errno)),
             },
-            Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => match self.directory.stat(&final_name) {
-                Ok(_) => Some(self.replace(&final_name)?),
-                Err(_) => {
-                    self.rename(&self.name, &final_name)?;
-                    None
+            Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM) => {
+                match self.directory.stat(&final_name) {
+                    Ok(_) => Some(self.replace(&final_name)?),
+                    Err(_) => {
+                        self.rename(&self.name, &final_name)?;
+                        None
+                    }
                 }
-            },
+            }
             Err(errno) => return Err(self.fail("renameat2")(errno)),
         };
         fsync(self.directory.as_fd()).map_err(self.fail("fsync"))?;
@@ -189,29 +192,4 @@ impl Place {
 
 fn root_path(volume: &Path) -> Vec<u8> {
     volume.as_os_str().as_encoded_bytes().to_vec()
-}
-
-/// Waits for another run in the same volume. Where a filesystem has no locks there is no waiting: then the runs see each
-/// other's trees as leftovers, and the one that comes first fails.
-fn lock(directory: &Directory, volume: &Path) -> Result<Option<Flock<OwnedFd>>, StageError> {
-    let start = Instant::now();
-    loop {
-        // A descriptor of its own: the lock is released when it is closed.
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let own = openat(directory.as_fd(), c".", flags, Mode::empty()).map_err(|errno| StageError::Volume {
-            operation: "open",
-            path: root_path(volume),
-            errno,
-        })?;
-        match Flock::lock(own, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(Some(lock)),
-            Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) if start.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) => {
-                return Err(StageError::Busy { path: root_path(volume) });
-            }
-            Err(_) => return Ok(None),
-        }
-    }
 }

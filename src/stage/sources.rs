@@ -67,7 +67,9 @@ fn apart(root: &Root, sources: &[Vec<u8>], volume: &Path) -> Result<(), StageErr
     // The target itself may lie in the volume; the root of another process is not among our paths.
     if crate::host_guard::process_of(root.path()).is_none() {
         let target = std::fs::canonicalize(root.path()).unwrap_or_default();
-        if let Some(source) = sources.first().filter(|_| target.ancestors().any(|path| identity(path).ok() == Some(own))) {
+        if let Some(source) =
+            sources.first().filter(|_| target.ancestors().any(|path| identity(path).ok() == Some(own)))
+        {
             return Err(itself(source));
         }
     }

@@ -20,7 +20,9 @@ fn details(root: &Path) -> BTreeMap<PathBuf, String> {
     for (path, line) in &mut details {
         let metadata = root.join(&path).symlink_metadata().unwrap();
         let content = if metadata.is_file() { fs::read(root.join(&path)).unwrap() } else { Vec::new() };
-        let attributes = run(Command::new("getfattr").args(["-h", "-d", "-m", "-", "-e", "hex", "--absolute-names"]).arg(root.join(&path)));
+        let attributes = run(Command::new("getfattr")
+            .args(["-h", "-d", "-m", "-", "-e", "hex", "--absolute-names"])
+            .arg(root.join(&path)));
         let attributes: Vec<&str> = attributes.stdout.lines().filter(|line| line.contains('=')).collect();
         *line += &format!(
             " {}.{:09} device {} content {:x} {attributes:?}",
@@ -47,7 +49,11 @@ fn set_time(path: &Path, time: &str) {
 /// A tree with one of everything that can be in an image.
 fn everything() -> Tree {
     let tree = Tree::new();
-    tree.file("/usr/bin/app").file("/usr/bin/elevate").file("/usr/bin/ping").file("/usr/sbin/daemon").file("/usr/bin/d/deep");
+    tree.file("/usr/bin/app")
+        .file("/usr/bin/elevate")
+        .file("/usr/bin/ping")
+        .file("/usr/sbin/daemon")
+        .file("/usr/bin/d/deep");
     tree.hard_link("/usr/bin/app2", "/usr/bin/app").hard_link("/usr/sbin/app3", "/usr/bin/app");
     tree.link("/usr/bin/relative", "app").link("/usr/bin/dangles", "/nowhere").link("/bin", "usr/bin");
     tree.file("/usr/bin/sh").link("/usr/bin/bash", "sh");
@@ -84,7 +90,9 @@ fn the_copy_is_as_the_source_and_the_source_is_untouched() {
     let copy = volume.path().join("root");
     let mut expected = before;
     expected.retain(|path, _| {
-        path.starts_with("usr") && path != Path::new("usr") && !["usr/bin/sh", "usr/bin/bash"].map(Path::new).contains(&path.as_path())
+        path.starts_with("usr")
+            && path != Path::new("usr")
+            && !["usr/bin/sh", "usr/bin/bash"].map(Path::new).contains(&path.as_path())
     });
     let mut found = details(&copy);
     for marker in ["usr/bin/.lithify-staged", "usr/sbin/.lithify-staged"] {
@@ -109,7 +117,11 @@ fn what_the_plan_removes_is_not_in_the_copy() {
     run(Command::new("setcap").arg("cap_net_raw+ep").arg(tree.at("/usr/bin/tool"))).exits(0);
     let before = tree.manifest();
     let profile = tree.at("/p.toml");
-    fs::write(&profile, "schema = 1\ninclude = [\"shells\"]\n[strip]\nsetid = true\nfile_capabilities = true\nworld_writable = true\n").unwrap();
+    fs::write(
+        &profile,
+        "schema = 1\ninclude = [\"shells\"]\n[strip]\nsetid = true\nfile_capabilities = true\nworld_writable = true\n",
+    )
+    .unwrap();
     let ran = stage(tree.path(), volume.path(), ["-v", "-p", profile.to_str().unwrap(), "/usr/bin", "/bin"]).exits(0);
     let copy = volume.path().join("root");
     assert_eq!(names(&copy.join("bin")), [".lithify-staged"]);
@@ -130,7 +142,11 @@ fn keep_and_disable() {
     let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
     tree.file("/bin/bash").file("/bin/zsh").file_with("/bin/start", "#!/bin/bash\n");
     let profile = tree.at("/p.toml");
-    fs::write(&profile, "schema = 1\n[remove]\nnames = [\"bash\", \"zsh\"]\nmethod = \"disable\"\n[keep]\nnames = [\"bash\"]\n").unwrap();
+    fs::write(
+        &profile,
+        "schema = 1\n[remove]\nnames = [\"bash\", \"zsh\"]\nmethod = \"disable\"\n[keep]\nnames = [\"bash\"]\n",
+    )
+    .unwrap();
     stage(tree.path(), volume.path(), ["-p", profile.to_str().unwrap(), "/bin"]).exits(0);
     let mode = |path: &str| volume.path().join("root").join(path).metadata().unwrap().mode() & 0o7777;
     assert_eq!((mode("bin/zsh"), mode("bin/bash")), (0, 0o755));
@@ -149,10 +165,18 @@ fn merged_and_unmerged_images() {
     let sources = ["-p", "shells", "-p", "coreutils", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
     let mounts = |ran: &Ran| -> Vec<String> {
         let json = ran.json();
-        json["volumeMounts"].as_array().unwrap().iter().map(|mount| {
-            assert_eq!((&mount["readOnly"], mount["subPath"].as_str().unwrap()), (&true.into(), format!("root{}", mount["mountPath"].as_str().unwrap()).as_str()));
-            mount["mountPath"].as_str().unwrap().to_owned()
-        }).collect()
+        json["volumeMounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|mount| {
+                assert_eq!(
+                    (&mount["readOnly"], mount["subPath"].as_str().unwrap()),
+                    (&true.into(), format!("root{}", mount["mountPath"].as_str().unwrap()).as_str())
+                );
+                mount["mountPath"].as_str().unwrap().to_owned()
+            })
+            .collect()
     };
     let json = [&["--format", "json"], &sources[..]].concat();
     let merged = stage(&rootfs("nginx"), volume.path(), &json).exits(0);
@@ -163,12 +187,19 @@ fn merged_and_unmerged_images() {
     assert_eq!(mounts(&unmerged), ["/bin", "/sbin", "/usr/bin", "/usr/sbin"]);
     assert_eq!(names(&volume.path().join("root")), ["bin", "sbin", "usr"]);
     // One that lies in another is part of it.
-    let nested = stage(&rootfs("alpine"), volume.path(), ["--format", "json", "-p", "shells", "/usr/bin", "/usr"]).exits(0);
+    let nested =
+        stage(&rootfs("alpine"), volume.path(), ["--format", "json", "-p", "shells", "/usr/bin", "/usr"]).exits(0);
     assert_eq!(mounts(&nested), ["/usr"]);
     let text = stage(&rootfs("nginx"), volume.path(), sources).exits(0);
     let name = volume.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_lowercase();
-    let yaml: String = text.stdout.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
-    assert_eq!(yaml, format!("volumeMounts:\n  - {{ name: {name}, mountPath: /usr/bin, subPath: root/usr/bin, readOnly: true }}\n  - {{ name: {name}, mountPath: /usr/sbin, subPath: root/usr/sbin, readOnly: true }}\n"));
+    let yaml: String =
+        text.stdout.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    assert_eq!(
+        yaml,
+        format!(
+            "volumeMounts:\n  - {{ name: {name}, mountPath: /usr/bin, subPath: root/usr/bin, readOnly: true }}\n  - {{ name: {name}, mountPath: /usr/sbin, subPath: root/usr/sbin, readOnly: true }}\n"
+        )
+    );
     text.says("#   present = [\"/usr/bin/.lithify-staged\",\"/usr/sbin/.lithify-staged\"]");
     // Nothing in the copy leads nowhere when it is mounted over the image.
     let app = tempfile::tempdir().unwrap();
@@ -180,7 +211,8 @@ fn merged_and_unmerged_images() {
     let before = dangling_links(app.path());
     for directory in ["usr/bin", "usr/sbin"] {
         fs::remove_dir_all(app.path().join(directory)).unwrap();
-        run(Command::new("cp").arg("-a").arg(volume.path().join("root").join(directory)).arg(app.path().join("usr"))).exits(0);
+        run(Command::new("cp").arg("-a").arg(volume.path().join("root").join(directory)).arg(app.path().join("usr")))
+            .exits(0);
     }
     let dangling: Vec<_> = dangling_links(app.path()).into_iter().filter(|link| !before.contains(link)).collect();
     assert!(dangling.iter().all(|link| link.starts_with("etc")), "{dangling:?}");
@@ -189,10 +221,16 @@ fn merged_and_unmerged_images() {
 #[test]
 fn links_that_cross_the_mounts_are_named() {
     let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
-    tree.file("/usr/bin/app").file("/opt/tool").link("/usr/bin/tool", "/opt/tool").link("/usr/bin/up", "../../opt/tool");
-    tree.link("/usr/bin/in", "app").link("/etc/alternatives/app", "/usr/bin/app").link("/usr/bin/around", "/etc/alternatives/app");
+    tree.file("/usr/bin/app")
+        .file("/opt/tool")
+        .link("/usr/bin/tool", "/opt/tool")
+        .link("/usr/bin/up", "../../opt/tool");
+    tree.link("/usr/bin/in", "app")
+        .link("/etc/alternatives/app", "/usr/bin/app")
+        .link("/usr/bin/around", "/etc/alternatives/app");
     let ran = stage(tree.path(), volume.path(), ["--format", "json", "-p", "shells", "/usr/bin"]).exits(0).json();
-    let mut links: Vec<&str> = ran["links_outside"].as_array().unwrap().iter().map(|link| link.as_str().unwrap()).collect();
+    let mut links: Vec<&str> =
+        ran["links_outside"].as_array().unwrap().iter().map(|link| link.as_str().unwrap()).collect();
     links.sort_unstable();
     assert_eq!(links, ["/usr/bin/around", "/usr/bin/tool", "/usr/bin/up"]);
     assert_eq!(fs::read_link(volume.path().join("root/usr/bin/up")).unwrap(), Path::new("../../opt/tool"));
@@ -212,7 +250,10 @@ fn a_repeat_replaces_the_whole_tree() {
     run();
     assert_eq!(names(volume.path()), ["root"]);
     let there = names(&copy.join("usr/bin"));
-    assert!(there.contains(&"new".to_owned()) && !there.contains(&"sh".to_owned()) && !there.contains(&"app2".to_owned()), "{there:?}");
+    assert!(
+        there.contains(&"new".to_owned()) && !there.contains(&"sh".to_owned()) && !there.contains(&"app2".to_owned()),
+        "{there:?}"
+    );
     // What was planted in its place is replaced, and nothing that it leads to is touched.
     let precious = Tree::new();
     precious.file("/usr/bin/file");
@@ -249,7 +290,12 @@ fn several_at_once_end_well() {
         .map(|_| {
             let mut child = command();
             child.arg("stage").arg("--root").arg(tree.path()).args(["-p", "shells", "/usr/bin", "/usr/sbin", "--to"]);
-            child.arg(volume.path()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+            child
+                .arg(volume.path())
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
         })
         .collect();
     for child in children {
@@ -281,7 +327,15 @@ fn as_a_user_who_is_not_root() {
     fs::copy(lithify(), program.path().join("lithify")).unwrap();
     let stage = || {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", "65532", "--regid", "65532", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]);
+        command.args([
+            "--reuid",
+            "65532",
+            "--regid",
+            "65532",
+            "--clear-groups",
+            "--no-new-privs",
+            "--bounding-set=-all",
+        ]);
         command.arg(program.path().join("lithify")).env_clear().arg("stage").arg("--root").arg(tree.path());
         run(command.args(["-p", "shells", "/usr/bin", "/usr/sbin", "--to"]).arg(volume.path()))
     };

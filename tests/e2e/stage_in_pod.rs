@@ -38,10 +38,12 @@ fn staged(image: &Path, volume: &Path) -> Vec<(String, String)> {
         rest.split([',', ' ']).next().unwrap().to_owned()
     };
     let lines = log.lines().filter(|line| line.starts_with("  - { name: staged, "));
-    lines.map(|line| {
-        assert!(line.ends_with("readOnly: true }"), "{line}");
-        (field(line, "mountPath"), field(line, "subPath"))
-    }).collect()
+    lines
+        .map(|line| {
+            assert!(line.ends_with("readOnly: true }"), "{line}");
+            (field(line, "mountPath"), field(line, "subPath"))
+        })
+        .collect()
 }
 
 fn with_mounts(mut spec: Spec, volume: &Path, mounts: &[(String, String)], options: &[&str]) -> Spec {
@@ -110,7 +112,9 @@ fn nginx_serves_and_no_shell_can_be_executed() {
     // The copy has what the profile leaves, and verify knows that it is mounted.
     let profile = volume.path().join("app.toml");
     fs::write(&profile, "schema = 1\n[remove]\nnames = [\"sh\", \"bash\", \"dash\", \"touch\"]\n[verify.files]\npresent = [\"/usr/bin/.lithify-staged\", \"/usr/sbin/.lithify-staged\"]\n[verify.mounts]\nread_only = [\"/\"]\nwritable = [\"/run\", \"/var/cache/nginx\", \"/var/log/nginx\", \"/var/lib/nginx\"]\n").unwrap();
-    let verified = with_mounts(nginx(&image, scratch.path()), volume.path(), &mounts, &["ro"]).volume(&profile, "/app.toml", &["ro"]).start();
+    let verified = with_mounts(nginx(&image, scratch.path()), volume.path(), &mounts, &["ro"])
+        .volume(&profile, "/app.toml", &["ro"])
+        .start();
     verified
         .lithify(&["verify", "-v", "-p", "/app.toml"])
         .exits(0)
@@ -128,7 +132,11 @@ fn a_missing_subpath_and_a_writable_mount_are_found() {
     fs::set_permissions(profile.path(), fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(profile.path(), "schema = 1\n[verify.files]\npresent = [\"/usr/sbin/.lithify-staged\"]\n").unwrap();
     let sleeper = |mounts: &[(String, String)], options: &[&str]| {
-        with_mounts(nginx(&image, scratch.path()), volume.path(), mounts, options).volume(profile.path(), "/p.toml", &["ro"])
+        with_mounts(nginx(&image, scratch.path()), volume.path(), mounts, options).volume(
+            profile.path(),
+            "/p.toml",
+            &["ro"],
+        )
     };
     let verify = |container: &Container| container.lithify(&["verify", "-p", "/p.toml"]);
     verify(&sleeper(&mounts, &["ro"]).start()).exits(0);
@@ -158,9 +166,33 @@ fn an_unmerged_image() {
     let image = rootfs("alpine");
     let volume = empty_dir();
     let mounts = staged(&image, volume.path());
-    assert_eq!(mounts.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["/bin", "/sbin", "/usr/bin", "/usr/sbin"]);
+    assert_eq!(
+        mounts.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
+        ["/bin", "/sbin", "/usr/bin", "/usr/sbin"]
+    );
     let copy = volume.path().join("root");
     for gone in ["bin/sh", "bin/busybox", "usr/bin/awk", "bin/ash"] {
         assert!(copy.join(gone).symlink_metadata().is_err(), "{gone}");
+    }
+}
+
+#[test]
+fn without_the_newer_system_calls() {
+    let image = rootfs("nginx");
+    let refused = ["openat2", "copy_file_range", "ioctl", "renameat2", "flock", "statx"];
+    for errno in [nix::libc::ENOSYS, nix::libc::EPERM] {
+        let volume = empty_dir();
+        // The second time an old tree is there.
+        for _ in 0..2 {
+            let arguments = ["/lithify/lithify", "stage", "-p", "shells", "/usr/bin", "--to", "/staged"];
+            let spec = restricted(&image, &arguments).volume(volume.path(), "/staged", &["rw"]);
+            let init = refused.iter().fold(spec, |spec, call| spec.refuse(call, errno)).start();
+            init.wait_until_it_ends();
+            assert!(init.log().contains("volumeMounts:"), "{errno}: {}", init.log());
+            let copy = volume.path().join("root/usr/bin");
+            assert_eq!(fs::read(copy.join("perl")).unwrap(), fs::read(image.join("usr/bin/perl")).unwrap());
+            assert!(copy.join("dash").symlink_metadata().is_err());
+            assert_eq!(fs::read_dir(volume.path()).unwrap().count(), 1);
+        }
     }
 }

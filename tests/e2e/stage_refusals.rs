@@ -28,7 +28,9 @@ fn bind(from: &Path, to: &Path) {
 fn sources_that_are_none() {
     let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
     tree.file("/usr/bin/app").link("/all", "/").link("/loop", "loop");
-    let with = |source: &str, code| stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin", source]).exits(code).says("fix: ");
+    let with = |source: &str, code| {
+        stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin", source]).exits(code).says("fix: ")
+    };
     with("usr/bin", 2).says("usr/bin is not an absolute path");
     with("/usr/bin/app", 2).says("/usr/bin/app is not a directory");
     with("/", 3).says("the whole root").says("/usr/bin /usr/sbin");
@@ -46,7 +48,8 @@ fn sources_that_are_none() {
 fn a_rule_that_asks_for_a_library_refuses_everything() {
     let volume = tempfile::tempdir().unwrap();
     let profile = volume.path().join("p.toml");
-    fs::write(&profile, "schema = 1\n[remove]\npaths = [\"/usr/lib/*-linux-gnu/libc.so.6\", \"/usr/bin/dash\"]\n").unwrap();
+    fs::write(&profile, "schema = 1\n[remove]\npaths = [\"/usr/lib/*-linux-gnu/libc.so.6\", \"/usr/bin/dash\"]\n")
+        .unwrap();
     let to = volume.path().join("to");
     fs::create_dir(&to).unwrap();
     stage(&rootfs("nginx"), &to, ["-p", profile.to_str().unwrap(), "/usr/bin"])
@@ -94,7 +97,8 @@ fn other_mounts_are_not_copied_unless_they_are_meant() {
     before().exits(3).says("/usr/bin/plugins is on another mount").says("[remove] mounts");
     assert_eq!(manifest(volume.path()), staged);
     let profile = other.path().join("p.toml");
-    fs::write(&profile, "schema = 1\n[remove]\npaths = [\"/usr/bin/**/sh\"]\nmounts = [\"/usr/bin/plugins\"]\n").unwrap();
+    fs::write(&profile, "schema = 1\n[remove]\npaths = [\"/usr/bin/**/sh\"]\nmounts = [\"/usr/bin/plugins\"]\n")
+        .unwrap();
     stage(tree.path(), volume.path(), ["-p", profile.to_str().unwrap(), "/usr/bin"]).exits(0);
     let copy = volume.path().join("root/usr/bin/plugins");
     assert!(copy.join("plugin").exists() && !copy.join("sh").exists());
@@ -145,7 +149,10 @@ fn a_volume_of_another_user() {
     fs::copy(crate::harness::lithify(), &copy).unwrap();
     let mut stage = std::process::Command::new(&copy);
     stage.env_clear().uid(65532).gid(65532).arg("stage").arg("--root").arg(tree.path());
-    run(stage.args(["-p", "shells", "/usr/bin", "--to"]).arg(volume.path())).exits(1).says("Permission denied").says("fsGroup");
+    run(stage.args(["-p", "shells", "/usr/bin", "--to"]).arg(volume.path()))
+        .exits(1)
+        .says("Permission denied")
+        .says("fsGroup");
     assert!(manifest(volume.path()).is_empty());
 }
 
@@ -166,7 +173,8 @@ fn a_mount_in_what_a_killed_run_left_is_not_entered() {
 fn another_run_that_does_not_end_is_waited_for() {
     let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
     tree.file("/usr/bin/app");
-    let held = nix::fcntl::Flock::lock(fs::File::open(volume.path()).unwrap(), nix::fcntl::FlockArg::LockExclusive).unwrap();
+    let held =
+        nix::fcntl::Flock::lock(fs::File::open(volume.path()).unwrap(), nix::fcntl::FlockArg::LockExclusive).unwrap();
     let mut child = command();
     child.arg("stage").arg("--root").arg(tree.path()).args(["-p", "shells", "/usr/bin", "--to"]).arg(volume.path());
     let mut child = child.stdout(std::process::Stdio::null()).spawn().unwrap();
@@ -183,7 +191,9 @@ fn too_many_directories_in_each_other() {
     tree.directory(&format!("/usr/bin{}", "/d".repeat(150)));
     stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0);
     tree.directory(&format!("/usr/bin{}", "/d".repeat(400)));
-    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(1).says("more than 200 directories in each other");
+    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"])
+        .exits(1)
+        .says("more than 200 directories in each other");
     assert_eq!(fs::read_dir(volume.path()).unwrap().count(), 1);
     let deep = volume.path().join("root/usr/bin").join("d/".repeat(150));
     assert!(deep.is_dir());
