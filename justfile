@@ -42,6 +42,10 @@ size:
 bench: build
     benches/harden.sh
     benches/scan.sh
+# Time, memory and system calls against busybox rm and find, stage against cp -a; fails when a budget is broken
+bench: build
+    benches/harden.sh
+    benches/stage.sh
 
 # Licences, sources and duplicate crates
 deny:

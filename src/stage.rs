@@ -64,6 +64,12 @@ pub enum StageError {
         /// As given.
         path: Vec<u8>,
     },
+    /// A name that no YAML can hold.
+    #[error("SOURCE {} is not UTF-8, and cannot be written into a pod spec", escape(path))]
+    NotText {
+        /// Canonical path.
+        path: Vec<u8>,
+    },
     /// Nothing can be mounted over the root.
     #[error("refused: SOURCE {} is the whole root, and nothing can be mounted over that", escape(path))]
     WholeRoot {
@@ -138,6 +144,7 @@ impl StageError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Relative { .. } => "write it from the root on, such as /usr/bin",
+            Self::NotText { .. } => "name the directory above it",
             Self::NotADirectory { .. } => {
                 "name the directory that holds it: a volume is mounted over whole directories"
             }
@@ -225,11 +232,11 @@ fn copy_all(
     for directory in directories {
         copier.source(directory)?;
     }
-    let copied = copier.finish();
+    let done = copier.finish();
     place.sync()?;
     // Read back from what the kernel holds, which is by now what it has written.
-    compare::compare(root, omitted, directories, marker, place, &copied.unmade)?;
-    Ok(copied.staged)
+    compare::compare(root, omitted, directories, marker, place, &done.unmade)?;
+    Ok(done.staged)
 }
 
 /// The entries of a directory.

@@ -121,8 +121,9 @@ pub fn rename_with_flags(dir: BorrowedFd<'_>, from: &CStr, to: &CStr, flags: u32
 /// Lets `target` share the content of `source` (`ioctl_ficlonerange(2)`).
 pub fn clone_content(source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
     const FICLONE: u32 = 0x4004_9409; // _IOW(0x94, 9, int)
-    // SAFETY: the argument is a descriptor, not a pointer. The request's C type differs between libraries.
-    Errno::result(unsafe { libc::ioctl(target.as_raw_fd(), FICLONE as _, source.as_raw_fd()) }).map(drop)
+    // SAFETY: the argument is a descriptor, not a pointer.
+    let result = unsafe { libc::syscall(libc::SYS_ioctl, target.as_raw_fd(), FICLONE, source.as_raw_fd()) };
+    Errno::result(result).map(drop)
 }
 
 /// Names of the extended attributes of `path` (a final link is not followed), each followed by a NUL, in `buffer`;

@@ -33,7 +33,7 @@ pub(super) fn stage(options: &Options, output: &Output) -> Exit {
 /// Which exit code an error is.
 pub(super) fn exit(error: &StageError) -> Exit {
     match error {
-        StageError::Relative { .. } | StageError::NotADirectory { .. } => Exit::Usage,
+        StageError::Relative { .. } | StageError::NotADirectory { .. } | StageError::NotText { .. } => Exit::Usage,
         StageError::WholeRoot { .. } | StageError::Itself { .. } | StageError::OtherMount { .. } => Exit::Refused,
         StageError::TooDeep { .. }
         | StageError::Busy { .. }

@@ -29,7 +29,7 @@ pub(super) fn compare(
         let source = root.directory(directory).map_err(StageError::Source)?;
         let copy = [place.top(), directory.clone()].concat();
         let copy = place.root().directory(&copy).map_err(|error| place.volume(error))?;
-        comparer.mode(directory, source.own_stat(), copy.own_stat(), Treatment { without: 0, capabilities: true })?;
+        Comparer::mode(directory, source.own_stat(), copy.own_stat(), Treatment { without: 0, capabilities: true })?;
         comparer.directory(&source, &copy, 0)?;
     }
     Ok(())
@@ -91,7 +91,7 @@ impl Comparer<'_> {
         let path = join(source.path(), name.to_bytes());
         let ours = source.stat(name).map_err(StageError::Source)?;
         let theirs = copy.stat(name).map_err(|error| self.place.volume(error))?;
-        self.mode(&path, &ours, &theirs, treatment)?;
+        Self::mode(&path, &ours, &theirs, treatment)?;
         if ours.kind == Kind::Directory {
             let source = source.child(name).map_err(StageError::Source)?;
             let copy = copy.child(name).map_err(|error| self.place.volume(error))?;
@@ -140,7 +140,7 @@ impl Comparer<'_> {
     }
 
     /// Type and mode. A copy may have lost setuid and setgid, never gained anything.
-    fn mode(&self, path: &[u8], source: &Stat, copy: &Stat, treatment: Treatment) -> Result<(), StageError> {
+    fn mode(path: &[u8], source: &Stat, copy: &Stat, treatment: Treatment) -> Result<(), StageError> {
         let kind = |stat: &Stat| stat.mode & nix::libc::S_IFMT;
         if kind(source) != kind(copy) {
             return Err(differs(path, "its type"));

@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_way_of_copying_gives_the_same() {
-        let bytes: Vec<u8> = (0..300_000u32).map(|n| (n * 7 + n / 251) as u8).collect();
+        let bytes: Vec<u8> = (0..300_000u32).map(|n| (n * 7 + n / 251).to_le_bytes()[0]).collect();
         for (shares, in_kernel) in [(true, true), (false, true), (false, false)] {
             let (source, copy) = pair(&[(0, &bytes)], 300_000);
             let mut content = Content { shares, in_kernel, ..Content::new() };

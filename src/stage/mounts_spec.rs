@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{MARKER, NAME};
 
-/// One entry of a container's `volumeMounts` (Kubernetes API, core/v1 VolumeMount).
+/// One entry of a container's `volumeMounts` (Kubernetes API, core/v1 `VolumeMount`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount {

@@ -53,6 +53,7 @@ impl Place {
         if place.lock.is_held() {
             place.remove_leftovers()?;
         }
+        // Until it is whole, no other user may enter it.
         mkdirat(place.directory.as_fd(), place.name.as_c_str(), Mode::S_IRWXU).map_err(place.fail("mkdir"))?;
         Ok(place)
     }
@@ -99,12 +100,11 @@ impl Place {
                 Err(errno) => return Err(self.fail("renameat2")(errno)),
             },
             Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM) => {
-                match self.directory.stat(&final_name) {
-                    Ok(_) => Some(self.replace(&final_name)?),
-                    Err(_) => {
-                        self.rename(&self.name, &final_name)?;
-                        None
-                    }
+                if self.directory.stat(&final_name).is_ok() {
+                    Some(self.replace(&final_name)?)
+                } else {
+                    self.rename(&self.name, &final_name)?;
+                    None
                 }
             }
             Err(errno) => return Err(self.fail("renameat2")(errno)),
@@ -121,8 +121,13 @@ impl Place {
     fn replace(&self, final_name: &CStr) -> Result<CString, StageError> {
         let aside = CString::new([self.name.to_bytes(), b"-old"].concat()).unwrap_or_default();
         self.rename(final_name, &aside)?;
-        self.rename(&self.name, final_name)?;
-        Ok(aside)
+        match self.rename(&self.name, final_name) {
+            Ok(()) => Ok(aside),
+            Err(error) => {
+                let _ = self.rename(&aside, final_name);
+                Err(error)
+            }
+        }
     }
 
     fn rename(&self, from: &CStr, to: &CStr) -> Result<(), StageError> {

@@ -27,6 +27,9 @@ pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Ve
         if path == b"/" {
             return Err(StageError::WholeRoot { path: bytes.to_vec() });
         }
+        if std::str::from_utf8(&path).is_err() {
+            return Err(StageError::NotText { path });
+        }
         if !found.contains(&path) {
             found.push(path);
         }

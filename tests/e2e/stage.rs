@@ -18,11 +18,11 @@ pub fn stage<S: AsRef<std::ffi::OsStr>>(root: &Path, to: &Path, arguments: impl 
 fn details(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut details = manifest(root);
     for (path, line) in &mut details {
-        let metadata = root.join(&path).symlink_metadata().unwrap();
-        let content = if metadata.is_file() { fs::read(root.join(&path)).unwrap() } else { Vec::new() };
+        let metadata = root.join(path).symlink_metadata().unwrap();
+        let content = if metadata.is_file() { fs::read(root.join(path)).unwrap() } else { Vec::new() };
         let attributes = run(Command::new("getfattr")
             .args(["-h", "-d", "-m", "-", "-e", "hex", "--absolute-names"])
-            .arg(root.join(&path)));
+            .arg(root.join(path)));
         let attributes: Vec<&str> = attributes.stdout.lines().filter(|line| line.contains('=')).collect();
         *line += &format!(
             " {}.{:09} device {} content {:x} {attributes:?}",

@@ -38,6 +38,9 @@ fn sources_that_are_none() {
     with("/usr/../..", 3).says("the whole root");
     with("/none", 1).says("/none: No such file").says("the app's own image");
     with("/loop", 1);
+    let strange = std::os::unix::ffi::OsStrExt::from_bytes(b"/usr/b\xff");
+    fs::create_dir(tree.path().join(Path::new::<std::ffi::OsStr>(strange).strip_prefix("/").unwrap())).unwrap();
+    stage(tree.path(), volume.path(), ["-p".as_ref(), "shells".as_ref(), strange]).exits(2).says("is not UTF-8");
     stage(tree.path(), volume.path(), ["/usr/bin"]).exits(2).says("name a profile");
     run(command().args(["stage", "-p", "shells", "/usr/bin"])).exits(2).says("--to");
     run(command().args(["stage", "-p", "shells", "--to", "/tmp"])).exits(2).says("SOURCE");
