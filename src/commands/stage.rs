@@ -10,7 +10,7 @@ use crate::cli::Stage as Options;
 use crate::escape::escape;
 use crate::inventory::{self, Depth};
 use crate::mounts::is_at_or_below;
-use crate::plan::{Action, Plan, plan};
+use crate::plan::{Action, Plan, Verb, plan};
 use crate::protection::Protection;
 use crate::report::{Exit, Report, json_line};
 use crate::root::{Kind, Root, RootError};
@@ -95,6 +95,9 @@ impl Done {
         let directories = &staged.directories;
         let (left_out, outside): (Vec<Action>, Vec<Action>) =
             plan.actions.into_iter().partition(|action| lies_in(directories, &action.path()));
+        let (changed, outside): (Vec<Action>, Vec<Action>) = outside
+            .into_iter()
+            .partition(|action| matches!(action.verb, Verb::Strip { .. } | Verb::LoginShells { .. }));
         // A link outside may lead into a staged directory, to what is not there any more.
         let (dangling, staying): (Vec<&Action>, Vec<&Action>) =
             outside.iter().partition(|action| leads_into(root, directories, action));
@@ -112,6 +115,19 @@ impl Done {
         note(
             paths(dangling),
             "links outside of the staged directories, which will lead nowhere in the app's container",
+        );
+        note(
+            paths(changed.iter().collect()),
+            "[strip] would change them, but they lie outside of the staged directories and stay as they are in the app's own image",
+        );
+        let of_verb = |verb: fn(Verb) -> bool| paths(left_out.iter().filter(|action| verb(action.verb)).collect());
+        note(
+            of_verb(|verb| verb == Verb::Tombstone),
+            "left out, and no tombstone stands in their place: a copy gets none",
+        );
+        note(
+            of_verb(|verb| matches!(verb, Verb::LoginShells { .. })),
+            "copied with the login shells that it has: content is not changed in a copy",
         );
         note(staged.links.outside.clone(), stage::OUTSIDE);
         note(

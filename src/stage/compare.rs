@@ -10,7 +10,7 @@ use nix::sys::stat::{fstat, fstatat};
 
 use super::content::Content;
 use super::copy::is_sparse;
-use super::omitted::{Omitted, Treatment};
+use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::Place;
 use super::{MARKER, StageError, attributes, list};
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
@@ -29,7 +29,7 @@ pub(super) fn compare(
         let source = root.directory(directory).map_err(StageError::Source)?;
         let copy = [place.top(), directory.clone()].concat();
         let copy = place.root().directory(&copy).map_err(|error| place.volume(error))?;
-        Comparer::mode(directory, source.own_stat(), copy.own_stat(), Treatment { without: 0, capabilities: true })?;
+        Comparer::mode(directory, source.own_stat(), copy.own_stat(), AS_IT_IS)?;
         comparer.directory(&source, &copy, 0)?;
     }
     Ok(())

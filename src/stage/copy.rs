@@ -13,7 +13,7 @@ use nix::unistd::{linkat, symlinkat};
 
 use super::attributes::{At, Attributes};
 use super::content::Content;
-use super::omitted::{Omitted, Treatment};
+use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::{MAX_DEPTH, Place};
 use super::{MARKER, StageError, Staged, list};
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
@@ -95,8 +95,7 @@ impl<'a> Copier<'a> {
             }
             into = into.child(&name).map_err(|error| self.place.volume(error))?;
         }
-        let treatment = Treatment { without: 0, capabilities: true };
-        self.directory(&source, &into, &last, treatment, 0)
+        self.directory(&source, &into, &last, AS_IT_IS, 0)
     }
 
     /// What was copied.

@@ -160,6 +160,26 @@ fn keep_and_disable() {
 }
 
 #[test]
+fn what_a_copy_cannot_have_is_said() {
+    let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
+    tree.file("/bin/zsh").file("/bin/app").file("/opt/raised");
+    tree.file_with("/etc/passwd", "root:x:0:0:root:/root:/bin/zsh\n");
+    fs::set_permissions(tree.at("/opt/raised"), fs::Permissions::from_mode(0o4755)).unwrap();
+    let profile = tree.at("/p.toml");
+    let text =
+        "schema = 1\n[remove]\nnames = [\"zsh\"]\nmethod = \"tombstone\"\n[strip]\nsetid = true\nlogin_shells = true\n";
+    fs::write(&profile, text).unwrap();
+    stage(tree.path(), volume.path(), ["-p", profile.to_str().unwrap(), "/bin", "/etc"])
+        .exits(0)
+        .says("/bin/zsh: left out, and no tombstone stands in their place")
+        .says("/etc/passwd: copied with the login shells that it has")
+        .says("/opt/raised: [strip] would change them, but they lie outside");
+    assert_eq!(names(&volume.path().join("root/bin")), [".lithify-staged", "app"]);
+    let copied = fs::read(volume.path().join("root/etc/passwd")).unwrap();
+    assert_eq!(copied, fs::read(tree.at("/etc/passwd")).unwrap());
+}
+
+#[test]
 fn merged_and_unmerged_images() {
     let volume = tempfile::tempdir().unwrap();
     let sources = ["-p", "shells", "-p", "coreutils", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
