@@ -80,13 +80,6 @@ impl Protection {
         Ok(protection)
     }
 
-    /// Protects only what the programs of `[keep]` need to start: where nothing is deleted, no process vetoes.
-    pub fn of_kept(root: &Root, profile: &Profile) -> Self {
-        let mut protection = Self::default();
-        protection.add_needs_of_kept(root, profile);
-        protection
-    }
-
     /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
     pub fn add_needs_of_kept(&mut self, root: &Root, profile: &Profile) {
         let mut kept: Vec<Vec<u8>> = Vec::new();

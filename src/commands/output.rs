@@ -83,19 +83,6 @@ impl Output {
         };
     }
 
-    /// Prints the result of a command that went well and has no [`Report`]: `render` makes text and JSON with these
-    /// further notes.
-    pub(super) fn success(&self, render: impl Fn(Vec<String>) -> (String, String)) {
-        self.finish(Exit::Ok, |notes| {
-            let (text, json) = render(notes);
-            (String::new(), text, json)
-        });
-    }
-
-    pub(super) fn is_verbose(&self) -> bool {
-        self.volume.verbose
-    }
-
     /// `render` makes the termination message, the text and the JSON, with these further notes.
     pub(super) fn finish(&self, exit: Exit, render: impl Fn(Vec<String>) -> (String, String, String)) {
         let (message, text, _) = render(Vec::new());

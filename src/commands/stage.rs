@@ -22,7 +22,7 @@ const NAMED: usize = 5;
 pub(super) fn stage(options: &Options, output: &Output) -> Exit {
     match try_stage(options, output) {
         Ok(Ok(done)) => {
-            output.success(|notes| (done.to_text(&notes, output), done.to_json(&notes)));
+            output.finish(Exit::Ok, |notes| (String::new(), done.to_text(&notes, output), done.to_json(&notes)));
             Exit::Ok
         }
         Ok(Err(report)) => output.report("stage", Ok(report)),
@@ -48,8 +48,10 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let profile = effective_profile(&options.target.profiles, None)?;
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?;
     let directories = stage::resolve(&root, &options.sources, &options.to)?;
-    let protection = Protection::of_kept(&root, &profile);
-    let inventory = inventory::collect(&root, &profile, Depth::Full).map_err(CommandError::Inventory)?;
+    // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
+    let mut protection = Protection::of_running(&[])?;
+    protection.add_needs_of_kept(&root, &profile);
+    let inventory = inventory::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let plan = plan(&profile, &inventory, &protection);
     let mut report = Report::new("stage", root.path(), &profile);
     // Of the rest of the image nothing is copied, and a user who is not root may not look at all of it.
@@ -91,7 +93,7 @@ impl Done {
         output: &Output,
     ) -> Self {
         let to = escape(options.to.as_os_str().as_encoded_bytes());
-        let named = if output.is_verbose() { usize::MAX } else { NAMED };
+        let named = if output.volume().verbose { usize::MAX } else { NAMED };
         let directories = &staged.directories;
         let (left_out, outside): (Vec<Action>, Vec<Action>) =
             plan.actions.into_iter().partition(|action| lies_in(directories, &action.path()));
@@ -170,14 +172,14 @@ impl Done {
 
     /// YAML as a whole: what is not part of the pod spec is a comment.
     fn to_text(&self, further: &[String], output: &Output) -> String {
-        if output.is_quiet() {
+        if output.volume().quiet {
             return String::new();
         }
         let mut out = String::new();
         for note in self.notes.iter().chain(further) {
             let _ = writeln!(out, "# note: {note}");
         }
-        if output.is_verbose() {
+        if output.volume().verbose {
             for action in &self.left_out {
                 let (verb, origin) = (action.verb.name(), &action.origin);
                 let _ = writeln!(out, "# {verb} {} ({}: {})", escape(&action.path()), origin.profile, origin.rule);
