@@ -1,5 +1,6 @@
 //! `lithify stage`: a copy of directories in a volume, without what the profiles remove, and the mounts for it.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -57,7 +58,16 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     // Of the rest of the image nothing is copied, and a user who is not root may not look at all of it.
     let (ours, others): (Vec<_>, Vec<_>) =
         inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
+    // What is left out need not be readable.
+    let left_out: HashSet<Vec<u8>> =
+        plan.actions.iter().filter(|action| action.verb == Verb::Remove).map(Action::path).collect();
+    let ours: Vec<RootError> = ours.into_iter().filter(|error| !left_out.contains(error.path())).collect();
     report.add_unreadable(&ours);
+    for finding in &mut report.findings {
+        finding.hint = Some(
+            "this user may not read it: run the init container as root, or remove that file in the profile".to_owned(),
+        );
+    }
     if !ours.is_empty() || !plan.refusals.is_empty() {
         report.add_plan(Plan { skipped: Vec::new(), missing: Vec::new(), ..plan }, Some(Vec::new()));
         return Ok(Err(report.conclude()));

@@ -1,6 +1,5 @@
 //! Owner, mode, extended attributes and times of a copy. What only root may set is noted where it is refused.
 
-use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -43,7 +42,7 @@ pub(super) struct Attributes {
     owners: u32,
     setid: u32,
     /// Extended attributes by name and reason.
-    refused: BTreeMap<(String, &'static str), u32>,
+    refused: Vec<(String, &'static str, u32)>,
 }
 
 impl Attributes {
@@ -118,7 +117,11 @@ impl Attributes {
     }
 
     fn refuse(&mut self, name: &[u8], errno: Errno) {
-        *self.refused.entry((escape(name), errno.desc())).or_default() += 1;
+        let (name, reason) = (escape(name), errno.desc());
+        match self.refused.iter_mut().find(|known| known.0 == name && known.1 == reason) {
+            Some(known) => known.2 += 1,
+            None => self.refused.push((name, reason, 1)),
+        }
     }
 
     /// What could not be kept, for people.
@@ -134,7 +137,7 @@ impl Attributes {
         if self.setid > 0 {
             notes.push(format!("{} files lost setuid and setgid with their owner", self.setid));
         }
-        for ((name, reason), count) in &self.refused {
+        for (name, reason, count) in &self.refused {
             notes.push(format!("the extended attribute {name} of {count} files was not copied: {reason}"));
         }
         notes

@@ -47,24 +47,25 @@ struct Comparer<'a> {
 
 impl Comparer<'_> {
     fn directory(&mut self, source: &Directory, copy: &Directory, depth: usize) -> Result<(), StageError> {
-        let mut copied: HashSet<CString> = list(copy).map_err(|error| self.place.volume(error))?.into_iter().collect();
+        let copied = list(copy).map_err(|error| self.place.volume(error))?;
+        let mut copied: HashSet<Vec<u8>> = copied.into_iter().map(CString::into_bytes).collect();
         for name in list(source).map_err(StageError::Source)? {
             let path = join(source.path(), name.to_bytes());
             let Some(treatment) = self.omitted.treatment(&path) else { continue };
             if self.unmade.contains(&path) || depth == 0 && name.to_bytes() == MARKER.as_bytes() {
                 continue;
             }
-            if !copied.remove(&name) {
+            if !copied.remove(name.to_bytes()) {
                 return Err(differs(&path, "it is missing"));
             }
             self.entry(source, copy, &name, treatment, depth)?;
         }
         if depth == 0 {
             self.marker(source, copy)?;
-            copied.retain(|name| name.to_bytes() != MARKER.as_bytes());
+            copied.remove(MARKER.as_bytes());
         }
         match copied.iter().next() {
-            Some(name) => Err(differs(&join(source.path(), name.to_bytes()), "the source does not have it")),
+            Some(name) => Err(differs(&join(source.path(), name), "the source does not have it")),
             None => Ok(()),
         }
     }
