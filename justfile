@@ -38,11 +38,12 @@ aarch64:
 size:
     tests/size.sh
 
-# Time, memory and system calls: harden and scan against busybox rm, find and cat, run against tini and dumb-init; fails when a budget is broken
+# Time, memory and system calls: harden and scan against busybox rm, find and cat, run against tini and dumb-init, stage against cp -a; fails when a budget is broken
 bench: build
     benches/harden.sh
     benches/scan.sh
     benches/init.sh
+    benches/stage.sh
 
 # Licences, sources and duplicate crates
 deny:

@@ -56,6 +56,8 @@ pub enum Command {
     Scan(Scan),
     /// Harden, verify, then become the app
     Run(Run),
+    /// Copy directories of this container into a volume, without what the profiles remove
+    Stage(Stage),
     /// Copy this program to DIR/lithify, for the app's container to mount
     Install {
         /// A directory, such as the mount point of a volume
@@ -159,6 +161,20 @@ pub struct First {
     /// Get this signal when the parent process dies
     #[arg(long, env = "LITHIFY_PARENT_DEATH", value_name = "SIGNAL", hide_env = true)]
     pub parent_death: Option<String>,
+}
+
+/// `stage`.
+#[derive(Args, Clone, Debug)]
+pub struct Stage {
+    /// Target.
+    #[command(flatten)]
+    pub target: Target,
+    /// Directories of the target to copy, such as /usr/bin
+    #[arg(required = true, value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+    /// Where the volume is mounted; the copy is DIR/root
+    #[arg(long, env = "LITHIFY_TO", value_name = "DIR", required = true, hide_env = true)]
+    pub to: PathBuf,
 }
 
 /// What `run` does with what cannot be deleted.

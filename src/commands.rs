@@ -6,6 +6,7 @@ mod output;
 mod profile;
 mod run;
 mod scan;
+mod stage;
 mod tombstone;
 mod verify;
 
@@ -40,6 +41,8 @@ pub(crate) enum CommandError {
     Privileges(#[from] crate::privileges::PrivilegeError),
     #[error("[confine]: {0}")]
     Landlock(#[from] crate::landlock::LandlockError),
+    #[error(transparent)]
+    Stage(#[from] crate::stage::StageError),
 }
 
 impl CommandError {
@@ -52,6 +55,7 @@ impl CommandError {
             | Self::Inventory(_)
             | Self::Privileges(_)
             | Self::Landlock(_) => Exit::Refused,
+            Self::Stage(error) => stage::exit(error),
         }
     }
 
@@ -70,6 +74,7 @@ impl CommandError {
             ),
             Self::Privileges(error) => error.hint(),
             Self::Landlock(error) => error.hint(),
+            Self::Stage(error) => Some(error.hint()),
             _ => None,
         }
     }
@@ -96,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
         Command::Verify(target) => output.report("verify", verify::verify(&target)),
         Command::Scan(options) => scan::scan(&options, &output),
+        Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
         Command::Install { directory } => install::install(&directory, &output),
         Command::Profile(command) => profile::profile(&command, &output),

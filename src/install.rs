@@ -1,5 +1,6 @@
 //! Copying this very program into a directory, such as a volume that the app mounts: whole or not at all.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -12,6 +13,8 @@ use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::escape::escape;
+use crate::sys;
+use crate::volume_lock::VolumeLock;
 
 /// The name of the copy.
 pub const NAME: &str = "lithify";
@@ -40,6 +43,12 @@ pub enum InstallError {
         path: String,
         /// The kernel's reason.
         errno: Errno,
+    },
+    /// Another run does not end.
+    #[error("{path}: another lithify has been at work there for a minute")]
+    Busy {
+        /// Escaped path of the caller.
+        path: String,
     },
     /// What was written is not what was read.
     #[error("{path}: the copy differs from this program")]
@@ -84,6 +93,13 @@ pub fn install(directory: &Path) -> Result<Installed, InstallError> {
     if is_same(&mut program, &target).unwrap_or(false) {
         return Ok(Installed::Same);
     }
+    let lock = VolumeLock::take(target.as_fd()).map_err(|errno| match errno {
+        Errno::EWOULDBLOCK => InstallError::Busy { path: shown.clone() },
+        errno => fail("open")(errno),
+    })?;
+    if lock.is_held() {
+        remove_leftovers(&target).map_err(fail("unlink"))?;
+    }
     let path = format!("{}/{NAME}", shown.trim_end_matches('/'));
     // Beside it, under a name of its own for each try: two init containers may run at once, both as process 1.
     let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
@@ -103,6 +119,29 @@ pub fn install(directory: &Path) -> Result<Installed, InstallError> {
         Ok(false) => Err(InstallError::Differs { path }),
         Err(error) => Err(io("read", &path, &error)),
     }
+}
+
+/// Removes the copies beside that killed runs left.
+fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
+    let listed = openat(target, c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let mut buffer = vec![0; sys::DIRENT_BUFFER];
+    let mut left = Vec::new();
+    loop {
+        let filled = sys::getdents(listed.as_fd(), &mut buffer)?;
+        if filled == 0 {
+            break;
+        }
+        let names = sys::dirents(buffer.get(..filled).unwrap_or_default()).map(|(name, _)| name);
+        left.extend(names.filter(|name| is_beside(name.to_bytes())).map(CStr::to_owned));
+    }
+    left.iter().try_for_each(|name| unlinkat(target, name.as_c_str(), UnlinkatFlags::NoRemoveDir))
+}
+
+/// Whether this is a name that [`install`] writes a copy under: process id and time.
+fn is_beside(name: &[u8]) -> bool {
+    let prefix = [b".", NAME.as_bytes(), b"-"].concat();
+    let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
+    name.strip_prefix(prefix.as_slice()).is_some_and(|rest| rest.contains(&b'-') && rest.iter().all(digits))
 }
 
 /// Writes the copy under the name `beside`. Where the filesystem can, it has no name until it is whole, so that nothing

@@ -37,6 +37,8 @@ pub mod report;
 pub mod root;
 pub mod scan;
 pub mod signature;
+pub mod stage;
 mod sys;
 pub mod tombstone;
 pub mod verify;
+pub mod volume_lock;

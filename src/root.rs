@@ -65,6 +65,13 @@ impl RootError {
 }
 
 impl RootError {
+    /// The path at which it happened.
+    pub fn path(&self) -> &[u8] {
+        match self {
+            Self::Os { path, .. } | Self::MountUnknown { path, .. } | Self::Proc(path) => path,
+        }
+    }
+
     /// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs
     /// count among those: they lead to what a process has open, which no rule can mean.
     pub fn leads_nowhere(&self) -> bool {

@@ -114,6 +114,44 @@ pub fn remove_xattr(path: &CStr, name: &CStr) -> Result<(), Errno> {
     Errno::result(unsafe { libc::removexattr(path.as_ptr(), name.as_ptr()) }).map(drop)
 }
 
+/// `renameat2(2)` within one directory; nix has it for glibc only.
+pub fn rename_with_flags(dir: BorrowedFd<'_>, from: &CStr, to: &CStr, flags: u32) -> Result<(), Errno> {
+    let fd = dir.as_raw_fd();
+    // SAFETY: both strings are NUL-terminated; no memory is written.
+    let result = unsafe { libc::syscall(libc::SYS_renameat2, fd, from.as_ptr(), fd, to.as_ptr(), flags) };
+    Errno::result(result).map(drop)
+}
+
+/// Lets `target` share the content of `source` (`ioctl_ficlonerange(2)`).
+pub fn clone_content(source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
+    const FICLONE: u32 = 0x4004_9409; // _IOW(0x94, 9, int)
+    // SAFETY: the argument is a descriptor, not a pointer.
+    let result = unsafe { libc::syscall(libc::SYS_ioctl, target.as_raw_fd(), FICLONE, source.as_raw_fd()) };
+    Errno::result(result).map(drop)
+}
+
+/// Names of the extended attributes of `path` (a final link is not followed), each followed by a NUL, in `buffer`;
+/// with an empty one only their length.
+pub fn list_xattr(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
+    let length = unsafe { libc::llistxattr(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
+}
+
+/// The value of the extended attribute `name` of `path` (a final link is not followed) in `buffer`.
+pub fn get_xattr(path: &CStr, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
+    let length = unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
+}
+
+/// Sets the extended attribute `name` of `path` (a final link is not followed).
+pub fn set_xattr(path: &CStr, name: &CStr, value: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the kernel reads `value.len()` bytes of `value`.
+    let result = unsafe { libc::lsetxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+    Errno::result(result).map(drop)
+}
+
 /// Marks every descriptor from `first` upwards close-on-exec: `close_range(2)` (Linux 5.11), else one by one as
 /// `/proc/self/fd` lists them.
 pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {

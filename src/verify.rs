@@ -5,6 +5,7 @@
 mod files;
 mod mounts;
 mod process;
+mod staged;
 
 use serde::Serialize;
 
@@ -84,6 +85,7 @@ pub fn verify_tree(root: &Root, profile: &Profile, protection: &Protection) -> V
         files::nothing_left(root, profile, protection, &mut verification);
     }
     mounts::check(root, &profile.verify, &subject, &mut verification);
+    staged::check(root, &subject, &mut verification);
     files::check(root, &profile.verify, &mut verification);
     files::exposure(root, &profile.verify, &mut verification);
     verification

@@ -22,6 +22,7 @@ readelf binutils
 ip iproute2
 nsenter util-linux
 setcap libcap2-bin
+getfattr attr
 chattr e2fsprogs
 ps procps
 jq jq

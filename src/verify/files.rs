@@ -35,7 +35,7 @@ pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protecti
     let mut clean = true;
     for error in &inventory.unreadable {
         clean = false;
-        out.checks.push(Check::new("remove", Status::Unverified, subject_of(error), error.to_string()));
+        out.checks.push(Check::new("remove", Status::Unverified, escape(error.path()), error.to_string()));
     }
     let plan = plan(profile, &inventory, protection);
     let planned = plan.actions.iter().map(|action| {
@@ -63,14 +63,6 @@ pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protecti
     }
     if clean {
         out.checks.push(Check::new("remove", Status::Pass, "/", "nothing is left of what the profile removes"));
-    }
-}
-
-fn subject_of(error: &crate::root::RootError) -> String {
-    match error {
-        crate::root::RootError::Os { path, .. }
-        | crate::root::RootError::MountUnknown { path, .. }
-        | crate::root::RootError::Proc(path) => escape(path),
     }
 }
 

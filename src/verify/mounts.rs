@@ -261,7 +261,7 @@ fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
 }
 
 /// A mount point of mountinfo as a path inside the root.
-fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
     if prefix == b"/" {
         return Some(point);
     }

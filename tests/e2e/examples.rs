@@ -21,10 +21,18 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
         .filter_map(|words| match words.first().map(String::as_str) {
             Some("/lithify/lithify" | "/lithify") => Some(words),
             // With the image's own entrypoint.
-            Some("install" | "harden" | "verify" | "run") => Some([vec!["lithify".to_owned()], words].concat()),
+            Some("install" | "harden" | "verify" | "run" | "stage") => {
+                Some([vec!["lithify".to_owned()], words].concat())
+            }
             _ => None,
         })
         .collect()
+}
+
+/// The text of an entry of a ConfigMap, a YAML block scalar at the end of the file.
+fn config_map(text: &str, entry: &str) -> String {
+    let block = text.split(&format!("  {entry}: |\n")).nth(1).unwrap_or_else(|| panic!("{entry} is not in it"));
+    block.lines().take_while(|line| line.starts_with("    ")).map(|line| format!("{}\n", &line[4..])).collect()
 }
 
 #[test]
@@ -36,12 +44,18 @@ fn every_command_line_parses_and_its_profiles_exist() {
         for words in command_lines(&read(&name)) {
             lithify::cli::Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{name}: {words:?}: {error}"));
             for profile in words.windows(2).filter(|pair| pair[0] == "--profile").map(|pair| &pair[1]) {
+                if let Some(file) = profile.strip_prefix("/site/") {
+                    // From the example's ConfigMap.
+                    let text = config_map(&read(&name), file);
+                    lithify::profile::load_text(file, &text).unwrap_or_else(|error| panic!("{name}: {error}"));
+                    continue;
+                }
                 assert!(lithify::builtin::lookup(profile).is_some(), "{name}: {profile}");
             }
             seen += 1;
         }
     }
-    assert!(seen >= 7, "{seen}");
+    assert!(seen >= 10, "{seen}");
 }
 
 #[test]

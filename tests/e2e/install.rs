@@ -7,7 +7,8 @@ use std::process::Command;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-use crate::harness::{Ran, lithify, run, run_lithify};
+use crate::harness::container::Spec;
+use crate::harness::{Ran, command, lithify, run, run_lithify};
 
 fn install(directory: &std::path::Path) -> Ran {
     run_lithify(["install".as_ref(), directory.as_os_str()])
@@ -87,26 +88,46 @@ fn a_missing_a_full_and_a_read_only_directory() {
     install(volume.path()).exits(1).says("Read-only file system").says("mount the volume writable");
 }
 
-/// Killed at every system call in turn: never a name that is not whole, and the next run finishes.
 #[test]
-fn killed_at_any_system_call() {
-    let strace = |volume: &std::path::Path, inject: Option<String>| {
-        let mut command = Command::new("strace");
-        command.args(["-qq", "-o", "/dev/null"]).args(inject.map(|inject| format!("-einject={inject}")));
-        run(command.arg(lithify()).arg("install").arg(volume))
-    };
-    let expected = fs::read(lithify()).unwrap();
-    for call in
-        ["openat", "write", "copy_file_range", "sendfile", "fchmod", "fsync", "linkat", "renameat,renameat2", "read"]
-    {
-        for nth in 1..4 {
-            let volume = tempfile::tempdir().unwrap();
-            strace(volume.path(), Some(format!("{call}:signal=KILL:when={nth}")));
-            for name in names(volume.path()) {
-                assert_eq!(fs::read(volume.path().join(&name)).unwrap(), expected, "{call} {nth}: {name}");
-            }
-            strace(volume.path(), None).exits(0);
-            assert_eq!(fs::read(volume.path().join("lithify")).unwrap(), expected);
-        }
+fn from_a_scratch_image_that_is_read_only() {
+    let (image, volume) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::copy(lithify(), image.path().join("program")).unwrap();
+    fs::set_permissions(image.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(volume.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let container = Spec::new(image.path(), &["/program", "install", "/volume"])
+        .read_only()
+        .user(65532, 65532)
+        .capabilities(&[])
+        .no_new_privileges()
+        .volume(volume.path(), "/volume", &["rw"])
+        .start();
+    container.wait_until_it_ends();
+    assert!(container.log().contains("/volume/lithify: installed"), "{}", container.log());
+    assert_eq!(fs::read(volume.path().join("lithify")).unwrap(), fs::read(lithify()).unwrap());
+    let copy = volume.path().join("lithify").metadata().unwrap();
+    assert_eq!((copy.uid(), copy.mode() & 0o7777), (65532, 0o555));
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_nothing_else() {
+    let volume = tempfile::tempdir().unwrap();
+    for name in [".lithify-12-345", ".lithify-staged", ".lithify-", ".lithify-7", "other"] {
+        fs::write(volume.path().join(name), "x").unwrap();
     }
+    install(volume.path()).exits(0);
+    assert_eq!(names(volume.path()), [".lithify-", ".lithify-7", ".lithify-staged", "lithify", "other"]);
+}
+
+#[test]
+fn several_at_once_end_well() {
+    let volume = tempfile::tempdir().unwrap();
+    fs::write(volume.path().join("lithify"), "an older version").unwrap();
+    let children: Vec<_> = (0..6)
+        .map(|_| command().arg("install").arg(volume.path()).stdout(std::process::Stdio::null()).spawn().unwrap())
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(names(volume.path()), ["lithify"]);
+    assert_eq!(fs::read(volume.path().join("lithify")).unwrap(), fs::read(lithify()).unwrap());
 }

@@ -1,0 +1,263 @@
+//! Copying a tree, by descriptors on both sides and one component at a time: nothing that is swapped meanwhile, in the
+//! source or in the volume, leads out of either.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::Write;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat, mkdirat, mknodat};
+use nix::unistd::{linkat, symlinkat};
+
+use super::attributes::{At, Attributes};
+use super::content::Content;
+use super::omitted::{AS_IT_IS, Omitted, Treatment};
+use super::place::{MAX_DEPTH, Place};
+use super::{MARKER, StageError, Staged, list};
+use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
+
+/// What [`Copier::finish`] gives.
+pub(super) struct Copied {
+    pub(super) staged: Staged,
+    /// Special files that this user may not make.
+    pub(super) unmade: HashSet<Vec<u8>>,
+}
+
+/// Copies directories into one unfinished tree.
+pub(super) struct Copier<'a> {
+    root: &'a Root,
+    omitted: &'a Omitted,
+    /// Mounts that may be copied.
+    mounts: &'a [u64],
+    directories: &'a [Vec<u8>],
+    marker: &'a str,
+    place: &'a Place,
+    /// Files with more than one name: where in the volume the first one is.
+    linked: HashMap<Identity, (Vec<u8>, CString)>,
+    content: Content,
+    attributes: Attributes,
+    unmade: HashSet<Vec<u8>>,
+    staged: Staged,
+}
+
+/// A name of the source and the directory that its copy is made in.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    source: &'a Directory,
+    into: &'a Directory,
+    name: &'a CStr,
+}
+
+impl<'a> Copier<'a> {
+    pub(super) fn new(
+        root: &'a Root,
+        omitted: &'a Omitted,
+        mounts: &'a [u64],
+        directories: &'a [Vec<u8>],
+        marker: &'a str,
+        place: &'a Place,
+    ) -> Self {
+        Self {
+            root,
+            omitted,
+            mounts,
+            directories,
+            marker,
+            place,
+            linked: HashMap::new(),
+            content: Content::new(),
+            attributes: Attributes::default(),
+            unmade: HashSet::new(),
+            staged: Staged::default(),
+        }
+    }
+
+    /// Copies the directory at `path` to the same path in the tree.
+    pub(super) fn source(&mut self, path: &[u8]) -> Result<(), StageError> {
+        let source = self.root.directory(path).map_err(StageError::Source)?;
+        let mut into = self.place.open()?;
+        let mut components: Vec<&[u8]> =
+            path.split(|&byte| byte == b'/').filter(|component| !component.is_empty()).collect();
+        let last = c_name(components.pop().unwrap_or_default());
+        for component in components {
+            // Nobody mounts these: they only lead to what is mounted.
+            let name = c_name(component);
+            match mkdirat(into.as_fd(), name.as_c_str(), Mode::S_IRWXU) {
+                Ok(()) => {
+                    let mode = Mode::from_bits_truncate(0o755);
+                    fchmodat(into.as_fd(), name.as_c_str(), mode, FchmodatFlags::NoFollowSymlink)
+                        .map_err(|errno| self.volume("chmod", &into, &name, errno))?;
+                }
+                Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(self.volume("mkdir", &into, &name, errno)),
+            }
+            into = into.child(&name).map_err(|error| self.place.volume(error))?;
+        }
+        self.directory(&source, &into, &last, AS_IT_IS, 0)
+    }
+
+    /// What was copied.
+    pub(super) fn finish(self) -> Copied {
+        let mut staged = self.staged;
+        staged.notes = self.attributes.notes();
+        if !self.unmade.is_empty() {
+            staged.notes.push(format!("{} device files were left out: making them needs CAP_MKNOD", self.unmade.len()));
+        }
+        Copied { staged, unmade: self.unmade }
+    }
+
+    fn directory(
+        &mut self,
+        source: &Directory,
+        into: &Directory,
+        name: &CStr,
+        treatment: Treatment,
+        depth: usize,
+    ) -> Result<(), StageError> {
+        if depth > MAX_DEPTH {
+            return Err(StageError::TooDeep { path: source.path().to_vec() });
+        }
+        if source.own_stat().id == self.place.root().stat().id {
+            return Err(StageError::Itself {
+                source_path: source.path().to_vec(),
+                volume: self.place.root().path().to_path_buf(),
+            });
+        }
+        self.check_mount(source.path(), source.own_stat())?;
+        mkdirat(into.as_fd(), name, Mode::S_IRWXU).map_err(|errno| self.volume("mkdir", into, name, errno))?;
+        let copy = into.child(name).map_err(|error| self.place.volume(error))?;
+        if depth == 0 {
+            self.mark(&copy)?;
+        }
+        for entry in list(source).map_err(StageError::Source)? {
+            if depth > 0 || entry.to_bytes() != MARKER.as_bytes() {
+                self.entry(Entry { source, into: &copy, name: &entry }, depth)?;
+            }
+        }
+        let stat = fstat(source.as_fd()).map_err(|errno| failed_source("fstat", source.path(), errno))?;
+        let from = At::new(source, c".");
+        self.attributes
+            .set(from, &stat, At::new(into, name), treatment)
+            .map_err(|(operation, errno)| self.volume(operation, into, name, errno))?;
+        self.staged.names += 1;
+        Ok(())
+    }
+
+    /// The file by which this directory is recognised once it is mounted.
+    fn mark(&self, copy: &Directory) -> Result<(), StageError> {
+        let name = c_name(MARKER.as_bytes());
+        let mut file = self.create(copy, &name)?;
+        file.write_all(self.marker.as_bytes()).map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+            self.volume("write", copy, &name, errno)
+        })?;
+        nix::sys::stat::fchmod(&file, Mode::from_bits_truncate(0o444))
+            .map_err(|errno| self.volume("chmod", copy, &name, errno))
+    }
+
+    fn entry(&mut self, entry: Entry<'_>, depth: usize) -> Result<(), StageError> {
+        let path = join(entry.source.path(), entry.name.to_bytes());
+        let Some(treatment) = self.omitted.treatment(&path) else { return Ok(()) };
+        let stat = entry.source.stat(entry.name).map_err(StageError::Source)?;
+        self.check_mount(&path, &stat)?;
+        if stat.kind == Kind::Directory {
+            let child = entry.source.child(entry.name).map_err(StageError::Source)?;
+            return self.directory(&child, entry.into, entry.name, treatment, depth + 1);
+        }
+        if stat.nlink > 1 {
+            if let Some((directory, first)) = self.linked.get(&stat.id) {
+                let directory = self.place.root().directory(directory).map_err(|error| self.place.volume(error))?;
+                linkat(directory.as_fd(), first.as_c_str(), entry.into.as_fd(), entry.name, AtFlags::empty())
+                    .map_err(|errno| self.volume("link", entry.into, entry.name, errno))?;
+                self.staged.names += 1;
+                return Ok(());
+            }
+        }
+        let copied = match stat.kind {
+            Kind::File => self.file(entry)?,
+            Kind::Symlink => self.link(entry, &path)?,
+            Kind::Other | Kind::Directory => self.special(entry, &path)?,
+        };
+        let Some(details) = copied else { return Ok(()) };
+        let (from, to) = (At::new(entry.source, entry.name), At::new(entry.into, entry.name));
+        self.attributes
+            .set(from, &details, to, treatment)
+            .map_err(|(operation, errno)| self.volume(operation, entry.into, entry.name, errno))?;
+        if stat.nlink > 1 {
+            self.linked.insert(stat.id, (entry.into.path().to_vec(), entry.name.to_owned()));
+        }
+        self.staged.names += 1;
+        Ok(())
+    }
+
+    fn file(&mut self, entry: Entry<'_>) -> Result<Option<FileStat>, StageError> {
+        let source = entry.source.file(entry.name).map_err(StageError::Source)?;
+        let path = || join(entry.source.path(), entry.name.to_bytes());
+        let stat = fstat(&source).map_err(|errno| failed_source("fstat", &path(), errno))?;
+        let copy = self.create(entry.into, entry.name)?;
+        self.content.copy(&source, &copy, stat.st_size, is_sparse(&stat)).map_err(|(side, errno)| {
+            let copy = self.place.shown(&join(entry.into.path(), entry.name.to_bytes()));
+            StageError::content(side, errno, &path(), copy)
+        })?;
+        self.staged.bytes += u64::try_from(stat.st_size).unwrap_or(0);
+        Ok(Some(stat))
+    }
+
+    fn link(&mut self, entry: Entry<'_>, path: &[u8]) -> Result<Option<FileStat>, StageError> {
+        let target = entry.source.read_link(entry.name).map_err(StageError::Source)?;
+        symlinkat(target.as_slice(), entry.into.as_fd(), entry.name)
+            .map_err(|errno| self.volume("symlink", entry.into, entry.name, errno))?;
+        self.staged.links.look(self.root, self.directories, path).map_err(StageError::Source)?;
+        details(entry, path).map(Some)
+    }
+
+    fn special(&mut self, entry: Entry<'_>, path: &[u8]) -> Result<Option<FileStat>, StageError> {
+        let stat = details(entry, path)?;
+        let kind = SFlag::from_bits_truncate(stat.st_mode & nix::libc::S_IFMT);
+        match mknodat(entry.into.as_fd(), entry.name, kind, Mode::S_IRUSR, stat.st_rdev) {
+            Ok(()) => Ok(Some(stat)),
+            Err(Errno::EPERM) => {
+                self.unmade.insert(path.to_vec());
+                Ok(None)
+            }
+            Err(errno) => Err(self.volume("mknod", entry.into, entry.name, errno)),
+        }
+    }
+
+    fn create(&self, into: &Directory, name: &CStr) -> Result<File, StageError> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(into.as_fd(), name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
+            .map(File::from)
+            .map_err(|errno| self.volume("open", into, name, errno))
+    }
+
+    fn check_mount(&self, path: &[u8], stat: &Stat) -> Result<(), StageError> {
+        if self.mounts.contains(&stat.mount) { Ok(()) } else { Err(StageError::OtherMount { path: path.to_vec() }) }
+    }
+
+    fn volume(&self, operation: &'static str, directory: &Directory, name: &CStr, errno: Errno) -> StageError {
+        let path = self.place.shown(&join(directory.path(), name.to_bytes()));
+        StageError::Volume { operation, path, errno }
+    }
+}
+
+/// Whether a file has holes: fewer blocks than its size needs.
+pub(super) fn is_sparse(stat: &FileStat) -> bool {
+    stat.st_blocks.saturating_mul(512) < stat.st_size
+}
+
+fn details(entry: Entry<'_>, path: &[u8]) -> Result<FileStat, StageError> {
+    fstatat(entry.source.as_fd(), entry.name, AtFlags::AT_SYMLINK_NOFOLLOW)
+        .map_err(|errno| failed_source("fstatat", path, errno))
+}
+
+fn failed_source(operation: &'static str, path: &[u8], errno: Errno) -> StageError {
+    StageError::Source(RootError::Os { operation, path: path.to_vec(), errno })
+}
+
+/// A component of a canonical path holds no NUL.
+fn c_name(name: &[u8]) -> CString {
+    CString::new(name).unwrap_or_default()
+}

@@ -1,0 +1,101 @@
+//! Staged directories (`lithify stage`) must not be writable, under whatever name: who can write to the copy can put a
+//! shell back, and after a restart the app mounts what somebody else has put in its place.
+
+use super::process::Subject;
+use super::{Check, Status, Verification};
+use crate::escape::escape;
+use crate::mounts::{Mount, Mounts, is_at_or_below};
+use crate::root::{Kind, Root, join};
+use crate::stage::{MARKER, NAME};
+
+pub(super) fn check(root: &Root, subject: &Subject, out: &mut Verification) {
+    let mounts = subject.mountinfo().and_then(|(text, prefix)| {
+        Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
+    });
+    let (mounts, prefix) = match mounts {
+        Ok(mounts) => mounts,
+        Err(reason) => {
+            out.notes.push(format!("whether a staged directory is mounted writable was not looked at: {reason}"));
+            return;
+        }
+    };
+    let visible: Vec<&Mount> = mounts.visible_below(&prefix).collect();
+    for mount in visible.iter().filter(|mount| may_be_staged(mount)) {
+        let Some(point) = super::mounts::inside(&prefix, &mount.point) else { continue };
+        if root.resolve(&join(point, MARKER.as_bytes())).is_ok_and(|stat| stat.kind == Kind::File) {
+            out.checks.push(judge(mount, point, &visible));
+        }
+    }
+}
+
+/// Whether the mount shows a directory of a tree as `stage` makes them.
+fn may_be_staged(mount: &Mount) -> bool {
+    let tree = [b"/", NAME.as_bytes(), b"/"].concat();
+    mount.root.windows(tree.len()).any(|part| part == tree)
+}
+
+fn judge(mount: &Mount, point: &[u8], visible: &[&Mount]) -> Check {
+    let id = "mounts.staged";
+    if !mount.is_read_only() {
+        return Check::new(id, Status::Fail, escape(point), "the staged directory is mounted writable")
+            .hint("set readOnly: true on its volumeMount");
+    }
+    // The same directory, one above it or one in it, by the filesystem's own paths.
+    let writable = visible.iter().find(|other| {
+        !other.is_read_only()
+            && other.device == mount.device
+            && (is_at_or_below(&mount.root, &other.root) || is_at_or_below(&other.root, &mount.root))
+    });
+    match writable {
+        Some(other) => Check::new(
+            id,
+            Status::Fail,
+            escape(point),
+            format!("the staged directory is also mounted writable, at {}", escape(&other.point)),
+        )
+        .hint("mount the staged volume writable in the init container that runs `lithify stage`, and nowhere else"),
+        None => Check::new(id, Status::Pass, escape(point), "the staged copy is mounted, read-only"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(text: &str) -> (Status, String) {
+        let mounts = Mounts::parse(text.as_bytes()).unwrap();
+        let visible: Vec<&Mount> = mounts.visible_below(b"/").collect();
+        let staged = mounts.iter().find(|mount| may_be_staged(mount)).unwrap();
+        let check = judge(staged, &staged.point, &visible);
+        (check.status, check.detail)
+    }
+
+    const ROOT: &str = "1 0 0:1 / / ro - overlay o rw\n";
+    const STAGED: &str = "2 1 8:1 /pods/u/hard/root/usr/bin /usr/bin ro - ext4 /dev/sda1 rw\n";
+
+    #[test]
+    fn writable_elsewhere() {
+        let with = |line: &str| judged(&format!("{ROOT}{STAGED}{line}"));
+        assert_eq!(with("").0, Status::Pass);
+        for (device, root, options, status) in [
+            ("8:1", "/pods/u/hard", "rw", Status::Fail),
+            ("8:1", "/pods/u/hard/root/usr/bin", "rw", Status::Fail),
+            ("8:1", "/pods/u/hard/root/usr/bin/sub", "rw", Status::Fail),
+            ("8:1", "/", "rw", Status::Fail),
+            ("8:1", "/pods/u/hard", "ro", Status::Pass),
+            ("8:1", "/pods/u/harder", "rw", Status::Pass),
+            ("8:1", "/pods/u/hard/root/usr/binary", "rw", Status::Pass),
+            ("8:2", "/pods/u/hard", "rw", Status::Pass),
+        ] {
+            let (found, detail) = with(&format!("3 1 {device} {root} /x {options} - ext4 /dev/sda1 rw\n"));
+            assert_eq!(found, status, "{device} {root} {options}: {detail}");
+            assert!(found == Status::Pass || detail.contains("at /x"), "{detail}");
+        }
+    }
+
+    #[test]
+    fn writable_itself() {
+        let (status, detail) = judged(&format!("{ROOT}{}", STAGED.replace(" ro ", " rw ")));
+        assert_eq!(status, Status::Fail, "{detail}");
+    }
+}

@@ -1,0 +1,65 @@
+//! One lithify at a time in a volume: `flock(2)` on its directory, which ends with the process, however that ends. So
+//! what a holder finds unfinished there was left by a run that was killed.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag, openat};
+use nix::sys::stat::Mode;
+
+/// How long another run is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A volume that may be worked in.
+pub struct VolumeLock(Option<Flock<OwnedFd>>);
+
+impl VolumeLock {
+    /// Locks `directory`, waiting for another run; `EWOULDBLOCK` when that one does not end. Where the filesystem has no
+    /// locks, nothing is waited for.
+    pub fn take(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let start = Instant::now();
+        loop {
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            let own = openat(directory, c".", flags, Mode::empty())?;
+            match Flock::lock(own, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Self(Some(lock))),
+                Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) if start.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) => return Err(Errno::EWOULDBLOCK),
+                Err(_) => return Ok(Self(None)),
+            }
+        }
+    }
+
+    /// Whether nobody else works there now.
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn one_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || std::fs::File::open(directory.path()).unwrap();
+        let first = VolumeLock::take(open().as_fd()).unwrap();
+        assert!(first.is_held());
+        let second = Flock::lock(open(), FlockArg::LockExclusiveNonblock);
+        assert!(matches!(second, Err((_, Errno::EWOULDBLOCK))));
+        let waiting = open();
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| VolumeLock::take(waiting.as_fd()).unwrap().is_held());
+            std::thread::sleep(Duration::from_millis(100));
+            drop(first);
+            assert!(waits.join().unwrap());
+        });
+        assert!(start.elapsed() >= Duration::from_millis(100));
+    }
+}
