@@ -379,10 +379,11 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is.
+    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is, and
+    /// the deadline ends everything.
     fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
         match error.errno() {
-            _ if matches!(error, RootError::MountUnknown { .. }) => Err(error),
+            _ if matches!(error, RootError::MountUnknown { .. } | RootError::Late) => Err(error),
             Errno::ENOENT | Errno::ENOTDIR => Ok(()),
             _ => {
                 self.inventory.unreadable.push(error);

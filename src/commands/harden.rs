@@ -1,21 +1,45 @@
-//! `lithify harden`: plan, apply, then verify.
+//! `lithify harden`: plan, wait for the app if asked to, apply, then verify.
 
-use super::{CommandError, effective_profile};
+use super::{CommandError, effective_profile, list};
 use crate::cli::Harden;
+use crate::deadline::Deadline;
 use crate::inventory::{self, Depth, Inventory};
 use crate::plan::{Plan, plan};
+use crate::probe::Target;
+use crate::processes::{App, Whose};
 use crate::profile::Profile;
 use crate::protection::Protection;
 use crate::report::{Exit, Report};
 use crate::root::Root;
-use crate::{apply, host_guard, processes};
+use crate::wait::{Doomed, Wait, Waited};
+use crate::{apply, host_guard, seconds};
 
 pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
+    let targets = targets(options)?;
+    let waits = options.wait_for_app || !targets.is_empty();
+    // A probe must say something before the kubelet gives it up; where nobody waits for it, it may take its time.
+    let limit = options.deadline.filter(|limit| !limit.is_zero());
+    let limit = limit.or((waits && options.deadline.is_none()).then_some(crate::wait::DEADLINE));
+    let deadline = limit.map_or_else(Deadline::default, Deadline::after);
+
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
-    let root = Root::open(&options.target.root).map_err(CommandError::Root)?;
-    let prepared = Prepared::new(&root, &profile, options.allow_host, None)?;
+    let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
+    let running = if waits { Running::WaitedFor } else { Running::Protected };
+    let prepared = Prepared::with(&root, &profile, options.allow_host, None, running);
+    if deadline.is_over() {
+        return Err(late(limit));
+    }
+    let prepared = prepared?;
+    let doomed = Doomed::of(&prepared.plan, &prepared.protection, &prepared.inventory.forced);
     let mut report = Report::new("harden", root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
+    if waits && plan.refusals.is_empty() {
+        let wait = Wait { whose: Whose::of(&root), doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
+        report.notes.extend(wait_once(&wait, &root)?);
+        if deadline.is_over() {
+            return Err(late(limit));
+        }
+    }
     if options.dry_run {
         report.add_plan(plan, None);
         return Ok(report.conclude());
@@ -23,9 +47,50 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let outcomes = apply::apply(&root, &plan);
     report.add_plan(plan, Some(outcomes));
     if report.exit != Exit::Refused {
-        report.add_verification(crate::verify::verify(&root, &profile, &protection));
+        let verification = crate::verify::verify(&root, &profile, &protection);
+        match limit.filter(|_| deadline.is_over()) {
+            Some(limit) => report.cut_short(limit),
+            None => report.add_verification(verification),
+        }
     }
     Ok(report.conclude())
+}
+
+/// What `--wait-for` names.
+fn targets(options: &Harden) -> Result<Vec<Target>, CommandError> {
+    list(&options.wait_for, "LITHIFY_WAIT_FOR")
+        .iter()
+        .map(|text| Target::parse(text).map_err(|error| CommandError::Usage(format!("--wait-for {error}"))))
+        .collect()
+}
+
+/// The notes of an app that has settled.
+fn wait_once(wait: &Wait<'_>, root: &Root) -> Result<Vec<String>, CommandError> {
+    match wait.try_once(root)? {
+        Waited::Settled { notes } => Ok(notes),
+        Waited::Waiting(what) => Err(CommandError::NotYet(what)),
+        Waited::TimedOut(what) => Err(CommandError::WaitedInVain(what)),
+        Waited::NoApp => Err(CommandError::Usage(
+            "--wait-for-app: this is the container's first process, so that there is no app to wait for; it is for a startupProbe"
+                .to_owned(),
+        )),
+    }
+}
+
+fn late(limit: Option<std::time::Duration>) -> CommandError {
+    CommandError::NotYet(format!(
+        "the deadline of {} s came before anything was changed; if it always does, raise --deadline and the probe's timeoutSeconds",
+        seconds::format(limit.unwrap_or_default())
+    ))
+}
+
+/// What is done about programs that the app runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Running {
+    /// A plan that would take one away is refused.
+    Protected,
+    /// It is carried out once the app no longer runs any.
+    WaitedFor,
 }
 
 /// Everything that is known before anything is changed.
@@ -44,14 +109,27 @@ impl Prepared {
         allow_host: bool,
         command: Option<&[u8]>,
     ) -> Result<Self, CommandError> {
+        Self::with(root, profile, allow_host, command, Running::Protected)
+    }
+
+    fn with(
+        root: &Root,
+        profile: &Profile,
+        allow_host: bool,
+        command: Option<&[u8]>,
+        running: Running,
+    ) -> Result<Self, CommandError> {
         if !allow_host {
             host_guard::check(root)?;
         }
-        let processes = processes::list()?;
-        let mut protection = Protection::of_running(&processes)?;
+        let app = App::look(&Whose::of(root))?;
+        let mut protection = match running {
+            Running::Protected => Protection::of_running(&app)?,
+            Running::WaitedFor => Protection::of_waited_for(&app)?,
+        };
         protection.add_needs_of_kept(root, profile);
         if profile.closure() {
-            protection.add_loaded(root, &processes)?;
+            protection.add_loaded(root, &app)?;
         }
         if let Some(command) = command {
             protection.add_program(root, command);

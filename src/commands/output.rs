@@ -59,6 +59,15 @@ impl Output {
         }
     }
 
+    /// Prints what went well: nothing with `-q`; a failure's termination message is cleared.
+    pub(super) fn success(&self, text: &str, json: impl Fn() -> String) {
+        self.finish(Exit::Ok, |notes| {
+            let notes: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
+            let text = if self.volume.quiet { String::new() } else { format!("{notes}{text}") };
+            (String::new(), text, json())
+        });
+    }
+
     /// Prints an error that leaves nothing to report.
     pub(super) fn error(&self, command: &'static str, exit: Exit, message: &str, hint: Option<&str>) -> Exit {
         self.finish(exit, |notes| {

@@ -71,6 +71,7 @@ fn subject_of(error: &crate::root::RootError) -> String {
         crate::root::RootError::Os { path, .. }
         | crate::root::RootError::MountUnknown { path, .. }
         | crate::root::RootError::Proc(path) => escape(path),
+        crate::root::RootError::Late => "/".to_owned(),
     }
 }
 
