@@ -42,6 +42,7 @@ size:
 bench: build
     benches/harden.sh
     benches/scan.sh
+    benches/wait.sh
 
 # Licences, sources and duplicate crates
 deny:
