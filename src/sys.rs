@@ -135,11 +135,12 @@ pub fn exec_filename() -> Option<&'static CStr> {
     }
 }
 
-/// Waits for SIGTERM, SIGINT or SIGHUP, which it blocks, but at most for `time`; `None` when that has passed. A process 1
-/// has no default action for signals, so that waiting for them is its only way to end by one.
-pub fn wait_for_end(time: Duration) -> Option<i32> {
+/// Waits for SIGTERM, SIGINT or SIGHUP, which it blocks, but at most for `time`; `None` when that has passed, `EINTR`
+/// after having been stopped and continued. A process 1 has no default action for signals, so that waiting for them is its
+/// only way to end by one.
+pub fn wait_for_end(time: Duration) -> Result<Option<i32>, Errno> {
     let timeout = libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().try_into().unwrap_or(0),
     };
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
@@ -152,7 +153,10 @@ pub fn wait_for_end(time: Duration) -> Option<i32> {
         libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
         libc::sigtimedwait(set.as_ptr(), std::ptr::null_mut(), &raw const timeout)
     };
-    (signal > 0).then_some(signal)
+    match Errno::result(signal) {
+        Err(Errno::EAGAIN) => Ok(None),
+        result => result.map(Some),
+    }
 }
 
 /// Time since the machine started (`CLOCK_BOOTTIME`, shifted by this process's time namespace as `/proc/PID/stat` is).
@@ -218,8 +222,8 @@ unsafe fn take_credentials(who: &Credentials) -> bool {
             && libc::syscall(libc::SYS_setresgid, who.gid, who.gid, who.gid) == 0
             && libc::syscall(libc::SYS_setresuid, who.uid, who.uid, who.uid) == 0
             // After the change of ids, which resets both. The app must not get hold of what this memory holds.
-            && libc::prctl(libc::PR_SET_DUMPABLE, 0) == 0
-            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0
+            && libc::prctl(libc::PR_SET_DUMPABLE, 0 as libc::c_ulong) == 0
+            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) == 0
     }
 }
 

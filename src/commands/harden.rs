@@ -30,7 +30,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
         return Err(late(limit));
     }
     let prepared = prepared?;
-    let doomed = Doomed::of(&prepared.plan, &prepared.protection, &prepared.inventory.forced);
+    let doomed = prepared.doomed();
     let mut report = Report::new("harden", root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if waits && plan.refusals.is_empty() {
@@ -86,7 +86,7 @@ fn late(limit: Option<std::time::Duration>) -> CommandError {
 
 /// What is done about programs that the app runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Running {
+pub(super) enum Running {
     /// A plan that would take one away is refused.
     Protected,
     /// It is carried out once the app no longer runs any.
@@ -112,7 +112,8 @@ impl Prepared {
         Self::with(root, profile, allow_host, command, Running::Protected)
     }
 
-    fn with(
+    /// The same, with a choice of what becomes of programs that the app runs.
+    pub(super) fn with(
         root: &Root,
         profile: &Profile,
         allow_host: bool,
@@ -137,6 +138,11 @@ impl Prepared {
         let inventory = inventory::collect(root, profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { inventory, plan, protection })
+    }
+
+    /// What an app that is waited for may not run.
+    pub(super) fn doomed(&self) -> Doomed {
+        Doomed::of(&self.plan, &self.protection, &self.inventory.forced)
     }
 
     /// The plan, after what could not be looked at has been reported.

@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_says_nothing_is_not_waited_for() {
+        let (answers, pipe) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let start = std::time::Instant::now();
+        assert!(receive(&answers, STAT_RECORD).is_empty());
+        assert!(start.elapsed() >= PATIENCE && start.elapsed() < 20 * PATIENCE);
+        drop(pipe);
+        let start = std::time::Instant::now();
+        assert!(receive(&answers, STAT_RECORD).is_empty() && start.elapsed() < PATIENCE, "one that has ended");
+    }
+
+    #[test]
     fn a_child_as_oneself_sees_what_this_process_sees() {
         use std::os::unix::fs::MetadataExt;
         let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());

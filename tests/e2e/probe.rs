@@ -55,6 +55,18 @@ fn sleep_takes_its_time() {
     let ran = run_lithify(["sleep", "0.4"]).exits(0);
     assert!(start.elapsed() >= Duration::from_millis(400) && start.elapsed() < Duration::from_secs(5));
     assert_eq!(ran.all(), "");
+    // Nor does it lose any when it is stopped in between.
+    let start = Instant::now();
+    let mut child = crate::harness::command().args(["sleep", "0.6"]).spawn().unwrap();
+    while !is_asleep(&child.id().to_string()) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for signal in [Signal::SIGSTOP, Signal::SIGCONT] {
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(start.elapsed() >= Duration::from_millis(600));
     run_lithify(["sleep", "1m"]).exits(2).says("seconds as a decimal number");
 }
 
