@@ -66,9 +66,6 @@ impl Wait<'_> {
     /// deadline of `root`, in which files are looked for.
     pub fn try_once(&self, root: &Root) -> Result<Waited, ProcessError> {
         let mut before = App::look(&self.whose)?;
-        if before.first.as_ref().is_some_and(|first| first.pid == std::process::id()) {
-            return Ok(Waited::NoApp);
-        }
         for _ in 0..LOOKS {
             if let Some(not_yet) = self.blocked(&before) {
                 return Ok(not_yet);
@@ -104,7 +101,16 @@ impl Wait<'_> {
         Ok(Waited::Settled { notes: self.notes(&now) })
     }
 
-    fn blocked(&self, app: &App) -> Option<Waited> {
+    /// Whether the app still is as it was at an earlier look.
+    pub fn is_unchanged_since(&self, app: &App) -> Result<bool, ProcessError> {
+        Ok(unchanged(app, &App::look(&self.whose)?, false))
+    }
+
+    /// Whether one look is enough to say no.
+    pub fn blocked(&self, app: &App) -> Option<Waited> {
+        if app.first.as_ref().is_some_and(|first| first.pid == std::process::id()) {
+            return Some(Waited::NoApp);
+        }
         let expired = self.expired(app);
         match look(app, self.doomed, expired) {
             Look::Clean => None,
@@ -155,7 +161,8 @@ impl Wait<'_> {
     }
 }
 
-const CHANGING: &str = "the app's processes are still changing";
+/// What is said of processes that are not alike from look to look.
+pub const CHANGING: &str = "the app's processes are still changing";
 
 fn who(process: &Process) -> String {
     format!("a process ({})", crate::escape::escape(&process.comm))

@@ -1,5 +1,7 @@
 //! `lithify harden`: plan, wait for the app if asked to, apply, then verify.
 
+use std::time::Duration;
+
 use super::{CommandError, effective_profile, list};
 use crate::cli::Harden;
 use crate::deadline::Deadline;
@@ -24,18 +26,23 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
 
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
-    let running = if waits { Running::WaitedFor } else { Running::Protected };
+    let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
     let prepared = Prepared::with(&root, &profile, options.allow_host, None, running);
     if deadline.is_over() {
         return Err(late(limit));
     }
     let prepared = prepared?;
     let doomed = prepared.doomed();
+    let app = prepared.app.clone();
     let mut report = Report::new("harden", root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if waits && plan.refusals.is_empty() {
         let wait = Wait { whose: Whose::of(&root), doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
-        report.notes.extend(wait_once(&wait, &root)?);
+        report.notes.extend(settled(wait.try_once(&root)?)?);
+        // The libraries that stay are those that the app had loaded then.
+        if profile.closure() && !wait.is_unchanged_since(&app)? {
+            return Err(CommandError::NotYet(crate::wait::CHANGING.to_owned()));
+        }
         if deadline.is_over() {
             return Err(late(limit));
         }
@@ -65,8 +72,8 @@ fn targets(options: &Harden) -> Result<Vec<Target>, CommandError> {
 }
 
 /// The notes of an app that has settled.
-fn wait_once(wait: &Wait<'_>, root: &Root) -> Result<Vec<String>, CommandError> {
-    match wait.try_once(root)? {
+fn settled(waited: Waited) -> Result<Vec<String>, CommandError> {
+    match waited {
         Waited::Settled { notes } => Ok(notes),
         Waited::Waiting(what) => Err(CommandError::NotYet(what)),
         Waited::TimedOut(what) => Err(CommandError::WaitedInVain(what)),
@@ -77,7 +84,7 @@ fn wait_once(wait: &Wait<'_>, root: &Root) -> Result<Vec<String>, CommandError> 
     }
 }
 
-fn late(limit: Option<std::time::Duration>) -> CommandError {
+fn late(limit: Option<Duration>) -> CommandError {
     CommandError::NotYet(format!(
         "the deadline of {} s came before anything was changed; if it always does, raise --deadline and the probe's timeoutSeconds",
         seconds::format(limit.unwrap_or_default())
@@ -89,12 +96,13 @@ fn late(limit: Option<std::time::Duration>) -> CommandError {
 pub(super) enum Running {
     /// A plan that would take one away is refused.
     Protected,
-    /// It is carried out once the app no longer runs any.
-    WaitedFor,
+    /// It is carried out once the app no longer runs any; how long that may take.
+    WaitedFor(Duration),
 }
 
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
+    app: App,
     inventory: Inventory,
     plan: Plan,
     protection: Protection,
@@ -123,10 +131,11 @@ impl Prepared {
         if !allow_host {
             host_guard::check(root)?;
         }
-        let app = App::look(&Whose::of(root))?;
+        let whose = Whose::of(root);
+        let app = App::look(&whose)?;
         let mut protection = match running {
             Running::Protected => Protection::of_running(&app)?,
-            Running::WaitedFor => Protection::of_waited_for(&app)?,
+            Running::WaitedFor(_) => Protection::of_waited_for(&app)?,
         };
         protection.add_needs_of_kept(root, profile);
         if profile.closure() {
@@ -135,9 +144,22 @@ impl Prepared {
         if let Some(command) = command {
             protection.add_program(root, command);
         }
-        let inventory = inventory::collect(root, profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+        if let Running::WaitedFor(timeout) = running {
+            // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
+            let doomed = Self::collect(root, profile, protection, Depth::Names)?;
+            let wait = Wait { whose, doomed: &doomed.doomed(), targets: &[], timeout };
+            if let Some(not_yet) = wait.blocked(&app) {
+                settled(not_yet)?;
+            }
+            protection = doomed.protection;
+        }
+        Ok(Self { app, ..Self::collect(root, profile, protection, Depth::Full)? })
+    }
+
+    fn collect(root: &Root, profile: &Profile, protection: Protection, depth: Depth) -> Result<Self, CommandError> {
+        let inventory = inventory::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
         let plan = plan(profile, &inventory, &protection);
-        Ok(Self { inventory, plan, protection })
+        Ok(Self { app: App::default(), inventory, plan, protection })
     }
 
     /// What an app that is waited for may not run.

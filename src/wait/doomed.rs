@@ -23,7 +23,8 @@ impl Doomed {
     pub fn of(plan: &Plan, protection: &Protection, forced: &HashSet<Identity>) -> Self {
         let mut doomed = Self::default();
         for action in &plan.actions {
-            if matches!(action.verb, Verb::Strip { .. }) || forced.contains(&action.stat.id) {
+            let goes = matches!(action.verb, Verb::Remove | Verb::Disable | Verb::Tombstone);
+            if !goes || forced.contains(&action.stat.id) {
                 continue;
             }
             let what = || {
