@@ -183,13 +183,13 @@ pub struct Probe {
 pub enum ProbeTarget {
     /// Whether a port takes connections
     Tcp {
-        /// An address, or a name of /etc/hosts, and a port: 127.0.0.1:6379, [::1]:80
+        /// An address (IPv6 in brackets) or a name of /etc/hosts, and a port
         #[arg(value_name = "HOST:PORT")]
         address: String,
     },
     /// Whether a GET is answered with a status of 200 to 399; no TLS
     Http {
-        /// http://HOST[:PORT][/PATH]
+        /// Such as `http://127.0.0.1:8080/healthz`
         #[arg(value_name = "URL")]
         url: String,
     },

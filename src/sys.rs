@@ -139,10 +139,8 @@ pub fn exec_filename() -> Option<&'static CStr> {
 /// after having been stopped and continued. A process 1 has no default action for signals, so that waiting for them is its
 /// only way to end by one.
 pub fn wait_for_end(time: Duration) -> Result<Option<i32>, Errno> {
-    let timeout = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().try_into().unwrap_or(0),
-    };
+    let timeout =
+        libc::timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset fills the set in, which all calls then only read; no other pointer is kept by the kernel.
     let signal = unsafe {
@@ -195,7 +193,7 @@ pub fn fork_to_stat(who: &Credentials, paths: &[CString], pipe: BorrowedFd<'_>) 
         if libc::dup2(pipe.as_raw_fd(), 0) == 0 && take_credentials(who) {
             for path in paths {
                 let record = stat_record(path);
-                if libc::write(0, record.as_ptr().cast(), record.len()) != record.len().cast_signed() {
+                if usize::try_from(libc::write(0, record.as_ptr().cast(), record.len())) != Ok(record.len()) {
                     break;
                 }
             }

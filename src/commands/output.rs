@@ -62,8 +62,8 @@ impl Output {
     /// Prints what went well: nothing with `-q`; a failure's termination message is cleared.
     pub(super) fn success(&self, text: &str, json: impl Fn() -> String) {
         self.finish(Exit::Ok, |notes| {
-            let notes: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
-            let text = if self.volume.quiet { String::new() } else { format!("{notes}{text}") };
+            let notes = notes.iter().flat_map(|note| ["note: ", note, "\n"]);
+            let text = if self.volume.quiet { String::new() } else { notes.chain([text]).collect() };
             (String::new(), text, json())
         });
     }

@@ -80,9 +80,8 @@ fn receive(answers: &OwnedFd, length: usize) -> Vec<u8> {
         let mut ready = [PollFd::new(answers.as_fd(), PollFlags::POLLIN)];
         let patience = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::ZERO);
         match poll(&mut ready, patience) {
-            Ok(0) => break,
             Err(Errno::EINTR) => continue,
-            Err(_) => break,
+            Ok(0) | Err(_) => break,
             Ok(_) => {}
         }
         match nix::unistd::read(answers, bytes.get_mut(filled..).unwrap_or_default()) {

@@ -62,7 +62,7 @@ fn sleep_takes_its_time() {
         std::thread::sleep(Duration::from_millis(5));
     }
     for signal in [Signal::SIGSTOP, Signal::SIGCONT] {
-        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -83,7 +83,7 @@ fn a_signal_ends_sleep_at_once_also_as_process_1() {
     while !is_asleep(&child.id().to_string()) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
 }
 
