@@ -4,6 +4,7 @@
 //! process 1 is another container's or the machine's; then those in the mount namespace of the root in question count,
 //! and the oldest of them is the first: nothing can be started in a container before its own command.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -151,13 +152,15 @@ struct Namespace {
     proc: Proc,
     id: Option<Identity>,
     member: String,
+    /// The member's, read when first needed.
+    mounts: OnceCell<Option<Vec<u64>>>,
 }
 
 impl Namespace {
     fn of(member: &str) -> Result<Self, ProcessError> {
         let proc = Proc::open()?;
         let id = proc.identity(format_args!("{member}/ns/mnt")).ok();
-        Ok(Self { proc, id, member: member.to_owned() })
+        Ok(Self { proc, id, member: member.to_owned(), mounts: OnceCell::new() })
     }
 
     /// Whether process `pid` is in it. Another user's namespace cannot be read without `CAP_SYS_PTRACE`, but its
@@ -167,7 +170,7 @@ impl Namespace {
         match self.proc.identity(format_args!("{pid}/ns/mnt")) {
             Ok(id) if self.id.is_some() => self.id == Some(id),
             Err(Errno::ENOENT | Errno::ESRCH) => false,
-            _ => match (mount_ids(&self.member), mount_ids(&pid.to_string())) {
+            _ => match (self.mounts.get_or_init(|| mount_ids(&self.member)), mount_ids(&pid.to_string())) {
                 (Some(ours), Some(theirs)) => theirs.iter().any(|id| ours.contains(id)),
                 _ => pid == 1 && std::fs::read_to_string("/proc/1/comm").is_ok_and(|comm| comm.trim_end() != "pause"),
             },
