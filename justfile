@@ -44,6 +44,7 @@ bench: build
     benches/scan.sh
     benches/init.sh
     benches/stage.sh
+    benches/wait.sh
 
 # Licences, sources and duplicate crates
 deny:

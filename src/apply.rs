@@ -28,6 +28,8 @@ pub enum Outcome {
     Disabled,
     /// It could not be removed, and is denied to the app instead.
     Denied,
+    /// Left for a next run, because the root's deadline came.
+    Late,
     /// The kernel refused.
     Failed {
         /// The error.
@@ -37,7 +39,7 @@ pub enum Outcome {
     },
 }
 
-/// Carries out every step; one that fails does not stop the rest. One outcome for each action, in order.
+/// Carries out every step before the root's deadline; one that fails does not stop the rest. One outcome for each action, in order.
 pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(plan.actions.len());
     if !plan.refusals.is_empty() {
@@ -50,6 +52,11 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
     let mut withheld: HashSet<&[u8]> = HashSet::new();
     let mut tombstones = Tombstones::new(plan);
     for action in &plan.actions {
+        // The order of the steps lets a next run complete them wherever this one stops.
+        if root.deadline().is_over() {
+            outcomes.push(Outcome::Late);
+            continue;
+        }
         if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
             withheld.extend(action.leads_from.as_deref());
             outcomes.push(Outcome::Withheld);
@@ -62,6 +69,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
         let outcome = match open.as_ref().map(|(_, directory)| directory) {
             Some(Ok(directory)) => step(directory, action, &mut tombstones),
             Some(Err(Errno::ENOENT)) => Outcome::Gone,
+            Some(Err(Errno::ETIME)) => Outcome::Late,
             None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
             Some(Err(errno)) => {
                 let error = RootError::Os { operation: "openat2", path: action.directory.clone(), errno: *errno };

@@ -3,9 +3,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::seconds;
 
 /// Make a container immutable from the inside.
 #[derive(Debug, Parser)]
@@ -64,6 +67,14 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Wait, for preStop hooks; a signal ends it
+    Sleep {
+        /// How long
+        #[arg(value_name = "SECONDS", value_parser = seconds::parse)]
+        time: Duration,
+    },
+    /// Check that a port, a URL or a file answers
+    Probe(Probe),
     /// Show, check and list profiles
     #[command(subcommand)]
     Profile(Profile),
@@ -89,6 +100,18 @@ pub struct Harden {
     /// Also remove this program, or the files that this absolute pattern matches; can be repeated
     #[arg(long, value_name = "NAME|PATH")]
     pub remove: Vec<String>,
+    /// For a startupProbe: exit 75 as long as the app runs anything that would go, such as its entrypoint's shell
+    #[arg(long, env = "LITHIFY_WAIT_FOR_APP", value_parser = BoolishValueParser::new(), hide_env = true)]
+    pub wait_for_app: bool,
+    /// The same, and until this answers; can be repeated
+    #[arg(long, value_name = "tcp:HOST:PORT|http:URL|file:PATH")]
+    pub wait_for: Vec<String>,
+    /// How long to wait, from the start of the container's first process
+    #[arg(long, env = "LITHIFY_WAIT_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds::parse, hide_env = true)]
+    pub wait_timeout: Duration,
+    /// Stop at a safe point after so long and exit 75; 8 when waiting for the app, 0 for never
+    #[arg(long, env = "LITHIFY_DEADLINE", value_name = "SECONDS", value_parser = seconds::parse, hide_env = true)]
+    pub deadline: Option<Duration>,
     /// Print what would be done, and do nothing
     #[arg(long, env = "LITHIFY_DRY_RUN", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub dry_run: bool,
@@ -186,6 +209,40 @@ pub enum Fallback {
     Warn,
     /// Do not start the app.
     Fail,
+}
+
+/// `probe`.
+#[derive(Args, Clone, Debug)]
+pub struct Probe {
+    /// What is probed.
+    #[command(subcommand)]
+    pub target: ProbeTarget,
+    /// The longest to wait for an answer
+    #[arg(long, global = true, env = "LITHIFY_TIMEOUT", value_name = "SECONDS", default_value = "1", value_parser = seconds::parse, hide_env = true)]
+    pub timeout: Duration,
+}
+
+/// What `probe` looks at.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ProbeTarget {
+    /// Whether a port takes connections
+    Tcp {
+        /// An address (IPv6 in brackets) or a name of /etc/hosts, and a port
+        #[arg(value_name = "HOST:PORT")]
+        address: String,
+    },
+    /// Whether a GET is answered with a status of 200 to 399; no TLS
+    Http {
+        /// Such as `http://127.0.0.1:8080/healthz`
+        #[arg(value_name = "URL")]
+        url: String,
+    },
+    /// Whether a file is there
+    File {
+        /// An absolute path
+        #[arg(value_name = "PATH")]
+        path: String,
+    },
 }
 
 /// `profile`.

@@ -3,9 +3,11 @@
 mod harden;
 mod install;
 mod output;
+mod probe;
 mod profile;
 mod run;
 mod scan;
+mod sleep;
 mod stage;
 mod tombstone;
 mod verify;
@@ -43,6 +45,12 @@ pub(crate) enum CommandError {
     Landlock(#[from] crate::landlock::LandlockError),
     #[error(transparent)]
     Stage(#[from] crate::stage::StageError),
+    /// The app is still starting, or there was no time.
+    #[error("not yet: {0}")]
+    NotYet(String),
+    /// The app never settled.
+    #[error("{0}; nothing was deleted")]
+    WaitedInVain(String),
 }
 
 impl CommandError {
@@ -56,6 +64,8 @@ impl CommandError {
             | Self::Privileges(_)
             | Self::Landlock(_) => Exit::Refused,
             Self::Stage(error) => stage::exit(error),
+            Self::NotYet(_) => Exit::NotYet,
+            Self::WaitedInVain(_) => Exit::Finding,
         }
     }
 
@@ -75,9 +85,26 @@ impl CommandError {
             Self::Privileges(error) => error.hint(),
             Self::Landlock(error) => error.hint(),
             Self::Stage(error) => Some(error.hint()),
+            Self::Root(crate::root::RootError::Os { path, errno, .. }) if is_process_root(path) => match errno {
+                nix::errno::Errno::EACCES => Some(
+                    "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
+                ),
+                nix::errno::Errno::ENOENT => Some(
+                    "there is no such process here: set shareProcessNamespace: true in the pod spec, or use kubectl debug --target",
+                ),
+                _ => None,
+            },
+            Self::WaitedInVain(_) => Some(
+                "let the entrypoint script end with exec, or start the app itself as the container's command; if the app is a script of that program, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold",
+            ),
             _ => None,
         }
     }
+}
+
+fn is_process_root(path: &[u8]) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    crate::host_guard::process_of(std::path::Path::new(std::ffi::OsStr::from_bytes(path))).is_some()
 }
 
 /// Parses the command line, does what it says and prints the result.
@@ -104,6 +131,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
         Command::Install { directory } => install::install(&directory, &output),
+        Command::Sleep { time } => sleep::sleep(time),
+        Command::Probe(options) => probe::probe(&options, &output),
         Command::Profile(command) => profile::profile(&command, &output),
     };
     ExitCode::from(exit.code())
@@ -180,7 +209,7 @@ mod tests {
             for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let name = argument.get_long().unwrap();
                 // Lists are read by `list`.
-                let by_list = ["profile", "remove", "fail-on"].contains(&name);
+                let by_list = ["profile", "remove", "fail-on", "wait-for"].contains(&name);
                 assert_eq!(argument.get_env().is_some() || by_list, name != "allow-host", "{name}");
             }
         }

@@ -193,6 +193,8 @@ pub enum Depth {
     Full,
     /// Only what rules name: enough to see whether anything is left.
     Rules,
+    /// Only what rules name by name or path, with link chains: without a look at the content or the whole tree.
+    Names,
 }
 
 /// Takes the inventory of `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
@@ -204,15 +206,19 @@ pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: D
     collector.closure(protection)?;
     collector.names()?;
     collector.paths()?;
-    collector.classes()?;
-    collector.others()?;
+    if depth != Depth::Names {
+        collector.classes()?;
+        collector.others()?;
+    }
     collector.chains()?;
     collector.occupied();
-    if depth == Depth::Full || profile.strips() {
+    if depth == Depth::Full || depth == Depth::Rules && profile.strips() {
         collector.tree(depth)?;
     }
-    collector.login_shells()?;
-    collector.libraries();
+    if depth != Depth::Names {
+        collector.login_shells()?;
+        collector.libraries();
+    }
     collector.forced()?;
     Ok(collector.finish())
 }
@@ -379,10 +385,11 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is.
+    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is, and
+    /// the deadline ends everything.
     fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
         match error.errno() {
-            _ if matches!(error, RootError::MountUnknown { .. }) => Err(error),
+            _ if matches!(error, RootError::MountUnknown { .. } | RootError::Late) => Err(error),
             Errno::ENOENT | Errno::ENOTDIR => Ok(()),
             _ => {
                 self.inventory.unreadable.push(error);

@@ -259,7 +259,7 @@ fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static
     }
     if found.stat.kind == Kind::Symlink {
         let hint = "save it with [keep] paths, or keep less";
-        return protection.link_reason(found.stat.id).map(|reason| (reason.to_owned(), hint));
+        return protection.reason(found.stat.id, &found.name).map(|reason| (reason.to_owned(), hint));
     }
     if found.stat.kind != Kind::File {
         return None;

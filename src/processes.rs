@@ -1,6 +1,8 @@
-//! The processes of this container, from `/proc`: which programs run, and which of them are the app.
+//! The processes that can be seen, from `/proc`: which programs run, and which of them are the app.
 
-use std::collections::HashSet;
+mod app;
+mod unreadable;
+
 use std::fmt::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -10,6 +12,8 @@ use nix::sys::stat::Mode;
 
 use crate::root::Identity;
 use crate::sys;
+
+pub use app::{App, Whose, first};
 
 /// This very program's file.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -37,6 +41,8 @@ pub struct Process {
     pub pid: u32,
     /// Its parent; 0 for the first process and for those that a runtime puts into the container.
     pub parent: u32,
+    /// When it started, in clock ticks since the machine did; with the pid it names one process for ever.
+    pub start: u64,
     /// The command name, at most 15 bytes (`proc_pid_comm(5)`).
     pub comm: Vec<u8>,
     /// What it runs.
@@ -58,20 +64,20 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
     }
     let mut processes = Vec::with_capacity(pids.len());
     for pid in pids {
-        let Some((comm, parent)) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
-        let program = match proc.program(&pid.to_string()) {
+        let Some((comm, parent, start)) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
+        let program = match proc.identity(format_args!("{pid}/exe")) {
             Ok(id) => Program::Known(id),
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
             Err(_) => Program::Names(proc.names(pid, &comm, &mut buffer)),
         };
-        processes.push(Process { pid, parent, comm, program });
+        processes.push(Process { pid, parent, start, comm, program });
     }
     Ok(processes)
 }
 
 /// The file that this very program was started from.
 pub fn own_program() -> Result<Identity, ProcessError> {
-    Proc::open()?.program("self").map_err(ProcessError)
+    Proc::open()?.identity(format_args!("self/exe")).map_err(ProcessError)
 }
 
 /// A file that a process has mapped.
@@ -86,7 +92,7 @@ pub struct Mapped {
 /// The files that the process `pid` has mapped (`proc_pid_maps(5)`); paths only where `root` is its root directory.
 pub fn mapped(pid: u32, root: Identity) -> Result<Vec<Mapped>, Errno> {
     let proc = Proc::open().map_err(|error| error.0)?;
-    let same_root = proc.identity(&format!("{pid}/root")) == Ok(root);
+    let same_root = proc.identity(format_args!("{pid}/root")) == Ok(root);
     let text = std::fs::read(format!("/proc/{pid}/maps"))
         .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))?;
     let mut files: Vec<Mapped> = Vec::new();
@@ -117,7 +123,7 @@ fn parse_mapping(line: &[u8]) -> Option<Mapped> {
 
 /// Our own root directory.
 pub fn own_root() -> Result<Identity, ProcessError> {
-    Proc::open()?.identity("self/root").map_err(ProcessError)
+    Proc::open()?.identity(format_args!("self/root")).map_err(ProcessError)
 }
 
 /// `/proc`, open: musl's open(2) makes two system calls, its openat(2) one.
@@ -136,14 +142,9 @@ impl Proc {
         Ok(Self { fd })
     }
 
-    /// Identity of `/proc/PID/exe`.
-    fn program(&self, pid: &str) -> Result<Identity, Errno> {
-        self.identity(&format!("{pid}/exe"))
-    }
-
-    /// Identity of what a path below `/proc` leads to.
-    fn identity(&self, path: &str) -> Result<Identity, Errno> {
-        let path = crate::root::c_name(path.as_bytes())?;
+    /// Identity of what a magic link such as `PID/exe` or `PID/ns/mnt` leads to.
+    fn identity(&self, link: std::fmt::Arguments<'_>) -> Result<Identity, Errno> {
+        let path = crate::root::c_name(std::fmt::format(link).as_bytes())?;
         match sys::statx_follow(self.fd.as_fd(), &path) {
             Ok(stat) => Ok(Identity { dev: stat.dev, ino: stat.ino }),
             // No statx here, or refused by a seccomp profile.
@@ -179,28 +180,19 @@ impl Proc {
     }
 }
 
-/// The pids of the container's first process and its descendants.
-pub fn app(processes: &[Process]) -> HashSet<u32> {
-    let mut members = HashSet::from([1]);
-    // Parents usually have lower pids, but need not: repeat until nothing is added.
-    loop {
-        let before = members.len();
-        let more: Vec<u32> =
-            processes.iter().filter(|process| members.contains(&process.parent)).map(|process| process.pid).collect();
-        members.extend(more);
-        if members.len() == before {
-            return members;
-        }
-    }
+/// Whether a process that is known by the name `known` may run a program called `name`: a command name is cut at 15 bytes.
+pub fn may_run(known: &[u8], name: &[u8]) -> bool {
+    known == name || known.len() == 15 && name.starts_with(known)
 }
 
-/// Command name and parent of `/proc/PID/stat`; the name stands in parentheses and may hold any byte, also `)`.
-fn parse_stat(text: &[u8]) -> Option<(Vec<u8>, u32)> {
+/// Command name, parent and start time of `/proc/PID/stat` (fields 2, 4 and 22); the name stands in parentheses and may hold any byte, also `)`.
+fn parse_stat(text: &[u8]) -> Option<(Vec<u8>, u32, u64)> {
     let open = text.iter().position(|&byte| byte == b'(')?;
     let close = text.iter().rposition(|&byte| byte == b')')?;
     let comm = text.get(open + 1..close)?.to_vec();
     let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
-    Some((comm, rest.split_ascii_whitespace().nth(1)?.parse().ok()?))
+    let mut fields = rest.split_ascii_whitespace().skip(1);
+    Some((comm, fields.next()?.parse().ok()?, fields.nth(17)?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -227,15 +219,16 @@ mod tests {
 
     #[test]
     fn a_hostile_command_name() {
-        assert_eq!(parse_stat(b"7 (a) S 1 (b)) S 42 7 7"), Some((b"a) S 1 (b)".to_vec(), 42)));
+        let text = b"7 (a) S 1 (b)) S 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
+        assert_eq!(parse_stat(text), Some((b"a) S 1 (b)".to_vec(), 42, 4711)));
+        assert_eq!(parse_stat(b"7 (a) S 42 7 7"), None);
         assert_eq!(parse_stat(b"7 (sh"), None);
     }
 
     #[test]
-    fn descendants() {
-        let process = |pid, parent| Process { pid, parent, comm: vec![], program: Program::None };
-        let all = [process(9, 8), process(8, 1), process(1, 0), process(5, 0), process(6, 5)];
-        assert_eq!(app(&all), HashSet::from([1, 8, 9]));
+    fn command_names_are_cut() {
+        assert!(may_run(b"docker-entrypoi", b"docker-entrypoint.sh") && may_run(b"sh", b"sh"));
+        assert!(!may_run(b"sh", b"shred"));
     }
 
     proptest! {

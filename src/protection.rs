@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::elf::Elf;
 use crate::escape::escape;
-use crate::processes::{self, Process, ProcessError, Program};
+use crate::processes::{self, App, Process, ProcessError, Program, may_run};
 use crate::profile::{Profile, Selector};
 use crate::root::{Identity, Kind, Root};
 
@@ -41,40 +41,43 @@ pub struct Protection {
 }
 
 impl Protection {
-    /// Protects lithify itself and the programs of the container's first process and its descendants.
-    pub fn of_running(processes: &[Process]) -> Result<Self, ProcessError> {
+    /// Protects lithify itself and the programs of the app.
+    pub fn of_running(app: &App) -> Result<Self, ProcessError> {
+        let mut protection = Self::of_waited_for(app)?;
+        // A worker that changed its user runs what its master does, whose program can be read.
+        let known: HashSet<&[u8]> = app
+            .processes()
+            .filter(|process| matches!(process.program, Program::Known(_)))
+            .map(|process| process.comm.as_slice())
+            .collect();
+        for process in app.processes() {
+            let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
+            let role = if first { "the container's first" } else { "a descendant of the container's first" };
+            match &process.program {
+                Program::Known(id) => protection.add(*id, format!("{}, {role}, runs it", who(process))),
+                Program::Names(_) if known.contains(process.comm.as_slice()) => {}
+                Program::Names(names) => {
+                    let reason = format!(
+                        "{} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known",
+                        who(process)
+                    );
+                    protection.names.extend(names.iter().map(|name| (name.clone(), reason.clone())));
+                }
+                Program::None => {}
+            }
+        }
+        Ok(protection)
+    }
+
+    /// Protects lithify itself only, for an app that is waited for until it runs nothing that goes ([`crate::wait`]).
+    pub fn of_waited_for(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::default();
         let own = processes::own_program()?;
         protection.own = Some(own);
         protection.add(own, "it is lithify itself".to_owned());
-        let app = processes::app(processes);
-        let own = std::process::id();
-        // A worker that changed its user runs what its master does, whose program can be read.
-        let known: HashSet<&[u8]> = processes
-            .iter()
-            .filter(|process| app.contains(&process.pid) && matches!(process.program, Program::Known(_)))
-            .map(|process| process.comm.as_slice())
-            .collect();
-        for process in processes.iter().filter(|process| process.pid != own) {
-            let who = format!("process {} ({})", process.pid, escape(&process.comm));
-            if app.contains(&process.pid) {
-                let reason = format!(
-                    "{who}, {}, runs it",
-                    if process.pid == 1 { "the container's first" } else { "a descendant of the container's first" }
-                );
-                match &process.program {
-                    Program::Known(id) => protection.add(*id, reason),
-                    Program::Names(_) if known.contains(process.comm.as_slice()) => {}
-                    Program::Names(names) => {
-                        let reason = format!(
-                            "{who} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known"
-                        );
-                        protection.names.extend(names.iter().map(|name| (name.clone(), reason.clone())));
-                    }
-                    Program::None => {}
-                }
-            } else if let Program::Known(id) = process.program {
-                protection.others.entry(id).or_insert(who);
+        for process in &app.others {
+            if let Program::Known(id) = process.program {
+                protection.others.entry(id).or_insert_with(|| who(process));
             }
         }
         Ok(protection)
@@ -98,23 +101,22 @@ impl Protection {
         for path in &kept {
             self.add_needs(root, path, &mut HashSet::new());
         }
-        // Where a process is known by its name only, a kept program of that name is taken for what it runs.
         let base = |path: &Vec<u8>| path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
         self.kept_names = kept.iter().filter(|path| root.resolve(path).is_ok()).map(base).collect();
-        self.names.retain(|(known, _)| !self.kept_names.contains(known));
     }
 
     /// Protects the libraries that the container's first process and its descendants have loaded from `root`. Where a
     /// process's memory map cannot be read, its program must be one of `[keep]`, whose libraries stay anyway: servers'
     /// workers, which change their user, are like that. A tree that is not our own root directory is not what they run in.
-    pub fn add_loaded(&mut self, root: &Root, processes: &[Process]) -> Result<(), LoadedError> {
-        let app = processes::app(processes);
+    pub fn add_loaded(&mut self, root: &Root, app: &App) -> Result<(), LoadedError> {
         let own = std::process::id();
         let elsewhere = processes::own_root().is_ok_and(|id| id != root.stat().id);
-        for process in processes.iter().filter(|process| app.contains(&process.pid) && process.pid != own) {
+        for process in app.processes().filter(|process| process.pid != own) {
             let kept = || match &process.program {
                 Program::Names(names) => names.iter().any(|name| self.kept_names.contains(name)),
-                Program::Known(_) => false,
+                Program::Known(id) => {
+                    self.programs.iter().any(|path| root.resolve(path).is_ok_and(|stat| stat.id == *id))
+                }
                 Program::None => true,
             };
             let files = match processes::mapped(process.pid, root.stat().id) {
@@ -143,6 +145,11 @@ impl Protection {
     /// The files that the app's processes have mapped, each with the reason.
     pub fn loaded(&self) -> &HashMap<Identity, String> {
         &self.loaded
+    }
+
+    /// Whether `[keep]` saves a program of this name: where a process is known by its name only, that is what it runs.
+    pub fn is_kept_name(&self, name: &[u8]) -> bool {
+        self.kept_names.contains(name)
     }
 
     /// Protects `program` (a path inside the root) and what it needs to start.
@@ -176,15 +183,14 @@ impl Protection {
         self.files.entry(id).or_insert(reason);
     }
 
-    /// Why the file `id`, called `name`, must stay.
+    /// Why the file or link `id`, called `name`, must stay.
     pub fn reason(&self, id: Identity, name: &[u8]) -> Option<&str> {
         if let Some(reason) = self.files.get(&id) {
             return Some(reason);
         }
-        // A command name is cut at 15 bytes.
         self.names
             .iter()
-            .find(|(known, _)| known == name || known.len() == 15 && name.starts_with(known))
+            .find(|(known, _)| !self.is_kept_name(known) && may_run(known, name))
             .map(|(_, reason)| reason.as_str())
     }
 
@@ -193,15 +199,14 @@ impl Protection {
         self.own == Some(id)
     }
 
-    /// Why the symbolic link `id` must stay.
-    pub fn link_reason(&self, id: Identity) -> Option<&str> {
-        self.files.get(&id).map(String::as_str)
-    }
-
     /// The process outside the app, if any, that runs `id`.
     pub fn other_user(&self, id: Identity) -> Option<&str> {
         self.others.get(&id).map(String::as_str)
     }
+}
+
+fn who(process: &Process) -> String {
+    format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
 /// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist.

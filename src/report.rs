@@ -23,6 +23,8 @@ pub enum Exit {
     Usage,
     /// It would have been unsafe.
     Refused,
+    /// `--wait-for-app` and the app is still starting, or `--deadline` came: try again.
+    NotYet,
     /// For `run`: lithify itself failed before the command was started.
     RunFailed,
     /// For `run`: the command was found but cannot be executed.
@@ -31,6 +33,8 @@ pub enum Exit {
     NotFound,
     /// For `run --init`: how the app ended.
     App(u8),
+    /// For `sleep`: ended by this signal.
+    Signal(u8),
 }
 
 impl Exit {
@@ -41,10 +45,12 @@ impl Exit {
             Self::Finding => 1,
             Self::Usage => 2,
             Self::Refused => 3,
+            Self::NotYet => 75,
             Self::RunFailed => 125,
             Self::CannotExecute => 126,
             Self::NotFound => 127,
             Self::App(code) => code,
+            Self::Signal(signal) => 128 + (signal & 127),
         }
     }
 }
@@ -109,6 +115,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// Remarks, which never change the exit code.
     pub notes: Vec<String>,
+    /// The time limit that came before everything was done.
+    pub late: Option<std::time::Duration>,
     /// The result.
     pub exit: Exit,
 }
@@ -182,6 +190,12 @@ impl Report {
                 hint: Some(hint.to_owned()),
             });
         }
+    }
+
+    /// Notes that the deadline came before everything was done.
+    pub fn cut_short(&mut self, limit: std::time::Duration) {
+        self.late = Some(limit);
+        self.exit = Exit::NotYet;
     }
 
     /// Adds what could not be looked at.

@@ -25,6 +25,7 @@ pub use replace::PENDING;
 pub use tree::{Visitor, walk_tree};
 pub use walk::{Link, Place};
 
+use crate::deadline::Deadline;
 use crate::escape::escape;
 use crate::sys;
 
@@ -52,6 +53,9 @@ pub enum RootError {
         /// Why `fdinfo` could not be read.
         errno: Errno,
     },
+    /// The root's deadline came first. Once it has, every access fails.
+    #[error("not looked at before the deadline")]
+    Late,
 }
 
 impl RootError {
@@ -60,6 +64,7 @@ impl RootError {
         match self {
             Self::Os { errno, .. } | Self::MountUnknown { errno, .. } => *errno,
             Self::Proc(_) => Errno::EINVAL,
+            Self::Late => Errno::ETIME,
         }
     }
 }
@@ -69,6 +74,7 @@ impl RootError {
     pub fn path(&self) -> &[u8] {
         match self {
             Self::Os { path, .. } | Self::MountUnknown { path, .. } | Self::Proc(path) => path,
+            Self::Late => b"/",
         }
     }
 
@@ -157,6 +163,7 @@ pub struct Root {
     path: PathBuf,
     resolver: Resolver,
     stat: Stat,
+    deadline: Deadline,
 }
 
 impl Root {
@@ -180,7 +187,25 @@ impl Root {
             return Err(RootError::Proc(bytes.to_vec()));
         }
         let stat = stat_of(fd.as_fd(), c"", bytes)?;
-        Ok(Self { fd, path: path.to_path_buf(), resolver, stat })
+        Ok(Self { fd, path: path.to_path_buf(), resolver, stat, deadline: Deadline::default() })
+    }
+
+    /// The same root, which after `deadline` can no longer be read: everything that looks at it then ends soon, with
+    /// [`RootError::Late`] or with less than there is. Who uses what was found must look whether it has come.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// When reading must end.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Fails once the deadline has come.
+    fn in_time(&self) -> Result<(), RootError> {
+        if self.deadline.is_over() { Err(RootError::Late) } else { Ok(()) }
     }
 
     /// The path it was opened by.
@@ -206,6 +231,7 @@ impl Root {
 
     /// Opens the directory at `path`, which must hold no symbolic link: a canonical path as [`Place::path`] gives it.
     pub fn directory(&self, path: &[u8]) -> Result<Directory, RootError> {
+        self.in_time()?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
         let fd = match self.resolver {
             Resolver::Openat2 => {
@@ -225,6 +251,7 @@ impl Root {
     /// Follows `path` from the directory `base` (canonical) component by component and tells the canonical place it
     /// leads to and every link passed; with `follow` false a final link is the place.
     pub fn walk(&self, base: &[u8], path: &[u8], follow: bool) -> Result<Place, RootError> {
+        self.in_time()?;
         walk::walk(self, base, path, follow)
     }
 
@@ -292,6 +319,7 @@ impl Root {
     }
 
     fn open_resolved(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, RootError> {
+        self.in_time()?;
         match self.resolver {
             Resolver::Openat2 => self.openat2(path, flags, ResolveFlag::empty()).map_err(os("openat2", path)),
             Resolver::Walk => {

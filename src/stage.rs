@@ -137,6 +137,7 @@ impl StageError {
                 Self::Volume { operation: "statx", path: shown(volume, &path), errno }
             }
             RootError::Proc(path) => Self::Volume { operation: "open", path, errno },
+            RootError::Late => Self::Volume { operation: "open", path: volume.to_vec(), errno },
         }
     }
 

@@ -4,7 +4,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
@@ -390,6 +390,113 @@ pub fn exec_filename() -> Option<&'static CStr> {
         let address = libc::getauxval(libc::AT_EXECFN);
         (address != 0).then(|| CStr::from_ptr(address as *const libc::c_char))
     }
+}
+
+/// Waits for SIGTERM, SIGINT or SIGHUP, which it blocks, but at most for `time`; `None` when that has passed, `EINTR`
+/// after having been stopped and continued. A process 1 has no default action for signals, so that waiting for them is its
+/// only way to end by one.
+pub fn wait_for_end(time: Duration) -> Result<Option<i32>, Errno> {
+    let timeout =
+        libc::timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset fills the set in, which all calls then only read; no other pointer is kept by the kernel.
+    let signal = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+        libc::sigtimedwait(set.as_ptr(), std::ptr::null_mut(), &raw const timeout)
+    };
+    match Errno::result(signal) {
+        Err(Errno::EAGAIN) => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+/// Time since the machine started (`CLOCK_BOOTTIME`, shifted by this process's time namespace as `/proc/PID/stat` is).
+pub fn time_since_boot() -> Result<Duration, Errno> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is writable.
+    Errno::result(unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) })?;
+    Ok(Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0)))
+}
+
+/// Who a process is, as the kernel compares it (ptrace(2), "Ptrace access mode checking").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Real, effective and saved user id.
+    pub uid: u32,
+    /// The same for the group.
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+}
+
+/// One record of what the child of [`fork_to_stat`] writes: errno (0 for none), device, inode.
+pub const STAT_RECORD: usize = 24;
+
+/// Starts a child that takes these credentials and, for each of `paths` in order, writes one [`STAT_RECORD`] to `pipe`,
+/// links followed; then it ends. It holds no descriptor but the pipe, ends with its parent, and cannot be traced. Writes
+/// nothing where it may not take the credentials. Its process id; the caller reaps it.
+pub fn fork_to_stat(who: &Credentials, paths: &[CString], pipe: BorrowedFd<'_>) -> Result<i32, Errno> {
+    // SAFETY: the child calls nothing but async-signal-safe functions (signal-safety(7)) and bare system calls, on memory
+    // that was there before, and never returns from this function: no lock, allocator or destructor is met.
+    unsafe {
+        let child = libc::fork();
+        if child != 0 {
+            return Errno::result(child);
+        }
+        if libc::dup2(pipe.as_raw_fd(), 0) == 0 && take_credentials(who) {
+            for path in paths {
+                let record = stat_record(path);
+                if usize::try_from(libc::write(0, record.as_ptr().cast(), record.len())) != Ok(record.len()) {
+                    break;
+                }
+            }
+        }
+        libc::_exit(0)
+    }
+}
+
+/// In the child of [`fork_to_stat`], the pipe being descriptor 0.
+///
+/// # Safety
+/// Async-signal-safe.
+unsafe fn take_credentials(who: &Credentials) -> bool {
+    const LAST_DESCRIPTOR: i32 = 4096;
+    // SAFETY: no memory but `who.groups`, which is as long as said. The bare calls change this one thread, which is all
+    // that there is after fork(2); the C library's would look for others.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, 1u32, u32::MAX, 0u32) != 0 {
+            (1..LAST_DESCRIPTOR).for_each(|descriptor| {
+                libc::close(descriptor);
+            });
+        }
+        libc::syscall(libc::SYS_setgroups, who.groups.len(), who.groups.as_ptr()) == 0
+            && libc::syscall(libc::SYS_setresgid, who.gid, who.gid, who.gid) == 0
+            && libc::syscall(libc::SYS_setresuid, who.uid, who.uid, who.uid) == 0
+            // After the change of ids, which resets both. The app must not get hold of what this memory holds.
+            && libc::prctl(libc::PR_SET_DUMPABLE, 0 as libc::c_ulong) == 0
+            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) == 0
+    }
+}
+
+/// # Safety
+/// Async-signal-safe.
+unsafe fn stat_record(path: &CStr) -> [u8; STAT_RECORD] {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `path` is NUL-terminated, `stat` is writable and valid when all zero.
+    let (errno, stat) = unsafe {
+        let failed = libc::stat(path.as_ptr(), stat.as_mut_ptr()) != 0;
+        (if failed { Errno::last_raw() } else { 0 }, stat.assume_init())
+    };
+    let mut record = [0; STAT_RECORD];
+    let numbers = [u64::from(errno.unsigned_abs()), stat.st_dev, stat.st_ino];
+    for (place, number) in record.chunks_exact_mut(8).zip(numbers) {
+        place.copy_from_slice(&number.to_ne_bytes());
+    }
+    record
 }
 
 #[cfg(test)]

@@ -1,23 +1,54 @@
-//! `lithify harden`: plan, apply, then verify.
+//! `lithify harden`: plan, wait for the app if asked to, apply, then verify.
+
+use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{CommandError, effective_profile};
+use super::{CommandError, effective_profile, list};
 use crate::cli::Harden;
+use crate::deadline::Deadline;
 use crate::inventory::{self, Depth, Inventory};
 use crate::plan::{Plan, plan};
+use crate::probe::Target;
+use crate::processes::{App, Whose};
 use crate::profile::Profile;
 use crate::protection::Protection;
 use crate::report::{Exit, Report};
 use crate::root::{Root, RootError, join};
-use crate::{apply, host_guard, processes};
+use crate::wait::{Doomed, Wait, Waited};
+use crate::{apply, host_guard, seconds};
 
 pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
+    let targets = targets(options)?;
+    let waits = options.wait_for_app || !targets.is_empty();
+    // A probe must say something before the kubelet gives it up; where nobody waits for it, it may take its time.
+    let limit = options.deadline.filter(|limit| !limit.is_zero());
+    let limit = limit.or((waits && options.deadline.is_none()).then_some(crate::wait::DEADLINE));
+    let deadline = limit.map_or_else(Deadline::default, Deadline::after);
+
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
-    let root = Root::open(&options.target.root).map_err(CommandError::Root)?;
-    let prepared = Prepared::new(&root, &profile, options.allow_host, None)?;
+    let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
+    let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
+    let prepared = Prepared::with(&root, &profile, options.allow_host, None, running);
+    if deadline.is_over() {
+        return Err(late(limit));
+    }
+    let prepared = prepared?;
+    let doomed = prepared.doomed();
+    let app = prepared.app.clone();
     let mut report = Report::new("harden", root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
+    if waits && plan.refusals.is_empty() {
+        let wait = Wait { whose: Whose::of(&root), doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
+        report.notes.extend(settled(wait.try_once(&root)?)?);
+        // The libraries that stay are those that the app had loaded then.
+        if profile.closure() && !wait.is_unchanged_since(&app)? {
+            return Err(CommandError::NotYet(crate::wait::CHANGING.to_owned()));
+        }
+        if deadline.is_over() {
+            return Err(late(limit));
+        }
+    }
     if options.dry_run {
         report.add_plan(plan, None);
         return Ok(report.conclude());
@@ -25,13 +56,55 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let outcomes = apply::apply(&root, &plan);
     report.add_plan(plan, Some(outcomes));
     if report.exit != Exit::Refused {
-        report.add_verification(crate::verify::verify(&root, &profile, &protection));
+        let verification = crate::verify::verify(&root, &profile, &protection);
+        match limit.filter(|_| deadline.is_over()) {
+            Some(limit) => report.cut_short(limit),
+            None => report.add_verification(verification),
+        }
     }
     Ok(report.conclude())
 }
 
+/// What `--wait-for` names.
+fn targets(options: &Harden) -> Result<Vec<Target>, CommandError> {
+    list(&options.wait_for, "LITHIFY_WAIT_FOR")
+        .iter()
+        .map(|text| Target::parse(text).map_err(|error| CommandError::Usage(format!("--wait-for {error}"))))
+        .collect()
+}
+
+/// The notes of an app that has settled.
+fn settled(waited: Waited) -> Result<Vec<String>, CommandError> {
+    match waited {
+        Waited::Settled { notes } => Ok(notes),
+        Waited::Waiting(what) => Err(CommandError::NotYet(what)),
+        Waited::TimedOut(what) => Err(CommandError::WaitedInVain(what)),
+        Waited::NoApp => Err(CommandError::Usage(
+            "--wait-for-app: this is the container's first process, so that there is no app to wait for; it is for a startupProbe"
+                .to_owned(),
+        )),
+    }
+}
+
+fn late(limit: Option<Duration>) -> CommandError {
+    CommandError::NotYet(format!(
+        "the deadline of {} s came before anything was changed; if it always does, raise --deadline and the probe's timeoutSeconds",
+        seconds::format(limit.unwrap_or_default())
+    ))
+}
+
+/// What is done about programs that the app runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Running {
+    /// A plan that would take one away is refused.
+    Protected,
+    /// It is carried out once the app no longer runs any; how long that may take.
+    WaitedFor(Duration),
+}
+
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
+    app: App,
     inventory: Inventory,
     plan: Plan,
     protection: Protection,
@@ -46,21 +119,54 @@ impl Prepared {
         allow_host: bool,
         command: Option<&[u8]>,
     ) -> Result<Self, CommandError> {
+        Self::with(root, profile, allow_host, command, Running::Protected)
+    }
+
+    /// The same, with a choice of what becomes of programs that the app runs.
+    pub(super) fn with(
+        root: &Root,
+        profile: &Profile,
+        allow_host: bool,
+        command: Option<&[u8]>,
+        running: Running,
+    ) -> Result<Self, CommandError> {
         if !allow_host {
             host_guard::check(root)?;
         }
-        let processes = processes::list()?;
-        let mut protection = Protection::of_running(&processes)?;
+        let whose = Whose::of(root);
+        let app = App::look(&whose)?;
+        let mut protection = match running {
+            Running::Protected => Protection::of_running(&app)?,
+            Running::WaitedFor(_) => Protection::of_waited_for(&app)?,
+        };
         protection.add_needs_of_kept(root, profile);
         if profile.closure() {
-            protection.add_loaded(root, &processes)?;
+            protection.add_loaded(root, &app)?;
         }
         if let Some(command) = command {
             protection.add_program(root, command);
         }
-        let inventory = inventory::collect(root, profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+        if let Running::WaitedFor(timeout) = running {
+            // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
+            let doomed = Self::collect(root, profile, protection, Depth::Names)?;
+            let wait = Wait { whose, doomed: &doomed.doomed(), targets: &[], timeout };
+            if let Some(not_yet) = wait.blocked(&app) {
+                settled(not_yet)?;
+            }
+            protection = doomed.protection;
+        }
+        Ok(Self { app, ..Self::collect(root, profile, protection, Depth::Full)? })
+    }
+
+    fn collect(root: &Root, profile: &Profile, protection: Protection, depth: Depth) -> Result<Self, CommandError> {
+        let inventory = inventory::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
         let plan = plan(profile, &inventory, &protection);
-        Ok(Self { inventory, plan, protection })
+        Ok(Self { app: App::default(), inventory, plan, protection })
+    }
+
+    /// What an app that is waited for may not run.
+    pub(super) fn doomed(&self) -> Doomed {
+        Doomed::of(&self.plan, &self.protection, &self.inventory.forced)
     }
 
     /// Takes out the directories that could not be looked at because this user may not even enter them.

@@ -72,6 +72,15 @@ impl Output {
         }
     }
 
+    /// Prints what went well: nothing with `-q`; a failure's termination message is cleared.
+    pub(super) fn success(&self, text: &str, json: impl Fn() -> String) {
+        self.finish(Exit::Ok, |notes| {
+            let notes = notes.iter().flat_map(|note| ["note: ", note, "\n"]);
+            let text = if self.volume.quiet { String::new() } else { notes.chain([text]).collect() };
+            (String::new(), text, json())
+        });
+    }
+
     /// Prints an error that leaves nothing to report.
     pub(super) fn error(&self, command: &'static str, exit: Exit, message: &str, hint: Option<&str>) -> Exit {
         self.finish(exit, |notes| {

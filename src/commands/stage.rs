@@ -12,6 +12,7 @@ use crate::escape::escape;
 use crate::inventory::{self, Depth};
 use crate::mounts::is_at_or_below;
 use crate::plan::{Action, Plan, Verb, plan};
+use crate::processes::App;
 use crate::protection::Protection;
 use crate::report::{Exit, Report, json_line};
 use crate::root::{Kind, Root, RootError};
@@ -50,7 +51,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?;
     let directories = stage::resolve(&root, &options.sources, &options.to)?;
     // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
-    let mut protection = Protection::of_running(&[])?;
+    let mut protection = Protection::of_running(&App::default())?;
     protection.add_needs_of_kept(&root, &profile);
     let inventory = inventory::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let plan = plan(&profile, &inventory, &protection);
@@ -59,8 +60,12 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let (ours, others): (Vec<_>, Vec<_>) =
         inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
     // What is left out need not be readable.
-    let left_out: HashSet<Vec<u8>> =
-        plan.actions.iter().filter(|action| action.verb == Verb::Remove).map(Action::path).collect();
+    let left_out: HashSet<Vec<u8>> = plan
+        .actions
+        .iter()
+        .filter(|action| matches!(action.verb, Verb::Remove | Verb::Tombstone))
+        .map(Action::path)
+        .collect();
     let ours: Vec<RootError> = ours.into_iter().filter(|error| !left_out.contains(error.path())).collect();
     report.add_unreadable(&ours);
     for finding in &mut report.findings {

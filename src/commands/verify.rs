@@ -2,7 +2,7 @@
 
 use super::{CommandError, effective_profile};
 use crate::cli::Target;
-use crate::processes;
+use crate::processes::{App, Whose};
 use crate::protection::Protection;
 use crate::report::Report;
 use crate::root::Root;
@@ -11,12 +11,12 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     let profile = effective_profile(&target.profiles, None)?;
     let root = Root::open(&target.root).map_err(CommandError::Root)?;
     // Without /proc nothing is known of the processes; the checks that need them say so themselves.
-    let processes = processes::list().unwrap_or_default();
-    let mut protection = Protection::of_running(&processes).unwrap_or_default();
+    let app = App::look(&Whose::of(&root)).unwrap_or_default();
+    let mut protection = Protection::of_running(&app).unwrap_or_default();
     protection.add_needs_of_kept(&root, &profile);
     if profile.closure() {
         // What cannot be read protects nothing here: what is left is told.
-        let _ = protection.add_loaded(&root, &processes);
+        let _ = protection.add_loaded(&root, &app);
     }
     let mut report = Report::new("verify", root.path(), &profile);
     report.add_verification(crate::verify::verify(&root, &profile, &protection));

@@ -43,7 +43,7 @@ pub(super) fn failures(actions: &[Action], outcomes: &[Outcome], findings: &mut 
                 "was left alone, because a name that only leads from here could not be removed".to_owned(),
                 "see the other findings; with those solved, run again",
             )),
-            Outcome::Done | Outcome::Gone | Outcome::Disabled | Outcome::Denied => {}
+            Outcome::Done | Outcome::Gone | Outcome::Disabled | Outcome::Denied | Outcome::Late => {}
         }
     }
     for Group { errno, directory, actions } in groups {
@@ -112,6 +112,7 @@ pub(super) fn result(outcome: Outcome) -> Result {
         Outcome::Changed => Result::Skipped("replaced by another file".to_owned()),
         Outcome::OtherMount => Result::Skipped("a mount point by now".to_owned()),
         Outcome::Withheld => Result::Skipped("left for a next run".to_owned()),
+        Outcome::Late => Result::Skipped("left for a next run, because the deadline came".to_owned()),
         Outcome::Failed { error, .. } => Result::Failed(error.to_string()),
     }
 }

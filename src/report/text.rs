@@ -50,7 +50,7 @@ pub fn write(report: &Report, volume: Volume) -> String {
             }
         }
     }
-    if !volume.quiet || !report.findings.is_empty() {
+    if !volume.quiet || report.exit != Exit::Ok {
         let _ = writeln!(out, "{}", summary(report));
     }
     out
@@ -141,12 +141,16 @@ pub(super) fn summary(report: &Report) -> String {
         if counts.stripped > 0 {
             parts.push(format!("{} {would}stripped", plural(counts.stripped, "file")));
         }
-        if parts.is_empty() && report.findings.is_empty() {
+        if parts.is_empty() && report.findings.is_empty() && report.late.is_none() {
             parts.push("nothing to remove".to_owned());
         }
         if report.dry_run {
             parts.push("nothing was changed".to_owned());
         }
+    }
+    if let Some(limit) = report.late {
+        let limit = crate::seconds::format(limit);
+        parts.insert(0, format!("not yet: the deadline of {limit} s came; the next run completes it"));
     }
     let holding = report.checks.iter().filter(|check| check.status == Status::Pass).count();
     if holding > 0 {

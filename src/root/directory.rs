@@ -230,6 +230,7 @@ impl Directory {
             RootError::Os { operation, errno, .. } => RootError::Os { operation, path, errno: *errno },
             RootError::MountUnknown { errno, .. } => RootError::MountUnknown { path, errno: *errno },
             RootError::Proc(_) => RootError::Proc(path),
+            RootError::Late => RootError::Late,
         }
     }
 }

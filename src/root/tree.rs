@@ -36,11 +36,11 @@ struct Level<L> {
     pending: Vec<CString>,
 }
 
-/// Walks through everything under `root`.
+/// Walks through everything under `root`; at its deadline the walk ends with [`RootError::Late`].
 pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Result<(), RootError> {
     let mut buffer = vec![0; DIRENT_BUFFER];
     let mut levels = Vec::new();
-    visit(Rc::new(root.directory(b"/")?), look, visitor, &mut buffer, &mut levels)?;
+    visit(root, Rc::new(root.directory(b"/")?), look, visitor, &mut buffer, &mut levels)?;
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.pending.pop() else {
             levels.pop();
@@ -63,7 +63,7 @@ pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Res
         match visitor.enter(&parent, look, &name, &child) {
             Ok(Some(look)) => {
                 drop(parent);
-                visit(Rc::new(child), look, visitor, &mut buffer, &mut levels)?;
+                visit(root, Rc::new(child), look, visitor, &mut buffer, &mut levels)?;
             }
             Ok(None) => {}
             Err(error) => visitor.failed(error)?,
@@ -74,6 +74,7 @@ pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Res
 
 /// Looks at one directory's entries and puts its subdirectories on the list.
 fn visit<V: Visitor>(
+    root: &Root,
     directory: Rc<Directory>,
     look: V::Look,
     visitor: &mut V,
@@ -82,6 +83,7 @@ fn visit<V: Visitor>(
 ) -> Result<(), RootError> {
     let mut pending = Vec::new();
     let listed = directory.for_each(buffer, |name, kind| {
+        root.in_time()?;
         let kind = match kind {
             EntryKind::Known(kind) => Ok(kind),
             EntryKind::Unknown => directory.stat(name).map(|stat| stat.kind),
@@ -99,6 +101,7 @@ fn visit<V: Visitor>(
             Err(error) => visitor.failed(error),
         }
     });
+    root.in_time()?;
     if let Err(error) = listed {
         visitor.failed(error)?;
     }

@@ -1,11 +1,12 @@
 //! `[verify.process]`: who the app's process is and what it may do, and which process that is.
 
-use std::fs::{read, read_link, read_to_string};
+use std::fs::{read, read_link};
 
 use super::{Check, Status, Verification};
 use crate::escape::escape;
 use crate::host_guard::process_of;
 use crate::identity::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
+use crate::processes::{Whose, first};
 use crate::profile::{Principal, Verify};
 use crate::root::Root;
 
@@ -79,43 +80,13 @@ impl Subject {
 
 /// The app's process in our own container: process 1, unless the pod shares one process namespace among its containers.
 fn first_process() -> Subject {
-    if std::process::id() == 1 {
-        return Subject::Process { pid: "self".to_owned() };
-    }
-    let own = read_link("/proc/self/ns/mnt").ok();
-    match read_link("/proc/1/ns/mnt") {
-        Ok(namespace) if Some(&namespace) != own.as_ref() => {}
-        Ok(_) => return Subject::Process { pid: "1".to_owned() },
-        // Not readable without CAP_SYS_PTRACE when it runs as another user; a pause container is known by its name.
-        Err(_) => {
-            let comm = read_to_string("/proc/1/comm").unwrap_or_default();
-            if !comm.is_empty() && comm.trim_end() != "pause" {
-                return Subject::Process { pid: "1".to_owned() };
-            }
-        }
-    }
-    let Ok(processes) = crate::processes::list() else {
-        return Subject::Unknown("/proc cannot be read; mount proc on /proc".to_owned());
-    };
-    let mut line = vec![std::process::id()];
-    while let Some(parent) =
-        line.last().and_then(|pid| processes.iter().find(|process| process.pid == *pid)).map(|process| process.parent)
-    {
-        if parent == 0 || line.contains(&parent) {
-            break;
-        }
-        line.push(parent);
-    }
-    let ours = processes
-        .iter()
-        .filter(|process| !line.contains(&process.pid))
-        .filter(|process| own.is_some() && read_link(format!("/proc/{}/ns/mnt", process.pid)).ok() == own)
-        .min_by_key(|process| process.pid);
-    match ours {
-        Some(process) => Subject::Process { pid: process.pid.to_string() },
-        None => Subject::Unknown(
+    match first(&Whose::Own) {
+        Ok(Some(pid)) if pid == std::process::id() => Subject::Process { pid: "self".to_owned() },
+        Ok(Some(pid)) => Subject::Process { pid: pid.to_string() },
+        Ok(None) => Subject::Unknown(
             "process 1 belongs to another container (shareProcessNamespace), and no process of this one can be made out".to_owned(),
         ),
+        Err(error) => Subject::Unknown(error.to_string()),
     }
 }
 

@@ -21,7 +21,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
         .filter_map(|words| match words.first().map(String::as_str) {
             Some("/lithify/lithify" | "/lithify") => Some(words),
             // With the image's own entrypoint.
-            Some("install" | "harden" | "verify" | "run" | "stage") => {
+            Some("install" | "harden" | "verify" | "run" | "stage" | "probe" | "sleep") => {
                 Some([vec!["lithify".to_owned()], words].concat())
             }
             _ => None,
@@ -38,9 +38,7 @@ fn config_map(text: &str, entry: &str) -> String {
 #[test]
 fn every_command_line_parses_and_its_profiles_exist() {
     let mut seen = 0;
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for entry in fs::read_dir(directory).unwrap() {
-        let name = format!("examples/{}", entry.unwrap().file_name().to_str().unwrap());
+    for name in ["examples", "docs"].map(names).concat() {
         for words in command_lines(&read(&name)) {
             lithify::cli::Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{name}: {words:?}: {error}"));
             for profile in words.windows(2).filter(|pair| pair[0] == "--profile").map(|pair| &pair[1]) {
@@ -56,6 +54,43 @@ fn every_command_line_parses_and_its_profiles_exist() {
         }
     }
     assert!(seen >= 10, "{seen}");
+}
+
+fn names(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)).unwrap();
+    entries.map(|entry| format!("{directory}/{}", entry.unwrap().file_name().to_str().unwrap())).collect()
+}
+
+/// The number after `key:` on the first such line.
+fn number(text: &str, key: &str) -> u32 {
+    let value = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
+    value.unwrap_or_else(|| panic!("no {key} in {text}")).parse().unwrap()
+}
+
+/// The kubelet drops events after some 22 different ones, and shows nothing of a probe that it gives up.
+#[test]
+fn a_probe_that_waits_has_enough_tries_and_not_too_many() {
+    let mut seen = 0;
+    for page in ["examples/startup-probe.yaml", "README.md", "docs/waiting.md"] {
+        let text = read(page);
+        for block in text.split("startupProbe:\n").skip(1).filter_map(|rest| rest.split("timeoutSeconds: ").next()) {
+            let words = command_lines(block).pop().unwrap();
+            let at = words.iter().position(|word| word == "--wait-timeout").unwrap();
+            assert!(words.contains(&"--wait-for-app".to_owned()), "{page}: {words:?}");
+            let (wait, tries, period) = (
+                words[at + 1].parse::<u32>().unwrap(),
+                number(block, "failureThreshold"),
+                number(block, "periodSeconds"),
+            );
+            assert!(
+                period >= 5 && tries < 15 && tries * period > wait,
+                "{page}: {tries} tries every {period} s for {wait} s"
+            );
+            assert!(text.contains("timeoutSeconds: 10\n"), "{page}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3);
 }
 
 #[test]
@@ -74,11 +109,7 @@ fn the_readme_quotes_the_examples() {
 fn every_link_of_the_documentation_leads_somewhere() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned(), "SECURITY.md".to_owned()];
-    pages.extend(
-        fs::read_dir(project.join("docs"))
-            .unwrap()
-            .map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap())),
-    );
+    pages.extend(names("docs"));
     for page in pages {
         for target in read(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap();

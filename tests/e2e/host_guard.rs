@@ -43,14 +43,16 @@ fn a_node_debug_pods_host_mount_is_refused() {
     let container =
         Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "100"]).volume(Path::new("/"), "/host", &["ro"]).start();
     container
-        .lithify(&["harden", "--dry-run", "-p", "shells", "--root", "/host"])
+        .lithify(&["harden", "--dry-run", "--remove", "sh", "--root", "/host"])
         .exits(3)
         .says("looks like the root of a machine")
         .says("--allow-host");
     // A directory of it is no machine's root.
-    container.lithify(&["harden", "--dry-run", "-p", "shells", "--root", "/host/tmp"]).exits(0);
+    container.lithify(&["harden", "--dry-run", "--remove", "sh", "--root", "/host/tmp"]).exits(0);
+    // Of the machine only what one rule names is looked at: by content, its whole disk would be read.
+    container.lithify(&["verify", "-p", "restricted", "--root", "/host"]).does_not_say("looks like");
     container
-        .lithify(&["harden", "--dry-run", "-p", "shells", "--root", "/host", "--allow-host"])
+        .lithify(&["harden", "--dry-run", "--remove", "none-of-that-name", "--root", "/host", "--allow-host"])
         .does_not_say("looks like");
 }
 

@@ -45,6 +45,10 @@ pub struct Spec {
     refused_calls: Vec<(&'static str, u32)>,
     mounts: Vec<Value>,
     host_pid: bool,
+    /// The pid of the container whose process namespace it enters.
+    shared_pid: Option<String>,
+    /// Where it finds the network of a container of the same pod.
+    shared_network: Option<String>,
 }
 
 impl Spec {
@@ -62,6 +66,8 @@ impl Spec {
             refused_calls: vec![("keyctl", 1)],
             mounts: Vec::new(),
             host_pid: false,
+            shared_pid: None,
+            shared_network: None,
         }
     }
 
@@ -115,6 +121,13 @@ impl Spec {
     /// As `hostPID: true`.
     pub fn host_pid(mut self) -> Self {
         self.host_pid = true;
+        self
+    }
+
+    /// In the process and network namespaces of another container, as in a pod with `shareProcessNamespace: true`.
+    pub fn share_pid_with(mut self, other: &Container) -> Self {
+        self.shared_pid = Some(format!("/proc/{}/ns/pid", other.pid()));
+        self.shared_network = Some(format!("/proc/{}/ns/net", other.pid()));
         self
     }
 
@@ -307,10 +320,14 @@ fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
         json!({"destination": "/lithify/lithify", "type": "bind", "source": lithify(), "options": ["bind", "ro"]}),
     ];
     mounts.extend(spec.mounts.iter().cloned());
-    let mut namespaces =
-        vec![json!({"type": "ipc"}), json!({"type": "uts"}), json!({"type": "mount"}), json!({"type": "network"})];
+    let shared = |kind: &str, path: &Option<String>| match path {
+        Some(path) => json!({"type": kind, "path": path}),
+        None => json!({"type": kind}),
+    };
+    let mut namespaces = vec![json!({"type": "ipc"}), json!({"type": "uts"}), json!({"type": "mount"})];
+    namespaces.push(shared("network", &spec.shared_network));
     if !spec.host_pid {
-        namespaces.push(json!({"type": "pid"}));
+        namespaces.push(shared("pid", &spec.shared_pid));
     }
     let capabilities = &spec.capabilities;
     // A process that is not root keeps none in force, as with Docker and containerd.

@@ -1,0 +1,63 @@
+//! `lithify probe`: health checks without shell, `curl` and `nc`.
+
+use std::path::Path;
+
+use super::CommandError;
+use super::output::Output;
+use crate::cli::{Probe, ProbeTarget};
+use crate::probe::{ProbeError, Target, TargetError};
+use crate::report::{Exit, json_line};
+use crate::root::Root;
+
+#[derive(serde::Serialize)]
+struct Done {
+    schema: u32,
+    command: &'static str,
+    version: &'static str,
+    exit_code: u8,
+    target: String,
+}
+
+pub(super) fn probe(options: &Probe, output: &Output) -> Exit {
+    let target = match target(&options.target) {
+        Ok(target) => target,
+        Err(error) => return output.error("probe", Exit::Usage, &error.to_string(), None),
+    };
+    let root = match Root::open(Path::new("/")) {
+        Ok(root) => root,
+        Err(error) => return output.error("probe", Exit::Usage, &CommandError::Root(error).to_string(), None),
+    };
+    match target.probe(&root, options.timeout) {
+        Ok(()) => {
+            let exit_code = Exit::Ok.code();
+            output.success(&format!("lithify probe: {target} answers\n"), || {
+                json_line(&Done {
+                    schema: 1,
+                    command: "probe",
+                    version: env!("CARGO_PKG_VERSION"),
+                    exit_code,
+                    target: target.to_string(),
+                })
+            });
+            Exit::Ok
+        }
+        Err(error) => output.error("probe", Exit::Finding, &format!("{target}: {error}"), hint(&error)),
+    }
+}
+
+fn target(target: &ProbeTarget) -> Result<Target, TargetError> {
+    match target {
+        ProbeTarget::Tcp { address } => Target::tcp(address),
+        ProbeTarget::Http { url } => Target::http(url),
+        ProbeTarget::File { path } => Target::file(path),
+    }
+}
+
+fn hint(error: &ProbeError) -> Option<&'static str> {
+    match error {
+        ProbeError::UnknownHost(_) => {
+            Some("in a pod its own containers answer at 127.0.0.1; hostAliases adds names to /etc/hosts")
+        }
+        _ => None,
+    }
+}
