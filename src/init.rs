@@ -55,12 +55,36 @@ impl Init {
         };
         // Here, too, so that it is done whoever runs first; EACCES when the app was there first.
         let _ = setpgid(child, child);
-        drop(app);
-        // This process must keep nothing busy or open: no pipe whose end the app waits for, no mount.
+        Ok(Self { app: child, group })
+    }
+
+    /// The app's process id.
+    pub fn pid(&self) -> u32 {
+        self.app.as_raw().unsigned_abs()
+    }
+
+    /// Passes on signals and reaps until the app has ended, and says its exit code, 128+N for a signal. Nothing else is
+    /// left to do for this process: it keeps nothing busy or open, no pipe whose end the app waits for, no mount.
+    pub fn attend_to_the_end(&self) -> u8 {
         sys::close_from_3();
         let _ = nix::unistd::chdir("/");
         sys::release_code();
-        Ok(Self { app: child, group })
+        loop {
+            if let Some(code) = self.attend(None) {
+                return code;
+            }
+        }
+    }
+
+    /// Stops the app: SIGTERM, then SIGKILL when it has not ended after `grace`.
+    pub fn stop(&self, grace: Duration) {
+        self.signal(libc::SIGTERM);
+        // A stopped process gets it when it goes on.
+        self.signal(libc::SIGCONT);
+        if self.attend(Some(grace)).is_none() {
+            self.signal(libc::SIGKILL);
+            let _ = self.attend(None);
+        }
     }
 
     /// Passes on signals and reaps until the app has ended, and says its exit code, 128+N for a signal; `None` when

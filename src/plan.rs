@@ -87,6 +87,8 @@ impl Action {
 pub struct Refusal {
     /// What it would delete.
     pub path: Vec<u8>,
+    /// Which file that is.
+    pub id: Option<Identity>,
     /// Who asks for it.
     pub origin: Origin,
     /// Whether it is about a library that `path` needs and that is not there, so that what else it needs is not known.
@@ -128,49 +130,8 @@ pub struct Plan {
 /// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
 /// that would dangle, other names of a file, targets of a named link) goes before what rules name.
 pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -> Plan {
-    let origin = |rule: usize| {
-        profile.remove.get(rule).map_or_else(
-            || Origin { rule: String::new(), profile: "".into() },
-            |rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) },
-        )
-    };
-    let mut plan = Plan { notes: inventory.notes.clone(), ..Plan::default() };
-    for kept in &inventory.kept {
-        plan.kept.push(Stays {
-            path: kept.path.clone(),
-            origin: origin(kept.rule),
-            reason: format!("kept by [keep] {}", kept.by),
-        });
-    }
-    for skipped in &inventory.skipped {
-        plan.skipped.push(Stays {
-            path: skipped.path.clone(),
-            origin: origin(skipped.rule),
-            reason: skip_reason(skipped),
-        });
-    }
-    for missing in &inventory.missing {
-        if missing.overlay {
-            plan.notes.push(format!(
-                "{}: {}; on overlayfs the count includes names that lower layers hide",
-                escape(&missing.path),
-                missing_reason(missing)
-            ));
-        } else {
-            plan.missing.push(Stays {
-                path: missing.path.clone(),
-                origin: origin(missing.rule),
-                reason: missing_reason(missing),
-            });
-        }
-    }
-    plan.refusals.extend(inventory.missing_libraries.iter().map(|missing| Refusal {
-        path: missing.path.clone(),
-        origin: origin(missing.rule),
-        missing_library: true,
-        reason: missing.reason.clone(),
-        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less",
-    }));
+    let origin = |rule: usize| origin(profile, rule);
+    let mut plan = without_actions(profile, inventory);
     let method = profile.method();
     let occupied = occupied_directories(inventory);
     let mut noted = HashSet::new();
@@ -184,7 +145,14 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
                 plan.notes.push(format!("{} goes by [remove] force, although {reason}", escape(&found.path())));
             } else {
                 let (path, origin) = (found.path(), origin(found.rule));
-                plan.refusals.push(Refusal { path, origin, missing_library: false, reason, hint });
+                plan.refusals.push(Refusal {
+                    path,
+                    id: Some(found.stat.id),
+                    origin,
+                    missing_library: false,
+                    reason,
+                    hint,
+                });
                 continue;
             }
         }
@@ -224,6 +192,58 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     plan.actions = ordered.into_iter().map(|(_, action)| action).collect();
     plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
     plan.actions.extend(inventory.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
+    plan
+}
+
+/// The rule of that number, and its profile.
+fn origin(profile: &Profile, rule: usize) -> Origin {
+    profile.remove.get(rule).map_or_else(
+        || Origin { rule: String::new(), profile: "".into() },
+        |rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) },
+    )
+}
+
+/// What the plan says of names that stay.
+fn without_actions(profile: &Profile, inventory: &Inventory) -> Plan {
+    let origin = |rule: usize| origin(profile, rule);
+    let mut plan = Plan { notes: inventory.notes.clone(), ..Plan::default() };
+    for kept in &inventory.kept {
+        plan.kept.push(Stays {
+            path: kept.path.clone(),
+            origin: origin(kept.rule),
+            reason: format!("kept by [keep] {}", kept.by),
+        });
+    }
+    for skipped in &inventory.skipped {
+        plan.skipped.push(Stays {
+            path: skipped.path.clone(),
+            origin: origin(skipped.rule),
+            reason: skip_reason(skipped),
+        });
+    }
+    for missing in &inventory.missing {
+        if missing.overlay {
+            plan.notes.push(format!(
+                "{}: {}; on overlayfs the count includes names that lower layers hide",
+                escape(&missing.path),
+                missing_reason(missing)
+            ));
+        } else {
+            plan.missing.push(Stays {
+                path: missing.path.clone(),
+                origin: origin(missing.rule),
+                reason: missing_reason(missing),
+            });
+        }
+    }
+    plan.refusals.extend(inventory.missing_libraries.iter().map(|missing| Refusal {
+        path: missing.path.clone(),
+        id: None,
+        origin: origin(missing.rule),
+        missing_library: true,
+        reason: missing.reason.clone(),
+        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less",
+    }));
     plan
 }
 

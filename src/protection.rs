@@ -28,6 +28,8 @@ pub struct Protection {
     files: HashMap<Identity, String>,
     /// lithify itself.
     own: Option<Identity>,
+    /// What stays only because the command that is to be run is it, or needs it to start.
+    command: HashSet<Identity>,
     /// Programs of processes whose files we may not read, by name.
     names: Vec<(Vec<u8>, String)>,
     /// Programs whose libraries stay, with what they need to start: paths inside the root.
@@ -154,10 +156,17 @@ impl Protection {
 
     /// Protects `program` (a path inside the root) and what it needs to start.
     pub fn add_program(&mut self, root: &Root, program: &[u8]) {
+        let before: HashSet<Identity> = self.files.keys().copied().collect();
         if let Ok(stat) = root.resolve(program) {
             self.add(stat.id, format!("it is the command to be run, {}", escape(program)));
         }
         self.add_needs(root, program, &mut HashSet::new());
+        self.command = self.files.keys().filter(|id| !before.contains(id)).copied().collect();
+    }
+
+    /// Whether the file or link `id` is protected for nothing but the command that is to be run.
+    pub fn is_command(&self, id: Identity) -> bool {
+        self.command.contains(&id)
     }
 
     fn add_needs(&mut self, root: &Root, program: &[u8], seen: &mut HashSet<Identity>) {

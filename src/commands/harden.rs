@@ -29,7 +29,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
-    let prepared = Prepared::with(&root, &profile, options.allow_host, None, running);
+    let prepared = Prepared::with(&root, &profile, options.allow_host, None, Whose::of(&root), running);
     if deadline.is_over() {
         return Err(late(limit));
     }
@@ -74,7 +74,7 @@ fn targets(options: &Harden) -> Result<Vec<Target>, CommandError> {
 }
 
 /// The notes of an app that has settled.
-fn settled(waited: Waited) -> Result<Vec<String>, CommandError> {
+pub(super) fn settled(waited: Waited) -> Result<Vec<String>, CommandError> {
     match waited {
         Waited::Settled { notes } => Ok(notes),
         Waited::Waiting(what) => Err(CommandError::NotYet(what)),
@@ -119,21 +119,21 @@ impl Prepared {
         allow_host: bool,
         command: Option<&[u8]>,
     ) -> Result<Self, CommandError> {
-        Self::with(root, profile, allow_host, command, Running::Protected)
+        Self::with(root, profile, allow_host, command, Whose::of(root), Running::Protected)
     }
 
-    /// The same, with a choice of what becomes of programs that the app runs.
+    /// The same, with a choice of whose processes are the app and of what becomes of programs that it runs.
     pub(super) fn with(
         root: &Root,
         profile: &Profile,
         allow_host: bool,
         command: Option<&[u8]>,
+        whose: Whose,
         running: Running,
     ) -> Result<Self, CommandError> {
         if !allow_host {
             host_guard::check(root)?;
         }
-        let whose = Whose::of(root);
         let app = App::look(&whose)?;
         let mut protection = match running {
             Running::Protected => Protection::of_running(&app)?,
@@ -162,6 +162,13 @@ impl Prepared {
         let inventory = inventory::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { app: App::default(), inventory, plan, protection })
+    }
+
+    /// Whether the plan is refused, and only because of the command that is to be started: its program, or what that
+    /// needs to start, such as the shell of an entrypoint script.
+    pub(super) fn only_refuses_command(&self) -> bool {
+        !self.plan.refusals.is_empty()
+            && self.plan.refusals.iter().all(|refusal| refusal.id.is_some_and(|id| self.protection.is_command(id)))
     }
 
     /// What an app that is waited for may not run.

@@ -1,5 +1,7 @@
 //! `lithify run`: harden, verify, drop privileges, confine, then become the app, or stay as its first process.
 
+mod after_start;
+
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::Write;
@@ -8,7 +10,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::unistd::getppid;
+use nix::unistd::{Pid, getppid};
 
 use super::harden::Prepared;
 use super::output::Output;
@@ -29,29 +31,23 @@ use crate::verify::{self, Check, Status};
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
     let output = output.for_run();
     let Some(name) = options.command.first() else { return Exit::Usage };
-    if options.first.init {
-        if let Err(errno) = init::hold_signals() {
-            return output.error("run", Exit::RunFailed, &format!("rt_sigprocmask: {}", errno.desc()), None);
-        }
+    if let Err(errno) = init::hold_signals() {
+        return output.error("run", Exit::RunFailed, &format!("rt_sigprocmask: {}", errno.desc()), None);
     }
     let app = match ready(options, &output) {
         Ok(app) => app,
+        Err(Stop::Late(late)) => return after_start::run(options, &output, *late),
         Err(Stop::Reported(exit)) => return exit,
         Err(Stop::CannotStart(errno)) => return cannot_start(&output, name.as_bytes(), errno),
         // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
         Err(Stop::Failed(error)) => return output.error("run", Exit::RunFailed, &error.to_string(), error.hint()),
     };
     if !options.first.init {
-        let errno = app.execute();
-        return cannot_start(&output, name.as_bytes(), errno);
+        return execute(app, options, &output);
     }
     // The app, the output and all they hold are the child's; what is left here is the loop.
-    let started = Init::start(options.first.process_group, move || {
-        let errno = app.execute();
-        cannot_start(&output, name.as_bytes(), errno).code()
-    });
-    match started {
-        Ok(init) => Exit::App(init.attend(None).unwrap_or(Exit::RunFailed.code())),
+    match Init::start(options.first.process_group, move || execute(app, options, &output).code()) {
+        Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
             let _ = std::io::stderr().write_all(text.as_bytes());
@@ -60,8 +56,28 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
     }
 }
 
-/// Why the app is not started.
+/// Becomes the app; what it returns says why that failed.
+fn execute(app: App, options: &Run, output: &Output) -> Exit {
+    let errno = app.execute();
+    cannot_start(output, options.command.first().map(|name| name.as_bytes()).unwrap_or_default(), errno)
+}
+
+/// An app that is to be started before anything is deleted, with all that was found out for it.
+struct Late {
+    app: App,
+    root: Root,
+    profile: Profile,
+    privileges: Privileges,
+    rulesets: Vec<(&'static str, Ruleset)>,
+    report: Report,
+    parent: Pid,
+    parent_death: Option<Signal>,
+}
+
+/// Why the app is not started at once.
 enum Stop {
+    /// It needs to start what the plan deletes, or `--after-start` asks for it.
+    Late(Box<Late>),
     /// It is in the report.
     Reported(Exit),
     CannotStart(Errno),
@@ -106,7 +122,15 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     }
     if profile != Profile::default() {
         let program = program.as_os_str().as_bytes();
-        let denied = harden(options, &root, &profile, program, &mut privileges, &mut report)?;
+        let prepared = Prepared::new(&root, &profile, options.allow_host, Some(program))?;
+        if options.first.after_start || prepared.only_refuses_command() {
+            if !rulesets.is_empty() {
+                privileges.require_no_new_privs();
+            }
+            let late = Late { app, root, profile, privileges, rulesets, report, parent, parent_death };
+            return Err(Stop::Late(Box::new(late)));
+        }
+        let denied = harden(options, &root, &profile, prepared, &mut privileges, &mut report)?;
         rulesets.extend(denied.map(|ruleset| ("fallback", ruleset)));
     }
 
@@ -161,11 +185,10 @@ fn harden(
     options: &Run,
     root: &Root,
     profile: &Profile,
-    program: &[u8],
+    mut prepared: Prepared,
     privileges: &mut Privileges,
     report: &mut Report,
 ) -> Result<Option<Ruleset>, CommandError> {
-    let mut prepared = Prepared::new(root, profile, options.allow_host, Some(program))?;
     // An app that is this user and can gain no privileges may not enter what this user may not enter.
     let unreachable = if privileges.changes_user() { Vec::new() } else { prepared.take_unreachable(root) };
     if !unreachable.is_empty() {
@@ -173,10 +196,7 @@ fn harden(
     }
     let (plan, protection) = prepared.into_report(report);
     let mut outcomes = apply::apply(root, &plan);
-    let read_only = !outcomes.is_empty()
-        && outcomes
-            .iter()
-            .all(|outcome| matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS));
+    let read_only = is_read_only(&outcomes);
     let mut denied = None;
     if options.fallback == Fallback::Deny {
         apply::disable_instead(root, &plan, &mut outcomes);
@@ -197,6 +217,12 @@ fn harden(
         accept_read_only(report, profile);
     }
     Ok(denied)
+}
+
+/// Whether nothing could be deleted because the filesystem is read-only.
+fn is_read_only(outcomes: &[Outcome]) -> bool {
+    let refused = |outcome: &Outcome| matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
+    !outcomes.is_empty() && outcomes.iter().all(refused)
 }
 
 /// Makes the rules that deny what could not be removed, and marks those steps.

@@ -26,7 +26,7 @@ pub enum Whose {
     Directory,
     /// Those of the container that this process belongs to (`--root /proc/PID/root`).
     Container(String),
-    /// This process and its descendants, as `run` started it.
+    /// Those that `run`, which is this process, has started: this one first.
     Started(u32),
 }
 
@@ -69,7 +69,8 @@ impl App {
         let processes = list()?;
         let own = std::process::id();
         let (first, members) = if let Whose::Started(pid) = whose {
-            (Some(*pid), descendants(&processes, HashSet::from([*pid])))
+            // What the app left behind is ours: this process is the first, or the subreaper.
+            (Some(*pid), descendants(&processes, HashSet::from([own])))
         } else {
             let namespace = Namespace::of(whose.member())?;
             let program = own_program().ok();

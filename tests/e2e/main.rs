@@ -12,6 +12,7 @@
 mod harness;
 
 mod accounts;
+mod after_start;
 mod allow_list;
 mod attack;
 mod bad_input;

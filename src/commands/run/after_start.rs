@@ -1,0 +1,95 @@
+//! `run --after-start`: starts the app, waits until it is past its scripts, then hardens, verifies, and only then gives
+//! up lithify's own privileges. Where that fails the app is stopped.
+
+use std::time::Duration;
+
+use super::super::CommandError;
+use super::super::harden::{Prepared, Running, settled};
+use super::super::output::Output;
+use super::{Late, accept_read_only, become_restricted, failure, is_read_only};
+use crate::apply;
+use crate::cli::{Fallback, Run};
+use crate::init::{Init, on_parent_death};
+use crate::processes::Whose;
+use crate::profile::Profile;
+use crate::report::{Exit, Report};
+use crate::root::Root;
+use crate::verify;
+use crate::wait::Wait;
+
+/// How long signals and orphans are attended to between two looks at the app.
+const BETWEEN: Duration = Duration::from_millis(300);
+
+/// Starts the app and stays as its first process.
+pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
+    let Late { app, root, profile, privileges, rulesets, report, parent, parent_death } = late;
+    let started = Init::start(options.first.process_group, || {
+        let mut report = report.clone();
+        become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
+        if report.findings.is_empty() {
+            return super::execute(app, options, output).code();
+        }
+        report.exit = Exit::RunFailed;
+        output.report("run", Ok(report)).code()
+    });
+    let init = match started {
+        Ok(init) => init,
+        Err(errno) => {
+            let text = format!("the app cannot be started: fork: {}", errno.desc());
+            return output.error("run", Exit::RunFailed, &text, None);
+        }
+    };
+    let mut hardened = loop {
+        if let Some(code) = init.attend(Some(BETWEEN)) {
+            // It ended before it was past its scripts, or could not be started at all: nothing was deleted.
+            return Exit::App(code);
+        }
+        match harden(options, &root, &profile, init.pid(), report.clone()) {
+            Err(CommandError::NotYet(_)) => {}
+            result => break result,
+        }
+    };
+    if let Ok(report) = &mut hardened {
+        // Until now the privileges were needed to delete. The app gave up the same before it was started.
+        if report.exit == Exit::Ok && report.findings.is_empty() {
+            become_restricted(&root, &profile, &privileges, &[], report);
+        }
+        if let Some(Err(errno)) = parent_death.map(|signal| on_parent_death(signal, parent)) {
+            report.findings.push(failure("parent-death", format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc()), None));
+        }
+    }
+    let exit = output.report("run", hardened.map(Report::conclude));
+    if exit != Exit::Ok {
+        output.plain("lithify run: the app is stopped, because it is not hardened\n");
+        init.stop(options.first.grace);
+        return Exit::Finding;
+    }
+    Exit::App(init.attend_to_the_end())
+}
+
+/// One try: `NotYet` while the app, which is process `pid` and what it started, still runs something that goes.
+fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: Report) -> Result<Report, CommandError> {
+    let (whose, timeout) = (Whose::Started(pid), options.first.wait_timeout);
+    let running = Running::WaitedFor(timeout);
+    let prepared = Prepared::with(root, profile, options.allow_host, None, whose.clone(), running)?;
+    let doomed = prepared.doomed();
+    let (plan, protection) = prepared.into_report(&mut report);
+    if plan.refusals.is_empty() {
+        let wait = Wait { whose, doomed: &doomed, targets: &[], timeout };
+        report.notes.extend(settled(wait.try_once(root)?)?);
+    }
+    let mut outcomes = apply::apply(root, &plan);
+    let read_only = is_read_only(&outcomes);
+    if options.fallback == Fallback::Deny {
+        // Landlock binds a process that enters it, not one that runs already.
+        apply::disable_instead(root, &plan, &mut outcomes);
+    }
+    report.add_plan(plan, Some(outcomes));
+    if report.exit != Exit::Refused {
+        report.add_verification(verify::verify_tree(root, profile, &protection));
+    }
+    if read_only && options.fallback == Fallback::Warn {
+        accept_read_only(&mut report, profile);
+    }
+    Ok(report)
+}

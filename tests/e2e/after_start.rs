@@ -1,0 +1,181 @@
+//! `run --after-start`: the app's entrypoint script still needs the shell; lithify starts it, waits, hardens, and gives up
+//! its own privileges last.
+
+use crate::harness::container::{Container, Spec};
+use crate::harness::rootfs;
+use crate::harness::tree::Tree;
+
+/// The nginx container with this command line of `run`.
+fn nginx(arguments: &[&str]) -> Spec {
+    Spec::new(&rootfs("nginx"), &[&["/lithify/lithify", "run"], arguments].concat())
+}
+
+/// The same below a first process that prints how it ended.
+fn code_of(arguments: &[&str]) -> Spec {
+    let script = "$SIG{TERM} = sub {}; system(@ARGV); $| = 1; print 'ended with ', $? >> 8, qq(\\n); sleep 1000";
+    let run = [&["/usr/bin/perl", "-e", script, "/lithify/lithify", "run"], arguments].concat();
+    Spec::new(&rootfs("nginx"), &run)
+}
+
+#[track_caller]
+fn ends_with(container: &Container, code: u8) {
+    container.wait("end", || container.log().contains("ended with"));
+    assert!(container.log().contains(&format!("ended with {code}\n")), "{}", container.log());
+}
+
+#[track_caller]
+fn has_shell(container: &Container, expected: bool) {
+    for shell in ["/bin/sh", "/usr/bin/dash", "/bin/bash"] {
+        let ran = container.enter([shell, "-c", "echo in"]);
+        assert_eq!(ran.stdout.contains("in\n"), expected, "{shell}: {ran:?}");
+    }
+}
+
+#[track_caller]
+fn is_hardened(container: &Container) {
+    container.wait("harden", || container.log().contains("lithify run /: "));
+    has_shell(container, false);
+    assert!(container.http().contains("nginx"));
+    // lithify stays as the first process.
+    assert_eq!(std::fs::read_to_string(format!("/proc/{}/comm", container.pid())).unwrap(), "lithify\n");
+}
+
+#[test]
+fn chosen_for_a_script_whose_shell_goes() {
+    let container = nginx(&["-p", "nginx", "--", "/docker-entrypoint.sh", "nginx", "-g", "daemon off;"]).start();
+    is_hardened(&container);
+    // What the script did with its shell.
+    assert!(container.root().join("var/cache/nginx/prepared").exists());
+    container.lithify(&["verify", "-p", "nginx"]).exits(0);
+}
+
+#[test]
+fn chosen_for_a_shell_as_the_command() {
+    let container = nginx(&["-p", "nginx", "--", "sh", "-c", "sleep 1; exec nginx -g 'daemon off;'"]).start();
+    has_shell(&container, true);
+    is_hardened(&container);
+}
+
+#[test]
+fn asked_for_and_signals_reach_the_app_before_and_after() {
+    let container = nginx(&["-p", "nginx", "--after-start", "--", "nginx", "-g", "daemon off;"]).start();
+    is_hardened(&container);
+    let status = std::process::Command::new("kill").args(["-QUIT", &container.pid()]).status().unwrap();
+    assert!(status.success());
+    container.wait_until_it_ends();
+
+    let script = "trap 'echo got it; exit 9' TERM; while :; do sleep 0.1; done";
+    let container = code_of(&["-p", "shells", "--", "sh", "-c", &format!("{script}")]).start();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    container.exec(["sh", "-c", "kill -TERM $(grep -lx lithify /proc/[0-9]*/comm | cut -d/ -f3)"]).exits(0);
+    ends_with(&container, 9);
+    assert!(container.log().contains("got it"));
+    has_shell(&container, true);
+}
+
+#[test]
+fn an_app_that_ends_before_ends_the_run_and_nothing_is_deleted() {
+    let container = code_of(&["-p", "shells", "--", "sh", "-c", "exit 7"]).start();
+    ends_with(&container, 7);
+    has_shell(&container, true);
+    let container = code_of(&["-p", "shells", "--after-start", "--", "/etc/hostname"]).start();
+    container.wait("end", || container.log().contains("ended with"));
+    assert!(
+        container.log().contains("ended with 126") || container.log().contains("ended with 127"),
+        "{}",
+        container.log()
+    );
+}
+
+#[test]
+fn a_script_that_never_ends_is_stopped_and_nothing_is_deleted() {
+    let script = "while :; do sleep 0.1; done";
+    let container = code_of(&["-p", "shells", "--wait-timeout", "2", "--", "sh", "-c", script]).start();
+    ends_with(&container, 1);
+    let log = container.log();
+    assert!(log.contains("still runs /usr/bin/dash") && log.contains("the app is stopped"), "{log}");
+    assert!(container.termination_message().contains("still runs"), "{}", container.termination_message());
+    has_shell(&container, true);
+    container.exec(["sh", "-c", "! grep -lx sh /proc/[0-9]*/comm | grep -v \"/$$/\""]).exits(0);
+}
+
+#[test]
+fn what_cannot_be_verified_stops_the_app_even_if_it_ignores_that() {
+    let site = Tree::new();
+    std::fs::write(
+        site.at("p.toml"),
+        "schema = 1\nname = \"p\"\ninclude = [\"shells\"]\n[verify.files]\npresent = [\"/not/there\"]\n",
+    )
+    .unwrap();
+    let script = "$SIG{TERM} = 'IGNORE'; sleep 1000";
+    let arguments = [
+        "-p",
+        "/site/p.toml",
+        "--grace",
+        "1",
+        "--",
+        "sh",
+        "-c",
+        &format!("exec perl -e \"{}\"", script.replace('$', "\\$")),
+    ];
+    let container = code_of(&arguments).volume(site.path(), "/site", &["ro"]).start();
+    ends_with(&container, 1);
+    let log = container.log();
+    assert!(log.contains("FAIL files.present /not/there") && log.contains("the app is stopped"), "{log}");
+    let running = container.enter([
+        "/usr/bin/perl",
+        "-e",
+        "print grep { /IGNORE/ } map { open F, $_; <F> } glob '/proc/[0-9]*/cmdline'",
+    ]);
+    assert!(running.stdout.matches("IGNORE").count() <= 2, "only this very search and its parent: {running:?}");
+}
+
+#[test]
+fn its_own_privileges_go_last() {
+    let site = Tree::new();
+    std::fs::write(
+        site.at("p.toml"),
+        "schema = 1\nname = \"p\"\ninclude = [\"shells\"]\n[keep]\nnames = [\"sleep\"]\n[verify.process]\nuser = \"www-data\"\nno_new_privs = true\ncapabilities = []\n",
+    )
+    .unwrap();
+    let script = "sleep 1; exec sleep 1000";
+    let container = nginx(&["-p", "/site/p.toml", "--user", "www-data", "--", "sh", "-c", script])
+        .volume(site.path(), "/site", &["ro"])
+        .start();
+    let status = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let children = || {
+        let path = format!("/proc/{0}/task/{0}/children", container.pid());
+        std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+    };
+    container.wait("start the app", || status(&children()).contains("Uid:\t33\t33\t33\t33"));
+    assert!(status(&container.pid()).contains("Uid:\t0\t0\t0\t0"), "it needs them to delete");
+    container.wait("harden", || container.log().contains("lithify run /: "));
+    has_shell(&container, false);
+    container.wait("give up privileges", || status(&container.pid()).contains("Uid:\t33\t33\t33\t33"));
+    for pid in [container.pid(), children()] {
+        let status = status(&pid);
+        for line in
+            ["NoNewPrivs:\t1", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "CapPrm:\t0000000000000000"]
+        {
+            assert!(status.contains(line), "{pid}: {line}: {status}");
+        }
+    }
+    assert!(container.is_running());
+}
+
+#[test]
+fn on_a_read_only_root_the_app_is_stopped_unless_that_is_accepted() {
+    let command = ["--", "/docker-entrypoint.sh", "nginx", "-g", "daemon off;"];
+    let volumes = |spec: Spec| {
+        spec.read_only()
+            .tmpfs("/var/cache/nginx", &[])
+            .tmpfs("/run", &[])
+            .tmpfs("/var/lib/nginx", &[])
+            .tmpfs("/var/log/nginx", &[])
+    };
+    let container = volumes(nginx(&[&["-p", "nginx"], &command[..]].concat())).start();
+    container.wait_until_it_ends();
+    assert!(container.log().contains("EROFS") && container.log().contains("the app is stopped"), "{}", container.log());
+    let container = volumes(nginx(&[&["-p", "nginx", "--fallback", "warn"], &command[..]].concat())).start();
+    assert!(container.http().contains("nginx"));
+}
