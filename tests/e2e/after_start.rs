@@ -65,7 +65,7 @@ fn asked_for_and_signals_reach_the_app_before_and_after() {
     container.wait_until_it_ends();
 
     let script = "trap 'echo got it; exit 9' TERM; while :; do sleep 0.1; done";
-    let container = code_of(&["-p", "shells", "--", "sh", "-c", &format!("{script}")]).start();
+    let container = code_of(&["-p", "shells", "--", "sh", "-c", script]).start();
     std::thread::sleep(std::time::Duration::from_secs(1));
     container.exec(["sh", "-c", "kill -TERM $(grep -lx lithify /proc/[0-9]*/comm | cut -d/ -f3)"]).exits(0);
     ends_with(&container, 9);
