@@ -39,6 +39,7 @@ impl Init {
     pub fn start(group: bool, app: impl FnOnce() -> u8) -> Result<Self, Errno> {
         // Blocked before the fork, or a signal could come when the child is there and nobody passes it on.
         hold_signals()?;
+        sys::parent_signals();
         if getpid() != Pid::from_raw(1) {
             // Orphans come to us as they come to process 1. A kernel or seccomp profile without it leaves them to it.
             let _ = prctl::set_child_subreaper(true);

@@ -197,15 +197,28 @@ pub fn block_signals() -> Result<(), Errno> {
 
 /// Gives every signal its default action, also those that were ignored on entry, and then unblocks all.
 pub fn default_signals() -> Result<(), Errno> {
-    // struct sigaction of the kernel, with room for the fields of every architecture: zeroes mean SIG_DFL.
-    let action = [0u64; 8];
     for signal in (1..=SIGNALS).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
-        // SAFETY: `action` is readable and at least as large as the structure; SIG_DFL installs no handler.
-        unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null_mut::<u64>(), SIGNAL_SET)
-        };
+        set_action(signal, false);
     }
     set_signal_mask(0)
+}
+
+/// Makes a process fit to have children and pass on signals: `SIGCHLD` at its default, since a parent that ignored it, as
+/// one may be started, never learns how a child ended; and no `SIGPIPE` of its own writing left to be taken for one sent.
+pub fn parent_signals() {
+    set_action(libc::SIGCHLD, false);
+    // What is pending is discarded (sigaction(2)).
+    set_action(libc::SIGPIPE, true);
+}
+
+/// The default action for `signal`, or none.
+fn set_action(signal: i32, ignored: bool) {
+    // struct sigaction of the kernel, with room for the fields of every architecture: the action first on all of them but
+    // MIPS, zeroes meaning SIG_DFL.
+    let mut action = [0usize; 16];
+    action[0] = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: `action` is readable and at least as large as the structure; neither value installs a handler.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null_mut::<u64>(), SIGNAL_SET) };
 }
 
 fn set_signal_mask(mask: u64) -> Result<(), Errno> {

@@ -309,3 +309,22 @@ fn in_a_container_it_hardens_and_stays_as_process_1_in_less_than_1_mib() {
     kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGTERM).unwrap();
     container.wait_until_it_ends();
 }
+
+#[test]
+fn started_with_sigchld_ignored_it_learns_how_the_app_ended() {
+    // A shell resets it; a server that wants no zombies hands it on.
+    let start = other(&["--init"], &["exit", "3"]);
+    let mut ignoring = Command::new("timeout");
+    ignoring.args(["-s", "KILL", "20", "perl", "-e", "$SIG{CHLD} = 'IGNORE'; exec @ARGV"]);
+    run(ignoring.arg(start.get_program()).args(start.get_args())).exits(3);
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_kill_the_app() {
+    // The report goes into a pipe whose reader is gone: that SIGPIPE was nobody's signal to the app.
+    let script = "exec 3>&1; { sleep 0.3; /lithify/lithify run --init --remove=touch -- /usr/bin/sleep 1 2>&1; echo code $? >&3; } | true";
+    let container = Spec::new(&rootfs("nginx"), &["/usr/bin/perl", "-e", "sleep 100"]).start();
+    let ran = container.exec(["/bin/bash", "-c", script]);
+    assert_eq!(ran.stdout, "code 0\n", "{ran:?}");
+    assert!(!container.root().join("usr/bin/touch").exists());
+}
