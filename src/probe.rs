@@ -8,6 +8,8 @@ use std::fmt;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::deadline::Deadline;
 use crate::escape::escape;
 use crate::root::{Root, RootError};
@@ -143,6 +145,10 @@ fn connect(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, ProbeEr
             break;
         }
         match TcpStream::connect_timeout(&SocketAddr::new(address, endpoint.port), timeout) {
+            // Where nobody listens on a port that the kernel may give to us, we can be connected to ourselves.
+            Ok(stream) if stream.local_addr().ok() == stream.peer_addr().ok() => {
+                reason = Some(Errno::ECONNREFUSED.desc())
+            }
             Ok(stream) => return Ok(stream),
             Err(error) => reason = Some(describe(&error)),
         }
@@ -156,7 +162,7 @@ const TIMED_OUT: &str = "no answer in time";
 fn describe(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => TIMED_OUT,
-        _ => error.raw_os_error().map_or("it failed", |errno| nix::errno::Errno::from_raw(errno).desc()),
+        _ => error.raw_os_error().map_or("it failed", |errno| Errno::from_raw(errno).desc()),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn get(
     stream.write_all(request.as_bytes()).map_err(failed)?;
     let mut head = Vec::new();
     let mut buffer = [0; 512];
-    while head.len() < HEAD_BYTES && !head.contains(&b'\n') {
+    while head.len() < HEAD_BYTES && !skip_interim(&mut head) {
         stream.set_read_timeout(Some(left(deadline)?)).map_err(failed)?;
         match stream.read(&mut buffer) {
             Ok(0) => break,
@@ -40,6 +40,15 @@ pub(super) fn get(
         200..=399 => Ok(()),
         status => Err(ProbeError::Status(status)),
     }
+}
+
+/// Takes away answers of status 1xx, which come before the one that counts; whether that one's status line is there.
+fn skip_interim(head: &mut Vec<u8>) -> bool {
+    while status(head).is_some_and(|status| status / 100 == 1 && status != 101) {
+        let Some(end) = head.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
+        head.drain(..end + 4);
+    }
+    head.contains(&b'\n')
 }
 
 fn left(deadline: Deadline) -> Result<Duration, ProbeError> {
@@ -103,6 +112,11 @@ mod tests {
         assert!(request.starts_with("GET /ready HTTP/1.1\r\nHost: 127.0.0.1:"), "{request}");
         assert!(request.ends_with("\r\nConnection: close\r\n\r\n"), "{request}");
         exchange(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", long).0.unwrap();
+        exchange(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 \r\n\r\nHTTP/1.1 200 OK\r\n", long)
+            .0
+            .unwrap();
+        let late = exchange(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\n", long).0;
+        assert!(matches!(late, Err(ProbeError::Status(503))), "{late:?}");
         assert!(matches!(exchange(b"HTTP/1.1 404 Not Found\r\n", long).0, Err(ProbeError::Status(404))));
         assert!(matches!(exchange(b"HTTP/1.1 101 x\r\n", long).0, Err(ProbeError::Status(101))));
         assert!(matches!(exchange(b"220 mail\r\n", long).0, Err(ProbeError::NotHttp)));

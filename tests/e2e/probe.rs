@@ -92,3 +92,13 @@ fn is_asleep(pid: &str) -> bool {
     let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap();
     call.starts_with(&format!("{} ", nix::libc::SYS_rt_sigtimedwait))
 }
+
+#[test]
+fn nobody_listens_where_the_kernel_connects_us_to_ourselves() {
+    // On a loopback of its own, where the only port that it may take for itself is the one that is probed.
+    let script = "ip link set lo up && echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--net", "sh", "-c", script, "sh"]).arg(crate::harness::lithify());
+    let ran = crate::harness::run(command.args(["probe", "tcp", "127.0.0.1:40000"]));
+    ran.exits(1).says("tcp:127.0.0.1:40000: Connection refused");
+}
