@@ -233,7 +233,10 @@ impl Privileges {
         }
         if let Some(kept) = kept {
             let sets = seen.capabilities.ok_or(PrivilegeError::Unverified("the capability sets"))?;
-            if let Some((set, mask)) = sets.named().into_iter().find(|(_, mask)| *mask != kept) {
+            // What the bounding set allows beyond that, and the profile as well, need not go where it cannot.
+            let allowed = self.capabilities.unwrap_or(kept);
+            let differs = |(set, mask): &(&str, u64)| *mask != kept && (*set != "bounding" || mask & !allowed != 0);
+            if let Some((set, mask)) = sets.named().into_iter().find(differs) {
                 return Err(PrivilegeError::Mismatch {
                     what: "the capabilities are",
                     seen: format!("{set} {}", names(mask)),

@@ -120,6 +120,18 @@ fn where_everything_is_restricted_already_nothing_has_to_be_possible() {
 }
 
 #[test]
+fn a_capability_that_only_the_bounding_set_holds_is_one_that_the_profile_allows() {
+    // capabilities: {drop: [ALL], add: [NET_BIND_SERVICE]} for a user that is not root, as "restricted" permits.
+    let added = |spec: Spec| restricted(spec).capabilities(&["CAP_NET_BIND_SERVICE"]);
+    let profile = "[verify.process]\ncapabilities = [\"NET_BIND_SERVICE\"]\nno_new_privs = true\n";
+    let log = state(added, &[], profile);
+    assert_says(&log, &["CapPrm:\t0000000000000000", "CapBnd:\t0000000000000400"]);
+    let log = state(added, &[], "[verify.process]\ncapabilities = [\"CHOWN\"]\n");
+    assert_says(&log, &["FAIL privileges", "bounding NET_BIND_SERVICE, not none"]);
+    assert!(!log.contains("Uid:\t"), "the app was started: {log}");
+}
+
+#[test]
 fn what_cannot_be_brought_about_is_fatal_and_names_what_to_set() {
     let unprivileged = |spec: Spec| spec.user(65532, 65532);
     for (change, profile, says) in [
