@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use crate::escape::escape;
 use crate::profile::{Confine, ConfineMode};
 use crate::protection::needs;
-use crate::root::{Kind, Root, RootError};
+use crate::root::{Identity, Kind, Root, RootError};
 use crate::sys;
 
 /// Rights to files, as in linux/landlock.h.
@@ -145,7 +145,7 @@ impl Ruleset {
         for entry in confine.write.iter().flatten() {
             let path = entry.value.as_bytes();
             if ruleset.allow_listed(root, path, right::WRITE & !right::MAKE_DEVICE)? {
-                writable.push((root.walk(b"", path, true)?.path(), &entry.value));
+                writable.push((line(root, &root.walk(b"", path, true)?.path()), &entry.value));
             }
         }
         if confine.write.is_some() {
@@ -170,7 +170,12 @@ impl Ruleset {
                     continue;
                 }
                 let place = root.walk(b"", &program, true)?;
-                if let Some((_, write)) = writable.iter().find(|(path, _)| overlap(path, &place.path())) {
+                let above = line(root, &place.path());
+                let meet = |other: &[Identity]| {
+                    above.first().is_some_and(|id| other.contains(id))
+                        || other.first().is_some_and(|id| above.contains(id))
+                };
+                if let Some((_, write)) = writable.iter().find(|(other, _)| meet(other)) {
                     return Err(LandlockError::Both { path: place.path(), write: (*write).clone() });
                 }
                 if place.stat.kind == Kind::File {
@@ -226,6 +231,12 @@ impl Ruleset {
         };
         format!("Landlock ABI {}, {how}, {} rules", self.version, self.rules)
     }
+}
+
+/// What lies at a canonical path and above it. By identity, as Landlock sees it: one directory may be mounted twice.
+fn line(root: &Root, path: &[u8]) -> Vec<Identity> {
+    let directories = std::iter::once(path).chain(denial::above(path)).chain([b"/".as_slice()]);
+    directories.filter_map(|path| root.resolve(path).ok()).map(|stat| stat.id).collect()
 }
 
 /// Whether one of two canonical paths lies below the other, or both are the same.

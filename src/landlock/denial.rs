@@ -55,7 +55,7 @@ impl Ruleset {
 }
 
 /// The directories above a canonical path, nearest first, but for the root.
-fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = path;
     std::iter::from_fn(move || {
         rest = rest.get(..rest.iter().rposition(|&byte| byte == b'/')?)?;

@@ -216,3 +216,26 @@ fn require_stops_the_app_and_best_effort_says_what_is_missing() {
         assert_eq!(container.termination_message().is_empty(), starts);
     }
 }
+
+#[test]
+fn a_volume_that_is_mounted_twice_is_not_written_in_one_place_and_executed_in_the_other() {
+    let volume = tempfile::tempdir().unwrap();
+    fs::set_permissions(volume.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    fs::create_dir(volume.path().join("bin")).unwrap();
+    fs::copy(app(), volume.path().join("bin/app")).unwrap();
+    let written = "[confine]\nwrite = [\"/data\"]\nexecute = [\"/programs\"]\n";
+    let spec = restricted("nginx", &run(&["-p", "/profile/site.toml"], &["/app/app", "write", "/data/x"]));
+    let spec = spec.volume(volume.path(), "/data", &["rw"]).volume(volume.path(), "/programs", &["ro"]);
+    let (spec, _profile) = with_profile(spec, written);
+    let container = ended(spec);
+    assert_log(&container, &["/programs would be both writable ([confine] write \"/data\") and executable"]);
+    assert!(!container.log().contains("write: "), "the app was started: {}", container.log());
+    // A program in the same volume.
+    let (spec, _profile) = with_profile(
+        restricted("nginx", &run(&["-p", "/profile/site.toml"], &["/programs/bin/app", "write", "/data/x"]))
+            .volume(volume.path(), "/data", &["rw"])
+            .volume(volume.path(), "/programs", &["ro"]),
+        "[confine]\nwrite = [\"/data\"]\nexecute = []\n",
+    );
+    assert_log(&ended(spec), &["/programs/bin/app would be both writable"]);
+}
