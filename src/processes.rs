@@ -20,8 +20,16 @@ pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// Why the processes could not be listed.
 #[derive(Debug, thiserror::Error)]
-#[error("/proc cannot be read ({}): which programs run, and what is protected, cannot be told; mount proc on /proc", .0.desc())]
+#[error("/proc cannot be read ({}): which programs run, and what is protected, cannot be told; {}", .0.desc(), remedy(*.0))]
 pub struct ProcessError(pub Errno);
+
+fn remedy(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ESRCH => "the process of --root /proc/PID/root has ended: name a lasting one of that container",
+        Errno::EPERM => "processes are hidden: mount proc on /proc without hidepid, or add CAP_SYS_PTRACE",
+        _ => "mount proc on /proc",
+    }
+}
 
 /// What a process runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,16 +71,19 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
         pids.extend(names.filter_map(|(name, _)| name.to_str().ok()?.parse::<u32>().ok()));
     }
     let mut processes = Vec::with_capacity(pids.len());
+    let mut first = false;
     for pid in pids {
         let Some((comm, parent, start)) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
-        let program = match proc.identity(format_args!("{pid}/exe")) {
+        first |= pid == 1;
+        let program = match proc.program(pid, &mut buffer) {
             Ok(id) => Program::Known(id),
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
             Err(_) => Program::Names(proc.names(pid, &comm, &mut buffer)),
         };
         processes.push(Process { pid, parent, start, comm, program });
     }
-    Ok(processes)
+    // Every process namespace has one: whoever cannot see it (hidepid, proc(5)) may not see others either.
+    if first { Ok(processes) } else { Err(ProcessError(Errno::EPERM)) }
 }
 
 /// The file that this very program was started from.
@@ -154,6 +165,21 @@ impl Proc {
             }
             Err(errno) => Err(errno),
         }
+    }
+
+    /// The program of `PID/exe`. A process whose first thread has ended shows it in its other threads only.
+    fn program(&self, pid: u32, buffer: &mut [u8]) -> Result<Identity, Errno> {
+        let own = self.identity(format_args!("{pid}/exe"));
+        if own != Err(Errno::ENOENT) {
+            return own;
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let tasks = openat(&self.fd, format!("{pid}/task").as_str(), flags, Mode::empty())?;
+        let filled = sys::getdents(tasks.as_fd(), buffer)?;
+        let threads = sys::dirents(buffer.get(..filled).unwrap_or_default());
+        let mut programs =
+            threads.filter_map(|(name, _)| self.identity(format_args!("{pid}/task/{}/exe", name.to_str().ok()?)).ok());
+        programs.next().ok_or(Errno::ENOENT)
     }
 
     /// The first bytes of a file of `/proc/PID`, in `buffer`.

@@ -70,13 +70,18 @@ impl Wait<'_> {
             if let Some(not_yet) = self.blocked(&before) {
                 return Ok(not_yet);
             }
-            let Some(now) = self.next(root)? else { break };
+            let Some(now) = self.next(root)? else { return Ok(Waited::Waiting(CHANGING.to_owned())) };
             if unchanged(&before, &now, self.expired(&now)) {
                 return self.settled(root, &now);
             }
             before = now;
         }
-        Ok(Waited::Waiting(CHANGING.to_owned()))
+        Ok(self.not_yet(&before, CHANGING.to_owned()))
+    }
+
+    /// Past the time limit there is no next try.
+    fn not_yet(&self, app: &App, what: String) -> Waited {
+        if self.expired(app) { Waited::TimedOut(what) } else { Waited::Waiting(what) }
     }
 
     /// After two looks alike: the targets, and the last look.
@@ -86,8 +91,7 @@ impl Wait<'_> {
         }
         for target in self.targets {
             if let Err(error) = target.probe(root, TARGET_TIMEOUT.min(root.deadline().remaining())) {
-                let line = format!("{target} does not answer: {error}");
-                return Ok(if self.expired(before) { Waited::TimedOut(line) } else { Waited::Waiting(line) });
+                return Ok(self.not_yet(before, format!("{target} does not answer: {error}")));
             }
         }
         let now = App::look(&self.whose)?;
@@ -96,7 +100,7 @@ impl Wait<'_> {
             return Ok(not_yet);
         }
         if !unchanged(before, &now, expired) {
-            return Ok(Waited::Waiting(CHANGING.to_owned()));
+            return Ok(self.not_yet(&now, CHANGING.to_owned()));
         }
         Ok(Waited::Settled { notes: self.notes(&now) })
     }
@@ -114,7 +118,7 @@ impl Wait<'_> {
         let expired = self.expired(app);
         match look(app, self.doomed, expired) {
             Look::Clean => None,
-            Look::NoApp => Some(Waited::Waiting("no process of the app runs".to_owned())),
+            Look::NoApp => Some(self.not_yet(app, "no process of the app runs".to_owned())),
             Look::First(what) if expired => {
                 let limit = seconds::format(self.timeout);
                 Some(Waited::TimedOut(format!(
@@ -166,4 +170,20 @@ pub const CHANGING: &str = "the app's processes are still changing";
 
 fn who(process: &Process) -> String {
     format!("a process ({})", crate::escape::escape(&process.comm))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_the_time_limit_nothing_is_waited_for_any_more() {
+        let doomed = Doomed::default();
+        let wait = Wait { whose: Whose::Own, doomed: &doomed, targets: &[], timeout: Duration::from_secs(5) };
+        let zombie = Process { pid: u32::MAX, parent: 0, start: 0, comm: vec![], program: Program::None };
+        let after = |seconds| App { first: Some(zombie.clone()), time: Duration::from_secs(seconds), ..App::default() };
+        let what = "no process of the app runs".to_owned();
+        assert_eq!(wait.blocked(&after(4)), Some(Waited::Waiting(what.clone())));
+        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what)));
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{Proc, Process, ProcessError, Program, list, own_program, unreadable};
+use super::{Proc, Process, ProcessError, Program, list, own_program, own_root, unreadable};
 use crate::host_guard::process_of;
 use crate::root::{Identity, Root};
 
@@ -24,8 +24,9 @@ pub enum Whose {
     Own,
     /// The same, for a directory that is no process's root: then also every descendant of process 1, which may use it.
     Directory,
-    /// Those of the container that this process belongs to (`--root /proc/PID/root`).
-    Container(String),
+    /// Those of the container that this process belongs to (`--root /proc/PID/root`), as long as it has that root: its pid
+    /// may become another container's.
+    Container(String, Identity),
     /// Those that `run`, which is this process, has started: this one first.
     Started(u32),
 }
@@ -34,17 +35,17 @@ impl Whose {
     /// Those that go with `root`.
     pub fn of(root: &Root) -> Self {
         match process_of(root.path()) {
-            Some(pid) if pid != "self" => Self::Container(pid),
-            Some(_) => Self::Own,
-            None if std::fs::canonicalize(root.path()).is_ok_and(|path| path.as_os_str() == "/") => Self::Own,
-            None => Self::Directory,
+            Some(pid) if pid != "self" => Self::Container(pid, root.stat().id),
+            // By identity: many paths lead to another process's root, and all of them read as "/".
+            _ if own_root().is_ok_and(|own| own == root.stat().id) => Self::Own,
+            _ => Self::Directory,
         }
     }
 
     /// A process of the mount namespace in question, as a name in `/proc`.
     fn member(&self) -> &str {
         match self {
-            Self::Container(pid) => pid,
+            Self::Container(pid, _) => pid,
             Self::Own | Self::Directory | Self::Started(_) => "self",
         }
     }
@@ -67,6 +68,11 @@ impl App {
     /// Looks now. Programs of the app that this user may not read are read by a child that becomes their user.
     pub fn look(whose: &Whose) -> Result<Self, ProcessError> {
         let processes = list()?;
+        if let Whose::Container(pid, root) = whose {
+            if Proc::open()?.identity(format_args!("{pid}/root")) != Ok(*root) {
+                return Err(ProcessError(Errno::ESRCH));
+            }
+        }
         let own = std::process::id();
         let (first, members) = if let Whose::Started(pid) = whose {
             // What the app left behind is ours: this process is the first, or the subreaper.
@@ -251,6 +257,31 @@ mod tests {
         assert!(namespace.holds(std::process::id()) && !namespace.holds(u32::MAX));
         let unreadable = Namespace { id: None, ..Namespace::of("self").unwrap() };
         assert!(unreadable.holds(std::process::id()), "by its mountinfo");
+    }
+
+    #[test]
+    fn a_process_that_ended_or_has_another_root_says_nothing_about_its_container() {
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        let root = Root::open(std::path::Path::new(&format!("/proc/{}/root", child.id()))).unwrap();
+        let whose = Whose::of(&root);
+        let looked = App::look(&whose);
+        let reused = App::look(&Whose::Container(child.id().to_string(), OWN));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(looked.is_ok() && reused.is_err(), "{looked:?} {reused:?}");
+        assert!(App::look(&whose).is_err(), "its root is still open, and nobody would be protected");
+    }
+
+    #[test]
+    fn another_path_to_a_root() {
+        let whose = |path: &str| Whose::of(&Root::open(std::path::Path::new(path)).unwrap());
+        assert_eq!((whose("/"), whose("/proc/self/root"), whose("/.")), (Whose::Own, Whose::Own, Whose::Own));
+        let own = format!("/proc/{}/root", std::process::id());
+        assert!(matches!(whose(&own), Whose::Container(..)));
+        let other = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(own, other.path().join("root")).unwrap();
+        assert_eq!(whose(other.path().join("root").to_str().unwrap()), Whose::Own);
+        assert_eq!(whose("/usr"), Whose::Directory);
     }
 
     #[test]

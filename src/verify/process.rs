@@ -6,7 +6,7 @@ use super::{Check, Status, Verification};
 use crate::escape::escape;
 use crate::host_guard::process_of;
 use crate::identity::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
-use crate::processes::{Whose, first};
+use crate::processes::{Whose, first, own_root};
 use crate::profile::{Principal, Verify};
 use crate::root::Root;
 
@@ -35,7 +35,12 @@ impl Subject {
         }
         let canonical = std::fs::canonicalize(root.path());
         match canonical {
-            Ok(path) if path == std::path::Path::new("/") => first_process(),
+            // Another process's root reads as "/", whatever path leads there.
+            Ok(path) if path == std::path::Path::new("/") => match own_root() {
+                Ok(own) if own == root.stat().id => first_process(),
+                Ok(_) => Self::Unknown("--root leads to another process's root: name it as /proc/PID/root".to_owned()),
+                Err(error) => Self::Unknown(error.to_string()),
+            },
             Ok(path) => Self::Directory { path: path.into_os_string().into_encoded_bytes() },
             Err(error) => Self::Unknown(format!("{}: {error}", escape(root.path().as_os_str().as_encoded_bytes()))),
         }

@@ -118,3 +118,19 @@ fn a_process_that_may_not_be_looked_into() {
     sidecar.lithify(&["scan", "--root", "/proc/4194303/root"]).exits(2).says("shareProcessNamespace: true");
     assert!(app.root().join("usr/bin/dash").exists());
 }
+
+#[test]
+fn a_link_to_another_containers_root_does_not_stand_for_our_own_process() {
+    let app = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).user(33, 33).start();
+    let sidecar = sidecar(&app);
+    let profile = "schema = 1\n[verify.process]\nuser = 0\n";
+    fs::write(sidecar.root().join("etc/site.toml"), profile).unwrap();
+    std::os::unix::fs::symlink("/proc/1/root", sidecar.root().join("opt/app")).unwrap();
+    for root in ["/opt/app", "/proc/1/task/1/root", "/proc/1/root/."] {
+        let ran = sidecar.lithify(&["verify", "-v", "-p", "/etc/site.toml", "--root", root]).exits(1);
+        ran.does_not_say("pass process.user").says("name it as /proc/PID/root");
+        sidecar.lithify(&["harden", "--remove=dash", "--root", root]).exits(3);
+    }
+    sidecar.lithify(&["verify", "-p", "/etc/site.toml", "--root", "/proc/1/root"]).exits(1).says("uid 33, not 0");
+    assert!(app.root().join("usr/bin/dash").exists());
+}

@@ -275,3 +275,35 @@ fn nobody_to_wait_for() {
     assert!(container.log().contains("there is no app to wait for"), "{}", container.log());
     assert!(container.root().join("usr/bin/dash").exists());
 }
+
+#[test]
+fn a_program_whose_first_thread_has_ended() {
+    let program = crate::harness::init_app::app();
+    let start = ["/bin/sh", "-c", "cp /app/app /opt/app; /opt/app 'last thread' & exec sleep 1000"];
+    let container = Spec::new(&rootfs("nginx"), &start).volume(program.parent().unwrap(), "/app", &["ro"]).start();
+    let states = ["/bin/sh", "-c", "grep -h State /proc/[0-9]*/status"];
+    container.wait("end its first thread", || container.exec(states).stdout.contains("State:\tZ"));
+    container
+        .lithify(&["harden", "--remove=/opt/app"])
+        .exits(3)
+        .says("(app), a descendant of the container's first, runs");
+    let wait = ["harden", "--wait-for-app", "--remove=/opt/app"];
+    container.lithify(&wait).exits(75).says("a process of the app still runs /opt/app");
+}
+
+#[test]
+fn where_processes_are_hidden_nothing_is_deleted() {
+    // Not to group 0, for which hidepid is no matter.
+    let container = as_user("");
+    container.enter(["/bin/mount", "-o", "remount,hidepid=2", "/proc"]).exits(0);
+    let own = container.root().join("opt/perl");
+    std::fs::create_dir(&own).unwrap();
+    std::os::unix::fs::chown(&own, Some(1000), Some(1000)).unwrap();
+    std::fs::copy(container.root().join("usr/bin/perl"), own.join("perl")).unwrap();
+    let user = ["/usr/bin/setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "/lithify/lithify", "harden"];
+    for flags in [&["--remove=/opt/perl/perl"][..], &["--remove=/opt/perl/perl", "--wait-for-app"]] {
+        let ran = container.exec([&user[..], flags].concat());
+        ran.exits(3).says("processes are hidden").says("hidepid");
+    }
+    assert!(own.join("perl").exists());
+}

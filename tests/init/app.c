@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +200,11 @@ static int writes(const char *path) {
   return 0;
 }
 
+static void *pauses(void *nothing) {
+  for (;;) pause();
+  return nothing;
+}
+
 int main(int count_of, char **arguments) {
   const char *mode = count_of > 1 ? arguments[1] : "";
   const char *value = count_of > 2 ? arguments[2] : "";
@@ -218,6 +224,12 @@ int main(int count_of, char **arguments) {
     int code = signals("");
     waitpid(child, NULL, 0);
     return code;
+  }
+  if (!strcmp(mode, "last thread")) {
+    // Goes on in a second thread, when the first has ended.
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, pauses, NULL)) die("pthread_create");
+    syscall(SYS_exit, 0);
   }
   if (!strcmp(mode, "stop")) {
     raise(SIGSTOP);
