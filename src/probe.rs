@@ -147,7 +147,7 @@ fn connect(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, ProbeEr
         match TcpStream::connect_timeout(&SocketAddr::new(address, endpoint.port), timeout) {
             // Where nobody listens on a port that the kernel may give to us, we can be connected to ourselves.
             Ok(stream) if stream.local_addr().ok() == stream.peer_addr().ok() => {
-                reason = Some(Errno::ECONNREFUSED.desc())
+                reason = Some(Errno::ECONNREFUSED.desc());
             }
             Ok(stream) => return Ok(stream),
             Err(error) => reason = Some(describe(&error)),
