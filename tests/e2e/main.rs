@@ -23,6 +23,7 @@ mod deadline;
 mod distroless;
 mod entrypoint;
 mod examples;
+mod examples_run;
 mod fault_injection;
 mod gtfobins;
 mod host_guard;
