@@ -36,6 +36,7 @@ mod overlay;
 mod probe;
 mod programs;
 mod protection;
+mod redis_and_python;
 mod refusals;
 mod removal;
 mod run_init;
