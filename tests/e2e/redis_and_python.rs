@@ -151,6 +151,27 @@ fn python_by_probe_with_waiting() {
     by_probe_with_waiting(&Image::python());
 }
 
+/// Chosen by itself for an entrypoint script whose shell goes.
+fn by_run_after_the_script(image: &Image) {
+    let run = ["/lithify/lithify", "run", "-p", image.profile, "--", "/docker-entrypoint.sh"];
+    let container = image.spec(&run).start();
+    container.wait("harden", || container.log().contains("removed"));
+    image.assert_hardened(&container);
+    // The script has still had its shell, twice.
+    let owner = container.root().join("srv/app.py").metadata().unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), image.uid);
+}
+
+#[test]
+fn redis_by_run_after_the_script() {
+    by_run_after_the_script(&Image::redis());
+}
+
+#[test]
+fn python_by_run_after_the_script() {
+    by_run_after_the_script(&Image::python());
+}
+
 fn by_run_as_another_user(image: &Image) {
     for init in [&[][..], &["--init"]] {
         let run = [&["/lithify/lithify", "run", "-p", image.profile, "--user", image.user], init, &["--"]].concat();
