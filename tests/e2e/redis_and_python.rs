@@ -207,7 +207,9 @@ fn by_run_on_a_read_only_root(image: &Image) {
     image.app.answers(&container);
     image.assert_attacks(&container, false);
     assert_eq!(container.termination_message(), "");
-    assert!(container.log().contains("are denied to the app and its children instead"), "{}", container.log());
+    let log = container.log();
+    assert!(log.contains("are denied to the app and its children instead"), "{log}");
+    assert_eq!(log.matches("/var/cache/ldconfig").count(), 1, "{log}");
     // What the documentation says: an exec is no child of the app.
     assert_exec_of_a_shell(&container, true);
 }
@@ -250,4 +252,21 @@ fn redis_by_stage_on_a_read_only_root() {
 #[test]
 fn python_by_stage_on_a_read_only_root() {
     by_stage_on_a_read_only_root(&Image::python());
+}
+
+/// What the others run under refuses what a runtime's default does.
+#[test]
+fn runtime_default_is_in_force() {
+    // CLONE_NEWUSER with SIGCHLD.
+    let clone = "my $pid = syscall(56, 0x10000011, 0, 0, 0, 0); print $pid < 0 ? $! : q(made) if $pid";
+    let keyctl = "print syscall(250, 0, -3, 0, 0, 0) < 0 ? $! : q(made)";
+    for (refused, expected) in [(false, "made"), (true, "Operation not permitted")] {
+        let spec = Spec::new(&rootfs("redis"), &["/usr/bin/sleep", "100"]);
+        let container = if refused { spec.runtime_default() } else { spec.no_seccomp() }.user(65532, 65532).start();
+        for program in [clone, keyctl] {
+            assert_eq!(container.exec(["/usr/bin/perl", "-e", program]).stdout, expected, "{program}");
+        }
+        let unshare = container.exec(["/usr/bin/unshare", "--user", "/usr/bin/echo", "made"]);
+        assert!(unshare.all().contains(expected), "{unshare:?}");
+    }
 }

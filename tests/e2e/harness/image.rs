@@ -81,7 +81,7 @@ impl Image {
                 let dockerfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile.scratch");
                 let dockerfile = fs::read_to_string(dockerfile).unwrap();
                 let last = |instruction: &str| {
-                    dockerfile.lines().filter_map(|line| line.strip_prefix(instruction)).last().unwrap()
+                    dockerfile.lines().filter_map(|line| line.strip_prefix(instruction)).next_back().unwrap()
                 };
                 image.entrypoint = serde_json::from_str(last("ENTRYPOINT ")).unwrap();
                 assert_eq!(last("USER "), "65532:65532");
