@@ -392,7 +392,10 @@ impl Collector<'_> {
             _ if matches!(error, RootError::MountUnknown { .. } | RootError::Late) => Err(error),
             Errno::ENOENT | Errno::ENOTDIR => Ok(()),
             _ => {
-                self.inventory.unreadable.push(error);
+                // Each walk over the tree meets it.
+                if self.inventory.unreadable.iter().all(|known| known.path() != error.path()) {
+                    self.inventory.unreadable.push(error);
+                }
                 Ok(())
             }
         }

@@ -55,12 +55,13 @@ fn the_scratch_image_is_built_from_it_and_works_read_only_as_its_user() {
         run(Command::new("buildah").args(cleanup));
     }
     built.exits(0);
-    assert_eq!(inspected.exits(0).stdout.trim(), "65532:65532 / [/lithify]");
+    assert_eq!(inspected.exits(0).stdout.trim(), "65532:65532 / [/bin/lithify]");
     copy.exits(0);
-    assert_eq!(files, [std::path::PathBuf::from("lithify")]);
-    let ran = run(Command::new("chroot")
-        .args(["--userspec=65532:65532"])
-        .arg(copied.path())
-        .args(["/lithify", "profile", "list"]));
+    assert_eq!(files, [std::path::PathBuf::from("bin/lithify")]);
+    let ran = run(Command::new("chroot").args(["--userspec=65532:65532"]).arg(copied.path()).args([
+        "/bin/lithify",
+        "profile",
+        "list",
+    ]));
     ran.exits(0).says("shells");
 }

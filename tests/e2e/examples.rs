@@ -19,7 +19,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
     let arrays = lines.map(|line| -> Vec<String> { serde_json::from_str(&line[line.find('[').unwrap()..]).unwrap() });
     arrays
         .filter_map(|words| match words.first().map(String::as_str) {
-            Some("/lithify/lithify" | "/lithify") => Some(words),
+            Some("/lithify/lithify" | "/bin/lithify" | "/lithify") => Some(words),
             // With the image's own entrypoint.
             Some("install" | "harden" | "verify" | "run" | "stage" | "probe" | "sleep") => {
                 Some([vec!["lithify".to_owned()], words].concat())

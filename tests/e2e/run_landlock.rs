@@ -10,13 +10,11 @@ const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// A container of `tree` as "restricted" wants it: read-only, uid 65532, no capabilities, with an emptyDir on /tmp.
 fn restricted(tree: &str, command: &[&str]) -> Spec {
-    Spec::new(&rootfs(tree), command)
-        .read_only()
-        .user(65532, 65532)
-        .capabilities(&[])
-        .no_new_privileges()
-        .tmpfs("/tmp", &["mode=1777"])
-        .volume(app().parent().unwrap(), "/app", &["ro"])
+    Spec::new(&rootfs(tree), command).restricted().tmpfs("/tmp", &["mode=1777"]).volume(
+        app().parent().unwrap(),
+        "/app",
+        &["ro"],
+    )
 }
 
 fn run<'a>(flags: &[&'a str], command: &[&'a str]) -> Vec<&'a str> {

@@ -13,7 +13,7 @@ const PROFILES: [&str; 8] = ["-p", "shells", "-p", "coreutils", "-p", "interpret
 
 /// As the Pod Security Standard "restricted" with a read-only root.
 fn restricted(image: &Path, arguments: &[&str]) -> Spec {
-    Spec::new(image, arguments).read_only().user(65532, 65532).capabilities(&[]).no_new_privileges()
+    Spec::new(image, arguments).restricted()
 }
 
 /// As the kubelet makes an emptyDir for a pod with `fsGroup: 65532`.

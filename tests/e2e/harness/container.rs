@@ -1,5 +1,7 @@
 //! Real containers: runc bundles over an overlay of a real root filesystem, configured as the kubelet and its runtime do.
 
+mod config;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -12,7 +14,8 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use serde_json::{Value, json};
 
-use super::{Ran, lithify, run};
+use self::config::config;
+use super::{Ran, run, seccomp};
 
 /// Docker's and containerd's default capabilities (moby, oci/defaults.go).
 pub const DEFAULT_CAPABILITIES: [&str; 14] = [
@@ -34,15 +37,20 @@ pub const DEFAULT_CAPABILITIES: [&str; 14] = [
 
 /// What a container is made of.
 pub struct Spec {
-    rootfs: PathBuf,
+    /// Trees that lie over each other, the uppermost first.
+    layers: Vec<PathBuf>,
     arguments: Vec<String>,
     environment: Vec<String>,
+    working_directory: String,
     read_only: bool,
     user: (u32, u32),
+    groups: Vec<u32>,
     capabilities: Vec<&'static str>,
     no_new_privileges: bool,
-    /// System calls that fail, each with its error number.
-    refused_calls: Vec<(&'static str, u32)>,
+    /// The rules of its seccomp profile (`linux.seccomp.syscalls`).
+    seccomp: Vec<Value>,
+    /// Whether the program under test is mounted at `/lithify/lithify`.
+    with_lithify: bool,
     mounts: Vec<Value>,
     host_pid: bool,
     /// The pid of the container whose process namespace it enters.
@@ -56,14 +64,17 @@ impl Spec {
     /// lithify mounted read-only at `/lithify`, a termination log.
     pub fn new(rootfs: &Path, arguments: &[&str]) -> Self {
         Self {
-            rootfs: rootfs.to_path_buf(),
+            layers: vec![rootfs.to_path_buf()],
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: vec!["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()],
+            working_directory: "/".to_owned(),
             read_only: false,
             user: (0, 0),
+            groups: Vec::new(),
             capabilities: DEFAULT_CAPABILITIES.to_vec(),
             no_new_privileges: false,
-            refused_calls: vec![("keyctl", 1)],
+            seccomp: vec![seccomp::refuse(&["keyctl"], 1)],
+            with_lithify: true,
             mounts: Vec::new(),
             host_pid: false,
             shared_pid: None,
@@ -93,12 +104,51 @@ impl Spec {
 
     /// Lets the system call fail with this error number, as an older kernel or a strict seccomp profile would.
     pub fn refuse(mut self, call: &'static str, errno: i32) -> Self {
-        self.refused_calls.push((call, errno.unsigned_abs()));
+        self.seccomp.push(seccomp::refuse(&[call], errno.unsigned_abs()));
         self
     }
 
     pub fn no_seccomp(mut self) -> Self {
-        self.refused_calls.clear();
+        self.seccomp.clear();
+        self
+    }
+
+    /// As `seccompProfile: {type: RuntimeDefault}`.
+    pub fn runtime_default(mut self) -> Self {
+        self.seccomp = seccomp::runtime_default();
+        self
+    }
+
+    /// As the Pod Security Standard "restricted" with a read-only root wants it.
+    pub fn restricted(self) -> Self {
+        self.read_only().user(65532, 65532).capabilities(&[]).no_new_privileges().runtime_default()
+    }
+
+    /// A tree over the others, as a further layer of the image.
+    pub fn layer(mut self, tree: &Path) -> Self {
+        self.layers.insert(0, tree.to_path_buf());
+        self
+    }
+
+    /// Supplementary groups.
+    pub fn groups(mut self, groups: &[u32]) -> Self {
+        self.groups = groups.to_vec();
+        self
+    }
+
+    pub fn environment(mut self, environment: &[&str]) -> Self {
+        self.environment = environment.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    pub fn working_directory(mut self, directory: &str) -> Self {
+        directory.clone_into(&mut self.working_directory);
+        self
+    }
+
+    /// Without the program under test, which then comes with the image or in a volume.
+    pub fn without_lithify(mut self) -> Self {
+        self.with_lithify = false;
         self
     }
 
@@ -133,7 +183,19 @@ impl Spec {
 
     /// Starts it; it runs until it ends by itself or the value is dropped.
     pub fn start(self) -> Container {
-        Container::start(self)
+        let container = Container::create(&self);
+        let log = fs::File::create(container.directory.path().join("log")).unwrap();
+        let mut run = container.run(&["--detach"]);
+        let status = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
+        assert!(status.success(), "runc: {}", container.log());
+        container
+    }
+
+    /// Runs it to its end: as an init container. Its termination message, and what it printed.
+    pub fn run(self) -> (Ran, String) {
+        let container = Container::create(&self);
+        let ran = run(&mut container.run(&[]));
+        (ran, container.termination_message())
     }
 }
 
@@ -145,7 +207,7 @@ pub struct Container {
 }
 
 impl Container {
-    fn start(spec: Spec) -> Self {
+    fn create(spec: &Spec) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "containers need root: run tests/run.sh as root");
         // In a mount namespace of this thread: whatever happens, no mount outlives the test.
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -156,36 +218,29 @@ impl Container {
         for name in ["root", "upper", "work"] {
             fs::create_dir(at(name)).unwrap();
         }
-        let lower = spec.rootfs.display();
+        let lower: Vec<_> = spec.layers.iter().map(|layer| layer.to_str().unwrap()).collect();
+        let lower = lower.join(":");
         let layers = format!("lowerdir={lower},upperdir={},workdir={}", at("upper").display(), at("work").display());
         mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
         fs::write(at("termination-log"), "").unwrap();
         // The kubelet lets any user of the container write it.
         fs::set_permissions(at("termination-log"), fs::Permissions::from_mode(0o666)).unwrap();
         fs::write(at("hosts"), "127.0.0.1 localhost\n").unwrap();
-        fs::write(at("config.json"), config(&spec, &root, directory.path()).to_string()).unwrap();
+        fs::write(at("config.json"), config(spec, &root, directory.path()).to_string()).unwrap();
         let name = format!(
             "lithify-{}-{}",
             std::process::id(),
             directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.')
         );
-        let log = fs::File::create(at("log")).unwrap();
-        let status = Command::new("runc")
-            .arg("--root")
-            .arg(at("state"))
-            .args(["run", "--detach", "--bundle"])
-            .arg(directory.path())
-            .arg("--pid-file")
-            .arg(at("pid"))
-            .arg(&name)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .status()
-            .unwrap();
-        let container = Self { name, directory, root };
-        assert!(status.success(), "runc: {}", container.log());
-        container
+        Self { name, directory, root }
+    }
+
+    /// `runc run` of its bundle.
+    fn run(&self, flags: &[&str]) -> Command {
+        let mut run = self.runc("run");
+        run.args(flags).arg("--bundle").arg(self.directory.path());
+        run.arg("--pid-file").arg(self.directory.path().join("pid")).arg(&self.name).stdin(Stdio::null());
+        run
     }
 
     /// The container's root as the node sees it.
@@ -255,9 +310,16 @@ impl Container {
     /// What an HTTP client in the same pod gets from its port 8080.
     #[track_caller]
     pub fn http(&self) -> String {
+        self.http_at("8080/")
+    }
+
+    /// The same from another port and path.
+    #[track_caller]
+    pub fn http_at(&self, port_and_path: &str) -> String {
+        let url = format!("http://127.0.0.1:{port_and_path}");
         let mut answer = String::new();
         self.wait("answer", || {
-            let curl = ["-t", &self.pid(), "-n", "curl", "-sS", "--max-time", "2", "http://127.0.0.1:8080/"];
+            let curl = ["-t", &self.pid(), "-n", "curl", "-sS", "--max-time", "5", &url];
             let ran = run(Command::new("nsenter").args(curl));
             answer = ran.stdout;
             ran.code == 0
@@ -304,64 +366,4 @@ impl Drop for Container {
         let _ = self.runc("delete").arg("--force").arg(&self.name).output();
         let _ = umount2(&self.root, MntFlags::MNT_DETACH);
     }
-}
-
-/// config.json (OCI runtime-spec).
-fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
-    let mut mounts = vec![
-        json!({"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}),
-        json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]}),
-        json!({"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]}),
-        json!({"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]}),
-        json!({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]}),
-        json!({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]}),
-        json!({"destination": "/dev/termination-log", "type": "bind", "source": directory.join("termination-log"), "options": ["bind", "rw"]}),
-        json!({"destination": "/etc/hosts", "type": "bind", "source": directory.join("hosts"), "options": ["bind", "rw"]}),
-        json!({"destination": "/lithify/lithify", "type": "bind", "source": lithify(), "options": ["bind", "ro"]}),
-    ];
-    mounts.extend(spec.mounts.iter().cloned());
-    let shared = |kind: &str, path: &Option<String>| match path {
-        Some(path) => json!({"type": kind, "path": path}),
-        None => json!({"type": kind}),
-    };
-    let mut namespaces = vec![json!({"type": "ipc"}), json!({"type": "uts"}), json!({"type": "mount"})];
-    namespaces.push(shared("network", &spec.shared_network));
-    if !spec.host_pid {
-        namespaces.push(shared("pid", &spec.shared_pid));
-    }
-    let capabilities = &spec.capabilities;
-    // A process that is not root keeps none in force, as with Docker and containerd.
-    let in_force: &[&str] = if spec.user.0 == 0 { capabilities } else { &[] };
-    let mut config = json!({
-        "ociVersion": "1.0.2",
-        "process": {
-            "terminal": false,
-            "user": {"uid": spec.user.0, "gid": spec.user.1},
-            "args": spec.arguments,
-            "env": spec.environment,
-            "cwd": "/",
-            "noNewPrivileges": spec.no_new_privileges,
-            "capabilities": {"bounding": capabilities, "permitted": in_force, "effective": in_force, "inheritable": [], "ambient": []},
-        },
-        "root": {"path": root, "readonly": spec.read_only},
-        "hostname": "pod",
-        "mounts": mounts,
-        // Loopback is up in a pod.
-        "hooks": {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "nsenter -t $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/') -n ip link set lo up"], "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]},
-        "linux": {
-            "namespaces": namespaces,
-            "maskedPaths": ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"],
-            "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
-        },
-    });
-    if !spec.refused_calls.is_empty() {
-        let calls: Vec<Value> = spec
-            .refused_calls
-            .iter()
-            .map(|(call, errno)| json!({"names": [call], "action": "SCMP_ACT_ERRNO", "errnoRet": errno}))
-            .collect();
-        config["linux"]["seccomp"] =
-            json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": calls});
-    }
-    config
 }

@@ -1,25 +1,35 @@
-//! The app of the tests of `run`, tests/init/app.c: compiled once, static, so that it runs in any container.
+//! What the tests compile and run inside containers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// The compiled program, alone in its directory.
+/// The app of the tests of `run`, tests/init/app.c, alone in its directory: static, so that it runs in any container.
 pub fn app() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init/app.c");
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("app");
-    let program = directory.join("app");
+    compiled("app", "app.c", &["-static"])
+}
+
+/// tests/init/module.c, for a server that loads modules.
+pub fn module() -> PathBuf {
+    compiled("module.so", "module.c", &["-shared", "-fPIC"])
+}
+
+fn compiled(name: &str, source: &str, flags: &[&str]) -> PathBuf {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.trim_end_matches(".so"));
+    let program = directory.join(name);
     let time = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    if time(&program) < time(&source) {
+    if time(&program) < ["app.c", source].iter().filter_map(|name| time(&sources.join(name))).max() {
         // Tests that run at the same time each make their own, and the last one stays.
-        let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("app.{}", std::process::id()));
+        let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{}", std::process::id()));
         let status = Command::new("cc")
-            .args(["-static", "-O1", "-Wall", "-Werror", "-o"])
+            .args(flags)
+            .args(["-O1", "-Wall", "-Werror", "-o"])
             .arg(&own)
-            .arg(&source)
+            .arg(sources.join(source))
             .status()
             .unwrap();
-        assert!(status.success(), "cc {}", source.display());
+        assert!(status.success(), "cc {source}");
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::rename(&own, &program).unwrap();
     }

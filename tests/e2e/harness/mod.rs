@@ -2,7 +2,10 @@
 
 pub mod app;
 pub mod container;
+pub mod image;
 pub mod init_app;
+pub mod pod;
+pub mod seccomp;
 pub mod tree;
 
 use std::path::{Path, PathBuf};
