@@ -1,6 +1,7 @@
 //! Rewriting passwd(5) without login shells: whole or not at all.
 
 use std::ffi::CString;
+use std::fs::Metadata;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 
@@ -14,8 +15,8 @@ use crate::root::{Directory, RootError, os};
 pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
     let mut result = try_rewrite(directory, action, shell);
     for _ in 0..16 {
-        // A run at the same time took the new file's name away.
-        if !result.as_ref().is_err_and(|error| error.errno() == Errno::EMLINK) {
+        // A run at the same time took the new file's name away, or somebody has written to the old one.
+        if !result.as_ref().is_err_and(|error| matches!(error.errno(), Errno::EMLINK | Errno::EAGAIN)) {
             break;
         }
         result = try_rewrite(directory, action, shell);
@@ -39,6 +40,11 @@ fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<()
     std::os::unix::fs::fchown(&new, Some(metadata.uid()), Some(metadata.gid())).map_err(io)?;
     new.set_permissions(metadata.permissions()).map_err(io)?;
     new.sync_all().map_err(io)?;
+    // What somebody has added since must not be lost.
+    let state = |metadata: &Metadata| (metadata.len(), metadata.ctime(), metadata.ctime_nsec());
+    if state(&old.metadata().map_err(io)?) != state(&metadata) {
+        return Err(fail(Errno::EAGAIN));
+    }
     directory.replace(&action.name, action.stat.id, action.stat.mount, &new)
 }
 
