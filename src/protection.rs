@@ -46,18 +46,19 @@ impl Protection {
     /// Protects lithify itself and the programs of the app.
     pub fn of_running(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::of_waited_for(app)?;
-        // A worker that changed its user runs what its master does, whose program can be read.
-        let known: HashSet<&[u8]> = app
-            .processes()
-            .filter(|process| matches!(process.program, Program::Known(_)))
-            .map(|process| process.comm.as_slice())
-            .collect();
+        // A worker that changed its user runs what its master does, whose program can be read. A process may call itself
+        // anything, but its parent is its parent.
+        let mut known: HashMap<u32, &[u8]> = HashMap::new();
+        let readable = |process: &&Process| matches!(process.program, Program::Known(_));
+        known.extend(app.processes().filter(readable).map(|process| (process.pid, process.comm.as_slice())));
         for process in app.processes() {
             let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
             let role = if first { "the container's first" } else { "a descendant of the container's first" };
             match &process.program {
                 Program::Known(id) => protection.add(*id, format!("{}, {role}, runs it", who(process))),
-                Program::Names(_) if known.contains(process.comm.as_slice()) => {}
+                Program::Names(_) if known.get(&process.parent) == Some(&process.comm.as_slice()) => {
+                    known.insert(process.pid, &process.comm);
+                }
                 Program::Names(names) => {
                     let reason = format!(
                         "{} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known",
