@@ -130,6 +130,23 @@ fn two_runs_at_once_end_well() {
 }
 
 #[test]
+fn an_access_control_list_stays() {
+    let tree = tree();
+    // acl(5) as the kernel keeps it: the owner reads and writes, user 33 reads, the group nothing, the mask is r.
+    let list = "0x0200000001000600ffffffff020004002100000004000000ffffffff10000400ffffffff20000000ffffffff";
+    let set = ["-n", "system.posix_acl_access", "-v", list];
+    run(std::process::Command::new("setfattr").args(set).arg(tree.at("/etc/passwd"))).exits(0);
+    let get = || {
+        let mut get = std::process::Command::new("getfattr");
+        run(get.args(["--only-values", "-n", "system.posix_acl_access"]).arg(tree.at("/etc/passwd"))).exits(0).stdout
+    };
+    let before = get();
+    strip(&tree, &[]).exits(0);
+    assert_eq!(fs::read_to_string(tree.at("/etc/passwd")).unwrap(), AFTER);
+    assert_eq!(get(), before);
+}
+
+#[test]
 fn what_somebody_adds_meanwhile_is_not_lost() {
     let tree = tree();
     let mut strace = std::process::Command::new("strace");
