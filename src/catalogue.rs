@@ -1,6 +1,9 @@
 //! The catalogue: what a program is, by its name, and what it lends an intruder.
 
+mod directories;
 mod table;
+
+pub use directories::DIRECTORIES;
 
 /// What a program is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,6 +11,9 @@ pub enum Elf {
     Program {
         /// Inside the root.
         interpreter: Option<Vec<u8>>,
+        /// Whether a dynamic loader might load it all the same: it is neither at a fixed address nor marked as a
+        /// program (`DF_1_PIE`).
+        loadable: bool,
     },
     /// Is loaded by others; the dynamic loader is one too.
     Library,
@@ -129,7 +132,9 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
             _ => {}
         }
     }
-    if headers.kind == ET_DYN {
+    // What has no dynamic section no loader loads: a program at a fixed address that was relabelled.
+    let mut loadable = headers.kind == ET_DYN && dynamic.is_some();
+    if loadable {
         // A static position-independent program has no interpreter either: the linker marks it DF_1_PIE. libc.so.6 has
         // an interpreter, because it can be run to print its version: its SONAME gives it away.
         let tags = dynamic.and_then(|(offset, size)| read_at(offset, usize::try_from(size.min(64 * 1024)).ok()?));
@@ -137,8 +142,9 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
         if !pie && (soname || interpreter.is_none()) {
             return Some(Elf::Library);
         }
+        loadable = !pie;
     }
-    Some(Elf::Program { interpreter })
+    Some(Elf::Program { interpreter, loadable })
 }
 
 #[derive(Clone, Copy)]
@@ -185,6 +191,16 @@ impl Numbers {
     }
 }
 
+/// Whether a file may be a shared library or the loader: its name decides only where its content does not, so that
+/// nobody saves a shell by calling it `libx.so`.
+pub fn may_be_library(name: &[u8], content: Option<&Elf>) -> bool {
+    match content {
+        Some(Elf::Library) => true,
+        Some(Elf::Program { loadable: false, .. }) => false,
+        Some(Elf::Program { .. }) | None => is_library_name(name),
+    }
+}
+
 /// Whether a file name is that of a shared library or dynamic loader (`libc.so.6`, `ld-musl-x86_64.so.1`, `x.so`).
 pub fn is_library_name(name: &[u8]) -> bool {
     let digit_after = |at: usize| name.get(at + 4).is_some_and(u8::is_ascii_digit);
@@ -217,10 +233,36 @@ mod tests {
     #[test]
     fn real_programs_and_libraries() {
         let loader = b"/lib64/ld-linux-x86-64.so.2".to_vec();
-        assert_eq!(of_file("/bin/ls"), Some(Elf::Program { interpreter: Some(loader) }));
+        assert_eq!(of_file("/bin/ls"), Some(Elf::Program { interpreter: Some(loader), loadable: false }));
         for library in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"] {
             assert_eq!(of_file(library), Some(Elf::Library), "{library}");
         }
+    }
+
+    #[test]
+    fn a_program_at_a_fixed_address_is_none_under_another_label() {
+        let mut header = [0; 64 + 56];
+        header[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        for (at, value) in [(16, 3), (32, 64), (54, 56), (56, 1), (64, 1)] {
+            header[at] = value;
+        }
+        let classify =
+            |bytes: &[u8]| classify(|at, length| Some(bytes.get(usize::try_from(at).ok()?..)?[..length].to_vec()));
+        let program = classify(&header);
+        assert_eq!(program, Some(Elf::Program { interpreter: None, loadable: false }));
+        assert!(!may_be_library(b"libx.so", program.as_ref()));
+        // With a dynamic section it is a library.
+        header[64] = 2;
+        assert_eq!(classify(&header), Some(Elf::Library));
+    }
+
+    #[test]
+    fn the_content_decides_before_the_name() {
+        let loadable = Elf::Program { interpreter: None, loadable: true };
+        assert!(may_be_library(b"sh", Some(&Elf::Library)) && may_be_library(b"x.so", Some(&loadable)));
+        assert!(
+            may_be_library(b"x.so", None) && !may_be_library(b"sh", None) && !may_be_library(b"sh", Some(&loadable))
+        );
     }
 
     #[test]

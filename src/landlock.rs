@@ -179,7 +179,7 @@ impl Ruleset {
                     return Err(LandlockError::Both { path: place.path(), write: (*write).clone() });
                 }
                 if place.stat.kind == Kind::File {
-                    let more = needs(root, &place.path()).into_iter().map(|(path, _)| path);
+                    let more = needs(root, &place.path(), &[]).into_iter().map(|(path, _)| path);
                     programs.extend(more.filter(|path| root.resolve(path).is_ok()));
                 }
             }

@@ -7,8 +7,8 @@ use nix::errno::Errno;
 use crate::elf::Elf;
 use crate::escape::escape;
 use crate::processes::{self, App, Process, ProcessError, Program, may_run};
-use crate::profile::{Profile, Selector};
-use crate::root::{Identity, Kind, Root};
+use crate::profile::{DEFAULT_SEARCH, Profile, Selector};
+use crate::root::{Identity, Kind, Root, join};
 
 /// Why it cannot be told which libraries the app uses.
 #[derive(Debug, thiserror::Error)]
@@ -46,18 +46,19 @@ impl Protection {
     /// Protects lithify itself and the programs of the app.
     pub fn of_running(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::of_waited_for(app)?;
-        // A worker that changed its user runs what its master does, whose program can be read.
-        let known: HashSet<&[u8]> = app
-            .processes()
-            .filter(|process| matches!(process.program, Program::Known(_)))
-            .map(|process| process.comm.as_slice())
-            .collect();
+        // A worker that changed its user runs what its master does, whose program can be read. A process may call itself
+        // anything, but its parent is its parent.
+        let mut known: HashMap<u32, &[u8]> = HashMap::new();
+        let readable = |process: &&Process| matches!(process.program, Program::Known(_));
+        known.extend(app.processes().filter(readable).map(|process| (process.pid, process.comm.as_slice())));
         for process in app.processes() {
             let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
             let role = if first { "the container's first" } else { "a descendant of the container's first" };
             match &process.program {
                 Program::Known(id) => protection.add(*id, format!("{}, {role}, runs it", who(process))),
-                Program::Names(_) if known.contains(process.comm.as_slice()) => {}
+                Program::Names(_) if known.get(&process.parent) == Some(&process.comm.as_slice()) => {
+                    known.insert(process.pid, &process.comm);
+                }
                 Program::Names(names) => {
                     let reason = format!(
                         "{} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known",
@@ -87,21 +88,24 @@ impl Protection {
 
     /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
     pub fn add_needs_of_kept(&mut self, root: &Root, profile: &Profile) {
+        let search = profile.search();
         let mut kept: Vec<Vec<u8>> = Vec::new();
         for rule in profile.keep.iter().chain(&profile.only) {
-            match &rule.value {
+            let paths = match &rule.value {
                 Selector::Name(name) => {
-                    kept.extend(profile.search().iter().map(|directory| format!("{directory}/{name}").into_bytes()));
+                    search.iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()
                 }
-                Selector::Class(_) | Selector::Others => {}
+                Selector::Class(_) | Selector::Others => Vec::new(),
                 // What could not be looked at refuses the whole run when `[keep]` itself is resolved.
                 Selector::Path(pattern) => {
-                    kept.extend(crate::inventory::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default());
+                    crate::inventory::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default()
                 }
+            };
+            for path in &paths {
+                let chain = format!("[keep] {} ({}): {}", rule.value, rule.profile, escape(path));
+                self.add_needs(root, path, &search, &chain, &mut HashSet::new());
             }
-        }
-        for path in &kept {
-            self.add_needs(root, path, &mut HashSet::new());
+            kept.extend(paths);
         }
         let base = |path: &Vec<u8>| path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
         self.kept_names = kept.iter().filter(|path| root.resolve(path).is_ok()).map(base).collect();
@@ -155,12 +159,13 @@ impl Protection {
     }
 
     /// Protects `program` (a path inside the root) and what it needs to start.
-    pub fn add_program(&mut self, root: &Root, program: &[u8]) {
+    pub fn add_program(&mut self, root: &Root, profile: &Profile, program: &[u8]) {
         let before: HashSet<Identity> = self.files.keys().copied().collect();
+        let chain = format!("the command to be run, {}", escape(program));
         if let Ok(stat) = root.resolve(program) {
-            self.add(stat.id, format!("it is the command to be run, {}", escape(program)));
+            self.add(stat.id, format!("it is {chain}"));
         }
-        self.add_needs(root, program, &mut HashSet::new());
+        self.add_needs(root, program, &profile.search(), &chain, &mut HashSet::new());
         self.command = self.files.keys().filter(|id| !before.contains(id)).copied().collect();
     }
 
@@ -169,21 +174,22 @@ impl Protection {
         self.command.contains(&id)
     }
 
-    fn add_needs(&mut self, root: &Root, program: &[u8], seen: &mut HashSet<Identity>) {
+    /// `chain` is why the program itself must stay, up to its path.
+    fn add_needs(&mut self, root: &Root, program: &[u8], search: &[&str], chain: &str, seen: &mut HashSet<Identity>) {
         let Ok(stat) = root.resolve(program) else { return };
         if stat.kind != Kind::File || !seen.insert(stat.id) {
             return;
         }
         self.programs.push(program.to_vec());
-        for (path, role) in needs(root, program) {
+        for (path, role) in needs(root, program, search) {
             if let Ok(place) = root.walk(b"", &path, true) {
-                let reason = format!("{} needs {} as {role}", escape(program), escape(&path));
+                let reason = format!("{chain} needs {} as {role}", escape(&path));
                 // The links on the way, too: a link to a multi-call program goes alone.
                 for link in &place.links {
                     self.add(link.stat.id, reason.clone());
                 }
+                self.add_needs(root, &path, search, &format!("{reason}, which"), seen);
                 self.add(place.stat.id, reason);
-                self.add_needs(root, &path, seen);
             }
         }
     }
@@ -218,15 +224,16 @@ fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
-/// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist.
-pub fn needs(root: &Root, program: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+/// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist. What env(1)
+/// looks for may lie in `search` and in the default directories.
+pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, &'static str)> {
     let needed = match root.classify(program) {
-        Ok(Some(Elf::Program { interpreter: Some(interpreter) })) => vec![(interpreter, "its ELF interpreter")],
+        Ok(Some(Elf::Program { interpreter: Some(interpreter), .. })) => vec![(interpreter, "its ELF interpreter")],
         Ok(Some(_)) | Err(_) => return Vec::new(),
         Ok(None) => script_interpreters(&root.read(program, 256).unwrap_or_default()),
     };
     let everywhere = |(path, role): (Vec<u8>, &'static str)| {
-        let found = if path.contains(&b'/') { vec![path] } else { in_search_path(&path) };
+        let found = if path.contains(&b'/') { vec![path] } else { in_directories(&path, search) };
         found.into_iter().map(move |path| (path, role))
     };
     needed.into_iter().flat_map(everywhere).collect()
@@ -246,8 +253,9 @@ fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
     needed
 }
 
-fn in_search_path(name: &[u8]) -> Vec<Vec<u8>> {
-    crate::profile::DEFAULT_SEARCH.iter().map(|directory| crate::root::join(directory.as_bytes(), name)).collect()
+fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
+    let all = search.iter().chain(DEFAULT_SEARCH.iter().filter(|directory| !search.contains(directory)));
+    all.map(|directory| join(directory.as_bytes(), name)).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
+use nix::unistd::{Whence, lseek};
 
 use crate::catalogue::{Catalogue, Known};
 use crate::elf::{self, Elf};
@@ -276,7 +277,7 @@ impl Scanner<'_> {
         let content = self.content(&file, named.is_some(), directory, name)?;
         let recognised = match content {
             Content::Program(program) => self.catalogue.exactly(program).map(|known| (By::Content, known)),
-            Content::Library => None,
+            Content::Library | Content::Data => None,
             Content::Other => named.map(|known| (By::Name, known)),
         };
         let Some((by, known)) = recognised else { return Ok(()) };
@@ -341,7 +342,8 @@ impl Scanner<'_> {
             return Ok(Content::Other);
         }
         if !head.starts_with(b"\x7fELF") {
-            return Ok(Content::Other);
+            // An x bit makes no program of what the kernel cannot start, such as an `/etc/hostname` of mode 755.
+            return Ok(Content::Data);
         }
         let mut read_at = |offset: u64, length: usize| read_part(file, head, offset, length);
         let strings = elf::strings(head);
@@ -394,7 +396,9 @@ enum Content {
     Program(&'static str),
     /// A shared library, which nobody starts.
     Library,
-    /// Anything else.
+    /// Neither a program nor a script.
+    Data,
+    /// Any other program or script.
     Other,
 }
 
@@ -420,6 +424,16 @@ impl Source<'_> {
         for &(start, size) in ranges {
             let (mut at, mut left, mut kept) = (start, size, 0);
             while left > 0 {
+                // Over a hole, which may be as large as a name: a sparse file must not hold up the scan.
+                if at > start {
+                    let data = lseek(self.file, i64::try_from(at).unwrap_or(i64::MAX), Whence::SeekData);
+                    let skipped = match data {
+                        Ok(data) => u64::try_from(data).unwrap_or(at).saturating_sub(at),
+                        Err(Errno::ENXIO) => break,
+                        Err(_) => 0,
+                    };
+                    (at, left) = (at + skipped, left.saturating_sub(skipped));
+                }
                 let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len() - kept);
                 let Some(part) = self.buffer.get_mut(kept..kept + wanted) else { break };
                 let known = usize::try_from(at).ok().and_then(|at| self.head.get(at..)).unwrap_or_default();

@@ -152,6 +152,13 @@ pub fn set_xattr(path: &CStr, name: &CStr, value: &[u8]) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// As [`set_xattr`], of an open file.
+pub fn set_xattr_of(file: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the string is NUL-terminated; the value is as long as is said, and nothing is written.
+    let result = unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+    Errno::result(result).map(drop)
+}
+
 /// Marks every descriptor from `first` upwards close-on-exec: `close_range(2)` (Linux 5.11), else one by one as
 /// `/proc/self/fd` lists them.
 pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {

@@ -144,7 +144,7 @@ impl Prepared {
             protection.add_loaded(root, &app)?;
         }
         if let Some(command) = command {
-            protection.add_program(root, command);
+            protection.add_program(root, profile, command);
         }
         if let Running::WaitedFor(timeout) = running {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.

@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 
 use super::{Cause, Collector, Location};
-use crate::catalogue::Class;
+use crate::catalogue::{Class, DIRECTORIES};
 use crate::escape::escape;
+use crate::pattern::PathPattern;
 use crate::profile::Selector;
 use crate::root::RootError;
 use crate::scan::{By, Extent, scan};
 
 impl Collector<'_> {
-    /// Rules by class: by content wherever it lies; by name only where programs are looked for by name, since a file of
-    /// that name elsewhere is mostly something else.
+    /// Rules by class: by content wherever it lies; by name only where programs are looked for by name, and in the
+    /// catalogue's further directories, since a file of that name elsewhere is mostly something else.
     pub(super) fn classes(&mut self) -> Result<(), RootError> {
         let rules: Vec<(Class, usize)> = self
             .profile
@@ -29,6 +30,12 @@ impl Collector<'_> {
             if let Ok(stat) = self.root.resolve(path.as_bytes()) {
                 search.insert(stat.id);
             }
+        }
+        for pattern in DIRECTORIES.iter().filter_map(|text| PathPattern::parse(text).ok()) {
+            self.expand(pattern.components(), &mut |collector, at, _| {
+                search.extend(collector.root.resolve(&at.path()).map(|stat| stat.id));
+                Ok(())
+            })?;
         }
         // What goes anyway need not be read.
         let extent = Extent::Programs { mounts: &self.allowed, but: &|id| self.doomed.contains_key(&id) };

@@ -75,7 +75,7 @@ impl Collector<'_> {
             self.keep_chain(&path, &by)?;
             if allow_list && needing.insert(path.clone()) {
                 kept.extend(
-                    needs(self.root, &path)
+                    needs(self.root, &path, &self.profile.search())
                         .into_iter()
                         .map(|(need, role)| (need, format!("{by}: {} needs it as {role}", escape(&path)))),
                 );

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Collector, MissingLibrary};
-use crate::elf::{Elf, is_library_name};
+use crate::elf::{Elf, may_be_library};
 use crate::escape::escape;
 use crate::libraries::closure;
 use crate::profile::Selector;
@@ -53,19 +53,20 @@ impl Collector<'_> {
     /// file share the answer. Must come last: the name that gives a library away may be one that only the walk through
     /// the tree finds.
     pub(super) fn libraries(&mut self) {
-        let mut known: HashMap<Identity, bool> = HashMap::new();
+        let mut known: HashMap<Identity, (Option<Elf>, bool)> = HashMap::new();
         if self.needed.is_none() {
             for found in self.inventory.found.iter().filter(|found| found.stat.kind == Kind::File) {
-                let library = known
+                let (content, library) = known
                     .entry(found.stat.id)
-                    .or_insert_with(|| matches!(self.root.classify(&found.path()), Ok(Some(Elf::Library))));
-                *library |= is_library_name(&found.name);
+                    .or_insert_with(|| (self.root.classify(&found.path()).unwrap_or_default(), false));
+                *library |= may_be_library(&found.name, content.as_ref());
             }
         }
         for found in &mut self.inventory.found {
             let needed = self.needed.as_ref().and_then(|needed| needed.get(&found.stat.id)).cloned();
             let library = || "it is a shared library or the dynamic loader".to_owned();
-            found.library = needed.or_else(|| known.get(&found.stat.id).filter(|library| **library).map(|_| library()));
+            found.library =
+                needed.or_else(|| known.get(&found.stat.id).filter(|(_, library)| *library).map(|_| library()));
         }
     }
 }

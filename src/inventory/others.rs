@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use super::{Cause, Collector, Location};
-use crate::elf::{Elf, is_library_name};
+use crate::elf::{Elf, is_library_name, may_be_library};
 use crate::root::{Directory, Identity, Kind, RootError, Visitor, walk_tree};
 
 impl Collector<'_> {
@@ -28,8 +28,7 @@ impl Visitor for Others<'_, '_> {
     type Look = ();
 
     fn entry(&mut self, directory: &Directory, (): (), name: &CStr, kind: Kind) -> Result<(), RootError> {
-        let named_library = is_library_name(name.to_bytes());
-        if kind != Kind::File || self.collector.needed.is_none() && named_library {
+        if kind != Kind::File {
             return Ok(());
         }
         let stat = directory.stat(name)?;
@@ -43,9 +42,13 @@ impl Visitor for Others<'_, '_> {
             Some(needed) => match self.collector.root.classify(&at.path())? {
                 Some(Elf::Library) => !needed.contains_key(&stat.id),
                 Some(Elf::Program { .. }) => executable,
-                None => executable && !named_library,
+                None => executable && !is_library_name(name.to_bytes()),
             },
-            None => executable && !matches!(self.collector.root.classify(&at.path()), Ok(Some(Elf::Library))),
+            None if executable => {
+                let content = self.collector.root.classify(&at.path()).unwrap_or_default();
+                !may_be_library(name.to_bytes(), content.as_ref())
+            }
+            None => false,
         };
         if goes {
             self.collector.add(at, stat, self.rule, Cause::Rule);

@@ -222,8 +222,8 @@ fn list(located: &Located, libc: Libc) -> Option<PathList> {
 fn is_musl(file: &Located) -> bool {
     let dynamic = &file.dynamic;
     match &dynamic.kind {
-        Elf::Program { interpreter: Some(interpreter) } => interpreter.windows(8).any(|part| part == b"ld-musl-"),
-        Elf::Program { interpreter: None } => false,
+        Elf::Program { interpreter: Some(interpreter), .. } => interpreter.windows(8).any(|part| part == b"ld-musl-"),
+        Elf::Program { interpreter: None, .. } => false,
         Elf::Library => dynamic.needed.iter().any(|name| name == b"libc.so" || name.starts_with(b"libc.musl-")),
     }
 }

@@ -130,6 +130,39 @@ fn two_runs_at_once_end_well() {
 }
 
 #[test]
+fn an_access_control_list_stays() {
+    let tree = tree();
+    // acl(5) as the kernel keeps it: the owner reads and writes, user 33 reads, the group nothing, the mask is r.
+    let list = "0x0200000001000600ffffffff020004002100000004000000ffffffff10000400ffffffff20000000ffffffff";
+    let set = ["-n", "system.posix_acl_access", "-v", list];
+    run(std::process::Command::new("setfattr").args(set).arg(tree.at("/etc/passwd"))).exits(0);
+    let get = || {
+        let mut get = std::process::Command::new("getfattr");
+        run(get.args(["--only-values", "-n", "system.posix_acl_access"]).arg(tree.at("/etc/passwd"))).exits(0).stdout
+    };
+    let before = get();
+    strip(&tree, &[]).exits(0);
+    assert_eq!(fs::read_to_string(tree.at("/etc/passwd")).unwrap(), AFTER);
+    assert_eq!(get(), before);
+}
+
+#[test]
+fn what_somebody_adds_meanwhile_is_not_lost() {
+    let tree = tree();
+    let mut strace = std::process::Command::new("strace");
+    // The new text is written, and then for a second nothing happens.
+    strace.args(["-qq", "-o", "/dev/null", "-e", "trace=fchown", "-e", "inject=fchown:delay_enter=1000000:when=1"]);
+    strace.arg(crate::harness::lithify()).args(["harden", "--root"]).arg(tree.path()).arg("-p").arg(tree.at("/p.toml"));
+    let mut child = strace.env_clear().stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let mut passwd = fs::File::options().append(true).open(tree.at("/etc/passwd")).unwrap();
+    std::io::Write::write_all(&mut passwd, b"new:x:8:8::/:/bin/sh\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    let text = fs::read_to_string(tree.at("/etc/passwd")).unwrap();
+    assert_eq!(text, format!("{AFTER}new:x:8:8::/:/usr/sbin/nologin\n"));
+}
+
+#[test]
 fn leftovers_of_a_real_system() {
     let container = Spec::new(&rootfs("nginx"), &["/usr/sbin/nginx", "-g", "daemon off;"]).start();
     container.http();

@@ -16,8 +16,9 @@ const STRONG: [&str; 4] = ["bind-shell", "command", "reverse-shell", "shell"];
 const LEFT_OUT: [&str; 4] = ["apache2", "apache2ctl", "nginx", "redis"];
 
 /// What only looks like one of them: the dynamic loader, which every program needs to start and which is a library to
-/// scan; and apt's methods, where `ssh` is a link to `rsh`, neither of which is the program of that name.
-const NOT_MEANT: [&str; 2] = ["/usr/bin/ld.so", "/usr/lib/apt/methods/ssh"];
+/// scan; apt's methods, where `ssh` is a link to `rsh`, neither of which is the program of that name; and a function of
+/// ksh, whose file has an x bit but neither `#!` nor anything else that the kernel starts.
+const NOT_MEANT: [&str; 3] = ["/usr/bin/ld.so", "/usr/lib/apt/methods/ssh", "/usr/share/ksh/functions/man"];
 
 fn facts() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let lines = include_str!("../data/gtfobins.tsv").lines().filter(|line| !line.starts_with('#'));

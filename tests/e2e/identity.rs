@@ -51,6 +51,31 @@ fn the_interpreter_of_a_kept_script_also_as_a_link_and_by_a_glob() {
 }
 
 #[test]
+fn a_refusal_says_the_whole_chain() {
+    let tree = Tree::new();
+    tree.file_with("/r/bin/app", "#!/bin/wrapper\n").file_with("/r/bin/wrapper", "#!/usr/bin/env -S python3 -u\n");
+    tree.file("/r/usr/bin/env").file_with("/r/usr/bin/python3", "#!/opt/real\n").file("/r/opt/real");
+    let chain = "/bin/app needs /bin/wrapper as the interpreter of its #! line, which needs /usr/bin/python3 as the interpreter of its #! line, which needs /opt/real as the interpreter of its #! line";
+    let ran = with(&tree, "name = \"p\"\n[remove]\npaths = [\"/opt/real\"]\n[keep]\nnames = [\"app\"]");
+    ran.exits(3).says(&format!(
+        "REFUSED /opt/real: paths \"/opt/real\" of profile p would delete it, but [keep] names \"app\" (p): {chain}"
+    ));
+    tree.assert_there(&["/r/opt/real"]);
+}
+
+#[test]
+fn env_looks_in_the_profiles_directories_too() {
+    let tree = Tree::new();
+    tree.file_with("/r/bin/app", "#!/usr/bin/env tool\n").file("/r/opt/tools/tool").file("/r/opt/tools/other");
+    let profile = "[remove]\nnames = [\"tool\"]\nsearch = [\"/bin\", \"/opt/tools\"]\n[keep]\nnames = [\"app\"]";
+    with(&tree, profile).exits(3).says("/bin/app needs /opt/tools/tool");
+    tree.assert_there(&["/r/opt/tools/tool"]);
+    with(&tree, "[remove]\nsearch = [\"/bin\", \"/opt/tools\"]\n[keep]\nonly = [\"app\"]").exits(0);
+    tree.assert_there(&["/r/bin/app", "/r/opt/tools/tool"]);
+    tree.assert_gone(&["/r/opt/tools/other"]);
+}
+
+#[test]
 fn what_is_kept_stays_reachable() {
     let tree = Tree::new();
     tree.file("/r/data/app").directory("/r/opt").directory("/r/bin");

@@ -17,6 +17,7 @@ mod allow_list;
 mod attack;
 mod bad_input;
 mod binary;
+mod classes;
 mod closure;
 mod confinement;
 mod deadline;

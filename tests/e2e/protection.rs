@@ -1,5 +1,7 @@
 //! Never the app: what process 1 and its descendants run is refused, and nothing at all is deleted then.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::harness::container::Spec;
 use crate::harness::rootfs;
 use crate::harness::tree::manifest;
@@ -40,6 +42,27 @@ fn a_descendant_whose_program_cannot_be_read() {
         .exits(3)
         .says("REFUSED /usr/bin/sleep")
         .says("(sleep), a descendant of the container's first, runs it");
+}
+
+#[test]
+fn a_borrowed_name_hides_nothing() {
+    // A script called as a program of the app, by another user's shell that kept a capability, so that nobody
+    // of that user may look at it.
+    let script = "until [ -e /var/tmp/go ]; do sleep 0.1; done; sleep 1000 & \
+        setpriv --reuid 33 --clear-groups --inh-caps +chown --ambient-caps +chown /opt/sleep & exec tail -f /dev/null";
+    let container = Spec::new(&rootfs("nginx"), &["/bin/bash", "-c", script]).start();
+    let write = |path: &str, text: &str| {
+        let at = container.root().join(path);
+        std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+        std::fs::write(&at, text).unwrap();
+        std::fs::set_permissions(&at, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    write("opt/sleep", "#!/usr/bin/dash\nkill -STOP $$\n");
+    write("var/tmp/go", "");
+    let runs = "grep -qs ^/usr/bin/dash /proc/[0-9]*/cmdline";
+    container.wait("start", || container.exec(["bash", "-c", runs]).code == 0);
+    container.lithify(&["harden", "--remove", "dash"]).exits(3).says("REFUSED /usr/bin/dash").says("seems to run it");
+    assert!(container.root().join("usr/bin/dash").exists());
 }
 
 #[test]

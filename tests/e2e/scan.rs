@@ -205,3 +205,28 @@ fn broken_and_hostile_files() {
         crate::harness::run(std::process::Command::new("mkfifo").arg("-m").arg("755").arg(tree.at("/a/sh"))).exits(0);
     scan(tree.path());
 }
+
+#[test]
+fn an_x_bit_and_a_name_make_no_program() {
+    let tree = Tree::new();
+    tree.file_with("/etc/hostname", "web-0\n").file_with("/bin/hostname", "#!/bin/x\n").file_with("/bin/ps", "");
+    let found = scan(tree.path());
+    let programs: Vec<_> = found["programs"].as_array().unwrap().iter().map(|program| &program["path"]).collect();
+    assert_eq!(programs, ["/bin/hostname"]);
+}
+
+#[test]
+fn holes_of_sparse_files_take_no_time() {
+    let tree = Tree::new();
+    tree.directory("/opt");
+    // No segments to go by: the whole file is looked at, and a shell's strings lie behind the hole.
+    let mut file = fs::File::create(tree.at("/opt/sparse")).unwrap();
+    std::io::Write::write_all(&mut file, b"\x7fELF").unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"GNU bash, version 5", 100 << 30).unwrap();
+    file.set_len(200 << 30).unwrap();
+    file.set_permissions(fs::Permissions::from_mode(0o755)).unwrap();
+    let start = std::time::Instant::now();
+    let found = scan(tree.path());
+    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+    assert_eq!(by_content(&found), BTreeSet::from([("/opt/sparse".to_owned(), "bash".to_owned())]));
+}

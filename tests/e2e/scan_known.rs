@@ -15,7 +15,7 @@ fn scan(tree: &Tree, more: &[&str]) -> Ran {
 /// Two shells, one setuid file, one account.
 fn tree() -> Tree {
     let tree = Tree::new();
-    tree.file("/r/bin/bash").file("/r/bin/dash").link("/r/bin/sh", "dash").file("/r/bin/ping");
+    tree.program("/r/bin/bash").program("/r/bin/dash").link("/r/bin/sh", "dash").program("/r/bin/ping");
     passwd(&tree, "root:x:0:0::/:/bin/bash\n");
     fs::set_permissions(tree.at("/r/bin/ping"), fs::Permissions::from_mode(0o4755)).unwrap();
     tree
@@ -63,7 +63,7 @@ fn a_baseline_accepts_with_a_reason() {
     command.env("LITHIFY_BASELINE", &file).args(["scan", "--fail-on", "shell", "--root", &path(&tree, "/r")]);
     crate::harness::run(&mut command).exits(0);
     // A new name of an accepted program is nothing new; a new program is.
-    tree.file("/r/opt/zsh");
+    tree.program("/r/opt/zsh");
     scan(&tree, &["--fail-on", "shell", "--baseline", &file]).exits(1).says("shell: 1 found").says("/opt/zsh");
 }
 
@@ -72,7 +72,7 @@ fn a_first_baseline_accepts_all_that_is_there_and_nothing_else() {
     let tree = tree();
     let odd = ["/r/opt/[/bash", "/r/opt/a*b?/zsh", "/r/opt/{x,y}\\/nc", "/r/opt/\u{1}\"'/wget", "/r/opt/é\u{202e}/vim"];
     for path in odd {
-        tree.file(path);
+        tree.program(path);
     }
     let file = path(&tree, "/baseline.toml");
     let write = |more: &[&str]| {
@@ -85,7 +85,7 @@ fn a_first_baseline_accepts_all_that_is_there_and_nothing_else() {
     let accepted = scan(&tree, &["--fail-on", "all", "--baseline", &file]).exits(0);
     accepted.says("nothing of use to an intruder, 10 accepted").does_not_say("any more");
     passwd(&tree, "root:x:0:0::/:/bin/bash\nevil:x:7:7::/:/bin/bash\n");
-    tree.file("/r/opt/fish");
+    tree.program("/r/opt/fish");
     let ran = scan(&tree, &["--fail-on", "all", "--baseline", &file]).exits(1);
     ran.says("FAIL scan shell: 1 found, and --fail-on allows none: /opt/fish\n").says("/etc/passwd (evil)\n");
     // Written again it keeps the reasons.
@@ -120,7 +120,7 @@ fn before_and_after() {
     fs::write(&before, scan(&tree, &["--format=json"]).exits(0).stdout).unwrap();
     scan(&tree, &["--compare", &before]).exits(0).says("0 gone, 0 new, 6 left");
     harden(&root, ["--remove", "bash", "--remove", "dash"]).exits(0);
-    tree.file("/r/opt/zsh");
+    tree.program("/r/opt/zsh");
     fs::set_permissions(tree.at("/r/opt/zsh"), fs::Permissions::from_mode(0o4755)).unwrap();
     let ran = scan(&tree, &["--compare", &before]).exits(0);
     let ran = ran.says("shell: 3 -> 1\n  gone  /bin/bash\n  gone  /bin/sh\n  gone  /bin/dash\n  new   /opt/zsh\n");

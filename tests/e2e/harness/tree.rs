@@ -28,6 +28,11 @@ impl Tree {
         self.file_with(path, &format!("content of {path}\n"))
     }
 
+    /// The same as what the kernel would start: recognised by its name.
+    pub fn program(&self, path: &str) -> &Self {
+        self.file_with(path, &format!("\x7fELF of {path}\n"))
+    }
+
     pub fn file_with(&self, path: &str, content: &str) -> &Self {
         let at = self.at(path);
         fs::create_dir_all(at.parent().unwrap()).unwrap();
