@@ -95,16 +95,6 @@ fn on_a_writable_root_it_deletes_and_then_runs() {
 }
 
 #[test]
-fn a_script_whose_shell_would_go_is_refused_before_anything_is_deleted() {
-    let run = ["/lithify/lithify", "run", "-p", "shells", "--", "/docker-entrypoint.sh", "nginx"];
-    let container = Spec::new(&rootfs("nginx"), &run).start();
-    container.wait_until_it_ends();
-    let log = container.log();
-    assert!(log.contains("REFUSED /usr/bin/dash") && log.contains("/docker-entrypoint.sh needs /bin/sh"), "{log}");
-    assert!(container.root().join("usr/bin/dash").exists());
-}
-
-#[test]
 fn exit_codes_of_a_command_that_cannot_start() {
     for (command, code) in [("/nonexistent", 127), ("not-in-path", 127), ("/etc/passwd", 126), ("/etc", 126)] {
         let sleeper = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "100"]).start();
