@@ -11,6 +11,7 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpgrp, getpid, getppid, setpgid, tcgetpgrp, tcsetpgrp};
 
+use crate::deadline::Deadline;
 use crate::sys::{self, Ended};
 
 /// Keeps every signal that comes from now on for the app. Call it first: a SIGTERM that comes while lithify still
@@ -39,7 +40,7 @@ impl Init {
     pub fn start(group: bool, app: impl FnOnce() -> u8) -> Result<Self, Errno> {
         // Blocked before the fork, or a signal could come when the child is there and nobody passes it on.
         hold_signals()?;
-        sys::parent_signals();
+        sys::default_sigchld();
         if getpid() != Pid::from_raw(1) {
             // Orphans come to us as they come to process 1. A kernel or seccomp profile without it leaves them to it.
             let _ = prctl::set_child_subreaper(true);
@@ -67,6 +68,7 @@ impl Init {
     /// Passes on signals and reaps until the app has ended, and says its exit code, 128+N for a signal. Nothing else is
     /// left to do for this process: it keeps nothing busy or open, no pipe whose end the app waits for, no mount.
     pub fn attend_to_the_end(&self) -> u8 {
+        sys::discard_sigpipe();
         sys::close_from_3();
         let _ = nix::unistd::chdir("/");
         sys::release_code();
@@ -91,8 +93,10 @@ impl Init {
     /// Passes on signals and reaps until the app has ended, and says its exit code, 128+N for a signal; `None` when
     /// `timeout` passed first.
     pub fn attend(&self, timeout: Option<Duration>) -> Option<u8> {
+        // Signals and orphans, however many, do not put it off.
+        let deadline = timeout.map(Deadline::after);
         loop {
-            match sys::wait_for_signal(timeout) {
+            match sys::wait_for_signal(deadline.map(Deadline::remaining)) {
                 Ok(libc::SIGCHLD) => {}
                 Ok(signal) => {
                     self.signal(signal);
@@ -104,8 +108,9 @@ impl Init {
                 // A seccomp profile refuses it: children are reaped all the same.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
-            if let Some(code) = self.reap() {
-                return Some(code);
+            let code = self.reap();
+            if code.is_some() || deadline.is_some_and(Deadline::is_over) {
+                return code;
             }
         }
     }

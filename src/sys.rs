@@ -204,17 +204,20 @@ pub fn block_signals() -> Result<(), Errno> {
 
 /// Gives every signal its default action, also those that were ignored on entry, and then unblocks all.
 pub fn default_signals() -> Result<(), Errno> {
+    discard_sigpipe();
     for signal in (1..=SIGNALS).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
         set_action(signal, false);
     }
     set_signal_mask(0)
 }
 
-/// Makes a process fit to have children and pass on signals: `SIGCHLD` at its default, since a parent that ignored it, as
-/// one may be started, never learns how a child ended; and no `SIGPIPE` of its own writing left to be taken for one sent.
-pub fn parent_signals() {
+/// Gives `SIGCHLD` its default action: a parent that ignores it, as it may have been started, never learns how a child ended.
+pub fn default_sigchld() {
     set_action(libc::SIGCHLD, false);
-    // What is pending is discarded (sigaction(2)).
+}
+
+/// Discards a pending `SIGPIPE` (sigaction(2)): it is of this process's own writing, and nobody's to pass on.
+pub fn discard_sigpipe() {
     set_action(libc::SIGPIPE, true);
 }
 

@@ -322,9 +322,29 @@ fn started_with_sigchld_ignored_it_learns_how_the_app_ended() {
 #[test]
 fn a_log_that_nobody_reads_does_not_kill_the_app() {
     // The report goes into a pipe whose reader is gone: that SIGPIPE was nobody's signal to the app.
-    let script = "exec 3>&1; { sleep 0.3; /lithify/lithify run --init --remove=touch -- /usr/bin/sleep 1 2>&1; echo code $? >&3; } | true";
     let container = Spec::new(&rootfs("nginx"), &["/usr/bin/perl", "-e", "sleep 100"]).start();
-    let ran = container.exec(["/bin/bash", "-c", script]);
-    assert_eq!(ran.stdout, "code 0\n", "{ran:?}");
-    assert!(!container.root().join("usr/bin/touch").exists());
+    for (flags, removed) in [("", "touch"), ("--init", "tac"), ("--after-start", "factor")] {
+        let run = format!("/lithify/lithify run {flags} --remove={removed} -- /usr/bin/sleep 3 2>&1");
+        let script = format!("exec 3>&1; {{ sleep 0.3; {run}; echo code $? >&3; }} | true");
+        let ran = container.exec(["/bin/bash", "-c", &script]);
+        assert_eq!(ran.stdout, "code 0\n", "{flags}: {ran:?}");
+        assert!(!container.root().join("usr/bin").join(removed).exists());
+    }
+}
+
+#[test]
+fn orphans_without_end_do_not_put_off_hardening_nor_the_end() {
+    let orphans = "$SIG{TERM} = 'IGNORE'; while (1) { if (!fork) { if (!fork) { select(undef, undef, undef, 0.02) } exit } \
+                   wait; select(undef, undef, undef, 0.02) }";
+    let start = |remove: &str, more: &str| {
+        let run = ["/lithify/lithify", "run", "--after-start", "--wait-timeout=1", "--grace=1", remove, more];
+        Spec::new(&rootfs("nginx"), &[&run[..], &["--", "/usr/bin/perl", "-e", orphans]].concat()).start()
+    };
+    let container = start("--remove=touch", "-q");
+    container.wait("lose touch", || !container.root().join("usr/bin/touch").exists());
+    assert!(container.is_running());
+    // Not hardened: its interpreter goes, and it does not end by itself.
+    let container = start("--remove=perl", "-q");
+    container.wait_until_it_ends();
+    assert!(container.log().contains("the app is stopped"), "{}", container.log());
 }
