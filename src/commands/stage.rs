@@ -175,12 +175,13 @@ impl Done {
 
     fn summary(&self) -> String {
         format!(
-            "lithify stage {}: {} names, {} bytes are in {}/{}; {} names left out or changed",
+            "lithify stage {}: {} names, {} bytes are in {}/{}{}; {} names left out or changed",
             self.root,
             self.staged.names,
             self.staged.bytes,
             self.to.trim_end_matches('/'),
             stage::NAME,
+            if self.staged.changed { "" } else { " already, and stay as they are" },
             self.left_out.len()
         )
     }
@@ -225,6 +226,7 @@ impl Done {
             to: &self.to,
             profiles: &self.profiles,
             exit_code: 0,
+            changed: self.staged.changed,
             names: self.staged.names,
             bytes: self.staged.bytes,
             left_out: left_out.collect(),
@@ -268,6 +270,7 @@ struct Json<'a> {
     to: &'a str,
     profiles: &'a [String],
     exit_code: u8,
+    changed: bool,
     names: u64,
     bytes: u64,
     left_out: Vec<LeftOut<'a>>,

@@ -119,6 +119,23 @@ fn what_a_killed_run_left_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn a_volume_that_somebody_else_has_prepared() {
+    let volume = tempfile::tempdir().unwrap();
+    let copy = volume.path().join("lithify");
+    // What looks like an unfinished copy and cannot be removed is in nobody's way.
+    fs::create_dir(volume.path().join(".lithify-1-2")).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    // Its owner could change it at any time.
+    std::os::unix::fs::chown(&copy, Some(65532), None).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    assert_eq!(copy.metadata().unwrap().uid(), 0);
+    fs::remove_file(&copy).unwrap();
+    nix::unistd::mkfifo(&copy, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    assert!(copy.metadata().unwrap().is_file());
+}
+
+#[test]
 fn several_at_once_end_well() {
     let volume = tempfile::tempdir().unwrap();
     fs::write(volume.path().join("lithify"), "an older version").unwrap();
