@@ -14,7 +14,7 @@ use crate::escape::escape;
 use crate::root::Directory;
 use crate::sys;
 
-const SETID: u32 = 0o6000;
+pub(super) const SETID: u32 = 0o6000;
 
 /// One file by its directory and name; the name is never followed if it is a link.
 #[derive(Clone, Copy)]
@@ -125,10 +125,11 @@ impl Attributes {
     }
 }
 
-/// The mode of a copy; what belongs to another user must not run as that user.
+/// The mode of a copy. What belongs to another user must not run as that user; and that one, who was among the others
+/// before, may still do what they may.
 pub(super) fn mode(source: u32, treatment: Treatment, owned: bool) -> u32 {
     let mode = source & 0o7777 & !treatment.without;
-    if owned { mode } else { mode & !SETID }
+    if owned { mode } else { mode & !SETID | (mode & 0o007) << 6 }
 }
 
 #[cfg(test)]
@@ -140,6 +141,7 @@ mod tests {
         let all = Treatment { without: 0, capabilities: true };
         assert_eq!(mode(0o104_755, all, true), 0o4755);
         assert_eq!(mode(0o104_755, all, false), 0o755);
+        assert_eq!((mode(0o100_655, all, false), mode(0o040_055, all, false)), (0o755, 0o555));
         assert_eq!(mode(0o106_777, Treatment { without: 0o6002, ..all }, true), 0o775);
     }
 }

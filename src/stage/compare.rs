@@ -268,7 +268,7 @@ impl Comparer<'_> {
         }
     }
 
-    /// Type and mode. A copy may have lost setuid and setgid, never gained anything.
+    /// Type and mode: as in the source, or as of one that could not keep its owner.
     fn mode(&mut self, path: &[u8], source: &Stat, copy: &Stat, treatment: Treatment) -> Result<(), StageError> {
         let kind = |stat: &Stat| stat.mode & nix::libc::S_IFMT;
         if kind(source) != kind(copy) {
@@ -279,10 +279,10 @@ impl Comparer<'_> {
             return Ok(());
         }
         let found = copy.mode & 0o7777;
-        let (most, least) =
+        let (kept, lost) =
             (attributes::mode(source.mode, treatment, true), attributes::mode(source.mode, treatment, false));
-        self.setid += u32::from(found != most);
-        if found & !most == 0 && least & !found == 0 { Ok(()) } else { Err(differs(path, "its mode")) }
+        self.setid += u32::from((kept ^ found) & attributes::SETID != 0);
+        if found & !(kept | lost) == 0 && kept & lost & !found == 0 { Ok(()) } else { Err(differs(path, "its mode")) }
     }
 }
 

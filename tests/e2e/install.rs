@@ -31,6 +31,12 @@ fn the_copy_is_this_program_and_a_second_run_changes_nothing() {
     assert_eq!(names(volume.path()), ["lithify"]);
     let inode = copy.metadata().unwrap().ino();
     install(volume.path()).exits(0).says("the same is there already");
+    let json = run_lithify(["install", "--format", "json", volume.path().to_str().unwrap()]).exits(0).json();
+    assert_eq!((&json["exit_code"], &json["changed"]), (&0.into(), &false.into()));
+    let log = volume.path().join("log");
+    let ran = run_lithify(["install", "-q", "--log", log.to_str().unwrap(), volume.path().to_str().unwrap()]).exits(0);
+    assert_eq!(ran.all(), "");
+    fs::remove_file(log).unwrap();
     assert_eq!(copy.metadata().unwrap().ino(), inode);
     run(Command::new(&copy).arg("--version")).exits(0);
 }

@@ -339,7 +339,10 @@ fn as_a_user_who_is_not_root() {
     fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(tree.at("/usr/bin/elevate"), fs::Permissions::from_mode(0o6755)).unwrap();
     fs::set_permissions(tree.at("/usr/bin/d"), fs::Permissions::from_mode(0o555)).unwrap();
-    tree.file("/root/secret");
+    tree.file("/root/secret").file("/usr/sbin/of-others/program");
+    for (path, mode) in [("/usr/sbin/of-others", 0o055), ("/usr/sbin/of-others/program", 0o655)] {
+        fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
     fs::set_permissions(tree.at("/root"), fs::Permissions::from_mode(0o700)).unwrap();
     chown(volume.path(), Some(65532), Some(65532)).unwrap();
     let program = tempfile::tempdir().unwrap();
@@ -366,6 +369,9 @@ fn as_a_user_who_is_not_root() {
     let copy = volume.path().join("root/usr/bin");
     let elevate = copy.join("elevate").metadata().unwrap();
     assert_eq!((elevate.uid(), elevate.mode() & 0o7777), (65532, 0o755));
+    // Who was among the others and is the owner now may do no less.
+    let mode = |path: &str| volume.path().join("root/usr/sbin").join(path).metadata().unwrap().mode() & 0o7777;
+    assert_eq!((mode("of-others"), mode("of-others/program")), (0o555, 0o755));
     assert_eq!(fs::read(copy.join("d/deep")).unwrap(), fs::read(tree.at("/usr/bin/d/deep")).unwrap());
     assert!(copy.join("fifo").symlink_metadata().is_ok());
     assert_eq!(names(volume.path()), ["root"]);
