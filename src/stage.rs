@@ -96,10 +96,12 @@ pub enum StageError {
         path: Vec<u8>,
     },
     /// Too many directories in each other.
-    #[error("{}: more than {} directories in each other", escape(path), place::MAX_DEPTH)]
+    #[error("{}: more than {most} directories in each other", escape(path))]
     TooDeep {
         /// Path.
         path: Vec<u8>,
+        /// So many are not.
+        most: usize,
     },
     /// Another run does not end.
     #[error("--to {}: another lithify has been staging there for a minute", escape(path))]
@@ -226,17 +228,15 @@ pub fn stage(
     let marker = format!("Staged by lithify {} with {}\n", env!("CARGO_PKG_VERSION"), names.join(", "));
     let mut place = Place::prepare(volume)?;
     let earlier = [b"/", NAME.as_bytes()].concat();
-    let mut staged = match compare::compare(root, &omitted, &directories, &marker, &place, &earlier, true) {
-        // An app may have it mounted already: it keeps its files.
-        Ok(staged) => staged,
-        Err(_) => {
-            let result = copy_all(root, &omitted, &mounts, &directories, &marker, &mut place);
-            if result.is_err() {
-                place.abandon();
-            }
-            result?
+    // The same is there already, and an app may have it mounted: it keeps its files.
+    let result = compare::compare(root, &omitted, &directories, &marker, &place, &earlier, true).or_else(|_| {
+        let result = copy_all(root, &omitted, &mounts, &directories, &marker, &mut place);
+        if result.is_err() {
+            place.abandon();
         }
-    };
+        result
+    });
+    let mut staged = result?;
     staged.notes.append(&mut place.notes);
     staged.directories = directories;
     Ok(staged)

@@ -158,6 +158,13 @@ impl Done {
                 nix::unistd::geteuid()
             ));
         }
+        // What is mounted at a mount point is on another mount than what is above it.
+        let mount = |path: &std::path::Path| Root::open(path).map(|root| root.stat().mount).ok();
+        if mount(&options.to) == mount(&options.to.join("..")) {
+            notes.push(format!(
+                "{to} is no mount point: write its path in the volume before each subPath; if it is in no volume, the copy is lost with this container"
+            ));
+        }
         notes.extend(staged.notes.iter().cloned());
         // Not of an earlier copy, which is being replaced.
         notes.extend(plan.notes.into_iter().filter(|note| !note.starts_with(&format!("{to}/"))));

@@ -98,7 +98,7 @@ impl<'a> Copier<'a> {
         depth: usize,
     ) -> Result<(), StageError> {
         if depth > MAX_DEPTH {
-            return Err(StageError::TooDeep { path: source.path().to_vec() });
+            return Err(StageError::TooDeep { path: source.path().to_vec(), most: MAX_DEPTH });
         }
         if source.own_stat().id == self.place.root().stat().id {
             return Err(StageError::Itself {

@@ -172,7 +172,8 @@ impl Place {
         let mount = self.root.stat().mount;
         if stat.kind == Kind::Directory && stat.mount == mount {
             if depth > MAX_REMOVED_DEPTH {
-                return Err(StageError::TooDeep { path: self.shown(&join(parent.path(), name.to_bytes())) });
+                let path = self.shown(&join(parent.path(), name.to_bytes()));
+                return Err(StageError::TooDeep { path, most: MAX_REMOVED_DEPTH });
             }
             if stat.mode & 0o700 != 0o700 {
                 // A directory's owner who is not root needs its bits to empty it.

@@ -52,6 +52,17 @@ fn sources_that_are_none() {
 }
 
 #[test]
+fn a_volume_that_is_no_mount_point() {
+    own_mounts();
+    let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
+    tree.file("/usr/bin/app");
+    let note = "is no mount point: write its path";
+    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0).says(note);
+    tmpfs(volume.path(), "size=1m");
+    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0).does_not_say(note);
+}
+
+#[test]
 fn a_rule_that_asks_for_a_library_refuses_everything() {
     let volume = tempfile::tempdir().unwrap();
     let profile = volume.path().join("p.toml");
