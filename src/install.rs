@@ -98,7 +98,8 @@ pub fn install(directory: &Path) -> Result<Installed, InstallError> {
         errno => fail("open")(errno),
     })?;
     if lock.is_held() {
-        remove_leftovers(&target).map_err(fail("unlink"))?;
+        // What cannot be removed, such as another user's, is in nobody's way.
+        let _ = remove_leftovers(&target);
     }
     let path = format!("{}/{NAME}", shown.trim_end_matches('/'));
     // Beside it, under a name of its own for each try: two init containers may run at once, both as process 1.
@@ -134,7 +135,10 @@ fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
         let names = sys::dirents(buffer.get(..filled).unwrap_or_default()).map(|(name, _)| name);
         left.extend(names.filter(|name| is_beside(name.to_bytes())).map(CStr::to_owned));
     }
-    left.iter().try_for_each(|name| unlinkat(target, name.as_c_str(), UnlinkatFlags::NoRemoveDir))
+    for name in left {
+        let _ = unlinkat(target, name.as_c_str(), UnlinkatFlags::NoRemoveDir);
+    }
+    Ok(())
 }
 
 /// Whether this is a name that [`install`] writes a copy under: process id and time.
@@ -177,13 +181,14 @@ fn write_beside(program: &mut File, target: &OwnedFd, beside: &str, path: &str) 
     Ok(size)
 }
 
-/// Whether the copy in `target` is a regular file of the right mode with this program's content.
+/// Whether the copy in `target` is a regular file of the right mode with this program's content, which no user but root
+/// and this one can change.
 fn is_same(program: &mut File, target: &OwnedFd) -> std::io::Result<bool> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let copy = openat(target, NAME, flags, Mode::empty())?;
     let stat = fstat(&copy)?;
     let expected = nix::libc::S_IFREG | MODE.bits();
-    if stat.st_mode != expected {
+    if stat.st_mode != expected || stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() {
         return Ok(false);
     }
     let mut copy = File::from(copy);

@@ -41,10 +41,12 @@ pub struct Staged {
     pub directories: Vec<Vec<u8>>,
     /// Names in the copy: files, links, directories.
     pub names: u64,
-    /// Bytes of its regular files, holes included.
+    /// Bytes of its regular files, holes included, without those that are disabled.
     pub bytes: u64,
     /// Links that cross the mounts.
     pub links: Links,
+    /// Whether anything was written; not when the same was there already.
+    pub changed: bool,
     /// Remarks for people.
     pub notes: Vec<String>,
 }
@@ -64,8 +66,11 @@ pub enum StageError {
         /// As given.
         path: Vec<u8>,
     },
-    /// A name that no YAML can hold.
-    #[error("SOURCE {} is not UTF-8, and cannot be written into a pod spec", escape(path))]
+    /// A name that no pod spec can hold.
+    #[error(
+        "SOURCE {} cannot be written into a pod spec, whose mount paths are UTF-8 without ':' and control characters",
+        escape(path)
+    )]
     NotText {
         /// Canonical path.
         path: Vec<u8>,
@@ -91,10 +96,12 @@ pub enum StageError {
         path: Vec<u8>,
     },
     /// Too many directories in each other.
-    #[error("{}: more than {} directories in each other", escape(path), place::MAX_DEPTH)]
+    #[error("{}: more than {most} directories in each other", escape(path))]
     TooDeep {
         /// Path.
         path: Vec<u8>,
+        /// So many are not.
+        most: usize,
     },
     /// Another run does not end.
     #[error("--to {}: another lithify has been staging there for a minute", escape(path))]
@@ -126,6 +133,14 @@ pub enum StageError {
 }
 
 impl StageError {
+    /// An error at what was there a moment ago.
+    fn of_source(error: RootError) -> Self {
+        if error.errno() == Errno::ENOENT {
+            return Self::Differs { path: error.path().to_vec(), what: "it is gone from the source" };
+        }
+        Self::Source(error)
+    }
+
     fn of_volume(volume: &[u8], error: RootError) -> Self {
         let errno = error.errno();
         match error {
@@ -144,6 +159,9 @@ impl StageError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::Volume { errno: Errno::EBUSY | Errno::EXDEV, .. } => {
+                "something is mounted there in this container: mount nothing but the volume itself"
+            }
             Self::Relative { .. } => "write it from the root on, such as /usr/bin",
             Self::NotText { .. } => "name the directory above it",
             Self::NotADirectory { .. } => {
@@ -208,15 +226,18 @@ pub fn stage(
     }
     let names: Vec<&str> = profile.sources.iter().map(|source| &*source.name).collect();
     let marker = format!("Staged by lithify {} with {}\n", env!("CARGO_PKG_VERSION"), names.join(", "));
-    let place = Place::prepare(volume)?;
-    let result = copy_all(root, &omitted, &mounts, &directories, &marker, &place).and_then(|mut staged| {
-        staged.notes.extend(place.finish()?);
-        Ok(staged)
+    let mut place = Place::prepare(volume)?;
+    let earlier = [b"/", NAME.as_bytes()].concat();
+    // The same is there already, and an app may have it mounted: it keeps its files.
+    let result = compare::compare(root, &omitted, &directories, &marker, &place, &earlier, true).or_else(|_| {
+        let result = copy_all(root, &omitted, &mounts, &directories, &marker, &mut place);
+        if result.is_err() {
+            place.abandon();
+        }
+        result
     });
-    if result.is_err() {
-        place.abandon();
-    }
     let mut staged = result?;
+    staged.notes.append(&mut place.notes);
     staged.directories = directories;
     Ok(staged)
 }
@@ -227,17 +248,21 @@ fn copy_all(
     mounts: &[u64],
     directories: &[Vec<u8>],
     marker: &str,
-    place: &Place,
+    place: &mut Place,
 ) -> Result<Staged, StageError> {
-    let mut copier = Copier::new(root, omitted, mounts, directories, marker, place);
+    place.begin()?;
+    let mut copier = Copier::new(root, omitted, mounts, marker, place);
     for directory in directories {
         copier.source(directory)?;
     }
-    let done = copier.finish();
+    let notes = copier.notes();
     place.sync()?;
     // Read back from what the kernel holds, which is by now what it has written.
-    compare::compare(root, omitted, directories, marker, place, &done.unmade)?;
-    Ok(done.staged)
+    let mut staged = compare::compare(root, omitted, directories, marker, place, &place.top(), false)?;
+    staged.changed = true;
+    staged.notes.extend(notes);
+    place.finish()?;
+    Ok(staged)
 }
 
 /// The entries of a directory.

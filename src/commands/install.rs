@@ -8,27 +8,26 @@ use crate::install::{Installed, NAME, install as copy};
 use crate::report::{Exit, json_line};
 
 #[derive(serde::Serialize)]
-struct Done {
+struct Done<'a> {
     schema: u32,
     command: &'static str,
-    exit: u8,
-    path: String,
+    version: &'static str,
+    exit_code: u8,
+    path: &'a str,
     changed: bool,
 }
 
 pub(super) fn install(directory: &Path, output: &Output) -> Exit {
-    let path = escape(directory.join(NAME).as_os_str().as_encoded_bytes());
+    let path = &escape(directory.join(NAME).as_os_str().as_encoded_bytes());
     match copy(directory) {
         Ok(installed) => {
             let detail = match installed {
                 Installed::New(size) => format!("installed, {size} bytes"),
                 Installed::Same => "the same is there already".to_owned(),
             };
-            output.plain(&if output.is_json() {
-                let changed = installed != Installed::Same;
-                json_line(&Done { schema: 1, command: "install", exit: 0, path, changed })
-            } else {
-                format!("lithify install {path}: {detail}\n")
+            output.success(&format!("lithify install {path}: {detail}\n"), || {
+                let (version, changed) = (env!("CARGO_PKG_VERSION"), installed != Installed::Same);
+                json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed })
             });
             Exit::Ok
         }

@@ -158,6 +158,13 @@ impl Done {
                 nix::unistd::geteuid()
             ));
         }
+        // What is mounted at a mount point is on another mount than what is above it.
+        let mount = |path: &std::path::Path| Root::open(path).map(|root| root.stat().mount).ok();
+        if mount(&options.to) == mount(&options.to.join("..")) {
+            notes.push(format!(
+                "{to} is no mount point: write its path in the volume before each subPath; if it is in no volume, the copy is lost with this container"
+            ));
+        }
         notes.extend(staged.notes.iter().cloned());
         // Not of an earlier copy, which is being replaced.
         notes.extend(plan.notes.into_iter().filter(|note| !note.starts_with(&format!("{to}/"))));
@@ -175,12 +182,13 @@ impl Done {
 
     fn summary(&self) -> String {
         format!(
-            "lithify stage {}: {} names, {} bytes are in {}/{}; {} names left out or changed",
+            "lithify stage {}: {} names, {} bytes are in {}/{}{}; {} names left out or changed",
             self.root,
             self.staged.names,
             self.staged.bytes,
             self.to.trim_end_matches('/'),
             stage::NAME,
+            if self.staged.changed { "" } else { " already, and stay as they are" },
             self.left_out.len()
         )
     }
@@ -225,6 +233,7 @@ impl Done {
             to: &self.to,
             profiles: &self.profiles,
             exit_code: 0,
+            changed: self.staged.changed,
             names: self.staged.names,
             bytes: self.staged.bytes,
             left_out: left_out.collect(),
@@ -268,6 +277,7 @@ struct Json<'a> {
     to: &'a str,
     profiles: &'a [String],
     exit_code: u8,
+    changed: bool,
     names: u64,
     bytes: u64,
     left_out: Vec<LeftOut<'a>>,

@@ -14,7 +14,7 @@ use crate::escape::escape;
 use crate::root::Directory;
 use crate::sys;
 
-const SETID: u32 = 0o6000;
+pub(super) const SETID: u32 = 0o6000;
 
 /// One file by its directory and name; the name is never followed if it is a link.
 #[derive(Clone, Copy)]
@@ -36,11 +36,9 @@ impl<'a> At<'a> {
     }
 }
 
-/// Sets attributes, and counts those that could not be kept.
+/// Sets attributes, and counts the extended ones that could not be kept.
 #[derive(Default)]
 pub(super) struct Attributes {
-    owners: u32,
-    setid: u32,
     /// Extended attributes by name and reason.
     refused: Vec<(String, &'static str, u32)>,
 }
@@ -60,19 +58,13 @@ impl Attributes {
         let owned = match fchownat(copy.directory, copy.name, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(()) => true,
             // Only root may give files away, and only to ids of its user namespace.
-            Err(Errno::EPERM | Errno::EINVAL) => {
-                self.owners += 1;
-                false
-            }
+            Err(Errno::EPERM | Errno::EINVAL) => false,
             Err(errno) => return Err(("chown", errno)),
         };
         // Before the mode, which may forbid it to the owner; it clears none of them.
         self.extended(source, copy, treatment).map_err(|errno| ("setxattr", errno))?;
         if !link {
             let wanted = mode(stat.st_mode, treatment, owned);
-            if stat.st_mode & SETID & !treatment.without != wanted & SETID {
-                self.setid += 1;
-            }
             fchmodat(copy.directory, copy.name, Mode::from_bits_truncate(wanted), FchmodatFlags::NoFollowSymlink)
                 .map_err(|errno| ("chmod", errno))?;
         }
@@ -126,28 +118,18 @@ impl Attributes {
 
     /// What could not be kept, for people.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.owners > 0 {
-            notes.push(format!(
-                "{} names belong to uid {} in the copy, which may not give files away: mount the copy read-only everywhere",
-                self.owners,
-                nix::unistd::geteuid()
-            ));
-        }
-        if self.setid > 0 {
-            notes.push(format!("{} files lost setuid and setgid with their owner", self.setid));
-        }
-        for (name, reason, count) in &self.refused {
-            notes.push(format!("the extended attribute {name} of {count} files was not copied: {reason}"));
-        }
-        notes
+        let note = |(name, reason, count): &(String, &str, u32)| {
+            format!("the extended attribute {name} of {count} files was not copied: {reason}")
+        };
+        self.refused.iter().map(note).collect()
     }
 }
 
-/// The mode of a copy; what belongs to another user must not run as that user.
+/// The mode of a copy. What belongs to another user must not run as that user; and that one, who was among the others
+/// before, may still do what they may.
 pub(super) fn mode(source: u32, treatment: Treatment, owned: bool) -> u32 {
     let mode = source & 0o7777 & !treatment.without;
-    if owned { mode } else { mode & !SETID }
+    if owned { mode } else { mode & !SETID | (mode & 0o007) << 6 }
 }
 
 #[cfg(test)]
@@ -159,6 +141,7 @@ mod tests {
         let all = Treatment { without: 0, capabilities: true };
         assert_eq!(mode(0o104_755, all, true), 0o4755);
         assert_eq!(mode(0o104_755, all, false), 0o755);
+        assert_eq!((mode(0o100_655, all, false), mode(0o040_055, all, false)), (0o755, 0o555));
         assert_eq!(mode(0o106_777, Treatment { without: 0o6002, ..all }, true), 0o775);
     }
 }

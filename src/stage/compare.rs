@@ -1,64 +1,181 @@
-//! The finished copy against its source, looked at afresh: names, types, modes, content, where links lead, and which
-//! names are one file.
+//! A copy against its source, looked at afresh: names, types, modes, content, where links lead, and which names are one
+//! file. A copy that an earlier run left must be what this run would make, owners and times among it.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::io::Read;
 
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{fstat, fstatat};
+use nix::sys::stat::{FileStat, fstat, fstatat};
+use nix::unistd::geteuid;
 
 use super::content::Content;
 use super::copy::is_sparse;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::Place;
-use super::{MARKER, StageError, attributes, list};
+use super::{MARKER, StageError, Staged, attributes, list};
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
 
-/// Compares the unfinished tree of `place` with `directories` of `root`; `unmade` are special files that are missing.
+/// Compares the tree at `top` of `place` with `directories` of `root`, and tells what is in it. `earlier` for one that
+/// this run did not make: nothing else may be in it, either.
 pub(super) fn compare(
     root: &Root,
     omitted: &Omitted,
     directories: &[Vec<u8>],
     marker: &str,
     place: &Place,
-    unmade: &HashSet<Vec<u8>>,
-) -> Result<(), StageError> {
-    let mut comparer = Comparer { omitted, marker, place, unmade, same: HashMap::new(), content: Content::new() };
+    top: &[u8],
+    earlier: bool,
+) -> Result<Staged, StageError> {
+    let mut comparer = Comparer {
+        root,
+        omitted,
+        directories,
+        marker,
+        place,
+        earlier,
+        same: HashMap::new(),
+        content: Content::new(),
+        staged: Staged::default(),
+        owners: 0,
+        setid: 0,
+        unmade: 0,
+    };
+    if earlier {
+        comparer.nothing_else(top)?;
+    }
     for directory in directories {
-        let source = root.directory(directory).map_err(StageError::Source)?;
-        let copy = [place.top(), directory.clone()].concat();
+        let source = root.directory(directory).map_err(StageError::of_source)?;
+        let copy = [top, directory].concat();
         let copy = place.root().directory(&copy).map_err(|error| place.volume(error))?;
-        Comparer::mode(directory, source.own_stat(), copy.own_stat(), AS_IT_IS)?;
+        comparer.mode(directory, source.own_stat(), copy.own_stat(), AS_IT_IS)?;
+        comparer.origin((&source, c"."), (&copy, c"."), directory, copy.own_stat())?;
         comparer.directory(&source, &copy, 0)?;
     }
-    Ok(())
+    Ok(comparer.finish())
 }
 
 struct Comparer<'a> {
+    root: &'a Root,
     omitted: &'a Omitted,
+    directories: &'a [Vec<u8>],
     marker: &'a str,
     place: &'a Place,
-    unmade: &'a HashSet<Vec<u8>>,
+    earlier: bool,
     /// Files with several names: which file the copy of the first one is.
     same: HashMap<Identity, Identity>,
     content: Content,
+    staged: Staged,
+    /// How many names have another owner, have lost setuid or setgid, and are devices that could not be made.
+    owners: u32,
+    setid: u32,
+    unmade: u32,
 }
 
 impl Comparer<'_> {
+    fn finish(mut self) -> Staged {
+        let notes = &mut self.staged.notes;
+        if self.owners > 0 {
+            notes.push(format!(
+                "{} names belong to uid {} in the copy, which may not give files away: mount the copy read-only everywhere",
+                self.owners,
+                geteuid()
+            ));
+        }
+        if self.setid > 0 {
+            notes.push(format!("{} names lost setuid and setgid with their owner", self.setid));
+        }
+        if self.unmade > 0 {
+            notes.push(format!("{} device files were left out: making them needs CAP_MKNOD", self.unmade));
+        }
+        self.staged
+    }
+
+    /// The directories that lead to the staged ones hold nothing but those.
+    fn nothing_else(&self, top: &[u8]) -> Result<(), StageError> {
+        let parts = |path: &Vec<u8>| (0..path.len()).filter(|&at| path.get(at) == Some(&b'/')).collect::<Vec<_>>();
+        let above: HashSet<&[u8]> =
+            self.directories.iter().flat_map(|path| parts(path).into_iter().filter_map(|at| path.get(..at))).collect();
+        for path in &above {
+            let copy = self.place.root().directory(&[top, *path].concat()).map_err(|error| self.place.volume(error))?;
+            self.ours(path, copy.own_stat(), geteuid().as_raw())?;
+            if copy.own_stat().mode & 0o7777 != 0o755 {
+                return Err(differs(path, "its mode"));
+            }
+            for name in list(&copy).map_err(|error| self.place.volume(error))? {
+                let path = [*path, b"/", name.to_bytes()].concat();
+                if !above.contains(path.as_slice()) && !self.directories.contains(&path) {
+                    return Err(differs(&path, "it was not asked for"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of an earlier copy: it is in the volume itself, and nobody else's.
+    fn ours(&self, path: &[u8], copy: &Stat, owner: u32) -> Result<(), StageError> {
+        if copy.mount != self.place.root().stat().mount || copy.uid != owner && copy.uid != geteuid().as_raw() {
+            return Err(differs(path, "its owner"));
+        }
+        Ok(())
+    }
+
+    /// Of an earlier copy: owner, time and capabilities are those that this run would give it.
+    fn origin(
+        &self,
+        source: (&Directory, &CStr),
+        copy: (&Directory, &CStr),
+        path: &[u8],
+        stat: &Stat,
+    ) -> Result<(), StageError> {
+        if !self.earlier {
+            return Ok(());
+        }
+        let details = |(directory, name): (&Directory, &CStr)| -> Result<FileStat, StageError> {
+            fstatat(directory.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW)
+                .map_err(|errno| StageError::Source(RootError::Os { operation: "fstatat", path: path.to_vec(), errno }))
+        };
+        let (ours, theirs) = (details(source)?, details(copy)?);
+        self.ours(path, stat, ours.st_uid)?;
+        if (ours.st_mtime, ours.st_mtime_nsec) != (theirs.st_mtime, theirs.st_mtime_nsec) {
+            return Err(differs(path, "its time"));
+        }
+        Ok(())
+    }
+
+    /// Of an earlier copy: it has the capabilities that it should, or none where this user cannot set any.
+    fn capabilities(
+        &self,
+        source: &Directory,
+        copy: &Directory,
+        name: &CStr,
+        treatment: Treatment,
+    ) -> Result<(), StageError> {
+        let wanted = treatment.capabilities && source.has_capabilities(name, None).map_err(StageError::of_source)?;
+        let found = copy.has_capabilities(name, None).map_err(|error| self.place.volume(error))?;
+        if found == wanted || !found && !geteuid().is_root() {
+            return Ok(());
+        }
+        Err(differs(&join(source.path(), name.to_bytes()), "its capabilities"))
+    }
+
     fn directory(&mut self, source: &Directory, copy: &Directory, depth: usize) -> Result<(), StageError> {
+        self.staged.names += 1;
         let copied = list(copy).map_err(|error| self.place.volume(error))?;
         let mut copied: HashSet<Vec<u8>> = copied.into_iter().map(CString::into_bytes).collect();
-        for name in list(source).map_err(StageError::Source)? {
+        for name in list(source).map_err(StageError::of_source)? {
             let path = join(source.path(), name.to_bytes());
             let Some(treatment) = self.omitted.treatment(&path) else { continue };
-            if self.unmade.contains(&path) || depth == 0 && name.to_bytes() == MARKER.as_bytes() {
+            if depth == 0 && name.to_bytes() == MARKER.as_bytes() {
                 continue;
             }
-            if !copied.remove(name.to_bytes()) {
+            if copied.remove(name.to_bytes()) {
+                self.entry(source, copy, &name, treatment, depth)?;
+            } else if is_device(&source.stat(&name).map_err(StageError::of_source)?) {
+                self.unmade += 1;
+            } else {
                 return Err(differs(&path, "it is missing"));
             }
-            self.entry(source, copy, &name, treatment, depth)?;
         }
         if depth == 0 {
             self.marker(source, copy)?;
@@ -90,14 +207,16 @@ impl Comparer<'_> {
         depth: usize,
     ) -> Result<(), StageError> {
         let path = join(source.path(), name.to_bytes());
-        let ours = source.stat(name).map_err(StageError::Source)?;
+        let ours = source.stat(name).map_err(StageError::of_source)?;
         let theirs = copy.stat(name).map_err(|error| self.place.volume(error))?;
-        Self::mode(&path, &ours, &theirs, treatment)?;
+        self.mode(&path, &ours, &theirs, treatment)?;
+        self.origin((source, name), (copy, name), &path, &theirs)?;
         if ours.kind == Kind::Directory {
-            let source = source.child(name).map_err(StageError::Source)?;
+            let source = source.child(name).map_err(StageError::of_source)?;
             let copy = copy.child(name).map_err(|error| self.place.volume(error))?;
             return self.directory(&source, &copy, depth + 1);
         }
+        self.staged.names += 1;
         if ours.nlink > 1 {
             match self.same.insert(ours.id, theirs.id) {
                 Some(first) if first == theirs.id => return Ok(()),
@@ -108,11 +227,19 @@ impl Comparer<'_> {
         match ours.kind {
             // Nobody but root can read it, and nobody at all run it.
             Kind::File if treatment.without == 0o7777 => Ok(()),
-            Kind::File => self.file(source, copy, name, &path),
+            Kind::File => {
+                if self.earlier {
+                    self.capabilities(source, copy, name, treatment)?;
+                }
+                self.file(source, copy, name, &path)
+            }
             Kind::Symlink => {
-                let target = source.read_link(name).map_err(StageError::Source)?;
+                let target = source.read_link(name).map_err(StageError::of_source)?;
                 let copied = copy.read_link(name).map_err(|error| self.place.volume(error))?;
-                if target == copied { Ok(()) } else { Err(differs(&path, "the link leads elsewhere")) }
+                if target != copied {
+                    return Err(differs(&path, "the link leads elsewhere"));
+                }
+                self.staged.links.look(self.root, self.directories, &path).map_err(StageError::of_source)
             }
             Kind::Other | Kind::Directory => {
                 let device = |directory: &Directory| {
@@ -124,7 +251,7 @@ impl Comparer<'_> {
     }
 
     fn file(&mut self, source: &Directory, copy: &Directory, name: &CStr, path: &[u8]) -> Result<(), StageError> {
-        let ours = source.file(name).map_err(StageError::Source)?;
+        let ours = source.file(name).map_err(StageError::of_source)?;
         let theirs = copy.file(name).map_err(|error| self.place.volume(error))?;
         let shown = || self.place.shown(&join(copy.path(), name.to_bytes()));
         let stat = fstat(&ours)
@@ -133,6 +260,7 @@ impl Comparer<'_> {
         if stat.st_size != copied.st_size {
             return Err(differs(path, "its size"));
         }
+        self.staged.bytes += u64::try_from(stat.st_size).unwrap_or(0);
         match self.content.same(&ours, &theirs, stat.st_size, is_sparse(&stat)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(differs(path, "its content")),
@@ -140,20 +268,26 @@ impl Comparer<'_> {
         }
     }
 
-    /// Type and mode. A copy may have lost setuid and setgid, never gained anything.
-    fn mode(path: &[u8], source: &Stat, copy: &Stat, treatment: Treatment) -> Result<(), StageError> {
+    /// Type and mode: as in the source, or as of one that could not keep its owner.
+    fn mode(&mut self, path: &[u8], source: &Stat, copy: &Stat, treatment: Treatment) -> Result<(), StageError> {
         let kind = |stat: &Stat| stat.mode & nix::libc::S_IFMT;
         if kind(source) != kind(copy) {
             return Err(differs(path, "its type"));
         }
+        self.owners += u32::from((source.uid, source.gid) != (copy.uid, copy.gid));
         if source.kind == Kind::Symlink {
             return Ok(());
         }
         let found = copy.mode & 0o7777;
-        let (most, least) =
+        let (kept, lost) =
             (attributes::mode(source.mode, treatment, true), attributes::mode(source.mode, treatment, false));
-        if found & !most == 0 && least & !found == 0 { Ok(()) } else { Err(differs(path, "its mode")) }
+        self.setid += u32::from((kept ^ found) & attributes::SETID != 0);
+        if found & !(kept | lost) == 0 && kept & lost & !found == 0 { Ok(()) } else { Err(differs(path, "its mode")) }
     }
+}
+
+fn is_device(stat: &Stat) -> bool {
+    matches!(stat.mode & nix::libc::S_IFMT, nix::libc::S_IFCHR | nix::libc::S_IFBLK)
 }
 
 fn differs(path: &[u8], what: &'static str) -> StageError {

@@ -1,7 +1,7 @@
 //! Copying a tree, by descriptors on both sides and one component at a time: nothing that is swapped meanwhile, in the
 //! source or in the volume, leads out of either.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::Write;
@@ -15,15 +15,8 @@ use super::attributes::{At, Attributes};
 use super::content::Content;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::{MAX_DEPTH, Place};
-use super::{MARKER, StageError, Staged, list};
+use super::{MARKER, StageError, list};
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
-
-/// What [`Copier::finish`] gives.
-pub(super) struct Copied {
-    pub(super) staged: Staged,
-    /// Special files that this user may not make.
-    pub(super) unmade: HashSet<Vec<u8>>,
-}
 
 /// Copies directories into one unfinished tree.
 pub(super) struct Copier<'a> {
@@ -31,15 +24,12 @@ pub(super) struct Copier<'a> {
     omitted: &'a Omitted,
     /// Mounts that may be copied.
     mounts: &'a [u64],
-    directories: &'a [Vec<u8>],
     marker: &'a str,
     place: &'a Place,
     /// Files with more than one name: where in the volume the first one is.
     linked: HashMap<Identity, (Vec<u8>, CString)>,
     content: Content,
     attributes: Attributes,
-    unmade: HashSet<Vec<u8>>,
-    staged: Staged,
 }
 
 /// A name of the source and the directory that its copy is made in.
@@ -55,7 +45,6 @@ impl<'a> Copier<'a> {
         root: &'a Root,
         omitted: &'a Omitted,
         mounts: &'a [u64],
-        directories: &'a [Vec<u8>],
         marker: &'a str,
         place: &'a Place,
     ) -> Self {
@@ -63,20 +52,17 @@ impl<'a> Copier<'a> {
             root,
             omitted,
             mounts,
-            directories,
             marker,
             place,
             linked: HashMap::new(),
             content: Content::new(),
             attributes: Attributes::default(),
-            unmade: HashSet::new(),
-            staged: Staged::default(),
         }
     }
 
     /// Copies the directory at `path` to the same path in the tree.
     pub(super) fn source(&mut self, path: &[u8]) -> Result<(), StageError> {
-        let source = self.root.directory(path).map_err(StageError::Source)?;
+        let source = self.root.directory(path).map_err(StageError::of_source)?;
         let mut into = self.place.open()?;
         let mut components: Vec<&[u8]> =
             path.split(|&byte| byte == b'/').filter(|component| !component.is_empty()).collect();
@@ -98,14 +84,9 @@ impl<'a> Copier<'a> {
         self.directory(&source, &into, &last, AS_IT_IS, 0)
     }
 
-    /// What was copied.
-    pub(super) fn finish(self) -> Copied {
-        let mut staged = self.staged;
-        staged.notes = self.attributes.notes();
-        if !self.unmade.is_empty() {
-            staged.notes.push(format!("{} device files were left out: making them needs CAP_MKNOD", self.unmade.len()));
-        }
-        Copied { staged, unmade: self.unmade }
+    /// What could not be kept, for people.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.attributes.notes()
     }
 
     fn directory(
@@ -117,7 +98,7 @@ impl<'a> Copier<'a> {
         depth: usize,
     ) -> Result<(), StageError> {
         if depth > MAX_DEPTH {
-            return Err(StageError::TooDeep { path: source.path().to_vec() });
+            return Err(StageError::TooDeep { path: source.path().to_vec(), most: MAX_DEPTH });
         }
         if source.own_stat().id == self.place.root().stat().id {
             return Err(StageError::Itself {
@@ -131,7 +112,7 @@ impl<'a> Copier<'a> {
         if depth == 0 {
             self.mark(&copy)?;
         }
-        for entry in list(source).map_err(StageError::Source)? {
+        for entry in list(source).map_err(StageError::of_source)? {
             if depth > 0 || entry.to_bytes() != MARKER.as_bytes() {
                 self.entry(Entry { source, into: &copy, name: &entry }, depth)?;
             }
@@ -140,9 +121,7 @@ impl<'a> Copier<'a> {
         let from = At::new(source, c".");
         self.attributes
             .set(from, &stat, At::new(into, name), treatment)
-            .map_err(|(operation, errno)| self.volume(operation, into, name, errno))?;
-        self.staged.names += 1;
-        Ok(())
+            .map_err(|(operation, errno)| self.volume(operation, into, name, errno))
     }
 
     /// The file by which this directory is recognised once it is mounted.
@@ -160,10 +139,10 @@ impl<'a> Copier<'a> {
     fn entry(&mut self, entry: Entry<'_>, depth: usize) -> Result<(), StageError> {
         let path = join(entry.source.path(), entry.name.to_bytes());
         let Some(treatment) = self.omitted.treatment(&path) else { return Ok(()) };
-        let stat = entry.source.stat(entry.name).map_err(StageError::Source)?;
+        let stat = entry.source.stat(entry.name).map_err(StageError::of_source)?;
         self.check_mount(&path, &stat)?;
         if stat.kind == Kind::Directory {
-            let child = entry.source.child(entry.name).map_err(StageError::Source)?;
+            let child = entry.source.child(entry.name).map_err(StageError::of_source)?;
             return self.directory(&child, entry.into, entry.name, treatment, depth + 1);
         }
         if stat.nlink > 1 {
@@ -171,7 +150,6 @@ impl<'a> Copier<'a> {
                 let directory = self.place.root().directory(directory).map_err(|error| self.place.volume(error))?;
                 linkat(directory.as_fd(), first.as_c_str(), entry.into.as_fd(), entry.name, AtFlags::empty())
                     .map_err(|errno| self.volume("link", entry.into, entry.name, errno))?;
-                self.staged.names += 1;
                 return Ok(());
             }
         }
@@ -180,6 +158,7 @@ impl<'a> Copier<'a> {
             Kind::Symlink => self.link(entry, &path)?,
             Kind::Other | Kind::Directory => self.special(entry, &path)?,
         };
+        // A device that this user may not make.
         let Some(details) = copied else { return Ok(()) };
         let (from, to) = (At::new(entry.source, entry.name), At::new(entry.into, entry.name));
         self.attributes
@@ -188,12 +167,11 @@ impl<'a> Copier<'a> {
         if stat.nlink > 1 {
             self.linked.insert(stat.id, (entry.into.path().to_vec(), entry.name.to_owned()));
         }
-        self.staged.names += 1;
         Ok(())
     }
 
     fn file(&mut self, entry: Entry<'_>) -> Result<Option<FileStat>, StageError> {
-        let source = entry.source.file(entry.name).map_err(StageError::Source)?;
+        let source = entry.source.file(entry.name).map_err(StageError::of_source)?;
         let path = || join(entry.source.path(), entry.name.to_bytes());
         let stat = fstat(&source).map_err(|errno| failed_source("fstat", &path(), errno))?;
         let copy = self.create(entry.into, entry.name)?;
@@ -201,27 +179,22 @@ impl<'a> Copier<'a> {
             let copy = self.place.shown(&join(entry.into.path(), entry.name.to_bytes()));
             StageError::content(side, errno, &path(), copy)
         })?;
-        self.staged.bytes += u64::try_from(stat.st_size).unwrap_or(0);
         Ok(Some(stat))
     }
 
-    fn link(&mut self, entry: Entry<'_>, path: &[u8]) -> Result<Option<FileStat>, StageError> {
-        let target = entry.source.read_link(entry.name).map_err(StageError::Source)?;
+    fn link(&self, entry: Entry<'_>, path: &[u8]) -> Result<Option<FileStat>, StageError> {
+        let target = entry.source.read_link(entry.name).map_err(StageError::of_source)?;
         symlinkat(target.as_slice(), entry.into.as_fd(), entry.name)
             .map_err(|errno| self.volume("symlink", entry.into, entry.name, errno))?;
-        self.staged.links.look(self.root, self.directories, path).map_err(StageError::Source)?;
         details(entry, path).map(Some)
     }
 
-    fn special(&mut self, entry: Entry<'_>, path: &[u8]) -> Result<Option<FileStat>, StageError> {
+    fn special(&self, entry: Entry<'_>, path: &[u8]) -> Result<Option<FileStat>, StageError> {
         let stat = details(entry, path)?;
         let kind = SFlag::from_bits_truncate(stat.st_mode & nix::libc::S_IFMT);
         match mknodat(entry.into.as_fd(), entry.name, kind, Mode::S_IRUSR, stat.st_rdev) {
             Ok(()) => Ok(Some(stat)),
-            Err(Errno::EPERM) => {
-                self.unmade.insert(path.to_vec());
-                Ok(None)
-            }
+            Err(Errno::EPERM) => Ok(None),
             Err(errno) => Err(self.volume("mknod", entry.into, entry.name, errno)),
         }
     }

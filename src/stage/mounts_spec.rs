@@ -42,7 +42,8 @@ pub fn to_yaml(mounts: &[Mount]) -> String {
     for Mount { name, mount_path, sub_path, .. } in mounts {
         let _ = writeln!(
             out,
-            "  - {{ name: {name}, mountPath: {}, subPath: {}, readOnly: true }}",
+            "  - {{ name: {}, mountPath: {}, subPath: {}, readOnly: true }}",
+            scalar(name),
             scalar(mount_path),
             scalar(sub_path)
         );
@@ -64,9 +65,12 @@ pub fn volume_name(volume: &Path) -> String {
     if label.is_empty() { "staged".to_owned() } else { label.to_owned() }
 }
 
-/// A path as YAML: plain where that is safe, else quoted as in JSON.
+/// A string as YAML: plain where it cannot be taken for anything else, such as a number, else quoted as in JSON.
 fn scalar(text: &str) -> String {
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+'));
+    let first = text.bytes().next().unwrap_or_default();
+    let plain = text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'/' | b'.' | b'_' | b'-' | b'+'))
+        && (first == b'/' || first.is_ascii_alphabetic())
+        && !matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
     if plain { text.to_owned() } else { serde_json::to_string(text).unwrap_or_default() }
 }
 
@@ -81,6 +85,14 @@ mod tests {
             yaml,
             "volumeMounts:\n  - { name: hard, mountPath: /usr/bin, subPath: root/usr/bin, readOnly: true }\n  - { name: hard, mountPath: \"/opt/a b: c\", subPath: \"root/opt/a b: c\", readOnly: true }\n"
         );
+    }
+
+    #[test]
+    fn names_that_yaml_takes_for_something_else() {
+        for name in ["123", "1e3", "0x1f", "true", "null", "yes", "n", "off", "2-3"] {
+            let yaml = to_yaml(&mounts(&[b"/bin".to_vec()], name));
+            assert!(yaml.contains(&format!("name: \"{name}\",")), "{yaml}");
+        }
     }
 
     #[test]

@@ -33,11 +33,12 @@ pub(super) struct Place {
     /// Name of the unfinished tree.
     name: CString,
     lock: VolumeLock,
+    /// What could not be removed, for people.
+    pub(super) notes: Vec<String>,
 }
 
 impl Place {
-    /// Opens `volume` (a path of the caller), waits for other runs, removes what killed ones left, and makes the
-    /// directory for this one.
+    /// Opens `volume` (a path of the caller), waits for other runs and removes what killed ones left.
     pub(super) fn prepare(volume: &Path) -> Result<Self, StageError> {
         let root = Root::open(volume).map_err(|error| StageError::of_volume(&root_path(volume), error))?;
         let directory = root.directory(b"/").map_err(|error| StageError::of_volume(&root_path(volume), error))?;
@@ -49,13 +50,17 @@ impl Place {
             Errno::EWOULDBLOCK => StageError::Busy { path: root_path(volume) },
             errno => StageError::Volume { operation: "open", path: root_path(volume), errno },
         })?;
-        let place = Self { root, directory, name, lock };
+        let mut place = Self { root, directory, name, lock, notes: Vec::new() };
         if place.lock.is_held() {
             place.remove_leftovers()?;
         }
-        // Until it is whole, no other user may enter it.
-        mkdirat(place.directory.as_fd(), place.name.as_c_str(), Mode::S_IRWXU).map_err(place.fail("mkdir"))?;
         Ok(place)
+    }
+
+    /// Makes the directory for the unfinished tree.
+    pub(super) fn begin(&self) -> Result<(), StageError> {
+        // Until it is whole, no other user may enter it.
+        mkdirat(self.directory.as_fd(), self.name.as_c_str(), Mode::S_IRWXU).map_err(self.fail("mkdir"))
     }
 
     /// The volume.
@@ -78,9 +83,8 @@ impl Place {
         syncfs(self.directory.as_fd()).map_err(self.fail("syncfs"))
     }
 
-    /// Gives the tree its final name, and removes the one that had it. What of that one cannot be removed is told as
-    /// a note: the next run removes it.
-    pub(super) fn finish(&self) -> Result<Option<String>, StageError> {
+    /// Gives the tree its final name, and removes the one that had it.
+    pub(super) fn finish(&mut self) -> Result<(), StageError> {
         let final_name = CString::new(NAME).unwrap_or_default();
         fchmodat(
             self.directory.as_fd(),
@@ -110,10 +114,10 @@ impl Place {
             Err(errno) => return Err(self.fail("renameat2")(errno)),
         };
         fsync(self.directory.as_fd()).map_err(self.fail("fsync"))?;
-        let Some(old) = replaced else { return Ok(None) };
-        Ok(self.remove(&self.directory, &old, 0).err().map(|error| {
-            format!("the tree that was replaced is left in the volume, and the next run removes it: {error}")
-        }))
+        if let Some(old) = replaced {
+            self.remove_or_note(&old);
+        }
+        Ok(())
     }
 
     /// Where two names cannot be exchanged: the old tree aside, then the new one in its place. A kill in between
@@ -140,13 +144,20 @@ impl Place {
         let _ = self.remove(&self.directory, &self.name, 0);
     }
 
-    fn remove_leftovers(&self) -> Result<(), StageError> {
+    fn remove_leftovers(&mut self) -> Result<(), StageError> {
         for name in list(&self.directory).map_err(|error| self.volume(error))? {
             if name.to_bytes().starts_with(UNFINISHED.as_bytes()) {
-                self.remove(&self.directory, &name, 0)?;
+                self.remove_or_note(&name);
             }
         }
         Ok(())
+    }
+
+    /// What cannot be removed, such as another user's, is in nobody's way but takes room.
+    fn remove_or_note(&mut self, name: &CStr) {
+        if let Err(error) = self.remove(&self.directory, name, 0) {
+            self.notes.push(format!("an old tree is left in the volume, and takes room: {error}"));
+        }
     }
 
     /// Removes `name` with everything in it: by descriptors, no link followed, no other mount entered.
@@ -161,7 +172,8 @@ impl Place {
         let mount = self.root.stat().mount;
         if stat.kind == Kind::Directory && stat.mount == mount {
             if depth > MAX_REMOVED_DEPTH {
-                return Err(StageError::TooDeep { path: self.shown(&join(parent.path(), name.to_bytes())) });
+                let path = self.shown(&join(parent.path(), name.to_bytes()));
+                return Err(StageError::TooDeep { path, most: MAX_REMOVED_DEPTH });
             }
             if stat.mode & 0o700 != 0o700 {
                 // A directory's owner who is not root needs its bits to empty it.

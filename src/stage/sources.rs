@@ -27,7 +27,8 @@ pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Ve
         if path == b"/" {
             return Err(StageError::WholeRoot { path: bytes.to_vec() });
         }
-        if std::str::from_utf8(&path).is_err() {
+        // Of the Kubernetes API: a mountPath must not contain ':'; and no YAML can hold control characters.
+        if !std::str::from_utf8(&path).is_ok_and(|text| !text.chars().any(|c| c == ':' || c.is_control())) {
             return Err(StageError::NotText { path });
         }
         if !found.contains(&path) {

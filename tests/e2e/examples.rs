@@ -106,6 +106,16 @@ fn the_readme_quotes_the_examples() {
 }
 
 #[test]
+fn the_architecture_names_every_module() {
+    let architecture = read("docs/architecture.md");
+    for path in names("src") {
+        let name = path.trim_start_matches("src/").trim_end_matches(".rs");
+        let known = ["`{}.rs`", "`{}/`"].iter().any(|form| architecture.contains(&form.replace("{}", name)));
+        assert!(known || matches!(name, "lib" | "main"), "{name}");
+    }
+}
+
+#[test]
 fn every_link_of_the_documentation_leads_somewhere() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned(), "SECURITY.md".to_owned()];

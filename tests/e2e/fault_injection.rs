@@ -145,8 +145,10 @@ fn a_staged_tree_is_whole_or_not_there() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (old, new) = (staged(&first, one.path()), staged(&second, other.path()));
     assert!(new.contains_key(Path::new("bin/new2")) && !new.contains_key(Path::new("bin/sh")));
-    // A second run in its place makes the calls that are counted.
-    let arguments = stage(&second, other.path());
+    // A run in the place of the old tree makes the calls that are counted.
+    let counted = tempfile::tempdir().unwrap();
+    copy_tree(&one.path().join("root"), &counted.path().join("root"));
+    let arguments = stage(&second, counted.path());
     at_every_call(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), |inject, strace| {
         let volume = tempfile::tempdir().unwrap();
         copy_tree(&one.path().join("root"), &volume.path().join("root"));

@@ -31,6 +31,12 @@ fn the_copy_is_this_program_and_a_second_run_changes_nothing() {
     assert_eq!(names(volume.path()), ["lithify"]);
     let inode = copy.metadata().unwrap().ino();
     install(volume.path()).exits(0).says("the same is there already");
+    let json = run_lithify(["install", "--format", "json", volume.path().to_str().unwrap()]).exits(0).json();
+    assert_eq!((&json["exit_code"], &json["changed"]), (&0.into(), &false.into()));
+    let log = volume.path().join("log");
+    let ran = run_lithify(["install", "-q", "--log", log.to_str().unwrap(), volume.path().to_str().unwrap()]).exits(0);
+    assert_eq!(ran.all(), "");
+    fs::remove_file(log).unwrap();
     assert_eq!(copy.metadata().unwrap().ino(), inode);
     run(Command::new(&copy).arg("--version")).exits(0);
 }
@@ -116,6 +122,23 @@ fn what_a_killed_run_left_is_removed_and_nothing_else() {
     }
     install(volume.path()).exits(0);
     assert_eq!(names(volume.path()), [".lithify-", ".lithify-7", ".lithify-staged", "lithify", "other"]);
+}
+
+#[test]
+fn a_volume_that_somebody_else_has_prepared() {
+    let volume = tempfile::tempdir().unwrap();
+    let copy = volume.path().join("lithify");
+    // What looks like an unfinished copy and cannot be removed is in nobody's way.
+    fs::create_dir(volume.path().join(".lithify-1-2")).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    // Its owner could change it at any time.
+    std::os::unix::fs::chown(&copy, Some(65532), None).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    assert_eq!(copy.metadata().unwrap().uid(), 0);
+    fs::remove_file(&copy).unwrap();
+    nix::unistd::mkfifo(&copy, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    install(volume.path()).exits(0).says("installed");
+    assert!(copy.metadata().unwrap().is_file());
 }
 
 #[test]

@@ -49,6 +49,8 @@ mod scan_app;
 mod scan_known;
 mod shared_volume;
 mod stage;
+mod stage_again;
+mod stage_attack;
 mod stage_in_pod;
 mod stage_refusals;
 mod startup_probe;

@@ -124,6 +124,17 @@ fn nginx_serves_and_no_shell_can_be_executed() {
 }
 
 #[test]
+fn an_init_container_that_runs_again_takes_nothing_from_the_app() {
+    let image = rootfs("nginx");
+    let (volume, scratch) = (empty_dir(), empty_dir());
+    let mounts = staged(&image, volume.path());
+    let app = with_mounts(nginx(&image, scratch.path()), volume.path(), &mounts, &["ro"]).start();
+    assert_eq!(app.http(), "nginx answers\n");
+    assert_eq!(staged(&image, volume.path()), mounts);
+    app.exec(["/usr/sbin/nginx", "-v"]).exits(0).says("nginx version");
+}
+
+#[test]
 fn a_missing_subpath_and_a_writable_mount_are_found() {
     let image = rootfs("nginx");
     let (volume, scratch) = (empty_dir(), empty_dir());

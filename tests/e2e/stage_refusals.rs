@@ -11,7 +11,7 @@ use crate::harness::tree::{Tree, manifest};
 use crate::harness::{command, rootfs, run};
 use crate::stage::stage;
 
-fn own_mounts() {
+pub fn own_mounts() {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
 }
@@ -20,7 +20,7 @@ fn tmpfs(at: &Path, options: &str) {
     mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some(options)).unwrap();
 }
 
-fn bind(from: &Path, to: &Path) {
+pub fn bind(from: &Path, to: &Path) {
     mount(Some(from), to, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
 }
 
@@ -40,11 +40,26 @@ fn sources_that_are_none() {
     with("/loop", 1);
     let strange = std::os::unix::ffi::OsStrExt::from_bytes(b"/usr/b\xff");
     fs::create_dir(tree.path().join(Path::new::<std::ffi::OsStr>(strange).strip_prefix("/").unwrap())).unwrap();
-    stage(tree.path(), volume.path(), ["-p".as_ref(), "shells".as_ref(), strange]).exits(2).says("is not UTF-8");
+    stage(tree.path(), volume.path(), ["-p".as_ref(), "shells".as_ref(), strange]).exits(2).says("into a pod spec");
+    for name in ["a:b", "a\nb", "a\u{9b}31mb", "a\u{7f}b"] {
+        tree.directory(&format!("/opt/{name}"));
+        with(&format!("/opt/{name}"), 2).says("into a pod spec");
+    }
     stage(tree.path(), volume.path(), ["/usr/bin"]).exits(2).says("name a profile");
     run(command().args(["stage", "-p", "shells", "/usr/bin"])).exits(2).says("--to");
     run(command().args(["stage", "-p", "shells", "--to", "/tmp"])).exits(2).says("SOURCE");
     assert!(manifest(volume.path()).is_empty());
+}
+
+#[test]
+fn a_volume_that_is_no_mount_point() {
+    own_mounts();
+    let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
+    tree.file("/usr/bin/app");
+    let note = "is no mount point: write its path";
+    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0).says(note);
+    tmpfs(volume.path(), "size=1m");
+    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0).does_not_say(note);
 }
 
 #[test]
@@ -128,6 +143,10 @@ fn a_missing_a_full_a_read_only_and_a_foreign_volume() {
     mount(None::<&str>, volume.path(), None::<&str>, MsFlags::MS_REMOUNT, Some("size=500k")).unwrap();
     stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0);
     let before = manifest(volume.path());
+    // The same needs no room.
+    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0);
+    assert_eq!(manifest(volume.path()), before);
+    tree.file_with("/usr/bin/app", "another");
     to(volume.path()).says("No space left").says("room for both");
     assert_eq!(manifest(volume.path()), before);
     mount(None::<&str>, volume.path(), None::<&str>, MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, None::<&str>).unwrap();
@@ -168,8 +187,11 @@ fn a_mount_in_what_a_killed_run_left_is_not_entered() {
     let mounted = volume.path().join(".tmp.lithify-1-2/usr/mounted");
     fs::create_dir_all(&mounted).unwrap();
     bind(precious.path(), &mounted);
-    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(1).says(".tmp.lithify-1-2/usr/mounted");
-    assert!(precious.has("/file") && !volume.path().join("root").exists());
+    stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"])
+        .exits(0)
+        .says("an old tree is left in the volume")
+        .says(".tmp.lithify-1-2/usr/mounted");
+    assert!(precious.has("/file") && volume.path().join("root/usr/bin/app").exists());
 }
 
 #[test]
