@@ -212,7 +212,15 @@ impl Scanner<'_> {
             Recognised::Program { by, program, known } => {
                 self.by_identity.insert(stat.id, self.found.programs.len());
                 let parent = *directory.own_stat();
-                self.found.programs.push(Sighting { path: path(), stat, parent, by, program, known, names: Vec::new() });
+                self.found.programs.push(Sighting {
+                    path: path(),
+                    stat,
+                    parent,
+                    by,
+                    program,
+                    known,
+                    names: Vec::new(),
+                });
             }
             Recognised::Tombstone => self.found.tombstones += 1,
             Recognised::Nothing => {}

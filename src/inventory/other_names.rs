@@ -88,8 +88,7 @@ impl Collector<'_> {
     fn passes_through_doomed(&self, path: &[u8]) -> Result<Option<usize>, RootError> {
         let place = self.root.walk(b"", path, true)?;
         let end = place.path();
-        let mut passed =
-            place.links.iter().map(crate::root::Link::path).chain(place.left.iter().cloned()).chain([end]);
+        let mut passed = place.links.iter().map(crate::root::Link::path).chain(place.left.iter().cloned()).chain([end]);
         Ok(passed.find_map(|passed| self.doomed_at_or_above(&passed)))
     }
 

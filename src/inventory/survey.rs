@@ -85,10 +85,10 @@ impl Survey<'_, '_> {
             return Ok(());
         }
         let Some(recogniser) = self.recogniser.as_mut() else { return Ok(()) };
-        let (recognised, _) = recogniser
+        let (found, _) = recogniser
             .recognise(&directory.file(name)?, name.to_bytes(), &stat)
             .map_err(|error| directory.error("read", name, io_errno(&error)))?;
-        if let Recognised::Program { by, known, .. } = recognised {
+        if let Recognised::Program { by, known, .. } = found {
             self.known.insert(stat.id);
             let (path, parent) = (directory.path().to_vec(), *directory.own_stat());
             self.programs.push(Program { directory: path, name: name.to_bytes().to_vec(), parent, stat, by, known });

@@ -28,15 +28,17 @@ impl Root {
     /// Whether the regular file at `path` (canonical) is an ELF program or library.
     pub fn classify(&self, path: &[u8]) -> Result<Option<Elf>, RootError> {
         let file = self.file(path)?;
-        let head = head(&file);
-        Ok(elf::classify(|offset, length| read_part(&file, &head, offset, length)))
+        let mut buffer = [0; HEAD];
+        let head = head(&file, &mut buffer);
+        Ok(elf::classify(|offset, length| read_part(&file, head, offset, length)))
     }
 
     /// What the dynamic loader reads in the regular file at `path` (canonical); `None` for what is no ELF file.
     pub fn dynamic(&self, path: &[u8]) -> Result<Option<Dynamic>, RootError> {
         let file = self.file(path)?;
-        let head = head(&file);
-        Ok(Dynamic::read(|offset, length| read_part(&file, &head, offset, length).map(Cow::into_owned)))
+        let mut buffer = [0; HEAD];
+        let head = head(&file, &mut buffer);
+        Ok(Dynamic::read(|offset, length| read_part(&file, head, offset, length).map(Cow::into_owned)))
     }
 
     /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
@@ -50,11 +52,9 @@ impl Root {
 }
 
 /// The beginning of a file; nothing where the kernel refuses.
-fn head(file: &File) -> Vec<u8> {
-    let mut head = vec![0; HEAD];
-    let length = file.read_at(&mut head, 0).unwrap_or(0);
-    head.truncate(length);
-    head
+fn head<'h>(file: &File, buffer: &'h mut [u8]) -> &'h [u8] {
+    let length = file.read_at(buffer, 0).unwrap_or(0);
+    buffer.get(..length).unwrap_or_default()
 }
 
 /// Up to 64 KiB of the file at an offset, from `head`, its beginning, where that reaches; `None` where the kernel refuses.

@@ -80,8 +80,8 @@ impl Recogniser {
             Content::Library | Content::Data => None,
             Content::Other => named.map(|known| (By::Name, escape(name), known)),
         };
-        let recognised = recognised
-            .map_or(Recognised::Nothing, |(by, program, known)| Recognised::Program { by, program, known });
+        let recognised =
+            recognised.map_or(Recognised::Nothing, |(by, program, known)| Recognised::Program { by, program, known });
         Ok((recognised, remarks))
     }
 
