@@ -53,7 +53,8 @@ impl Collector<'_> {
                 search.insert(stat.id);
             }
         }
-        for pattern in DIRECTORIES.iter().filter(|_| !rules.is_empty()).filter_map(|text| PathPattern::parse(text).ok()) {
+        for pattern in DIRECTORIES.iter().filter(|_| !rules.is_empty()).filter_map(|text| PathPattern::parse(text).ok())
+        {
             self.expand(pattern.components(), &mut |collector, at, _| {
                 search.extend(collector.root.resolve(&at.path()).map(|stat| stat.id));
                 Ok(())
