@@ -1,16 +1,18 @@
 //! Inventory: what the rules of a profile meet under the root. Reads only.
 //!
 //! Three passes, so that memory grows with what is found and not with what is seen. The first looks at the directories
-//! and paths that rules name, and follows the chain of every link found. The second and third are one walk through the
-//! tree: other names of the files found, and links that would dangle. `[strip]` looks at each file on that walk, too.
+//! and paths that rules name, and follows the chain of every link found. The second is one walk through the tree, for
+//! programs by class and for `[strip]`. The third looks again where the second saw links and files with several names:
+//! other names of the files found, and links that would dangle.
 
 mod accounts;
 mod classes;
 mod keep;
 mod libraries;
+mod other_names;
 mod others;
 mod rules;
-mod tree;
+mod survey;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -206,14 +208,18 @@ pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: D
     collector.closure(protection)?;
     collector.names()?;
     collector.paths()?;
+    let mut surveyed = false;
     if depth != Depth::Names {
-        collector.classes()?;
+        surveyed = collector.classes(depth == Depth::Full)?;
         collector.others()?;
     }
     collector.chains()?;
     collector.occupied();
-    if depth == Depth::Full || depth == Depth::Rules && profile.strips() {
-        collector.tree(depth)?;
+    if depth == Depth::Full && !collector.inventory.found.is_empty() {
+        if !surveyed {
+            collector.survey(true, collector.has_missing_names(), None)?;
+        }
+        collector.other_names()?;
     }
     if depth != Depth::Names {
         collector.login_shells()?;
@@ -253,6 +259,8 @@ struct Collector<'a> {
     doomed: HashMap<Identity, (usize, u32)>,
     /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
     cuts: bool,
+    /// Directories in which pass 2 saw links, or files with several names.
+    noted: Vec<survey::Noted>,
     /// Links to multi-call programs that were cut: link, program.
     cut_notes: Vec<(Vec<u8>, Vec<u8>, Identity)>,
     /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
@@ -292,6 +300,7 @@ impl<'a> Collector<'a> {
             index: HashMap::new(),
             doomed: HashMap::new(),
             cuts: false,
+            noted: Vec::new(),
             cut_notes: Vec::new(),
             program: None,
             tombstones: HashMap::new(),
@@ -435,6 +444,8 @@ impl Collector<'_> {
                 escape(&link), escape(&program), escape(base), escape(name), escape(base),
             ));
         }
+        let goes = |path: &[u8], id: &Identity| self.index.contains_key(path) || self.doomed.contains_key(id);
+        self.inventory.strippable.retain(|strip| !goes(&join(&strip.directory, &strip.name), &strip.stat.id));
         self.inventory
     }
 }

@@ -6,12 +6,13 @@
 //! is done component by component (`walk`).
 
 mod directory;
+mod follow;
+mod read;
 mod replace;
 mod tree;
 mod walk;
 
 use std::ffi::{CStr, CString};
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ use nix::sys::stat::Mode;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
+pub use follow::Followed;
+pub(crate) use read::{io_errno, read_part};
 pub use replace::PENDING;
 pub use tree::{Visitor, walk_tree};
 pub use walk::{Link, Place};
@@ -229,6 +232,22 @@ impl Root {
         stat_of(fd.as_fd(), c"", path)
     }
 
+    /// What is at `path`, a last link not followed; `ELOOP` where a link is on the way.
+    pub fn stat_at(&self, path: &[u8]) -> Result<Stat, RootError> {
+        self.in_time()?;
+        match self.resolver {
+            Resolver::Openat2 => {
+                let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
+                let fd = self.openat2(path, flags, ResolveFlag::RESOLVE_NO_SYMLINKS).map_err(os("openat2", path))?;
+                stat_of(fd.as_fd(), c"", path)
+            }
+            Resolver::Walk => match walk::walk(self, b"", path, false)? {
+                place if place.links.is_empty() => Ok(place.stat),
+                _ => Err(os("open", path)(Errno::ELOOP)),
+            },
+        }
+    }
+
     /// Opens the directory at `path`, which must hold no symbolic link: a canonical path as [`Place::path`] gives it.
     pub fn directory(&self, path: &[u8]) -> Result<Directory, RootError> {
         self.in_time()?;
@@ -255,20 +274,6 @@ impl Root {
         walk::walk(self, base, path, follow)
     }
 
-    /// The first `limit` bytes of the regular file that `path` leads to; other types give `EINVAL`.
-    pub fn read(&self, path: &[u8], limit: u64) -> Result<Vec<u8>, RootError> {
-        if self.resolve(path)?.kind != Kind::File {
-            return Err(os("read", path)(Errno::EINVAL));
-        }
-        let fd = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        let mut content = Vec::new();
-        std::fs::File::from(fd)
-            .take(limit)
-            .read_to_end(&mut content)
-            .map_err(|error| os("read", path)(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))))?;
-        Ok(content)
-    }
-
     /// Whether something can be written at `path`: makes an unnamed file in that directory (`O_TMPFILE`), which is gone
     /// when the call returns, even if the process is killed. Only `EROFS` proves a read-only mount: the kernel looks at
     /// the mount before permissions and before the filesystem's abilities.
@@ -281,25 +286,6 @@ impl Root {
     /// Type of the filesystem that `directory` is on (`statfs(2)`).
     pub fn filesystem_of(&self, directory: &Directory) -> Option<FsType> {
         filesystem_type(directory.as_fd())
-    }
-
-    /// Whether the regular file at `path` (canonical) is an ELF program or library.
-    pub fn classify(&self, path: &[u8]) -> Result<Option<crate::elf::Elf>, RootError> {
-        let file = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        Ok(crate::elf::classify(read_at(&std::fs::File::from(file))))
-    }
-
-    /// What the dynamic loader reads in the regular file at `path` (canonical); `None` for what is no ELF file.
-    pub fn dynamic(&self, path: &[u8]) -> Result<Option<crate::elf::Dynamic>, RootError> {
-        let file = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        Ok(crate::elf::Dynamic::read(read_at(&std::fs::File::from(file))))
-    }
-
-    /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
-    pub fn is_tombstone(&self, path: &[u8], program: &std::fs::File) -> Result<bool, RootError> {
-        let file = self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        crate::tombstone::is_tombstone(&std::fs::File::from(file), program)
-            .map_err(|error| os("read", path)(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))))
     }
 
     /// An `O_PATH` descriptor of what `path` leads to, and what that is: to name it to the kernel.
@@ -353,21 +339,9 @@ impl Root {
     }
 }
 
-/// Reads up to 64 KiB of `file` at an offset; `None` where the kernel refuses.
-fn read_at(file: &std::fs::File) -> impl FnMut(u64, usize) -> Option<Vec<u8>> + '_ {
-    use std::os::unix::fs::FileExt;
-    |offset, length| {
-        let mut bytes = vec![0; length.min(64 * 1024)];
-        let read = file.read_at(&mut bytes, offset).ok()?;
-        bytes.truncate(read);
-        Some(bytes)
-    }
-}
-
-/// An error constructor for `map_err`.
+/// An error constructor for `map_err`; the path is copied only when there is an error.
 pub(crate) fn os(operation: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> RootError {
-    let path = path.to_vec();
-    move |errno| RootError::Os { operation, path, errno }
+    move |errno| RootError::Os { operation, path: path.to_vec(), errno }
 }
 
 /// A readable descriptor of the directory behind an `O_PATH` one, which itself cannot be listed.

@@ -134,6 +134,8 @@ pub struct Seen(u128);
 const SLOTS: usize = 1 << 13;
 
 /// Fibonacci hashing: the upper bits of a product with 2^32 divided by the golden ratio.
+#[inline(always)]
+#[allow(clippy::inline_always)]
 fn hash(word: u32) -> usize {
     (word.wrapping_mul(0x9e37_79b9) >> 19) as usize & (SLOTS - 1)
 }
@@ -168,19 +170,38 @@ impl Matcher {
 
     /// Adds to `seen` which of the strings of at least [`WINDOW`] bytes `bytes` holds.
     pub fn look(&self, bytes: &[u8], seen: &mut Seen) {
-        for (index, chunk) in bytes.chunks(STRIDE).enumerate() {
-            let Some(word) = chunk.first_chunk().copied().map(u32::from_le_bytes) else { return };
-            // Nearly all of the time is spent here. The hash is below the array's length.
-            #[allow(clippy::indexing_slicing)]
-            let slot = self.slots[hash(word)];
-            if slot != 0 {
-                self.compare(bytes, STRIDE * index, word, slot, seen);
+        // Nearly all of the time is spent here. Most words are nothing, so that of several one look tells.
+        let blocks = bytes.chunks_exact(4 * STRIDE);
+        let rest = blocks.remainder();
+        for (index, block) in blocks.enumerate() {
+            let Ok(block) = <&[u8; 4 * STRIDE]>::try_from(block) else { return };
+            let any = self.slot(block, 0) | self.slot(block, 1) | self.slot(block, 2) | self.slot(block, 3);
+            if any != 0 {
+                self.look_closely(bytes, 4 * STRIDE * index, block, seen);
             }
+        }
+        self.look_closely(bytes, bytes.len() - rest.len(), rest, seen);
+    }
+
+    /// The strings that may have the `number`th of the words of `block`.
+    #[inline(always)]
+    #[allow(clippy::inline_always, clippy::indexing_slicing)] // all within the block, and a hash within the table
+    fn slot(&self, block: &[u8; 4 * STRIDE], number: usize) -> u16 {
+        let at = STRIDE * number;
+        self.slots[hash(u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]))]
+    }
+
+    /// As [`Self::look`] in `block`, which lies at `start`.
+    #[cold]
+    fn look_closely(&self, bytes: &[u8], start: usize, block: &[u8], seen: &mut Seen) {
+        for (index, chunk) in block.chunks(STRIDE).enumerate() {
+            let Some(word) = chunk.first_chunk().copied().map(u32::from_le_bytes) else { return };
+            let slot = self.slots.get(hash(word)).copied().unwrap_or(0);
+            self.compare(bytes, start + STRIDE * index, word, slot, seen);
         }
     }
 
     /// The strings that may have `word`, which lies at `at`.
-    #[cold]
     fn compare(&self, bytes: &[u8], at: usize, word: u32, mut slot: u16, seen: &mut Seen) {
         while let Some(known) = usize::from(slot).checked_sub(1).and_then(|index| self.words.get(index)) {
             slot = known.next;

@@ -3,17 +3,37 @@
 use std::collections::HashSet;
 
 use super::{Cause, Collector, Location};
-use crate::catalogue::{Class, DIRECTORIES};
+use crate::catalogue::{Class, DIRECTORIES, Known};
 use crate::escape::escape;
+use crate::order::sort_by_bytes;
 use crate::pattern::PathPattern;
 use crate::profile::Selector;
-use crate::root::RootError;
-use crate::scan::{By, Extent, scan};
+use crate::root::{RootError, Stat, join};
+use crate::scan::{By, Recogniser};
+
+/// A program of the catalogue.
+pub(super) struct Program {
+    /// Canonical path of its directory.
+    pub directory: Vec<u8>,
+    /// Its name there.
+    pub name: Vec<u8>,
+    /// What is known of the directory.
+    pub parent: Stat,
+    /// And of the file.
+    pub stat: Stat,
+    /// How it was recognised.
+    pub by: By,
+    /// What it is.
+    pub known: Known,
+}
 
 impl Collector<'_> {
-    /// Rules by class: by content wherever it lies; by name only where programs are looked for by name, and in the
-    /// catalogue's further directories, since a file of that name elsewhere is mostly something else.
-    pub(super) fn classes(&mut self) -> Result<(), RootError> {
+    /// Looks at each file, for rules by class and for `[strip]`, if the profile has any; whether it has. With
+    /// `noting` for pass 3, too.
+    ///
+    /// By content wherever a program lies; by name only where programs are looked for by name, and in the catalogue's
+    /// further directories, since a file of that name elsewhere is mostly something else.
+    pub(super) fn classes(&mut self, noting: bool) -> Result<bool, RootError> {
         let rules: Vec<(Class, usize)> = self
             .profile
             .remove
@@ -23,7 +43,9 @@ impl Collector<'_> {
                 |(index, rule)| if let Selector::Class(class) = rule.value { Some((class, index)) } else { None },
             )
             .collect();
-        let Some((_, shell)) = rules.first() else { return Ok(()) };
+        if rules.is_empty() && !self.profile.strips() {
+            return Ok(false);
+        }
         let wants = |class| rules.iter().find(|(known, _)| *known == class).map(|(_, rule)| *rule);
         let mut search = HashSet::new();
         for path in self.profile.search() {
@@ -31,38 +53,30 @@ impl Collector<'_> {
                 search.insert(stat.id);
             }
         }
-        for pattern in DIRECTORIES.iter().filter_map(|text| PathPattern::parse(text).ok()) {
+        for pattern in DIRECTORIES.iter().filter(|_| !rules.is_empty()).filter_map(|text| PathPattern::parse(text).ok())
+        {
             self.expand(pattern.components(), &mut |collector, at, _| {
                 search.extend(collector.root.resolve(&at.path()).map(|stat| stat.id));
                 Ok(())
             })?;
         }
-        // What goes anyway need not be read.
-        let extent = Extent::Programs { mounts: &self.allowed, but: &|id| self.doomed.contains_key(&id) };
-        let found = scan(self.root, extent)?;
-        for error in found.unreadable {
-            self.unreadable(error)?;
-        }
-        for program in found.programs {
-            let at = place_of(&program.path);
+        let recogniser = (!rules.is_empty()).then(Recogniser::default);
+        let mut programs = self.survey(noting, true, recogniser)?;
+        sort_by_bytes(&mut programs, |program| join(&program.directory, &program.name));
+        for program in programs {
             if program.by == By::Name && !search.contains(&program.parent.id) {
                 continue;
             }
-            let Some(rule) = wants(program.known.class) else {
-                if program.by == By::Content && program.known.class == Class::MultiCall && wants(Class::Shell).is_some()
-                {
-                    self.multi_call_note(&program.path, *shell);
+            let at = Location { directory: &program.directory, parent: &program.parent, name: &program.name };
+            if let Some(rule) = wants(program.known.class) {
+                self.add(at, program.stat, rule, Cause::Rule);
+            } else if program.by == By::Content && program.known.class == Class::MultiCall {
+                if let Some(rule) = wants(Class::Shell) {
+                    self.multi_call_note(&at.path(), rule);
                 }
-                continue;
-            };
-            self.add(
-                Location { directory: at.0, parent: &program.parent, name: at.1 },
-                program.stat,
-                rule,
-                Cause::Rule,
-            );
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A shell that goes on as one of many programs in one must not go unsaid.
@@ -73,11 +87,4 @@ impl Collector<'_> {
             escape(path),
         ));
     }
-}
-
-/// Directory and name of a canonical path.
-fn place_of(path: &[u8]) -> (&[u8], &[u8]) {
-    let slash = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-    let directory = path.get(..slash).filter(|directory| !directory.is_empty()).unwrap_or(b"/");
-    (directory, path.get(slash + 1..).unwrap_or_default())
 }

@@ -220,6 +220,11 @@ impl Directory {
         if stat.id == expected { Ok(file) } else { Err(os("openat", &self.join(name))(Errno::ESTALE)) }
     }
 
+    /// What went wrong at `name`.
+    pub(crate) fn error(&self, operation: &'static str, name: &CStr, errno: Errno) -> RootError {
+        os(operation, &self.join(name))(errno)
+    }
+
     pub(super) fn join(&self, name: &CStr) -> Vec<u8> {
         join(&self.path, name.to_bytes())
     }

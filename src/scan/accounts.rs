@@ -41,7 +41,7 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
         }
         let Some(shell) = account.login_shell() else { continue };
         let id = account.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
-        if can_run(root, shell, &scanner.tombstones) {
+        if can_run(root, shell, scanner.recogniser.tombstones()) {
             weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape(shell)));
         } else {
             found.notes.push(format!(

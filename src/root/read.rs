@@ -1,0 +1,75 @@
+//! Reading files inside the root.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use super::{Kind, Root, RootError, os};
+use crate::elf::{self, Dynamic, Elf};
+
+/// How much of a file is read at first: its headers, and what these most often lead to.
+const HEAD: usize = 4096;
+
+impl Root {
+    /// The first `limit` bytes of the regular file that `path` leads to; other types give `EINVAL`.
+    pub fn read(&self, path: &[u8], limit: u64) -> Result<Vec<u8>, RootError> {
+        if self.resolve(path)?.kind != Kind::File {
+            return Err(os("read", path)(Errno::EINVAL));
+        }
+        let mut content = Vec::new();
+        self.file(path)?.take(limit).read_to_end(&mut content).map_err(|error| os("read", path)(io_errno(&error)))?;
+        Ok(content)
+    }
+
+    /// Whether the regular file at `path` (canonical) is an ELF program or library.
+    pub fn classify(&self, path: &[u8]) -> Result<Option<Elf>, RootError> {
+        let file = self.file(path)?;
+        let mut buffer = [0; HEAD];
+        let head = head(&file, &mut buffer);
+        Ok(elf::classify(|offset, length| read_part(&file, head, offset, length)))
+    }
+
+    /// What the dynamic loader reads in the regular file at `path` (canonical); `None` for what is no ELF file.
+    pub fn dynamic(&self, path: &[u8]) -> Result<Option<Dynamic>, RootError> {
+        let file = self.file(path)?;
+        let mut buffer = [0; HEAD];
+        let head = head(&file, &mut buffer);
+        Ok(Dynamic::read(|offset, length| read_part(&file, head, offset, length).map(Cow::into_owned)))
+    }
+
+    /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
+    pub fn is_tombstone(&self, path: &[u8], program: &File) -> Result<bool, RootError> {
+        crate::tombstone::is_tombstone(&self.file(path)?, program).map_err(|error| os("read", path)(io_errno(&error)))
+    }
+
+    fn file(&self, path: &[u8]) -> Result<File, RootError> {
+        self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map(File::from)
+    }
+}
+
+/// The beginning of a file; nothing where the kernel refuses.
+fn head<'h>(file: &File, buffer: &'h mut [u8]) -> &'h [u8] {
+    let length = file.read_at(buffer, 0).unwrap_or(0);
+    buffer.get(..length).unwrap_or_default()
+}
+
+/// Up to 64 KiB of the file at an offset, from `head`, its beginning, where that reaches; `None` where the kernel refuses.
+pub(crate) fn read_part<'h>(file: &File, head: &'h [u8], offset: u64, length: usize) -> Option<Cow<'h, [u8]>> {
+    let start = usize::try_from(offset).ok()?;
+    if let Some(part) = start.checked_add(length).and_then(|end| head.get(start..end)) {
+        return Some(Cow::Borrowed(part));
+    }
+    let mut bytes = vec![0; length.min(64 * 1024)];
+    let read = file.read_at(&mut bytes, offset).ok()?;
+    bytes.truncate(read);
+    Some(Cow::Owned(bytes))
+}
+
+/// The kernel's reason for a failed read.
+pub(crate) fn io_errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))
+}
