@@ -17,10 +17,12 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Arg, CommandFactory, FromArgMatches};
+use nix::errno::Errno;
 
 use crate::cli::{Cli, Command};
 use crate::profile::{Profile, ProfileError, load};
 use crate::report::Exit;
+use crate::root::Failure;
 
 /// Why a command could not do its work at all.
 #[derive(Debug, thiserror::Error)]
@@ -85,11 +87,11 @@ impl CommandError {
             Self::Privileges(error) => error.hint(),
             Self::Landlock(error) => error.hint(),
             Self::Stage(error) => Some(error.hint()),
-            Self::Root(crate::root::RootError::Os { path, errno, .. }) if is_process_root(path) => match errno {
-                nix::errno::Errno::EACCES => Some(
+            Self::Root(error) => match error.failure() {
+                Failure::Os { path, errno: Errno::EACCES, .. } if is_process_root(path) => Some(
                     "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
                 ),
-                nix::errno::Errno::ENOENT => Some(
+                Failure::Os { path, errno: Errno::ENOENT, .. } if is_process_root(path) => Some(
                     "there is no such process here: set shareProcessNamespace: true in the pod spec, or use kubectl debug --target",
                 ),
                 _ => None,

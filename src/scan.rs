@@ -309,10 +309,8 @@ impl Scanner<'_> {
     /// not there, and a packed program, are noted on the way.
     fn content(&mut self, file: &File, named: bool, directory: &Directory, name: &CStr) -> Result<Content, RootError> {
         let path = || join(directory.path(), name.to_bytes());
-        let failed = |error: std::io::Error| RootError::Os {
-            operation: "read",
-            path: path(),
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)),
+        let failed = |error: std::io::Error| {
+            RootError::os("read", &path(), Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))
         };
         // Taken out, so that the rest of `self` can be used meanwhile.
         let mut buffer = std::mem::take(&mut self.buffer);
