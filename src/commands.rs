@@ -16,7 +16,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Arg, CommandFactory, FromArgMatches};
 use nix::errno::Errno;
 
 use crate::cli::{Cli, Command};
@@ -114,9 +113,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(epitaphs) = tombstone::inscription() {
         return tombstone::answer(&epitaphs, &arguments.into_iter().collect::<Vec<_>>());
     }
-    let command = Cli::command().mut_args(ignore_empty).mut_subcommands(|sub| sub.mut_args(ignore_empty));
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // A probe's output is read from both streams; help is what was asked for.
@@ -138,12 +135,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Profile(command) => profile::profile(&command, &output),
     };
     ExitCode::from(exit.code())
-}
-
-/// `LITHIFY_X=""` in a pod spec means that it is not set.
-fn ignore_empty(argument: Arg) -> Arg {
-    let empty = argument.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
-    if empty { argument.env(None::<&'static str>) } else { argument }
 }
 
 /// A list given by flags, else by a comma-separated environment variable. Commas inside braces belong to a pattern.
@@ -192,6 +183,7 @@ fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli;
 
     #[test]
     fn lists_from_the_environment() {
@@ -202,12 +194,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        cli::command().debug_assert();
     }
 
     #[test]
     fn every_flag_but_allow_host_has_a_variable() {
-        for sub in Cli::command().get_subcommands().filter(|sub| sub.get_name() != "profile") {
+        for sub in cli::command().get_subcommands().filter(|sub| sub.get_name() != "profile") {
             for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let name = argument.get_long().unwrap();
                 // Lists are read by `list`.
