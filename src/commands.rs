@@ -172,7 +172,7 @@ fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<P
                 .to_owned(),
         ));
     }
-    if profile == Profile::default() {
+    if profile.sources.is_empty() && profile.remove.is_empty() {
         return Err(CommandError::Usage(
             "nothing to do: name a profile with -p NAME (see `lithify profile list`) or LITHIFY_PROFILE".to_owned(),
         ));
