@@ -146,13 +146,10 @@ pub struct First {
     pub init: bool,
     /// Start the app first, and harden when it is past its scripts; so it is without this flag, too, where the command is
     /// a script of a shell that goes. Stays as with --init
-    #[arg(long, env = "LITHIFY_AFTER_START", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub after_start: bool,
     /// With --after-start: how long the app may take to get past its scripts
-    #[arg(long, env = "LITHIFY_WAIT_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds::parse, hide_env = true)]
     pub wait_timeout: Duration,
     /// With --after-start: time from SIGTERM to SIGKILL for an app that could not be hardened
-    #[arg(long, env = "LITHIFY_GRACE", value_name = "SECONDS", default_value = "10", value_parser = seconds::parse, hide_env = true)]
     pub grace: Duration,
     /// With --init: signals go to the app's whole process group
     pub process_group: bool,

@@ -82,6 +82,11 @@ impl RootError {
         &self.0
     }
 
+    /// What it says, taken out.
+    pub fn into_failure(self) -> Failure {
+        *self.0
+    }
+
     /// What it says, with `path` as its path.
     #[must_use]
     pub fn at(mut self, path: Vec<u8>) -> Self {

@@ -141,13 +141,13 @@ impl StageError {
         Self::Source(error)
     }
 
-    fn of_volume(volume: &[u8], error: &RootError) -> Self {
+    fn of_volume(volume: &[u8], error: RootError) -> Self {
         let errno = error.errno();
-        let (operation, path) = match error.failure() {
-            Failure::Os { operation: "open", path, .. } if path == volume => ("open", path.clone()),
-            Failure::Os { operation, path, .. } => (*operation, shown(volume, path)),
-            Failure::MountUnknown { path, .. } => ("statx", shown(volume, path)),
-            Failure::Proc(path) => ("open", path.clone()),
+        let (operation, path) = match error.into_failure() {
+            Failure::Os { operation: "open", path, .. } if path == volume => ("open", path),
+            Failure::Os { operation, path, .. } => (operation, shown(volume, &path)),
+            Failure::MountUnknown { path, .. } => ("statx", shown(volume, &path)),
+            Failure::Proc(path) => ("open", path),
             Failure::Late => ("open", volume.to_vec()),
         };
         Self::Volume { operation, path, errno }

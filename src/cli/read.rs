@@ -58,6 +58,9 @@ fn command(name: &str, matches: &mut ArgMatches) -> Option<Command> {
             keep_fds: flag(matches, "keep-fds"),
             first: First {
                 init: flag(matches, "init"),
+                after_start: flag(matches, "after-start"),
+                wait_timeout: seconds(matches, "wait-timeout")?,
+                grace: seconds(matches, "grace")?,
                 process_group: flag(matches, "process-group"),
                 parent_death: text(matches, "parent-death"),
             },

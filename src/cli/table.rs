@@ -209,6 +209,24 @@ const RUN: &[Argument] = &[
     path("chdir", "LITHIFY_CHDIR", "DIR", "Run the app in this directory"),
     flag("keep-fds", "LITHIFY_KEEP_FDS", "Let the app inherit descriptors from 3 upwards"),
     flag("init", "LITHIFY_INIT", "Stay as the first process: pass on signals, reap, exit as the app does"),
+    flag(
+        "after-start",
+        "LITHIFY_AFTER_START",
+        "Start the app first, and harden when it is past its scripts; so it is without this flag, too, where the command \
+         is a script of a shell that goes. Stays as with --init",
+    ),
+    seconds(
+        "wait-timeout",
+        "LITHIFY_WAIT_TIMEOUT",
+        "120",
+        "With --after-start: how long the app may take to get past its scripts",
+    ),
+    seconds(
+        "grace",
+        "LITHIFY_GRACE",
+        "10",
+        "With --after-start: time from SIGTERM to SIGKILL for an app that could not be hardened",
+    ),
     flag("process-group", "LITHIFY_PROCESS_GROUP", "With --init: signals go to the app's whole process group"),
     Argument {
         long: "parent-death",

@@ -40,8 +40,8 @@ pub(super) struct Place {
 impl Place {
     /// Opens `volume` (a path of the caller), waits for other runs and removes what killed ones left.
     pub(super) fn prepare(volume: &Path) -> Result<Self, StageError> {
-        let root = Root::open(volume).map_err(|error| StageError::of_volume(&root_path(volume), &error))?;
-        let directory = root.directory(b"/").map_err(|error| StageError::of_volume(&root_path(volume), &error))?;
+        let root = Root::open(volume).map_err(|error| StageError::of_volume(&root_path(volume), error))?;
+        let directory = root.directory(b"/").map_err(|error| StageError::of_volume(&root_path(volume), error))?;
         let unique =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let name = format!("{UNFINISHED}{}-{unique}", std::process::id());
@@ -192,7 +192,7 @@ impl Place {
     }
 
     pub(super) fn volume(&self, error: crate::root::RootError) -> StageError {
-        StageError::of_volume(&root_path(self.root.path()), &error)
+        StageError::of_volume(&root_path(self.root.path()), error)
     }
 
     /// An error of a call in the volume's own directory.
