@@ -12,5 +12,7 @@ fn main() {
         println!("cargo:rustc-link-arg-bin=lithify=-T{directory}/discard-unwind-tables.ld");
         // Relocations in 1 bit each in place of 24 bytes; musl's start code knows them since 1.2.4.
         println!("cargo:rustc-link-arg-bin=lithify=--pack-dyn-relocs=relr");
+        // Functions with the same code are one; nothing here compares the addresses of functions.
+        println!("cargo:rustc-link-arg-bin=lithify=--icf=all");
     }
 }

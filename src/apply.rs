@@ -72,7 +72,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             Some(Err(Errno::ETIME)) => Outcome::Late,
             None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
             Some(Err(errno)) => {
-                let error = RootError::Os { operation: "openat2", path: action.directory.clone(), errno: *errno };
+                let error = RootError::os("openat2", &action.directory, *errno);
                 Outcome::Failed { error, directory: None }
             }
         };

@@ -1,46 +1,40 @@
-//! The command line: clap types only, no logic. Every flag but `--allow-host` can be given by an environment variable,
-//! because in a pod spec the command line is often fixed by somebody else.
+//! The command line as types; `table` says how it is written, `read` fills them in. Every flag but `--allow-host` can be
+//! given by an environment variable, because in a pod spec the command line is often fixed by somebody else.
+
+mod arguments;
+mod read;
+mod table;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use arguments::command;
 
-use crate::seconds;
-
-/// Make a container immutable from the inside.
-#[derive(Debug, Parser)]
-#[command(name = "lithify", version, about, arg_required_else_help = true, max_term_width = 110)]
+/// A command line.
+#[derive(Debug)]
 pub struct Cli {
     /// What to do.
-    #[command(subcommand)]
     pub command: Command,
     /// Output, flags for every command.
-    #[command(flatten)]
     pub output: Output,
 }
 
 /// Flags for every command.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Output {
     /// Report as text for people or JSON for machines
-    #[arg(long, global = true, env = "LITHIFY_FORMAT", value_enum, default_value = "text", hide_env = true)]
     pub format: Format,
     /// Say each step and each check that holds
-    #[arg(short, long, global = true, env = "LITHIFY_VERBOSE", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub verbose: bool,
     /// Say nothing but problems
-    #[arg(short, long, global = true, env = "LITHIFY_QUIET", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub quiet: bool,
     /// Also append the text report to FILE, such as /proc/1/fd/2 for the container's log
-    #[arg(long, global = true, env = "LITHIFY_LOG", value_name = "FILE", hide_env = true)]
     pub log: Option<PathBuf>,
 }
 
 /// Output format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     Text,
@@ -49,7 +43,7 @@ pub enum Format {
 }
 
 /// The subcommands.
-#[derive(Debug, Subcommand)]
+#[derive(Debug)]
 pub enum Command {
     /// Delete what the profiles list, then verify
     Harden(Harden),
@@ -64,154 +58,118 @@ pub enum Command {
     /// Copy this program to DIR/lithify, for the app's container to mount
     Install {
         /// A directory, such as the mount point of a volume
-        #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
     /// Wait, for preStop hooks; a signal ends it
     Sleep {
         /// How long
-        #[arg(value_name = "SECONDS", value_parser = seconds::parse)]
         time: Duration,
     },
     /// Check that a port, a URL or a file answers
     Probe(Probe),
     /// Show, check and list profiles
-    #[command(subcommand)]
     Profile(Profile),
 }
 
 /// What is looked at, and by which profiles.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// Root directory of the target, such as a mounted volume or /proc/PID/root
-    #[arg(long, env = "LITHIFY_ROOT", value_name = "DIR", default_value = "/", hide_env = true)]
     pub root: PathBuf,
     /// Built-in profile, or a file when it holds a `/` or ends in .toml; can be repeated
-    #[arg(short, long = "profile", value_name = "NAME|FILE")]
     pub profiles: Vec<String>,
 }
 
 /// `harden`.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Harden {
     /// Target.
-    #[command(flatten)]
     pub target: Target,
     /// Also remove this program, or the files that this absolute pattern matches; can be repeated
-    #[arg(long, value_name = "NAME|PATH")]
     pub remove: Vec<String>,
     /// For a startupProbe: exit 75 as long as the app runs anything that would go, such as its entrypoint's shell
-    #[arg(long, env = "LITHIFY_WAIT_FOR_APP", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub wait_for_app: bool,
     /// The same, and until this answers; can be repeated
-    #[arg(long, value_name = "tcp:HOST:PORT|http:URL|file:PATH")]
     pub wait_for: Vec<String>,
     /// How long to wait, from the start of the container's first process
-    #[arg(long, env = "LITHIFY_WAIT_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds::parse, hide_env = true)]
     pub wait_timeout: Duration,
     /// Stop at a safe point after so long and exit 75; 8 when waiting for the app, 0 for never
-    #[arg(long, env = "LITHIFY_DEADLINE", value_name = "SECONDS", value_parser = seconds::parse, hide_env = true)]
     pub deadline: Option<Duration>,
     /// Print what would be done, and do nothing
-    #[arg(long, env = "LITHIFY_DRY_RUN", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub dry_run: bool,
     /// Go on even if the target is, or may be, the root of a machine
-    #[arg(long)]
     pub allow_host: bool,
 }
 
 /// `scan`.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Scan {
     /// Root directory of the target, such as a mounted volume or /proc/PID/root
-    #[arg(long, env = "LITHIFY_ROOT", value_name = "DIR", default_value = "/", hide_env = true)]
     pub root: PathBuf,
     /// Exit 1 if anything of these classes is found; `all` for every class
-    #[arg(long, value_name = "CLASS,...")]
     pub fail_on: Vec<String>,
     /// What is accepted, each with a reason (TOML); --fail-on does not count it
-    #[arg(long, env = "LITHIFY_BASELINE", value_name = "FILE", hide_env = true)]
     pub baseline: Option<PathBuf>,
     /// Print a baseline that accepts everything found, in place of the result
-    #[arg(long, env = "LITHIFY_PRINT_BASELINE", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub print_baseline: bool,
     /// Print what is gone, new and left since the scan whose JSON is in FILE; --fail-on then counts what is new
-    #[arg(long, env = "LITHIFY_COMPARE", value_name = "FILE", hide_env = true)]
     pub compare: Option<PathBuf>,
 }
 
 /// `run`.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Run {
     /// Built-in profile, or a file when it holds a `/` or ends in .toml; can be repeated
-    #[arg(short, long = "profile", value_name = "NAME|FILE")]
     pub profiles: Vec<String>,
     /// Also remove this program, or the files that this absolute pattern matches; can be repeated
-    #[arg(long, value_name = "NAME|PATH")]
     pub remove: Vec<String>,
     /// What to do with what cannot be deleted, because the root is read-only or belongs to another user
-    #[arg(long, env = "LITHIFY_FALLBACK", value_enum, default_value = "deny", hide_env = true)]
     pub fallback: Fallback,
     /// Run the app as this user (name or id) with its groups, or with this group only
-    #[arg(long, env = "LITHIFY_USER", value_name = "U[:G]", hide_env = true)]
     pub user: Option<String>,
     /// Run the app in this directory
-    #[arg(long, env = "LITHIFY_CHDIR", value_name = "DIR", hide_env = true)]
     pub chdir: Option<PathBuf>,
     /// Let the app inherit descriptors from 3 upwards
-    #[arg(long, env = "LITHIFY_KEEP_FDS", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub keep_fds: bool,
     /// Staying as the first process.
-    #[command(flatten)]
     pub first: First,
     /// Go on even if the target is, or may be, the root of a machine
-    #[arg(long)]
     pub allow_host: bool,
     /// The command and its arguments, after `--`
-    #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 
 /// `run --init`.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct First {
     /// Stay as the first process: pass on signals, reap, exit as the app does
-    #[arg(long, env = "LITHIFY_INIT", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub init: bool,
     /// Start the app first, and harden when it is past its scripts; so it is without this flag, too, where the command is
     /// a script of a shell that goes. Stays as with --init
-    #[arg(long, env = "LITHIFY_AFTER_START", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub after_start: bool,
     /// With --after-start: how long the app may take to get past its scripts
-    #[arg(long, env = "LITHIFY_WAIT_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds::parse, hide_env = true)]
     pub wait_timeout: Duration,
     /// With --after-start: time from SIGTERM to SIGKILL for an app that could not be hardened
-    #[arg(long, env = "LITHIFY_GRACE", value_name = "SECONDS", default_value = "10", value_parser = seconds::parse, hide_env = true)]
     pub grace: Duration,
     /// With --init: signals go to the app's whole process group
-    #[arg(long, env = "LITHIFY_PROCESS_GROUP", value_parser = BoolishValueParser::new(), hide_env = true)]
     pub process_group: bool,
     /// Get this signal when the parent process dies
-    #[arg(long, env = "LITHIFY_PARENT_DEATH", value_name = "SIGNAL", hide_env = true)]
     pub parent_death: Option<String>,
 }
 
 /// `stage`.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Stage {
     /// Target.
-    #[command(flatten)]
     pub target: Target,
     /// Directories of the target to copy, such as /usr/bin
-    #[arg(required = true, value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
     /// Where the volume is mounted; the copy is DIR/root
-    #[arg(long, env = "LITHIFY_TO", value_name = "DIR", required = true, hide_env = true)]
     pub to: PathBuf,
 }
 
 /// What `run` does with what cannot be deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallback {
     /// Disable it (mode 000), else deny it to the app by Landlock.
     Deny,
@@ -222,54 +180,47 @@ pub enum Fallback {
 }
 
 /// `probe`.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Probe {
     /// What is probed.
-    #[command(subcommand)]
     pub target: ProbeTarget,
     /// The longest to wait for an answer
-    #[arg(long, global = true, env = "LITHIFY_TIMEOUT", value_name = "SECONDS", default_value = "1", value_parser = seconds::parse, hide_env = true)]
     pub timeout: Duration,
 }
 
 /// What `probe` looks at.
-#[derive(Clone, Debug, Subcommand)]
+#[derive(Clone, Debug)]
 pub enum ProbeTarget {
     /// Whether a port takes connections
     Tcp {
         /// An address (IPv6 in brackets) or a name of /etc/hosts, and a port
-        #[arg(value_name = "HOST:PORT")]
         address: String,
     },
     /// Whether a GET is answered with a status of 200 to 399; no TLS
     Http {
         /// Such as `http://127.0.0.1:8080/healthz`
-        #[arg(value_name = "URL")]
         url: String,
     },
     /// Whether a file is there
     File {
         /// An absolute path
-        #[arg(value_name = "PATH")]
         path: String,
     },
 }
 
 /// `profile`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug)]
 pub enum Profile {
     /// The built-in profiles
     List,
     /// The effective form of profiles, with the origin of each entry
     Show {
         /// Built-in names or files
-        #[arg(required = true, value_name = "NAME|FILE")]
         profiles: Vec<String>,
     },
     /// Whether profile files are valid
     Check {
         /// Files
-        #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
     },
     /// The JSON Schema of the profile format

@@ -16,11 +16,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Arg, CommandFactory, FromArgMatches};
+use nix::errno::Errno;
 
 use crate::cli::{Cli, Command};
 use crate::profile::{Profile, ProfileError, load};
 use crate::report::Exit;
+use crate::root::Failure;
 
 /// Why a command could not do its work at all.
 #[derive(Debug, thiserror::Error)]
@@ -85,11 +86,11 @@ impl CommandError {
             Self::Privileges(error) => error.hint(),
             Self::Landlock(error) => error.hint(),
             Self::Stage(error) => Some(error.hint()),
-            Self::Root(crate::root::RootError::Os { path, errno, .. }) if is_process_root(path) => match errno {
-                nix::errno::Errno::EACCES => Some(
+            Self::Root(error) => match error.failure() {
+                Failure::Os { path, errno: Errno::EACCES, .. } if is_process_root(path) => Some(
                     "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
                 ),
-                nix::errno::Errno::ENOENT => Some(
+                Failure::Os { path, errno: Errno::ENOENT, .. } if is_process_root(path) => Some(
                     "there is no such process here: set shareProcessNamespace: true in the pod spec, or use kubectl debug --target",
                 ),
                 _ => None,
@@ -112,9 +113,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(epitaphs) = tombstone::inscription() {
         return tombstone::answer(&epitaphs, &arguments.into_iter().collect::<Vec<_>>());
     }
-    let command = Cli::command().mut_args(ignore_empty).mut_subcommands(|sub| sub.mut_args(ignore_empty));
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // A probe's output is read from both streams; help is what was asked for.
@@ -136,12 +135,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Profile(command) => profile::profile(&command, &output),
     };
     ExitCode::from(exit.code())
-}
-
-/// `LITHIFY_X=""` in a pod spec means that it is not set.
-fn ignore_empty(argument: Arg) -> Arg {
-    let empty = argument.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
-    if empty { argument.env(None::<&'static str>) } else { argument }
 }
 
 /// A list given by flags, else by a comma-separated environment variable. Commas inside braces belong to a pattern.
@@ -179,7 +172,7 @@ fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<P
                 .to_owned(),
         ));
     }
-    if profile == Profile::default() {
+    if profile.sources.is_empty() && profile.remove.is_empty() {
         return Err(CommandError::Usage(
             "nothing to do: name a profile with -p NAME (see `lithify profile list`) or LITHIFY_PROFILE".to_owned(),
         ));
@@ -190,6 +183,7 @@ fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli;
 
     #[test]
     fn lists_from_the_environment() {
@@ -200,12 +194,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        cli::command().debug_assert();
     }
 
     #[test]
     fn every_flag_but_allow_host_has_a_variable() {
-        for sub in Cli::command().get_subcommands().filter(|sub| sub.get_name() != "profile") {
+        for sub in cli::command().get_subcommands().filter(|sub| sub.get_name() != "profile") {
             for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let name = argument.get_long().unwrap();
                 // Lists are read by `list`.

@@ -23,7 +23,7 @@ use crate::escape::escape;
 use crate::pattern::PathPattern;
 use crate::profile::Profile;
 use crate::protection::Protection;
-use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
+use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, join};
 use crate::sys::DIRENT_BUFFER;
 
 /// Why a file was found.
@@ -398,7 +398,7 @@ impl Collector<'_> {
     /// the deadline ends everything.
     fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
         match error.errno() {
-            _ if matches!(error, RootError::MountUnknown { .. } | RootError::Late) => Err(error),
+            _ if matches!(error.failure(), Failure::MountUnknown { .. } | Failure::Late) => Err(error),
             Errno::ENOENT | Errno::ENOTDIR => Ok(()),
             _ => {
                 // Each walk over the tree meets it.

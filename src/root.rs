@@ -32,9 +32,14 @@ use crate::deadline::Deadline;
 use crate::escape::escape;
 use crate::sys;
 
-/// What went wrong at one path.
+/// What went wrong at one path. Boxed: nearly every function here may fail, and hands on one pointer in place of it all.
 #[derive(Debug, thiserror::Error)]
-pub enum RootError {
+#[error(transparent)]
+pub struct RootError(Box<Failure>);
+
+/// What a [`RootError`] says.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
     /// A system call failed.
     #[error("{operation} {}: {}", escape(path), errno.desc())]
     Os {
@@ -61,30 +66,61 @@ pub enum RootError {
     Late,
 }
 
-impl RootError {
-    /// The kernel's reason, whatever the error.
-    pub fn errno(&self) -> Errno {
-        match self {
-            Self::Os { errno, .. } | Self::MountUnknown { errno, .. } => *errno,
-            Self::Proc(_) => Errno::EINVAL,
-            Self::Late => Errno::ETIME,
-        }
+impl From<Failure> for RootError {
+    #[inline(never)]
+    fn from(failure: Failure) -> Self {
+        Self(Box::new(failure))
     }
 }
 
 impl RootError {
+    /// A system call that failed at `path`.
+    #[inline(never)]
+    pub fn os(operation: &'static str, path: &[u8], errno: Errno) -> Self {
+        Failure::Os { operation, path: path.to_vec(), errno }.into()
+    }
+
+    /// What it says.
+    pub fn failure(&self) -> &Failure {
+        &self.0
+    }
+
+    /// What it says, taken out.
+    pub fn into_failure(self) -> Failure {
+        *self.0
+    }
+
+    /// What it says, with `path` as its path.
+    #[must_use]
+    pub fn at(mut self, path: Vec<u8>) -> Self {
+        match &mut *self.0 {
+            Failure::Os { path: own, .. } | Failure::MountUnknown { path: own, .. } | Failure::Proc(own) => *own = path,
+            Failure::Late => {}
+        }
+        self
+    }
+
+    /// The kernel's reason, whatever the error.
+    pub fn errno(&self) -> Errno {
+        match *self.0 {
+            Failure::Os { errno, .. } | Failure::MountUnknown { errno, .. } => errno,
+            Failure::Proc(_) => Errno::EINVAL,
+            Failure::Late => Errno::ETIME,
+        }
+    }
+
     /// The path at which it happened.
     pub fn path(&self) -> &[u8] {
-        match self {
-            Self::Os { path, .. } | Self::MountUnknown { path, .. } | Self::Proc(path) => path,
-            Self::Late => b"/",
+        match &*self.0 {
+            Failure::Os { path, .. } | Failure::MountUnknown { path, .. } | Failure::Proc(path) => path,
+            Failure::Late => b"/",
         }
     }
 
     /// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs
     /// count among those: they lead to what a process has open, which no rule can mean.
     pub fn leads_nowhere(&self) -> bool {
-        !matches!(self, Self::MountUnknown { .. })
+        !matches!(*self.0, Failure::MountUnknown { .. })
             && matches!(self.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
     }
 }
@@ -187,14 +223,14 @@ impl Root {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(os("open", bytes))?;
         if filesystem_type(fd.as_fd()) == Some(PROC_SUPER_MAGIC) {
-            return Err(RootError::Proc(bytes.to_vec()));
+            return Err(Failure::Proc(bytes.to_vec()).into());
         }
         let stat = stat_of(fd.as_fd(), c"", bytes)?;
         Ok(Self { fd, path: path.to_path_buf(), resolver, stat, deadline: Deadline::default() })
     }
 
     /// The same root, which after `deadline` can no longer be read: everything that looks at it then ends soon, with
-    /// [`RootError::Late`] or with less than there is. Who uses what was found must look whether it has come.
+    /// [`Failure::Late`] or with less than there is. Who uses what was found must look whether it has come.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = deadline;
@@ -208,7 +244,7 @@ impl Root {
 
     /// Fails once the deadline has come.
     fn in_time(&self) -> Result<(), RootError> {
-        if self.deadline.is_over() { Err(RootError::Late) } else { Ok(()) }
+        if self.deadline.is_over() { Err(Failure::Late.into()) } else { Ok(()) }
     }
 
     /// The path it was opened by.
@@ -341,7 +377,7 @@ impl Root {
 
 /// An error constructor for `map_err`; the path is copied only when there is an error.
 pub(crate) fn os(operation: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> RootError {
-    move |errno| RootError::Os { operation, path: path.to_vec(), errno }
+    move |errno| RootError::os(operation, path, errno)
 }
 
 /// A readable descriptor of the directory behind an `O_PATH` one, which itself cannot be listed.
@@ -375,7 +411,7 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         opened.as_fd()
     };
     let stat = nix::sys::stat::fstat(file).map_err(os("fstat", path))?;
-    let mount = mount_from_fdinfo(file).map_err(|errno| RootError::MountUnknown { path: path.to_vec(), errno })?;
+    let mount = mount_from_fdinfo(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
     Ok(Stat {
         id: Identity { dev: stat.st_dev, ino: stat.st_ino },
         kind: Kind::of_mode(stat.st_mode),

@@ -19,7 +19,7 @@ use nix::errno::Errno;
 use crate::escape::escape;
 use crate::plan::Plan;
 use crate::profile::Profile;
-use crate::root::{Directory, Root, RootError};
+use crate::root::{Directory, Failure, Root, RootError};
 use crate::sys::DIRENT_BUFFER;
 use content::Side;
 use copy::Copier;
@@ -143,17 +143,14 @@ impl StageError {
 
     fn of_volume(volume: &[u8], error: RootError) -> Self {
         let errno = error.errno();
-        match error {
-            RootError::Os { operation: "open", path, .. } if path == volume => {
-                Self::Volume { operation: "open", path, errno }
-            }
-            RootError::Os { operation, path, .. } => Self::Volume { operation, path: shown(volume, &path), errno },
-            RootError::MountUnknown { path, .. } => {
-                Self::Volume { operation: "statx", path: shown(volume, &path), errno }
-            }
-            RootError::Proc(path) => Self::Volume { operation: "open", path, errno },
-            RootError::Late => Self::Volume { operation: "open", path: volume.to_vec(), errno },
-        }
+        let (operation, path) = match error.into_failure() {
+            Failure::Os { operation: "open", path, .. } if path == volume => ("open", path),
+            Failure::Os { operation, path, .. } => (operation, shown(volume, &path)),
+            Failure::MountUnknown { path, .. } => ("statx", shown(volume, &path)),
+            Failure::Proc(path) => ("open", path),
+            Failure::Late => ("open", volume.to_vec()),
+        };
+        Self::Volume { operation, path, errno }
     }
 
     /// What to do about it.
@@ -204,7 +201,7 @@ impl StageError {
 
     fn content(side: Side, errno: Errno, source: &[u8], copy: Vec<u8>) -> Self {
         match side {
-            Side::Source => Self::Source(RootError::Os { operation: "read", path: source.to_vec(), errno }),
+            Side::Source => Self::Source(RootError::os("read", source, errno)),
             Side::Volume => Self::Volume { operation: "write", path: copy, errno },
         }
     }

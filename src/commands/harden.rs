@@ -14,7 +14,7 @@ use crate::processes::{App, Whose};
 use crate::profile::Profile;
 use crate::protection::Protection;
 use crate::report::{Exit, Report};
-use crate::root::{Root, RootError, join};
+use crate::root::{Failure, Root, join};
 use crate::wait::{Doomed, Wait, Waited};
 use crate::{apply, host_guard, seconds};
 
@@ -180,7 +180,7 @@ impl Prepared {
     pub(super) fn take_unreachable(&mut self, root: &Root) -> Vec<Vec<u8>> {
         let mut unreachable = Vec::new();
         self.inventory.unreadable.retain(|error| {
-            let RootError::Os { path, errno: Errno::EACCES, .. } = error else { return true };
+            let Failure::Os { path, errno: Errno::EACCES, .. } = error.failure() else { return true };
             let inside = join(path, b".");
             let closed = matches!(root.resolve(&inside), Err(error) if error.errno() == Errno::EACCES);
             if closed {

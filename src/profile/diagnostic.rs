@@ -114,6 +114,10 @@ impl<'a> SourceText<'a> {
     }
 
     pub(crate) fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
+        self.invalid(span, message.into(), hint)
+    }
+
+    fn invalid(self, span: Range<usize>, message: String, hint: Option<String>) -> ProfileError {
         let start = floor_boundary(self.text, span.start);
         let end = floor_boundary(self.text, span.end).max(start);
         let before = self.text.get(..start).unwrap_or_default();
@@ -130,7 +134,7 @@ impl<'a> SourceText<'a> {
             position: (before.matches('\n').count() + 1, column),
             source: escape(source.as_bytes()),
             width: if fits { width } else { 1 },
-            message: message.into(),
+            message,
             hint,
         }))
     }

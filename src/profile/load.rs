@@ -31,6 +31,10 @@ struct Loader {
 
 /// Loads and combines `names`: built-in names, or files (paths of the caller) when they hold a `/` or end in `.toml`.
 pub fn load<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Profile, ProfileError> {
+    load_all(&mut names.into_iter())
+}
+
+fn load_all(names: &mut dyn Iterator<Item = &str>) -> Result<Profile, ProfileError> {
     let mut loader = Loader::default();
     for name in names {
         if is_file(name) {

@@ -84,7 +84,7 @@ impl Directory {
     /// What is known of `name`, a link not followed.
     pub fn stat(&self, name: &CStr) -> Result<Stat, RootError> {
         // The path is only for an error's text: made when there is one.
-        stat_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(&error, name.to_bytes()))
+        stat_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(error, name.to_bytes()))
     }
 
     /// Text of the symbolic link `name`.
@@ -216,7 +216,7 @@ impl Directory {
     /// An `O_PATH` descriptor of `name` that is certainly `expected`, so that a change cannot hit another file.
     fn pin(&self, name: &CStr, expected: Identity) -> Result<OwnedFd, RootError> {
         let file = self.handle(name)?;
-        let stat = stat_of(file.as_fd(), c"", b"").map_err(|error| self.with_path(&error, name.to_bytes()))?;
+        let stat = stat_of(file.as_fd(), c"", b"").map_err(|error| self.with_path(error, name.to_bytes()))?;
         if stat.id == expected { Ok(file) } else { Err(os("openat", &self.join(name))(Errno::ESTALE)) }
     }
 
@@ -229,14 +229,8 @@ impl Directory {
         join(&self.path, name.to_bytes())
     }
 
-    fn with_path(&self, error: &RootError, name: &[u8]) -> RootError {
-        let path = join(&self.path, name);
-        match error {
-            RootError::Os { operation, errno, .. } => RootError::Os { operation, path, errno: *errno },
-            RootError::MountUnknown { errno, .. } => RootError::MountUnknown { path, errno: *errno },
-            RootError::Proc(_) => RootError::Proc(path),
-            RootError::Late => RootError::Late,
-        }
+    fn with_path(&self, error: RootError, name: &[u8]) -> RootError {
+        error.at(join(&self.path, name))
     }
 }
 

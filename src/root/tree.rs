@@ -36,7 +36,7 @@ struct Level<L> {
     pending: Vec<CString>,
 }
 
-/// Walks through everything under `root`; at its deadline the walk ends with [`RootError::Late`].
+/// Walks through everything under `root`; at its deadline the walk ends with [`Failure::Late`](super::Failure::Late).
 pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Result<(), RootError> {
     let mut buffer = vec![0; DIRENT_BUFFER];
     let mut levels = Vec::new();

@@ -64,9 +64,7 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
 /// The whole file, nothing where there is none.
 fn read(root: &Root, path: &[u8]) -> Result<Vec<u8>, RootError> {
     match root.read(path, MAX_BYTES) {
-        Ok(text) if text.len() as u64 == MAX_BYTES => {
-            Err(RootError::Os { operation: "read", path: path.to_vec(), errno: Errno::EFBIG })
-        }
+        Ok(text) if text.len() as u64 == MAX_BYTES => Err(RootError::os("read", path, Errno::EFBIG)),
         Err(error) if error.leads_nowhere() => Ok(Vec::new()),
         result => result,
     }

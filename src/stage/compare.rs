@@ -133,7 +133,7 @@ impl Comparer<'_> {
         }
         let details = |(directory, name): (&Directory, &CStr)| -> Result<FileStat, StageError> {
             fstatat(directory.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW)
-                .map_err(|errno| StageError::Source(RootError::Os { operation: "fstatat", path: path.to_vec(), errno }))
+                .map_err(|errno| StageError::Source(RootError::os("fstatat", path, errno)))
         };
         let (ours, theirs) = (details(source)?, details(copy)?);
         self.ours(path, stat, ours.st_uid)?;
@@ -254,8 +254,7 @@ impl Comparer<'_> {
         let ours = source.file(name).map_err(StageError::of_source)?;
         let theirs = copy.file(name).map_err(|error| self.place.volume(error))?;
         let shown = || self.place.shown(&join(copy.path(), name.to_bytes()));
-        let stat = fstat(&ours)
-            .map_err(|errno| StageError::Source(RootError::Os { operation: "fstat", path: path.to_vec(), errno }))?;
+        let stat = fstat(&ours).map_err(|errno| StageError::Source(RootError::os("fstat", path, errno)))?;
         let copied = fstat(&theirs).map_err(|errno| StageError::Volume { operation: "fstat", path: shown(), errno })?;
         if stat.st_size != copied.st_size {
             return Err(differs(path, "its size"));

@@ -227,7 +227,7 @@ fn details(entry: Entry<'_>, path: &[u8]) -> Result<FileStat, StageError> {
 }
 
 fn failed_source(operation: &'static str, path: &[u8], errno: Errno) -> StageError {
-    StageError::Source(RootError::Os { operation, path: path.to_vec(), errno })
+    StageError::Source(RootError::os(operation, path, errno))
 }
 
 /// A component of a canonical path holds no NUL.

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use clap::Parser;
-
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
         .unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -40,7 +38,8 @@ fn every_command_line_parses_and_its_profiles_exist() {
     let mut seen = 0;
     for name in ["examples", "docs"].map(names).concat() {
         for words in command_lines(&read(&name)) {
-            lithify::cli::Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{name}: {words:?}: {error}"));
+            lithify::cli::Cli::parse(words.iter().map(Into::into))
+                .unwrap_or_else(|error| panic!("{name}: {words:?}: {error}"));
             for profile in words.windows(2).filter(|pair| pair[0] == "--profile").map(|pair| &pair[1]) {
                 if let Some(file) = profile.strip_prefix("/site/") {
                     // From the example's ConfigMap.
