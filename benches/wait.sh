@@ -58,7 +58,8 @@ measure() { # DESCRIPTION EXPECTED-CODE SCRIPT PROGRAM PROFILE...
     echo "$cpu" >>"$work/cpu"
   done
   value=$(median <"$work/cpu")
-  if [ "$value" -le "$limit" ]; then echo "ok    $description: $value ms of CPU, at most $limit"
+  if [ -z "$limit" ]; then echo "      $description: $value ms of CPU"
+  elif [ "$value" -le "$limit" ]; then echo "ok    $description: $value ms of CPU, at most $limit"
   else echo "OVER  $description: $value ms of CPU, at most $limit"; failed=1; fi
 }
 
@@ -67,10 +68,12 @@ nginx="exec nginx -g 'daemon off;'"
 waits=(--wait-for-app -p)
 measure "a try for a script, profile nginx" 75 "$script" "$work/root/usr/bin/dash" "${waits[@]}" nginx
 measure "a try for a script, profile distroless" 75 "$script" "$work/root/usr/bin/dash" "${waits[@]}" distroless
-measure "the try that hardens, profile shells" 0 "$nginx" "$work/root/usr/sbin/nginx" "${waits[@]}" shells
-# With more to do harden's own work outweighs the waiting: three looks at the processes, and the names of rules once more.
-limit=1000
-measure "harden without waiting, profile nginx" 0 "$nginx" "$work/root/usr/sbin/nginx" -p nginx
-limit=$((value + 60))
-measure "the try that hardens, profile nginx" 0 "$nginx" "$work/root/usr/sbin/nginx" "${waits[@]}" nginx
+# The try that hardens does what `harden` does without waiting, which grows with the tree; waiting adds three looks at the
+# processes, and the names of rules once more.
+for profile in shells nginx; do
+  limit=
+  measure "harden without waiting, profile $profile" 0 "$nginx" "$work/root/usr/sbin/nginx" -p "$profile"
+  limit=$((value + 60))
+  measure "the try that hardens, profile $profile, against 60 more than that" 0 "$nginx" "$work/root/usr/sbin/nginx" "${waits[@]}" "$profile"
+done
 exit $failed

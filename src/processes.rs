@@ -73,14 +73,14 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
     let mut processes = Vec::with_capacity(pids.len());
     let mut first = false;
     for pid in pids {
-        let Some((comm, parent, start)) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
+        let Some(stat) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
         first |= pid == 1;
-        let program = match proc.program(pid, &mut buffer) {
+        let program = match proc.program(pid, stat.headless, &mut buffer) {
             Ok(id) => Program::Known(id),
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
-            Err(_) => Program::Names(proc.names(pid, &comm, &mut buffer)),
+            Err(_) => Program::Names(proc.names(pid, &stat.comm, &mut buffer)),
         };
-        processes.push(Process { pid, parent, start, comm, program });
+        processes.push(Process { pid, parent: stat.parent, start: stat.start, comm: stat.comm, program });
     }
     // Every process namespace has one: whoever cannot see it (hidepid, proc(5)) may not see others either.
     if first { Ok(processes) } else { Err(ProcessError(Errno::EPERM)) }
@@ -167,18 +167,17 @@ impl Proc {
         }
     }
 
-    /// The program of `PID/exe`. A process whose first thread has ended shows it in its other threads only.
-    fn program(&self, pid: u32, buffer: &mut [u8]) -> Result<Identity, Errno> {
-        let own = self.identity(format_args!("{pid}/exe"));
-        if own != Err(Errno::ENOENT) {
-            return own;
+    /// The program of `PID/exe`; of a headless process, that of its other threads.
+    fn program(&self, pid: u32, headless: bool, buffer: &mut [u8]) -> Result<Identity, Errno> {
+        if !headless {
+            return self.identity(format_args!("{pid}/exe"));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let tasks = openat(&self.fd, format!("{pid}/task").as_str(), flags, Mode::empty())?;
         let filled = sys::getdents(tasks.as_fd(), buffer)?;
-        let threads = sys::dirents(buffer.get(..filled).unwrap_or_default());
-        let mut programs =
-            threads.filter_map(|(name, _)| self.identity(format_args!("{pid}/task/{}/exe", name.to_str().ok()?)).ok());
+        let threads = sys::dirents(buffer.get(..filled).unwrap_or_default())
+            .filter_map(|(name, _)| name.to_str().ok()?.parse::<u32>().ok());
+        let mut programs = threads.filter_map(|thread| self.identity(format_args!("{pid}/task/{thread}/exe")).ok());
         programs.next().ok_or(Errno::ENOENT)
     }
 
@@ -211,14 +210,27 @@ pub fn may_run(known: &[u8], name: &[u8]) -> bool {
     known == name || known.len() == 15 && name.starts_with(known)
 }
 
-/// Command name, parent and start time of `/proc/PID/stat` (fields 2, 4 and 22); the name stands in parentheses and may hold any byte, also `)`.
-fn parse_stat(text: &[u8]) -> Option<(Vec<u8>, u32, u64)> {
+/// What `/proc/PID/stat` says (`proc_pid_stat(5)`).
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    comm: Vec<u8>,
+    parent: u32,
+    start: u64,
+    /// Its first thread has ended, which makes it look like a zombie, and others go on.
+    headless: bool,
+}
+
+/// Fields 2, 3, 4, 20 and 22; the command name stands in parentheses and may hold any byte, also `)`.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
     let open = text.iter().position(|&byte| byte == b'(')?;
     let close = text.iter().rposition(|&byte| byte == b')')?;
     let comm = text.get(open + 1..close)?.to_vec();
     let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
-    let mut fields = rest.split_ascii_whitespace().skip(1);
-    Some((comm, fields.next()?.parse().ok()?, fields.nth(17)?.parse().ok()?))
+    let mut fields = rest.split_ascii_whitespace();
+    let (state, parent) = (fields.next()?, fields.next()?.parse().ok()?);
+    let threads: u32 = fields.nth(15)?.parse().ok()?;
+    let start = fields.nth(1)?.parse().ok()?;
+    Some(Stat { comm, parent, start, headless: state == "Z" && threads > 1 })
 }
 
 #[cfg(test)]
@@ -246,7 +258,10 @@ mod tests {
     #[test]
     fn a_hostile_command_name() {
         let text = b"7 (a) S 1 (b)) S 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
-        assert_eq!(parse_stat(text), Some((b"a) S 1 (b)".to_vec(), 42, 4711)));
+        let comm = b"a) S 1 (b)".to_vec();
+        assert_eq!(parse_stat(text), Some(Stat { comm, parent: 42, start: 4711, headless: false }));
+        let text = b"7 (a) Z 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 2 0 4711 1 2 3";
+        assert!(parse_stat(text).unwrap().headless);
         assert_eq!(parse_stat(b"7 (a) S 42 7 7"), None);
         assert_eq!(parse_stat(b"7 (sh"), None);
     }

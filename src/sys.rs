@@ -66,6 +66,13 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
     })
 }
 
+/// The text of the symbolic link `name` below `dir` in `buffer` (`readlinkat(2)`); nix allocates a page for each.
+pub fn read_link(dir: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: `name` is NUL-terminated; the kernel writes at most `buffer.len()` bytes into `buffer`.
+    let length = unsafe { libc::readlinkat(dir.as_raw_fd(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
+}
+
 /// Size of the buffer for [`getdents`]: one call for each 32 KiB of directory.
 pub const DIRENT_BUFFER: usize = 32 * 1024;
 

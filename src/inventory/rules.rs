@@ -147,6 +147,14 @@ impl Collector<'_> {
                 .filter_map(|part| if let Component::Literal(name) = part { Some(name.as_slice()) } else { None })
                 .collect::<Vec<_>>()
                 .join(&b'/');
+            // Most paths of a profile are not there, which takes one system call to see in place of one a component.
+            let directory = match path.iter().rposition(|&byte| byte == b'/') {
+                _ if !rest.is_empty() => path.as_slice(),
+                slash => path.get(..slash.unwrap_or(0)).unwrap_or_default(),
+            };
+            if base == b"/" && self.root.resolve(directory).is_err_and(|error| error.leads_nowhere()) {
+                return Ok(());
+            }
             return match self.root.walk(base, &path, !rest.is_empty()) {
                 Ok(place) if rest.is_empty() => {
                     let parent = match self.root.resolve(&place.directory) {

@@ -2,10 +2,9 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
@@ -89,8 +88,11 @@ impl Directory {
 
     /// Text of the symbolic link `name`.
     pub fn read_link(&self, name: &CStr) -> Result<Vec<u8>, RootError> {
-        let target = readlinkat(&self.fd, name).map_err(|errno| os("readlinkat", &self.join(name))(errno))?;
-        Ok(target.into_vec())
+        // A link's text is shorter than PATH_MAX (symlink(7)).
+        let mut buffer = [0; nix::libc::PATH_MAX as usize];
+        let length = sys::read_link(self.fd.as_fd(), name, &mut buffer)
+            .map_err(|errno| os("readlinkat", &self.join(name))(errno))?;
+        Ok(buffer.get(..length).unwrap_or_default().to_vec())
     }
 
     /// Opens the directory `name`; a link is refused.
