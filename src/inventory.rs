@@ -21,7 +21,7 @@ use nix::errno::Errno;
 
 use crate::escape::escape;
 use crate::pattern::PathPattern;
-use crate::profile::Profile;
+use crate::profile::{Profile, Selector};
 use crate::protection::Protection;
 use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, join};
 use crate::sys::DIRENT_BUFFER;
@@ -240,6 +240,23 @@ pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<
         Ok(())
     })?;
     Ok((paths, collector.inventory.unreadable))
+}
+
+/// The paths of what `[keep]` names, which need not exist, each with the entry that does. What could not be looked at
+/// refuses the whole run when `[keep]` itself is resolved.
+pub fn kept(root: &Root, profile: &Profile) -> Vec<(Vec<u8>, String)> {
+    let mut kept = Vec::new();
+    for rule in profile.keep.iter().chain(&profile.only) {
+        let paths = match &rule.value {
+            Selector::Name(name) => {
+                profile.search().iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()
+            }
+            Selector::Class(_) | Selector::Others => Vec::new(),
+            Selector::Path(pattern) => matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default(),
+        };
+        kept.extend(paths.into_iter().map(|path| (path, format!("{} ({})", rule.value, rule.profile))));
+    }
+    kept
 }
 
 struct Collector<'a> {

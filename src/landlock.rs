@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::escape::escape;
+use crate::needs::needs;
 use crate::profile::{Confine, ConfineMode};
-use crate::protection::needs;
 use crate::root::{Identity, Kind, Root, RootError};
 use crate::sys;
 

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use nix::errno::Errno;
 
-use crate::elf::Elf;
 use crate::escape::escape;
+use crate::needs::needs;
 use crate::processes::{self, App, Process, ProcessError, Program, may_run};
-use crate::profile::{DEFAULT_SEARCH, Profile, Selector};
-use crate::root::{Identity, Kind, Root, join};
+use crate::profile::Profile;
+use crate::root::{Identity, Kind, Root};
 
 /// Why it cannot be told which libraries the app uses.
 #[derive(Debug, thiserror::Error)]
@@ -87,28 +87,14 @@ impl Protection {
     }
 
     /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
-    pub fn add_needs_of_kept(&mut self, root: &Root, profile: &Profile) {
-        let search = profile.search();
-        let mut kept: Vec<Vec<u8>> = Vec::new();
-        for rule in profile.keep.iter().chain(&profile.only) {
-            let paths = match &rule.value {
-                Selector::Name(name) => {
-                    search.iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()
-                }
-                Selector::Class(_) | Selector::Others => Vec::new(),
-                // What could not be looked at refuses the whole run when `[keep]` itself is resolved.
-                Selector::Path(pattern) => {
-                    crate::inventory::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default()
-                }
-            };
-            for path in &paths {
-                let chain = format!("[keep] {} ({}): {}", rule.value, rule.profile, escape(path));
-                self.add_needs(root, path, &search, &chain, &mut HashSet::new());
-            }
-            kept.extend(paths);
+    pub fn add_needs_of_kept(&mut self, root: &Root, search: &[&str], kept: &[(Vec<u8>, String)]) {
+        for (path, entry) in kept {
+            let chain = format!("[keep] {entry}: {}", escape(path));
+            self.add_needs(root, path, search, &chain, &mut HashSet::new());
         }
         let base = |path: &Vec<u8>| path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
-        self.kept_names = kept.iter().filter(|path| root.resolve(path).is_ok()).map(base).collect();
+        let there = kept.iter().map(|(path, _)| path).filter(|path| root.resolve(path).is_ok());
+        self.kept_names = there.map(base).collect();
     }
 
     /// Protects the libraries that the container's first process and its descendants have loaded from `root`. Where a
@@ -222,51 +208,4 @@ impl Protection {
 
 fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
-}
-
-/// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist. What env(1)
-/// looks for may lie in `search` and in the default directories.
-pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, &'static str)> {
-    let needed = match root.classify(program) {
-        Ok(Some(Elf::Program { interpreter: Some(interpreter), .. })) => vec![(interpreter, "its ELF interpreter")],
-        Ok(Some(_)) | Err(_) => return Vec::new(),
-        Ok(None) => script_interpreters(&root.read(program, 256).unwrap_or_default()),
-    };
-    let everywhere = |(path, role): (Vec<u8>, &'static str)| {
-        let found = if path.contains(&b'/') { vec![path] } else { in_directories(&path, search) };
-        found.into_iter().map(move |path| (path, role))
-    };
-    needed.into_iter().flat_map(everywhere).collect()
-}
-
-/// The interpreter of a `#!` line (execve(2)), and for `env NAME` the program that env will start.
-fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
-    let Some(line) = head.strip_prefix(b"#!") else { return Vec::new() };
-    let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let Some(interpreter) = words.next() else { return Vec::new() };
-    let mut needed = vec![(interpreter.to_vec(), "the interpreter of its #! line")];
-    if interpreter.ends_with(b"/env") {
-        let program = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
-        needed.extend(program.map(|program| (program.to_vec(), "the interpreter of its #! line")));
-    }
-    needed
-}
-
-fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
-    let all = search.iter().chain(DEFAULT_SEARCH.iter().filter(|directory| !search.contains(directory)));
-    all.map(|directory| join(directory.as_bytes(), name)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hash_bang_lines() {
-        let paths = |head: &[u8]| script_interpreters(head).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
-        assert_eq!(paths(b"#!/bin/sh -e\nx"), [b"/bin/sh".to_vec()]);
-        assert_eq!(paths(b"#! /usr/bin/env -S A=1 python3 -u\n"), [b"/usr/bin/env".to_vec(), b"python3".to_vec()]);
-        assert!(paths(b"#!\n").is_empty() && paths(b"\x7fELF").is_empty());
-    }
 }

@@ -21,7 +21,7 @@ use crate::escape::escape;
 use crate::filesystem::is_left_out;
 use crate::order::sort_by_bytes;
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, io_errno, join, walk_tree};
-use crate::verify::Subject;
+use crate::subject::Subject;
 
 pub use app::App;
 pub use baseline::{Baseline, write as write_baseline};

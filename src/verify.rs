@@ -12,8 +12,7 @@ use serde::Serialize;
 use crate::profile::Profile;
 use crate::protection::Protection;
 use crate::root::Root;
-
-pub use process::Subject;
+use crate::subject::Subject;
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -139,7 +139,7 @@ impl Prepared {
             Running::Protected => Protection::of_running(&app)?,
             Running::WaitedFor(_) => Protection::of_waited_for(&app)?,
         };
-        protection.add_needs_of_kept(root, profile);
+        protection.add_needs_of_kept(root, &profile.search(), &inventory::kept(root, profile));
         if profile.closure() {
             protection.add_loaded(root, &app)?;
         }

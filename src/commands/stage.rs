@@ -52,7 +52,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let directories = stage::resolve(&root, &options.sources, &options.to)?;
     // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
     let mut protection = Protection::of_running(&App::default())?;
-    protection.add_needs_of_kept(&root, &profile);
+    protection.add_needs_of_kept(&root, &profile.search(), &inventory::kept(&root, &profile));
     let inventory = inventory::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let plan = plan(&profile, &inventory, &protection);
     let mut report = Report::new("stage", root.path(), &profile);

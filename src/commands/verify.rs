@@ -2,6 +2,7 @@
 
 use super::{CommandError, effective_profile};
 use crate::cli::Target;
+use crate::inventory;
 use crate::processes::{App, Whose};
 use crate::protection::Protection;
 use crate::report::Report;
@@ -13,7 +14,7 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     // Without /proc nothing is known of the processes; the checks that need them say so themselves.
     let app = App::look(&Whose::of(&root)).unwrap_or_default();
     let mut protection = Protection::of_running(&app).unwrap_or_default();
-    protection.add_needs_of_kept(&root, &profile);
+    protection.add_needs_of_kept(&root, &profile.search(), &inventory::kept(&root, &profile));
     if profile.closure() {
         // What cannot be read protects nothing here: what is left is told.
         let _ = protection.add_loaded(&root, &app);

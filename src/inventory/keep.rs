@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::Collector;
 use crate::escape::escape;
+use crate::needs::needs;
 use crate::profile::Selector;
-use crate::protection::needs;
 use crate::root::{Identity, Kind, RootError, Stat, join};
 
 /// Everything that is kept, with the entry of `[keep]` that says so.

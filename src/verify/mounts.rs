@@ -2,12 +2,12 @@
 
 use nix::errno::Errno;
 
-use super::process::Subject;
 use super::{Check, Status, Verification};
 use crate::escape::escape;
 use crate::mounts::{Mount, Mounts, is_at_or_below};
 use crate::profile::Verify;
 use crate::root::{Kind, Place, Root, RootError};
+use crate::subject::Subject;
 
 /// What the checks share.
 struct Context<'a> {

@@ -1,12 +1,12 @@
 //! Staged directories (`lithify stage`) must not be writable, under whatever name: who can write to the copy can put a
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
-use super::process::Subject;
 use super::{Check, Status, Verification};
 use crate::escape::escape;
 use crate::mounts::{Mount, Mounts, is_at_or_below};
 use crate::root::{Kind, Root, join};
 use crate::stage::{MARKER, NAME};
+use crate::subject::Subject;
 
 pub(super) fn check(root: &Root, subject: &Subject, out: &mut Verification) {
     let mounts = subject.mountinfo().and_then(|(text, prefix)| {

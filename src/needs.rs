@@ -1,0 +1,52 @@
+//! What a program needs to start: its ELF interpreter, or the interpreter of its `#!` line. Reads only.
+
+use crate::elf::Elf;
+use crate::profile::DEFAULT_SEARCH;
+use crate::root::{Root, join};
+
+/// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist. What env(1)
+/// looks for may lie in `search` and in the default directories.
+pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, &'static str)> {
+    let needed = match root.classify(program) {
+        Ok(Some(Elf::Program { interpreter: Some(interpreter), .. })) => vec![(interpreter, "its ELF interpreter")],
+        Ok(Some(_)) | Err(_) => return Vec::new(),
+        Ok(None) => script_interpreters(&root.read(program, 256).unwrap_or_default()),
+    };
+    let everywhere = |(path, role): (Vec<u8>, &'static str)| {
+        let found = if path.contains(&b'/') { vec![path] } else { in_directories(&path, search) };
+        found.into_iter().map(move |path| (path, role))
+    };
+    needed.into_iter().flat_map(everywhere).collect()
+}
+
+/// The interpreter of a `#!` line (execve(2)), and for `env NAME` the program that env will start.
+fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+    let Some(line) = head.strip_prefix(b"#!") else { return Vec::new() };
+    let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let Some(interpreter) = words.next() else { return Vec::new() };
+    let mut needed = vec![(interpreter.to_vec(), "the interpreter of its #! line")];
+    if interpreter.ends_with(b"/env") {
+        let program = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
+        needed.extend(program.map(|program| (program.to_vec(), "the interpreter of its #! line")));
+    }
+    needed
+}
+
+fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
+    let all = search.iter().chain(DEFAULT_SEARCH.iter().filter(|directory| !search.contains(directory)));
+    all.map(|directory| join(directory.as_bytes(), name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_bang_lines() {
+        let paths = |head: &[u8]| script_interpreters(head).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        assert_eq!(paths(b"#!/bin/sh -e\nx"), [b"/bin/sh".to_vec()]);
+        assert_eq!(paths(b"#! /usr/bin/env -S A=1 python3 -u\n"), [b"/usr/bin/env".to_vec(), b"python3".to_vec()]);
+        assert!(paths(b"#!\n").is_empty() && paths(b"\x7fELF").is_empty());
+    }
+}
