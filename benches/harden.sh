@@ -23,17 +23,8 @@ fresh() { # a fresh overlay of the tree, as a container runtime mounts it
   mkdir "$work/upper" "$work/work"
   mount -t overlay overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/work" "$work/root"
 }
-timed() { # microseconds of one command
-  local start=$EPOCHREALTIME
-  "$@" >/dev/null
-  local end=$EPOCHREALTIME
-  echo $((${end/./} - ${start/./}))
-}
-median() { sort -n | awk '{ a[NR] = $1 } END { print int((a[int((NR + 1) / 2)] + a[int((NR + 2) / 2)]) / 2) }'; }
-failed=0
-holds() { # DESCRIPTION VALUE LIMIT
-  if [ "$2" -le "$3" ]; then echo "ok    $1: $2, at most $3"; else echo "OVER  $1: $2, at most $3"; failed=1; fi
-}
+# shellcheck source=benches/measure.sh
+. benches/measure.sh
 harden() { "$bin" harden --allow-host --root "$work/root" "$@"; }
 paths() { # what harden removes with these profiles
   "$bin" harden --allow-host --root "$tree" "$@" --dry-run --format json |

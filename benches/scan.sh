@@ -13,17 +13,8 @@ fi
 work=$(mktemp -d)
 trap 'umount "$work/many" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-timed() { # microseconds of one command
-  local start=$EPOCHREALTIME
-  "$@" >/dev/null
-  local end=$EPOCHREALTIME
-  echo $((${end/./} - ${start/./}))
-}
-median() { sort -n | awk '{ a[NR] = $1 } END { print int((a[int((NR + 1) / 2)] + a[int((NR + 2) / 2)]) / 2) }'; }
-failed=0
-holds() { # DESCRIPTION VALUE LIMIT
-  if [ "$2" -le "$3" ]; then echo "ok    $1: $2, at most $3"; else echo "OVER  $1: $2, at most $3"; failed=1; fi
-}
+# shellcheck source=benches/measure.sh
+. benches/measure.sh
 
 # Whole processes, on a whole Debian root filesystem, warm.
 mapfile -t executables < <(find "$tree" -xdev -type f -perm /111)

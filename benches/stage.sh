@@ -11,17 +11,8 @@ runs=${RUNS:-30}
 work=$(mktemp -d -p "${WORK:-$PWD/target}")
 trap 'rm -rf "$work"' EXIT
 
-timed() { # microseconds of one command
-  local start=$EPOCHREALTIME
-  "$@" >/dev/null
-  local end=$EPOCHREALTIME
-  echo $((${end/./} - ${start/./}))
-}
-median() { sort -n | awk '{ a[NR] = $1 } END { print int((a[int((NR + 1) / 2)] + a[int((NR + 2) / 2)]) / 2) }'; }
-failed=0
-holds() { # DESCRIPTION VALUE LIMIT
-  if [ "$2" -le "$3" ]; then echo "ok    $1: $2, at most $3"; else echo "OVER  $1: $2, at most $3"; failed=1; fi
-}
+# shellcheck source=benches/measure.sh
+. benches/measure.sh
 stage() { "$bin" stage --root "$tree" -p "${PROFILE:-nginx}" /usr/bin /bin /usr/sbin /sbin --to "$work/stage"; }
 # /bin and /sbin are links to the others.
 copy() { cp -a "$tree/usr/bin" "$tree/usr/sbin" "$work/cp/"; }

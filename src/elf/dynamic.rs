@@ -1,11 +1,10 @@
 //! The dynamic section (elf(5), ld.so(8)): which libraries an ELF file needs and where it says to look for them.
 
-use super::{Elf, Headers, Numbers, PT_DYNAMIC, PT_LOAD, Segment, classify};
+use super::{DT_SONAME, Elf, Headers, Numbers, PT_DYNAMIC, PT_LOAD, Segment, classify};
 
 const DT_NEEDED: u64 = 1;
 const DT_STRTAB: u64 = 5;
 const DT_STRSZ: u64 = 10;
-const DT_SONAME: u64 = 14;
 const DT_RPATH: u64 = 15;
 const DT_RUNPATH: u64 = 29;
 /// Libraries that are asked for symbols first: `DT_AUXILIARY`, `DT_FILTER`.

@@ -30,9 +30,6 @@ pub enum ProfileError {
         /// All that exist.
         known: String,
     },
-    /// Two profiles contradict each other.
-    #[error("{0}")]
-    Conflict(String),
     /// A flag's value is no valid rule.
     #[error("{flag} {value}: {reason}")]
     Argument {
