@@ -131,7 +131,7 @@ image() {
     "${1//-/_}" "$root" "$container"
     storage commit --quiet --rm "$container" "$2" >/dev/null
   fi
-  storage push --quiet "$2" "oci-archive:$out/$1.tmp:$2"
+  storage push --quiet --compression-level 1 "$2" "oci-archive:$out/$1.tmp:$2"
   mv "$out/$1.tmp" "$out/$1.oci"
   echo "$3" >"$out/$1.stamp"
 }
