@@ -63,8 +63,9 @@ fn with_the_volume_it_runs_and_the_root_stays_read_only() {
     assert_eq!(pid.trim(), "1");
     let comm = fs::read_to_string(format!("/proc/{}/comm", container.pid())).unwrap();
     assert_eq!(comm.trim(), "httpd");
-    let access = fs::read_to_string(volume.path().join("access_log")).unwrap();
-    assert!(access.contains("GET / HTTP/1.1 200"), "{access}");
+    // httpd writes it once the answer is on its way.
+    let access = volume.path().join("access_log");
+    container.wait("the log", || fs::read_to_string(&access).unwrap().contains("GET / HTTP/1.1 200"));
     container.exec(["/usr/bin/touch", "/usr/local/apache2/htdocs/x"]).says("Read-only file system");
     container
         .lithify(&["verify", "-v", "-p", "restricted"])
