@@ -1,6 +1,7 @@
 //! What the scenarios share: the built static binary, temporary trees, and real containers.
 
 pub mod app;
+pub mod cluster;
 pub mod container;
 pub mod image;
 pub mod init_app;
@@ -66,6 +67,11 @@ impl Ran {
     pub fn does_not_say(self, text: &str) -> Self {
         assert!(!self.all().contains(text), "unexpected {text:?} in:\n{}", self.all());
         self
+    }
+
+    /// What a command printed that may have failed or printed nothing.
+    pub fn json_or_null(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or(serde_json::Value::Null)
     }
 
     pub fn json(&self) -> serde_json::Value {

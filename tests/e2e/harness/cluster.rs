@@ -1,0 +1,239 @@
+//! A real cluster, by kubectl: the one that tests/cluster.sh starts, or the context that `LITHIFY_CONTEXT` names.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+use serde_json::Value;
+
+use super::{Ran, run};
+
+const KUBECONFIG: &str = "/var/lib/lithify-cluster/kubeconfig";
+
+/// kubectl with arguments, at the cluster of the tests.
+pub fn kubectl<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
+    run(command().args(arguments))
+}
+
+fn command() -> Command {
+    let mut command = Command::new("kubectl");
+    match std::env::var("LITHIFY_CONTEXT") {
+        Ok(context) => drop(command.args(["--context", &context])),
+        Err(_) => {
+            assert!(Path::new(KUBECONFIG).exists(), "there is no cluster: run `tests/cluster.sh up` first");
+            command.env("KUBECONFIG", KUBECONFIG);
+        }
+    }
+    command
+}
+
+/// What a test makes on the cluster is in a namespace of its own, and goes with it. As long as there is one, the node is
+/// not restarted.
+pub struct Namespace {
+    name: String,
+    _node: Flock<File>,
+}
+
+/// Waits until no other test uses the node, and keeps it from others.
+pub fn the_node_alone() -> Flock<File> {
+    lock(FlockArg::LockExclusive)
+}
+
+fn lock(how: FlockArg) -> Flock<File> {
+    let path = std::env::temp_dir().join("lithify-cluster.lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
+    Flock::lock(file, how).map_err(|(_, errno)| errno).unwrap()
+}
+
+impl Namespace {
+    #[track_caller]
+    pub fn new() -> Self {
+        Self::with(lock(FlockArg::LockShared))
+    }
+
+    /// With the node locked by the caller.
+    #[track_caller]
+    pub fn with(node: Flock<File>) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("lithify-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        kubectl(["create", "namespace", &name]).exits(0);
+        let namespace = Self { name, _node: node };
+        // Pods are refused until the controller has made it.
+        namespace.wait("have a service account", || namespace.kubectl(["get", "serviceaccount", "default"]).code == 0);
+        namespace
+    }
+
+    pub fn kubectl<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        run(command().args(["--namespace", &self.name]).args(arguments))
+    }
+
+    /// `kubectl apply`, of what the cluster is too old for in the form that it knows.
+    #[track_caller]
+    pub fn apply(&self, manifest: &str) {
+        self.try_apply(manifest).exits(0);
+    }
+
+    pub fn try_apply(&self, manifest: &str) -> Ran {
+        let mut manifest = manifest.to_owned();
+        if manifest.contains("kind: CronJob") && !kubectl(["api-resources", "--api-group=batch"]).stdout.contains("batch/v1 ") {
+            manifest = manifest.replace("apiVersion: batch/v1\nkind: CronJob", "apiVersion: batch/v1beta1\nkind: CronJob");
+        }
+        self.kubectl_with(&manifest, ["apply", "-f", "-"])
+    }
+
+    /// kubectl with something on its standard input.
+    pub fn kubectl_with<S: AsRef<std::ffi::OsStr>>(&self, input: &str, arguments: impl IntoIterator<Item = S>) -> Ran {
+        let mut command = command();
+        command.args(["--namespace", &self.name]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Ran::new(child.wait_with_output().unwrap())
+    }
+
+    /// The one pod that has this label, or this name.
+    #[track_caller]
+    pub fn pod<'a>(&'a self, name: &str) -> Pod<'a> {
+        Pod { namespace: self, name: name.to_owned() }
+    }
+
+    /// The pods with this label, as `key=value`, but for those that are going.
+    #[track_caller]
+    pub fn pods(&self, label: &str) -> Vec<Pod<'_>> {
+        let pods = self.kubectl(["get", "pods", "-l", label, "-o", "json"]).exits(0).json();
+        let staying = pods["items"].as_array().unwrap().iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        staying.map(|pod| self.pod(pod["metadata"]["name"].as_str().unwrap())).collect()
+    }
+
+    #[track_caller]
+    pub fn wait(&self, what: &str, done: impl FnMut() -> bool) {
+        self.wait_for(Duration::from_secs(90), what, done);
+    }
+
+    #[track_caller]
+    pub fn wait_for(&self, time: Duration, what: &str, mut done: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            if start.elapsed() > time {
+                let seen = ["pods", "events"].map(|kind| self.kubectl(["get", kind, "-o", "wide"]).all());
+                panic!("{} did not {what} in {time:?}:\n{}\n{}", self.name, seen[0], seen[1]);
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let gone = ["delete", "namespace", &self.name, "--wait=false"];
+        let _ = command().args(gone).stdout(Stdio::null()).status();
+        // Nobody waits for what a failed or finished test has left running.
+        let pods = ["delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false"];
+        let _ = self.kubectl(pods);
+    }
+}
+
+/// A pod, whether it is there yet or not.
+pub struct Pod<'a> {
+    namespace: &'a Namespace,
+    pub name: String,
+}
+
+impl Pod<'_> {
+    /// As `kubectl get -o json` shows it.
+    #[track_caller]
+    pub fn get(&self) -> Value {
+        self.namespace.kubectl(["get", "pod", &self.name, "-o", "json"]).exits(0).json()
+    }
+
+    pub fn describe(&self) -> String {
+        self.namespace.kubectl(["describe", "pod", &self.name]).all()
+    }
+
+    /// The line of `kubectl get pod`.
+    pub fn line(&self) -> String {
+        self.namespace.kubectl(["get", "pod", &self.name, "--no-headers"]).all()
+    }
+
+    pub fn log(&self, container: &str) -> String {
+        self.namespace.kubectl(["logs", &self.name, "-c", container]).all()
+    }
+
+    /// The log of the container's run before this one.
+    pub fn previous_log(&self, container: &str) -> String {
+        self.namespace.kubectl(["logs", &self.name, "-c", container, "--previous"]).all()
+    }
+
+    /// Waits until all its containers are ready.
+    #[track_caller]
+    pub fn ready(&self) -> &Self {
+        self.ready_within(Duration::from_secs(120))
+    }
+
+    #[track_caller]
+    pub fn ready_within(&self, time: Duration) -> &Self {
+        let timeout = format!("--timeout={}s", time.as_secs());
+        self.namespace.wait("be made", || self.namespace.kubectl(["get", "pod", &self.name]).code == 0);
+        let ran = self.namespace.kubectl(["wait", "--for=condition=Ready", &timeout, &format!("pod/{}", self.name)]);
+        assert!(ran.code == 0, "{}\n{}\n{}", ran.all(), self.describe(), self.logs());
+        self
+    }
+
+    fn logs(&self) -> String {
+        self.namespace.kubectl(["logs", &self.name, "--all-containers", "--prefix"]).all()
+    }
+
+    /// Waits until what `kubectl get -o json` shows is so.
+    #[track_caller]
+    pub fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Value::Null;
+        self.namespace.wait(&format!("have a pod {} that {what}", self.name), || {
+            seen = self.namespace.kubectl(["get", "pod", &self.name, "-o", "json", "--ignore-not-found"]).json_or_null();
+            is_so(&seen)
+        });
+        seen
+    }
+
+    /// `kubectl exec` in its container of this name.
+    pub fn exec<S: AsRef<std::ffi::OsStr>>(&self, container: &str, arguments: impl IntoIterator<Item = S>) -> Ran {
+        let mut all: Vec<std::ffi::OsString> =
+            ["exec", &self.name, "-c", container, "--"].iter().map(Into::into).collect();
+        all.extend(arguments.into_iter().map(|word| word.as_ref().to_owned()));
+        self.namespace.kubectl(all)
+    }
+
+    /// What its port answers, once it does, through the proxy of the API server.
+    #[track_caller]
+    pub fn http(&self, port: u16, path: &str) -> String {
+        let mut answer = String::new();
+        self.namespace.wait("answer", || {
+            let ran = self.try_http(port, path);
+            answer = ran.stdout.clone();
+            ran.code == 0
+        });
+        answer
+    }
+
+    pub fn try_http(&self, port: u16, path: &str) -> Ran {
+        let (namespace, name) = (&self.namespace.name, &self.name);
+        let url = format!("/api/v1/namespaces/{namespace}/pods/{name}:{port}/proxy/{}", path.trim_start_matches('/'));
+        self.namespace.kubectl(["get", "--raw", &url])
+    }
+
+    /// How often its container of this name was restarted.
+    #[track_caller]
+    pub fn restarts(&self, container: &str) -> u64 {
+        status(&self.get(), container)["restartCount"].as_u64().unwrap_or(0)
+    }
+}
+
+/// The status of a container or init container in what [`Pod::get`] gives; null as long as there is none.
+pub fn status(pod: &Value, container: &str) -> Value {
+    let of = |kind: &str| pod["status"][kind].as_array().cloned().unwrap_or_default();
+    let all = [of("containerStatuses"), of("initContainerStatuses"), of("ephemeralContainerStatuses")].concat();
+    all.into_iter().find(|status| status["name"] == container).unwrap_or(Value::Null)
+}
