@@ -1,5 +1,5 @@
 //! What somebody who got in tries. Every attempt is shown to succeed before hardening, so that its failure afterwards
-//! means something. What is printed (`pwned`) stands in no argument: a message that repeats one is no success.
+//! means something.
 //!
 //! Out of scope: a program that the intruder brings along, in a file made afterwards or in memory (memfd_create(2)).
 //! Where nothing can be deleted any more, a read-only root and `noexec` on what is writable are the answer.
@@ -10,82 +10,15 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
+use crate::attempts::{ANYWHERE, ECHO, LOADER, PREPARED, works};
 use crate::harness::app::{App, HTTPD, NGINX, PYTHON};
 use crate::harness::container::Container;
 use crate::harness::rootfs;
 
-const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
-const ECHO: &str = "echo pw''ned";
-
 /// Tried one by one.
-const ATTEMPTS: &[&[&str]] = &[
-    &["/bin/sh", "-c", ECHO],
-    &["dash", "-c", ECHO],
-    &["bash", "-c", ECHO],
-    &["rbash", "-c", ECHO],
-    // Other names of a shell: a hard link, a copy, a copy with bytes appended, a link to one of them.
-    &["/opt/.x", "-c", ECHO],
-    &["/var/tmp/healthd", "-c", ECHO],
-    &["/var/lib/app/worker", "-c", ECHO],
-    &["/opt/link", "-c", ECHO],
-    // Through the loader, which stays; also without the x bit.
-    &[LOADER, "/usr/bin/dash", "-c", ECHO],
-    &[LOADER, "/var/tmp/healthd", "-c", ECHO],
-    &[LOADER, "/usr/bin/env", "printf", "pw%sned", ""],
-    // A multi-call program under a name that says nothing, as each of several programs, and by a link.
-    &["/opt/busybox.old", "sh", "-c", ECHO],
-    &["/opt/busybox.old", "ash", "-c", ECHO],
-    &["/opt/busybox.old", "awk", "BEGIN { print \"pw\" \"ned\" }"],
-    &["/opt/busybox.old", "xargs", "-a", "/var/tmp/word", "printf", "pw%s"],
-    &["/opt/ash", "-c", ECHO],
-    // Interpreters.
-    &["perl", "-e", "print 'pw' . 'ned'"],
-    &["perl", "-e", "exec 'sh', '-c', \"echo pw''ned\""],
-    &["awk", "BEGIN { print \"pw\" \"ned\" }"],
-    &["mawk", "BEGIN { system(\"echo pw''ned\") }"],
-    // Programs that start others.
-    &["find", "/etc/hostname", "-exec", "printf", "pw%sned", "", ";"],
-    &["env", "printf", "pw%sned", ""],
-    &["env", "-S", "printf pwne%s d"],
-    &["xargs", "-a", "/var/tmp/word", "printf", "pw%s"],
-    &["timeout", "5", "printf", "pw%sned", ""],
-    &["nice", "printf", "pw%sned", ""],
-    &["nohup", "printf", "pw%sned", ""],
-    &["stdbuf", "-o0", "printf", "pw%sned", ""],
-    &["setsid", "-w", "printf", "pw%sned", ""],
-    &["chroot", "/", "printf", "pw%sned", ""],
-    &["setpriv", "printf", "pw%sned", ""],
-    &["setarch", "-R", "printf", "pw%sned", ""],
-    &["prlimit", "printf", "pw%sned", ""],
-    &["choom", "-n", "0", "--", "printf", "pw%sned", ""],
-    &["taskset", "1", "printf", "pw%sned", ""],
-    &["ionice", "-c3", "printf", "pw%sned", ""],
-    &["flock", "/var/tmp/word", "-c", ECHO],
-    &["script", "-qc", ECHO, "/dev/null"],
-    &["su", "-s", "/bin/sh", "-c", ECHO],
-    &["runuser", "-u", "root", "printf", "pw%sned", ""],
-    &["start-stop-daemon", "-S", "-n", "x", "-x", "/bin/sh", "--", "-c", ECHO],
-    &["run-parts", "/opt/parts"],
-    // Options that start others.
-    &["sed", "-n", "1e echo pw''ned", "/etc/hostname"],
-    &["tar", "-cf", "/dev/null", "--checkpoint=1", "--checkpoint-action=exec=echo pw''ned", "/etc/hostname"],
-    &["tar", "-cf", "/dev/null", "-I", "sh -c \"echo pw''ned >&2\"", "/etc/hostname"],
-    &["split", "--filter=echo pw''ned", "/etc/hostname"],
-    &["sort", "-S1b", "--compress-program=/opt/parts/compress", "-o", "/dev/null", "/usr/share/common-licenses/GPL-3"],
-    &[
-        "apt-get",
-        "update",
-        "-oDir::Etc::SourceList=/dev/null",
-        "-oDir::Etc::SourceParts=/dev/null",
-        "-oAPT::Update::Pre-Invoke::=echo pw''ned",
-    ],
-    &["dpkg", "--pre-invoke=echo pw''ned", "--remove", "no-such-package"],
-    // Scripts in writable directories: by a hidden shell, by names that exist, by what `env` finds.
-    &["/var/tmp/script"],
-    &["/tmp/sh-script"],
-    &["/tmp/perl-script"],
-    &["/tmp/env-script"],
-];
+fn attempts() -> impl Iterator<Item = &'static &'static [&'static str]> {
+    ANYWHERE.iter().chain(PREPARED)
+}
 
 /// What a name is tried with when nothing but the name is known.
 const VARIANTS: &[&[&str]] = &[
@@ -98,11 +31,6 @@ const VARIANTS: &[&[&str]] = &[
     &["-c", "print('pw' + 'ned')"],
     &["BEGIN { print \"pw\" \"ned\" }"],
 ];
-
-fn works(ran: &crate::harness::Ran) -> bool {
-    // A program that was not asked to print may have been made to by another stream.
-    ran.all().contains("pwned")
-}
 
 /// The app's container, with what somebody has prepared.
 fn prepared(app: App) -> Container {
@@ -184,11 +112,11 @@ fn by_every_name(container: &Container) -> Vec<Vec<String>> {
 /// All attempts before and after hardening by `profile`; the app goes on. With `keeps`, programs that stay on purpose.
 fn withstands(app: App, profile: &str, stays: &[&str]) {
     let container = prepared(app);
-    let tried = ATTEMPTS.iter().map(|attempt| (attempt, container.enter(*attempt)));
+    let tried = attempts().map(|attempt| (attempt, container.enter(*attempt)));
     let idle: Vec<_> = tried.filter(|(_, ran)| !works(ran)).collect();
     assert!(idle.is_empty(), "no attacks even before: {idle:#?}");
     let mut named = by_every_name(&container);
-    println!("{}: {} attempts and {} by names succeed before hardening", app.tree, ATTEMPTS.len(), named.len());
+    println!("{}: {} attempts and {} by names succeed before hardening", app.tree, attempts().count(), named.len());
 
     // One prepared alike, in which no attempt has left a process behind that the app would be taken to run.
     drop(container);
@@ -197,7 +125,7 @@ fn withstands(app: App, profile: &str, stays: &[&str]) {
     // What fails from here on does not do so because nothing could be started at all.
     container.enter([LOADER, "--version"]).exits(0).says("ld.so");
 
-    let tried = ATTEMPTS.iter().map(|attempt| (attempt, container.enter(*attempt)));
+    let tried = attempts().map(|attempt| (attempt, container.enter(*attempt)));
     let working: Vec<_> = tried.filter(|(_, ran)| ran.code == 0 || works(ran)).collect();
     assert!(working.is_empty(), "still work: {working:#?}");
     named.retain(|attempt| !stays.contains(&attempt[0].as_str()));

@@ -224,6 +224,25 @@ impl Pod<'_> {
         self.namespace.kubectl(["get", "--raw", &url])
     }
 
+    /// Adds an ephemeral container, as `kubectl debug` does; by the API of before 1.22 where the cluster has that.
+    #[track_caller]
+    pub fn add_ephemeral_container(&self, container: &Value) {
+        let patch = serde_json::json!({ "spec": { "ephemeralContainers": [container] } }).to_string();
+        let new = ["patch", "pod", &self.name, "--subresource=ephemeralcontainers", "--patch", &patch];
+        if self.namespace.kubectl(new).code == 0 {
+            return;
+        }
+        let (namespace, name) = (&self.namespace.name, &self.name);
+        let old = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "EphemeralContainers",
+            "metadata": { "name": name },
+            "ephemeralContainers": [container],
+        });
+        let url = format!("/api/v1/namespaces/{namespace}/pods/{name}/ephemeralcontainers");
+        self.namespace.kubectl_with(&old.to_string(), ["replace", "--raw", &url, "-f", "-"]).exits(0);
+    }
+
     /// How often its container of this name was restarted.
     #[track_caller]
     pub fn restarts(&self, container: &str) -> u64 {

@@ -3,9 +3,7 @@
 pub mod app;
 pub mod cluster;
 pub mod container;
-pub mod image;
 pub mod init_app;
-pub mod pod;
 pub mod seccomp;
 pub mod tree;
 

@@ -1,0 +1,236 @@
+//! Every pod of `examples/`, as it is written: it becomes ready, the app answers, and what its header promises holds.
+
+use std::fs;
+use std::path::Path;
+
+use super::attack::assert_withstands;
+use super::{example, with};
+use crate::harness::cluster::{Namespace, Pod, status};
+
+fn serves_nginx(pod: &Pod, port: u16) {
+    assert!(pod.http(port, "/").contains("Welcome to nginx!"));
+}
+
+/// The reason that the event of a failed probe, or of its consequence, gives.
+fn has_event(namespace: &Namespace, text: &str) -> bool {
+    namespace.kubectl(["get", "events", "-o", "json"]).stdout.contains(text)
+}
+
+#[test]
+fn startup_probe() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("startup-probe"));
+    let pod = namespace.pod("nginx");
+    serves_nginx(pod.ready(), 80);
+    assert!(pod.log("lithify").contains("installed"));
+    assert_withstands(&pod, "nginx");
+    pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "nginx"]).exits(0);
+    assert_eq!(pod.restarts("nginx"), 0);
+}
+
+#[test]
+fn init_container() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("init-container"));
+    let pod = namespace.pod("shared-volume");
+    serves_nginx(pod.ready(), 80);
+    assert!(pod.log("lithify").contains("removed"), "{}", pod.log("lithify"));
+    for shell in ["sh", "bash", "dash", "rbash", "nc", "curl", "wget"] {
+        let ran = pod.exec("app", [format!("/shared/usr/bin/{shell}").as_str(), "-c", "echo in"]);
+        assert!(ran.code != 0 && ran.all().contains("no such file"), "{shell}: {ran:?}");
+    }
+    // What else is in it runs, and nobody can write there. The app's own root is as the image has it.
+    pod.exec("app", ["/shared/usr/bin/touch", "/shared/x"]).says("Read-only file system");
+    pod.exec("app", ["/bin/sh", "-c", "echo in"]).exits(0).says("in");
+}
+
+#[test]
+fn stage() {
+    let namespace = Namespace::new();
+    let manifest = example("stage");
+    namespace.apply(&manifest);
+    let pod = namespace.pod("nginx-staged");
+    serves_nginx(pod.ready(), 8080);
+    assert_withstands(&pod, "nginx");
+    // The spec mounts what stage prints.
+    let log = pod.log("stage");
+    let printed: Vec<_> = log.lines().filter(|line| line.starts_with("  - { name: staged, ")).collect();
+    assert!(printed.len() == 2 && printed.iter().all(|line| manifest.contains(line.trim())), "{log}");
+    let verify = ["/lithify/lithify", "verify", "--profile", "/site/staged.toml"];
+    pod.exec("nginx", verify).exits(0);
+}
+
+/// What the kubelet makes of a `subPath` with a mistake in it, and of one that is writable.
+#[test]
+fn stage_with_a_mistake_is_found_by_its_liveness_probe() {
+    let manifest = with(&example("stage"), "periodSeconds: 60", "periodSeconds: 1");
+    let plain = manifest.lines().filter(|line| !line.contains("subPath: root/")).collect::<Vec<_>>().join("\n");
+    for (manifest, says) in [
+        (plain, "/usr/bin/.lithify-staged: is not there"),
+        (with(&manifest, "subPath: root/usr/bin,", "subPath: root/usr/bim,"), "/usr/bin/.lithify-staged: is not there"),
+        (
+            with(&manifest, "subPath: root/usr/bin, readOnly: true", "subPath: root/usr/bin"),
+            "/usr/bin: the staged directory is mounted writable",
+        ),
+    ] {
+        let namespace = Namespace::new();
+        namespace.apply(&manifest);
+        let pod = namespace.pod("nginx-staged");
+        pod.until("was restarted", |pod| status(pod, "nginx")["restartCount"].as_u64() > Some(0));
+        assert!(pod.describe().contains(says), "{says} is not in {}", pod.describe());
+    }
+}
+
+#[test]
+fn entrypoint() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("entrypoint"));
+    let pod = namespace.pod("httpd");
+    assert!(pod.ready().http(80, "/").contains("It works!"));
+    // An exec is not bound, which the example does not promise; the root cannot be written by it either.
+    pod.exec("httpd", ["/usr/bin/touch", "/usr/local/apache2/x"]).says("Read-only file system");
+    pod.exec("httpd", ["/bin/cat", "/proc/1/comm"]).exits(0).says("httpd");
+    assert!(pod.log("httpd").contains("are denied to the app"), "{}", pod.log("httpd"));
+}
+
+#[test]
+fn run() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("run"));
+    let pod = namespace.pod("redis");
+    let log = pod.ready().log("redis");
+    assert!(log.contains("fully enforced"), "{log}");
+    pod.exec("redis", ["redis-cli", "SET", "key", "value"]).exits(0).says("OK");
+    pod.exec("redis", ["redis-cli", "SAVE"]).exits(0).says("OK");
+    // redis may write nowhere else, also where its user could.
+    pod.exec("redis", ["redis-cli", "BGREWRITEAOF"]).exits(0);
+    pod.exec("redis", ["/bin/cat", "/proc/1/comm"]).exits(0).says("redis-server");
+}
+
+#[test]
+fn liveness_probe() {
+    let namespace = Namespace::new();
+    // Somebody in the pod brings the shell back.
+    let manifest = with(&example("liveness-probe"), "periodSeconds: 60", "periodSeconds: 2");
+    let manifest = with(
+        &manifest,
+        "  containers:\n",
+        "  shareProcessNamespace: true\n  containers:\n    - name: intruder\n      image: nginx:1.28\n      \
+         command: [sleep, \"1000\"]\n      securityContext: { capabilities: { add: [SYS_PTRACE] } }\n",
+    );
+    namespace.apply(&manifest);
+    let pod = namespace.pod("httpd-watched");
+    assert!(pod.ready().http(80, "/").contains("It works!"));
+    assert_withstands(&pod, "httpd");
+    assert_eq!(pod.restarts("httpd"), 0);
+
+    let bring = "for exe in /proc/[0-9]*/exe; do case $(readlink $exe) in */httpd) cp /bin/dash ${exe%exe}root/usr/bin/dash; exit;; esac; done; exit 1";
+    pod.exec("intruder", ["sh", "-c", bring]).exits(0);
+    pod.until("was restarted", |pod| {
+        let status = status(pod, "httpd");
+        status["restartCount"].as_u64() == Some(1) && status["ready"] == true
+    });
+    assert!(pod.describe().contains("/usr/bin/dash: still there"), "{}", pod.describe());
+    assert!(pod.http(80, "/").contains("It works!"));
+    assert_withstands(&pod, "httpd");
+    assert_eq!(pod.restarts("httpd"), 1);
+}
+
+#[test]
+fn pre_stop() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("pre-stop"));
+    namespace.wait("have a pod", || namespace.pods("app=nginx").len() == 1);
+    let pod = namespace.pods("app=nginx").remove(0);
+    serves_nginx(pod.ready(), 80);
+    assert_withstands(&pod, "nginx");
+    // It serves on for as long as the hook sleeps.
+    let start = std::time::Instant::now();
+    namespace.kubectl(["delete", "pod", &pod.name, "--wait=false"]).exits(0);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(pod.try_http(80, "/").stdout.contains("Welcome to nginx!"));
+    namespace.wait("lose the pod", || namespace.kubectl(["get", "pod", &pod.name]).code != 0);
+    assert!(start.elapsed() >= std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(!has_event(&namespace, "FailedPreStopHook"), "{}", namespace.kubectl(["get", "events"]).all());
+    // Its successor is hardened, too.
+    namespace.wait("have a successor", || namespace.pods("app=nginx").len() == 1);
+    let successor = namespace.pods("app=nginx").remove(0);
+    assert_ne!(successor.name, pod.name);
+    assert_withstands(successor.ready(), "nginx");
+}
+
+#[test]
+fn cron_job() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("cron-job"));
+    namespace.kubectl(["create", "job", "--from=cronjob/nightly", "tonight"]).exits(0);
+    namespace.kubectl(["wait", "--for=condition=Complete", "--timeout=90s", "job/tonight"]).exits(0);
+    let pod = namespace.pods("job-name=tonight").remove(0);
+    assert!(pod.log("job").contains("done at "), "{}", pod.log("job"));
+    assert!(pod.log("job").contains("removed"), "{}", pod.log("job"));
+
+    // A job that tries to start something finds nothing to start; its own exit code is the job's.
+    let attack = "    import os, sys\n    sys.exit(os.system('echo in') != 0 and 42)\n";
+    let manifest = example("cron-job");
+    let at = manifest.find("    import datetime").unwrap();
+    let manifest = with(&manifest[..at], "backoffLimit: 1", "backoffLimit: 0") + attack;
+    namespace.apply(&manifest);
+    namespace.kubectl(["create", "job", "--from=cronjob/nightly", "attack"]).exits(0);
+    namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=90s", "job/attack"]).exits(0);
+    let pod = namespace.pods("job-name=attack").remove(0);
+    assert_eq!(status(&pod.get(), "job")["state"]["terminated"]["exitCode"], 42);
+}
+
+#[test]
+fn daemon_set() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("daemon-set"));
+    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=120s"]).exits(0);
+    let pod = namespace.pods("app=node-logs").remove(0);
+    serves_nginx(&pod, 80);
+    assert_withstands(&pod, "nginx");
+    pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]).exits(0);
+    // The node's directory mounted writable is what the livenessProbe is for.
+    namespace.apply(&with(&example("daemon-set"), "html/logs, readOnly: true }", "html/logs }"));
+    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=120s"]).exits(0);
+    let pod = namespace.pods("app=node-logs").remove(0);
+    let ran = pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]);
+    ran.exits(1).says("/usr/share/nginx/html/logs");
+}
+
+#[test]
+fn every_manifest_is_run() {
+    let names = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut manifests: Vec<_> = names.filter_map(|name| Some(name.strip_suffix(".yaml")?.to_owned())).collect();
+    manifests.sort();
+    let run = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file!())).unwrap();
+    for name in manifests {
+        // The one that this cluster is too old for says so itself.
+        let runs = run.contains(&format!("example(\"{name}\")"));
+        assert!(runs != (name == "image-volume"), "{name}");
+    }
+}
+
+/// With `kubectl debug` the same; this asks for it as the alpha of old clusters wants it.
+#[test]
+fn ephemeral_container() {
+    let namespace = Namespace::new();
+    namespace.apply(&example("ephemeral-container"));
+    let pod = namespace.pod("nginx");
+    serves_nginx(pod.ready(), 80);
+    pod.exec("nginx", ["/bin/sh", "-c", "echo in"]).exits(0).says("in");
+    let container = serde_json::json!({
+        "name": "lithify",
+        "image": "registry.example/lithify:0.1.0",
+        "targetContainerName": "nginx",
+        "command": ["/bin/lithify", "harden", "--root", "/proc/1/root", "--profile", "nginx", "--wait-for-app"],
+        "securityContext": { "runAsUser": 0, "capabilities": { "add": ["SYS_PTRACE"] } },
+    });
+    pod.add_ephemeral_container(&container);
+    pod.until("has been hardened", |pod| !status(pod, "lithify")["state"]["terminated"].is_null());
+    assert_eq!(status(&pod.get(), "lithify")["state"]["terminated"]["exitCode"], 0, "{}", pod.log("lithify"));
+    assert_withstands(&pod, "nginx");
+    serves_nginx(&pod, 80);
+    assert_eq!(pod.restarts("nginx"), 0);
+}
