@@ -125,8 +125,9 @@ load_here() {
   local archive name
   for archive in $(images); do
     name=$(tar -xOf "$archive" index.json | jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]')
-    # Unpacked at once, so that no pod waits for it.
-    containerd images import --index-name "$name" "$archive" >>"$at/log/import"
+    # Unpacked at once, so that no pod waits for it. What the old image of this name had may be collected meanwhile.
+    containerd images import --index-name "$name" "$archive" >>"$at/log/import" 2>&1 ||
+      containerd images import --index-name "$name" "$archive" >>"$at/log/import"
   done
 }
 

@@ -8,6 +8,8 @@
 #   alpine        docker.io/library/alpine:3.22, of Debian's static busybox
 #   nginx-alpine  docker.io/library/nginx:1.28-alpine: Alpine's layout, with Debian's nginx and the libraries that it needs
 #   lithify       registry.example/lithify:0.1.0, by Dockerfile.scratch of the binary under test (LITHIFY_BIN)
+#   lithify-root  registry.example/lithify:root, the same as root: for clusters whose ephemeral containers know no
+#                 securityContext
 #   pause         localhost/pause:1, the first process of a pod
 # Each is DIR/NAME.oci, an archive of the OCI layout, for `podman load` and `ctr images import`; and all are in the
 # buildah and podman storage DIR/storage. What is there and was made from the same things is kept.
@@ -57,6 +59,8 @@ httpd() {
 
 redis() {
   cp -a "$rootfs/redis/." "$1"
+  # The official image has its data in /data only.
+  rm -rf "$1/var/lib/redis" "$1/var/log/redis"
   install -m 0755 "$here/images/redis/docker-entrypoint.sh" "$1/usr/local/bin/docker-entrypoint.sh"
   install -d -o "$(owner "$1" redis)" -g "$(owner "$1" redis)" "$1/data"
   storage config --env PATH=$path --port 6379 --volume /data --workingdir /data \
@@ -125,6 +129,10 @@ image() {
     cp "$binary" "$out/context/lithify"
     storage build --quiet --target prebuilt --build-arg BINARY=lithify --file "$project/Dockerfile.scratch" --tag "$2" \
       "$out/context" >/dev/null
+  elif [ "$1" = lithify-root ]; then
+    container=$(storage from --pull-never registry.example/lithify:0.1.0)
+    storage config --user 0 "$container"
+    storage commit --quiet --rm "$container" "$2" >/dev/null
   else
     container=$(storage from scratch)
     root=$(storage mount "$container")
@@ -162,6 +170,8 @@ while [ $jobs -gt 0 ]; do
   wait -n
   jobs=$((jobs - 1))
 done
-image lithify registry.example/lithify:0.1.0 "$(made_of "$0" "$project/Dockerfile.scratch" "$binary")"
+program=$(made_of "$0" "$project/Dockerfile.scratch" "$binary")
+image lithify registry.example/lithify:0.1.0 "$program"
+image lithify-root registry.example/lithify:root "$program"
 # Images that a new one has taken the name of.
 storage images --quiet --filter dangling=true | while read -r id; do storage rmi "$id" >/dev/null; done

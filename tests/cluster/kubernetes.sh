@@ -41,9 +41,9 @@ cd gopath/src/k8s.io/kubernetes
 # As before modules: the package's vendor directory has no go.mod that this Go accepts.
 export CGO_ENABLED=0 GOPATH=$build/gopath GO111MODULE=off GOFLAGS= GOCACHE=$build/cache
 compile() { # PROGRAM PACKAGE
-  local variables=k8s.io/kubernetes/vendor/k8s.io/component-base/version
+  local vendor=k8s.io/kubernetes/vendor/k8s.io
   go build -tags 'providerless dockerless' -o "$build/bin/$1" \
-    -ldflags "-s -w -X $variables.gitVersion=v$upstream -X $variables.gitMajor=1 -X $variables.gitMinor=${upstream:2:2}" \
+    -ldflags "-s -w -X $vendor/component-base/version.gitVersion=v$upstream -X $vendor/client-go/pkg/version.gitVersion=v$upstream" \
     "k8s.io/kubernetes/$2" >&2
 }
 # One file of the API server is generated, and not in the package: the OpenAPI of every type that asks for it.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Ran, run};
 
@@ -29,6 +29,13 @@ fn command() -> Command {
         }
     }
     command
+}
+
+/// N of the API server's version 1.N.
+pub fn minor_version() -> u32 {
+    let version = kubectl(["get", "--raw", "/version"]).exits(0).json();
+    // Not its `minor`, which not every build sets.
+    version["gitVersion"].as_str().unwrap().split('.').nth(1).unwrap().parse().unwrap()
 }
 
 /// What a test makes on the cluster is in a namespace of its own, and goes with it. As long as there is one, the node is
@@ -79,8 +86,9 @@ impl Namespace {
 
     pub fn try_apply(&self, manifest: &str) -> Ran {
         let mut manifest = manifest.to_owned();
-        if manifest.contains("kind: CronJob") && !kubectl(["api-resources", "--api-group=batch"]).stdout.contains("batch/v1 ") {
-            manifest = manifest.replace("apiVersion: batch/v1\nkind: CronJob", "apiVersion: batch/v1beta1\nkind: CronJob");
+        if minor_version() < 21 {
+            manifest =
+                manifest.replace("apiVersion: batch/v1\nkind: CronJob", "apiVersion: batch/v1beta1\nkind: CronJob");
         }
         self.kubectl_with(&manifest, ["apply", "-f", "-"])
     }
@@ -95,8 +103,16 @@ impl Namespace {
         Ran::new(child.wait_with_output().unwrap())
     }
 
-    /// The one pod that has this label, or this name.
+    /// Runs a CronJob now, as a Job of this name, as `kubectl create job --from` does, whose client and server must be of an age.
     #[track_caller]
+    pub fn run_now(&self, cron_job: &str, name: &str) {
+        let cron_job = self.kubectl(["get", "cronjob", cron_job, "-o", "json"]).exits(0).json();
+        let spec = &cron_job["spec"]["jobTemplate"]["spec"];
+        let job = json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": name }, "spec": spec });
+        self.apply(&job.to_string());
+    }
+
+    /// The pod of this name, whether it is there yet or not.
     pub fn pod<'a>(&'a self, name: &str) -> Pod<'a> {
         Pod { namespace: self, name: name.to_owned() }
     }
@@ -105,7 +121,8 @@ impl Namespace {
     #[track_caller]
     pub fn pods(&self, label: &str) -> Vec<Pod<'_>> {
         let pods = self.kubectl(["get", "pods", "-l", label, "-o", "json"]).exits(0).json();
-        let staying = pods["items"].as_array().unwrap().iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let staying =
+            pods["items"].as_array().unwrap().iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         staying.map(|pod| self.pod(pod["metadata"]["name"].as_str().unwrap())).collect()
     }
 
@@ -192,7 +209,8 @@ impl Pod<'_> {
     pub fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let mut seen = Value::Null;
         self.namespace.wait(&format!("have a pod {} that {what}", self.name), || {
-            seen = self.namespace.kubectl(["get", "pod", &self.name, "-o", "json", "--ignore-not-found"]).json_or_null();
+            seen =
+                self.namespace.kubectl(["get", "pod", &self.name, "-o", "json", "--ignore-not-found"]).json_or_null();
             is_so(&seen)
         });
         seen
@@ -224,16 +242,27 @@ impl Pod<'_> {
         self.namespace.kubectl(["get", "--raw", &url])
     }
 
-    /// Adds an ephemeral container, as `kubectl debug` does; by the API of before 1.22 where the cluster has that.
+    /// Adds an ephemeral container that runs lithify as root in the container `target`, as `kubectl debug --custom` does.
+    /// Before 1.22 the API was another one and knew no securityContext: there it is the image that says root.
     #[track_caller]
-    pub fn add_ephemeral_container(&self, container: &Value) {
-        let patch = serde_json::json!({ "spec": { "ephemeralContainers": [container] } }).to_string();
+    pub fn add_ephemeral_container(&self, target: &str, command: &[&str]) {
+        let mut container = json!({
+            "name": "lithify",
+            "image": "registry.example/lithify:0.1.0",
+            "targetContainerName": target,
+            "command": command,
+            "securityContext": { "runAsUser": 0, "capabilities": { "add": ["SYS_PTRACE"] } },
+        });
+        let patch = json!({ "spec": { "ephemeralContainers": [container] } }).to_string();
         let new = ["patch", "pod", &self.name, "--subresource=ephemeralcontainers", "--patch", &patch];
-        if self.namespace.kubectl(new).code == 0 {
+        if minor_version() >= 22 {
+            self.namespace.kubectl(new).exits(0);
             return;
         }
+        container["image"] = json!("registry.example/lithify:root");
+        container.as_object_mut().unwrap().remove("securityContext");
         let (namespace, name) = (&self.namespace.name, &self.name);
-        let old = serde_json::json!({
+        let old = json!({
             "apiVersion": "v1",
             "kind": "EphemeralContainers",
             "metadata": { "name": name },

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::attack::assert_withstands;
 use super::{example, with};
 use crate::harness::cluster::{Namespace, Pod, status};
@@ -163,7 +165,7 @@ fn pre_stop() {
 fn cron_job() {
     let namespace = Namespace::new();
     namespace.apply(&example("cron-job"));
-    namespace.kubectl(["create", "job", "--from=cronjob/nightly", "tonight"]).exits(0);
+    namespace.run_now("nightly", "tonight");
     namespace.kubectl(["wait", "--for=condition=Complete", "--timeout=90s", "job/tonight"]).exits(0);
     let pod = namespace.pods("job-name=tonight").remove(0);
     assert!(pod.log("job").contains("done at "), "{}", pod.log("job"));
@@ -175,7 +177,7 @@ fn cron_job() {
     let at = manifest.find("    import datetime").unwrap();
     let manifest = with(&manifest[..at], "backoffLimit: 1", "backoffLimit: 0") + attack;
     namespace.apply(&manifest);
-    namespace.kubectl(["create", "job", "--from=cronjob/nightly", "attack"]).exits(0);
+    namespace.run_now("nightly", "attack");
     namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=90s", "job/attack"]).exits(0);
     let pod = namespace.pods("job-name=attack").remove(0);
     assert_eq!(status(&pod.get(), "job")["state"]["terminated"]["exitCode"], 42);
@@ -212,24 +214,21 @@ fn every_manifest_is_run() {
     }
 }
 
-/// With `kubectl debug` the same; this asks for it as the alpha of old clusters wants it.
 #[test]
 fn ephemeral_container() {
     let namespace = Namespace::new();
-    namespace.apply(&example("ephemeral-container"));
+    let manifest = example("ephemeral-container");
+    namespace.apply(&manifest);
     let pod = namespace.pod("nginx");
     serves_nginx(pod.ready(), 80);
     pod.exec("nginx", ["/bin/sh", "-c", "echo in"]).exits(0).says("in");
-    let container = serde_json::json!({
-        "name": "lithify",
-        "image": "registry.example/lithify:0.1.0",
-        "targetContainerName": "nginx",
-        "command": ["/bin/lithify", "harden", "--root", "/proc/1/root", "--profile", "nginx", "--wait-for-app"],
-        "securityContext": { "runAsUser": 0, "capabilities": { "add": ["SYS_PTRACE"] } },
-    });
-    pod.add_ephemeral_container(&container);
-    pod.until("has been hardened", |pod| !status(pod, "lithify")["state"]["terminated"].is_null());
-    assert_eq!(status(&pod.get(), "lithify")["state"]["terminated"]["exitCode"], 0, "{}", pod.log("lithify"));
+    // The command that its header shows.
+    let command = manifest.lines().find_map(|line| line.strip_prefix("#     /bin/lithify ")).unwrap();
+    let command: Vec<_> = ["/bin/lithify"].into_iter().chain(command.split(' ')).collect();
+    pod.add_ephemeral_container("nginx", &command);
+    let ended = |pod: &Value| status(pod, "lithify")["state"]["terminated"]["exitCode"].clone();
+    let pod_after = pod.until("has been hardened", |pod| !ended(pod).is_null());
+    assert_eq!(ended(&pod_after), 0, "{}", pod.log("lithify"));
     assert_withstands(&pod, "nginx");
     serves_nginx(&pod, 80);
     assert_eq!(pod.restarts("nginx"), 0);
