@@ -3,6 +3,7 @@
 
 mod attack;
 mod examples;
+mod protection;
 
 use std::fs;
 use std::path::Path;
