@@ -272,6 +272,16 @@ impl Pod<'_> {
         self.namespace.kubectl_with(&old.to_string(), ["replace", "--raw", &url, "-f", "-"]).exits(0);
     }
 
+    /// Asks for its eviction, as `kubectl drain` does.
+    #[track_caller]
+    pub fn evict(&self) {
+        let (namespace, name) = (&self.namespace.name, &self.name);
+        let version = if minor_version() < 22 { "policy/v1beta1" } else { "policy/v1" };
+        let eviction = json!({ "apiVersion": version, "kind": "Eviction", "metadata": { "name": name } });
+        let url = format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction");
+        self.namespace.kubectl_with(&eviction.to_string(), ["create", "--raw", &url, "-f", "-"]).exits(0);
+    }
+
     /// How often its container of this name was restarted.
     #[track_caller]
     pub fn restarts(&self, container: &str) -> u64 {

@@ -4,6 +4,7 @@
 mod attack;
 mod examples;
 mod protection;
+mod restarts;
 
 use std::fs;
 use std::path::Path;
