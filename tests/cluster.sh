@@ -117,7 +117,11 @@ kubelet() {
   wait_for "the node" node_is_ready
 }
 
-node_is_ready() { kubectl wait --for=condition=Ready --timeout=1s node/localhost; }
+# The API server believes for a while in a kubelet that is gone.
+node_is_ready() {
+  kill -0 "$(cat "$at/run/kubelet.pid")" && curl -fsS http://127.0.0.1:10248/healthz &&
+    kubectl wait --for=condition=Ready --timeout=1s node/localhost
+}
 
 images() { "$here/images.sh"; ls "$here"/../target/images/*.oci; }
 
@@ -163,7 +167,7 @@ up() {
     load_there
     return
   fi
-  if [ -e "$at/run/kubelet.pid" ] && node_is_ready >/dev/null 2>&1; then
+  if node_is_ready >/dev/null 2>&1; then
     load_here
     echo "$KUBECONFIG"
     return

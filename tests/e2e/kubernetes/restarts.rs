@@ -144,6 +144,6 @@ fn a_node_that_loses_its_power() {
         assert_eq!(state_after(pod, container, 1), first, "{}", pod.name);
         assert_withstands(pod, container);
         // The volume was still there, and the init containers ran over it.
-        assert!(pod.log("lithify").contains("is installed already"), "{}", pod.log("lithify"));
+        assert!(pod.log("lithify").contains("the same is there already"), "{}", pod.log("lithify"));
     }
 }
