@@ -48,10 +48,13 @@ stop() { # SIGNAL NAME...
   shift
   for name in "$@"; do
     pid=$(cat "$at/run/$name.pid" 2>/dev/null) || continue
-    kill -s "$signal" "$pid" 2>/dev/null || true
-    # Killed when it does not end by itself within 10 s.
-    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-    kill -s KILL "$pid" 2>/dev/null || true
+    # After a restart of the machine the number may be another's. Killed when it does not end by itself within 10 s.
+    for _ in $(seq 100); do
+      grep -qsF "$at" "/proc/$pid/cmdline" || break
+      kill -s "$signal" "$pid" 2>/dev/null || true
+      sleep 0.1
+    done
+    if grep -qsF "$at" "/proc/$pid/cmdline"; then kill -s KILL "$pid"; fi
     rm -f "$at/run/$name.pid"
   done
 }
@@ -172,7 +175,8 @@ up() {
     echo "$KUBECONFIG"
     return
   fi
-  down >/dev/null 2>&1 || true
+  # What an earlier one has left.
+  down || true
   "$here/cluster/install.sh"
   bin=$("$here/cluster/kubernetes.sh")
   mkdir -p "$at"
@@ -209,11 +213,13 @@ down() {
   for directory in /var/log/pods /var/log/containers /run/containerd; do
     grep -qx "$directory" "$at/before" || rm -rf "$directory"
   done
-  if ! diff "$at/before" <(state); then
+  local status=0
+  if ! diff "$at/before" <(state) >&2; then
     echo "tests/cluster.sh: the machine is not as it was before (see above: < before, > now)" >&2
-    exit 1
+    status=1
   fi
   rm -rf "$at"
+  return $status
 }
 
 case ${1:-} in

@@ -1,16 +1,15 @@
 #!/bin/sh
-# Installs what the tests need and passes them all: unit tests, and end-to-end tests on real containers.
+# Installs what the tests need and passes them all: unit tests, end-to-end tests on real containers, and on a real
+# Kubernetes cluster (tests/cluster.sh).
 # Arguments go to `cargo nextest run`. Containers need root: where this is not root, each test runs through sudo.
 set -eu
 cd "$(dirname "$0")/.."
 tests/install.sh
 
-if [ "$(id -u)" = 0 ]; then
-  tests/rootfs.sh
-  tests/programs.sh
-else
-  sudo tests/rootfs.sh
-  sudo tests/programs.sh
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=PATH,LITHIFY_CONTEXT,LITHIFY_LOAD "$@"; fi; }
+as_root tests/rootfs.sh
+as_root tests/programs.sh
+if [ "$(id -u)" != 0 ]; then
   export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="sudo -E env PATH=$PATH:/usr/sbin:/sbin"
 fi
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -19,11 +18,22 @@ cargo build --quiet --locked --release --target x86_64-unknown-linux-musl
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-{ cargo nextest run --locked "$@" 2>&1 || echo failed >"$log.status"; } | tee "$log"
-if [ -e "$log.status" ]; then rm -f "$log.status"; status=1; fi
-# Unless asked for some tests only, one that did not run is one that did not pass.
-if [ $# = 0 ] && ! grep -Eq 'tests run: [0-9]+ passed( \([^)]*\))?, 0 skipped' "$log"; then
-  echo "tests/run.sh: not every test ran and passed" >&2
-  status=1
+run() { { cargo nextest run --locked "$@" 2>&1 || echo failed >"$log.status"; } | tee -a "$log"; }
+
+if [ $# != 0 ]; then
+  run "$@"
+else
+  run -E 'not test(/^kubernetes::/)'
+  # A pod mostly waits for the kubelet.
+  if as_root tests/cluster.sh up; then run -E 'test(/^kubernetes::/)' --test-threads 4; fi
+  [ -n "${LITHIFY_CONTEXT:-}" ] || as_root tests/cluster.sh down || status=1
+  # One that did not run is one that did not pass.
+  total=$(cargo nextest list --locked --message-format json 2>/dev/null | jq '."test-count"')
+  passed=$(sed -n 's/.* tests\{0,1\} run: \([0-9]*\) passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
+  if [ "$passed" != "$total" ]; then
+    echo "tests/run.sh: of $total tests $passed passed" >&2
+    status=1
+  fi
 fi
+if [ -e "$log.status" ]; then rm -f "$log.status"; status=1; fi
 exit $status

@@ -17,7 +17,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
     let arrays = lines.map(|line| -> Vec<String> { serde_json::from_str(&line[line.find('[').unwrap()..]).unwrap() });
     arrays
         .filter_map(|words| match words.first().map(String::as_str) {
-            Some("/lithify/lithify" | "/bin/lithify" | "/lithify") => Some(words),
+            Some("/lithify/lithify" | "/lithify/bin/lithify" | "/bin/lithify" | "/lithify") => Some(words),
             // With the image's own entrypoint.
             Some("install" | "harden" | "verify" | "run" | "stage" | "probe" | "sleep") => {
                 Some([vec!["lithify".to_owned()], words].concat())
@@ -70,8 +70,10 @@ fn number(text: &str, key: &str) -> u32 {
 #[test]
 fn a_probe_that_waits_has_enough_tries_and_not_too_many() {
     let mut seen = 0;
-    for page in ["examples/startup-probe.yaml", "README.md", "docs/waiting.md"] {
-        let text = read(page);
+    let mut pages = vec!["README.md".to_owned(), "docs/waiting.md".to_owned()];
+    pages.extend(names("examples").into_iter().filter(|name| name.ends_with(".yaml")));
+    for page in pages {
+        let text = read(&page);
         for block in text.split("startupProbe:\n").skip(1).filter_map(|rest| rest.split("timeoutSeconds: ").next()) {
             let words = command_lines(block).pop().unwrap();
             let at = words.iter().position(|word| word == "--wait-timeout").unwrap();
@@ -89,7 +91,7 @@ fn a_probe_that_waits_has_enough_tries_and_not_too_many() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 3);
+    assert!(seen >= 6, "{seen}");
 }
 
 #[test]

@@ -8,6 +8,9 @@ mod restarts;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+
+use crate::harness::run;
 
 /// The manifest of an example.
 fn example(name: &str) -> String {
@@ -19,4 +22,16 @@ fn example(name: &str) -> String {
 fn with(manifest: &str, that: &str, this: &str) -> String {
     assert!(manifest.contains(that), "{that} is not in {manifest}");
     manifest.replace(that, this)
+}
+
+/// A cluster that is there already is only given the images, as archives, by the command that its owner names.
+#[test]
+fn another_cluster_gets_the_images() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut up = Command::new(project.join("tests/cluster.sh"));
+    up.arg("up").env("LITHIFY_CONTEXT", "somebodys").env("LITHIFY_LOAD", "sha256sum");
+    let loaded = run(&mut up).exits(0).stdout;
+    for image in ["nginx", "httpd", "redis", "python", "lithify"] {
+        assert!(loaded.contains(&format!("/{image}.oci\n")), "{image}: {loaded}");
+    }
 }
