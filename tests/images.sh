@@ -31,6 +31,8 @@ path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 nginx() { # ROOT CONTAINER
   cp -a "$rootfs/nginx/." "$1"
+  # Debian's place for temporary files; that of the official image is /var/cache/nginx.
+  rm -rf "$1/var/lib/nginx"
   nginx_files "$1"
   nginx_config "$2"
 }

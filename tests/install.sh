@@ -30,6 +30,9 @@ qemu-aarch64-static qemu-user-static
 tini-static tini
 dumb-init dumb-init
 script bsdutils
+dockerd docker.io
+docker docker.io
+docker-compose docker-compose
 END
 # The dynamic busybox has the same name, and is of no use in a container.
 for package in busybox-static debian-archive-keyring; do

@@ -14,6 +14,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 export PATH="$PATH:/usr/sbin:/sbin"
 cargo build --quiet --locked --release --target x86_64-unknown-linux-musl
+if [ "$(id -u)" = 0 ]; then tests/images.sh; else sudo -E tests/images.sh; fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

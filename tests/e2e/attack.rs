@@ -68,7 +68,7 @@ fn prepared(app: App) -> Container {
 }
 
 /// Every name of every shell, multi-call program and interpreter that scan tells, with each variant that works.
-fn by_every_name(container: &Container) -> Vec<Vec<String>> {
+pub fn by_every_name(container: &Container) -> Vec<Vec<String>> {
     let found = container.lithify(&["scan", "--format", "json"]).exits(0).json();
     let mut working = Vec::new();
     // Path of each program that is a shell or interpreter by its content, and whether one of its names worked.
@@ -105,7 +105,7 @@ fn by_every_name(container: &Container) -> Vec<Vec<String>> {
             assert!(names.iter().all(|name| tried.contains(name)), "{names:?} are no attack even before: {tried:?}");
         }
     }
-    assert!(shells.len() >= 4 && working.len() >= 17, "{shells:?} {working:?}");
+    assert!(shells.len() >= 4, "{shells:?} {working:?}");
     working
 }
 
@@ -116,6 +116,7 @@ fn withstands(app: App, profile: &str, stays: &[&str]) {
     let idle: Vec<_> = tried.filter(|(_, ran)| !works(ran)).collect();
     assert!(idle.is_empty(), "no attacks even before: {idle:#?}");
     let mut named = by_every_name(&container);
+    assert!(named.len() >= 17, "{named:?}");
     println!("{}: {} attempts and {} by names succeed before hardening", app.tree, attempts().count(), named.len());
 
     // One prepared alike, in which no attempt has left a process behind that the app would be taken to run.

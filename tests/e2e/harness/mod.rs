@@ -1,8 +1,10 @@
 //! What the scenarios share: the built static binary, temporary trees, and real containers.
 
 pub mod app;
+pub mod builder;
 pub mod cluster;
 pub mod container;
+pub mod docker;
 pub mod init_app;
 pub mod seccomp;
 pub mod tree;
