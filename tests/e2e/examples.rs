@@ -8,11 +8,14 @@ fn read(path: &str) -> String {
         .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every command line of ours in a text: JSON arrays after `command:`, `args:` or `RUN`.
+/// Every command line of ours in a text: JSON arrays after a key of YAML or an instruction of a Dockerfile.
 fn command_lines(text: &str) -> Vec<Vec<String>> {
     let lines = text.lines().filter(|line| {
         let line = line.trim();
-        line.starts_with("command: [") || line.starts_with("args: [") || line.starts_with("RUN [")
+        // By itself it is the end of a RUN of several lines.
+        ["command: [", "args: [", "entrypoint: [", "RUN [", "[\"/lithify\", "]
+            .iter()
+            .any(|start| line.starts_with(start))
     });
     let arrays = lines.map(|line| -> Vec<String> { serde_json::from_str(&line[line.find('[').unwrap()..]).unwrap() });
     arrays
@@ -36,11 +39,22 @@ fn config_map(text: &str, entry: &str) -> String {
 #[test]
 fn every_command_line_parses_and_its_profiles_exist() {
     let mut seen = 0;
-    for name in ["examples", "docs"].map(names).concat() {
-        for words in command_lines(&read(&name)) {
+    let files = ["examples", "examples/bake", "docs"].map(names).concat();
+    for name in files.into_iter().filter(|name| name != "examples/bake") {
+        for mut words in command_lines(&read(&name)) {
+            if words.ends_with(&["--".to_owned()]) {
+                // An entrypoint, to which the runtime appends the command.
+                words.push("app".to_owned());
+            }
             lithify::cli::Cli::parse(words.iter().map(Into::into))
                 .unwrap_or_else(|error| panic!("{name}: {words:?}: {error}"));
             for profile in words.windows(2).filter(|pair| pair[0] == "--profile").map(|pair| &pair[1]) {
+                if profile == "/allow-list.toml" {
+                    // From the context of the Dockerfile.
+                    let text = read("examples/bake/allow-list.toml");
+                    lithify::profile::load_text(profile, &text).unwrap_or_else(|error| panic!("{name}: {error}"));
+                    continue;
+                }
                 if let Some(file) = profile.strip_prefix("/site/") {
                     // From the example's ConfigMap.
                     let text = config_map(&read(&name), file);
