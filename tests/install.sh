@@ -38,6 +38,8 @@ END
 for package in busybox-static debian-archive-keyring; do
   dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
 done
+# For tests/fleet/schemas.sh.
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
   echo "installing:$missing"
   as_root apt-get update -qq

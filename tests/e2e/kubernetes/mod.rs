@@ -3,6 +3,7 @@
 
 mod attack;
 mod examples;
+mod fleet;
 mod protection;
 mod restarts;
 

@@ -1,0 +1,60 @@
+//! The overlay of `examples/fleet/kustomize`, built by kubectl and applied as it is. `tests/fleet` shows that the admission
+//! policies inject the same, which this cluster is too old to run.
+
+use std::path::Path;
+
+use super::attack::assert_withstands;
+use super::with;
+use crate::harness::cluster::{Namespace, kubectl};
+
+fn overlay() -> String {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fleet/kustomize/overlay");
+    kubectl(["kustomize", directory.to_str().unwrap()]).exits(0).stdout
+}
+
+#[test]
+fn labelled_workloads_are_hardened_and_others_are_not() {
+    let namespace = Namespace::new();
+    namespace.apply(&overlay());
+    let one = |label: &str| {
+        namespace.wait("have a pod", || namespace.pods(label).len() == 1);
+        namespace.pods(label).remove(0)
+    };
+    let web = one("lithify.dev/profile=nginx");
+    assert!(web.ready().http(80, "/").contains("Welcome to nginx!"));
+    assert_withstands(&web, "nginx");
+    // The profile is that of the label, in the environment of the container.
+    web.exec("nginx", ["/lithify/lithify", "verify"]).exits(0);
+    let cache = one("lithify.dev/profile=redis");
+    cache.ready().exec("redis", ["/bin/sh", "-c", "echo in"]).says("no such file");
+    cache.exec("redis", ["/lithify/lithify", "verify"]).exits(0);
+    // Without the label.
+    let agent = one("app=node-agent");
+    agent.ready().exec("httpd", ["/bin/sh", "-c", "echo in"]).exits(0).says("in");
+    for pod in [&web, &cache, &agent] {
+        assert!(pod.get()["status"]["containerStatuses"][0]["restartCount"] == 0, "{}", pod.describe());
+    }
+}
+
+/// Where the component finds a startupProbe in a container other than the first, both stand there.
+#[test]
+fn a_container_with_two_probes_is_refused() {
+    let namespace = Namespace::new();
+    let probe = "        startupProbe:\n          exec:";
+    let both = overlay().replace(probe, "        startupProbe:\n          httpGet: { port: 80 }\n          exec:");
+    assert!(both.contains("httpGet"));
+    namespace.kubectl_with(&both, ["apply", "-f", "-"]).exits(1).says("may not specify more than 1 handler type");
+}
+
+/// A label that no profile has, as the describe of the pod shows it.
+#[test]
+fn a_mistake_in_the_label_is_said() {
+    let namespace = Namespace::new();
+    namespace.apply(&with(&overlay(), "        lithify.dev/profile: nginx", "        lithify.dev/profile: ngnix"));
+    namespace.wait("have a pod", || namespace.pods("app=web").len() == 1);
+    let web = namespace.pods("app=web").remove(0);
+    namespace.wait("say it", || web.describe().contains("ngnix"));
+    let said = web.describe();
+    assert!(said.contains("Startup probe failed") && said.contains("nginx"), "{said}");
+    assert_eq!(web.get()["status"]["containerStatuses"][0]["ready"], false);
+}

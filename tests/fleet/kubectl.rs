@@ -1,0 +1,44 @@
+//! kubectl without a cluster.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Components are known to the kustomize that is in kubectl 1.21 and newer; Debian's package is 1.20.
+const OLDEST: u32 = 21;
+
+fn version() -> u32 {
+    let output = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output();
+    let output = output.unwrap_or_else(|error| panic!("kubectl 1.{OLDEST} or newer is needed: {error}"));
+    let version: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let minor = version["clientVersion"]["minor"].as_str().unwrap();
+    minor.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+}
+
+/// What `kubectl kustomize` builds of a directory, or its error.
+pub fn kustomize(directory: &std::path::Path) -> Result<String, String> {
+    let minor = version();
+    assert!(
+        minor >= OLDEST,
+        "kubectl is 1.{minor}, and its kustomize knows no components: install kubectl 1.{OLDEST} or newer first in PATH"
+    );
+    let output = Command::new("kubectl").arg("kustomize").arg(directory).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// `kubectl patch --local`: kubectl's own strategic merge of a patch into an object.
+pub fn strategic_merge(object: &Value, patch: &Value) -> Value {
+    let mut child = Command::new("kubectl")
+        .args(["patch", "--local", "-f", "-", "--type", "strategic", "-o", "json", "--patch", &patch.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(object.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}\n{patch}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}

@@ -1,0 +1,141 @@
+//! The Kustomize component, built by kubectl: what it changes, what it leaves alone, and what it refuses.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::policy::{Request, validate};
+use crate::{documents, documents_of, kubectl, pods, project, schema};
+
+const BASE: [&str; 3] = ["web", "cache", "node-agent"];
+
+fn original(name: &str) -> Value {
+    documents(&format!("examples/fleet/kustomize/base/{name}.yaml")).remove(0)
+}
+
+fn named(built: &[Value], name: &str) -> Value {
+    built.iter().find(|document| document["metadata"]["name"] == name).unwrap().clone()
+}
+
+/// The overlay with another base, which is built in a directory of its own.
+fn build(base: &str) -> Result<Vec<Value>, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let kustomize = project("examples/fleet/kustomize");
+    for name in ["component", "overlay"] {
+        fs::create_dir(directory.path().join(name)).unwrap();
+        for entry in fs::read_dir(kustomize.join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, directory.path().join(name).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    fs::create_dir(directory.path().join("base")).unwrap();
+    fs::write(directory.path().join("base/kustomization.yaml"), "resources: [base.yaml]\n").unwrap();
+    fs::write(directory.path().join("base/base.yaml"), base).unwrap();
+    kubectl::kustomize(&directory.path().join("overlay")).map(|text| documents_of(&text))
+}
+
+#[test]
+fn labelled_workloads_are_hardened_and_others_are_not() {
+    let built = documents_of(&kubectl::kustomize(&project("examples/fleet/kustomize/overlay")).unwrap());
+    assert_eq!(built.len(), BASE.len(), "nothing else is applied: {built:#?}");
+    for document in &built {
+        for version in ["1.30", "1.37"] {
+            schema::kubernetes(version, document).unwrap();
+        }
+    }
+    assert_eq!(named(&built, "node-agent"), original("node-agent"));
+    for (name, profile) in [("web", "nginx"), ("cache", "redis")] {
+        let pod = pods::of_documents(&[named(&built, name)]).remove(0);
+        assert_eq!(pod["metadata"]["labels"], json!({ "app": name, "lithify.dev/profile": profile }));
+        assert!(lithify::builtin::lookup(profile).is_some());
+        // What is demanded of pods, and what startup-probe.yaml has.
+        assert_eq!(validate("examples/fleet/validating-admission-policy.yaml", &Request::new(&pod, "shop", &[(
+            "lithify.dev/demand",
+            "enforce"
+        )])), []);
+        assert_eq!(pod["spec"]["initContainers"][0]["args"], json!(["install", "/lithify"]));
+        // What it had is still there.
+        let before = &pods::of_documents(&[original(name)])[0]["spec"];
+        for list in ["env", "volumeMounts", "ports"] {
+            for item in before["containers"][0][list].as_array().into_iter().flatten() {
+                assert!(pod["spec"]["containers"][0][list].as_array().unwrap().contains(item), "{item}");
+            }
+        }
+        for volume in before["volumes"].as_array().into_iter().flatten() {
+            assert!(pod["spec"]["volumes"].as_array().unwrap().contains(volume));
+        }
+    }
+}
+
+/// What the component, the mutating policy and Kyverno's inject is one thing.
+#[test]
+fn it_injects_what_the_policies_inject() {
+    let built = documents_of(&kubectl::kustomize(&project("examples/fleet/kustomize/overlay")).unwrap());
+    let kustomized = pods::of_documents(&[named(&built, "web")]).remove(0);
+    let mut plain = pods::of_documents(&[original("web")]).remove(0);
+    plain["metadata"]["labels"]["lithify.dev/profile"] = "nginx".into();
+    let request = || Request::new(&plain, "shop", &[]);
+    let by_policy = crate::policy::mutate("examples/fleet/mutating-admission-policy.yaml", request());
+    let by_kyverno = crate::kyverno::mutate(&plain, &[]);
+    for other in [by_policy, by_kyverno] {
+        let (mut one, mut two) = (kustomized["spec"].clone(), other["spec"].clone());
+        for spec in [&mut one, &mut two] {
+            // Their order does not matter to anybody.
+            for list in ["/volumes", "/containers/0/volumeMounts", "/containers/0/env"] {
+                spec.pointer_mut(list).unwrap().as_array_mut().unwrap().sort_by_key(|e| e["name"].to_string());
+            }
+        }
+        assert_eq!(one, two);
+    }
+}
+
+#[test]
+fn every_container_is_hardened() {
+    let mut web = original("web");
+    let more = json!({ "name": "worker", "image": "nginx:1.28" });
+    web["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap().push(more);
+    let built = build(&web.to_string()).unwrap();
+    let containers = built[0]["spec"]["template"]["spec"]["containers"].clone();
+    for key in ["startupProbe", "env"] {
+        assert_eq!(containers[0][key], containers[1][key]);
+        assert!(!containers[1][key].is_null());
+    }
+    assert_eq!(containers[1]["volumeMounts"], json!([{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }]));
+}
+
+#[test]
+fn a_startup_probe_that_is_there_is_not_lost() {
+    let mut web = original("web");
+    let http = json!({ "httpGet": { "path": "/", "port": 80 }, "periodSeconds": 3 });
+    web["spec"]["template"]["spec"]["containers"][0]["startupProbe"] = http.clone();
+    let error = build(&web.to_string()).unwrap_err();
+    assert!(error.contains("/spec/template/spec/containers/0/startupProbe failed"), "{error}");
+    // In another container both stand there, which the API server refuses: see tests/e2e/kubernetes/fleet.rs.
+    let containers = &mut web["spec"]["template"]["spec"]["containers"];
+    let with_probe = containers[0].clone();
+    containers[0].as_object_mut().unwrap().remove("startupProbe");
+    containers.as_array_mut().unwrap().push(with_probe);
+    containers[1]["name"] = "worker".into();
+    let built = build(&web.to_string()).unwrap();
+    let probe = &built[0]["spec"]["template"]["spec"]["containers"][1]["startupProbe"];
+    assert!(probe["httpGet"] == http["httpGet"] && !probe["exec"].is_null(), "{probe}");
+}
+
+/// A second time the build fails, and leaves nothing half done.
+#[test]
+fn it_is_applied_once() {
+    let once = kubectl::kustomize(&project("examples/fleet/kustomize/overlay")).unwrap();
+    assert!(build(&once).unwrap_err().contains("startupProbe failed"));
+}
+
+/// A label that the component has no line for: the pod has no profile, and the container says so.
+#[test]
+fn an_unknown_profile_is_no_silent_success() {
+    let mut web = original("web");
+    web["metadata"]["labels"]["lithify.dev/profile"] = "ngnix".into();
+    let pod = pods::of_documents(&build(&web.to_string()).unwrap()).remove(0);
+    assert_eq!(pod["metadata"]["labels"], json!({ "app": "web" }));
+    let demand = [("lithify.dev/demand", "enforce")];
+    let said = validate("examples/fleet/validating-admission-policy.yaml", &Request::new(&pod, "shop", &demand));
+    assert!(said.len() == 1 && said[0].0.contains("label lithify.dev/profile"), "{said:?}");
+}

@@ -1,0 +1,154 @@
+//! The MutatingAdmissionPolicy, run on pods: what it injects, into what, and what it leaves alone.
+
+use serde_json::{Value, json};
+
+use crate::pods::pod;
+use crate::policy::{Request, mutate, validate};
+use crate::{documents, pods};
+
+const POLICY: &str = "examples/fleet/mutating-admission-policy.yaml";
+const DEMAND: &str = "examples/fleet/validating-admission-policy.yaml";
+
+fn labelled(mut pod: Value, profile: &str) -> Value {
+    pod["metadata"]["labels"] = json!({ "app": "web", "lithify.dev/profile": profile });
+    pod
+}
+
+#[track_caller]
+fn mutated(pod: &Value, namespace: &[(&str, &str)]) -> Value {
+    mutate(POLICY, Request::new(pod, "shop", namespace))
+}
+
+/// What the policy must make of a container: what startup-probe.yaml has, and the profile from the label.
+#[track_caller]
+fn assert_injected(pod: &Value, container: &str) {
+    let spec = &pod["spec"];
+    let container = spec["containers"].as_array().unwrap().iter().find(|c| c["name"] == container).unwrap();
+    let example = &documents("examples/startup-probe.yaml")[0]["spec"];
+    let mut probe = example["containers"][0]["startupProbe"].clone();
+    let words = probe["exec"]["command"].as_array_mut().unwrap();
+    words.truncate(words.iter().position(|word| word == "--profile").unwrap());
+    assert_eq!(container["startupProbe"], probe);
+    let count = |list: &Value, key: &str, value: &str| list.as_array().unwrap().iter().filter(|e| e[key] == value).count();
+    assert_eq!(count(&container["volumeMounts"], "mountPath", "/lithify"), 1, "{container:#}");
+    assert_eq!(count(&container["env"], "name", "LITHIFY_PROFILE"), 1, "{container:#}");
+    let init = &spec["initContainers"][0];
+    assert_eq!((&init["name"], &init["args"]), (&json!("lithify"), &json!(["install", "/lithify"])));
+    assert_eq!(init["volumeMounts"], example["initContainers"][0]["volumeMounts"]);
+    assert_eq!(count(&spec["initContainers"], "name", "lithify"), 1);
+    assert_eq!(count(&spec["volumes"], "name", "lithify"), 1);
+}
+
+#[test]
+fn a_labelled_pod_is_injected_once_and_what_it_has_stays() {
+    let full = labelled(
+        pod(&[
+            ("web", json!({ "env": [{ "name": "A", "value": "1" }], "volumeMounts": [{ "name": "data", "mountPath": "/data" }] })),
+            ("worker", json!({})),
+        ]),
+        "nginx",
+    );
+    let mut full = full;
+    full["spec"]["initContainers"] = json!([{ "name": "migrate", "image": "app:1" }]);
+    full["spec"]["volumes"] = json!([{ "name": "data", "emptyDir": {} }]);
+    for original in [full, labelled(pod(&[("web", json!({})), ("worker", json!({}))]), "nginx")] {
+        let after = mutated(&original, &[]);
+        assert_injected(&after, "web");
+        assert_injected(&after, "worker");
+        assert_eq!(after["metadata"]["labels"]["lithify.dev/profile"], "nginx");
+        // All that it had is still there, in its order.
+        let names = |pod: &Value, list: &str| -> Vec<String> {
+            pod["spec"][list].as_array().into_iter().flatten().map(|e| e["name"].as_str().unwrap().to_owned()).collect()
+        };
+        for list in ["containers", "initContainers", "volumes"] {
+            let kept: Vec<_> = names(&after, list).into_iter().filter(|name| name != "lithify").collect();
+            assert_eq!(kept, names(&original, list));
+        }
+        for (key, value) in original["spec"]["containers"][0].as_object().unwrap() {
+            match value {
+                Value::Array(items) => assert!(after["spec"]["containers"][0][key].as_array().unwrap().starts_with(items)),
+                value => assert_eq!(&after["spec"]["containers"][0][key], value),
+            }
+        }
+        // Reinvoked, or by the second binding, it changes nothing.
+        assert_eq!(mutated(&after, &[("lithify.dev/profile", "shells")]), after);
+        // What it makes is what is demanded.
+        assert_eq!(validate(DEMAND, &Request::new(&after, "shop", &[("lithify.dev/demand", "enforce")])), []);
+    }
+}
+
+#[test]
+fn the_label_of_a_namespace_counts_where_a_pod_has_none() {
+    let namespace = [("lithify.dev/profile", "shells")];
+    for plain in [pod(&[("web", json!({}))]), {
+        let mut pod = pod(&[("web", json!({}))]);
+        pod["metadata"]["labels"] = json!({ "app": "web" });
+        pod
+    }] {
+        let after = mutated(&plain, &namespace);
+        assert_injected(&after, "web");
+        assert_eq!(after["metadata"]["labels"]["lithify.dev/profile"], "shells");
+        assert_eq!(mutated(&plain, &[]), plain, "no label anywhere");
+    }
+    let after = mutated(&labelled(pod(&[("web", json!({}))]), "nginx"), &namespace);
+    assert_eq!(after["metadata"]["labels"]["lithify.dev/profile"], "nginx");
+    let none = labelled(pod(&[("web", json!({}))]), "none");
+    assert_eq!(mutated(&none, &namespace), none);
+}
+
+#[test]
+fn what_must_not_be_touched_is_not() {
+    let namespace = [("lithify.dev/profile", "shells")];
+    let mut mirror = labelled(pod(&[("etcd", json!({}))]), "shells");
+    mirror["metadata"]["annotations"] = json!({ "kubernetes.io/config.mirror": "c0ffee" });
+    let mut windows = labelled(pod(&[("iis", json!({}))]), "shells");
+    windows["spec"]["os"] = json!({ "name": "windows" });
+    let mut selected = labelled(pod(&[("iis", json!({}))]), "shells");
+    selected["spec"]["nodeSelector"] = json!({ "kubernetes.io/os": "windows" });
+    for pod in [mirror, windows, selected] {
+        assert_eq!(mutated(&pod, &namespace), pod);
+    }
+    let pod = labelled(pod(&[("web", json!({}))]), "shells");
+    for system in ["kube-system", "kube-public", "kube-node-lease"] {
+        assert_eq!(mutate(POLICY, Request::new(&pod, system, &namespace)), pod);
+    }
+}
+
+/// Beside one that is injected, each stays as it is; alone, the pod does.
+#[test]
+fn containers_that_cannot_be_hardened_by_a_probe_stay_as_they_are() {
+    let http = json!({ "startupProbe": { "httpGet": { "port": 80 } } });
+    for (name, more) in [
+        ("app", http),
+        ("app", json!({ "securityContext": { "readOnlyRootFilesystem": true } })),
+        ("app", json!({ "securityContext": { "runAsUser": 1000 } })),
+        ("app", json!({ "securityContext": { "runAsNonRoot": true } })),
+        ("istio-proxy", json!({})),
+        ("app", json!({ "volumeMounts": [{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }] })),
+    ] {
+        let alone = labelled(pod(&[(name, more.clone())]), "nginx");
+        assert_eq!(mutated(&alone, &[]), alone, "{more}");
+        let both = labelled(pod(&[(name, more.clone()), ("web", json!({}))]), "nginx");
+        let after = mutated(&both, &[]);
+        assert_eq!(after["spec"]["containers"][0], both["spec"]["containers"][0], "{more}");
+        assert_injected(&after, "web");
+    }
+    // The pod's own security context, and a container that differs from it.
+    let mut pod = labelled(pod(&[("app", json!({})), ("web", json!({ "securityContext": { "runAsUser": 0 } }))]), "nginx");
+    for context in [json!({ "runAsUser": 1000 }), json!({ "runAsNonRoot": true })] {
+        pod["spec"]["securityContext"] = context;
+        let after = mutated(&pod, &[]);
+        assert_eq!(after["spec"]["containers"][0], pod["spec"]["containers"][0]);
+        assert_injected(&after, "web");
+    }
+}
+
+#[test]
+fn every_example_that_is_hardened_stays_as_it_is() {
+    for name in ["startup-probe", "entrypoint", "run", "stage", "pre-stop", "liveness-probe"] {
+        for pod in pods::of_example(&format!("examples/{name}.yaml")) {
+            let pod = labelled(pod, "nginx");
+            assert_eq!(mutated(&pod, &[]), pod, "{name}");
+        }
+    }
+}
