@@ -46,6 +46,10 @@ bench: build
     benches/stage.sh
     benches/wait.sh
 
+# On a running cluster: what lithify costs a pod; nothing is judged
+bench-pod:
+    benches/pod.sh
+
 # Licences, sources and duplicate crates
 deny:
     cargo deny --locked check bans licenses sources

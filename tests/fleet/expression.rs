@@ -61,7 +61,9 @@ fn to_cel(value: &Value) -> Cel {
         Value::Number(number) => number.as_i64().map_or_else(|| Cel::Float(number.as_f64().unwrap()), Cel::Int),
         Value::String(text) => text.as_str().into(),
         Value::Array(items) => items.iter().map(to_cel).collect::<Vec<_>>().into(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), to_cel(value))).collect::<HashMap<_, _>>().into(),
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| (key.clone(), to_cel(value))).collect::<HashMap<_, _>>().into()
+        }
     }
 }
 

@@ -49,10 +49,13 @@ fn labelled_workloads_are_hardened_and_others_are_not() {
         assert_eq!(pod["metadata"]["labels"], json!({ "app": name, "lithify.dev/profile": profile }));
         assert!(lithify::builtin::lookup(profile).is_some());
         // What is demanded of pods, and what startup-probe.yaml has.
-        assert_eq!(validate("examples/fleet/validating-admission-policy.yaml", &Request::new(&pod, "shop", &[(
-            "lithify.dev/demand",
-            "enforce"
-        )])), []);
+        assert_eq!(
+            validate(
+                "examples/fleet/validating-admission-policy.yaml",
+                &Request::new(&pod, "shop", &[("lithify.dev/demand", "enforce")])
+            ),
+            []
+        );
         assert_eq!(pod["spec"]["initContainers"][0]["args"], json!(["install", "/lithify"]));
         // What it had is still there.
         let before = &pods::of_documents(&[original(name)])[0]["spec"];
@@ -100,7 +103,10 @@ fn every_container_is_hardened() {
         assert_eq!(containers[0][key], containers[1][key]);
         assert!(!containers[1][key].is_null());
     }
-    assert_eq!(containers[1]["volumeMounts"], json!([{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }]));
+    assert_eq!(
+        containers[1]["volumeMounts"],
+        json!([{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }])
+    );
 }
 
 #[test]

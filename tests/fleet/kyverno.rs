@@ -61,9 +61,8 @@ fn filters(any: &Value, request: &Request) -> bool {
     any["any"].as_array().into_iter().flatten().any(|filter| {
         let resources = &filter["resources"];
         let namespace = &request.namespace["metadata"];
-        let listed = |key: &str, value: &str| {
-            resources[key].is_null() || strings(&resources[key]).contains(&value.to_owned())
-        };
+        let listed =
+            |key: &str, value: &str| resources[key].is_null() || strings(&resources[key]).contains(&value.to_owned());
         listed("kinds", "Pod")
             && listed("operations", "CREATE")
             && listed("namespaces", namespace["name"].as_str().unwrap())
@@ -114,7 +113,10 @@ fn mutate_in(pod: &Value, name: &str, namespace: &[(&str, &str)]) -> Value {
         let mut data = json!({ "request": { "namespace": name, "object": request.pod } });
         for entry in rule["context"].as_array().into_iter().flatten() {
             // What the API server would answer.
-            assert_eq!(substitute(entry["apiCall"]["urlPath"].as_str().unwrap(), &data), format!("/api/v1/namespaces/{name}"));
+            assert_eq!(
+                substitute(entry["apiCall"]["urlPath"].as_str().unwrap(), &data),
+                format!("/api/v1/namespaces/{name}")
+            );
             let value = search(entry["apiCall"]["jmesPath"].as_str().unwrap(), &request.namespace);
             data[entry["name"].as_str().unwrap()] = value;
         }

@@ -29,7 +29,8 @@ fn assert_injected(pod: &Value, container: &str) {
     let words = probe["exec"]["command"].as_array_mut().unwrap();
     words.truncate(words.iter().position(|word| word == "--profile").unwrap());
     assert_eq!(container["startupProbe"], probe);
-    let count = |list: &Value, key: &str, value: &str| list.as_array().unwrap().iter().filter(|e| e[key] == value).count();
+    let count =
+        |list: &Value, key: &str, value: &str| list.as_array().unwrap().iter().filter(|e| e[key] == value).count();
     assert_eq!(count(&container["volumeMounts"], "mountPath", "/lithify"), 1, "{container:#}");
     assert_eq!(count(&container["env"], "name", "LITHIFY_PROFILE"), 1, "{container:#}");
     let init = &spec["initContainers"][0];
@@ -43,7 +44,10 @@ fn assert_injected(pod: &Value, container: &str) {
 fn a_labelled_pod_is_injected_once_and_what_it_has_stays() {
     let full = labelled(
         pod(&[
-            ("web", json!({ "env": [{ "name": "A", "value": "1" }], "volumeMounts": [{ "name": "data", "mountPath": "/data" }] })),
+            (
+                "web",
+                json!({ "env": [{ "name": "A", "value": "1" }], "volumeMounts": [{ "name": "data", "mountPath": "/data" }] }),
+            ),
             ("worker", json!({})),
         ]),
         "nginx",
@@ -66,7 +70,9 @@ fn a_labelled_pod_is_injected_once_and_what_it_has_stays() {
         }
         for (key, value) in original["spec"]["containers"][0].as_object().unwrap() {
             match value {
-                Value::Array(items) => assert!(after["spec"]["containers"][0][key].as_array().unwrap().starts_with(items)),
+                Value::Array(items) => {
+                    assert!(after["spec"]["containers"][0][key].as_array().unwrap().starts_with(items))
+                }
                 value => assert_eq!(&after["spec"]["containers"][0][key], value),
             }
         }
@@ -134,7 +140,8 @@ fn containers_that_cannot_be_hardened_by_a_probe_stay_as_they_are() {
         assert_injected(&after, "web");
     }
     // The pod's own security context, and a container that differs from it.
-    let mut pod = labelled(pod(&[("app", json!({})), ("web", json!({ "securityContext": { "runAsUser": 0 } }))]), "nginx");
+    let mut pod =
+        labelled(pod(&[("app", json!({})), ("web", json!({ "securityContext": { "runAsUser": 0 } }))]), "nginx");
     for context in [json!({ "runAsUser": 1000 }), json!({ "runAsNonRoot": true })] {
         pod["spec"]["securityContext"] = context;
         let after = mutated(&pod, &[]);

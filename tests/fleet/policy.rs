@@ -46,8 +46,9 @@ pub fn selects(selector: &Value, labels: &Value) -> bool {
 fn resources_match(resources: &Value, request: &Request) -> bool {
     let rules = resources["resourceRules"].as_array();
     let has = |rule: &Value, key: &str, word: &str| strings(&rule[key]).contains(&word.to_owned());
-    rules.is_none_or(|rules| rules.iter().any(|rule| has(rule, "resources", "pods") && has(rule, "operations", "CREATE")))
-        && selects(&resources["namespaceSelector"], &request.namespace["metadata"]["labels"])
+    rules.is_none_or(|rules| {
+        rules.iter().any(|rule| has(rule, "resources", "pods") && has(rule, "operations", "CREATE"))
+    }) && selects(&resources["namespaceSelector"], &request.namespace["metadata"]["labels"])
         && selects(&resources["objectSelector"], &request.pod["metadata"]["labels"])
 }
 

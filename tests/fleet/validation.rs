@@ -30,9 +30,17 @@ fn example(name: &str) -> Value {
 
 #[test]
 fn the_examples_that_harden_the_app_pass() {
-    for name in
-        ["startup-probe", "entrypoint", "run", "stage", "pre-stop", "liveness-probe", "image-volume", "daemon-set", "cron-job"]
-    {
+    for name in [
+        "startup-probe",
+        "entrypoint",
+        "run",
+        "stage",
+        "pre-stop",
+        "liveness-probe",
+        "image-volume",
+        "daemon-set",
+        "cron-job",
+    ] {
         let pods = pods::of_example(&format!("examples/{name}.yaml"));
         assert!(!pods.is_empty(), "{name}");
         for pod in pods {
@@ -44,8 +52,12 @@ fn the_examples_that_harden_the_app_pass() {
 #[test]
 fn a_pod_that_is_not_hardened_is_told_what_to_do() {
     let plain = pods::pod(&[("web", json!({})), ("worker", json!({}))]);
-    assert_refused(&plain, &["container web, worker", "lithify.dev/profile=NAME", "kubectl lithify inject -f FILE", "--mode stage"]);
-    let own = pods::pod(&[("web", json!({ "startupProbe": { "exec": { "command": ["/lithify/lithify", "verify"] } } }))]);
+    assert_refused(
+        &plain,
+        &["container web, worker", "lithify.dev/profile=NAME", "kubectl lithify inject -f FILE", "--mode stage"],
+    );
+    let own =
+        pods::pod(&[("web", json!({ "startupProbe": { "exec": { "command": ["/lithify/lithify", "verify"] } } }))]);
     assert_refused(&own, &["container web"]);
     // Only volumes of the pod are hardened here, and its root not.
     assert_refused(&example("init-container"), &["container app"]);
@@ -78,20 +90,24 @@ fn what_only_looks_hardened_is_refused() {
         pod
     };
     // A program that somebody else put there, or nobody.
-    assert_refused(&with(&|spec| spec["initContainers"][0]["image"] = "evil/lithify:0.1.0".into()), &[
-        "no /lithify/lithify in container nginx",
-        "args [install, DIR]",
-    ]);
-    assert_refused(&with(&|spec| spec["initContainers"][0]["command"] = json!(["cp", "/bin/true", "/lithify/lithify"])), &[
-        "no /lithify/lithify",
-    ]);
+    assert_refused(
+        &with(&|spec| spec["initContainers"][0]["image"] = "evil/lithify:0.1.0".into()),
+        &["no /lithify/lithify in container nginx", "args [install, DIR]"],
+    );
+    assert_refused(
+        &with(&|spec| spec["initContainers"][0]["command"] = json!(["cp", "/bin/true", "/lithify/lithify"])),
+        &["no /lithify/lithify"],
+    );
     assert_refused(&with(&|spec| spec["initContainers"] = json!([])), &["no /lithify/lithify"]);
-    assert_refused(&with(&|spec| spec["containers"][0]["volumeMounts"][0]["subPath"] = "x".into()), &["no /lithify/lithify"]);
+    assert_refused(
+        &with(&|spec| spec["containers"][0]["volumeMounts"][0]["subPath"] = "x".into()),
+        &["no /lithify/lithify"],
+    );
     // A program or copy that the app, or another init container, may replace.
-    assert_refused(&with(&|spec| spec["containers"][0]["volumeMounts"][0]["readOnly"] = false.into()), &[
-        "container nginx may write",
-        "readOnly: true",
-    ]);
+    assert_refused(
+        &with(&|spec| spec["containers"][0]["volumeMounts"][0]["readOnly"] = false.into()),
+        &["container nginx may write", "readOnly: true"],
+    );
     assert_refused(
         &with(&|spec| {
             let other = json!({ "name": "other", "image": "app:1", "volumeMounts": [{ "name": "lithify", "mountPath": "/x" }] });
@@ -122,9 +138,10 @@ fn what_only_looks_hardened_is_refused() {
     assert_refused(&with(&|spec| words(spec, dry.clone())), &["less than everything", "--dry-run"]);
     let root = json!(["/lithify/lithify", "harden", "--root=/tmp", "--profile", "nginx"]);
     assert_refused(&with(&|spec| words(spec, root.clone())), &["less than everything"]);
-    assert_refused(&with(&|spec| spec["containers"][0]["env"] = json!([{ "name": "LITHIFY_DRY_RUN", "value": "true" }])), &[
-        "less than everything",
-    ]);
+    assert_refused(
+        &with(&|spec| spec["containers"][0]["env"] = json!([{ "name": "LITHIFY_DRY_RUN", "value": "true" }])),
+        &["less than everything"],
+    );
     let mut run = example("entrypoint");
     run["spec"]["containers"][0]["command"].as_array_mut().unwrap().insert(2, "--fallback=warn".into());
     assert_refused(&run, &["container httpd", "--fallback warn"]);

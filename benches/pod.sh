@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# What lithify costs a pod, on a running cluster (KUBECONFIG, or that of tests/cluster.sh) which has the images of the
+# examples: the time from `kubectl apply` to Ready of nginx without lithify and with each way of hardening it, the size of
+# the image, and the smallest memory limit with which each command works in a container. Medians of RUNS=5, in seconds; the
+# memory that a command needs includes that of the container runtime, which starts it in the same cgroup.
+# The figures are of the machine; nothing is judged.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. benches/measure.sh
+export KUBECONFIG=${KUBECONFIG:-/var/lib/lithify-cluster/kubeconfig}
+runs=${RUNS:-5}
+namespace=lithify-bench-$$
+work=$(mktemp -d)
+trap 'kubectl delete namespace "$namespace" --wait=false >/dev/null; rm -rf "$work"' EXIT
+kubectl create namespace "$namespace" >/dev/null
+k() { kubectl --namespace "$namespace" "$@"; }
+until k get serviceaccount default >/dev/null 2>&1; do sleep 0.2; done
+
+# --- time to Ready ------------------------------------------------------------------------------------------------------
+
+# An image that is there already, so that only starting is measured.
+sed -e '/^  initContainers:/,/^  containers:/{/^  containers:/!d}' -e '/startupProbe:/,/timeoutSeconds:/d' \
+  -e '/livenessProbe:/,/timeoutSeconds:/d' -e '/volumeMounts:/,$d' examples/startup-probe.yaml >"$work/plain.yaml"
+cp examples/startup-probe.yaml "$work/probe.yaml"
+cp examples/stage.yaml "$work/stage.yaml"
+sed -e '/startupProbe:/,/timeoutSeconds:/d' -e '/livenessProbe:/,/timeoutSeconds:/d' \
+  -e "s|^      image: nginx:1.28|&\n      command: [/lithify/lithify, run, --profile, nginx, --, nginx, -g, daemon off;]|" \
+  examples/startup-probe.yaml >"$work/run.yaml"
+
+ready() { # FILE: microseconds from apply to Ready
+  local start end
+  start=$EPOCHREALTIME
+  k apply -f "$1" >/dev/null
+  k wait --for=condition=Ready --timeout=120s pod --all >/dev/null || { k describe pods >&2; exit 1; }
+  end=$EPOCHREALTIME
+  k delete -f "$1" --grace-period=0 --force --wait=true >/dev/null 2>&1
+  echo $((${end/./} - ${start/./}))
+}
+
+seconds() { awk '{ printf "%.1f", $1 / 1000000 }'; }
+
+echo "nginx, from apply to Ready, median of $runs (least to most):"
+for way in plain probe run stage; do
+  for _ in $(seq "$runs"); do ready "$work/$way.yaml"; done | sort -n >"$work/$way.times"
+  printf '  %-6s %5s s (%s to %s)\n' "$way" "$(median <"$work/$way.times" | seconds)" \
+    "$(head -1 "$work/$way.times" | seconds)" "$(tail -1 "$work/$way.times" | seconds)"
+done
+
+# --- the image ----------------------------------------------------------------------------------------------------------
+
+kubectl get nodes -o json | jq -r '.items[0].status.images[] | select(any(.names[]?; test("/lithify:"))) | .sizeBytes' |
+  awk '{ printf "image: %.2f MB, as the node reports it\n", $1 / 1000000 }'
+
+# --- memory -------------------------------------------------------------------------------------------------------------
+
+# A pod whose second init container runs the command with the limit.
+limited() { # MEBIBYTES IMAGE COMMAND
+  local install='{"name":"lithify","image":"registry.example/lithify:0.1.0","args":["install","/lithify"],
+    "volumeMounts":[{"name":"lithify","mountPath":"/lithify"}]}'
+  jq -n --argjson install "$install" --arg limit "$1Mi" --arg image "$2" --argjson command "$3" '{
+    apiVersion: "v1", kind: "Pod", metadata: {name: "limited"}, spec: {
+      restartPolicy: "Never", automountServiceAccountToken: false, initContainers: [$install],
+      containers: [{name: "command", image: $image, command: $command, resources: {limits: {memory: $limit}},
+        volumeMounts: [{name: "lithify", mountPath: "/lithify"}, {name: "out", mountPath: "/out"}]}],
+      volumes: [{name: "lithify", emptyDir: {}}, {name: "out", emptyDir: {}}]}}'
+}
+
+works() { # CODE MEBIBYTES IMAGE COMMAND: it ends with that code, three times of three
+  local code=$1 state
+  shift
+  for _ in 1 2 3; do
+    limited "$@" | k apply -f - >/dev/null
+    for _ in $(seq 300); do
+      state=$(k get pod limited -o json | jq -c '.status.containerStatuses[0].state // {}
+        | if .terminated then [.terminated.exitCode, .terminated.reason]
+          elif .waiting.reason == "PodInitializing" or .waiting.reason == "ContainerCreating" then empty
+          elif .waiting then [-1, .waiting.reason] else empty end')
+      [ -z "$state" ] || break
+      sleep 0.2
+    done
+    k delete pod limited --grace-period=0 --force --wait=true >/dev/null 2>&1
+    case $state in "[$code,\"OOMKilled\"]") return 1 ;; "[$code,"*) ;; *) return 1 ;; esac
+  done
+}
+
+limits="4 6 8 10 12 16 20 24 32 48 64"
+
+smallest() { # DESCRIPTION CODE IMAGE COMMAND
+  local limit
+  for limit in $limits; do
+    if works "$2" "$limit" "$3" "$4"; then
+      echo "  $1: $limit MiB"
+      return
+    fi
+  done
+  echo "  $1: more than $limit MiB"
+  failed=1
+}
+
+# 64 MiB do not fit into 8, or nothing below says anything.
+if works 0 8 nginx:1.28 '["perl", "-e", "my $x = qq(x) x 64000000; sleep 1"]'; then
+  echo "benches/pod.sh: this cluster enforces no memory limits" >&2
+  exit 1
+fi
+
+echo "smallest memory limit of a container with which it works three times of three:"
+smallest "install" 0 nginx:1.28 '["/lithify/lithify", "install", "/out"]'
+smallest "harden, profile nginx" 0 nginx:1.28 '["/lithify/lithify", "harden", "--profile", "nginx"]'
+smallest "verify, profile nginx, which finds shells" 1 nginx:1.28 '["/lithify/lithify", "verify", "--profile", "nginx"]'
+smallest "stage, profile nginx" 0 nginx:1.28 \
+  '["/lithify/lithify", "stage", "--profile", "nginx", "/usr/bin", "/usr/sbin", "/bin", "/sbin", "--to", "/out"]'
+
+# A probe runs in the cgroup of its container, beside the app.
+for way in plain probe; do
+  for limit in $limits; do
+    for try in 1 2 3; do
+      kubectl create --dry-run=client -o json -f "$work/$way.yaml" |
+        jq --arg limit "${limit}Mi" 'del(.metadata.namespace) | .spec.containers[0].resources.limits.memory = $limit' | k apply -f - >/dev/null
+      ready=0
+      k wait --for=condition=Ready --timeout=25s pod --all >/dev/null 2>&1 && sleep 2 || ready=1
+      [ "$(k get pod nginx -o json | jq '.status.containerStatuses[0].restartCount // 0')" = 0 ] || ready=1
+      k delete pod nginx --grace-period=0 --force --wait=true >/dev/null 2>&1
+      [ $ready = 0 ] || break
+    done
+    if [ $ready = 0 ]; then break; fi
+  done
+  if [ $ready = 0 ]; then echo "  nginx, $way, Ready without a restart: $limit MiB"; else echo "  nginx, $way: more than $limit MiB"; failed=1; fi
+done
+exit $failed
