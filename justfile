@@ -38,13 +38,14 @@ aarch64:
 size:
     tests/size.sh
 
-# Time, memory and system calls: harden and scan against busybox rm, find and cat, run against tini and dumb-init, stage against cp -a; fails when a budget is broken
+# Time, memory and system calls: harden and scan against busybox rm, find and cat, run against tini and dumb-init, stage against cp -a, what a pod's commands need; fails when a budget is broken
 bench: build
     benches/harden.sh
     benches/scan.sh
     benches/init.sh
     benches/stage.sh
     benches/wait.sh
+    benches/resources.sh
 
 # On a running cluster: what lithify costs a pod; nothing is judged
 bench-pod:
