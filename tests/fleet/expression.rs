@@ -1,6 +1,6 @@
 //! CEL as the API server evaluates it: the types `Object...` and `JSONPatch`, and the libraries of strings and lists.
 //!
-//! Not as there: types are not checked before evaluation, and there is no limit of cost.
+//! Not as there: types are not checked before evaluation (`types` does that), and there is no limit of cost.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -19,6 +19,7 @@ mod patch;
 mod pods;
 mod policy;
 mod schema;
+mod types;
 mod validation;
 
 use std::path::{Path, PathBuf};

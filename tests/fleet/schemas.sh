@@ -1,6 +1,6 @@
 #!/bin/sh
-# Gets the schemas by which tests/fleet judges policies, into target/fleet: Kubernetes' own for several versions, and that of
-# Kyverno's ClusterPolicy. Packages of fixed versions and contents; what is there already stays.
+# Gets what tests/fleet judges policies by, into target/fleet: Kubernetes' own schemas for several versions, that of Kyverno's
+# ClusterPolicy, and a checker of types. Packages of fixed versions and contents; what is there already stays.
 set -eu
 cd "$(dirname "$0")/../.."
 at=target/fleet
