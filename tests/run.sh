@@ -13,6 +13,7 @@ if [ "$(id -u)" != 0 ]; then
   export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="sudo -E env PATH=$PATH:/usr/sbin:/sbin"
 fi
 tests/fleet/schemas.sh
+tests/fleet/kubectl.sh
 export PATH="$PATH:/usr/sbin:/sbin"
 cargo build --quiet --locked --release --target x86_64-unknown-linux-musl
 if [ "$(id -u)" = 0 ]; then tests/images.sh; else sudo -E tests/images.sh; fi

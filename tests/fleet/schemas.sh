@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 at=target/fleet
 made=$at/made-from
 if cmp -s tests/fleet/requirements.txt "$made"; then exit 0; fi
-rm -rf "$at"
+rm -rf "$at/venv" "$at/kubernetes" "$at/kyverno.json"
 mkdir -p "$at"
 python3 -m venv "$at/venv"
 "$at/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r tests/fleet/requirements.txt

@@ -2,14 +2,19 @@
 //! policies inject the same, which this cluster is too old to run.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::attack::assert_withstands;
 use super::with;
-use crate::harness::cluster::{Namespace, kubectl};
+use crate::harness::cluster::Namespace;
+use crate::harness::run;
 
+/// By the kubectl that tests/fleet/kubectl.sh found: that of the cluster may be too old to build it.
 fn overlay() -> String {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fleet/kustomize/overlay");
-    kubectl(["kustomize", directory.to_str().unwrap()]).exits(0).stdout
+    let at = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let kubectl = at("target/fleet/kubectl");
+    assert!(kubectl.exists(), "{} is not there: run tests/fleet/kubectl.sh first", kubectl.display());
+    run(Command::new(kubectl).arg("kustomize").arg(at("examples/fleet/kustomize/overlay"))).exits(0).stdout
 }
 
 #[test]
