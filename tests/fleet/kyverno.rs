@@ -43,9 +43,10 @@ fn substituted(value: &Value, data: &Value) -> Value {
     }
 }
 
+/// All of `all`, and one of `any` where there is that.
 #[track_caller]
 fn hold(conditions: &Value, data: &Value) -> bool {
-    conditions["all"].as_array().unwrap().iter().all(|condition| {
+    let holds = |condition: &Value| {
         let key = substitute(condition["key"].as_str().unwrap(), data);
         match condition["operator"].as_str().unwrap() {
             "Equals" => key == condition["value"],
@@ -53,7 +54,9 @@ fn hold(conditions: &Value, data: &Value) -> bool {
             "AnyNotIn" => !strings(&condition["value"]).contains(&key.as_str().unwrap().to_owned()),
             other => panic!("{other}"),
         }
-    })
+    };
+    conditions["all"].as_array().unwrap().iter().all(holds)
+        && conditions["any"].as_array().is_none_or(|any| any.iter().any(holds))
 }
 
 /// Whether one of the resource filters fits a pod that is created.
@@ -97,6 +100,14 @@ fn without_anchors(patch: &Value, into: &Value) -> Value {
     }
 }
 
+/// The pod with a patch merged into it, which the schema of the API takes.
+#[track_caller]
+fn merged(pod: &Value, patch: &Value, data: &Value) -> Value {
+    let merged = kubectl::strategic_merge(pod, &without_anchors(&substituted(patch, data), pod));
+    schema::kubernetes("1.37", &merged).unwrap_or_else(|error| panic!("{error}\n{merged:#}"));
+    merged
+}
+
 /// The pod as the rules leave it, one after the other.
 #[track_caller]
 pub fn mutate(pod: &Value, namespace: &[(&str, &str)]) -> Value {
@@ -124,20 +135,17 @@ fn mutate_in(pod: &Value, name: &str, namespace: &[(&str, &str)]) -> Value {
             continue;
         }
         let mutate = &rule["mutate"];
-        let mut merge = |patch: &Value, data: &Value| {
-            let patch = without_anchors(&substituted(patch, data), &request.pod);
-            request.pod = kubectl::strategic_merge(&request.pod, &patch);
-            schema::kubernetes("1.37", &request.pod).unwrap_or_else(|error| panic!("{error}\n{:#}", request.pod));
-        };
         if !mutate["patchStrategicMerge"].is_null() {
-            merge(&mutate["patchStrategicMerge"], &data);
+            request.pod = merged(&request.pod, &mutate["patchStrategicMerge"], &data);
         }
         for each in mutate["foreach"].as_array().into_iter().flatten() {
-            for element in search(each["list"].as_str().unwrap(), &data).as_array().unwrap() {
+            // Of the pod as the one before left it.
+            let now = json!({ "request": { "namespace": name, "object": request.pod } });
+            for element in search(each["list"].as_str().unwrap(), &now).as_array().unwrap() {
                 let mut data = data.clone();
                 data["element"] = element.clone();
                 if hold(&each["preconditions"], &data) {
-                    merge(&each["patchStrategicMerge"], &data);
+                    request.pod = merged(&request.pod, &each["patchStrategicMerge"], &data);
                 }
             }
         }
@@ -156,6 +164,10 @@ fn it_does_what_the_mutating_policy_does() {
     let namespace = [("lithify.dev/profile", "shells")];
     let mut cases = vec![
         labelled(pod(&[("web", json!({})), ("worker", json!({ "env": [{ "name": "A", "value": "1" }] }))]), "nginx"),
+        labelled(
+            pod(&[("web", json!({ "env": [{ "name": "LITHIFY_PROFILE", "value": "/site/web.toml" }] }))]),
+            "nginx",
+        ),
         labelled(pod(&[("web", json!({}))]), "none"),
         pod(&[("web", json!({}))]),
     ];
