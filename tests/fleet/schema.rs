@@ -109,6 +109,22 @@ fn the_cluster_policy_is_valid() {
     }
 }
 
+/// Also those that the tests' own cluster is too old for, or runs by an older API.
+#[test]
+fn every_example_is_valid_today() {
+    let names =
+        fs::read_dir(project("examples")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let manifests: Vec<_> = names.filter(|name| name.ends_with(".yaml") && name != "compose.yaml").collect();
+    assert!(manifests.len() >= 11, "{manifests:?}");
+    for name in manifests {
+        for document in documents(&format!("examples/{name}")) {
+            for version in ["1.35", "1.37"] {
+                kubernetes(version, &document).unwrap_or_else(|error| panic!("{name}, {version}: {error}"));
+            }
+        }
+    }
+}
+
 /// The schemas find mistakes: in a name, a type, and a choice.
 #[test]
 fn mistakes_are_found() {
