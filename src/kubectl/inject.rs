@@ -63,6 +63,11 @@ impl Profiles {
         }
         Ok(profiles)
     }
+
+    /// Those that are files in the container.
+    fn files(&self) -> impl Iterator<Item = &str> {
+        self.there.iter().map(String::as_str).filter(|profile| profile.starts_with('/'))
+    }
 }
 
 /// The whole command.

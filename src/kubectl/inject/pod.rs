@@ -116,7 +116,7 @@ impl Pod<'_> {
 
     /// A profile that is a file must be in a volume that the container mounts.
     fn mounted_profiles(&mut self, container: &Container<'_>) {
-        for file in self.profiles.there.iter().filter(|profile| profile.starts_with('/')) {
+        for file in self.profiles.files() {
             if delivery::mount_over(container, file).is_none() {
                 let message = format!("{}: no volume is mounted over the profile {file}", container.title);
                 self.refuse(

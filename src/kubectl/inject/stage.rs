@@ -90,10 +90,7 @@ impl Pod<'_> {
             // Writable here and nowhere else.
             Value::braces([("name", Value::text(volume)), ("mountPath", Value::text(TO))]),
         ];
-        for file in self.profiles.there.iter().filter(|profile| profile.starts_with('/')) {
-            let known = mount_over(container, file).map(super::super::yaml::Node::value);
-            volume_mounts.extend(known.filter(|mount| !volume_mounts.contains(mount)));
-        }
+        volume_mounts.extend(self.profile_mounts(container, None));
         let policy = container.node.get("imagePullPolicy").map(|policy| ("imagePullPolicy".to_owned(), policy.value()));
         let entries =
             [("name".to_owned(), Value::text(name)), ("image".to_owned(), image)].into_iter().chain(policy).chain([
@@ -102,6 +99,16 @@ impl Pod<'_> {
                 ("volumeMounts".to_owned(), Value::List(volume_mounts, Style::Block)),
             ]);
         Value::Map(entries.collect(), Style::Block)
+    }
+
+    /// The app's mounts of profiles that are files, as far as the staging container does not have them yet.
+    fn profile_mounts(&self, container: &Container<'_>, known: Option<&Container<'_>>) -> Vec<Value> {
+        let mut mounts: Vec<Value> = Vec::new();
+        for file in self.profiles.files().filter(|file| known.is_none_or(|known| mount_over(known, file).is_none())) {
+            let mount = mount_over(container, file).map(super::super::yaml::Node::value);
+            mounts.extend(mount.filter(|mount| !mounts.contains(mount)));
+        }
+        mounts
     }
 
     /// An earlier run: the profiles and the app's image may be others by now.
@@ -124,6 +131,8 @@ impl Pod<'_> {
             }
             Some(_) => {
                 self.update(known.node, &known.path, "command");
+                let mounts = self.profile_mounts(container, Some(known));
+                self.append(known.node, &known.path, "volumeMounts", None, mounts);
                 if let Some(image) = container.node.get("image") {
                     self.set(known.node, &known.path, "image", image.value());
                 }
