@@ -3,6 +3,8 @@
 
 mod attack;
 mod examples;
+#[cfg(feature = "kubectl")]
+mod inject;
 mod protection;
 mod restarts;
 
