@@ -4,6 +4,8 @@ use super::yaml::{Document, Node, Path};
 
 /// Something that pods are made from.
 pub(super) struct Workload<'a> {
+    /// Its kind.
+    pub(super) kind: &'static str,
     /// Such as `Deployment web`.
     pub(super) title: String,
     /// Index of its document.
@@ -67,6 +69,7 @@ fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Wo
         let metadata = |key| object.get("metadata").and_then(|metadata| metadata.text_of(key));
         let name = metadata("name").or_else(|| metadata("generateName")).unwrap_or("without a name");
         found.push(Workload {
+            kind,
             title: format!("{kind} {}", crate::escape::escape(name.as_bytes())),
             document,
             path: way.iter().fold(path.clone(), |path, key| path.key(key)),

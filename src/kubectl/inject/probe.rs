@@ -36,6 +36,12 @@ impl Pod<'_> {
                 "--mode stage works without root, --mode run denies what it cannot delete",
             ));
         }
+        if matches!(self.workload.kind, "Job" | "CronJob") {
+            let message =
+                format!("{}: a job may be over before its first probe, and is not hardened then", container.title);
+            let place = container.place();
+            self.findings.push(Finding::new(Weight::Note, &place, message, "--mode run hardens before it starts"));
+        }
         self.startup(container);
         match container.node.get("livenessProbe") {
             None => {

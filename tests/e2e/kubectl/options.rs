@@ -123,6 +123,15 @@ fn a_wait_is_never_shorter_than_the_probe_that_was_there() {
 }
 
 #[test]
+fn a_job_is_better_run() {
+    let job = deployment("command: [app]").replace("apps/v1", "batch/v1").replace("Deployment", "Job");
+    plugin(&job, "inject -p shells --mode probe")
+        .exits(0)
+        .says("note: Job web, container app: a job may be over before");
+    plugin(&job, "inject -p shells --mode run").exits(0).does_not_say("may be over");
+}
+
+#[test]
 fn help_and_mistakes() {
     plugin("", "--help").exits(0).says("kubectl lithify");
     plugin("", "inject --mode other -p nginx").exits(2).says("possible values: probe, stage, run");
