@@ -4,4 +4,4 @@ mod commands;
 mod staged;
 
 pub(super) use commands::{app, handlers};
-pub(super) use staged::staged;
+pub(super) use staged::{has_staged, staged};

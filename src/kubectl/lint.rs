@@ -46,7 +46,7 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, only: &[String]) ->
             if !only.is_empty() && !only.iter().any(|name| name == container.name) {
                 continue;
             }
-            let mode = ours::mode(&container);
+            let mode = ours::mode(workload, &container);
             findings.extend(checks::handlers(&container, mode, &removed));
             findings.extend(checks::app(&container, mode, &removed));
             findings.extend(probes::ours(&container));

@@ -1,8 +1,9 @@
 //! What an earlier `inject`, or somebody by our examples, has put into a manifest.
 
 use super::PROGRAM;
+use super::checks;
 use super::cli::Mode;
-use super::workload::Container;
+use super::workload::{Container, Workload};
 use super::yaml::Node;
 
 /// The words of a list that calls lithify in an app's container: from the subcommand on.
@@ -17,20 +18,14 @@ pub(super) fn handler(handler: Option<&Node>) -> Option<Vec<&str>> {
 }
 
 /// How a container of the app was injected.
-pub(super) fn mode(container: &Container<'_>) -> Option<Mode> {
+pub(super) fn mode(workload: &Workload<'_>, container: &Container<'_>) -> Option<Mode> {
     let begins = |call: Option<Vec<&str>>, word: &str| call.is_some_and(|call| call.first() == Some(&word));
     if begins(call(container.node.get("command")), "run") {
         Some(Mode::Run)
     } else if begins(handler(container.node.get("startupProbe")), "harden") {
         Some(Mode::Probe)
     } else {
-        let staged = container.mounts().iter().any(|mount| {
-            let path = mount.text_of("mountPath").unwrap_or_default();
-            mount
-                .text_of("subPath")
-                .is_some_and(|sub| sub.strip_prefix("root").is_some_and(|sub| sub.starts_with('/') && path == sub))
-        });
-        staged.then_some(Mode::Stage)
+        checks::has_staged(workload, container).then_some(Mode::Stage)
     }
 }
 

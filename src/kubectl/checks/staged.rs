@@ -40,6 +40,12 @@ fn volumes<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
     workload.init_containers().into_iter().filter_map(staged).collect()
 }
 
+/// Whether a container mounts what was staged.
+pub(in super::super) fn has_staged(workload: &Workload<'_>, container: &Container<'_>) -> bool {
+    let staged = volumes(workload);
+    container.mounts().iter().any(|mount| staged.iter().any(|staged| mount.text_of("name") == Some(staged.volume)))
+}
+
 /// Every mount of a staged volume by another container.
 pub(in super::super) fn staged(workload: &Workload<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -36,7 +36,7 @@ impl Pod<'_> {
         let mode = self.options.mode;
         self.delivery(chosen, &mut new);
         for container in chosen {
-            if let Some(other) = ours::mode(container).filter(|known| *known != mode) {
+            if let Some(other) = ours::mode(self.workload, container).filter(|known| *known != mode) {
                 let message = format!("{} has lithify in mode {} already", container.title, other.name());
                 let fix = format!("inject into the manifest as it was before, or use --mode {}", other.name());
                 self.refuse(container, message, fix);

@@ -204,6 +204,15 @@ fn what_is_not_ours_or_is_in_the_way() {
         let other = super::manifest(&format!("web.{mode}.yaml"));
         refused(&other, stage, &[&format!("has lithify in mode {mode} already")]);
     }
+    for mode in ["probe", "run"] {
+        let arguments = format!("inject -p nginx --mode {mode}");
+        refused(&super::manifest("web.stage.yaml"), &arguments, &["has lithify in mode stage already"]);
+    }
+    // A data volume of the app's own, called as a copy would be.
+    inject(
+        &deployment("command: [app]\nvolumeMounts: [{ name: x, mountPath: /srv, subPath: root/srv }]"),
+        "-p nginx --mode probe",
+    );
     refused(
         &deployment("command: [app]\nvolumeMounts: [{ name: x, mountPath: /lithify/ }]"),
         PROBE,
