@@ -4,7 +4,7 @@ target := "x86_64-unknown-linux-musl"
 rebuilt_std := "-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size"
 
 # Everything that CI checks, in its order
-ci: fmt lint test aarch64 release size bench fuzz deny
+ci: fmt lint test aarch64 release kubectl size bench fuzz deny
 
 # Formatting
 fmt:
@@ -13,6 +13,7 @@ fmt:
 # Clippy, as errors
 lint:
     cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --all-targets --features kubectl -- -D warnings
     cd fuzz && cargo clippy --locked --all-targets -- -D warnings
 
 # The static binary with the stable toolchain as it is
@@ -23,6 +24,12 @@ build:
 release:
     RUSTC_BOOTSTRAP=1 cargo build --locked --release --target {{target}} --target-dir target/shipped {{rebuilt_std}}
     install -D -m 0755 target/shipped/{{target}}/release/lithify dist/lithify
+
+# The kubectl plugin, dist/kubectl-lithify: copy it to a directory of PATH
+kubectl:
+    cargo build --locked --release --target {{target}} --features kubectl --bin kubectl-lithify
+    install -D -m 0755 target/{{target}}/release/kubectl-lithify dist/kubectl-lithify
+    dist/kubectl-lithify lint --filename examples/startup-probe.yaml --profile nginx
 
 # All tests; see CONTRIBUTING.md for running some
 test *ARGS:
@@ -53,11 +60,11 @@ bench-pod:
 
 # Licences, sources and duplicate crates
 deny:
-    cargo deny --locked check bans licenses sources
+    cargo deny --locked --all-features check bans licenses sources
 
 # Known vulnerabilities in dependencies (needs the advisory database)
 advisories:
-    cargo deny --locked check advisories
+    cargo deny --locked --all-features check advisories
 
 # The image, from dist/lithify
 image: release

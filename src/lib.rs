@@ -24,6 +24,8 @@ pub mod init;
 pub mod install;
 pub mod inventory;
 pub mod json;
+#[cfg(feature = "kubectl")]
+pub mod kubectl;
 pub mod landlock;
 pub mod libraries;
 pub mod mounts;

@@ -25,6 +25,7 @@ setcap libcap2-bin
 getfattr attr
 chattr e2fsprogs
 ps procps
+patch patch
 jq jq
 qemu-aarch64-static qemu-user-static
 tini-static tini

@@ -1,7 +1,6 @@
 //! A real cluster, by kubectl: the one that tests/cluster.sh starts, or the context that `LITHIFY_CONTEXT` names.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::{Value, json};
 
-use super::{Ran, run};
+use super::{Ran, run, run_with};
 
 const KUBECONFIG: &str = "/var/lib/lithify-cluster/kubeconfig";
 
@@ -96,11 +95,7 @@ impl Namespace {
     /// kubectl with something on its standard input.
     pub fn kubectl_with<S: AsRef<std::ffi::OsStr>>(&self, input: &str, arguments: impl IntoIterator<Item = S>) -> Ran {
         let mut command = command();
-        command.args(["--namespace", &self.name]).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        Ran::new(child.wait_with_output().unwrap())
+        run_with(command.args(["--namespace", &self.name]).args(arguments), input)
     }
 
     /// Runs a CronJob now, as a Job of this name, as `kubectl create job --from` does, whose client and server must be of an age.

@@ -9,8 +9,9 @@ pub mod init_app;
 pub mod seccomp;
 pub mod tree;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// The static binary under test: `LITHIFY_BIN`, else where `just build` puts it.
 pub fn lithify() -> PathBuf {
@@ -81,6 +82,15 @@ impl Ran {
 
 pub fn run(command: &mut Command) -> Ran {
     Ran::new(command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+}
+
+/// With something on its standard input.
+pub fn run_with(command: &mut Command, input: &str) -> Ran {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    // A command that does not read is one that says why.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    Ran::new(child.wait_with_output().unwrap())
 }
 
 /// lithify on this machine, with arguments, and no `LITHIFY_*` from outside.

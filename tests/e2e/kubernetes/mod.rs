@@ -4,6 +4,8 @@
 mod attack;
 mod examples;
 mod fleet;
+#[cfg(feature = "kubectl")]
+mod inject;
 mod protection;
 mod restarts;
 

@@ -1,0 +1,14 @@
+//! Any text is a manifest or an error; what was injected stays as it is when it is injected again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lithify::kubectl::inject_text;
+
+fuzz_target!(|text: &str| {
+    for mode in ["probe", "stage", "run"] {
+        if let Some(once) = inject_text(text, mode, &["shells"]) {
+            let twice = inject_text(&once, mode, &["shells"]);
+            assert_eq!(twice.as_deref(), Some(once.as_str()), "{mode}");
+        }
+    }
+});

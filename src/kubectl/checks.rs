@@ -1,0 +1,7 @@
+//! What both `inject` and `lint` look at: what a profile would break, and what makes a staged volume worthless.
+
+mod commands;
+mod staged;
+
+pub(super) use commands::{app, handlers};
+pub(super) use staged::{has_staged, staged};

@@ -1,0 +1,173 @@
+//! The plugin's command line.
+
+use std::ffi::OsString;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+
+/// A command line.
+#[derive(Debug)]
+pub(super) enum Command {
+    Inject(Inject),
+    Lint(Lint),
+}
+
+/// How a workload is to be hardened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// By the startupProbe.
+    Probe,
+    /// By copies mounted over the originals.
+    Stage,
+    /// By lithify as the container's command.
+    Run,
+}
+
+impl Mode {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Stage => "stage",
+            Self::Run => "run",
+        }
+    }
+}
+
+/// `inject`.
+#[derive(Clone, Debug)]
+pub(super) struct Inject {
+    pub(super) file: String,
+    /// `NAME`, or `FILE=PATH`: a file here, and where it is mounted in the container.
+    pub(super) profiles: Vec<String>,
+    pub(super) mode: Mode,
+    pub(super) image: Option<String>,
+    pub(super) containers: Vec<String>,
+    pub(super) command: Option<String>,
+    pub(super) stage_dirs: Vec<String>,
+    pub(super) force: bool,
+    pub(super) dry_run: bool,
+    pub(super) in_place: bool,
+}
+
+/// `lint`.
+#[derive(Clone, Debug)]
+pub(super) struct Lint {
+    pub(super) file: String,
+    pub(super) profiles: Vec<String>,
+    pub(super) containers: Vec<String>,
+}
+
+/// The image of the examples, for who does not say another one.
+pub(super) const DEFAULT_IMAGE: &str = concat!("registry.example/lithify:", env!("CARGO_PKG_VERSION"));
+
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn common(command: Clap) -> Clap {
+    command
+        .arg(option("filename", "FILE", "A manifest in YAML or JSON, `-` for standard input").short('f').required(true))
+        .arg(
+            option("profile", "NAME", "Built-in profile, or a file: see `lithify profile list`; can be repeated")
+                .short('p')
+                .required(true)
+                .action(ArgAction::Append),
+        )
+        .arg(
+            option("container", "NAME", "Only this container of each pod; can be repeated")
+                .short('c')
+                .action(ArgAction::Append),
+        )
+}
+
+/// The whole command line.
+fn command() -> Clap {
+    let inject = common(Clap::new("inject").about("Put lithify into the workloads of a manifest"))
+        .arg(
+            option("mode", "MODE", "probe: delete, by the startupProbe; stage: mount hardened copies, also on a read-only root; run: harden, then become the app")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(["probe", "stage", "run"])),
+        )
+        .arg(option("image", "IMAGE", "The image of lithify, as your registry has it").env("LITHIFY_IMAGE").hide_env(true))
+        .arg(option("command", "COMMAND", "With --mode run or stage: the command of a container that has none, as words or as a JSON list"))
+        .arg(option("stage-dir", "DIR", "With --mode stage: stage and mount this directory in place of /usr/bin and /usr/sbin; can be repeated").action(ArgAction::Append))
+        .arg(flag("force", "Also where a probe, a hook or the command needs what the profile removes"))
+        .arg(flag("dry-run", "Print what would change, as a unified diff"))
+        .arg(flag("in-place", "Change FILE itself").short('i'));
+    let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
+    Clap::new("kubectl-lithify")
+        .bin_name("kubectl lithify")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Puts lithify into Kubernetes manifests, and checks them")
+        .max_term_width(110)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(inject)
+        .subcommand(lint)
+}
+
+/// Reads a command line, the program's name first.
+pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut matches = command().try_get_matches_from(words)?;
+    let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
+        "inject" => read_inject(&mut sub).map(Command::Inject),
+        _ => Some(Command::Lint(Lint {
+            file: sub.remove_one("filename")?,
+            profiles: many(&mut sub, "profile"),
+            containers: many(&mut sub, "container"),
+        })),
+    });
+    found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
+}
+
+/// `None` cannot be: clap has seen to what is required.
+fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
+    Some(Inject {
+        file: sub.remove_one("filename")?,
+        profiles: many(sub, "profile"),
+        mode: match sub.remove_one::<String>("mode")?.as_str() {
+            "probe" => Mode::Probe,
+            "stage" => Mode::Stage,
+            _ => Mode::Run,
+        },
+        image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
+        containers: many(sub, "container"),
+        command: sub.remove_one("command"),
+        stage_dirs: many(sub, "stage-dir"),
+        force: sub.get_flag("force"),
+        dry_run: sub.get_flag("dry-run"),
+        in_place: sub.get_flag("in-place"),
+    })
+}
+
+fn many(matches: &mut ArgMatches, name: &str) -> Vec<String> {
+    matches.remove_many(name).map(Iterator::collect).unwrap_or_default()
+}
+
+/// The options of a command line without files, for a text in memory.
+pub(super) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
+    let profiles = profiles.iter().flat_map(|profile| ["--profile", *profile]);
+    let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
+    match parse(words.map(OsString::from)).ok()? {
+        Command::Inject(options) => Some(options),
+        Command::Lint(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+        let options = inject_options("run", &["nginx", "shells"]).unwrap();
+        assert_eq!((options.mode, options.profiles.len()), (Mode::Run, 2));
+        assert!(inject_options("other", &["nginx"]).is_none());
+        assert!(inject_options("run", &[]).is_none());
+    }
+}

@@ -1,0 +1,51 @@
+//! What is wrong with a manifest, and where.
+
+use std::ops::Range;
+
+use super::manifest::Manifest;
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Never done: it would be unsafe, or cannot work.
+    Refused,
+    /// It breaks the workload, unless somebody knows better (`--force`).
+    Breaks,
+    /// Good to know; never changes the exit code.
+    Note,
+}
+
+/// One thing.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) weight: Weight,
+    /// Bytes of the manifest.
+    pub(super) range: Range<usize>,
+    /// What and why.
+    pub(super) message: String,
+    /// What to do.
+    pub(super) fix: String,
+}
+
+impl Finding {
+    pub(super) fn new(
+        weight: Weight,
+        range: &Range<usize>,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { weight, range: range.clone(), message: message.into(), fix: fix.into() }
+    }
+}
+
+/// As text, in the order of the manifest.
+pub(super) fn print(manifest: &Manifest, findings: &[Finding]) -> String {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.range.start);
+    sorted.dedup_by(|one, other| one.range == other.range && one.message == other.message);
+    let line = |finding: &Finding| {
+        let note = if finding.weight == Weight::Note { "note: " } else { "" };
+        manifest.point(finding.range.clone(), &format!("{note}{}", finding.message), &finding.fix) + "\n"
+    };
+    sorted.into_iter().map(line).collect()
+}

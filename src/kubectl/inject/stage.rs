@@ -1,0 +1,168 @@
+//! `--mode stage`: an init container with the app's own image copies its directories, and the app mounts the copies.
+
+use super::super::cli::Inject;
+use super::super::finding::{Finding, Weight};
+use super::super::ours;
+use super::super::workload::Container;
+use super::super::yaml::{Style, Value};
+use super::super::{MOUNT_POINT, NAME};
+use super::delivery::{empty, mount, mount_over, security};
+use super::pod::{Additions, Pod};
+
+/// What is mounted where nobody says. `/bin` and `/sbin` are links to these on a merged image, and staged with them; on
+/// another one they are directories of their own, which the manifest does not tell.
+const MOUNTED: [&str; 2] = ["/usr/bin", "/usr/sbin"];
+
+/// Where the volume is in the staging container.
+const TO: &str = "/staged";
+
+/// The API's limit on names (RFC 1123 label).
+const MAX_NAME: usize = 63;
+
+impl Pod<'_> {
+    pub(super) fn stage(&mut self, container: &Container<'_>, new: &mut Additions, mounts: &mut Vec<Value>) {
+        if Self::leaves_command(container) {
+            if self.options.command.is_some() {
+                let Some(words) = self.command(container) else { return };
+                self.set(container.node, &container.path, "command", Value::words(words));
+            } else {
+                let message = format!(
+                    "{} has no command: if the image's entrypoint is a script, it needs the shell that will not be there",
+                    container.title
+                );
+                let place = container.place();
+                self.findings.push(Finding::new(Weight::Note, &place, message, "let the command be the app itself, here or with --command, such as '[\"nginx\", \"-g\", \"daemon off;\"]'"));
+            }
+        }
+        let suffix = if self.alone { String::new() } else { format!("-{}", container.name) };
+        let (name, volume) = (format!("{NAME}-stage{suffix}"), format!("{NAME}-staged{suffix}"));
+        if name.len().max(volume.len()) > MAX_NAME {
+            let message = format!("{}: its name is too long for {volume}", container.title);
+            self.refuse(container, message, "give the container a shorter name");
+            return;
+        }
+        let Some(image) = container.node.get("image") else {
+            self.refuse(container, format!("{} has no image to stage from", container.title), "image: ...");
+            return;
+        };
+        let (sources, mounted) = directories(self.options);
+        if let Some(known) = self.workload.init_containers().into_iter().find(|known| known.name == name) {
+            self.staged_before(container, &known, &sources, &volume);
+        } else {
+            new.init_containers.push(self.init_container(container, &name, &volume, image.value(), &sources));
+            self.unmerged(container);
+        }
+        match self.workload.volume(&volume) {
+            Some(known) if known.entry("emptyDir").is_none() => {
+                let message = format!("{}: the volume {volume} is no emptyDir: it is not ours", self.workload.title);
+                self.refuse_at(&known.range, message, "give that volume another name");
+            }
+            Some(_) => {}
+            None => new.volumes.push(Value::map([("name", Value::text(volume.as_str())), ("emptyDir", empty())])),
+        }
+        for directory in mounted {
+            match container.mount_at(directory) {
+                Some(known) if known.text_of("name") == Some(volume.as_str()) => {}
+                Some(known) => {
+                    let message = format!("{}: another volume is mounted at {directory}", container.title);
+                    self.refuse_at(
+                        &known.range,
+                        message,
+                        "name the directories that are to be staged with --stage-dir",
+                    );
+                }
+                None => mounts.push(mount(&volume, directory, Some(&format!("root{directory}")))),
+            }
+        }
+    }
+
+    fn init_container(
+        &self,
+        container: &Container<'_>,
+        name: &str,
+        volume: &str,
+        image: Value,
+        sources: &[&str],
+    ) -> Value {
+        let after: Vec<&str> = sources.iter().copied().chain(["--to", TO]).collect();
+        let mut volume_mounts = vec![
+            mount(NAME, MOUNT_POINT, None),
+            // Writable here and nowhere else.
+            Value::braces([("name", Value::text(volume)), ("mountPath", Value::text(TO))]),
+        ];
+        volume_mounts.extend(self.profile_mounts(container, None));
+        let policy = container.node.get("imagePullPolicy").map(|policy| ("imagePullPolicy".to_owned(), policy.value()));
+        let entries =
+            [("name".to_owned(), Value::text(name)), ("image".to_owned(), image)].into_iter().chain(policy).chain([
+                ("command".to_owned(), self.call(&["stage"], &after)),
+                ("securityContext".to_owned(), security(Some(container))),
+                ("volumeMounts".to_owned(), Value::List(volume_mounts, Style::Block)),
+            ]);
+        Value::Map(entries.collect(), Style::Block)
+    }
+
+    /// The app's mounts of profiles that are files, as far as the staging container does not have them yet.
+    fn profile_mounts(&self, container: &Container<'_>, known: Option<&Container<'_>>) -> Vec<Value> {
+        let mut mounts: Vec<Value> = Vec::new();
+        for file in self.profiles.files().filter(|file| known.is_none_or(|known| mount_over(known, file).is_none())) {
+            let mount = mount_over(container, file).map(super::super::yaml::Node::value);
+            mounts.extend(mount.filter(|mount| !mounts.contains(mount)));
+        }
+        mounts
+    }
+
+    /// An earlier run: the profiles and the app's image may be others by now.
+    fn staged_before(&mut self, container: &Container<'_>, known: &Container<'_>, sources: &[&str], volume: &str) {
+        let call = ours::call(known.node.get("command")).unwrap_or_default();
+        let writes = known.mount_at(TO).is_some_and(|mount| mount.text_of("name") == Some(volume));
+        match ours::staging(&call).filter(|(_, to)| *to == TO && writes) {
+            None => {
+                let message = format!("{} does not stage into volume {volume}: it is not ours", known.title);
+                self.refuse(known, message, "give that init container another name");
+            }
+            Some((before, _)) if before != sources => {
+                let message = format!("{} stages {}, not {}", known.title, before.join(", "), sources.join(", "));
+                let dirs = if self.options.stage_dirs.is_empty() {
+                    "give the same --stage-dir as before"
+                } else {
+                    "inject into the manifest as it was before"
+                };
+                self.refuse(known, message, dirs);
+            }
+            Some(_) => {
+                self.update(known.node, &known.path, "command");
+                let mounts = self.profile_mounts(container, Some(known));
+                self.append(known.node, &known.path, "volumeMounts", None, mounts);
+                if let Some(image) = container.node.get("image") {
+                    self.set(known.node, &known.path, "image", image.value());
+                }
+            }
+        }
+    }
+
+    fn unmerged(&mut self, container: &Container<'_>) {
+        let image = container.node.text_of("image").unwrap_or_default();
+        if self.options.stage_dirs.is_empty() && (image.contains("alpine") || image.contains("busybox")) {
+            let message = format!(
+                "{}: in {image} /bin and /sbin may be directories of their own, which stay as they are",
+                container.title
+            );
+            let place = container.node.get("image").map_or_else(|| container.place(), |image| image.range.clone());
+            self.findings.push(Finding::new(Weight::Breaks, &place, message, "--stage-dir /bin --stage-dir /sbin --stage-dir /usr/bin --stage-dir /usr/sbin, or --force where they are links"));
+        }
+    }
+}
+
+/// What is staged, and what of it is mounted.
+fn directories(options: &Inject) -> (Vec<&str>, Vec<&str>) {
+    if options.stage_dirs.is_empty() {
+        return (MOUNTED.into_iter().chain(["/bin", "/sbin"]).collect(), MOUNTED.to_vec());
+    }
+    let mut named: Vec<&str> = Vec::new();
+    for directory in options.stage_dirs.iter().map(|directory| directory.trim_end_matches('/')) {
+        if !named.contains(&directory) {
+            named.push(directory);
+        }
+    }
+    (named.clone(), named)
+}

@@ -1,0 +1,69 @@
+//! Probes that call lithify: the kubelet must give them time, and tries.
+
+use super::super::finding::{Finding, Weight};
+use super::super::ours;
+use super::super::workload::Container;
+
+/// What `--wait-timeout` is by itself.
+const WAIT: u64 = 120;
+
+/// The kubelet drops events of a pod that has too many different ones (`docs/waiting.md`).
+const MOST_TRIES: u64 = 14;
+
+pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for name in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let Some(probe) = container.node.get(name) else { continue };
+        let Some(call) = ours::handler(Some(probe)) else { continue };
+        let what = call.first().copied().unwrap_or_default();
+        let place = probe.at(&["exec", "command"]).map_or(probe.range.clone(), |command| command.range.clone());
+        let mut add = |message: String, fix: &str| {
+            findings.push(Finding::new(Weight::Breaks, &place, format!("{}, {name}: {message}", container.title), fix));
+        };
+        // Looking at the tree takes longer than asking a port.
+        if matches!(what, "harden" | "verify") && probe.number_of("timeoutSeconds").unwrap_or(1) < 10 {
+            add(
+                format!(
+                    "timeoutSeconds is {}, and on a timeout the kubelet shows nothing of what {what} said",
+                    probe.number_of("timeoutSeconds").unwrap_or(1)
+                ),
+                "timeoutSeconds: 10",
+            );
+        }
+        if what != "harden" {
+            continue;
+        }
+        if name != "startupProbe" {
+            add(
+                "harden is for the startupProbe: here it would be tried again and again for ever".to_owned(),
+                "let it be the startupProbe, and verify the livenessProbe",
+            );
+            continue;
+        }
+        let waits = call.iter().any(|word| word.starts_with("--wait-for"));
+        if !waits {
+            continue;
+        }
+        let wait = call.iter().position(|word| *word == "--wait-timeout").and_then(|at| call.get(at + 1)).copied();
+        let wait = wait
+            .or_else(|| call.iter().find_map(|word| word.strip_prefix("--wait-timeout=")))
+            .and_then(|wait| wait.parse().ok())
+            .unwrap_or(WAIT);
+        let (tries, period) =
+            (probe.number_of("failureThreshold").unwrap_or(3), probe.number_of("periodSeconds").unwrap_or(10));
+        if tries.saturating_mul(period) <= wait {
+            add(
+                format!(
+                    "{tries} tries every {period} s are over before its --wait-timeout of {wait} s: the container would be killed without a word why"
+                ),
+                "failureThreshold x periodSeconds must be more than --wait-timeout",
+            );
+        } else if tries > MOST_TRIES {
+            add(
+                format!("{tries} tries are more events than the kubelet keeps of a pod"),
+                "fewer than 15 tries, with a longer periodSeconds",
+            );
+        }
+    }
+    findings
+}

@@ -1,0 +1,155 @@
+//! What is to change in a document, as data: said once, carried out on the text and, apart from it, on the data.
+
+use super::value::Value;
+
+/// One step from a value to one in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To the value of a key.
+    Key(String),
+    /// To an item of a list.
+    Index(usize),
+}
+
+/// A way from a document's root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path(pub Vec<Step>);
+
+impl Path {
+    /// One key further.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        self.then(Step::Key(key.to_owned()))
+    }
+
+    /// One item further.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        self.then(Step::Index(index))
+    }
+
+    fn then(&self, step: Step) -> Self {
+        Self(self.0.iter().cloned().chain([step]).collect())
+    }
+}
+
+/// What happens at a path.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// New keys of a mapping, in front of this key where it is there, else last.
+    Add {
+        /// That key.
+        before: Option<&'static str>,
+        /// Keys and values.
+        entries: Vec<(String, Value)>,
+    },
+    /// A value for a key that is there and null.
+    Fill {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: Value,
+    },
+    /// Items at the end of a list.
+    Push(Vec<Value>),
+    /// Items at the start of a list.
+    Prepend(Vec<Value>),
+    /// Another key and value in the place of one that is there.
+    Set {
+        /// The key that is there.
+        key: &'static str,
+        /// The key from now on.
+        new_key: &'static str,
+        /// Its value.
+        value: Value,
+    },
+}
+
+/// An operation and where.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The mapping or list that it changes.
+    pub path: Path,
+    /// What.
+    pub operation: Operation,
+}
+
+impl Change {
+    /// Carries it out on data. `None` where the path leads nowhere.
+    pub(super) fn apply(&self, root: &mut Value) -> Option<()> {
+        let mut value = root;
+        for step in &self.path.0 {
+            value = match (step, value) {
+                (Step::Key(key), value) => value.get_mut(key)?,
+                (Step::Index(index), Value::List(items, _)) => items.get_mut(*index)?,
+                _ => return None,
+            };
+        }
+        match &self.operation {
+            Operation::Add { entries, .. } => {
+                let Value::Map(known, _) = value else { return None };
+                known.extend(entries.iter().cloned());
+            }
+            Operation::Fill { key, value: new } => *value.get_mut(key).filter(|value| value.is_null())? = new.clone(),
+            Operation::Push(new) | Operation::Prepend(new) => {
+                let Value::List(items, _) = value else { return None };
+                let at = if matches!(self.operation, Operation::Push(_)) { items.len() } else { 0 };
+                items.splice(at..at, new.iter().cloned());
+            }
+            Operation::Set { key, new_key, value: new } => {
+                let Value::Map(entries, _) = value else { return None };
+                let entry = entries.iter_mut().find(|(known, _)| known == key)?;
+                *entry = ((*new_key).to_owned(), new.clone());
+            }
+        }
+        Some(())
+    }
+}
+
+/// All changes of one document.
+#[derive(Clone, Debug, Default)]
+pub struct Changes(pub Vec<Change>);
+
+impl Changes {
+    /// A new key; several for one mapping and place are one change.
+    pub fn add(&mut self, path: &Path, before: Option<&'static str>, key: &str, value: Value) {
+        let entry = (key.to_owned(), value);
+        for change in &mut self.0 {
+            if let Operation::Add { before: known, entries } = &mut change.operation {
+                if change.path == *path && *known == before {
+                    entries.push(entry);
+                    return;
+                }
+            }
+        }
+        self.0.push(Change { path: path.clone(), operation: Operation::Add { before, entries: vec![entry] } });
+    }
+
+    /// A value for a key that is there and null.
+    pub fn fill(&mut self, path: &Path, key: &str, value: Value) {
+        self.0.push(Change { path: path.clone(), operation: Operation::Fill { key: key.to_owned(), value } });
+    }
+
+    /// A new last item; several for one list are one change.
+    pub fn push(&mut self, path: &Path, value: Value) {
+        for change in &mut self.0 {
+            if let Operation::Push(items) = &mut change.operation {
+                if change.path == *path {
+                    items.push(value);
+                    return;
+                }
+            }
+        }
+        self.0.push(Change { path: path.clone(), operation: Operation::Push(vec![value]) });
+    }
+
+    /// New first items.
+    pub fn prepend(&mut self, path: &Path, values: Vec<Value>) {
+        self.0.push(Change { path: path.clone(), operation: Operation::Prepend(values) });
+    }
+
+    /// Another value, under the same key or a new one.
+    pub fn set(&mut self, path: &Path, key: &'static str, new_key: &'static str, value: Value) {
+        self.0.push(Change { path: path.clone(), operation: Operation::Set { key, new_key, value } });
+    }
+}

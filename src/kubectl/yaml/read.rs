@@ -1,0 +1,306 @@
+//! From text to nodes.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle};
+
+use super::node::{Content, Entry, Node};
+use super::value::{Value, is_literal};
+
+/// More nodes than any manifest has: an alias of aliases of aliases could stand for more than fit into memory.
+const MAX_NODES: usize = 200_000;
+
+/// Deeper than any manifest is.
+const MAX_DEPTH: usize = 120;
+
+/// Why a text is no YAML that we take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlError {
+    /// Where, in bytes.
+    pub range: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl YamlError {
+    fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+        Self { range, message: message.into() }
+    }
+}
+
+/// One document of a stream.
+#[derive(Debug)]
+pub struct Document {
+    /// What it says; null for an empty one.
+    pub root: Node,
+    /// The places of its anchors.
+    pub anchors: Vec<Range<usize>>,
+}
+
+/// Reads every document of a text.
+pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
+    let mut options = Options::default();
+    options.emit_anchor_events = true;
+    let mut reader = Reader {
+        text,
+        parser: Parser::new_from_str_with_options(text, options),
+        peeked: None,
+        anchors: HashMap::new(),
+        places: Vec::new(),
+    };
+    let mut documents = Vec::new();
+    loop {
+        match reader.next()? {
+            (Event::StreamEnd, _) => return Ok(documents),
+            (Event::DocumentStart(..), _) => {
+                reader.anchors.clear();
+                let first = reader.next()?;
+                let root = reader.node(first, 0)?;
+                documents.push(Document { root, anchors: std::mem::take(&mut reader.places) });
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    parser: Parser<'a, StrInput<'a>>,
+    peeked: Option<(Event<'a>, Span)>,
+    anchors: HashMap<usize, Node>,
+    places: Vec<Range<usize>>,
+}
+
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), YamlError> {
+        if let Some(peeked) = self.peeked.take() {
+            return Ok(peeked);
+        }
+        match self.parser.next() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(self.scan_error(&error)),
+            None => Err(YamlError::new(self.text.len()..self.text.len(), "the text ends too early")),
+        }
+    }
+
+    fn scan_error(&self, error: &ScanError) -> YamlError {
+        let at = error.marker().byte_offset().unwrap_or(self.text.len());
+        YamlError::new(at..at, error.info())
+    }
+
+    /// The anchor's place, where the node before it has one.
+    fn anchor(&mut self) -> Result<Option<Range<usize>>, YamlError> {
+        let next = self.next()?;
+        if let Event::Anchor(..) = next.0 {
+            let place = range(&next.1);
+            self.places.push(place.clone());
+            return Ok(Some(place));
+        }
+        self.peeked = Some(next);
+        Ok(None)
+    }
+
+    fn node(&mut self, (event, span): (Event<'a>, Span), depth: usize) -> Result<Node, YamlError> {
+        let own = range(&span);
+        if depth > MAX_DEPTH {
+            return Err(YamlError::new(own, "this is nested deeper than any manifest"));
+        }
+        let mut outer = span.tag_span().map_or(own.start, |tag| range(&tag).start);
+        let column = span.start.col();
+        if let Event::Alias(id) = event {
+            let Some(node) = self.anchors.get(&id) else {
+                return Err(YamlError::new(own, "this alias refers to what it is part of"));
+            };
+            // Data of the anchor, at the place of the alias: what is edited here would be edited there, too.
+            return Ok(Node { outer: own.start, ..node.clone() });
+        }
+        let id = event.anchor_id();
+        let mut node = Node { content: Content::List(Vec::new()), range: own, outer, column, flow: false, weight: 1 };
+        let anchored = id.is_some();
+        match event {
+            Event::Scalar(text, style, _, tag) => {
+                let string =
+                    style != ScalarStyle::Plain || tag.as_ref().is_some_and(|tag| tag.core_suffix() == Some("str"));
+                // A block scalar's range goes on to the next token.
+                let written = self.text.get(node.range.clone()).unwrap_or_default();
+                node.range.end = node.range.start + written.trim_end().len();
+                let empty = written.is_empty() && style == ScalarStyle::Plain;
+                let text = if empty { String::new() } else { text.into_owned() };
+                let value = if string || !is_literal(&text) { Value::Text(text) } else { Value::Literal(text) };
+                node.content = Content::Scalar(value);
+            }
+            Event::SequenceStart(style, ..) => node.flow = style == StructureStyle::Flow,
+            Event::MappingStart(style, ..) => {
+                node.flow = style == StructureStyle::Flow;
+                node.content = Content::Map(Vec::new());
+            }
+            _ => return Err(YamlError::new(node.range, "this is no part of a document")),
+        }
+        if anchored {
+            if let Some(place) = self.anchor()? {
+                outer = outer.min(place.start);
+                node.outer = outer;
+            }
+        }
+        match node.content {
+            Content::Scalar(_) => {}
+            Content::List(_) => self.list(&mut node, depth)?,
+            Content::Map(_) => self.map(&mut node, depth)?,
+        }
+        if node.weight > MAX_NODES {
+            return Err(YamlError::new(node.range, "its aliases stand for more than any manifest holds"));
+        }
+        if let Some(id) = id {
+            self.anchors.insert(id, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn list(&mut self, node: &mut Node, depth: usize) -> Result<(), YamlError> {
+        let mut items: Vec<Node> = Vec::new();
+        loop {
+            let next = self.next()?;
+            if next.0 == Event::SequenceEnd {
+                let end = if node.flow { Some(range(&next.1).end) } else { items.last().map(|item| item.range.end) };
+                node.range.end = end.unwrap_or(node.range.end);
+                node.content = Content::List(items);
+                return Ok(());
+            }
+            // At the place of an alias, not of what it stands for.
+            let place = matches!(next.0, Event::Alias(_)).then(|| range(&next.1));
+            let mut item = self.node(next, depth + 1)?;
+            node.weight = node.weight.saturating_add(item.weight);
+            if let Some(place) = place {
+                item.range = place;
+            }
+            items.push(item);
+        }
+    }
+
+    fn map(&mut self, node: &mut Node, depth: usize) -> Result<(), YamlError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut end = node.range.end;
+        loop {
+            let next = self.next()?;
+            if next.0 == Event::MappingEnd {
+                node.range.end = if node.flow { range(&next.1).end } else { end };
+                merge(&mut entries);
+                node.content = Content::Map(entries);
+                return Ok(());
+            }
+            let key = self.node(next, depth + 1)?;
+            let Content::Scalar(Value::Text(text) | Value::Literal(text)) = key.content else {
+                return Err(YamlError::new(key.range, "a key that is a list or a mapping is in no manifest"));
+            };
+            if entries.iter().any(|entry| entry.key == text) {
+                return Err(YamlError::new(
+                    key.range,
+                    format!("the key `{}` stands twice in this mapping", crate::escape::escape(text.as_bytes())),
+                ));
+            }
+            let next = self.next()?;
+            let place = matches!(next.0, Event::Alias(_)).then(|| range(&next.1));
+            let mut value = self.node(next, depth + 1)?;
+            if let Some(place) = place {
+                value.range = place;
+            }
+            if value.range.is_empty() {
+                // A value that is left out stands in front of its colon.
+                let rest = self.text.get(key.range.end..).unwrap_or_default();
+                let colon = rest.len() - rest.trim_start_matches(' ').len();
+                if rest.get(colon..).is_some_and(|rest| rest.starts_with(':')) {
+                    let after = key.range.end + colon + 1;
+                    value.range = after..after;
+                }
+            }
+            end = value.range.end.max(key.range.end);
+            node.weight = node.weight.saturating_add(value.weight + 1);
+            entries.push(Entry { key: text, key_range: key.range, column: key.column, value, merged: false });
+        }
+    }
+}
+
+/// Merge keys (<https://yaml.org/type/merge.html>): what the mapping itself does not say comes from others.
+fn merge(entries: &mut Vec<Entry>) {
+    let sources: Vec<Node> = match entries.iter().find(|entry| entry.key == "<<").map(|entry| &entry.value) {
+        Some(Node { content: Content::List(items), .. }) => items.clone(),
+        Some(node) => vec![node.clone()],
+        None => return,
+    };
+    for entry in sources.iter().flat_map(Node::entries) {
+        if !entries.iter().any(|known| known.key == entry.key) {
+            entries.push(Entry { merged: true, ..entry.clone() });
+        }
+    }
+}
+
+fn range(span: &Span) -> Range<usize> {
+    span.byte_range().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value(text: &str) -> Value {
+        read(text).unwrap().remove(0).root.value()
+    }
+
+    #[test]
+    fn styles_anchors_and_merge_keys_are_the_same_data() {
+        let block = value("a:\n  b: 1\n  c: [x, 'y']\nd:\n- e: true\n");
+        assert_eq!(block, value(r#"{"a": {"b": 1, "c": ["x", "y"]}, "d": [{"e": true}]}"#));
+        let merged = value("base: &base\n  b: 1\nother:\n  <<: *base\n  c: 2\nlist: [*base]\n");
+        assert_eq!(merged, value("base: {b: 1}\nother: {b: 1, c: 2}\nlist: [{b: 1}]\n"));
+        assert_ne!(value("a: 1"), value("a: \"1\""));
+    }
+
+    #[test]
+    fn places() {
+        let text = "a: é\nb:\n  - x: |\n      text\n\n  - y # z\n";
+        let documents = read(text).unwrap();
+        let root = &documents[0].root;
+        assert_eq!(&text[root.get("a").unwrap().range.clone()], "é");
+        let items = root.get("b").unwrap().items();
+        assert_eq!(&text[items[0].range.clone()], "x: |\n      text");
+        assert_eq!(&text[items[1].range.clone()], "y");
+        assert_eq!(documents[0].root.column, 0);
+    }
+
+    #[test]
+    fn several_documents_and_empty_ones() {
+        let documents = read("---\n# nothing\n---\na: 1\n...\n---\n").unwrap();
+        assert_eq!(documents.iter().map(|document| document.root.is_null()).collect::<Vec<_>>(), [true, false, true]);
+        assert!(read("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn refused() {
+        for (text, part) in [
+            ("a: 1\na: 2\n", "twice"),
+            ("a:\n\t- b\n", ""),
+            ("a: [b\n", ""),
+            ("? [a]\n: b\n", "key"),
+            ("a: &x [*x]\n", ""),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.message.contains(part) && !error.message.is_empty(), "{text:?}: {error:?}");
+        }
+        let mut bomb = "a0: &a0 [x]\n".to_owned();
+        for level in 1..30 {
+            let inner = format!("*a{}", level - 1);
+            bomb = format!("{bomb}a{level}: &a{level} [{inner}, {inner}, {inner}]\n");
+        }
+        assert!(read(&bomb).unwrap_err().message.contains("aliases"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "[ a-c:\\-\\[\\]{}&*#|>\"'\n,?!%é]{0,60}") {
+            let _ = read(&text);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Every kind of workload, in every style of YAML.
+
+use serde_json::Value;
+
+use super::{data, inject, manifest, plugin};
+
+/// Kind, `apiVersion`, and the keys that lead to the pod's `spec`.
+const KINDS: [(&str, &str, &str); 9] = [
+    ("Pod", "v1", "spec"),
+    ("PodTemplate", "v1", "template.spec"),
+    ("ReplicationController", "v1", "spec.template.spec"),
+    ("Deployment", "apps/v1", "spec.template.spec"),
+    ("ReplicaSet", "apps/v1", "spec.template.spec"),
+    ("StatefulSet", "apps/v1", "spec.template.spec"),
+    ("DaemonSet", "apps/v1", "spec.template.spec"),
+    ("Job", "batch/v1", "spec.template.spec"),
+    ("CronJob", "batch/v1beta1", "spec.jobTemplate.spec.template.spec"),
+];
+
+const SPEC: &str = "containers:\n- name: app\n  image: app:1\n  command: [app]\n";
+
+fn wrapped(kind: &str, version: &str, way: &str, spec: &str) -> String {
+    let mut text = format!("apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: x\n");
+    let mut indent = String::new();
+    for key in way.split('.') {
+        text += &format!("{indent}{key}:\n");
+        indent += "  ";
+    }
+    text + &spec.lines().map(|line| format!("{indent}{line}\n")).collect::<String>()
+}
+
+fn spec_of(object: &Value, way: &str) -> Value {
+    object.pointer(&format!("/{}", way.replace('.', "/"))).unwrap().clone()
+}
+
+#[test]
+fn all_kinds_get_the_same_pod() {
+    for mode in ["probe", "stage", "run"] {
+        let arguments = format!("-p nginx --mode {mode}");
+        let pod = spec_of(&data(&inject(&wrapped("Pod", "v1", "spec", SPEC), &arguments))[0], "spec");
+        assert!(pod["initContainers"][0]["name"] == "lithify" && pod["volumes"][0]["name"] == "lithify", "{pod}");
+        let all: Vec<String> = KINDS.iter().map(|(kind, version, way)| wrapped(kind, version, way, SPEC)).collect();
+        let injected = inject(&all.join("---\n"), &arguments);
+        for (object, (kind, _, way)) in data(&injected).iter().zip(KINDS) {
+            assert_eq!(spec_of(object, way), pod, "{kind}");
+        }
+        // And as the items of a list.
+        let items: String = all.iter().map(|text| format!("- {}\n", text.trim_end().replace('\n', "\n  "))).collect();
+        let list = format!("apiVersion: v1\nkind: List\nitems:\n{items}");
+        let injected = data(&inject(&list, &arguments)).remove(0);
+        for (object, (kind, _, way)) in injected["items"].as_array().unwrap().iter().zip(KINDS) {
+            assert_eq!(spec_of(object, way), pod, "{kind} in a list");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_workload_stays_byte_for_byte() {
+    let other = "apiVersion: v1\nkind: Service\nmetadata: {name: x}   # comment\n---\n\n---\napiVersion: example.org/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - name: x\n";
+    let ran = plugin(other, "inject -p nginx --mode run");
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, other));
+    assert!(ran.stderr.contains("describes no pods"), "{}", ran.stderr);
+    for empty in ["", "---\n", "# nothing\n"] {
+        assert_eq!(inject(empty, "-p nginx --mode run"), empty);
+    }
+}
+
+#[test]
+fn json_stays_json() {
+    let pod = data(&wrapped("Pod", "v1", "spec", SPEC)).remove(0);
+    for text in [pod.to_string(), serde_json::to_string_pretty(&pod).unwrap()] {
+        for mode in ["probe", "stage", "run"] {
+            let arguments = format!("-p nginx --mode {mode}");
+            let injected = inject(&text, &arguments);
+            let value: Value = serde_json::from_str(&injected).unwrap_or_else(|error| panic!("{error}: {injected}"));
+            assert_eq!(value, data(&inject(&wrapped("Pod", "v1", "spec", SPEC), &arguments))[0]);
+            assert_eq!(inject(&injected, &arguments), injected);
+        }
+    }
+}
+
+#[test]
+fn windows_line_ends_stay() {
+    let text = manifest("web.yaml").replace('\n', "\r\n");
+    for mode in ["probe", "stage", "run"] {
+        let injected = inject(&text, &format!("-p nginx --mode {mode}"));
+        assert_eq!(injected, manifest(&format!("web.{mode}.yaml")).replace('\n', "\r\n"), "{mode}");
+    }
+}
+
+#[test]
+fn lists_are_indented_as_in_the_document() {
+    let injected = inject(&wrapped("Deployment", "apps/v1", "spec.template.spec", SPEC), "-p nginx --mode run");
+    assert!(injected.contains("\n      initContainers:\n      - name: lithify\n        image: "), "{injected}");
+    assert!(injected.contains("\n      volumes:\n      - name: lithify\n        emptyDir: {}\n"), "{injected}");
+}
+
+#[test]
+fn several_containers_and_only_one_of_them() {
+    let two = "containers:\n- name: app\n  image: app:1\n  command: [app]\n- name: side\n  image: side:2\n  command: [side]\n";
+    let text = wrapped("Pod", "v1", "spec", two);
+    let pod = spec_of(&data(&inject(&text, "-p nginx --mode stage"))[0], "spec");
+    let names: Vec<&str> =
+        pod["initContainers"].as_array().unwrap().iter().map(|init| init["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["lithify", "lithify-stage-app", "lithify-stage-side"]);
+    assert_eq!(
+        (&pod["initContainers"][1]["image"], &pod["initContainers"][2]["image"]),
+        (&"app:1".into(), &"side:2".into())
+    );
+    assert_eq!(pod["containers"][1]["volumeMounts"][1]["name"], "lithify-staged-side");
+
+    let pod = spec_of(&data(&inject(&text, "-p nginx --mode run --container side"))[0], "spec");
+    assert_eq!(pod["containers"][0]["command"], serde_json::json!(["app"]));
+    assert_eq!(pod["containers"][0]["volumeMounts"], Value::Null);
+    assert_eq!(pod["containers"][1]["command"][1], "run");
+    plugin(&text, "inject -p nginx --mode run --container other")
+        .exits(2)
+        .says("no container is called other")
+        .says("app, side");
+}
