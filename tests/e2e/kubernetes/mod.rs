@@ -3,9 +3,11 @@
 
 mod attack;
 mod examples;
+mod failures;
 mod fleet;
 mod protection;
 mod restarts;
+mod shown;
 
 use std::fs;
 use std::path::Path;
