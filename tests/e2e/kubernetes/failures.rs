@@ -96,8 +96,8 @@ const CASES: &[Case] = &[
         pod: "probe-not-mounted",
         container: "httpd",
         status: "Running",
-        parts: &[Event("Startup probe errored")],
-        says: &["0/1", "stat /lithify/lithify: no such file or directory"],
+        parts: &[Event("Startup probe errored"), Event("Liveness probe errored")],
+        says: &["1/2", "stat /lithify/lithify: no such file or directory"],
     },
     Case {
         pod: "script",
@@ -225,6 +225,10 @@ fn each_is_explained_by_kubectl_and_in_the_docs() {
     if bless {
         fs::write(&path, docs).unwrap();
     }
+
+    // A probe that cannot be run is never taken for a failed one.
+    let pod = namespace.pod("probe-not-mounted");
+    assert_eq!(["httpd", "redis"].map(|container| pod.restarts(container)), [0, 0]);
 
     // What the app itself has written is not replaced.
     let pod = namespace.pod("own-message");
