@@ -104,7 +104,7 @@ const CASES: &[Case] = &[
         container: "app",
         status: "CrashLoopBackOff",
         parts: &[LastState, Event("not yet"), Event("nothing was deleted")],
-        says: &["still runs /usr/bin/dash", "3 s after its start", "fix: let the entrypoint script end with exec"],
+        says: &["still runs /usr/bin/dash", "4 s after its start", "fix: let the entrypoint script end with exec"],
     },
     Case {
         pod: "script-refused",
