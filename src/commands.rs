@@ -118,11 +118,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // A probe's output is read from both streams; help is what was asked for.
             let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return ExitCode::from(if asked { 0 } else { Exit::Usage.code() });
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                return ExitCode::SUCCESS;
+            }
+            output::leave_message(&format!("lithify {error}"));
+            return ExitCode::from(Exit::Usage.code());
         }
     };
     let output = output::Output::new(&cli.output);
+    // A probe that takes too long is killed, and the kubelet then shows nothing of it; neither can what runs out of memory
+    // speak any more.
+    if let Command::Harden(_) | Command::Verify(_) | Command::Stage(_) = cli.command {
+        output::leave_message(
+            "lithify was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n",
+        );
+    }
     let exit = match cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
         Command::Verify(target) => output.report("verify", verify::verify(&target)),

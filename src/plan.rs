@@ -289,7 +289,7 @@ fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static
     let reason = protection.reason(found.stat.id, name)?;
     Some((
         reason.to_owned(),
-        "save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force",
+        "in a startupProbe add --wait-for-app; or save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force",
     ))
 }
 

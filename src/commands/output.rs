@@ -123,6 +123,12 @@ impl Output {
     }
 }
 
+/// Leaves a termination message for when nothing more can be said; a report replaces it. Where it cannot be written, what
+/// comes later says so.
+pub(super) fn leave_message(message: &str) {
+    let _ = set_termination_message(Path::new(TERMINATION_LOG), None, message);
+}
+
 fn append(path: &Path, held: Option<&File>, text: &str) -> std::io::Result<()> {
     match held {
         Some(mut file) => file.write_all(text.as_bytes()),

@@ -338,7 +338,13 @@ fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
             "its interpreter (the #! line or the ELF loader) does not exist",
             Some("a script whose shell was removed cannot start: run the program itself"),
         ),
-        Errno::ENOENT => (Exit::NotFound, "not found", Some("give its absolute path, or correct PATH")),
+        Errno::ENOENT => (
+            Exit::NotFound,
+            "not found",
+            Some(
+                "give its absolute path, or correct PATH; where a volume is mounted over its directory, look at the subPath: one that is missing is mounted empty",
+            ),
+        ),
         Errno::EACCES => {
             (Exit::CannotExecute, "permission denied: not executable for this user, or on a noexec mount", None)
         }

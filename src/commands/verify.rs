@@ -7,6 +7,7 @@ use crate::processes::{App, Whose};
 use crate::protection::Protection;
 use crate::report::Report;
 use crate::root::Root;
+use crate::verify::{Check, Status};
 
 pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     let profile = effective_profile(&target.profiles, None)?;
@@ -21,5 +22,13 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     }
     let mut report = Report::new("verify", root.path(), &profile);
     report.add_verification(crate::verify::verify(&root, &profile, &protection));
+    // Said once, however many there are.
+    let left = |finding: &&mut Check| finding.id == "remove" && finding.status == Status::Fail;
+    if let Some(first) = report.findings.iter_mut().find(left) {
+        first.hint = Some(
+            "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what, a restart hardens anew"
+                .to_owned(),
+        );
+    }
     Ok(report.conclude())
 }

@@ -74,6 +74,12 @@ impl Context<'_> {
         self.root.resolve(point).map_or(true, |stat| stat.kind == Kind::Directory)
     }
 
+    /// Whether this is the mount of the root itself, and so no volume.
+    fn is_of_root(&self, mount: &Mount) -> bool {
+        let root = self.mounts.as_ref().ok().and_then(|(mounts, prefix)| mounts.covering(prefix));
+        root.is_some_and(|root| root.id == mount.id)
+    }
+
     /// The path itself and every mount below it.
     fn read_only(&self, path: &str, runtime: &mut Vec<String>, out: &mut Verification) {
         let id = "mounts.read_only";
@@ -185,10 +191,16 @@ impl Context<'_> {
             }
             Err(Errno::EACCES) => {
                 let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-                Check::new(id, Status::Fail, subject, format!("permission denied (EACCES) for uid {uid}, gid {gid}"))
-                    .hint(format!(
-                        "set fsGroup: {gid} in the pod's securityContext, so that its volumes belong to that group"
-                    ))
+                // fsGroup changes volumes only, and an emptyDir is everybody's.
+                let in_image = mount.is_some_and(|mount| self.is_of_root(mount));
+                let hint = if in_image {
+                    volume
+                } else {
+                    format!("set fsGroup: {gid} in the pod's securityContext, so that its volumes belong to that group")
+                };
+                let owner = if in_image { ", who does not own it, and no volume is mounted there" } else { "" };
+                let detail = format!("permission denied (EACCES) for uid {uid}, gid {gid}{owner}");
+                Check::new(id, Status::Fail, subject, detail).hint(hint)
             }
             Err(errno @ (Errno::EOPNOTSUPP | Errno::EISDIR)) => match mount {
                 Some(mount) if !mount.is_read_only() => Check::new(

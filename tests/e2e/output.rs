@@ -136,6 +136,15 @@ fn the_log_and_the_termination_message() {
     container.lithify(&["harden", "-p", "shells"]).exits(3);
     container.lithify(&["harden", "--remove", "tac"]).exits(0);
     assert_eq!(container.termination_message(), "the app said\n");
+    // So is a mistake of the command line, and it is no less replaced.
+    container.exec(["/bin/sh", "-c", ": >/dev/termination-log"]).exits(0);
+    container.lithify(&["harden", "--profiles", "shells"]).exits(2);
+    let message = container.termination_message();
+    assert!(message.starts_with("lithify error: unexpected argument '--profiles'"), "{message}");
+    container.lithify(&["harden", "--help"]).exits(0);
+    assert_eq!(container.termination_message(), message);
+    container.lithify(&["harden", "--remove", "tac"]).exits(0);
+    assert_eq!(container.termination_message(), "");
     // An unwritable log is a note.
     container
         .lithify(&["harden", "--remove", "tac", "--log", "/nonexistent/log"])

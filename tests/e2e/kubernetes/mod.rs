@@ -3,11 +3,13 @@
 
 mod attack;
 mod examples;
+mod failures;
 mod fleet;
 #[cfg(feature = "kubectl")]
 mod inject;
 mod protection;
 mod restarts;
+mod shown;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,129 @@
+//! What kubectl shows of a pod, as docs/troubleshooting.md prints it: the lines that matter, without what differs from
+//! one time to the next.
+
+use crate::harness::cluster::Pod;
+
+/// A part of what is shown, after the line of `kubectl get pod`.
+#[derive(Clone, Copy)]
+pub enum Part {
+    /// How the container ended, in `kubectl describe pod`.
+    LastState,
+    /// What it waits for.
+    State,
+    /// The event whose message contains this.
+    Event(&'static str),
+    /// The end of its log, from the line that contains this.
+    Log(&'static str),
+}
+
+/// A text of more lines is cut.
+const LINES: usize = 4;
+
+/// All parts, or `None` as long as one of them is not there.
+pub fn block(pod: &Pod, container: &str, parts: &[Part]) -> Option<String> {
+    let describe = pod.describe();
+    let line: Vec<_> = pod.line().split_whitespace().take(3).map(str::to_owned).collect();
+    let mut out = format!("$ kubectl get pod\n{}\n", line.join("  "));
+    let mut command = "";
+    for part in parts {
+        let (of, text) = match *part {
+            Part::LastState => ("describe pod", state(&describe, container, "Last State")?),
+            Part::State => ("describe pod", state(&describe, container, "State")?),
+            Part::Event(with) => ("describe pod", event(&describe, with)?),
+            Part::Log(from) => ("logs", end_of(&pod.log(container), from)?),
+        };
+        if of != command {
+            out += &format!("$ kubectl {of}\n");
+            command = of;
+        }
+        out += &text;
+    }
+    Some(out)
+}
+
+/// `State:` or `Last State:` of a container, with what belongs to it but its times.
+fn state(describe: &str, container: &str, key: &str) -> Option<String> {
+    let section = describe.split_once(&format!("\n  {container}:\n"))?.1;
+    let (_, rest) = section.split_once(&format!("\n    {key}:"))?;
+    let mut lines = vec![format!("{key}:  {}", rest.lines().next()?.trim())];
+    let mut message = Vec::new();
+    let ends = |line: &&str| !line.starts_with("    Ready:") && !line.starts_with("    Last State:");
+    for line in rest.lines().skip(1).take_while(ends) {
+        // A message of several lines is not indented.
+        match line.strip_prefix("      ").and_then(|line| line.split_once(':')) {
+            Some(("Started" | "Finished", _)) => {}
+            Some((name @ ("Reason" | "Exit Code" | "Signal"), value)) => {
+                lines.append(&mut cut(std::mem::take(&mut message)));
+                lines.push(format!("  {name}:  {}", value.trim()));
+            }
+            Some(("Message", value)) => message.push(format!("  Message:  {}", value.trim())),
+            _ => message.push(line.to_owned()),
+        }
+    }
+    lines.append(&mut cut(message));
+    Some(normal(lines))
+}
+
+/// The first event whose message contains this: its type, reason and message.
+fn event(describe: &str, with: &str) -> Option<String> {
+    let mut events: Vec<Vec<String>> = Vec::new();
+    for line in describe.split_once("\nEvents:\n")?.1.lines() {
+        let fields: Vec<_> = line.trim().split("  ").map(str::trim).filter(|field| !field.is_empty()).collect();
+        match fields[..] {
+            [kind @ ("Normal" | "Warning"), reason, _, _, ref message @ ..] => {
+                let message = message.join("  ").replace("(combined from similar events): ", "");
+                events.push(vec![format!("{kind}  {reason}  {message}")]);
+            }
+            _ => events.last_mut().into_iter().for_each(|event| event.push(line.to_owned())),
+        }
+    }
+    let event = events.into_iter().find(|event| event.iter().any(|line| line.contains(with)))?;
+    Some(normal(cut(event)))
+}
+
+fn end_of(log: &str, from: &str) -> Option<String> {
+    let lines: Vec<_> = log.lines().map(str::to_owned).collect();
+    let first = lines.iter().position(|line| line.contains(from))?;
+    Some(normal(cut(lines[first..].to_vec())))
+}
+
+fn cut(lines: Vec<String>) -> Vec<String> {
+    let mut lines: Vec<_> =
+        lines.into_iter().filter(|line| !line.trim().is_empty() && !line.starts_with("note: ")).collect();
+    if lines.len() > LINES {
+        lines.truncate(LINES);
+        lines.push("...".to_owned());
+    }
+    lines
+}
+
+/// Without ids, filesystems of this node, numbers of names, and what a resolver says.
+fn normal(lines: Vec<String>) -> String {
+    let mut out = String::new();
+    for line in lines {
+        let line = match line.split_once(": failed to do request: ") {
+            Some((start, _)) => format!("{start}: ..."),
+            None => line,
+        };
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut normal: Vec<&str> = Vec::new();
+        for (index, word) in words.iter().enumerate() {
+            let next = words.get(index + 1).map_or("", |next| next.trim_end_matches([':', ',']));
+            let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+            let is_id = word.len() > 60 && word.bytes().filter(u8::is_ascii_hexdigit).count() >= 60;
+            normal.push(match *word {
+                _ if is_number && ["names", "more"].contains(&next) => "N",
+                _ if is_id => "\"...\":",
+                word => word,
+            });
+        }
+        let line = normal.join(" ");
+        let line = match (line.find(" ("), line.find(", rw")) {
+            (Some(start), Some(options)) if start < options && line.ends_with(')') => line[..start].to_owned(),
+            _ => line,
+        };
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out
+}
