@@ -1,12 +1,10 @@
 //! A real cluster, by kubectl: the one that tests/cluster.sh starts, or the context that `LITHIFY_CONTEXT` names.
 
-use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{Flock, FlockArg};
 use serde_json::{Value, json};
 
 use super::{Ran, run, run_with};
@@ -37,37 +35,18 @@ pub fn minor_version() -> u32 {
     version["gitVersion"].as_str().unwrap().split('.').nth(1).unwrap().parse().unwrap()
 }
 
-/// What a test makes on the cluster is in a namespace of its own, and goes with it. As long as there is one, the node is
-/// not restarted.
+/// What a test makes on the cluster is in a namespace of its own, and goes with it.
 pub struct Namespace {
     name: String,
-    _node: Flock<File>,
-}
-
-/// Waits until no other test uses the node, and keeps it from others.
-pub fn the_node_alone() -> Flock<File> {
-    lock(FlockArg::LockExclusive)
-}
-
-fn lock(how: FlockArg) -> Flock<File> {
-    let path = std::env::temp_dir().join("lithify-cluster.lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
-    Flock::lock(file, how).map_err(|(_, errno)| errno).unwrap()
 }
 
 impl Namespace {
     #[track_caller]
     pub fn new() -> Self {
-        Self::with(lock(FlockArg::LockShared))
-    }
-
-    /// With the node locked by the caller.
-    #[track_caller]
-    pub fn with(node: Flock<File>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("lithify-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         kubectl(["create", "namespace", &name]).exits(0);
-        let namespace = Self { name, _node: node };
+        let namespace = Self { name };
         // Pods are refused until the controller has made it.
         namespace.wait("have a service account", || namespace.kubectl(["get", "serviceaccount", "default"]).code == 0);
         namespace
@@ -173,11 +152,6 @@ impl Pod<'_> {
 
     pub fn log(&self, container: &str) -> String {
         self.namespace.kubectl(["logs", &self.name, "-c", container]).all()
-    }
-
-    /// The log of the container's run before this one.
-    pub fn previous_log(&self, container: &str) -> String {
-        self.namespace.kubectl(["logs", &self.name, "-c", container, "--previous"]).all()
     }
 
     /// Waits until all its containers are ready.

@@ -44,7 +44,6 @@ pub struct Spec {
     working_directory: String,
     read_only: bool,
     user: (u32, u32),
-    groups: Vec<u32>,
     capabilities: Vec<&'static str>,
     no_new_privileges: bool,
     /// The rules of its seccomp profile (`linux.seccomp.syscalls`).
@@ -70,7 +69,6 @@ impl Spec {
             working_directory: "/".to_owned(),
             read_only: false,
             user: (0, 0),
-            groups: Vec::new(),
             capabilities: DEFAULT_CAPABILITIES.to_vec(),
             no_new_privileges: false,
             seccomp: vec![seccomp::refuse(&["keyctl"], 1)],
@@ -127,12 +125,6 @@ impl Spec {
     /// A tree over the others, as a further layer of the image.
     pub fn layer(mut self, tree: &Path) -> Self {
         self.layers.insert(0, tree.to_path_buf());
-        self
-    }
-
-    /// Supplementary groups.
-    pub fn groups(mut self, groups: &[u32]) -> Self {
-        self.groups = groups.to_vec();
         self
     }
 

@@ -41,7 +41,7 @@ pub(super) fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
         "ociVersion": "1.0.2",
         "process": {
             "terminal": false,
-            "user": {"uid": spec.user.0, "gid": spec.user.1, "additionalGids": spec.groups},
+            "user": {"uid": spec.user.0, "gid": spec.user.1},
             "args": spec.arguments,
             "env": spec.environment,
             "cwd": spec.working_directory,
