@@ -102,7 +102,7 @@ impl Namespace {
 
     #[track_caller]
     pub fn wait(&self, what: &str, done: impl FnMut() -> bool) {
-        self.wait_for(Duration::from_secs(90), what, done);
+        self.wait_for(Duration::from_secs(180), what, done);
     }
 
     #[track_caller]
@@ -157,7 +157,7 @@ impl Pod<'_> {
     /// Waits until all its containers are ready.
     #[track_caller]
     pub fn ready(&self) -> &Self {
-        self.ready_within(Duration::from_secs(120))
+        self.ready_within(Duration::from_secs(180))
     }
 
     #[track_caller]

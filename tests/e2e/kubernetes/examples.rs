@@ -149,7 +149,7 @@ fn pre_stop() {
     // It serves on for as long as the hook sleeps.
     let start = std::time::Instant::now();
     namespace.kubectl(["delete", "pod", &pod.name, "--wait=false"]).exits(0);
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    std::thread::sleep(std::time::Duration::from_secs(2));
     assert!(pod.try_http(80, "/").stdout.contains("Welcome to nginx!"));
     namespace.wait("lose the pod", || namespace.kubectl(["get", "pod", &pod.name]).code != 0);
     assert!(start.elapsed() >= std::time::Duration::from_secs(5), "{:?}", start.elapsed());
@@ -166,7 +166,7 @@ fn cron_job() {
     let namespace = Namespace::new();
     namespace.apply(&example("cron-job"));
     namespace.run_now("nightly", "tonight");
-    namespace.kubectl(["wait", "--for=condition=Complete", "--timeout=90s", "job/tonight"]).exits(0);
+    namespace.kubectl(["wait", "--for=condition=Complete", "--timeout=180s", "job/tonight"]).exits(0);
     let pod = namespace.pods("job-name=tonight").remove(0);
     assert!(pod.log("job").contains("done at "), "{}", pod.log("job"));
     assert!(pod.log("job").contains("removed"), "{}", pod.log("job"));
@@ -178,7 +178,7 @@ fn cron_job() {
     let manifest = with(&manifest[..at], "backoffLimit: 1", "backoffLimit: 0") + attack;
     namespace.apply(&manifest);
     namespace.run_now("nightly", "attack");
-    namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=90s", "job/attack"]).exits(0);
+    namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=180s", "job/attack"]).exits(0);
     let pod = namespace.pods("job-name=attack").remove(0);
     assert_eq!(status(&pod.get(), "job")["state"]["terminated"]["exitCode"], 42);
 }
@@ -187,14 +187,14 @@ fn cron_job() {
 fn daemon_set() {
     let namespace = Namespace::new();
     namespace.apply(&example("daemon-set"));
-    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=120s"]).exits(0);
+    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=180s"]).exits(0);
     let pod = namespace.pods("app=node-logs").remove(0);
     serves_nginx(&pod, 80);
     assert_withstands(&pod, "nginx");
     pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]).exits(0);
     // The node's directory mounted writable is what the livenessProbe is for.
     namespace.apply(&with(&example("daemon-set"), "html/logs, readOnly: true }", "html/logs }"));
-    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=120s"]).exits(0);
+    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=180s"]).exits(0);
     let pod = namespace.pods("app=node-logs").remove(0);
     let ran = pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]);
     ran.exits(1).says("/usr/share/nginx/html/logs");

@@ -36,7 +36,7 @@ fn probe_in_a_deployment() {
     let namespace = Namespace::new();
     let injected = inject(DEPLOYMENT, "--mode probe --profile nginx");
     namespace.apply(&injected);
-    namespace.kubectl(["rollout", "status", "deployment/web", "--timeout=120s"]).exits(0);
+    namespace.kubectl(["rollout", "status", "deployment/web", "--timeout=180s"]).exits(0);
     let pod = namespace.pods("app=web").remove(0);
     assert!(pod.ready().http(80, "/").contains("Welcome to nginx!"));
     assert_withstands(&pod, "nginx");
@@ -110,7 +110,7 @@ spec:
     // Unhardened, it finds a shell.
     let ended = |name: &str| -> Value {
         namespace.run_now("nightly", name);
-        namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=90s", &format!("job/{name}")]).exits(0);
+        namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=180s", &format!("job/{name}")]).exits(0);
         let pod = namespace.pods(&format!("job-name={name}")).remove(0);
         assert!(pod.log("job").contains("at work"), "{}", pod.log("job"));
         status(&pod.get(), "job")["state"]["terminated"]["exitCode"].clone()
