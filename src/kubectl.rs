@@ -38,6 +38,9 @@ const MOUNT_POINT: &str = "/lithify";
 /// The name of that volume, and of the init container that fills it.
 const NAME: &str = "lithify";
 
+/// How often a probe may be tried: the kubelet drops events of a pod that has too many different ones (`docs/waiting.md`).
+const MOST_TRIES: u64 = 14;
+
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 enum Failure {

@@ -3,5 +3,5 @@
 mod commands;
 mod staged;
 
-pub(super) use commands::{app, handlers};
+pub(super) use commands::{HANDLERS, app, handlers};
 pub(super) use staged::{has_staged, staged};

@@ -8,7 +8,7 @@ use super::super::suggestion::{broken, script};
 use super::super::workload::Container;
 
 /// Where a container calls programs besides its command, and what becomes of it when the call fails.
-const HANDLERS: [(&[&str], &str); 5] = [
+pub(in super::super) const HANDLERS: [(&[&str], &str); 5] = [
     (&["startupProbe"], "the kubelet would restart the container again and again"),
     (&["livenessProbe"], "the kubelet would restart the container again and again"),
     (&["readinessProbe"], "the pod would never be ready"),

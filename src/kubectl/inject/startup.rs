@@ -1,5 +1,6 @@
 //! A startupProbe that was there before: what it waited for becomes `--wait-for`, and how long it waited stays.
 
+use super::super::MOST_TRIES;
 use super::super::workload::Container;
 use super::super::yaml::Node;
 use crate::probe::Target;
@@ -82,10 +83,9 @@ fn endpoint(handler: &Node, container: &Container<'_>) -> Result<String, No> {
     Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
-/// `periodSeconds` and `failureThreshold` for a wait: less than 15 tries, and longer than it (`docs/waiting.md`).
+/// `periodSeconds` and `failureThreshold` for a wait: [`MOST_TRIES`], and longer than it.
 pub(super) fn tries(wait: u64) -> (u64, u64) {
-    const TRIES: u64 = 14;
-    ((wait / TRIES + 1).max(5), TRIES)
+    ((wait / MOST_TRIES + 1).max(5), MOST_TRIES)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Volumes: where lithify comes from, and what a read-only root needs.
 
+use super::super::checks::HANDLERS;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::{Container, Workload};
@@ -68,14 +69,7 @@ fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
 
 /// Where a container calls lithify from the volume.
 fn uses(container: &Node) -> Option<&Node> {
-    let handlers = [
-        ["startupProbe"].as_slice(),
-        &["livenessProbe"],
-        &["readinessProbe"],
-        &["lifecycle", "postStart"],
-        &["lifecycle", "preStop"],
-    ];
-    let commands = handlers.iter().filter_map(|way| container.at(way)?.at(&["exec", "command"]));
+    let commands = HANDLERS.iter().filter_map(|(way, _)| container.at(way)?.at(&["exec", "command"]));
     container.get("command").into_iter().chain(commands).find(|command| ours::call(Some(command)).is_some())
 }
 

@@ -1,14 +1,12 @@
 //! Probes that call lithify: the kubelet must give them time, and tries.
 
+use super::super::MOST_TRIES;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::Container;
 
 /// What `--wait-timeout` is by itself.
 const WAIT: u64 = 120;
-
-/// The kubelet drops events of a pod that has too many different ones (`docs/waiting.md`).
-const MOST_TRIES: u64 = 14;
 
 pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
