@@ -13,7 +13,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 at=/var/lib/lithify-cluster
-export KUBECONFIG=$at/kubeconfig
+# A cluster of somebody's own is the business of his tools and his kubeconfig.
+if [ -z "${LITHIFY_CONTEXT:-}" ]; then export KUBECONFIG=$at/kubeconfig; fi
 export PATH=$PATH:/usr/sbin:/sbin
 namespace=k8s.io
 
@@ -36,25 +37,28 @@ state() {
 
 # --- processes ----------------------------------------------------------------------------------------------------------
 
-start() { # NAME COMMAND...
+start() { # NAME COMMAND...: nothing where it runs already
   local name=$1
   shift
+  if runs "$name"; then return; fi
   setsid nohup "$@" >>"$at/log/$name" 2>&1 </dev/null &
   echo $! >"$at/run/$name.pid"
 }
 
+# Whether the process that was started under this name still runs: after a restart of the machine its number may be another's.
+runs() { grep -qsF "$at" "/proc/$(cat "$at/run/$1.pid" 2>/dev/null)/cmdline"; }
+
 stop() { # SIGNAL NAME...
-  local signal=$1 name pid
+  local signal=$1 name
   shift
   for name in "$@"; do
-    pid=$(cat "$at/run/$name.pid" 2>/dev/null) || continue
-    # After a restart of the machine the number may be another's. Killed when it does not end by itself within 10 s.
+    # Killed when it does not end by itself within 10 s.
     for _ in $(seq 100); do
-      grep -qsF "$at" "/proc/$pid/cmdline" || break
-      kill -s "$signal" "$pid" 2>/dev/null || true
+      runs "$name" || break
+      kill -s "$signal" "$(cat "$at/run/$name.pid")" 2>/dev/null || true
       sleep 0.1
     done
-    if grep -qsF "$at" "/proc/$pid/cmdline"; then kill -s KILL "$pid"; fi
+    if runs "$name"; then kill -s KILL "$(cat "$at/run/$name.pid")"; fi
     rm -f "$at/run/$name.pid"
   done
 }
@@ -122,7 +126,7 @@ kubelet() {
 
 # The API server believes for a while in a kubelet that is gone.
 node_is_ready() {
-  kill -0 "$(cat "$at/run/kubelet.pid")" && curl -fsS http://127.0.0.1:10248/healthz &&
+  runs kubelet && curl -fsS http://127.0.0.1:10248/healthz &&
     kubectl wait --for=condition=Ready --timeout=1s node/localhost
 }
 
@@ -165,13 +169,15 @@ end_containers() {
 
 # --- commands -----------------------------------------------------------------------------------------------------------
 
+load() { if [ -n "${LITHIFY_CONTEXT:-}" ]; then load_there; else load_here; fi; }
+
 up() {
   if [ -n "${LITHIFY_CONTEXT:-}" ]; then
-    load_there
+    load
     return
   fi
   if node_is_ready >/dev/null 2>&1; then
-    load_here
+    load
     echo "$KUBECONFIG"
     return
   fi
@@ -185,7 +191,7 @@ up() {
   ln -s "$bin" "$at/bin"
   configure
   node
-  load_here
+  load
   control_plane
   kubelet
   echo "$KUBECONFIG"
@@ -224,7 +230,7 @@ down() {
 
 case ${1:-} in
   up) up ;;
-  load) if [ -n "${LITHIFY_CONTEXT:-}" ]; then load_there; else load_here; fi ;;
+  load) load ;;
   stop-node) stop_node ;;
   start-node) start_node ;;
   down) down ;;

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 tests/install.sh
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=PATH,LITHIFY_CONTEXT,LITHIFY_LOAD "$@"; fi; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=PATH,LITHIFY_BIN,LITHIFY_ROOTFS,LITHIFY_CONTEXT,LITHIFY_LOAD "$@"; fi; }
 as_root tests/rootfs.sh
 as_root tests/programs.sh
 if [ "$(id -u)" != 0 ]; then
@@ -17,7 +17,7 @@ tests/fleet/kubectl.sh
 export PATH="$PATH:/usr/sbin:/sbin"
 # As it is shipped: without the feature of the kubectl plugin, which the tests build for this machine.
 cargo build --quiet --locked --release --target x86_64-unknown-linux-musl
-if [ "$(id -u)" = 0 ]; then tests/images.sh; else sudo -E tests/images.sh; fi
+as_root tests/images.sh
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

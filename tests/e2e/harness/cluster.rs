@@ -63,12 +63,12 @@ impl Namespace {
     }
 
     pub fn try_apply(&self, manifest: &str) -> Ran {
-        let mut manifest = manifest.to_owned();
-        if minor_version() < 21 {
-            manifest =
-                manifest.replace("apiVersion: batch/v1\nkind: CronJob", "apiVersion: batch/v1beta1\nkind: CronJob");
+        let cron_job = "apiVersion: batch/v1\nkind: CronJob";
+        if manifest.contains(cron_job) && minor_version() < 21 {
+            let older = manifest.replace(cron_job, "apiVersion: batch/v1beta1\nkind: CronJob");
+            return self.kubectl_with(&older, ["apply", "-f", "-"]);
         }
-        self.kubectl_with(&manifest, ["apply", "-f", "-"])
+        self.kubectl_with(manifest, ["apply", "-f", "-"])
     }
 
     /// kubectl with something on its standard input.
