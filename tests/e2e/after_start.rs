@@ -4,6 +4,7 @@
 use crate::harness::container::{Container, Spec};
 use crate::harness::rootfs;
 use crate::harness::tree::Tree;
+use crate::wait_for_app::{HELD, go};
 
 /// The nginx container with this command line of `run`.
 fn nginx(arguments: &[&str]) -> Spec {
@@ -51,8 +52,9 @@ fn chosen_for_a_script_whose_shell_goes() {
 
 #[test]
 fn chosen_for_a_shell_as_the_command() {
-    let container = nginx(&["-p", "nginx", "--", "sh", "-c", "sleep 1; exec nginx -g 'daemon off;'"]).start();
+    let container = nginx(&["-p", "nginx", "--", "sh", "-c", &format!("{HELD}; exec nginx -g 'daemon off;'")]).start();
     has_shell(&container, true);
+    go(&container);
     is_hardened(&container);
 }
 
@@ -64,9 +66,9 @@ fn asked_for_and_signals_reach_the_app_before_and_after() {
     assert!(status.success());
     container.wait_until_it_ends();
 
-    let script = "trap 'echo got it; exit 9' TERM; while :; do sleep 0.1; done";
+    let script = "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 0.1; done";
     let container = code_of(&["-p", "shells", "--", "sh", "-c", script]).start();
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    container.wait("start the app", || container.log().contains("ready\n"));
     container.exec(["sh", "-c", "kill -TERM $(grep -lx lithify /proc/[0-9]*/comm | cut -d/ -f3)"]).exits(0);
     ends_with(&container, 9);
     assert!(container.log().contains("got it"));
@@ -139,8 +141,8 @@ fn its_own_privileges_go_last() {
         "schema = 1\nname = \"p\"\ninclude = [\"shells\"]\n[keep]\nnames = [\"sleep\"]\n[verify.process]\nuser = \"www-data\"\nno_new_privs = true\ncapabilities = []\n",
     )
     .unwrap();
-    let script = "sleep 1; exec sleep 1000";
-    let container = nginx(&["-p", "/site/p.toml", "--user", "www-data", "--", "sh", "-c", script])
+    let script = format!("{HELD}; exec sleep 1000");
+    let container = nginx(&["-p", "/site/p.toml", "--user", "www-data", "--", "sh", "-c", &script])
         .volume(site.path(), "/site", &["ro"])
         .start();
     let status = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -150,6 +152,7 @@ fn its_own_privileges_go_last() {
     };
     container.wait("start the app", || status(&children()).contains("Uid:\t33\t33\t33\t33"));
     assert!(status(&container.pid()).contains("Uid:\t0\t0\t0\t0"), "it needs them to delete");
+    go(&container);
     container.wait("harden", || container.log().contains("lithify run /: "));
     has_shell(&container, false);
     container.wait("give up privileges", || status(&container.pid()).contains("Uid:\t33\t33\t33\t33"));

@@ -5,6 +5,7 @@ use std::fs;
 use crate::harness::container::{Container, DEFAULT_CAPABILITIES, Spec};
 use crate::harness::rootfs;
 use crate::harness::tree::manifest;
+use crate::wait_for_app::{HELD, go};
 
 const NGINX: [&str; 4] = ["/docker-entrypoint.sh", "nginx", "-g", "daemon off;"];
 
@@ -91,11 +92,12 @@ fn a_mount_point_of_the_other_container_is_never_unlinked() {
 
 #[test]
 fn a_sidecar_waits_for_the_other_containers_app() {
-    let app = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", "sleep 3; exec nginx -g 'daemon off;'"]).start();
+    let app = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", &format!("{HELD}; exec nginx -g 'daemon off;'")]).start();
     let sidecar = sidecar(&app);
     let probe = ["harden", "--wait-for-app", "-p", "shells", "--root", "/proc/1/root"];
     let first = sidecar.lithify(&probe).exits(75);
     assert!(first.stdout.contains("the container's first process still runs /usr/bin/dash"), "{}", first.stdout);
+    go(&app);
     let mut last = first;
     sidecar.wait("harden the app", || {
         last = sidecar.lithify(&probe);

@@ -9,6 +9,7 @@ use crate::harness::app::{App, PYTHON, REDIS};
 use crate::harness::container::{Container, Spec};
 use crate::harness::init_app::module;
 use crate::harness::rootfs;
+use crate::wait_for_app::{HELD, go};
 
 /// An image with the app.
 struct Image {
@@ -21,10 +22,11 @@ struct Image {
     uid: u32,
 }
 
-/// As the official images have it: prepares as root, and starts itself once more as the app's user.
+/// As the official images have it: prepares as root, and starts itself once more as the app's user; takes its time, and
+/// first of all until it is let go on.
 fn entrypoint(user: &str) -> String {
     format!(
-        "#!/bin/sh\nset -e\nsleep 0.7\nif [ \"$(id -u)\" = 0 ]; then\n  find /srv ! -user {user} -exec chown {user} '{{}}' +\n  \
+        "#!/bin/sh\nset -e\n{HELD}\nsleep 0.7\nif [ \"$(id -u)\" = 0 ]; then\n  find /srv ! -user {user} -exec chown {user} '{{}}' +\n  \
          exec setpriv --reuid={user} --regid={user} --clear-groups \"$0\" \"$@\"\nfi\nexec \"$@\"\n"
     )
 }
@@ -123,16 +125,12 @@ fn by_probe_with_waiting(image: &Image) {
     let container = image.spec(&["/docker-entrypoint.sh"]).start();
     let first = container.lithify(&probe).exits(75).says("not yet: the container's first process still runs /usr/bin/");
     assert_exec_of_a_shell(&container, true);
-    let mut tries = 0;
-    let last = loop {
-        let ran = container.lithify(&probe);
-        if ran.code != 75 {
-            break ran;
-        }
-        tries += 1;
-        assert!(tries < 50, "{} {}", first.all(), ran.all());
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    };
+    go(&container);
+    let mut last = first;
+    container.wait("be past its script", || {
+        last = container.lithify(&probe);
+        last.code != 75
+    });
     last.exits(0).says("removed").does_not_say("cannot be read");
     let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
     assert!(status.contains(&format!("\nUid:\t{}\t", image.uid)), "{status}");
@@ -155,6 +153,7 @@ fn python_by_probe_with_waiting() {
 fn by_run_after_the_script(image: &Image) {
     let run = ["/lithify/lithify", "run", "-p", image.profile, "--", "/docker-entrypoint.sh"];
     let container = image.spec(&run).start();
+    go(&container);
     container.wait("harden", || container.log().contains("removed"));
     image.assert_hardened(&container);
     // The script has still had its shell, twice.

@@ -1,13 +1,13 @@
 //! Scenario: a startupProbe that waits. An entrypoint script still needs the shell that is about to go.
 
-use std::time::Duration;
-
 use crate::harness::Ran;
 use crate::harness::container::{Container, Spec};
 use crate::harness::rootfs;
 
 const PROBE: [&str; 5] = ["harden", "--wait-for-app", "--profile", "shells", "--remove=touch"];
 const NGINX: &str = "exec nginx -g 'daemon off;'";
+/// What a script does until it is let go on: whatever is to be seen of it has been seen then, on a slow machine, too.
+pub const HELD: &str = "until [ -e /tmp/go ]; do sleep 0.1; done";
 
 fn script(script: &str) -> Spec {
     Spec::new(&rootfs("nginx"), &["/docker-entrypoint.sh", "/bin/sh", "-c", script])
@@ -15,42 +15,49 @@ fn script(script: &str) -> Spec {
 
 /// The program `perl`, as another user, with these preparations.
 fn as_user(perl: &str) -> Container {
-    let perl = format!("{perl}; sleep 1000");
+    let perl = format!("{perl}; syswrite STDOUT, 'prepared'; sleep 1000");
     let change = ["/usr/bin/setpriv", "--reuid=33", "--regid=33", "--clear-groups"];
     let container =
         Spec::new(&rootfs("nginx"), &[&change[..], &["/usr/bin/perl", "-e", perl.as_str()]].concat()).start();
-    container.wait("change its user", || status(&container).contains("Uid:\t33\t33\t33\t33"));
-    std::thread::sleep(Duration::from_millis(100));
+    container.wait("prepare", || container.log().contains("prepared"));
     container
 }
 
-fn status(container: &Container) -> String {
-    container.exec(["/bin/cat", "/proc/1/status"]).stdout
+pub fn go(container: &Container) {
+    std::fs::write(container.root().join("tmp/go"), "").unwrap();
 }
 
-/// Tries as the kubelet does until it no longer says 75; every try must say the same one line.
+/// One try, as the kubelet makes it: what it waits for, on one line without what differs from try to try.
 #[track_caller]
-fn until_over(container: &Container, arguments: &[&str]) -> (Vec<String>, Ran) {
-    let mut lines = Vec::new();
-    for _ in 0..100 {
-        let ran = container.lithify(arguments);
-        if ran.code != 75 {
-            return (lines, ran);
-        }
-        assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.all());
-        assert!(ran.stdout.starts_with("lithify harden: not yet: ") && ran.stderr.is_empty(), "{ran:?}");
-        assert!(!ran.stdout.bytes().any(|byte| byte.is_ascii_digit()), "pids or times in {:?}", ran.stdout);
-        lines.push(ran.stdout);
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("it never ended: {lines:?}");
+fn waits(ran: &Ran) -> String {
+    assert_eq!((ran.code, ran.stdout.lines().count()), (75, 1), "{ran:?}");
+    assert!(ran.stdout.starts_with("lithify harden: not yet: ") && ran.stderr.is_empty(), "{ran:?}");
+    assert!(!ran.stdout.bytes().any(|byte| byte.is_ascii_digit()), "pids or times in {:?}", ran.stdout);
+    ran.stdout.clone()
 }
 
+/// It waits for this as long as that does not change, and every try says the same one line.
 #[track_caller]
-fn assert_alike(lines: &[String], expected: &str) {
-    assert!(lines.len() > 1, "it did not wait: {lines:?}");
+fn waits_for(container: &Container, arguments: &[&str], expected: &str) {
+    let lines: Vec<_> = (0..4).map(|_| waits(&container.lithify(arguments))).collect();
     assert!(lines.iter().all(|line| line == &lines[0]), "{lines:#?}");
     assert!(lines[0].contains(expected), "{}", lines[0]);
+}
+
+/// Tries as the kubelet does until it no longer says 75.
+#[track_caller]
+fn until_over(container: &Container, arguments: &[&str]) -> Ran {
+    let mut last = None;
+    container.wait("settle", || {
+        let ran = container.lithify(arguments);
+        if ran.code == 75 {
+            waits(&ran);
+            return false;
+        }
+        last = Some(ran);
+        true
+    });
+    last.unwrap()
 }
 
 #[track_caller]
@@ -66,7 +73,7 @@ fn assert_no_shell(container: &Container) {
 
 #[test]
 fn an_entrypoint_script_that_becomes_the_app() {
-    let container = script(&format!("sleep 2; {NGINX}")).start();
+    let container = script(&format!("{HELD}; {NGINX}")).start();
     let first = container.lithify(&PROBE).exits(75);
     assert_eq!(
         first.stdout,
@@ -77,9 +84,9 @@ fn an_entrypoint_script_that_becomes_the_app() {
         assert!(container.root().join(name).symlink_metadata().is_ok(), "{name}");
     }
 
-    let (lines, last) = until_over(&container, &PROBE);
-    assert_alike(&lines, "still runs /usr/bin/dash");
-    last.exits(0).says("removed").does_not_say("note: the program");
+    waits_for(&container, &PROBE, "still runs /usr/bin/dash");
+    go(&container);
+    until_over(&container, &PROBE).exits(0).says("removed").does_not_say("note: the program");
     assert_eq!(container.http(), "nginx answers\n");
     assert_no_shell(&container);
     assert_eq!(container.termination_message(), "");
@@ -88,11 +95,11 @@ fn an_entrypoint_script_that_becomes_the_app() {
 
 #[test]
 fn an_entrypoint_script_that_never_ends() {
-    let container = script("while :; do sleep 0.1; touch /tmp/x; done").start();
+    let container = script("while :; do sleep 0.05; touch /tmp/x; done").start();
     let shell = container.root().join("usr/bin/dash");
-    let (lines, last) = until_over(&container, &[&PROBE[..], &["--wait-timeout=2"]].concat());
-    assert_alike(&lines, "the container's first process still runs /usr/bin/dash");
-    last.exits(1).says("2 s after its start; nothing was deleted").says("end with exec").says("[keep] paths");
+    waits_for(&container, &PROBE, "the container's first process still runs /usr/bin/dash");
+    let last = until_over(&container, &[&PROBE[..], &["--wait-timeout=2"]].concat()).exits(1);
+    last.says("2 s after its start; nothing was deleted").says("end with exec").says("[keep] paths");
     assert!(shell.exists() && container.root().join("usr/bin/bash").exists());
     container.exec(["/bin/sh", "-c", "echo in"]).exits(0);
     // It stays so, and the way out that is named is one.
@@ -108,27 +115,26 @@ fn an_entrypoint_script_that_never_ends() {
 fn a_script_that_stays_and_waits_for_the_app() {
     let container = script("nginx -g 'daemon off;' & wait").start();
     assert_eq!(container.http(), "nginx answers\n");
-    let (_, last) = until_over(&container, &[&PROBE[..], &["--wait-timeout=1"]].concat());
-    last.exits(1).says("nothing was deleted");
+    until_over(&container, &[&PROBE[..], &["--wait-timeout=1"]].concat()).exits(1).says("nothing was deleted");
     assert!(container.root().join("usr/bin/dash").exists());
 }
 
 #[test]
 fn a_background_script_of_the_app_and_one_that_never_ends() {
     // Its last command is the shell's own: for a program, the shell would become it, and for a moment the line be another.
-    let container = script(&format!("(sleep 2; : >/tmp/done) & {NGINX}")).start();
+    let container = script(&format!("({HELD}; : >/tmp/done) & {NGINX}")).start();
     assert_eq!(container.http(), "nginx answers\n");
-    let (lines, last) = until_over(&container, &PROBE);
-    assert_alike(&lines, "a process of the app still runs /usr/bin/dash");
-    last.exits(0);
+    waits_for(&container, &PROBE, "a process of the app still runs /usr/bin/dash");
+    go(&container);
+    until_over(&container, &PROBE).exits(0);
     assert!(container.root().join("tmp/done").exists(), "the script came to its end");
     assert_no_shell(&container);
 
     let container = script(&format!("(while :; do sleep 0.1; done) & {NGINX}")).start();
     assert_eq!(container.http(), "nginx answers\n");
-    let (lines, last) = until_over(&container, &[&PROBE[..], &["--wait-timeout=2"]].concat());
-    assert_alike(&lines, "a process of the app still runs /usr/bin/dash");
-    last.exits(0).says("still ran /usr/bin/dash").says("when --wait-timeout had passed");
+    waits_for(&container, &PROBE, "a process of the app still runs /usr/bin/dash");
+    let last = until_over(&container, &[&PROBE[..], &["--wait-timeout=2"]].concat()).exits(0);
+    last.says("still ran /usr/bin/dash").says("when --wait-timeout had passed");
     assert_no_shell(&container);
     assert_eq!(container.http(), "nginx answers\n");
 }
@@ -144,6 +150,8 @@ fn an_orphan_of_an_exec_session_is_waited_for_but_not_for_ever() {
         .exits(0)
         .says("note: /usr/bin/tail is being run by process");
     container.exec(["/bin/sh", "-c", "sleep 1000 </dev/null >/dev/null 2>&1 &"]).exits(0);
+    let sleeps = ["/bin/sh", "-c", "grep -qsx sleep /proc/[0-9]*/comm"];
+    container.wait("leave an orphan", || container.exec(sleeps).code == 0);
     let probe = ["harden", "--wait-for-app", "--remove=sleep"];
     container.lithify(&probe).exits(75).says("a process of the app still runs /usr/bin/sleep");
     container.lithify(&[&probe[..], &["--wait-timeout=0"]].concat()).exits(0).says("a process (sleep) of the app");
@@ -208,7 +216,7 @@ fn without_the_right_to_change_user_the_name_decides() {
 fn several_probes_at_once() {
     let container = script(&format!("sleep 1; {NGINX}")).start();
     let results: Vec<Ran> = std::thread::scope(|scope| {
-        let probes: Vec<_> = (0..4).map(|_| scope.spawn(|| until_over(&container, &PROBE).1)).collect();
+        let probes: Vec<_> = (0..4).map(|_| scope.spawn(|| until_over(&container, &PROBE))).collect();
         probes.into_iter().map(|probe| probe.join().unwrap()).collect()
     });
     assert!(results.iter().all(|ran| ran.code == 0), "{results:#?}");
@@ -222,13 +230,13 @@ fn a_shared_process_namespace() {
     // Another container that is a script for ever.
     let neighbour = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", "while :; do sleep 1; done"]).share_pid_with(&pause);
     let _neighbour = neighbour.start();
-    let app = script(&format!("sleep 2; {NGINX}")).share_pid_with(&pause).start();
+    let app = script(&format!("{HELD}; {NGINX}")).share_pid_with(&pause).start();
     // Somebody's session in it.
     app.exec_in_background(&["/bin/sh", "-c", "while :; do sleep 1; done"]);
     app.lithify(&["harden", "-p", "shells"]).exits(3).says("the container's first, runs it");
-    let (lines, last) = until_over(&app, &PROBE);
-    assert_alike(&lines, "the container's first process still runs /usr/bin/dash");
-    last.exits(0);
+    waits_for(&app, &PROBE, "the container's first process still runs /usr/bin/dash");
+    go(&app);
+    until_over(&app, &PROBE).exits(0);
     assert_no_shell(&app);
     assert_eq!(app.http(), "nginx answers\n");
     // And the app's first process is the one that is verified.
@@ -244,9 +252,8 @@ fn an_app_whose_processes_come_and_go() {
     let storm = "sub child { my $pid = fork; return if !defined $pid || $pid; select(undef, undef, undef, $_[0]); exit } \
                  $SIG{CHLD} = 'IGNORE'; while (1) { child(0.5); child(0) for 1..5; select(undef, undef, undef, 0.03) }";
     let container = Spec::new(&rootfs("nginx"), &["/usr/bin/perl", "-e", storm]).start();
-    let (lines, last) = until_over(&container, &[&PROBE[..], &["--wait-timeout=10"]].concat());
-    assert_alike(&lines, "the app's processes are still changing");
-    last.exits(0);
+    waits_for(&container, &PROBE, "the app's processes are still changing");
+    until_over(&container, &[&PROBE[..], &["--wait-timeout=10"]].concat()).exits(0);
     assert_no_shell(&container);
     assert!(container.is_running());
 }
@@ -282,8 +289,10 @@ fn a_program_whose_first_thread_has_ended() {
     let program = crate::harness::init_app::app();
     let start = ["/bin/sh", "-c", "cp /app/app /opt/app; /opt/app 'last thread' & exec sleep 1000"];
     let container = Spec::new(&rootfs("nginx"), &start).volume(program.parent().unwrap(), "/app", &["ro"]).start();
-    let states = ["/bin/sh", "-c", "grep -h State /proc/[0-9]*/status"];
-    container.wait("end its first thread", || container.exec(states).stdout.contains("State:\tZ"));
+    // Not what else ends in the script, and is a zombie for a moment.
+    let ended =
+        "for app in $(grep -lsx app /proc/[0-9]*/comm); do grep -q 'State:.Z' ${app%comm}status && echo ended; done";
+    container.wait("end its first thread", || container.exec(["/bin/sh", "-c", ended]).stdout == "ended\n");
     container
         .lithify(&["harden", "--remove=/opt/app"])
         .exits(3)
