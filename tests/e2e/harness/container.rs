@@ -180,6 +180,7 @@ impl Spec {
         let mut run = container.run(&["--detach"]);
         let status = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
         assert!(status.success(), "runc: {}", container.log());
+        container.wait("start", || !is_runtime(&container.pid()));
         container
     }
 
@@ -264,12 +265,12 @@ impl Container {
         run(self.runc("exec").arg(&self.name).args(arguments).stdin(Stdio::null()))
     }
 
-    /// Runs a command in its namespaces and root, for two seconds at most: a tenth of the time that a runtime takes, for
+    /// Runs a command in its namespaces and root, for some seconds at most: a tenth of the time that a runtime takes, for
     /// many commands. One that is ended then has no code of its own: -9.
     pub fn enter<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
         let mut enter = Command::new("timeout");
         enter
-            .args(["-s", "KILL", "2", "nsenter", "-t", &self.pid(), "-m", "-u", "-i", "-n", "-p", "-r", "-w"])
+            .args(["-s", "KILL", "8", "nsenter", "-t", &self.pid(), "-m", "-u", "-i", "-n", "-p", "-r", "-w"])
             .args(arguments);
         enter.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         run(enter.stdin(Stdio::null()))
@@ -278,9 +279,12 @@ impl Container {
     /// Starts a command in it that lasts.
     pub fn exec_in_background(&self, arguments: &[&str]) {
         let mut exec = self.runc("exec");
-        exec.arg("--detach").arg(&self.name).args(arguments);
+        let pid = self.directory.path().join("exec-pid");
+        exec.arg("--detach").arg("--pid-file").arg(&pid).arg(&self.name).args(arguments);
         let status = exec.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(status.success(), "runc exec --detach {arguments:?}");
+        let pid = fs::read_to_string(pid).unwrap();
+        self.wait("start it", || !is_runtime(pid.trim()));
     }
 
     /// lithify in it.
@@ -311,7 +315,7 @@ impl Container {
         let url = format!("http://127.0.0.1:{port_and_path}");
         let mut answer = String::new();
         self.wait("answer", || {
-            let curl = ["-t", &self.pid(), "-n", "curl", "-sS", "--max-time", "5", &url];
+            let curl = ["-t", &self.pid(), "-n", "curl", "-sS", "--max-time", "20", &url];
             let ran = run(Command::new("nsenter").args(curl));
             answer = ran.stdout;
             ran.code == 0
@@ -330,7 +334,7 @@ impl Container {
                 let ask = scope.spawn(|| -> std::io::Result<String> {
                     setns(&network, CloneFlags::CLONE_NEWNET)?;
                     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-                    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+                    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
                     stream.write_all(request.as_bytes())?;
                     let mut line = String::new();
                     BufReader::new(stream).read_line(&mut line)?;
@@ -347,10 +351,15 @@ impl Container {
     pub fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
         let start = Instant::now();
         while !done() {
-            assert!(start.elapsed() < Duration::from_secs(20), "the container did not {what}: {}", self.log());
+            assert!(start.elapsed() < Duration::from_secs(60), "the container did not {what}: {}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// Whether a process is still the runtime's, which returns a moment before it becomes the container's own.
+fn is_runtime(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.starts_with("runc"))
 }
 
 impl Drop for Container {

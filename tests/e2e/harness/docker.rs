@@ -77,7 +77,7 @@ impl Docker {
     pub fn http(&self, url: &str) -> String {
         let mut answer = String::new();
         self.wait("answer", || {
-            let ran = run(Command::new("curl").args(["-sS", "--max-time", "5", url]));
+            let ran = run(Command::new("curl").args(["-sS", "--max-time", "20", url]));
             answer = ran.stdout;
             ran.code == 0
         });
@@ -89,7 +89,7 @@ impl Docker {
         let start = Instant::now();
         while !done() {
             let log = || std::fs::read_to_string(self.directory.path().join("log")).unwrap();
-            assert!(start.elapsed() < Duration::from_secs(30), "docker did not {what}: {}", log());
+            assert!(start.elapsed() < Duration::from_secs(60), "docker did not {what}: {}", log());
             std::thread::sleep(Duration::from_millis(100));
         }
     }
