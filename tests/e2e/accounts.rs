@@ -3,7 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::harness::container::Spec;
+use crate::harness::init_app::eventually;
 use crate::harness::tree::Tree;
 use crate::harness::{Ran, harden, rootfs, run, run_lithify};
 
@@ -149,14 +153,18 @@ fn an_access_control_list_stays() {
 #[test]
 fn what_somebody_adds_meanwhile_is_not_lost() {
     let tree = tree();
-    let mut strace = std::process::Command::new("strace");
-    // The new text is written, and then for a second nothing happens.
-    strace.args(["-qq", "-o", "/dev/null", "-e", "trace=fchown", "-e", "inject=fchown:delay_enter=1000000:when=1"]);
+    let (mut strace, trace) = (std::process::Command::new("strace"), tree.at("/trace"));
+    // The new text is written, and then it is stopped.
+    strace.args(["-qq", "-e", "trace=fchown", "-e", "inject=fchown:signal=STOP:when=1", "-o"]).arg(&trace);
     strace.arg(crate::harness::lithify()).args(["harden", "--root"]).arg(tree.path()).arg("-p").arg(tree.at("/p.toml"));
     let mut child = strace.env_clear().stdout(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    eventually("it is stopped", || {
+        fs::read_to_string(&trace).is_ok_and(|text| text.contains("stopped by SIGSTOP")).then_some(())
+    });
+    let stopped = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
     let mut passwd = fs::File::options().append(true).open(tree.at("/etc/passwd")).unwrap();
     std::io::Write::write_all(&mut passwd, b"new:x:8:8::/:/bin/sh\n").unwrap();
+    kill(Pid::from_raw(stopped.trim().parse().unwrap()), Signal::SIGCONT).unwrap();
     assert!(child.wait().unwrap().success());
     let text = fs::read_to_string(tree.at("/etc/passwd")).unwrap();
     assert_eq!(text, format!("{AFTER}new:x:8:8::/:/usr/sbin/nologin\n"));

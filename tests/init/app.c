@@ -96,7 +96,7 @@ static int orphans(int total) {
     close(ends[0]);
   }
   int zombies = 0, others = 0;
-  for (int i = 0; i < 100; i++) {
+  for (int i = 0; i < 1200; i++) {
     count(&zombies, &others);
     if (!zombies && !others) break;
     usleep(50000);
@@ -125,17 +125,21 @@ static int state(void) {
   const char *pid = getenv("LISTEN_PID");
   printf("listen pid: %s\n", !pid ? "none" : atoi(pid) == getpid() ? "mine" : "another's");
   printf("home: %s\n", getenv("HOME") ? getenv("HOME") : "none");
-  // That of whoever started it, where that may be seen, once it has had the time to change it.
-  char path[64];
-  ssize_t length = -1;
+  printf("setid: %s\n", setuid(0) == 0 ? "root" : "refused");
+  return 0;
+}
+
+// The working directory of whoever started it, once that has changed it.
+static int parent(void) {
+  char path[64], cwd[512] = "?";
+  ssize_t length = 1;
   snprintf(path, sizeof path, "/proc/%d/cwd", getppid());
-  for (int i = 0; i < 40; i++) {
+  for (int i = 0; i < 6000; i++) {
     length = readlink(path, cwd, sizeof cwd - 1);
     if (length <= 1) break;
-    usleep(5000);
+    usleep(10000);
   }
-  printf("parent's cwd: %.*s\n", length > 0 ? (int)length : 1, length > 0 ? cwd : "?");
-  printf("setid: %s\n", setuid(0) == 0 ? "root" : "refused");
+  printf("parent's cwd: %.*s\n", length > 0 ? (int)length : 1, cwd);
   return 0;
 }
 
@@ -217,6 +221,7 @@ int main(int count_of, char **arguments) {
   if (!strcmp(mode, "signals")) return signals("");
   if (!strcmp(mode, "orphans")) return orphans(atoi(value));
   if (!strcmp(mode, "state")) return state();
+  if (!strcmp(mode, "parent")) return parent();
   if (!strcmp(mode, "group")) {
     // A child in the same group.
     pid_t child = fork();
