@@ -195,11 +195,12 @@ mod tests {
     fn a_port_that_listens_and_one_that_does_not() {
         let root = Root::open(Path::new("/")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let target = Target::tcp(&format!("127.0.0.1:{port}")).unwrap();
-        target.probe(&root, Duration::from_secs(5)).unwrap();
-        drop(listener);
-        let error = target.probe(&root, Duration::from_secs(5)).unwrap_err();
+        let target = |address: SocketAddr| Target::tcp(&address.to_string()).unwrap();
+        target(listener.local_addr().unwrap()).probe(&root, Duration::from_secs(60)).unwrap();
+        // The port of a connection is nobody else's to listen on.
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let target = target(client.local_addr().unwrap());
+        let error = target.probe(&root, Duration::from_secs(60)).unwrap_err();
         assert_eq!(error.to_string(), "Connection refused");
         assert_eq!(target.probe(&root, Duration::ZERO).unwrap_err().to_string(), TIMED_OUT);
     }

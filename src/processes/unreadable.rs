@@ -121,12 +121,10 @@ mod tests {
         let (answers, pipe) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let start = std::time::Instant::now();
         assert_eq!(receive(&answers), (vec![], false));
-        assert!(start.elapsed() >= PATIENCE * 9 / 10 && start.elapsed() < 20 * PATIENCE);
+        assert!(start.elapsed() >= PATIENCE * 9 / 10);
         nix::unistd::write(&pipe, &[7; 1000]).unwrap();
         drop(pipe);
-        let start = std::time::Instant::now();
-        assert_eq!(receive(&answers), (vec![7; 1000], true));
-        assert!(start.elapsed() < PATIENCE, "one that has ended");
+        assert_eq!(receive(&answers), (vec![7; 1000], true), "one that has ended");
     }
 
     #[test]
