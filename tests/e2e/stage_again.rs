@@ -188,14 +188,18 @@ fn a_source_that_changes_meanwhile() {
         scope.spawn(|| {
             let mut length = 0;
             // Whatever fails in the other thread, this one ends.
-            let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
             while std::time::Instant::now() < end && !done.load(std::sync::atomic::Ordering::Relaxed) {
                 length = (length + 4096) % 400_000;
                 fs::write(&at, vec![b'x'; length]).unwrap();
                 fs::remove_file(&at).unwrap();
             }
         });
-        for _ in 0..60 {
+        let start = std::time::Instant::now();
+        let mut runs = 0;
+        // Which of them meets a change is chance.
+        while runs < 60 || failed == 0 && start.elapsed() < std::time::Duration::from_secs(40) {
+            runs += 1;
             let ran = stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]);
             if ran.code != 0 {
                 failed += 1;
