@@ -59,6 +59,26 @@ fn chosen_for_a_shell_as_the_command() {
 }
 
 #[test]
+fn an_app_that_is_slow_to_be_started() {
+    // The system call that starts each program takes longer than two looks at the app.
+    let held = "select undef, undef, undef, 0.1 until -e '/tmp/go'; exec @ARGV";
+    let run = ["/usr/bin/perl", "-e", held, "/lithify/lithify", "run", "-p", "nginx", "--", "/docker-entrypoint.sh"];
+    let container =
+        Spec::new(&rootfs("nginx"), &[&run[..], &["/usr/sbin/nginx", "-g", "daemon off;"]].concat()).start();
+    let trace = Tree::new();
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=execve", "-e", "inject=execve:delay_enter=1500000"]);
+    let mut strace = strace.args(["-o", trace.at("trace").to_str().unwrap(), "-p", &container.pid()]).spawn().unwrap();
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
+    container.wait("be traced", || !status().contains("TracerPid:\t0\n"));
+    go(&container);
+    is_hardened(&container);
+    assert!(container.root().join("var/cache/nginx/prepared").exists());
+    strace.kill().unwrap();
+    strace.wait().unwrap();
+}
+
+#[test]
 fn asked_for_and_signals_reach_the_app_before_and_after() {
     let container = nginx(&["-p", "nginx", "--after-start", "--", "nginx", "-g", "daemon off;"]).start();
     is_hardened(&container);

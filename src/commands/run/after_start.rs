@@ -1,7 +1,12 @@
 //! `run --after-start`: starts the app, waits until it is past its scripts, then hardens, verifies, and only then gives
 //! up lithify's own privileges. Where that fails the app is stopped.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::pipe2;
 
 use super::super::CommandError;
 use super::super::harden::{Prepared, Running, settled};
@@ -23,17 +28,21 @@ const BETWEEN: Duration = Duration::from_millis(300);
 /// Starts the app and stays as its first process.
 pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
     let Late { app, root, profile, privileges, rulesets, report, parent, parent_death } = late;
-    let started = Init::start(options.first.process_group, || {
-        let mut report = report.clone();
-        become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
-        if report.findings.is_empty() {
-            return super::execute(app, options, output).code();
-        }
-        report.exit = Exit::RunFailed;
-        output.report("run", Ok(report)).code()
+    let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
+        let init = Init::start(options.first.process_group, || {
+            let mut report = report.clone();
+            become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
+            if report.findings.is_empty() {
+                return super::execute(app, options, output).code();
+            }
+            report.exit = Exit::RunFailed;
+            output.report("run", Ok(report)).code()
+        })?;
+        drop(held);
+        Ok((init, pipe))
     });
-    let init = match started {
-        Ok(init) => init,
+    let (init, pipe) = match started {
+        Ok(started) => started,
         Err(errno) => {
             let text = format!("the app cannot be started: fork: {}", errno.desc());
             return output.error("run", Exit::RunFailed, &text, None);
@@ -44,11 +53,16 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
             // It ended before it was past its scripts, or could not be started at all: nothing was deleted.
             return Exit::App(code);
         }
+        // Until then it is lithify that runs there, which would be taken for an app that has settled.
+        if !has_executed(&pipe) {
+            continue;
+        }
         match harden(options, &root, &profile, init.pid(), report.clone()) {
             Err(CommandError::NotYet(_)) => {}
             result => break result,
         }
     };
+    drop(pipe);
     if let Ok(report) = &mut hardened {
         // Until now the privileges were needed to delete. The app gave up the same before it was started.
         if report.exit == Exit::Ok && report.findings.is_empty() {
@@ -65,6 +79,13 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
         return Exit::Finding;
     }
     Exit::App(init.attend_to_the_end())
+}
+
+/// Whether the child, which alone holds the other end of this pipe, has become the app or has ended.
+fn has_executed(pipe: &OwnedFd) -> bool {
+    // A hang-up is always told.
+    let mut other_end = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
+    poll(&mut other_end, PollTimeout::ZERO).is_ok_and(|closed| closed > 0)
 }
 
 /// One try: `NotYet` while the app, which is process `pid` and what it started, still runs something that goes.
