@@ -19,7 +19,13 @@ fn example() -> PathBuf {
 fn starts(docker: &Docker, file: &Path) {
     docker.compose(file, ["up", "--detach"]).exits(0);
     assert!(docker.http("http://127.0.0.1:8080/").contains("Welcome to nginx!"));
-    docker.client(["logs", "test_lithify_1"]).says("installed");
+    logs(docker, "test_lithify_1", "installed");
+}
+
+/// The daemon keeps what a container prints some time after that.
+#[track_caller]
+fn logs(docker: &Docker, container: &str, text: &str) {
+    docker.wait(&format!("keep {text:?}"), || docker.client(["logs", container]).all().contains(text));
 }
 
 fn exec(docker: &Docker, command: &[&str]) -> Ran {
@@ -40,7 +46,7 @@ fn compose() {
     docker.compose(&file, ["config", "--quiet"]).exits(0);
     starts(&docker, &file);
     docker.wait("say that it is healthy", || docker.client(["ps"]).stdout.contains("(healthy)"));
-    docker.client(["logs", "test_web_1"]).says("are denied to the app and its children");
+    logs(&docker, "test_web_1", "are denied to the app and its children");
     exec(&docker, &["/usr/bin/touch", "/x"]).says("Read-only file system");
 
     // Somebody who got in through the app: one that tries every way to a shell, without lithify and with it.
@@ -90,11 +96,11 @@ fn compose_with_a_writable_root() {
     assert!(by_exec(&docker) >= 10);
 
     starts(&docker, &writable);
-    docker.client(["logs", "test_web_1"]).says("removed");
+    logs(&docker, "test_web_1", "removed");
     assert_eq!(by_exec(&docker), 0);
     // A restarted container keeps its files, and what was removed; there is nothing to do, and the app starts.
     docker.compose(&writable, ["restart", "--timeout", "5", "web"]).exits(0);
     assert!(docker.http("http://127.0.0.1:8080/").contains("Welcome to nginx!"));
-    docker.client(["logs", "test_web_1"]).says("nothing to remove");
+    logs(&docker, "test_web_1", "nothing to remove");
     docker.compose(&writable, ["down", "--timeout", "5", "--volumes"]).exits(0);
 }
