@@ -26,11 +26,14 @@ sysctls() {
     kernel.keys.root_maxbytes net.ipv4.ip_forward
 }
 
+# Those that pods are in. Others may go while this looks.
+cgroups() { find /sys/fs/cgroup -maxdepth 3 -type d \( -name kubepods -o -name "$namespace" \) 2>/dev/null || true; }
+
 # What must be the same afterwards, one thing a line.
 state() {
   sysctls
-  findmnt -rno TARGET | grep -E "^($at|/run/netns|/run/containerd|/var/lib/(kubelet|cni))" || true
-  find /sys/fs/cgroup -maxdepth 3 -type d \( -name kubepods -o -name "$namespace" \)
+  findmnt -rno TARGET | grep -E "^($at|/run/netns/cni-|/run/containerd|/var/lib/(kubelet|cni))" || true
+  cgroups
   ls -d /var/log/pods /var/log/containers /run/containerd /run/netns/cni-* /sys/class/net/lithify0 2>/dev/null || true
   iptables-save 2>/dev/null | grep -E '^(:|-A)' | grep -E 'KUBE|CNI' || true
 }
@@ -58,25 +61,30 @@ stop() { # SIGNAL NAME...
       kill -s "$signal" "$(cat "$at/run/$name.pid")" 2>/dev/null || true
       sleep 0.1
     done
-    if runs "$name"; then kill -s KILL "$(cat "$at/run/$name.pid")"; fi
+    if runs "$name"; then kill -s KILL "$(cat "$at/run/$name.pid")" 2>/dev/null || true; fi
+    # It writes where everything will be removed.
+    wait_for "the end of $name" ended "$name"
     rm -f "$at/run/$name.pid"
   done
 }
 
+ended() { ! runs "$1"; }
+
 wait_for() { # WHAT COMMAND...
-  local what=$1
+  local what=$1 until=$((SECONDS + 300))
   shift
-  for _ in $(seq 240); do
+  while [ $SECONDS -lt $until ]; do
     "$@" >/dev/null 2>&1 && return
     sleep 0.25
   done
-  echo "tests/cluster.sh: $what did not come up within 60 s; the logs are in $at/log" >&2
+  echo "tests/cluster.sh: $what did not come within 300 s; the logs are in $at/log" >&2
   tail -n 20 "$at"/log/* >&2
   exit 1
 }
 
-# Everything that is mounted below a directory, the innermost first.
-unmount() { awk -v below="$1" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r | xargs -r -n1 umount -l; }
+# Everything that is mounted below a directory, the innermost first. One may go with another.
+unmount() { mounted "$1" | sort -r | xargs -r -n1 umount -l 2>/dev/null || true; }
+mounted() { awk -v below="$1" 'index($2, below) == 1 { print $2 }' /proc/self/mounts; }
 
 containerd() { ctr --address "$at/run/containerd.sock" --namespace "$namespace" "$@"; }
 
@@ -127,14 +135,16 @@ kubelet() {
 # The API server believes for a while in a kubelet that is gone.
 node_is_ready() {
   runs kubelet && curl -fsS http://127.0.0.1:10248/healthz &&
-    kubectl wait --for=condition=Ready --timeout=1s node/localhost
+    kubectl wait --for=condition=Ready --timeout=10s node/localhost
 }
 
-images() { "$here/images.sh"; ls "$here"/../target/images/*.oci; }
+images() { "$here/images.sh" && ls "$here"/../target/images/*.oci; }
 
 load_here() {
-  local archive name
-  for archive in $(images); do
+  local archives archive name
+  # Not in the loop's own line, where a failure would be none.
+  archives=$(images)
+  for archive in $archives; do
     name=$(tar -xOf "$archive" index.json | jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]')
     # Unpacked at once, so that no pod waits for it. What the old image of this name had may be collected meanwhile.
     containerd images import --index-name "$name" "$archive" >>"$at/log/import" 2>&1 ||
@@ -156,16 +166,36 @@ end_containers() {
   local pid
   for pid in $(containerd tasks ls 2>/dev/null | awk 'NR > 1 { print $2 }'); do kill -s KILL "$pid" 2>/dev/null || true; done
   stop KILL containerd
-  # Shims outlive their containerd.
-  pgrep -f "containerd-shim-runc-v2 .*-address $at/run/containerd.sock" | xargs -r kill -s KILL || true
+  wait_for "the end of the containers" containers_ended
   unmount "$at/run/"
   local name
   for name in $(ip netns list | awk '/^cni-/ { print $1 }'); do
-    grep -qx "/run/netns/$name" "$at/before" || ip netns delete "$name"
+    grep -qx "/run/netns/$name" "$at/before" || ip netns delete "$name" || true
   done
-  find /sys/fs/cgroup -depth -type d \( -path '*/kubepods/*' -o -name kubepods -o -path "*/$namespace/*" -o -name "$namespace" \) \
-    -exec rmdir {} + 2>/dev/null || true
 }
+
+# Kills what is left, of containers that were only being made, too: whether nothing was left, and their cgroups are gone.
+containers_ended() {
+  local pids cgroup left=0
+  # Nothing was started.
+  [ -e "$at/before" ] || return 0
+  # Shims outlive their containerd.
+  if pids=$(pgrep -f "^([^ ]*/)?(containerd-shim-runc-v2|runc) .*$at/run/containerd"); then
+    left=1
+    kill_all <<<"$pids"
+  fi
+  for cgroup in $(cgroups); do
+    # Somebody else's.
+    if grep -qx "$cgroup" "$at/before"; then continue; fi
+    left=1
+    find "$cgroup" -name cgroup.procs -exec cat {} + | kill_all
+    find "$cgroup" -depth -type d -exec rmdir {} +
+  done
+  [ $left = 0 ]
+}
+
+# Process 0 is one that cannot be seen from here.
+kill_all() { grep -vx 0 | xargs -r kill -s KILL; }
 
 # --- commands -----------------------------------------------------------------------------------------------------------
 
@@ -186,8 +216,9 @@ up() {
   "$here/cluster/install.sh"
   bin=$("$here/cluster/kubernetes.sh")
   mkdir -p "$at"
-  state >"$at/before"
   sysctls >"$at/sysctls"
+  state >"$at/before.part"
+  mv "$at/before.part" "$at/before"
   ln -s "$bin" "$at/bin"
   configure
   node
@@ -224,7 +255,7 @@ down() {
     echo "tests/cluster.sh: the machine is not as it was before (see above: < before, > now)" >&2
     status=1
   fi
-  rm -rf "$at"
+  rm -rf --one-file-system "$at"
   return $status
 }
 

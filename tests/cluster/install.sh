@@ -11,5 +11,6 @@ done
 [ -z "$missing" ] && exit 0
 echo "installing:$missing" >&2
 apt-get update -qq >&2
+# A machine that has just started may be updating itself.
 # shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends $missing >/dev/null

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,8 +10,11 @@ use super::{Ran, run, run_with};
 
 const KUBECONFIG: &str = "/var/lib/lithify-cluster/kubeconfig";
 
+/// How long anything may take on a busy node.
+const TIME: Duration = Duration::from_secs(180);
+
 /// kubectl with arguments, at the cluster of the tests.
-pub fn kubectl<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
+fn kubectl<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
     run(command().args(arguments))
 }
 
@@ -43,12 +45,16 @@ pub struct Namespace {
 impl Namespace {
     #[track_caller]
     pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("lithify-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        kubectl(["create", "namespace", &name]).exits(0);
-        let namespace = Self { name };
-        // Pods are refused until the controller has made it.
-        namespace.wait("have a service account", || namespace.kubectl(["get", "serviceaccount", "default"]).code == 0);
+        // The API server chooses a name that was never used: the one before may still be going.
+        let new = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "generateName": "lithify-" } });
+        let made = run_with(command().args(["create", "-o", "json", "-f", "-"]), &new.to_string()).exits(0).json();
+        let namespace = Self { name: made["metadata"]["name"].as_str().unwrap().to_owned() };
+        // Pods are refused until the controllers have made it, and before 1.24 its token.
+        let with_token = minor_version() < 24;
+        namespace.wait("have a service account", || {
+            let account = namespace.kubectl(["get", "serviceaccount", "default", "-o", "json"]).json_or_null();
+            account.is_object() && !(with_token && account["secrets"].is_null())
+        });
         namespace
     }
 
@@ -100,22 +106,48 @@ impl Namespace {
         staying.map(|pod| self.pod(pod["metadata"]["name"].as_str().unwrap())).collect()
     }
 
+    /// The only pod with this label, once it is there.
     #[track_caller]
-    pub fn wait(&self, what: &str, done: impl FnMut() -> bool) {
-        self.wait_for(Duration::from_secs(180), what, done);
+    pub fn only_pod(&self, label: &str) -> Pod<'_> {
+        let mut pods = Vec::new();
+        self.wait(&format!("have one pod with {label}"), || {
+            pods = self.pods(label);
+            pods.len() == 1
+        });
+        pods.remove(0)
+    }
+
+    /// Waits until a controller says so of what it has made.
+    #[track_caller]
+    pub fn rolled_out(&self, what: &str) {
+        self.kubectl(["rollout", "status", what, &format!("--timeout={}s", TIME.as_secs())]).exits(0);
+    }
+
+    /// Waits until a Job ends so.
+    #[track_caller]
+    pub fn job_ends(&self, name: &str, condition: &str) {
+        let (condition, timeout) = (format!("--for=condition={condition}"), format!("--timeout={}s", TIME.as_secs()));
+        self.kubectl(["wait", &condition, &timeout, &format!("job/{name}")]).exits(0);
     }
 
     #[track_caller]
-    pub fn wait_for(&self, time: Duration, what: &str, mut done: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !done() {
-            if start.elapsed() > time {
-                let seen = ["pods", "events"].map(|kind| self.kubectl(["get", kind, "-o", "wide"]).all());
-                panic!("{} did not {what} in {time:?}:\n{}\n{}", self.name, seen[0], seen[1]);
-            }
-            std::thread::sleep(Duration::from_millis(250));
+    pub fn wait(&self, what: &str, done: impl FnMut() -> bool) {
+        if !is_in_time(done) {
+            let seen = ["pods", "events"].map(|kind| self.kubectl(["get", kind, "-o", "wide"]).all());
+            panic!("{} did not {what} in {TIME:?}:\n{}\n{}", self.name, seen[0], seen[1]);
         }
     }
+}
+
+fn is_in_time(mut done: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !done() {
+        if start.elapsed() > TIME {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    true
 }
 
 impl Drop for Namespace {
@@ -154,22 +186,31 @@ impl Pod<'_> {
         self.namespace.kubectl(["logs", &self.name, "-c", container]).all()
     }
 
+    /// Waits until the log of a container contains this: a line takes a moment to get there.
+    #[track_caller]
+    pub fn log_says(&self, container: &str, text: &str) {
+        let said = is_in_time(|| self.log(container).contains(text));
+        assert!(said, "expected {text:?} in:\n{}", self.log(container));
+    }
+
+    /// Waits until its description contains this: events come when the kubelet gets round to it.
+    #[track_caller]
+    pub fn describe_says(&self, text: &str) {
+        let said = is_in_time(|| self.describe().contains(text));
+        assert!(said, "expected {text:?} in:\n{}", self.describe());
+    }
+
     /// Waits until all its containers are ready.
     #[track_caller]
     pub fn ready(&self) -> &Self {
-        self.ready_within(Duration::from_secs(180))
-    }
-
-    #[track_caller]
-    pub fn ready_within(&self, time: Duration) -> &Self {
-        let timeout = format!("--timeout={}s", time.as_secs());
+        let timeout = format!("--timeout={}s", TIME.as_secs());
         self.namespace.wait("be made", || self.namespace.kubectl(["get", "pod", &self.name]).code == 0);
         let ran = self.namespace.kubectl(["wait", "--for=condition=Ready", &timeout, &format!("pod/{}", self.name)]);
-        assert!(ran.code == 0, "{}\n{}\n{}", ran.all(), self.describe(), self.logs());
+        assert!(ran.code == 0, "{}\n{}\n{}", ran.all(), self.describe(), self.all_logs());
         self
     }
 
-    fn logs(&self) -> String {
+    fn all_logs(&self) -> String {
         self.namespace.kubectl(["logs", &self.name, "--all-containers", "--prefix"]).all()
     }
 

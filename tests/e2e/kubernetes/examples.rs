@@ -24,7 +24,7 @@ fn startup_probe() {
     namespace.apply(&example("startup-probe"));
     let pod = namespace.pod("nginx");
     serves_nginx(pod.ready(), 80);
-    assert!(pod.log("lithify").contains("installed"));
+    pod.log_says("lithify", "installed");
     assert_withstands(&pod, "nginx");
     pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "nginx"]).exits(0);
     assert_eq!(pod.restarts("nginx"), 0);
@@ -36,7 +36,7 @@ fn init_container() {
     namespace.apply(&example("init-container"));
     let pod = namespace.pod("shared-volume");
     serves_nginx(pod.ready(), 80);
-    assert!(pod.log("lithify").contains("removed"), "{}", pod.log("lithify"));
+    pod.log_says("lithify", "removed");
     for shell in ["sh", "bash", "dash", "rbash", "nc", "curl", "wget"] {
         let ran = pod.exec("app", [format!("/shared/usr/bin/{shell}").as_str(), "-c", "echo in"]);
         assert!(ran.code != 0 && ran.all().contains("no such file"), "{shell}: {ran:?}");
@@ -79,7 +79,7 @@ fn stage_with_a_mistake_is_found_by_its_liveness_probe() {
         namespace.apply(&manifest);
         let pod = namespace.pod("nginx-staged");
         pod.until("was restarted", |pod| status(pod, "nginx")["restartCount"].as_u64() > Some(0));
-        assert!(pod.describe().contains(says), "{says} is not in {}", pod.describe());
+        pod.describe_says(says);
     }
 }
 
@@ -92,7 +92,7 @@ fn entrypoint() {
     // An exec is not bound, which the example does not promise; the root cannot be written by it either.
     pod.exec("httpd", ["/usr/bin/touch", "/usr/local/apache2/x"]).says("Read-only file system");
     pod.exec("httpd", ["/bin/cat", "/proc/1/comm"]).exits(0).says("httpd");
-    assert!(pod.log("httpd").contains("are denied to the app"), "{}", pod.log("httpd"));
+    pod.log_says("httpd", "are denied to the app");
 }
 
 #[test]
@@ -100,8 +100,7 @@ fn run() {
     let namespace = Namespace::new();
     namespace.apply(&example("run"));
     let pod = namespace.pod("redis");
-    let log = pod.ready().log("redis");
-    assert!(log.contains("fully enforced"), "{log}");
+    pod.ready().log_says("redis", "fully enforced");
     pod.exec("redis", ["redis-cli", "SET", "key", "value"]).exits(0).says("OK");
     pod.exec("redis", ["redis-cli", "SAVE"]).exits(0).says("OK");
     // redis may write nowhere else, also where its user could.
@@ -132,7 +131,7 @@ fn liveness_probe() {
         let status = status(pod, "httpd");
         status["restartCount"].as_u64() == Some(1) && status["ready"] == true
     });
-    assert!(pod.describe().contains("/usr/bin/dash: still there"), "{}", pod.describe());
+    pod.describe_says("/usr/bin/dash: still there");
     assert!(pod.http(80, "/").contains("It works!"));
     assert_withstands(&pod, "httpd");
     assert_eq!(pod.restarts("httpd"), 1);
@@ -141,9 +140,9 @@ fn liveness_probe() {
 #[test]
 fn pre_stop() {
     let namespace = Namespace::new();
-    namespace.apply(&example("pre-stop"));
-    namespace.wait("have a pod", || namespace.pods("app=nginx").len() == 1);
-    let pod = namespace.pods("app=nginx").remove(0);
+    // A longer hook than the example's, so that there is time to ask.
+    namespace.apply(&with(&example("pre-stop"), "\"sleep\", \"5\"", "\"sleep\", \"20\""));
+    let pod = namespace.only_pod("app=nginx");
     serves_nginx(pod.ready(), 80);
     assert_withstands(&pod, "nginx");
     // It serves on for as long as the hook sleeps.
@@ -151,12 +150,14 @@ fn pre_stop() {
     namespace.kubectl(["delete", "pod", &pod.name, "--wait=false"]).exits(0);
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert!(pod.try_http(80, "/").stdout.contains("Welcome to nginx!"));
-    namespace.wait("lose the pod", || namespace.kubectl(["get", "pod", &pod.name]).code != 0);
-    assert!(start.elapsed() >= std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    namespace.wait("lose the pod", || {
+        let left = namespace.kubectl(["get", "pod", &pod.name, "--ignore-not-found", "-o", "name"]);
+        left.code == 0 && left.stdout.is_empty()
+    });
+    assert!(start.elapsed() >= std::time::Duration::from_secs(20), "{:?}", start.elapsed());
     assert!(!has_event(&namespace, "FailedPreStopHook"), "{}", namespace.kubectl(["get", "events"]).all());
     // Its successor is hardened, too.
-    namespace.wait("have a successor", || namespace.pods("app=nginx").len() == 1);
-    let successor = namespace.pods("app=nginx").remove(0);
+    let successor = namespace.only_pod("app=nginx");
     assert_ne!(successor.name, pod.name);
     assert_withstands(successor.ready(), "nginx");
 }
@@ -166,10 +167,10 @@ fn cron_job() {
     let namespace = Namespace::new();
     namespace.apply(&example("cron-job"));
     namespace.run_now("nightly", "tonight");
-    namespace.kubectl(["wait", "--for=condition=Complete", "--timeout=180s", "job/tonight"]).exits(0);
-    let pod = namespace.pods("job-name=tonight").remove(0);
-    assert!(pod.log("job").contains("done at "), "{}", pod.log("job"));
-    assert!(pod.log("job").contains("removed"), "{}", pod.log("job"));
+    namespace.job_ends("tonight", "Complete");
+    let pod = namespace.only_pod("job-name=tonight");
+    pod.log_says("job", "done at ");
+    pod.log_says("job", "removed");
 
     // A job that tries to start something finds nothing to start; its own exit code is the job's.
     let attack = "    import os, sys\n    sys.exit(os.system('echo in') != 0 and 42)\n";
@@ -178,8 +179,8 @@ fn cron_job() {
     let manifest = with(&manifest[..at], "backoffLimit: 1", "backoffLimit: 0") + attack;
     namespace.apply(&manifest);
     namespace.run_now("nightly", "attack");
-    namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=180s", "job/attack"]).exits(0);
-    let pod = namespace.pods("job-name=attack").remove(0);
+    namespace.job_ends("attack", "Failed");
+    let pod = namespace.only_pod("job-name=attack");
     assert_eq!(status(&pod.get(), "job")["state"]["terminated"]["exitCode"], 42);
 }
 
@@ -187,15 +188,15 @@ fn cron_job() {
 fn daemon_set() {
     let namespace = Namespace::new();
     namespace.apply(&example("daemon-set"));
-    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=180s"]).exits(0);
-    let pod = namespace.pods("app=node-logs").remove(0);
+    namespace.rolled_out("daemonset/node-logs");
+    let pod = namespace.only_pod("app=node-logs");
     serves_nginx(&pod, 80);
     assert_withstands(&pod, "nginx");
     pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]).exits(0);
     // The node's directory mounted writable is what the livenessProbe is for.
     namespace.apply(&with(&example("daemon-set"), "html/logs, readOnly: true }", "html/logs }"));
-    namespace.kubectl(["rollout", "status", "daemonset/node-logs", "--timeout=180s"]).exits(0);
-    let pod = namespace.pods("app=node-logs").remove(0);
+    namespace.rolled_out("daemonset/node-logs");
+    let pod = namespace.only_pod("app=node-logs");
     let ran = pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]);
     ran.exits(1).says("/usr/share/nginx/html/logs");
 }

@@ -104,7 +104,7 @@ const CASES: &[Case] = &[
         container: "app",
         status: "CrashLoopBackOff",
         parts: &[LastState, Event("not yet"), Event("nothing was deleted")],
-        says: &["still runs /usr/bin/dash", "4 s after its start", "fix: let the entrypoint script end with exec"],
+        says: &["still runs /usr/bin/dash", "10 s after its start", "fix: let the entrypoint script end with exec"],
     },
     Case {
         pod: "script-refused",
@@ -171,8 +171,9 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// How long all of them together may take.
-const TIME: Duration = Duration::from_secs(150);
+/// How long all of them together may take: on a busy node some have to crash once more, and the kubelet waits longer each
+/// time.
+const TIME: Duration = Duration::from_secs(360);
 
 #[test]
 fn each_is_explained_by_kubectl_and_in_the_docs() {
@@ -221,6 +222,7 @@ fn each_is_explained_by_kubectl_and_in_the_docs() {
             "LITHIFY_BLESS=1 writes the docs anew:\n{differing}\n{}",
             namespace.kubectl(["get", "pods"]).all()
         );
+        std::thread::sleep(Duration::from_millis(500));
     }
     if bless {
         fs::write(&path, docs).unwrap();

@@ -21,22 +21,18 @@ fn overlay() -> String {
 fn labelled_workloads_are_hardened_and_others_are_not() {
     let namespace = Namespace::new();
     namespace.apply(&overlay());
-    let one = |label: &str| {
-        namespace.wait("have a pod", || namespace.pods(label).len() == 1);
-        namespace.pods(label).remove(0)
-    };
-    let web = one("lithify.dev/profile=nginx");
+    let web = namespace.only_pod("lithify.dev/profile=nginx");
     assert!(web.ready().http(80, "/").contains("Welcome to nginx!"));
     assert_withstands(&web, "nginx");
     // The profile is that of the label, in the environment of the container.
     web.exec("nginx", ["/lithify/lithify", "verify"]).exits(0);
-    let cache = one("lithify.dev/profile=redis");
+    let cache = namespace.only_pod("lithify.dev/profile=redis");
     cache.ready().exec("redis", ["/bin/sh", "-c", "echo in"]).says("no such file");
     cache.exec("redis", ["/lithify/lithify", "verify"]).exits(0);
     // What is injected takes nothing from the pod's class.
     assert_eq!(web.get()["status"]["qosClass"], "Guaranteed");
     // Without the label.
-    let agent = one("app=node-agent");
+    let agent = namespace.only_pod("app=node-agent");
     agent.ready().exec("httpd", ["/bin/sh", "-c", "echo in"]).exits(0).says("in");
     for pod in [&web, &cache, &agent] {
         assert!(pod.get()["status"]["containerStatuses"][0]["restartCount"] == 0, "{}", pod.describe());
@@ -58,11 +54,7 @@ fn a_container_with_two_probes_is_refused() {
 fn a_mistake_in_the_label_is_said() {
     let namespace = Namespace::new();
     namespace.apply(&with(&overlay(), "        lithify.dev/profile: nginx", "        lithify.dev/profile: ngnix"));
-    namespace.wait("have a pod", || namespace.pods("app=web").len() == 1);
-    let web = namespace.pods("app=web").remove(0);
-    namespace.wait("say it", || web.describe().contains("Startup probe failed"));
-    let said = web.describe();
-    let event = said.lines().skip_while(|line| !line.contains("Startup probe failed")).collect::<String>();
-    assert!(event.contains("no built-in profile") && event.contains("ngnix"), "{said}");
+    let web = namespace.only_pod("app=web");
+    web.describe_says("Startup probe failed: lithify harden: there is no built-in profile `ngnix`");
     assert_eq!(web.get()["status"]["containerStatuses"][0]["ready"], false);
 }

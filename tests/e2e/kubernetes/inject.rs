@@ -36,15 +36,15 @@ fn probe_in_a_deployment() {
     let namespace = Namespace::new();
     let injected = inject(DEPLOYMENT, "--mode probe --profile nginx");
     namespace.apply(&injected);
-    namespace.kubectl(["rollout", "status", "deployment/web", "--timeout=180s"]).exits(0);
-    let pod = namespace.pods("app=web").remove(0);
+    namespace.rolled_out("deployment/web");
+    let pod = namespace.only_pod("app=web");
     assert!(pod.ready().http(80, "/").contains("Welcome to nginx!"));
     assert_withstands(&pod, "nginx");
     assert_eq!(pod.restarts("nginx"), 0);
     // Applied again as it is injected again: nothing is rolled out.
     namespace.apply(&inject(&injected, "--mode probe --profile nginx"));
-    namespace.kubectl(["rollout", "status", "deployment/web", "--timeout=30s"]).exits(0);
-    assert_eq!(namespace.pods("app=web").remove(0).name, pod.name);
+    namespace.rolled_out("deployment/web");
+    assert_eq!(namespace.only_pod("app=web").name, pod.name);
 }
 
 #[test]
@@ -74,7 +74,9 @@ spec:
     );
     namespace.apply(&injected);
     let pod = namespace.pod("cache");
-    pod.ready().exec("redis", ["redis-cli", "SET", "key", "value"]).exits(0).says("OK");
+    // It has no readinessProbe: a container that runs is one that is ready.
+    namespace.wait("listen", || pod.ready().exec("redis", ["redis-cli", "PING"]).code == 0);
+    pod.exec("redis", ["redis-cli", "SET", "key", "value"]).exits(0).says("OK");
     assert_withstands(&pod, "redis");
     assert_eq!(pod.restarts("redis"), 0);
     // What is staged is what the pod mounts, and read-only.
@@ -110,9 +112,9 @@ spec:
     // Unhardened, it finds a shell.
     let ended = |name: &str| -> Value {
         namespace.run_now("nightly", name);
-        namespace.kubectl(["wait", "--for=condition=Failed", "--timeout=180s", &format!("job/{name}")]).exits(0);
-        let pod = namespace.pods(&format!("job-name={name}")).remove(0);
-        assert!(pod.log("job").contains("at work"), "{}", pod.log("job"));
+        namespace.job_ends(name, "Failed");
+        let pod = namespace.only_pod(&format!("job-name={name}"));
+        pod.log_says("job", "at work");
         status(&pod.get(), "job")["state"]["terminated"]["exitCode"].clone()
     };
     namespace.apply(&plain);

