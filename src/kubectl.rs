@@ -5,6 +5,7 @@
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared
 //! ```
 
+mod calls;
 mod checks;
 mod cli;
 mod diff;
@@ -14,6 +15,7 @@ mod lint;
 mod manifest;
 mod ours;
 mod removed;
+mod script;
 mod suggestion;
 mod workload;
 mod yaml;

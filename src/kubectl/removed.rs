@@ -17,9 +17,15 @@ impl<'a> Removed<'a> {
         Self { profile, catalogue: Catalogue::default(), directories }
     }
 
-    /// The rule that removes a program, as text; `program` is a path, or a name that is looked for in `PATH`.
+    /// The rule that removes a program, as text; `program` is a path, or a name that is looked for in `PATH`. `None`, too,
+    /// where it cannot be told which program that is.
     pub(super) fn rule(&self, program: &str) -> Option<String> {
-        if program == super::PROGRAM || program.is_empty() {
+        // A variable, and what the working directory says.
+        if program.is_empty() || program.contains(['$', '`']) || program.contains('/') && !program.starts_with('/') {
+            return None;
+        }
+        let program = &*normal(program);
+        if program == super::PROGRAM {
             return None;
         }
         let paths = self.places(program);
@@ -47,9 +53,6 @@ impl<'a> Removed<'a> {
             };
             return [Some(program.to_owned()), twin].into_iter().flatten().collect();
         }
-        if program.contains('/') {
-            return Vec::new();
-        }
         self.profile.search().iter().map(|directory| format!("{directory}/{program}")).collect()
     }
 
@@ -71,6 +74,22 @@ impl<'a> Removed<'a> {
             Selector::Others => false,
         }
     }
+}
+
+/// Without `//`, `.` and `..`.
+fn normal(program: &str) -> String {
+    if !program.starts_with('/') {
+        return program.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in program.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 fn directory(path: &str) -> &str {
@@ -108,12 +127,27 @@ mod tests {
             "sleep",
             "/opt/java/openjdk/bin/java",
             "/busybox/sh",
+            "//bin/sh",
+            "/bin/../bin/./sh",
+            "/usr//bin/sh",
         ] {
             assert!(removed.rule(program).is_some(), "{program}");
         }
-        for program in
-            ["nginx", "/usr/sbin/nginx", "/srv/app", "./sh", "/srv/sh", "/lithify/lithify", "", "redis-server"]
-        {
+        for program in [
+            "nginx",
+            "/usr/sbin/nginx",
+            "/srv/app",
+            "./sh",
+            "bin/sh",
+            "/srv/sh",
+            "/bin/../srv/sh",
+            "/lithify/lithify",
+            "/lithify//lithify",
+            "",
+            "redis-server",
+            "$SHELL",
+            "/bin/$X",
+        ] {
             assert_eq!(removed.rule(program), None, "{program}");
         }
         assert_eq!(removed.rule("/bin/dash").unwrap(), "names \"dash\" of profile shells");
@@ -133,5 +167,7 @@ mod tests {
         let only = load_text("only", "schema = 1\n[keep]\nonly = [\"nginx\"]\n").unwrap();
         let removed = Removed::new(&only);
         assert!(removed.rule("nginx").is_none() && removed.rule("/srv/app").is_some());
+        // Wherever that is.
+        assert!(removed.rule("./app").is_none() && removed.rule("$APP").is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! What a command needs that a profile removes, and what of lithify's own can take its place.
 
-use super::removed::{Removed, is_script, is_shell};
+use super::calls::{programs, script, unwrapped};
+use super::removed::{Removed, is_script};
 use crate::probe::Target;
 use crate::seconds;
 
@@ -17,53 +18,23 @@ pub(super) struct Broken {
 
 /// What of a command the profile removes.
 pub(super) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
-    let program = *words.first()?;
-    let replacement = || replacement(&plain(words)?);
-    if let Some(rule) = removed.rule(program) {
+    let programs = programs(words);
+    if let Some((program, rule)) = programs.iter().find_map(|program| Some((program, removed.rule(program)?))) {
         return Some(Broken {
-            program: program.to_owned(),
+            program: program.clone(),
             reason: format!("{rule} removes it"),
-            replacement: replacement(),
+            replacement: plain(words).and_then(|words| replacement(&words)),
         });
     }
-    if let Some(script) = script(words) {
-        let needed = commands(script).into_iter().find_map(|command| Some((command, removed.rule(command)?)));
-        return needed.map(|(command, rule)| Broken {
-            program: command.to_owned(),
-            reason: format!("{rule} removes it"),
-            replacement: replacement(),
-        });
-    }
-    let rule = removed.rule("/bin/sh").filter(|_| is_script(program))?;
+    let rule = removed.rule("/bin/sh")?;
+    let program = programs.into_iter().find(|program| is_script(program))?;
     let reason = format!("it looks like a script of a shell, and {rule} removes that");
-    Some(Broken { program: program.to_owned(), reason, replacement: None })
+    Some(Broken { program, reason, replacement: None })
 }
 
-/// The script of `sh -c SCRIPT`.
-pub(super) fn script<'a>(words: &[&'a str]) -> Option<&'a str> {
-    let (program, rest) = words.split_first()?;
-    let option =
-        rest.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'))?;
-    rest.get(option + 1).copied().filter(|_| is_shell(program) && option < 4)
-}
-
-/// Words of a shell itself, which need no program.
-const BUILT_IN: [&str; 32] = [
-    "exec", "exit", "echo", "test", "[", "[[", "if", "then", "else", "fi", "for", "while", "until", "do", "done",
-    "set", "cd", "export", ".", "source", ":", "true", "false", "trap", "wait", "read", "kill", "printf", "ulimit",
-    "umask", "eval", "!",
-];
-
-/// The first word of each command of a script, roughly: not what is in quotes and substitutions.
-fn commands(script: &str) -> Vec<&str> {
-    let parts = script.split(['\n', ';', '|', '&', '(', ')']);
-    let keyword = |word: &str| matches!(word, "exec" | "if" | "then" | "do" | "else" | "!" | "while" | "until");
-    let first = |part| str::split_whitespace(part).find(|word| !keyword(word) && !word.contains('='));
-    parts.filter_map(first).filter(|word| !BUILT_IN.contains(word)).collect()
-}
-
-/// The words of a command without its shell, where the shell does nothing more than start it.
+/// The words of a command without its wrappers and its shell, where they do nothing more than start it.
 fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+    let words = unwrapped(words);
     let Some(script) = script(words) else { return Some(words.to_vec()) };
     let mut script = script.trim().trim_end_matches(';');
     // What makes an exit code of 1 of any other, and what silences.
@@ -79,7 +50,8 @@ fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     if !script.chars().all(simple) {
         return None;
     }
-    Some(script.split_whitespace().map(|word| word.trim_matches(['\'', '"'])).collect())
+    let words: Vec<&str> = script.split_whitespace().map(|word| word.trim_matches(['\'', '"'])).collect();
+    Some(unwrapped(&words).to_vec())
 }
 
 /// lithify's own probe or sleep for a command that everybody knows.

@@ -1,10 +1,11 @@
 //! Probes, hooks and the command of a container that need what the profile removes.
 
+use super::super::calls::{script, unwrapped};
 use super::super::cli::Mode;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::removed::{Removed, is_script, is_shell};
-use super::super::suggestion::{broken, script};
+use super::super::suggestion::broken;
 use super::super::workload::Container;
 
 /// Where a container calls programs besides its command, and what becomes of it when the call fails.
@@ -56,18 +57,27 @@ pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, remov
         words = words.get(app + 1..)?.to_vec();
     }
     let broken = broken(&words, removed)?;
-    let program = *words.first()?;
+    let inner = unwrapped(&words);
+    let program = *inner.first()?;
+    let is_wrapped = inner.len() < words.len();
     let starts_by_script = is_shell(program) || is_script(program);
-    let waits = matches!(mode, Some(Mode::Probe | Mode::Run)) && container.read_only_root().is_none();
-    if starts_by_script && waits && removed.rule(program).or_else(|| removed.rule("/bin/sh")).is_some() {
-        // It goes when the script has become the app.
-        let stays = script(&words).is_some_and(|script| !script.contains("exec "));
+    let needs_shell = starts_by_script && broken.program == program;
+    let of_script = starts_by_script && !words.iter().any(|word| *word == broken.program);
+    let ends = script(inner).is_none_or(|script| script.contains("exec "));
+    let may_delete = container.read_only_root().is_none();
+    // What the script needs goes when it has become the app. `run` sees a script only where that is its command.
+    let waits = match mode {
+        Some(Mode::Probe) => may_delete && (needs_shell || of_script && ends),
+        Some(Mode::Run) => may_delete && needs_shell && !is_wrapped,
+        _ => false,
+    };
+    if waits {
         let message = format!(
             "{}: {} goes when the script is over; this one may never end by exec",
             container.title,
             shown(program)
         );
-        return stays.then(|| {
+        return (!ends).then(|| {
             Finding::new(
                 Weight::Note,
                 &command.range,
@@ -76,11 +86,18 @@ pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, remov
             )
         });
     }
-    let (why, fix) = if starts_by_script {
+    let (why, fix) = if needs_shell && mode == Some(Mode::Run) && may_delete {
+        (
+            "its script needs the shell",
+            "let the command be the script itself: `lithify run` then waits for its end, and stays as the first process",
+        )
+    } else if needs_shell {
         (
             "its script needs the shell",
             "let the command be the app itself, such as [\"nginx\", \"-g\", \"daemon off;\"]",
         )
+    } else if of_script {
+        ("its script runs it", "leave it out of the script, or save it in a profile of your own: [keep] names")
     } else {
         ("it is what the container runs", "save it in a profile of your own: [keep] names or paths")
     };

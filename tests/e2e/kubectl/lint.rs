@@ -62,6 +62,43 @@ fn tools_that_go() {
 }
 
 #[test]
+fn tools_that_others_start() {
+    let probe =
+        |command: &str| deployment(&format!("command: [app]\nreadinessProbe: {{ exec: {{ command: {command} }} }}"));
+    for (profile, command, program) in [
+        ("shells", "[timeout, \"5\", sh, -c, x]", "sh"),
+        ("shells", "[/usr/bin/env, bash, -c, x]", "bash"),
+        ("shells", "[xargs, -n1, /usr/bin/../bin/bash]", "/usr/bin/../bin/bash"),
+        ("network-tools", "[sh, -c, \"timeout 3 curl -f localhost\"]", "curl"),
+        ("network-tools", "[sh, -c, \"status=`curl x`; test $status = ok\"]", "curl"),
+        ("network-tools", "[sh, -c, 'test \"$(wget -qO- x)\" = ok']", "wget"),
+        ("network-tools", "[sh, -c, 'if ! nc -z localhost 1; then exit 1; fi']", "nc"),
+        ("nginx", "[//bin/sh, -c, x]", "//bin/sh"),
+        ("nginx", "[/bin/../bin/sh]", "/bin/../bin/sh"),
+        ("nginx", "[tini, --, sh, -c, x]", "sh"),
+    ] {
+        finds(&probe(command), profile, &[&format!("readinessProbe: {program} will not be there")]);
+    }
+    finds(
+        &probe("[sh, -c, timeout 3 curl -f http://localhost/]"),
+        "network-tools",
+        &["fix: command: [\"/lithify/lithify\", \"probe\", \"http\", \"http://localhost/\"]"],
+    );
+    for (profile, command) in [
+        // busybox stays with all that is in it, unless it is named itself.
+        ("network-tools", "[/bin/busybox, wget, x]"),
+        ("network-tools", "[sh, -c, \"echo 'a; curl b'; app # curl\"]"),
+        ("network-tools", "[sh, -c, \"if command -v curl; then curl x; else app; fi\"]"),
+        ("network-tools", "[sh, -c, $CURL x]"),
+        ("shells", "[timeout, -t, \"5\", sh, -c, x]"),
+        ("nginx", "[bin/sh]"),
+        ("nginx", "[app, sh, -c, curl]"),
+    ] {
+        finds_nothing(&probe(command), profile);
+    }
+}
+
+#[test]
 fn probes_of_ours_without_time_or_tries() {
     let injected = manifest("web.probe.yaml");
     let with = |old: &str, new: &str| {

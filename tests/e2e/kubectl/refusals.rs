@@ -146,6 +146,38 @@ fn a_command_that_the_profile_removes() {
 }
 
 #[test]
+fn behind_wrappers_and_in_scripts() {
+    for command in [
+        "[tini, --, /docker-entrypoint.sh, nginx]",
+        "[/sbin/tini, -g, --, /docker-entrypoint.sh, nginx]",
+        "[dumb-init, sh, -c, exec nginx]",
+        "[dumb-init, --, sh, -c, exec nginx]",
+        "[/usr/bin/tini, --, su-exec, nginx, //bin/sh, -c, exec nginx]",
+    ] {
+        let manifest = deployment(&format!("command: {command}"));
+        refused(&manifest, "inject -p shells --mode stage", &["will not be there", "its script needs the shell"]);
+        // A probe waits until the script is over, whoever started it; `run` only for its own command.
+        inject(&manifest, "-p shells --mode probe");
+        refused(&manifest, "inject -p shells --mode run", &["let the command be the script itself"]);
+        let forced = inject(&manifest, "-p shells --mode stage --force");
+        plugin(&forced, "lint -p shells").exits(1).says("its script needs the shell");
+    }
+    for command in ["[tini, --, nginx]", "[dumb-init, nginx, sh, -c, x]", "[gosu, sh, nginx]", "[tini, --unknown, sh]"]
+    {
+        inject(&deployment(&format!("command: {command}")), "-p shells --mode stage");
+    }
+    // What a script has done with before it becomes the app.
+    let script = "[sh, -c, \"curl x; exec app\"]";
+    inject(&deployment(&format!("command: {script}")), "-p network-tools --mode probe");
+    for (mode, script) in
+        [("stage", script), ("run", script), ("probe", "[sh, -c, \"app & while curl x; do :; done\"]")]
+    {
+        let manifest = deployment(&format!("command: {script}"));
+        refused(&manifest, &format!("inject -p network-tools --mode {mode}"), &["curl will not", "its script runs it"]);
+    }
+}
+
+#[test]
 fn what_is_not_ours_or_is_in_the_way() {
     let with = |old: &str, new: &str| {
         let manifest = super::manifest("web.stage.yaml");

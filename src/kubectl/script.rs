@@ -1,0 +1,191 @@
+//! The script of a shell, read for the commands in it, as far as that can be told without running it.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// The commands of a script, those of substitutions among them: each as its words, without quotes, redirections and
+/// comments. In a word, `$` and a backtick stand for what only the shell can tell. From a here-document or `case` on
+/// nothing is said, because what follows may be text.
+pub(super) fn commands(script: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    Reader::default().read(&mut script.chars().peekable(), &mut found);
+    found
+}
+
+/// One list of commands, up to the script's or its substitution's end.
+#[derive(Default)]
+struct Reader {
+    command: Vec<String>,
+    word: Option<String>,
+    /// The next word is where a redirection goes.
+    redirected: bool,
+    /// Subshells that are open.
+    open: usize,
+}
+
+type Text<'a> = Peekable<Chars<'a>>;
+
+impl Reader {
+    fn read(mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
+        while let Some(c) = text.next() {
+            // Within `[[ ]]` they are operators.
+            let is_test = self.command.iter().any(|word| word == "[[") && !self.command.iter().any(|word| word == "]]");
+            match c {
+                '\'' => self.push(&text.by_ref().take_while(|c| *c != '\'').collect::<String>()),
+                '"' => self.quoted(text, found),
+                '\\' => {
+                    if let Some(c) = text.next().filter(|c| *c != '\n') {
+                        self.push(c.encode_utf8(&mut [0; 4]));
+                    }
+                }
+                '$' | '`' => self.substitution(c, text, found),
+                '#' if self.word.is_none() => while text.next_if(|c| *c != '\n').is_some() {},
+                '&' | '|' | '(' | ')' | '<' | '>' if is_test => self.end_word(),
+                '<' | '>' => {
+                    if !self.redirection(c, text, found) {
+                        text.by_ref().for_each(drop);
+                    }
+                }
+                '&' if text.peek() == Some(&'>') => {}
+                '\n' | ';' | '|' | '&' => self.end_command(found),
+                '(' => self.parenthesis(text, found),
+                ')' if self.open == 0 => break,
+                ')' => {
+                    self.open -= 1;
+                    self.end_command(found);
+                }
+                c if c.is_whitespace() => self.end_word(),
+                c => self.push(c.encode_utf8(&mut [0; 4])),
+            }
+            if self.command.last().is_some_and(|word| word == "case") && self.command.len() == 1 {
+                self.command.clear();
+                text.by_ref().for_each(drop);
+            }
+        }
+        self.end_command(found);
+    }
+
+    fn push(&mut self, text: &str) {
+        self.word.get_or_insert_default().push_str(text);
+    }
+
+    fn end_word(&mut self) {
+        if let Some(word) = self.word.take() {
+            if !std::mem::take(&mut self.redirected) {
+                self.command.push(word);
+            }
+        }
+    }
+
+    fn end_command(&mut self, found: &mut Vec<Vec<String>>) {
+        self.end_word();
+        if !self.command.is_empty() {
+            found.push(std::mem::take(&mut self.command));
+        }
+    }
+
+    /// Behind a double quote.
+    fn quoted(&mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
+        self.push("");
+        while let Some(c) = text.next() {
+            match c {
+                '"' => return,
+                '$' | '`' => self.substitution(c, text, found),
+                '\\' => self.push(text.next().unwrap_or_default().encode_utf8(&mut [0; 4])),
+                c => self.push(c.encode_utf8(&mut [0; 4])),
+            }
+        }
+    }
+
+    /// Behind `$` or a backtick.
+    fn substitution(&mut self, c: char, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
+        self.push(c.encode_utf8(&mut [0; 4]));
+        if c == '`' {
+            let mut inner = String::new();
+            while let Some(c) = text.next().filter(|c| *c != '`') {
+                inner.push(if c == '\\' { text.next().unwrap_or_default() } else { c });
+            }
+            found.extend(commands(&inner));
+        } else if text.next_if_eq(&'(').is_some() {
+            if text.next_if_eq(&'(').is_some() {
+                skip(text, ('(', ')'), 2);
+            } else {
+                Self::default().read(text, found);
+            }
+        } else if text.next_if_eq(&'{').is_some() {
+            skip(text, ('{', '}'), 1);
+        }
+    }
+
+    /// Behind `<` or `>`; false at a here-document.
+    fn redirection(&mut self, c: char, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) -> bool {
+        // `2>` and the like.
+        self.word.take_if(|word| word.bytes().all(|c| c.is_ascii_digit()));
+        self.end_word();
+        if text.next_if_eq(&'(').is_some() {
+            Self::default().read(text, found);
+            return true;
+        }
+        let mut same = 1;
+        while text.next_if_eq(&c).is_some() {
+            same += 1;
+        }
+        text.next_if(|c| matches!(c, '&' | '|' | '>'));
+        self.redirected = true;
+        c != '<' || same != 2
+    }
+
+    fn parenthesis(&mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
+        if self.word.as_ref().is_some_and(|word| word.ends_with('=')) {
+            // A list for a variable.
+            text.by_ref().take_while(|c| *c != ')').for_each(drop);
+            return;
+        }
+        // `name()` is a function's.
+        self.word = None;
+        self.open += 1;
+        self.end_command(found);
+    }
+}
+
+/// To behind the end of what is open.
+fn skip(text: &mut Text<'_>, (opens, closes): (char, char), mut open: usize) {
+    while open > 0 {
+        match text.next() {
+            Some(c) if c == opens => open += 1,
+            Some(c) if c == closes => open -= 1,
+            Some(_) => {}
+            None => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_and_their_words() {
+        for (script, expected) in [
+            ("a b; c && d|e\nf &", "a b/c/d/e/f"),
+            ("a 'b; c' \"d | e\" f\\;g", "a b; c d | e f;g"),
+            ("x=`a b` y=\"$(c \"d\" | e)\" z", "a b/c d/e/x=` y=$ z"),
+            ("(a; (b)) && { c; }", "a/b/{ c/}"),
+            ("a >/dev/null 2>&1 <in &>out b >>x 3<y c", "a b c"),
+            ("a # b; c\nd #e", "a/d"),
+            ("a $((1 + (2))) ${b:-{c;}} d", "a $ $ d"),
+            ("[[ a && b > c ]] && d", "[[ a b c ]]/d"),
+            ("f() { a; }; x=(b c) d", "{ a/}/x= d"),
+            ("a <(b) >(c) d", "b/c/a d"),
+            ("a; case $x in b) c;; esac; d", "a"),
+            ("a <<END\nb; c\nEND\nd", "a"),
+            ("a <<<b; c", "a/c"),
+            ("a 'b", "a b"),
+            ("$(`\"", "/`/$"),
+            ("", ""),
+        ] {
+            let read: Vec<String> = commands(script).iter().map(|words| words.join(" ")).collect();
+            assert_eq!(read.join("/"), expected, "{script}");
+        }
+    }
+}
