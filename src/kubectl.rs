@@ -93,6 +93,16 @@ fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// To standard output: whole, or it is an error.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+        Failure::Manifest(format!(
+            "standard output: cannot be written: {error}\n  fix: what was printed is not complete, do not use it"
+        ))
+    })
+}
+
 /// What `inject` makes of a text in memory, for fuzzing: the new text, `None` where it is refused.
 pub fn inject_text(text: &str, mode: &str, profiles: &[&str]) -> Option<String> {
     let options = cli::inject_options(mode, profiles)?;

@@ -17,9 +17,9 @@ use super::diff;
 use super::finding::{self, Finding, Weight};
 use super::manifest::Manifest;
 use super::removed::Removed;
-use super::workload::workloads;
+use super::workload::{check_names, workloads};
 use super::yaml::{self, Changes, Edit};
-use super::{Failure, say};
+use super::{Failure, print, say};
 use crate::profile::load;
 use crate::report::Exit;
 use pod::Pod;
@@ -100,15 +100,6 @@ pub(super) fn run(options: &Inject) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
-        Failure::Manifest(format!(
-            "standard output: cannot be written: {error}\n  fix: what was printed is not complete, do not apply it"
-        ))
-    })
-}
-
 /// Whole or not at all, with the mode that the file has.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     // A link stays one.
@@ -133,9 +124,9 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     check_options(options)?;
     let removed = Removed::new(&profile);
     let workloads = workloads(&manifest.documents);
+    check_names(manifest, &workloads, &options.containers)?;
     let mut changes: Vec<Changes> = manifest.documents.iter().map(|_| Changes::default()).collect();
     let mut findings = Vec::new();
-    let mut seen = false;
     for workload in &workloads {
         let containers = workload.containers();
         let all = containers.len();
@@ -145,7 +136,6 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
                 options.containers.is_empty() || options.containers.iter().any(|name| name == container.name)
             })
             .collect();
-        seen |= !chosen.is_empty();
         let Some(changes) = changes.get_mut(workload.document).filter(|_| !chosen.is_empty()) else { continue };
         let mut pod = Pod {
             options,
@@ -156,18 +146,9 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
             changes,
             findings: &mut findings,
         };
+        pod.keep_commands(&chosen);
         pod.inject(&chosen);
         findings.extend(checks::staged(workload));
-    }
-    if !workloads.is_empty() && !seen {
-        let names: Vec<&str> = workloads
-            .iter()
-            .flat_map(|workload| workload.containers().into_iter().map(|container| container.name))
-            .collect();
-        return Err(Failure::usage(
-            format!("no container is called {}", options.containers.join(" or ")),
-            format!("the containers of {} are {}", manifest.file, names.join(", ")),
-        ));
     }
     let refused = |finding: &Finding| match finding.weight {
         Weight::Refused => true,

@@ -4,14 +4,14 @@ mod mounts;
 mod probes;
 mod security;
 
-use super::Failure;
 use super::checks;
 use super::cli::Lint;
 use super::finding::{self, Finding, Weight};
 use super::manifest::Manifest;
 use super::ours;
 use super::removed::Removed;
-use super::workload::workloads;
+use super::workload::{check_names, workloads};
+use super::{Failure, print};
 use crate::profile::{Profile, load};
 use crate::report::Exit;
 
@@ -21,7 +21,7 @@ pub(super) fn run(options: &Lint) -> Result<Exit, Failure> {
     let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
-    let (findings, count) = manifest_findings(&manifest, &profile, &options.containers);
+    let (findings, count) = manifest_findings(&manifest, &profile, &options.containers)?;
     let problems = findings.iter().filter(|finding| finding.weight != Weight::Note).count();
     let summary = match (count, problems) {
         (0, _) => "no workload in it".to_owned(),
@@ -30,14 +30,19 @@ pub(super) fn run(options: &Lint) -> Result<Exit, Failure> {
         (_, many) => format!("{many} findings"),
     };
     let text = format!("{}kubectl-lithify lint {}: {summary}\n", finding::print(&manifest, &findings), manifest.file);
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    print(&text)?;
     Ok(if problems == 0 { Exit::Ok } else { Exit::Finding })
 }
 
 /// Pure: the findings, and the number of workloads.
-fn manifest_findings(manifest: &Manifest, profile: &Profile, only: &[String]) -> (Vec<Finding>, usize) {
+fn manifest_findings(
+    manifest: &Manifest,
+    profile: &Profile,
+    only: &[String],
+) -> Result<(Vec<Finding>, usize), Failure> {
     let removed = Removed::new(profile);
     let workloads = workloads(&manifest.documents);
+    check_names(manifest, &workloads, only)?;
     let mut findings = Vec::new();
     for workload in &workloads {
         findings.extend(checks::staged(workload));
@@ -54,5 +59,5 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, only: &[String]) ->
             findings.extend(mounts::writable(&container, profile));
         }
     }
-    (findings, workloads.len())
+    Ok((findings, workloads.len()))
 }

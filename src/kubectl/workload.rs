@@ -1,5 +1,7 @@
 //! Where pods are described in a manifest, and what of their containers matters here.
 
+use super::Failure;
+use super::manifest::Manifest;
 use super::yaml::{Document, Node, Path};
 
 /// Something that pods are made from.
@@ -78,6 +80,28 @@ fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Wo
     }
 }
 
+/// Sees to it that there are containers, and each that is named among them.
+pub(super) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names: &[String]) -> Result<(), Failure> {
+    let Some(first) = workloads.first() else { return Ok(()) };
+    let mut known: Vec<&str> =
+        workloads.iter().flat_map(Workload::containers).map(|container| container.name).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.is_empty() {
+        let message = format!("{} has no containers", first.title);
+        let place = first.spec.range.start..first.spec.range.start;
+        return Err(Failure::Manifest(manifest.point(place, &message, "give the whole workload, not a part of it")));
+    }
+    let unknown: Vec<&str> = names.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        format!("no container is called {}", unknown.join(" or ")),
+        format!("the containers of {} are {}", manifest.file, crate::escape::escape(known.join(", ").as_bytes())),
+    ))
+}
+
 impl<'a> Workload<'a> {
     /// The containers of the app.
     pub(super) fn containers(&self) -> Vec<Container<'a>> {
@@ -111,9 +135,17 @@ impl<'a> Workload<'a> {
 }
 
 impl<'a> Container<'a> {
+    /// Its securityContext, or the pod's: whichever decides on a key.
+    fn decides(&self, key: &str) -> Option<&'a Node> {
+        [self.node.get("securityContext"), self.pod_security]
+            .into_iter()
+            .flatten()
+            .find(|context| context.get(key).is_some())
+    }
+
     /// A key of its securityContext, else of the pod's.
     pub(super) fn security(&self, key: &str) -> Option<&'a Node> {
-        self.node.at(&["securityContext", key]).or_else(|| self.pod_security?.get(key))
+        self.decides(key)?.get(key)
     }
 
     /// Where `readOnlyRootFilesystem` is true.
@@ -125,7 +157,8 @@ impl<'a> Container<'a> {
     /// Where it says that it does not run as root.
     pub(super) fn non_root(&self) -> Option<&'a Node> {
         let user = self.security("runAsUser").filter(|user| user.text() != Some("0"));
-        user.or_else(|| self.security("runAsNonRoot").filter(|flag| flag.text() == Some("true")))
+        let flag = self.decides("runAsNonRoot").filter(|context| context.is_true("runAsNonRoot"));
+        user.or_else(|| flag?.get("runAsNonRoot"))
     }
 
     /// Its volume mounts.

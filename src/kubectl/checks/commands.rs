@@ -7,6 +7,7 @@ use super::super::ours;
 use super::super::removed::{Removed, is_script, is_shell};
 use super::super::suggestion::broken;
 use super::super::workload::Container;
+use super::capabilities::unsearchable;
 
 /// Where a container calls programs besides its command, and what becomes of it when the call fails.
 pub(in super::super) const HANDLERS: [(&[&str], &str); 5] = [
@@ -56,14 +57,26 @@ pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, remov
         let app = call.iter().position(|word| *word == "--")? + 1;
         words = words.get(app + 1..)?.to_vec();
     }
-    let broken = broken(&words, removed)?;
-    let inner = unwrapped(&words);
+    calls(container, &command.range, &words, mode, removed)
+}
+
+/// The same for the words that are, or will be, its command and arguments; `place` is what to point at.
+pub(in super::super) fn calls(
+    container: &Container<'_>,
+    place: &std::ops::Range<usize>,
+    words: &[&str],
+    mode: Option<Mode>,
+    removed: &Removed<'_>,
+) -> Option<Finding> {
+    let broken = broken(words, removed)?;
+    let inner = unwrapped(words);
     let program = *inner.first()?;
     let is_wrapped = inner.len() < words.len();
     let starts_by_script = is_shell(program) || is_script(program);
     let needs_shell = starts_by_script && broken.program == program;
     let of_script = starts_by_script && !words.iter().any(|word| *word == broken.program);
-    let ends = script(inner).is_none_or(|script| script.contains("exec "));
+    // A shell with nothing to do waits for ever.
+    let ends = script(inner).map_or(inner.len() > 1 || is_script(program), |script| script.contains("exec "));
     let may_delete = container.read_only_root().is_none();
     // What the script needs goes when it has become the app. `run` sees a script only where that is its command.
     let waits = match mode {
@@ -71,6 +84,9 @@ pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, remov
         Some(Mode::Run) => may_delete && needs_shell && !is_wrapped,
         _ => false,
     };
+    if let Some(finding) = unsearchable(container).filter(|_| waits && mode == Some(Mode::Run)) {
+        return Some(finding);
+    }
     if waits {
         let message = format!(
             "{}: {} goes when the script is over; this one may never end by exec",
@@ -80,7 +96,7 @@ pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, remov
         return (!ends).then(|| {
             Finding::new(
                 Weight::Note,
-                &command.range,
+                place,
                 message,
                 "let the script end with `exec APP`, or make the app itself the command",
             )
@@ -103,7 +119,7 @@ pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, remov
     };
     let message =
         format!("{}: {} will not be there, because {}: {why}", container.title, shown(&broken.program), broken.reason);
-    Some(Finding::new(Weight::Breaks, &command.range, message, fix))
+    Some(Finding::new(Weight::Breaks, place, message, fix))
 }
 
 fn shown(program: &str) -> String {

@@ -1,5 +1,6 @@
 //! `--mode probe`: the kubelet calls `harden` until the app has settled, and `verify` from then on.
 
+use super::super::checks;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::Container;
@@ -36,6 +37,7 @@ impl Pod<'_> {
                 "--mode stage works without root, --mode run denies what it cannot delete",
             ));
         }
+        self.findings.extend(checks::unsearchable(container));
         if matches!(self.workload.kind, "Job" | "CronJob") {
             let message =
                 format!("{}: a job may be over before its first probe, and is not hardened then", container.title);

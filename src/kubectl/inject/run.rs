@@ -1,6 +1,6 @@
 //! `--mode run`: lithify is the container's command, and becomes the app.
 
-use super::super::finding::{Finding, Weight};
+use super::super::checks;
 use super::super::ours;
 use super::super::workload::Container;
 use super::super::yaml::{Node, Value};
@@ -16,47 +16,50 @@ impl Pod<'_> {
             self.set(container.node, &container.path, "command", call);
             return;
         };
-        if ours::call(Some(command)).is_some_and(|call| call.first() == Some(&"run")) {
+        if runs(command).is_some() {
             self.update(container.node, &container.path, "command");
-            return;
-        }
-        if self.options.command.is_some() {
-            let message = format!("{} has a command already, which --command would replace", container.title);
-            self.refuse_at(&command.range, message, "leave out --command, or name another container with --container");
-            return;
-        }
-        if let Value::List(words, _) = self.call(&["run"], &["--"]) {
+        } else if let Value::List(words, _) = self.call(&["run"], &["--"]) {
             self.changes.prepend(&container.path.key("command"), words);
+        }
+    }
+
+    /// Refuses a `--command` for a container that has another one.
+    pub(super) fn keep_commands(&mut self, chosen: &[Container<'_>]) {
+        let Some(asked) = &self.options.command else { return };
+        let asked = super::command(asked).unwrap_or_default();
+        for container in chosen.iter().filter(|container| !Self::leaves_command(container)) {
+            let Some(command) = container.node.get("command") else { continue };
+            if runs(command).unwrap_or_else(|| command.words()) != asked {
+                let message = format!("{} has a command already, which --command would replace", container.title);
+                let fix = "leave out --command, or name another container with --container";
+                self.refuse_at(&command.range, message, fix);
+            }
         }
     }
 
     /// The words of `--command`, for a container whose own is in its image.
     pub(super) fn command(&mut self, container: &Container<'_>) -> Option<Vec<String>> {
         let image = container.node.text_of("image").unwrap_or_default().to_owned();
+        let args = container.node.get("args").map(Node::words).unwrap_or_default();
         let Some(text) = &self.options.command else {
             let message = format!(
                 "{} has no command: what it runs is written in its image {image}, not in the manifest",
                 container.title
             );
+            let what =
+                if args.is_empty() { "Entrypoint and Cmd" } else { "only Entrypoint: args stand in the place of Cmd" };
             self.refuse(
                 container,
                 message,
-                "name it with --command, as `skopeo inspect --config docker://IMAGE` shows it (Entrypoint and Cmd), or put it into the manifest",
+                format!("name it with --command, as `skopeo inspect --config docker://IMAGE` shows it ({what}), or put it into the manifest"),
             );
             return None;
         };
         match super::command(text) {
             Ok(words) => {
-                if let Some(rule) = words.first().and_then(|program| self.removed.rule(program)) {
-                    let message = format!("{}: --command {text}: {rule} removes it", container.title);
-                    let place = container.place();
-                    self.findings.push(Finding::new(
-                        Weight::Breaks,
-                        &place,
-                        message,
-                        "give the app itself, or save it in a profile of your own: [keep] names",
-                    ));
-                }
+                let all: Vec<&str> = words.iter().map(String::as_str).chain(args).collect();
+                let finding = checks::calls(container, &container.place(), &all, Some(self.options.mode), self.removed);
+                self.findings.extend(finding);
                 Some(words)
             }
             Err(reason) => {
@@ -74,4 +77,10 @@ impl Pod<'_> {
     pub(super) fn leaves_command(container: &Container<'_>) -> bool {
         container.node.get("command").is_none_or(|command| Node::items(command).is_empty())
     }
+}
+
+/// What a call of `run` becomes.
+fn runs(command: &Node) -> Option<Vec<&str>> {
+    let call = ours::call(Some(command)).filter(|call| call.first() == Some(&"run"))?;
+    Some(call.into_iter().skip_while(|word| *word != "--").skip(1).collect())
 }

@@ -1,6 +1,7 @@
 //! Probes that call lithify: the kubelet must give them time, and tries.
 
 use super::super::MOST_TRIES;
+use super::super::checks;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::Container;
@@ -10,6 +11,7 @@ const WAIT: u64 = 120;
 
 pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut looks = false;
     for name in ["startupProbe", "livenessProbe", "readinessProbe"] {
         let Some(probe) = container.node.get(name) else { continue };
         let Some(call) = ours::handler(Some(probe)) else { continue };
@@ -18,6 +20,7 @@ pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
         let mut add = |message: String, fix: &str| {
             findings.push(Finding::new(Weight::Breaks, &place, format!("{}, {name}: {message}", container.title), fix));
         };
+        looks |= matches!(what, "harden" | "verify");
         // Looking at the tree takes longer than asking a port.
         if matches!(what, "harden" | "verify") && probe.number_of("timeoutSeconds").unwrap_or(1) < 10 {
             add(
@@ -47,14 +50,16 @@ pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
             .or_else(|| call.iter().find_map(|word| word.strip_prefix("--wait-timeout=")))
             .and_then(|wait| wait.parse().ok())
             .unwrap_or(WAIT);
-        let (tries, period) =
-            (probe.number_of("failureThreshold").unwrap_or(3), probe.number_of("periodSeconds").unwrap_or(10));
-        if tries.saturating_mul(period) <= wait {
+        let number = |key, default| probe.number_of(key).unwrap_or(default);
+        let (tries, period) = (number("failureThreshold", 3), number("periodSeconds", 10));
+        let delay = number("initialDelaySeconds", 0);
+        if tries.saturating_mul(period).saturating_add(delay) <= wait {
+            let after = if delay == 0 { String::new() } else { format!(" after {delay} s") };
             add(
                 format!(
-                    "{tries} tries every {period} s are over before its --wait-timeout of {wait} s: the container would be killed without a word why"
+                    "{tries} tries every {period} s{after} are over before its --wait-timeout of {wait} s: the container would be killed without a word why"
                 ),
-                "failureThreshold x periodSeconds must be more than --wait-timeout",
+                "initialDelaySeconds + failureThreshold x periodSeconds must be more than --wait-timeout",
             );
         } else if tries > MOST_TRIES {
             add(
@@ -63,5 +68,6 @@ pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
             );
         }
     }
+    findings.extend(checks::unsearchable(container).filter(|_| looks));
     findings
 }

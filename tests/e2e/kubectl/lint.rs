@@ -51,7 +51,9 @@ fn tools_that_go() {
         ],
     );
     finds_nothing(&hook, "shells");
-    finds_nothing(&hook, "nginx -c other");
+    let two = format!("{hook}        - name: other\n");
+    finds_nothing(&two, "nginx -c other");
+    finds(&two, "nginx -c app -c other", &["1 finding"]);
     finds(&deployment("command: [sh, -c, exec app]"), "nginx", &["its script needs the shell"]);
     finds(
         &deployment("command: [python3]\nreadinessProbe: { exec: { command: [pgrep, python3] } }"),
@@ -115,6 +117,13 @@ fn probes_of_ours_without_time_or_tries() {
         "nginx",
         &["14 tries every 20 s are over before its --wait-timeout of 300 s", "failureThreshold x periodSeconds"],
     );
+    // The kubelet waits before its first try, too.
+    finds_nothing(&with("periodSeconds: 22", "initialDelaySeconds: 21\n            periodSeconds: 20"), "nginx");
+    finds(
+        &with("periodSeconds: 22", "initialDelaySeconds: 20\n            periodSeconds: 20"),
+        "nginx",
+        &["14 tries every 20 s after 20 s are over before its --wait-timeout of 300 s", "initialDelaySeconds + "],
+    );
     finds(
         &with("failureThreshold: 14 ", "failureThreshold: 30 "),
         "nginx",
@@ -133,14 +142,13 @@ fn probes_of_ours_without_time_or_tries() {
         "nginx",
         &["the startupProbe deletes, and nothing can be deleted from a read-only root"],
     );
-    finds(
-        &with(
-            "          image: nginx:1.28",
-            "          image: nginx:1.28\n          securityContext: { runAsNonRoot: true }",
-        ),
-        "nginx",
-        &["it does not run as root"],
-    );
+    // Booleans as kubectl reads them.
+    for says in ["true", "True", "yes", "on"] {
+        let context = format!("          image: nginx:1.28\n          securityContext: {{ runAsNonRoot: {says} }}");
+        finds(&with("          image: nginx:1.28", &context), "nginx", &["it does not run as root"]);
+    }
+    let context = "          image: nginx:1.28\n          securityContext: { capabilities: { drop: [ALL] } }";
+    finds(&with("          image: nginx:1.28", context), "nginx", &["1 finding", "may not look into directories"]);
 }
 
 #[test]

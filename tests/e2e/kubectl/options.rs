@@ -132,6 +132,38 @@ fn a_job_is_better_run() {
 }
 
 #[test]
+fn names_of_containers() {
+    let manifest = format!(
+        "{}---\n{}",
+        deployment("command: [app]"),
+        deployment("command: [app]").replace("name: app", "name: other")
+    );
+    for command in ["inject --mode run", "lint"] {
+        let with = |arguments: &str| plugin(&manifest, &format!("{command} -p nginx {arguments}"));
+        with("-c app -c other").exits(0);
+        with("-c other").exits(0);
+        with("-c app -c zz -c typo").exits(2).says("no container is called zz or typo").says("are app, other");
+        let empty = "kind: Pod\nmetadata: { name: web }\nspec: {}\n";
+        plugin(empty, &format!("{command} -p nginx")).exits(2).says("standard input:3:7: Pod web has no containers");
+        plugin("kind: Service\n", &format!("{command} -p nginx -c app")).exits(0);
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.yaml");
+    std::fs::write(&file, deployment("command: [app]")).unwrap();
+    for words in [&["lint"][..], &["inject", "--mode", "run"], &["inject", "--mode", "run", "--dry-run"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran = command(words).args(["-p", "nginx", "-f"]).arg(&file).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains("standard output: cannot be written: No space left"), "{words:?}: {said}");
+    }
+}
+
+#[test]
 fn help_and_mistakes() {
     plugin("", "--help").exits(0).says("kubectl lithify");
     plugin("", "inject --mode other -p nginx").exits(2).says("possible values: probe, stage, run");

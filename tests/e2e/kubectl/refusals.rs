@@ -54,7 +54,9 @@ fn a_read_only_root_and_another_user_cannot_delete() {
     refused(&read_only, PROBE, &[":12:37: ", "nothing can be deleted from a read-only root", "--mode stage"]);
     // Forcing makes it no more possible.
     refused(&read_only, &format!("{PROBE} --force"), &["read-only root"]);
-    for context in ["runAsUser: 101", "runAsNonRoot: true"] {
+    for context in
+        ["runAsUser: 101", "runAsNonRoot: true", "runAsNonRoot: True", "runAsNonRoot: yes", "runAsNonRoot: ON"]
+    {
         let manifest = deployment(&format!("securityContext: {{ {context} }}"));
         refused(&manifest, PROBE, &["it does not run as root", "--mode stage works without root", "--force"]);
         inject(&manifest, "-p nginx --mode probe --force");
@@ -63,6 +65,46 @@ fn a_read_only_root_and_another_user_cannot_delete() {
         deployment("").replace("      containers:", "      securityContext: { runAsUser: 7 }\n      containers:");
     refused(&of_the_pod, PROBE, &["it does not run as root"]);
     inject(&of_the_pod.replace("runAsUser: 7", "runAsUser: 0"), "-p nginx --mode probe");
+    let flags = of_the_pod.replace("runAsUser: 7", "runAsNonRoot: yes");
+    refused(&flags, PROBE, &["it does not run as root"]);
+    inject(&format!("{flags}          securityContext: {{ runAsNonRoot: no }}\n"), "-p nginx --mode probe");
+}
+
+#[test]
+fn a_root_that_may_not_look_into_all_directories() {
+    let with = |context: &str| deployment(&format!("command: [app]\nsecurityContext: {{ {context} }}"));
+    let script = |context: &str| deployment(&format!("command: [sh, /x]\nsecurityContext: {{ {context} }}"));
+    let texts = ["may not look into directories of other users", "add: [DAC_READ_SEARCH], or --mode stage"];
+    for capabilities in [
+        "drop: [ALL]",
+        "drop: [all]",
+        "drop: [DAC_OVERRIDE]",
+        "drop: [NET_RAW, dac_override]",
+        "drop: [CAP_DAC_OVERRIDE]",
+        "drop: [ALL], add: [NET_BIND_SERVICE]",
+        "drop: [ALL], add: [ALL]",
+        "drop: [ALL, DAC_READ_SEARCH], add: [DAC_READ_SEARCH]",
+    ] {
+        let context = format!("capabilities: {{ {capabilities} }}");
+        refused(&with(&context), PROBE, &texts);
+        plugin(&with(&context), &format!("{PROBE} --force")).exits(0).says(texts[0]);
+        // Nothing is deleted, or not by a root that stays behind the app.
+        inject(&with(&context), "-p nginx --mode stage");
+        inject(&with(&context), "-p nginx --mode run");
+        refused(&script(&context), "inject -p nginx --mode run", &texts);
+    }
+    for context in [
+        "capabilities: { drop: [NET_RAW] }",
+        "capabilities: { drop: [ALL], add: [DAC_OVERRIDE] }",
+        "capabilities: { drop: [ALL], add: [dac_read_search] }",
+        "capabilities: { drop: [ALL], add: [CAP_DAC_READ_SEARCH] }",
+        "capabilities: { drop: [DAC_OVERRIDE], add: [ALL] }",
+        "capabilities: { add: [SYS_TIME] }",
+        "privileged: true, capabilities: { drop: [ALL] }",
+    ] {
+        inject(&with(context), "-p nginx --mode probe");
+        inject(&script(context), "-p nginx --mode run");
+    }
 }
 
 #[test]
@@ -80,7 +122,28 @@ fn a_command_that_is_not_in_the_manifest() {
     refused(&deployment("command: [app]"), "inject -p nginx --mode run --command other", &["has a command already"]);
     refused(&plain, "inject -p nginx --mode run --command a'b", &["write it as a JSON list"]);
     refused(&plain, "inject -p nginx --mode run --command [1]", &["no JSON list of words"]);
-    refused(&plain, "inject -p nginx --mode run --command sh", &["--command sh", "removes it"]);
+    refused(&plain, "inject -p nginx --mode stage --command sh", &["sh will not be there", "removes it"]);
+    let wrapped = "inject -p shells --mode stage --command [\"tini\",\"--\",\"/entrypoint.sh\"]";
+    refused(&plain, wrapped, &["/entrypoint.sh will not be there"]);
+    refused(
+        &deployment("args: [/entrypoint.sh]"),
+        "inject -p shells --mode stage --command tini",
+        &["needs the shell"],
+    );
+    plugin(&plain, "inject -p shells --mode run --command sh").exits(0).says("may never end by exec");
+    inject(&plain, "-p shells --mode run --command /entrypoint.sh");
+    // args stand in the place of the image's Cmd.
+    refused(&plain, "inject -p nginx --mode run", &["(Entrypoint and Cmd)"]);
+    refused(&deployment("args: [x]"), "inject -p nginx --mode run", &["(only Entrypoint: args"]);
+    // A command that is there stays, also one that an earlier run has put there.
+    for mode in ["run", "stage"] {
+        let injected = inject(&plain, &format!("-p nginx --mode {mode} --command [\"app\",\"-v\"]"));
+        for manifest in [&injected, &deployment("command: [app, -v]")] {
+            let again = inject(manifest, &format!("-p nginx --mode {mode} --command [\"app\",\"-v\"]"));
+            assert_eq!(again, inject(manifest, &format!("-p nginx --mode {mode}")));
+            refused(manifest, &format!("inject -p nginx --mode {mode} --command app"), &["has a command already"]);
+        }
+    }
 }
 
 #[test]

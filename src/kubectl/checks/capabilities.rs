@@ -1,0 +1,39 @@
+//! A root that may not look into other users' directories can prove nothing of what is in them.
+
+use super::super::finding::{Finding, Weight};
+use super::super::workload::Container;
+use super::super::yaml::Node;
+
+/// What `harden`, `verify` and a script's `run` come to in such a container; the image may have no such directories,
+/// which the manifest does not tell. Not for another user than root, who cannot delete in the first place.
+pub(in super::super) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
+    let drop = drops_search(container.node).filter(|_| container.non_root().is_none())?;
+    let message = format!(
+        "{}: root may not look into directories of other users then, such as Debian's /var/cache/apt/archives/partial, \
+         and lithify exits 1 for what it could not verify: the container would never be ready",
+        container.title
+    );
+    let fix =
+        "add: [DAC_READ_SEARCH], or --mode stage, or --mode run with the app itself, not a script, as the command";
+    Some(Finding::new(Weight::Breaks, &drop.range, message, fix))
+}
+
+/// Where a container drops `CAP_DAC_OVERRIDE`, which runtimes grant by themselves, and does not add it or
+/// `CAP_DAC_READ_SEARCH` (capabilities(7)). As containerd and CRI-O take them: names in any case, for CRI-O also with
+/// `CAP_`, `ALL` before single ones, and what is added before what is dropped.
+fn drops_search(container: &Node) -> Option<&Node> {
+    let context = container.get("securityContext").filter(|context| !context.is_true("privileged"))?;
+    let has = |key, name: &str| {
+        let names = context.at(&["capabilities", key]).map(Node::words).unwrap_or_default();
+        names
+            .iter()
+            .map(|known| known.to_ascii_uppercase())
+            .any(|known| known.strip_prefix("CAP_").unwrap_or(&known) == name)
+    };
+    let holds = |name, granted| {
+        let at_first = !has("drop", "ALL") && (granted || has("add", "ALL"));
+        (at_first || has("add", name)) && !has("drop", name)
+    };
+    let drop = context.at(&["capabilities", "drop"])?;
+    Some(drop).filter(|_| !holds("DAC_OVERRIDE", true) && !holds("DAC_READ_SEARCH", false))
+}
