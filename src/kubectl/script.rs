@@ -12,6 +12,9 @@ pub(super) fn commands(script: &str) -> Vec<Vec<String>> {
     found
 }
 
+/// A substitution within a substitution within ...
+const DEEPEST: usize = 16;
+
 /// One list of commands, up to the script's or its substitution's end.
 #[derive(Default)]
 struct Reader {
@@ -21,6 +24,8 @@ struct Reader {
     redirected: bool,
     /// Subshells that are open.
     open: usize,
+    /// How many substitutions it is within.
+    depth: usize,
 }
 
 type Text<'a> = Peekable<Chars<'a>>;
@@ -105,15 +110,24 @@ impl Reader {
             while let Some(c) = text.next().filter(|c| *c != '`') {
                 inner.push(if c == '\\' { text.next().unwrap_or_default() } else { c });
             }
-            found.extend(commands(&inner));
+            self.inner(&mut inner.chars().peekable(), found);
         } else if text.next_if_eq(&'(').is_some() {
             if text.next_if_eq(&'(').is_some() {
                 skip(text, ('(', ')'), 2);
             } else {
-                Self::default().read(text, found);
+                self.inner(text, found);
             }
         } else if text.next_if_eq(&'{').is_some() {
             skip(text, ('{', '}'), 1);
+        }
+    }
+
+    /// The commands of a substitution.
+    fn inner(&self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
+        if self.depth < DEEPEST {
+            Self { depth: self.depth + 1, ..Self::default() }.read(text, found);
+        } else {
+            text.for_each(drop);
         }
     }
 
@@ -123,7 +137,7 @@ impl Reader {
         self.word.take_if(|word| word.bytes().all(|c| c.is_ascii_digit()));
         self.end_word();
         if text.next_if_eq(&'(').is_some() {
-            Self::default().read(text, found);
+            self.inner(text, found);
             return true;
         }
         let mut same = 1;
@@ -163,6 +177,21 @@ fn skip(text: &mut Text<'_>, (opens, closes): (char, char), mut open: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panics(script in "[a(){}\\[\\]$`'\"\\\\<>|&;# =\n]{0,40}") {
+            commands(&script);
+        }
+    }
+
+    #[test]
+    fn as_deep_as_it_can_be() {
+        let nested = |depth: usize| format!("{}curl{}", "a $(".repeat(depth), ")".repeat(depth));
+        assert!(commands(&nested(DEEPEST)).contains(&vec!["curl".to_owned()]));
+        assert!(!commands(&nested(1_000_000)).contains(&vec!["curl".to_owned()]));
+    }
 
     #[test]
     fn commands_and_their_words() {
