@@ -36,7 +36,7 @@ fn init_container() {
     namespace.apply(&example("init-container"));
     let pod = namespace.pod("shared-volume");
     serves_nginx(pod.ready(), 80);
-    pod.log_says("lithify", "removed");
+    pod.log_says("harden-shared", "removed");
     for shell in ["sh", "bash", "dash", "rbash", "nc", "curl", "wget"] {
         let ran = pod.exec("app", [format!("/shared/usr/bin/{shell}").as_str(), "-c", "echo in"]);
         assert!(ran.code != 0 && ran.all().contains("no such file"), "{shell}: {ran:?}");
