@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::policy::{Request, validate, violated};
+use crate::policy::{Request, mutate, validate};
 use crate::{documents, pods};
 
 const POLICY: &str = "examples/fleet/validating-admission-policy.yaml";
@@ -293,24 +293,78 @@ fn the_words_of_lithify_are_told_from_those_of_the_app() {
     }
 }
 
+/// What is said against an update of a pod, which each demand refuses or reports in its own way.
+#[track_caller]
+fn said_of_update(old: &Value, new: &Value, resource: &'static str) -> Vec<String> {
+    let said = |labels: &[(&str, &str)]| validate(POLICY, &Request::new(new, "shop", labels).update(old, resource));
+    assert!(said(&[]).is_empty());
+    let (enforced, audited) = (said(&ENFORCE), said(&[("lithify.dev/demand", "audit")]));
+    assert!(enforced.iter().all(|(_, actions)| actions == &["Deny"]), "{enforced:?}");
+    assert!(audited.iter().all(|(_, actions)| actions == &["Warn", "Audit"]), "{audited:?}");
+    let texts = |said: Vec<(String, Vec<String>)>| said.into_iter().map(|(text, _)| text).collect::<Vec<_>>();
+    let texts = (texts(enforced), texts(audited));
+    assert_eq!(texts.0, texts.1);
+    texts.0
+}
+
 #[test]
 fn an_ephemeral_container_may_look_and_not_write() {
-    for name in ["startup-probe", "stage"] {
-        let mut pod = example(name);
-        let volume = if name == "stage" { "staged" } else { "lithify" };
-        let ephemeral = |mounts: Value| json!([{ "name": "debugger", "image": "busybox:1", "volumeMounts": mounts }]);
+    let mut image_volume = example("stage");
+    image_volume["spec"]["initContainers"][1]["command"][0] = "/lithify/bin/lithify".into();
+    for (pod, volume) in [(example("startup-probe"), "lithify"), (example("stage"), "staged"), (image_volume, "staged")]
+    {
+        let mut with = pod.clone();
         for (mounts, allowed) in [
             (json!([]), true),
             (json!([{ "name": volume, "mountPath": "/x", "readOnly": true }]), true),
             (json!([{ "name": volume, "mountPath": "/x" }]), false),
         ] {
-            pod["spec"]["ephemeralContainers"] = ephemeral(mounts.clone());
-            let messages = violated(POLICY, "lithify-debug", &pod);
-            assert_eq!(messages.is_empty(), allowed, "{name}: {mounts}");
+            with["spec"]["ephemeralContainers"] =
+                json!([{ "name": "debugger", "image": "busybox:1", "volumeMounts": mounts }]);
+            let messages = said_of_update(&pod, &with, "pods/ephemeralcontainers");
+            assert_eq!(messages.is_empty(), allowed, "{mounts}");
             assert!(messages.iter().all(|message| message.contains("readOnly: true")));
         }
-        pod["spec"].as_object_mut().unwrap().remove("ephemeralContainers");
-        assert!(violated(POLICY, "lithify-debug", &pod).is_empty());
+        assert!(said_of_update(&pod, &pod, "pods/ephemeralcontainers").is_empty());
+    }
+}
+
+/// The kubelet reads the label again when a container restarts, and the init containers' images when the pod does.
+#[test]
+fn what_a_restart_is_hardened_by_stays() {
+    let mut pod = pods::pod(&[("web", json!({}))]);
+    pod["metadata"]["labels"] = json!({ "app": "web", "lithify.dev/profile": "nginx" });
+    let plain = pod.clone();
+    let pod = mutate("examples/fleet/mutating-admission-policy.yaml", Request::new(&pod, "shop", &[]));
+    let said = |old: &Value, change: &dyn Fn(&mut Value)| {
+        let mut new = old.clone();
+        change(&mut new);
+        assert_ne!(&new, old);
+        said_of_update(old, &new, "pods")
+    };
+    let unlabel = |pod: &mut Value| {
+        pod["metadata"]["labels"].as_object_mut().unwrap().remove("lithify.dev/profile");
+    };
+    let weaken = |pod: &mut Value| pod["metadata"]["labels"]["lithify.dev/profile"] = "shells".into();
+    let no_labels = |pod: &mut Value| {
+        pod["metadata"].as_object_mut().unwrap().remove("labels");
+    };
+    for change in [&unlabel as &dyn Fn(&mut Value), &weaken, &no_labels] {
+        let messages = said(&pod, change);
+        assert!(messages.len() == 1 && messages[0].contains("the label lithify.dev/profile"), "{messages:?}");
+        // Nothing reads it there.
+        assert!(said(&plain, change).is_empty());
+    }
+    let image = |pod: &mut Value| pod["spec"]["initContainers"][0]["image"] = "evil/lithify:0.1.0".into();
+    let messages = said(&pod, &image);
+    assert!(messages.len() == 1 && messages[0].contains("the image of an init container"), "{messages:?}");
+    // All else may change: other labels, the app's image, finalizers.
+    for change in [
+        &(|pod: &mut Value| pod["metadata"]["labels"]["app"] = "web2".into()) as &dyn Fn(&mut Value),
+        &|pod| pod["spec"]["containers"][0]["image"] = "nginx:1.29".into(),
+        &|pod| pod["metadata"]["finalizers"] = json!(["example.org/x"]),
+    ] {
+        assert!(said(&pod, change).is_empty());
     }
 }
 
