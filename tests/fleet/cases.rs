@@ -29,6 +29,7 @@ fn drops(drop: &[&str], add: &[&str]) -> Value {
 /// By what a container says of itself.
 fn by_container() -> Vec<Case> {
     let mut cases = Vec::new();
+    let mut left_alone = Vec::new();
     for (more, injected) in [
         (json!({}), true),
         (json!({ "env": [{ "name": "LITHIFY_PROFILE", "value": "/site/web.toml" }] }), true),
@@ -54,10 +55,14 @@ fn by_container() -> Vec<Case> {
         let alone = labelled(pod(&[("app", more.clone())]), "nginx");
         cases.push(Case { pod: alone, injected: if injected { vec!["app"] } else { vec![] } });
         if !injected {
-            let beside = labelled(pod(&[("app", more), ("istio-proxy", json!({})), ("web", json!({}))]), "nginx");
-            cases.push(Case { pod: beside, injected: vec!["web"] });
+            left_alone.push(more);
         }
     }
+    // All of them beside one that is injected, and one that is exempt.
+    let names: Vec<String> = (0..left_alone.len()).map(|number| format!("app-{number}")).collect();
+    let mut containers: Vec<_> = names.iter().map(String::as_str).zip(left_alone).collect();
+    containers.extend([("istio-proxy", json!({})), ("web", json!({}))]);
+    cases.push(Case { pod: labelled(pod(&containers), "nginx"), injected: vec!["web"] });
     cases
 }
 

@@ -188,17 +188,17 @@ fn cron_job() {
 fn daemon_set() {
     let namespace = Namespace::new();
     namespace.apply(&example("daemon-set"));
-    namespace.rolled_out("daemonset/node-logs");
-    let pod = namespace.only_pod("app=node-logs");
+    namespace.rolled_out("daemonset/node-zones");
+    let pod = namespace.only_pod("app=node-zones");
     serves_nginx(&pod, 80);
     assert_withstands(&pod, "nginx");
     pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]).exits(0);
     // The node's directory mounted writable is what the livenessProbe is for.
-    namespace.apply(&with(&example("daemon-set"), "html/logs, readOnly: true }", "html/logs }"));
-    namespace.rolled_out("daemonset/node-logs");
-    let pod = namespace.only_pod("app=node-logs");
+    namespace.apply(&with(&example("daemon-set"), "html/zones, readOnly: true }", "html/zones }"));
+    namespace.rolled_out("daemonset/node-zones");
+    let pod = namespace.only_pod("app=node-zones");
     let ran = pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]);
-    ran.exits(1).says("/usr/share/nginx/html/logs");
+    ran.exits(1).says("/usr/share/nginx/html/zones");
 }
 
 #[test]
