@@ -3,9 +3,10 @@
 # For:      the smallest image that you can make of a base with a package manager, without building the app anew.
 # Protects: an allow-list knows no names of tools that it could have missed: every program and script goes but httpd, and
 #           every library that httpd and the modules of allow-list.toml do not need. One layer: what goes is nowhere.
-# Costs:    the image shrinks from 191 to 10 MB (compressed from 70 to 3 MB). What the app loads by name while it runs, such
-#           as modules, has to be listed, and tried. As with squashed.Dockerfile, no layer is shared, and what the base
-#           image says of how it is run stands below once more.
+# Costs:    the image shrinks from 191 to 10 MB (compressed from 70 to 3 MB; measured on Debian 12 with its httpd, arranged as
+#           the official image). What the app loads by name while it runs, such as modules, has to be listed, and tried.
+#           As with squashed.Dockerfile, no layer is shared, and what the base image says of how it is run stands below
+#           once more.
 #
 #   podman build -f examples/bake/allow-list.Dockerfile examples/bake
 FROM docker.io/library/httpd:2.4 AS hardened

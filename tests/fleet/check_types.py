@@ -32,7 +32,7 @@ def without_objects(expression):
 
 
 def types(policy):
-    names = {"object": cel.Type.DYN, "namespaceObject": cel.Type.DYN}
+    names = {"object": cel.Type.DYN, "oldObject": cel.Type.DYN, "namespaceObject": cel.Type.DYN}
 
     def check(expression):
         env = cel.NewEnv(variables=names, extensions=[ext_strings.ExtStrings()])

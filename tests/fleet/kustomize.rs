@@ -145,3 +145,52 @@ fn an_unknown_profile_is_no_silent_success() {
     let said = validate("examples/fleet/validating-admission-policy.yaml", &Request::new(&pod, "shop", &demand));
     assert!(said.len() == 1 && said[0].0.contains("label lithify.dev/profile"), "{said:?}");
 }
+
+/// Jobs are over before a probe, or killed by it; and the label means something else on a namespace.
+#[test]
+fn other_kinds_and_other_labels_are_left_alone() {
+    let mut none = original("web");
+    none["metadata"]["labels"]["lithify.dev/profile"] = "none".into();
+    let mut template_only = original("cache");
+    template_only["metadata"].as_object_mut().unwrap().remove("labels");
+    template_only["spec"]["template"]["metadata"]["labels"]["lithify.dev/profile"] = "redis".into();
+    let labels = json!({ "lithify.dev/profile": "shells" });
+    let template =
+        json!({ "spec": { "restartPolicy": "Never", "containers": [{ "name": "job", "image": "python:3" }] } });
+    let job = json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "job", "labels": labels },
+        "spec": { "template": template } });
+    let cron_job = json!({ "apiVersion": "batch/v1", "kind": "CronJob", "metadata": { "name": "cron", "labels": labels },
+        "spec": { "schedule": "0 3 * * *", "jobTemplate": { "spec": { "template": template } } } });
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop", "labels": labels } });
+    let all = [none, template_only, job, cron_job, namespace];
+    let built = build(&all.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n")).unwrap();
+    assert_eq!(built.len(), all.len());
+    for document in all {
+        assert_eq!(named(&built, document["metadata"]["name"].as_str().unwrap()), document);
+    }
+}
+
+/// What is called as ours and is not is not merged with it.
+#[test]
+fn an_init_container_of_that_name_fails_the_build() {
+    let harden = json!({ "name": "lithify", "image": "registry.example/lithify:0.1.0", "args": ["harden", "--root", "/shared"],
+        "volumeMounts": [{ "name": "shared", "mountPath": "/shared" }] });
+    let migrate = json!({ "name": "migrate", "image": "app:1" });
+    for (inits, test) in [
+        (json!([harden]), "initContainers/0/volumeMounts"),
+        (json!([migrate, harden]), "initContainers/0/volumeMounts"),
+        (json!([{ "name": "lithify", "image": "app:1", "command": ["/app"] }]), "initContainers/0/command"),
+    ] {
+        let mut web = original("web");
+        web["spec"]["template"]["spec"]["initContainers"] = inits;
+        let error = build(&web.to_string()).unwrap_err();
+        assert!(error.contains(&format!("{test} failed")), "{error}");
+    }
+    // Others stay, after ours.
+    let mut web = original("web");
+    web["spec"]["template"]["spec"]["initContainers"] = json!([migrate]);
+    let built = build(&web.to_string()).unwrap();
+    let inits = &built[0]["spec"]["template"]["spec"]["initContainers"];
+    assert_eq!((&inits[0]["name"], &inits[1]), (&json!("lithify"), &migrate));
+}

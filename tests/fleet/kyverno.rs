@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cases::{self, labelled};
 use crate::pods::pod;
 use crate::policy::{Request, selects, validate};
 use crate::{documents, kubectl, schema, strings};
@@ -153,60 +154,26 @@ fn mutate_in(pod: &Value, name: &str, namespace: &[(&str, &str)]) -> Value {
     request.pod
 }
 
-fn labelled(mut pod: Value, profile: &str) -> Value {
-    pod["metadata"]["labels"] = json!({ "lithify.dev/profile": profile });
-    pod
-}
-
-/// Conditions and patches do what the MutatingAdmissionPolicy does, on the same pods.
+/// Conditions and patches do what the MutatingAdmissionPolicy does, on the same pods, by their label or their namespace's.
 #[test]
 fn it_does_what_the_mutating_policy_does() {
     let namespace = [("lithify.dev/profile", "shells")];
-    let mut cases = vec![
-        labelled(pod(&[("web", json!({})), ("worker", json!({ "env": [{ "name": "A", "value": "1" }] }))]), "nginx"),
-        labelled(
-            pod(&[("web", json!({ "env": [{ "name": "LITHIFY_PROFILE", "value": "/site/web.toml" }] }))]),
-            "nginx",
-        ),
-        labelled(pod(&[("web", json!({}))]), "none"),
-        pod(&[("web", json!({}))]),
-    ];
-    for more in [
-        json!({ "startupProbe": { "httpGet": { "port": 80 } } }),
-        json!({ "securityContext": { "readOnlyRootFilesystem": true } }),
-        json!({ "securityContext": { "runAsUser": 1000 } }),
-        json!({ "securityContext": { "runAsUser": 0 } }),
-        json!({ "securityContext": { "runAsNonRoot": true } }),
-        json!({ "volumeMounts": [{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }] }),
-    ] {
-        cases.push(labelled(pod(&[("app", more.clone())]), "nginx"));
-        let mut both = labelled(pod(&[("app", more), ("istio-proxy", json!({})), ("web", json!({}))]), "nginx");
-        both["spec"]["volumes"] = json!([{ "name": "lithify", "emptyDir": {} }]);
-        cases.push(both);
-    }
-    let mut not_root = labelled(pod(&[("app", json!({}))]), "nginx");
-    not_root["spec"]["securityContext"] = json!({ "runAsUser": 1000 });
-    cases.push(not_root);
-    let mut windows = labelled(pod(&[("app", json!({}))]), "nginx");
-    windows["spec"]["nodeSelector"] = json!({ "kubernetes.io/os": "windows" });
-    cases.push(windows);
-    let mut mirror = labelled(pod(&[("app", json!({}))]), "nginx");
-    mirror["metadata"]["annotations"] = json!({ "kubernetes.io/config.mirror": "c0ffee" });
-    cases.push(mirror);
     let mut injected = 0;
-    for case in &cases {
-        for labels in [&namespace[..], &[]] {
-            let after = sorted(mutate(case, labels));
-            let request = Request::new(case, "shop", labels);
+    for case in cases::all() {
+        let mut plain = case.pod.clone();
+        plain["metadata"].as_object_mut().unwrap().remove("labels");
+        for (pod, labels) in [(&case.pod, &[][..]), (&plain, &namespace[..]), (&plain, &[])] {
+            let after = sorted(mutate(pod, labels));
+            let request = Request::new(pod, "shop", labels);
             let expected = sorted(crate::policy::mutate("examples/fleet/mutating-admission-policy.yaml", request));
-            assert_eq!(after, expected, "{case:#}");
+            assert_eq!(after, expected, "{pod:#}");
+            injected += usize::from(after != sorted(pod.clone()));
             // A second time changes nothing.
             assert_eq!(sorted(mutate(&after, labels)), after);
-            injected += usize::from(&after != case);
         }
-        assert_eq!(mutate_in(case, "kube-system", &namespace), *case);
+        assert_eq!(mutate_in(&case.pod, "kube-system", &namespace), case.pod);
     }
-    assert!(injected >= 10, "{injected}");
+    assert!(injected >= 30, "{injected}");
 }
 
 /// The order in these lists is how kubectl merges, and means nothing.

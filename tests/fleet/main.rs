@@ -10,6 +10,7 @@
     clippy::indexing_slicing
 )]
 
+mod cases;
 mod expression;
 mod kubectl;
 mod kustomize;

@@ -2,17 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::cases::{self, labelled};
 use crate::pods::pod;
 use crate::policy::{Request, mutate, validate};
 use crate::{documents, pods};
 
 const POLICY: &str = "examples/fleet/mutating-admission-policy.yaml";
 const DEMAND: &str = "examples/fleet/validating-admission-policy.yaml";
-
-fn labelled(mut pod: Value, profile: &str) -> Value {
-    pod["metadata"]["labels"] = json!({ "app": "web", "lithify.dev/profile": profile });
-    pod
-}
 
 #[track_caller]
 fn mutated(pod: &Value, namespace: &[(&str, &str)]) -> Value {
@@ -28,7 +24,7 @@ fn assert_injected(pod: &Value, container: &str) {
     let mut probe = example["containers"][0]["startupProbe"].clone();
     let words = probe["exec"]["command"].as_array_mut().unwrap();
     words.truncate(words.iter().position(|word| word == "--profile").unwrap());
-    assert_eq!(container["startupProbe"], probe);
+    assert_eq!(container["startupProbe"], probe, "{pod:#}");
     let count =
         |list: &Value, key: &str, value: &str| list.as_array().unwrap().iter().filter(|e| e[key] == value).count();
     assert_eq!(count(&container["volumeMounts"], "mountPath", "/lithify"), 1, "{container:#}");
@@ -103,50 +99,39 @@ fn the_label_of_a_namespace_counts_where_a_pod_has_none() {
 }
 
 #[test]
-fn what_must_not_be_touched_is_not() {
-    let namespace = [("lithify.dev/profile", "shells")];
-    let mut mirror = labelled(pod(&[("etcd", json!({}))]), "shells");
-    mirror["metadata"]["annotations"] = json!({ "kubernetes.io/config.mirror": "c0ffee" });
-    let mut windows = labelled(pod(&[("iis", json!({}))]), "shells");
-    windows["spec"]["os"] = json!({ "name": "windows" });
-    let mut selected = labelled(pod(&[("iis", json!({}))]), "shells");
-    selected["spec"]["nodeSelector"] = json!({ "kubernetes.io/os": "windows" });
-    for pod in [mirror, windows, selected] {
-        assert_eq!(mutated(&pod, &namespace), pod);
-    }
+fn the_namespaces_of_the_system_are_left_alone() {
     let pod = labelled(pod(&[("web", json!({}))]), "shells");
     for system in ["kube-system", "kube-public", "kube-node-lease"] {
-        assert_eq!(mutate(POLICY, Request::new(&pod, system, &namespace)), pod);
+        assert_eq!(mutate(POLICY, Request::new(&pod, system, &[("lithify.dev/profile", "shells")])), pod);
     }
 }
 
-/// Beside one that is injected, each stays as it is; alone, the pod does.
+/// What cannot be hardened by a probe stays as it is; where nothing can, the whole pod does.
 #[test]
-fn containers_that_cannot_be_hardened_by_a_probe_stay_as_they_are() {
-    let http = json!({ "startupProbe": { "httpGet": { "port": 80 } } });
-    for (name, more) in [
-        ("app", http),
-        ("app", json!({ "securityContext": { "readOnlyRootFilesystem": true } })),
-        ("app", json!({ "securityContext": { "runAsUser": 1000 } })),
-        ("app", json!({ "securityContext": { "runAsNonRoot": true } })),
-        ("istio-proxy", json!({})),
-        ("app", json!({ "volumeMounts": [{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }] })),
-    ] {
-        let alone = labelled(pod(&[(name, more.clone())]), "nginx");
-        assert_eq!(mutated(&alone, &[]), alone, "{more}");
-        let both = labelled(pod(&[(name, more.clone()), ("web", json!({}))]), "nginx");
-        let after = mutated(&both, &[]);
-        assert_eq!(after["spec"]["containers"][0], both["spec"]["containers"][0], "{more}");
-        assert_injected(&after, "web");
-    }
-    // The pod's own security context, and a container that differs from it.
-    let mut pod =
-        labelled(pod(&[("app", json!({})), ("web", json!({ "securityContext": { "runAsUser": 0 } }))]), "nginx");
-    for context in [json!({ "runAsUser": 1000 }), json!({ "runAsNonRoot": true })] {
-        pod["spec"]["securityContext"] = context;
+fn what_can_be_hardened_is_injected_and_nothing_else_is() {
+    for cases::Case { pod, injected } in cases::all() {
         let after = mutated(&pod, &[]);
-        assert_eq!(after["spec"]["containers"][0], pod["spec"]["containers"][0]);
-        assert_injected(&after, "web");
+        for (index, container) in pod["spec"]["containers"].as_array().unwrap().iter().enumerate() {
+            let name = container["name"].as_str().unwrap();
+            if injected.contains(&name) {
+                assert_injected(&after, name);
+            } else {
+                assert_eq!(after["spec"]["containers"][index], *container, "{pod:#}");
+            }
+        }
+        assert!(!injected.is_empty() || after == pod, "{after:#}");
+        // By the label of the namespace alone: the pod gets one with the rest, and only then.
+        let mut plain = pod.clone();
+        if pod["metadata"]["labels"]["lithify.dev/profile"] != "none" {
+            plain["metadata"]["labels"].as_object_mut().unwrap().remove("lithify.dev/profile");
+            let after = mutated(&plain, &[("lithify.dev/profile", "shells")]);
+            assert_eq!(
+                after["metadata"]["labels"]["lithify.dev/profile"] == "shells",
+                !injected.is_empty(),
+                "{after:#}"
+            );
+            assert!(!injected.is_empty() || after == plain);
+        }
     }
 }
 

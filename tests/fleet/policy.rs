@@ -5,23 +5,34 @@ use serde_json::{Value, json};
 use crate::expression::evaluate;
 use crate::{documents, patch, strings};
 
-/// The creation of a pod in a namespace.
+/// What is done to a pod in a namespace.
 pub struct Request {
     pub pod: Value,
     pub namespace: Value,
+    /// As it was; null where it is created.
+    old: Value,
+    operation: &'static str,
+    resource: &'static str,
 }
 
 impl Request {
+    /// The creation of a pod.
     pub fn new(pod: &Value, namespace: &str, labels: &[(&str, &str)]) -> Self {
         let mut metadata = json!({ "name": namespace, "labels": { "kubernetes.io/metadata.name": namespace } });
         for (key, value) in labels {
             metadata["labels"][*key] = (*value).into();
         }
-        Self { pod: pod.clone(), namespace: json!({ "metadata": metadata }) }
+        let namespace = json!({ "metadata": metadata });
+        Self { pod: pod.clone(), namespace, old: Value::Null, operation: "CREATE", resource: "pods" }
+    }
+
+    /// An update of this pod, or of a subresource.
+    pub fn update(self, old: &Value, resource: &'static str) -> Self {
+        Self { old: old.clone(), operation: "UPDATE", resource, ..self }
     }
 
     fn variables(&self) -> Vec<(&'static str, Value)> {
-        vec![("object", self.pod.clone()), ("namespaceObject", self.namespace.clone())]
+        vec![("object", self.pod.clone()), ("oldObject", self.old.clone()), ("namespaceObject", self.namespace.clone())]
     }
 }
 
@@ -42,12 +53,12 @@ pub fn selects(selector: &Value, labels: &Value) -> bool {
     equal && expressions
 }
 
-/// Whether a policy's matchConstraints or a binding's matchResources let the creation of a pod through.
+/// Whether a policy's matchConstraints or a binding's matchResources let a request through.
 fn resources_match(resources: &Value, request: &Request) -> bool {
     let rules = resources["resourceRules"].as_array();
     let has = |rule: &Value, key: &str, word: &str| strings(&rule[key]).contains(&word.to_owned());
     rules.is_none_or(|rules| {
-        rules.iter().any(|rule| has(rule, "resources", "pods") && has(rule, "operations", "CREATE"))
+        rules.iter().any(|rule| has(rule, "resources", request.resource) && has(rule, "operations", request.operation))
     }) && selects(&resources["namespaceSelector"], &request.namespace["metadata"]["labels"])
         && selects(&resources["objectSelector"], &request.pod["metadata"]["labels"])
 }
@@ -119,15 +130,4 @@ pub fn validate(path: &str, request: &Request) -> Vec<(String, Vec<String>)> {
         }
     }
     failures
-}
-
-/// The validations of one policy on an object that is updated, such as a pod with a new ephemeral container.
-#[track_caller]
-pub fn violated(path: &str, name: &str, object: &Value) -> Vec<String> {
-    let documents = documents(path);
-    let policy = documents.iter().find(|policy| policy["metadata"]["name"] == name).unwrap();
-    let names = variables(policy, &Request::new(object, "default", &[]));
-    let validations = policy["spec"]["validations"].as_array().unwrap();
-    let failed = validations.iter().filter(|validation| evaluated(&validation["expression"], &names) == false);
-    failed.map(|validation| validation["message"].as_str().unwrap().to_owned()).collect()
 }

@@ -50,7 +50,7 @@ fn conditions_messages_and_patches_have_their_types() {
 fn a_wrong_type_is_found() {
     for (that, this) in [
         ("'/spec/containers/' + string(i) + '/env/-'", "'/spec/containers/' + i + '/env/-'"),
-        ("variables.hasVolume ?", "variables.image ?"),
+        ("variables.delivered ?", "variables.image ?"),
         ("size(variables.places) == 0", "size(variables.place) == 0"),
     ] {
         let text = policies("mutating");

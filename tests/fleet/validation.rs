@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::policy::{Request, validate, violated};
+use crate::policy::{Request, mutate, validate};
 use crate::{documents, pods};
 
 const POLICY: &str = "examples/fleet/validating-admission-policy.yaml";
@@ -65,7 +65,26 @@ fn a_pod_that_is_not_hardened_is_told_what_to_do() {
     let mut pod = example("startup-probe");
     pod["spec"]["containers"].as_array_mut().unwrap().push(json!({ "name": "sidecar", "image": "app:1" }));
     assert_refused(&pod, &["container sidecar"]);
+    // A name alone anybody may take.
     pod["spec"]["containers"][1]["name"] = "istio-proxy".into();
+    assert_refused(&pod, &["container istio-proxy"]);
+    pod["spec"]["containers"][1]["image"] = "docker.io/istio/proxyv2:1.24.0".into();
+    assert_eq!(messages(&pod), Vec::<String>::new());
+}
+
+/// A job would be over before the probe, or killed by it.
+#[test]
+fn a_probe_does_not_harden_what_ends_by_itself() {
+    for policy in ["Never", "OnFailure"] {
+        let mut pod = example("startup-probe");
+        pod["spec"]["restartPolicy"] = policy.into();
+        assert_refused(&pod, &["container nginx", "restartPolicy", "use run"]);
+        let mut run = example("entrypoint");
+        run["spec"]["restartPolicy"] = policy.into();
+        assert_eq!(messages(&run), Vec::<String>::new());
+    }
+    let mut pod = example("startup-probe");
+    pod["spec"]["restartPolicy"] = "Always".into();
     assert_eq!(messages(&pod), Vec::<String>::new());
 }
 
@@ -147,24 +166,205 @@ fn what_only_looks_hardened_is_refused() {
     assert_refused(&run, &["container httpd", "--fallback warn"]);
 }
 
+/// Volumes that others write to in another way, and mounts that hide the program.
+#[test]
+fn a_program_that_can_be_replaced_is_refused() {
+    let mount = |pod: &mut Value, mount: Value| {
+        pod["spec"]["containers"][0]["volumeMounts"].as_array_mut().unwrap().push(mount);
+    };
+    let good = example("startup-probe");
+    for (key, value) in [("subPath", "x"), ("subPathExpr", "$(X)")] {
+        let mut pod = good.clone();
+        pod["spec"]["containers"][0]["volumeMounts"][0][key] = value.into();
+        assert_refused(&pod, &["no /lithify/lithify in container nginx"]);
+        let mut pod = good.clone();
+        pod["spec"]["initContainers"][0]["volumeMounts"][0][key] = value.into();
+        assert_refused(&pod, &["no /lithify/lithify in container nginx"]);
+    }
+    let mut over = good.clone();
+    over["spec"]["volumes"].as_array_mut().unwrap().push(json!({ "name": "site", "configMap": { "name": "site" } }));
+    mount(&mut over, json!({ "name": "site", "mountPath": "/lithify/lithify", "subPath": "true" }));
+    assert_refused(&over, &["no /lithify/lithify in container nginx", "nothing below"]);
+    // Two volumes, one claim.
+    let mut claim = good.clone();
+    let same = |name: &str| json!({ "name": name, "persistentVolumeClaim": { "claimName": "one" } });
+    claim["spec"]["volumes"] = json!([same("lithify"), same("other")]);
+    mount(&mut claim, json!({ "name": "other", "mountPath": "/other" }));
+    assert_refused(&claim, &["no /lithify/lithify in container nginx", "an emptyDir"]);
+}
+
+/// What is staged counts where it is mounted over what it was copied from, and where lithify has copied it.
+#[test]
+fn staged_directories_count_at_their_place() {
+    let good = example("stage");
+    for change in [
+        // Anywhere else, whole, or by a path that only the kubelet knows.
+        &(|spec: &mut Value| {
+            for index in [1, 2] {
+                let mount = &mut spec["containers"][0]["volumeMounts"][index];
+                mount["mountPath"] = format!("/tmp/{index}").into();
+            }
+        }) as &dyn Fn(&mut Value),
+        &|spec| {
+            for index in [1, 2] {
+                spec["containers"][0]["volumeMounts"][index].as_object_mut().unwrap().remove("subPath");
+            }
+        },
+        &|spec| {
+            for index in [1, 2] {
+                let mount = spec["containers"][0]["volumeMounts"][index].as_object_mut().unwrap();
+                let path = mount.remove("subPath").unwrap();
+                mount.insert("subPathExpr".into(), path);
+            }
+        },
+        // By another program than ours.
+        &|spec| {
+            spec["initContainers"][1]["volumeMounts"].as_array_mut().unwrap().remove(0);
+        },
+        &|spec| spec["initContainers"][1]["volumeMounts"][0]["name"] = "cache".into(),
+        &|spec| spec["initContainers"][1]["volumeMounts"][0]["subPath"] = "x".into(),
+        // Into a volume that may be mounted by another name.
+        &|spec| spec["volumes"][1] = json!({ "name": "staged", "persistentVolumeClaim": { "claimName": "one" } }),
+    ] {
+        let mut pod = good.clone();
+        change(&mut pod["spec"]);
+        assert_ne!(pod, good);
+        assert!(messages(&pod)[0].contains("not hardened by lithify: container nginx"), "{:?}", messages(&pod));
+    }
+    // Two containers may share a volume.
+    let mut below = good;
+    for index in [1, 2] {
+        let path = &mut below["spec"]["containers"][0]["volumeMounts"][index]["subPath"];
+        *path = format!("web/{}", path.as_str().unwrap()).into();
+    }
+    assert_eq!(messages(&below), Vec::<String>::new());
+}
+
+/// The words of lithify are those of the command and its arguments up to `--`; what follows is the app's.
+#[test]
+fn the_words_of_lithify_are_told_from_those_of_the_app() {
+    let with = |command: Value, args: Value, env: Value| {
+        let mut pod = example("entrypoint");
+        let container = &mut pod["spec"]["containers"][0];
+        container["command"] = command;
+        if !args.is_null() {
+            container["args"] = args;
+        }
+        container["env"] = env;
+        pod
+    };
+    let variable = |name: &str, value: &str| json!([{ "name": name, "value": value }]);
+    let run = |words: &[&str]| json!([&["/lithify/lithify", "run"], words].concat());
+    for pod in [
+        with(run(&["--profile", "httpd", "--", "app", "--log-level=warn", "--dry-run", "-h"]), Value::Null, json!([])),
+        with(run(&["--profile", "httpd", "--"]), json!(["app", "--fallback", "warn"]), json!([])),
+        with(run(&[]), json!(["--profile", "httpd", "--", "httpd"]), json!([])),
+        with(json!(["/lithify/lithify"]), json!(["run", "-p", "httpd", "--", "httpd"]), json!([])),
+        with(run(&["--", "httpd"]), Value::Null, variable("LITHIFY_PROFILE", "httpd")),
+        with(run(&["-v", "--user", "warn", "--profile=httpd", "--", "httpd"]), Value::Null, json!([])),
+        with(run(&["--profile", "httpd", "--", "httpd"]), Value::Null, variable("LITHIFY_TIMEOUT", "3")),
+        with(run(&["--profile", "httpd", "--", "httpd"]), Value::Null, variable("LITHIFY_FALLBACK", "fail")),
+    ] {
+        assert_eq!(messages(&pod), Vec::<String>::new(), "{pod:#}");
+    }
+    let weak = "container httpd is hardened with less than everything";
+    for (pod, text) in [
+        (with(run(&["--profile", "httpd"]), json!(["--fallback", "warn", "--", "httpd"]), json!([])), weak),
+        (with(run(&["--profile", "httpd", "--fallback"]), json!(["warn", "--", "httpd"]), json!([])), weak),
+        (with(run(&["--fallback=warn", "--profile", "httpd", "--", "httpd"]), Value::Null, json!([])), weak),
+        (with(run(&["--profile", "httpd", "-V", "--", "httpd"]), Value::Null, json!([])), weak),
+        (with(run(&["--profile", "httpd", "--", "httpd"]), Value::Null, variable("LITHIFY_FALLBACK", "warn")), weak),
+        (with(run(&["--", "httpd", "--profile", "httpd"]), Value::Null, json!([])), "no profile for container httpd"),
+        (with(run(&["--"]), json!(["httpd", "-p", "httpd"]), json!([])), "no profile for container httpd"),
+        (with(json!(["/bin/sh"]), json!(["/lithify/lithify", "run", "--"]), json!([])), "not hardened by lithify"),
+    ] {
+        assert_refused(&pod, &[text]);
+    }
+    for word in ["--help", "-h", "--version", "-V", "-qh", "--dry-run", "--root=/tmp"] {
+        let mut pod = example("startup-probe");
+        let words = &mut pod["spec"]["containers"][0]["startupProbe"]["exec"]["command"];
+        words.as_array_mut().unwrap().insert(2, word.into());
+        assert_refused(&pod, &["container nginx is hardened with less than everything"]);
+    }
+    for name in ["LITHIFY_DRY_RUN", "LITHIFY_ROOT"] {
+        let mut pod = example("startup-probe");
+        pod["spec"]["containers"][0]["env"] = variable(name, "/tmp");
+        assert_refused(&pod, &["less than everything", name]);
+    }
+}
+
+/// What is said against an update of a pod, which each demand refuses or reports in its own way.
+#[track_caller]
+fn said_of_update(old: &Value, new: &Value, resource: &'static str) -> Vec<String> {
+    let said = |labels: &[(&str, &str)]| validate(POLICY, &Request::new(new, "shop", labels).update(old, resource));
+    assert!(said(&[]).is_empty());
+    let (enforced, audited) = (said(&ENFORCE), said(&[("lithify.dev/demand", "audit")]));
+    assert!(enforced.iter().all(|(_, actions)| actions == &["Deny"]), "{enforced:?}");
+    assert!(audited.iter().all(|(_, actions)| actions == &["Warn", "Audit"]), "{audited:?}");
+    let texts = |said: Vec<(String, Vec<String>)>| said.into_iter().map(|(text, _)| text).collect::<Vec<_>>();
+    let texts = (texts(enforced), texts(audited));
+    assert_eq!(texts.0, texts.1);
+    texts.0
+}
+
 #[test]
 fn an_ephemeral_container_may_look_and_not_write() {
-    for name in ["startup-probe", "stage"] {
-        let mut pod = example(name);
-        let volume = if name == "stage" { "staged" } else { "lithify" };
-        let ephemeral = |mounts: Value| json!([{ "name": "debugger", "image": "busybox:1", "volumeMounts": mounts }]);
+    let mut image_volume = example("stage");
+    image_volume["spec"]["initContainers"][1]["command"][0] = "/lithify/bin/lithify".into();
+    for (pod, volume) in [(example("startup-probe"), "lithify"), (example("stage"), "staged"), (image_volume, "staged")]
+    {
+        let mut with = pod.clone();
         for (mounts, allowed) in [
             (json!([]), true),
             (json!([{ "name": volume, "mountPath": "/x", "readOnly": true }]), true),
             (json!([{ "name": volume, "mountPath": "/x" }]), false),
         ] {
-            pod["spec"]["ephemeralContainers"] = ephemeral(mounts.clone());
-            let messages = violated(POLICY, "lithify-debug", &pod);
-            assert_eq!(messages.is_empty(), allowed, "{name}: {mounts}");
+            with["spec"]["ephemeralContainers"] =
+                json!([{ "name": "debugger", "image": "busybox:1", "volumeMounts": mounts }]);
+            let messages = said_of_update(&pod, &with, "pods/ephemeralcontainers");
+            assert_eq!(messages.is_empty(), allowed, "{mounts}");
             assert!(messages.iter().all(|message| message.contains("readOnly: true")));
         }
-        pod["spec"].as_object_mut().unwrap().remove("ephemeralContainers");
-        assert!(violated(POLICY, "lithify-debug", &pod).is_empty());
+        assert!(said_of_update(&pod, &pod, "pods/ephemeralcontainers").is_empty());
+    }
+}
+
+/// The kubelet reads the label again when a container restarts, and the init containers' images when the pod does.
+#[test]
+fn what_a_restart_is_hardened_by_stays() {
+    let mut pod = pods::pod(&[("web", json!({}))]);
+    pod["metadata"]["labels"] = json!({ "app": "web", "lithify.dev/profile": "nginx" });
+    let plain = pod.clone();
+    let pod = mutate("examples/fleet/mutating-admission-policy.yaml", Request::new(&pod, "shop", &[]));
+    let said = |old: &Value, change: &dyn Fn(&mut Value)| {
+        let mut new = old.clone();
+        change(&mut new);
+        assert_ne!(&new, old);
+        said_of_update(old, &new, "pods")
+    };
+    let unlabel = |pod: &mut Value| {
+        pod["metadata"]["labels"].as_object_mut().unwrap().remove("lithify.dev/profile");
+    };
+    let weaken = |pod: &mut Value| pod["metadata"]["labels"]["lithify.dev/profile"] = "shells".into();
+    let no_labels = |pod: &mut Value| {
+        pod["metadata"].as_object_mut().unwrap().remove("labels");
+    };
+    for change in [&unlabel as &dyn Fn(&mut Value), &weaken, &no_labels] {
+        let messages = said(&pod, change);
+        assert!(messages.len() == 1 && messages[0].contains("the label lithify.dev/profile"), "{messages:?}");
+        // Nothing reads it there.
+        assert!(said(&plain, change).is_empty());
+    }
+    let image = |pod: &mut Value| pod["spec"]["initContainers"][0]["image"] = "evil/lithify:0.1.0".into();
+    let messages = said(&pod, &image);
+    assert!(messages.len() == 1 && messages[0].contains("the image of an init container"), "{messages:?}");
+    // All else may change: other labels, the app's image, finalizers.
+    for change in [
+        &(|pod: &mut Value| pod["metadata"]["labels"]["app"] = "web2".into()) as &dyn Fn(&mut Value),
+        &|pod| pod["spec"]["containers"][0]["image"] = "nginx:1.29".into(),
+        &|pod| pod["metadata"]["finalizers"] = json!(["example.org/x"]),
+    ] {
+        assert!(said(&pod, change).is_empty());
     }
 }
 

@@ -36,7 +36,7 @@ fn init_container() {
     namespace.apply(&example("init-container"));
     let pod = namespace.pod("shared-volume");
     serves_nginx(pod.ready(), 80);
-    pod.log_says("lithify", "removed");
+    pod.log_says("harden-shared", "removed");
     for shell in ["sh", "bash", "dash", "rbash", "nc", "curl", "wget"] {
         let ran = pod.exec("app", [format!("/shared/usr/bin/{shell}").as_str(), "-c", "echo in"]);
         assert!(ran.code != 0 && ran.all().contains("no such file"), "{shell}: {ran:?}");
@@ -188,17 +188,17 @@ fn cron_job() {
 fn daemon_set() {
     let namespace = Namespace::new();
     namespace.apply(&example("daemon-set"));
-    namespace.rolled_out("daemonset/node-logs");
-    let pod = namespace.only_pod("app=node-logs");
+    namespace.rolled_out("daemonset/node-zones");
+    let pod = namespace.only_pod("app=node-zones");
     serves_nginx(&pod, 80);
     assert_withstands(&pod, "nginx");
     pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]).exits(0);
     // The node's directory mounted writable is what the livenessProbe is for.
-    namespace.apply(&with(&example("daemon-set"), "html/logs, readOnly: true }", "html/logs }"));
-    namespace.rolled_out("daemonset/node-logs");
-    let pod = namespace.only_pod("app=node-logs");
+    namespace.apply(&with(&example("daemon-set"), "html/zones, readOnly: true }", "html/zones }"));
+    namespace.rolled_out("daemonset/node-zones");
+    let pod = namespace.only_pod("app=node-zones");
     let ran = pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]);
-    ran.exits(1).says("/usr/share/nginx/html/logs");
+    ran.exits(1).says("/usr/share/nginx/html/zones");
 }
 
 #[test]
