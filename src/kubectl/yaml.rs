@@ -2,6 +2,7 @@
 
 mod change;
 mod emit;
+mod failure;
 mod node;
 mod read;
 mod splice;

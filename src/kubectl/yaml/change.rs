@@ -1,5 +1,8 @@
 //! What is to change in a document, as data: said once, carried out on the text and, apart from it, on the data.
 
+use std::collections::HashMap;
+
+use super::node::Node;
 use super::value::Value;
 
 /// One step from a value to one in it.
@@ -26,6 +29,43 @@ impl Path {
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.then(Step::Index(index))
+    }
+
+    /// To where one differs from the other first.
+    pub(super) fn to_difference(one: &Value, other: &Value) -> Self {
+        let (step, one, other) = match (one, other) {
+            (Value::List(one, _), Value::List(other, _)) => {
+                match one.iter().zip(other).enumerate().find(|(_, (one, other))| one != other) {
+                    Some((index, (one, other))) => (Step::Index(index), one, other),
+                    None => return Self::default(),
+                }
+            }
+            (Value::Map(one, _), Value::Map(others, _)) => {
+                let others: HashMap<&String, &Value> = others.iter().map(|(key, value)| (key, value)).collect();
+                let both = one.iter().filter_map(|(key, one)| Some((key, one, *others.get(key)?)));
+                match both.into_iter().find(|(_, one, other)| one != other) {
+                    Some((key, one, other)) => (Step::Key(key.clone()), one, other),
+                    None => return Self::default(),
+                }
+            }
+            _ => return Self::default(),
+        };
+        let rest = Self::to_difference(one, other);
+        Self([step].into_iter().chain(rest.0).collect())
+    }
+
+    /// The root and every node on the way, as far as it is there.
+    pub(super) fn way<'a>(&self, root: &'a Node) -> Vec<&'a Node> {
+        let mut nodes = vec![root];
+        let step = |node: &'a Node, step: &Step| match step {
+            Step::Key(key) => node.entry(key).map(|entry| &entry.value),
+            Step::Index(index) => node.items().get(*index),
+        };
+        nodes.extend(self.0.iter().scan(root, |node, to| {
+            *node = step(node, to)?;
+            Some(*node)
+        }));
+        nodes
     }
 
     fn then(&self, step: Step) -> Self {

@@ -1,6 +1,6 @@
 //! From text to nodes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle};
@@ -8,8 +8,9 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInp
 use super::node::{Content, Entry, Node};
 use super::value::{Value, is_literal};
 
-/// More nodes than any manifest has: an alias of aliases of aliases could stand for more than fit into memory.
-const MAX_NODES: usize = 200_000;
+/// More nodes than anchors, aliases and merge keys add to any manifest: an alias of aliases of aliases could stand for more
+/// than fit into memory. What is written out is bounded by the text itself.
+const MAX_COPIES: usize = 1_000_000;
 
 /// Deeper than any manifest is.
 const MAX_DEPTH: usize = 120;
@@ -25,7 +26,7 @@ pub struct YamlError {
 }
 
 impl YamlError {
-    fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+    pub(super) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
         Self { range, message: message.into() }
     }
 }
@@ -35,8 +36,19 @@ impl YamlError {
 pub struct Document {
     /// What it says; null for an empty one.
     pub root: Node,
-    /// The places of its anchors.
-    pub anchors: Vec<Range<usize>>,
+    /// Its anchors, inner ones first.
+    pub(super) anchors: Vec<Anchor>,
+}
+
+/// An anchor and who shares what it stands at.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    /// The anchor itself.
+    pub(super) place: Range<usize>,
+    /// What it stands at.
+    pub(super) whole: Range<usize>,
+    /// Aliases of it.
+    pub(super) aliases: Vec<Range<usize>>,
 }
 
 /// Reads every document of a text.
@@ -47,18 +59,19 @@ pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
         text,
         parser: Parser::new_from_str_with_options(text, options),
         peeked: None,
-        anchors: HashMap::new(),
-        places: Vec::new(),
+        known: HashMap::new(),
+        anchors: Vec::new(),
+        copies: 0,
     };
     let mut documents = Vec::new();
     loop {
         match reader.next()? {
             (Event::StreamEnd, _) => return Ok(documents),
             (Event::DocumentStart(..), _) => {
-                reader.anchors.clear();
+                reader.known.clear();
                 let first = reader.next()?;
                 let root = reader.node(first, 0)?;
-                documents.push(Document { root, anchors: std::mem::take(&mut reader.places) });
+                documents.push(Document { root, anchors: std::mem::take(&mut reader.anchors) });
             }
             _ => {}
         }
@@ -69,8 +82,11 @@ struct Reader<'a> {
     text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     peeked: Option<(Event<'a>, Span)>,
-    anchors: HashMap<usize, Node>,
-    places: Vec<Range<usize>>,
+    /// What the document's anchors stand at, and their indices in `anchors`.
+    known: HashMap<usize, (Node, usize)>,
+    anchors: Vec<Anchor>,
+    /// Nodes that are there once more because of an anchor, an alias or a merge key, in all documents.
+    copies: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -94,9 +110,7 @@ impl<'a> Reader<'a> {
     fn anchor(&mut self) -> Result<Option<Range<usize>>, YamlError> {
         let next = self.next()?;
         if let Event::Anchor(..) = next.0 {
-            let place = range(&next.1);
-            self.places.push(place.clone());
-            return Ok(Some(place));
+            return Ok(Some(range(&next.1)));
         }
         self.peeked = Some(next);
         Ok(None)
@@ -107,18 +121,22 @@ impl<'a> Reader<'a> {
         if depth > MAX_DEPTH {
             return Err(YamlError::new(own, "this is nested deeper than any manifest"));
         }
-        let mut outer = span.tag_span().map_or(own.start, |tag| range(&tag).start);
+        let outer = span.tag_span().map_or(own.start, |tag| range(&tag).start);
         let column = span.start.col();
         if let Event::Alias(id) = event {
-            let Some(node) = self.anchors.get(&id) else {
+            let Some((node, anchor)) = self.known.get(&id) else {
                 return Err(YamlError::new(own, "this alias refers to what it is part of"));
             };
+            copy(&mut self.copies, node.weight, &own)?;
+            if let Some(anchor) = self.anchors.get_mut(*anchor) {
+                anchor.aliases.push(own.clone());
+            }
             // Data of the anchor, at the place of the alias: what is edited here would be edited there, too.
             return Ok(Node { outer: own.start, ..node.clone() });
         }
         let id = event.anchor_id();
         let mut node = Node { content: Content::List(Vec::new()), range: own, outer, column, flow: false, weight: 1 };
-        let anchored = id.is_some();
+        let mut place = None;
         match event {
             Event::Scalar(text, style, _, tag) => {
                 let string =
@@ -138,22 +156,19 @@ impl<'a> Reader<'a> {
             }
             _ => return Err(YamlError::new(node.range, "this is no part of a document")),
         }
-        if anchored {
-            if let Some(place) = self.anchor()? {
-                outer = outer.min(place.start);
-                node.outer = outer;
-            }
+        if id.is_some() {
+            place = self.anchor()?;
+            node.outer = place.as_ref().map_or(outer, |place| outer.min(place.start));
         }
         match node.content {
             Content::Scalar(_) => {}
             Content::List(_) => self.list(&mut node, depth)?,
             Content::Map(_) => self.map(&mut node, depth)?,
         }
-        if node.weight > MAX_NODES {
-            return Err(YamlError::new(node.range, "its aliases stand for more than any manifest holds"));
-        }
-        if let Some(id) = id {
-            self.anchors.insert(id, node.clone());
+        if let Some((id, place)) = id.zip(place) {
+            copy(&mut self.copies, node.weight, &place)?;
+            self.known.insert(id, (node.clone(), self.anchors.len()));
+            self.anchors.push(Anchor { place, whole: node.range.clone(), aliases: Vec::new() });
         }
         Ok(node)
     }
@@ -186,7 +201,8 @@ impl<'a> Reader<'a> {
             let next = self.next()?;
             if next.0 == Event::MappingEnd {
                 node.range.end = if node.flow { range(&next.1).end } else { end };
-                merge(&mut entries);
+                unique(&entries)?;
+                node.weight = node.weight.saturating_add(self.merge(&mut entries)?);
                 node.content = Content::Map(entries);
                 return Ok(());
             }
@@ -194,12 +210,6 @@ impl<'a> Reader<'a> {
             let Content::Scalar(Value::Text(text) | Value::Literal(text)) = key.content else {
                 return Err(YamlError::new(key.range, "a key that is a list or a mapping is in no manifest"));
             };
-            if entries.iter().any(|entry| entry.key == text) {
-                return Err(YamlError::new(
-                    key.range,
-                    format!("the key `{}` stands twice in this mapping", crate::escape::escape(text.as_bytes())),
-                ));
-            }
             let next = self.next()?;
             let place = matches!(next.0, Event::Alias(_)).then(|| range(&next.1));
             let mut value = self.node(next, depth + 1)?;
@@ -220,20 +230,47 @@ impl<'a> Reader<'a> {
             entries.push(Entry { key: text, key_range: key.range, column: key.column, value, merged: false });
         }
     }
+
+    /// Merge keys (<https://yaml.org/type/merge.html>): what the mapping itself does not say comes from others. Gives the
+    /// number of nodes that came.
+    fn merge(&mut self, entries: &mut Vec<Entry>) -> Result<usize, YamlError> {
+        let sources = match entries.iter().find(|entry| entry.key == "<<").map(|entry| &entry.value) {
+            Some(Node { content: Content::List(items), .. }) => items.as_slice(),
+            Some(node) => std::slice::from_ref(node),
+            None => return Ok(0),
+        };
+        let mut known: HashSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+        let (mut merged, mut weight) = (Vec::new(), 0);
+        for entry in sources.iter().flat_map(Node::entries) {
+            if known.insert(&entry.key) {
+                copy(&mut self.copies, entry.value.weight + 1, &entry.key_range)?;
+                weight += entry.value.weight + 1;
+                merged.push(Entry { merged: true, ..entry.clone() });
+            }
+        }
+        entries.extend(merged);
+        Ok(weight)
+    }
 }
 
-/// Merge keys (<https://yaml.org/type/merge.html>): what the mapping itself does not say comes from others.
-fn merge(entries: &mut Vec<Entry>) {
-    let sources: Vec<Node> = match entries.iter().find(|entry| entry.key == "<<").map(|entry| &entry.value) {
-        Some(Node { content: Content::List(items), .. }) => items.clone(),
-        Some(node) => vec![node.clone()],
-        None => return,
-    };
-    for entry in sources.iter().flat_map(Node::entries) {
-        if !entries.iter().any(|known| known.key == entry.key) {
-            entries.push(Entry { merged: true, ..entry.clone() });
-        }
+fn unique(entries: &[Entry]) -> Result<(), YamlError> {
+    let mut known = HashSet::new();
+    match entries.iter().find(|entry| !known.insert(&entry.key)) {
+        None => Ok(()),
+        Some(Entry { key, key_range, .. }) => Err(YamlError::new(
+            key_range.clone(),
+            format!("the key `{}` stands twice in this mapping", crate::escape::escape(key.as_bytes())),
+        )),
     }
+}
+
+/// Counts what is about to be there once more.
+fn copy(copies: &mut usize, weight: usize, place: &Range<usize>) -> Result<(), YamlError> {
+    *copies = copies.saturating_add(weight);
+    if *copies > MAX_COPIES {
+        return Err(YamlError::new(place.clone(), "the aliases up to here stand for more than any manifest holds"));
+    }
+    Ok(())
 }
 
 fn range(span: &Span) -> Range<usize> {
@@ -295,6 +332,25 @@ mod tests {
             bomb = format!("{bomb}a{level}: &a{level} [{inner}, {inner}, {inner}]\n");
         }
         assert!(read(&bomb).unwrap_err().message.contains("aliases"));
+        // Each level of merge keys and each document adds what the one before has.
+        let merged = (1..3000).map(|level| format!("a{level}: &a{level} {{<<: *a{}, k{level}: 1}}\n", level - 1));
+        assert!(
+            read(&format!("a0: &a0 {{}}\n{}", merged.collect::<String>())).unwrap_err().message.contains("aliases")
+        );
+        let document = format!("a: &a [{}]\nb: [*a, *a, *a]\n---\n", "x,".repeat(1000));
+        read(&document).unwrap();
+        assert!(read(&document.repeat(300)).unwrap_err().message.contains("aliases"));
+    }
+
+    #[test]
+    fn what_is_written_out_may_be_long_and_wide() {
+        let began = std::time::Instant::now();
+        let list = format!("[{}]", "x,".repeat(300_000));
+        assert_eq!(read(&list).unwrap()[0].root.items().len(), 300_000);
+        let map: String = (0..60_000).map(|key| format!("k{key}: v\n")).collect();
+        let map = value(&map);
+        assert_eq!(map, map.clone());
+        assert!(began.elapsed().as_secs() < 40, "{:?}", began.elapsed());
     }
 
     proptest! {

@@ -1,15 +1,18 @@
 //! Changes carried out on the text itself, so that comments, order and style of everything else stay. The result is read
 //! again and must be, as data, what the changes make of the data: where it is not, nothing is returned.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
-use super::change::{Change, Changes, Operation, Path, Step};
+use super::change::{Change, Changes, Operation, Path};
 use super::emit::Form;
+use super::failure::{in_vain, unreadable};
 use super::node::{Content, Node};
 use super::read::{Document, YamlError, read};
+use super::value::Value;
 
 /// These bytes become this text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edit {
     /// Bytes of the text as it was.
     pub range: Range<usize>,
@@ -20,18 +23,17 @@ pub struct Edit {
 /// Carries out the changes of each document; the new text, and what it took.
 pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<(String, Vec<Edit>), YamlError> {
     let mut edits: Vec<(usize, Edit)> = Vec::new();
-    let mut intended = Vec::new();
+    let (mut known, mut intended) = (HashSet::new(), Vec::new());
     for (document, changes) in documents.iter().zip(changes) {
         let mut data = document.root.value();
         let splicer = Splicer { text, form: form(&document.root), newline: newline(text) };
         for change in &changes.0 {
-            let node = find(&document.root, &change.path);
-            let new = node.and_then(|node| splicer.edit(node, change));
+            let new = find(&document.root, &change.path).and_then(|node| splicer.edit(node, change));
             let (Some(new), Some(())) = (new, change.apply(&mut data)) else {
-                return Err(in_vain(document, node.unwrap_or(&document.root)));
+                return Err(in_vain(document, &change.path));
             };
             // Two containers that share a list by an anchor get the same entry by one edit.
-            if !edits.iter().any(|(_, known)| *known == new) {
+            if known.insert(new.clone()) {
                 edits.push((change.path.0.len(), new));
             }
         }
@@ -50,32 +52,21 @@ pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<
     }
     out.push_str(text.get(done..).unwrap_or_default());
 
-    let after = read(&out).unwrap_or_default();
-    for (index, document) in documents.iter().enumerate() {
-        let same = after.get(index).map(|after| after.root.value()) == intended.get(index).cloned();
-        if !same || after.len() != documents.len() {
-            return Err(in_vain(document, &document.root));
+    let after = read(&out).map_err(|error| unreadable(&edits, &error))?;
+    for (index, (document, intended)) in documents.iter().zip(&intended).enumerate() {
+        let after = after.get(index).map_or_else(Value::null, |after| after.root.value());
+        if after != *intended {
+            return Err(in_vain(document, &Path::to_difference(&after, intended)));
         }
     }
-    Ok((out, edits))
-}
-
-fn in_vain(document: &Document, node: &Node) -> YamlError {
-    let (range, why) = match document.anchors.first() {
-        Some(anchor) => (
-            anchor.clone(),
-            "parts of this document are shared by an anchor, and a change here would be one there, too",
-        ),
-        None => (node.range.clone(), "this cannot be edited where it stands without losing comments or order"),
-    };
-    YamlError { range, message: format!("{why}: write it out in block style, without anchors, and try again") }
+    match documents.first() {
+        Some(first) if after.len() != documents.len() => Err(in_vain(first, &Path::default())),
+        _ => Ok((out, edits)),
+    }
 }
 
 fn find<'a>(root: &'a Node, path: &Path) -> Option<&'a Node> {
-    path.0.iter().try_fold(root, |node, step| match step {
-        Step::Key(key) => node.entry(key).map(|entry| &entry.value),
-        Step::Index(index) => node.items().get(*index),
-    })
+    path.way(root).into_iter().nth(path.0.len())
 }
 
 fn newline(text: &str) -> &'static str {
@@ -155,7 +146,7 @@ impl Splicer<'_> {
     }
 
     /// Another entry in the place of one.
-    fn replace(&self, node: &Node, key: &str, new_key: &str, value: &super::Value) -> Option<Edit> {
+    fn replace(&self, node: &Node, key: &str, new_key: &str, value: &Value) -> Option<Edit> {
         let entry = node.entry(key).filter(|entry| !entry.merged)?;
         let range = entry.key_range.start..entry.value.range.end.max(entry.key_range.end);
         let entries = [(new_key.to_owned(), value.clone())];
@@ -178,12 +169,24 @@ impl Splicer<'_> {
         Edit { range: at..at, text }
     }
 
-    /// The place of the dash in front of an item, and its column.
+    /// The place of the dash in front of an item, and its column. Comments may stand between them.
     fn dash(&self, item: &Node) -> Option<(usize, usize)> {
-        let before = self.text.get(..item.outer)?.trim_end_matches([' ', '\n', '\r']);
-        let at = before.strip_suffix('-')?.len();
-        let line = self.text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
-        Some((at, self.text.get(line..at)?.chars().count()))
+        let mut before = self.text.get(..item.outer)?;
+        loop {
+            before = before.trim_end();
+            let line = self.line_start(before.len());
+            let (written, comment) = match before.get(line..)?.split_once('#') {
+                Some((written, _)) => (written.trim_end(), true),
+                None => (before.get(line..)?, false),
+            };
+            if let Some(indent) = written.strip_suffix('-') {
+                return Some((line + indent.len(), indent.chars().count()));
+            }
+            if !comment || !written.is_empty() {
+                return None;
+            }
+            before = before.get(..line)?;
+        }
     }
 
     /// The start of the line of a key that is the first on its line, and of the comments right above it.
@@ -251,22 +254,21 @@ fn end_of(node: &Node) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Value;
+pub(super) mod tests {
     use super::*;
 
-    fn changed(text: &str, change: impl FnOnce(&mut Changes)) -> Result<String, YamlError> {
+    pub(in super::super) fn changed(text: &str, change: impl FnOnce(&mut Changes)) -> Result<String, YamlError> {
         let documents = read(text).unwrap();
         let mut changes = Changes::default();
         change(&mut changes);
         apply(text, &documents, &[changes]).map(|(text, _)| text)
     }
 
-    fn at(keys: &[&str]) -> Path {
+    pub(in super::super) fn at(keys: &[&str]) -> Path {
         keys.iter().fold(Path::default(), |path, key| path.key(key))
     }
 
-    fn item() -> Value {
+    pub(in super::super) fn item() -> Value {
         Value::braces([("name", Value::text("x"))])
     }
 
@@ -327,6 +329,15 @@ mod tests {
             changes.fill(&Path::default(), "a", Value::List(vec![item()], super::super::Style::Block));
         });
         assert_eq!(out.unwrap(), "a:\n  - { name: x }\nb: 1\n");
+    }
+
+    #[test]
+    fn comments_between_the_dash_and_its_item() {
+        let text = "a:\n- # mine - or\n  # more\n\n  name: x\n- - # in\n    y\n";
+        let pushed = changed(text, |changes| changes.push(&at(&["a"]), item())).unwrap();
+        assert_eq!(pushed, format!("{text}- {{ name: x }}\n"));
+        let inner = changed(text, |changes| changes.push(&at(&["a"]).index(1), Value::text("z"))).unwrap();
+        assert_eq!(inner, format!("{text}  - z\n"));
     }
 
     #[test]
