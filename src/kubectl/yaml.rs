@@ -3,6 +3,7 @@
 mod change;
 mod emit;
 mod failure;
+mod items;
 mod node;
 mod read;
 mod splice;

@@ -92,6 +92,8 @@ pub enum Operation {
     },
     /// Items at the end of a list.
     Push(Vec<Value>),
+    /// The items of a list from now on; those that it has already stay as they are written.
+    Items(Vec<Value>),
     /// Items at the start of a list.
     Prepend(Vec<Value>),
     /// Another key and value in the place of one that is there.
@@ -135,6 +137,10 @@ impl Change {
                 let Value::List(items, _) = value else { return None };
                 let at = if matches!(self.operation, Operation::Push(_)) { items.len() } else { 0 };
                 items.splice(at..at, new.iter().cloned());
+            }
+            Operation::Items(new) => {
+                let Value::List(items, _) = value else { return None };
+                items.clone_from(new);
             }
             Operation::Set { key, new_key, value: new } => {
                 let Value::Map(entries, _) = value else { return None };
@@ -186,6 +192,11 @@ impl Changes {
     /// New first items.
     pub fn prepend(&mut self, path: &Path, values: Vec<Value>) {
         self.0.push(Change { path: path.clone(), operation: Operation::Prepend(values) });
+    }
+
+    /// Other items of a list; those that it has already stay as they are written.
+    pub fn items(&mut self, path: &Path, values: Vec<Value>) {
+        self.0.push(Change { path: path.clone(), operation: Operation::Items(values) });
     }
 
     /// Another value, under the same key or a new one.

@@ -14,7 +14,7 @@ pub(super) fn in_vain(document: &Document, path: &Path) -> YamlError {
     match shared {
         Some(anchor) => YamlError::new(
             anchor.place.clone(),
-            "what stands at this anchor is shared, and a change of one would be one of all: write it out where it is used, and try again",
+            "what stands here is shared by an anchor, and a change of one would be one of all: write it out where it is used, and try again",
         ),
         None => YamlError::new(
             place,

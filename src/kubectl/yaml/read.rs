@@ -143,7 +143,9 @@ impl<'a> Reader<'a> {
                     style != ScalarStyle::Plain || tag.as_ref().is_some_and(|tag| tag.core_suffix() == Some("str"));
                 // A block scalar's range goes on to the next token.
                 let written = self.text.get(node.range.clone()).unwrap_or_default();
-                node.range.end = node.range.start + written.trim_end().len();
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let length = if block { block_length(written, &text) } else { written.trim_end().len() };
+                node.range.end = node.range.start + length;
                 let empty = written.is_empty() && style == ScalarStyle::Plain;
                 let text = if empty { String::new() } else { text.into_owned() };
                 let value = if string || !is_literal(&text) { Value::Text(text) } else { Value::Literal(text) };
@@ -264,6 +266,15 @@ fn unique(entries: &[Entry]) -> Result<(), YamlError> {
     }
 }
 
+/// Where a block scalar ends: in front of its last line end. With `+` the empty lines that follow are part of it.
+fn block_length(written: &str, text: &str) -> usize {
+    let kept = text.get(text.trim_end().len()..).unwrap_or_default().matches('\n').count();
+    let end = written.trim_end().len();
+    let ends = written.get(end..).unwrap_or_default().match_indices('\n');
+    let last = ends.take(kept).last().map_or(end, |(newline, _)| end + newline);
+    written.get(..last).map_or(end, |written| written.trim_end_matches('\r').len())
+}
+
 /// Counts what is about to be there once more.
 fn copy(copies: &mut usize, weight: usize, place: &Range<usize>) -> Result<(), YamlError> {
     *copies = copies.saturating_add(weight);
@@ -305,6 +316,27 @@ mod tests {
         assert_eq!(&text[items[0].range.clone()], "x: |\n      text");
         assert_eq!(&text[items[1].range.clone()], "y");
         assert_eq!(documents[0].root.column, 0);
+    }
+
+    #[test]
+    fn block_scalars_end_with_what_they_keep() {
+        for (scalar, whole) in [
+            ("|\n  a\n\n\n", "a"),
+            ("|-\n  a\n\n", "a"),
+            ("|+\n  a\n\n\n", "a\n\n"),
+            (">+ # why\n  a\n  b\n\n", "a\n  b\n"),
+            ("|+\r\n  a\r\n\r\n", "a\r\n"),
+            ("|\n  a\n    \n\n", "a\n    "),
+            ("|\n  a\n# no part\n", "a"),
+            ("|+\n  a\n\n# no part\n\n", "a\n"),
+        ] {
+            for after in ["", "c: 1\n"] {
+                let text = format!("b: {scalar}{after}");
+                let documents = read(&text).unwrap();
+                let range = documents[0].root.get("b").unwrap().range.clone();
+                assert_eq!(&text[range], whole, "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -28,13 +28,15 @@ pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<
         let mut data = document.root.value();
         let splicer = Splicer { text, form: form(&document.root), newline: newline(text) };
         for change in &changes.0 {
-            let new = find(&document.root, &change.path).and_then(|node| splicer.edit(node, change));
+            let new = find(&document.root, &change.path).and_then(|node| splicer.edits(node, change));
             let (Some(new), Some(())) = (new, change.apply(&mut data)) else {
                 return Err(in_vain(document, &change.path));
             };
             // Two containers that share a list by an anchor get the same entry by one edit.
-            if known.insert(new.clone()) {
-                edits.push((change.path.0.len(), new));
+            for edit in new {
+                if known.insert(edit.clone()) {
+                    edits.push((change.path.0.len(), edit));
+                }
             }
         }
         intended.push(data);
@@ -91,21 +93,22 @@ fn form(root: &Node) -> Form {
     Form { list_indent: indent(root).unwrap_or(2), json: root.flow }
 }
 
-struct Splicer<'a> {
-    text: &'a str,
-    form: Form,
+pub(super) struct Splicer<'a> {
+    pub(super) text: &'a str,
+    pub(super) form: Form,
     newline: &'static str,
 }
 
 impl Splicer<'_> {
-    fn edit(&self, node: &Node, change: &Change) -> Option<Edit> {
-        match &change.operation {
+    fn edits(&self, node: &Node, change: &Change) -> Option<Vec<Edit>> {
+        let edit = match &change.operation {
+            Operation::Items(items) => return self.items(node, items),
+            Operation::Add { entries, .. } if node.flow => {
+                let last = node.entries().iter().rfind(|entry| !entry.merged);
+                let end = last.map(|entry| entry.value.range.end.max(entry.key_range.end));
+                Some(inside_flow(node, end, &self.form.flow_entries(entries)))
+            }
             Operation::Add { before, entries } => {
-                if node.flow {
-                    let last = node.entries().iter().rfind(|entry| !entry.merged);
-                    let end = last.map(|entry| entry.value.range.end.max(entry.key_range.end));
-                    return Some(inside_flow(node, end, &self.form.flow_entries(entries)));
-                }
                 let mut lines = Vec::new();
                 let column = node.entries().first().filter(|first| !first.merged)?.column;
                 self.form.entries(entries, column, &mut lines);
@@ -115,23 +118,24 @@ impl Splicer<'_> {
                     None => Some(self.lines(self.below(end_of(node)?, column), &lines)),
                 }
             }
+            Operation::Push(items) if node.flow => {
+                let text = items.iter().map(|item| self.form.flow(item)).collect::<Vec<_>>().join(", ");
+                Some(inside_flow(node, node.items().last().map(|item| item.range.end), &text))
+            }
             Operation::Push(items) => {
-                if node.flow {
-                    let text = items.iter().map(|item| self.form.flow(item)).collect::<Vec<_>>().join(", ");
-                    return Some(inside_flow(node, node.items().last().map(|item| item.range.end), &text));
-                }
                 let mut lines = Vec::new();
                 let (_, column) = self.dash(node.items().first()?)?;
                 self.form.items(items, column, &mut lines);
                 Some(self.lines(self.below(node.items().last()?.range.end, column), &lines))
             }
+            Operation::Prepend(items) if node.flow => {
+                let first = node.items().first()?.outer;
+                let quote = Form { json: true, ..self.form };
+                let text: String = items.iter().map(|item| quote.flow(item) + ", ").collect();
+                Some(Edit { range: first..first, text })
+            }
             Operation::Prepend(items) => {
                 let first = node.items().first()?;
-                if node.flow {
-                    let quote = Form { json: true, ..self.form };
-                    let text: String = items.iter().map(|item| quote.flow(item) + ", ").collect();
-                    return Some(Edit { range: first.outer..first.outer, text });
-                }
                 let mut lines = Vec::new();
                 let (dash, column) = self.dash(first)?;
                 self.form.items(items, column, &mut lines);
@@ -142,7 +146,8 @@ impl Splicer<'_> {
             }
             Operation::Set { key, new_key, value } => self.replace(node, key, new_key, value),
             Operation::Fill { key, value } => self.replace(node, key, key, value),
-        }
+        };
+        edit.map(|edit| vec![edit])
     }
 
     /// Another entry in the place of one.
@@ -159,7 +164,7 @@ impl Splicer<'_> {
     }
 
     /// New lines at the start of a line, or at the end of a text that does not end its last one.
-    fn lines(&self, at: usize, lines: &[String]) -> Edit {
+    pub(super) fn lines(&self, at: usize, lines: &[String]) -> Edit {
         let mut text = lines.join(self.newline);
         if self.text.get(..at).is_some_and(|before| before.is_empty() || before.ends_with('\n')) {
             text.push_str(self.newline);
@@ -170,7 +175,7 @@ impl Splicer<'_> {
     }
 
     /// The place of the dash in front of an item, and its column. Comments may stand between them.
-    fn dash(&self, item: &Node) -> Option<(usize, usize)> {
+    pub(super) fn dash(&self, item: &Node) -> Option<(usize, usize)> {
         let mut before = self.text.get(..item.outer)?;
         loop {
             before = before.trim_end();
@@ -225,11 +230,11 @@ impl Splicer<'_> {
         at
     }
 
-    fn line_start(&self, at: usize) -> usize {
+    pub(super) fn line_start(&self, at: usize) -> usize {
         self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
     }
 
-    fn line_end(&self, at: usize) -> usize {
+    pub(super) fn line_end(&self, at: usize) -> usize {
         self.text.get(at..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |newline| at + newline + 1)
     }
 }
