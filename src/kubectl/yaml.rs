@@ -4,6 +4,7 @@ mod change;
 mod emit;
 mod failure;
 mod items;
+mod json;
 mod node;
 mod read;
 mod splice;

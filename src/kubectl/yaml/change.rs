@@ -6,7 +6,7 @@ use super::node::Node;
 use super::value::Value;
 
 /// One step from a value to one in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// To the value of a key.
     Key(String),
@@ -15,7 +15,7 @@ pub enum Step {
 }
 
 /// A way from a document's root.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
 
 impl Path {
@@ -154,53 +154,69 @@ impl Change {
 
 /// All changes of one document.
 #[derive(Clone, Debug, Default)]
-pub struct Changes(pub Vec<Change>);
+pub struct Changes {
+    list: Vec<Change>,
+    /// Indices of those of one path: a List may have thousands.
+    of: HashMap<Path, Vec<usize>>,
+}
 
 impl Changes {
+    /// In the order in which they were asked for.
+    pub fn list(&self) -> &[Change] {
+        &self.list
+    }
+
     /// A new key; several for one mapping and place are one change.
     pub fn add(&mut self, path: &Path, before: Option<&'static str>, key: &str, value: Value) {
         let entry = (key.to_owned(), value);
-        for change in &mut self.0 {
-            if let Operation::Add { before: known, entries } = &mut change.operation {
-                if change.path == *path && *known == before {
+        for index in self.of.get(path).into_iter().flatten() {
+            if let Some(Operation::Add { before: known, entries }) = operation(&mut self.list, *index) {
+                if *known == before {
                     entries.push(entry);
                     return;
                 }
             }
         }
-        self.0.push(Change { path: path.clone(), operation: Operation::Add { before, entries: vec![entry] } });
+        self.change(path, Operation::Add { before, entries: vec![entry] });
     }
 
     /// A value for a key that is there and null.
     pub fn fill(&mut self, path: &Path, key: &str, value: Value) {
-        self.0.push(Change { path: path.clone(), operation: Operation::Fill { key: key.to_owned(), value } });
+        self.change(path, Operation::Fill { key: key.to_owned(), value });
     }
 
     /// A new last item; several for one list are one change.
     pub fn push(&mut self, path: &Path, value: Value) {
-        for change in &mut self.0 {
-            if let Operation::Push(items) = &mut change.operation {
-                if change.path == *path {
-                    items.push(value);
-                    return;
-                }
+        for index in self.of.get(path).into_iter().flatten() {
+            if let Some(Operation::Push(items)) = operation(&mut self.list, *index) {
+                items.push(value);
+                return;
             }
         }
-        self.0.push(Change { path: path.clone(), operation: Operation::Push(vec![value]) });
+        self.change(path, Operation::Push(vec![value]));
     }
 
     /// New first items.
     pub fn prepend(&mut self, path: &Path, values: Vec<Value>) {
-        self.0.push(Change { path: path.clone(), operation: Operation::Prepend(values) });
+        self.change(path, Operation::Prepend(values));
     }
 
     /// Other items of a list; those that it has already stay as they are written.
     pub fn items(&mut self, path: &Path, values: Vec<Value>) {
-        self.0.push(Change { path: path.clone(), operation: Operation::Items(values) });
+        self.change(path, Operation::Items(values));
     }
 
     /// Another value, under the same key or a new one.
     pub fn set(&mut self, path: &Path, key: &'static str, new_key: &'static str, value: Value) {
-        self.0.push(Change { path: path.clone(), operation: Operation::Set { key, new_key, value } });
+        self.change(path, Operation::Set { key, new_key, value });
     }
+
+    fn change(&mut self, path: &Path, operation: Operation) {
+        self.of.entry(path.clone()).or_default().push(self.list.len());
+        self.list.push(Change { path: path.clone(), operation });
+    }
+}
+
+fn operation(list: &mut [Change], index: usize) -> Option<&mut Operation> {
+    list.get_mut(index).map(|change| &mut change.operation)
 }

@@ -44,7 +44,7 @@ impl Splicer<'_> {
         let form = self.like(before);
         let end = before.range.end;
         if list.flow {
-            let text = new.iter().map(|value| format!(", {}", form.flow(value))).collect();
+            let text = new.iter().map(|value| ", ".to_owned() + &form.flow(value)).collect();
             return Some(Edit { range: end..end, text });
         }
         let (_, column) = self.dash(before)?;

@@ -5,12 +5,16 @@ use std::ops::Range;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle};
 
+use super::json;
 use super::node::{Content, Entry, Node};
 use super::value::{Value, is_literal};
 
 /// More nodes than anchors, aliases and merge keys add to any manifest: an alias of aliases of aliases could stand for more
 /// than fit into memory. What is written out is bounded by the text itself.
 const MAX_COPIES: usize = 1_000_000;
+
+/// Characters of a key that has no `?` (YAML 1.2.2, 7.4.2); in JSON it may have more.
+const MAX_KEY: usize = 1024;
 
 /// Deeper than any manifest is.
 const MAX_DEPTH: usize = 120;
@@ -51,35 +55,24 @@ pub(super) struct Anchor {
     pub(super) aliases: Vec<Range<usize>>,
 }
 
-/// Reads every document of a text.
+/// Reads every document of a text: of YAML, or of JSON, one value after the other.
 pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
-    let mut options = Options::default();
-    options.emit_anchor_events = true;
-    let mut reader = Reader {
-        text,
-        parser: Parser::new_from_str_with_options(text, options),
-        peeked: None,
-        known: HashMap::new(),
-        anchors: Vec::new(),
-        copies: 0,
-    };
     let mut documents = Vec::new();
-    loop {
-        match reader.next()? {
-            (Event::StreamEnd, _) => return Ok(documents),
-            (Event::DocumentStart(..), _) => {
-                reader.known.clear();
-                let first = reader.next()?;
-                let root = reader.node(first, 0)?;
-                documents.push(Document { root, anchors: std::mem::take(&mut reader.anchors) });
+    match json::values(text) {
+        Some(values) => {
+            for value in values {
+                Reader::new(text, value, usize::MAX).documents(&mut documents)?;
             }
-            _ => {}
         }
+        None => Reader::new(text, 0..text.len(), MAX_KEY).documents(&mut documents)?,
     }
+    Ok(documents)
 }
 
 struct Reader<'a> {
     text: &'a str,
+    /// Where in the text the parser began.
+    base: usize,
     parser: Parser<'a, StrInput<'a>>,
     peeked: Option<(Event<'a>, Span)>,
     /// What the document's anchors stand at, and their indices in `anchors`.
@@ -90,6 +83,30 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(text: &'a str, part: Range<usize>, max_key: usize) -> Self {
+        let mut options = Options::default();
+        options.emit_anchor_events = true;
+        options.simple_key_max_lookahead = max_key;
+        let base = part.start;
+        let parser = Parser::new_from_str_with_options(text.get(part).unwrap_or_default(), options);
+        Self { text, base, parser, peeked: None, known: HashMap::new(), anchors: Vec::new(), copies: 0 }
+    }
+
+    fn documents(mut self, documents: &mut Vec<Document>) -> Result<(), YamlError> {
+        loop {
+            match self.next()? {
+                (Event::StreamEnd, _) => return Ok(()),
+                (Event::DocumentStart(..), _) => {
+                    self.known.clear();
+                    let first = self.next()?;
+                    let root = self.node(first, 0)?;
+                    documents.push(Document { root, anchors: std::mem::take(&mut self.anchors) });
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn next(&mut self) -> Result<(Event<'a>, Span), YamlError> {
         if let Some(peeked) = self.peeked.take() {
             return Ok(peeked);
@@ -102,26 +119,31 @@ impl<'a> Reader<'a> {
     }
 
     fn scan_error(&self, error: &ScanError) -> YamlError {
-        let at = error.marker().byte_offset().unwrap_or(self.text.len());
+        let at = error.marker().byte_offset().map_or(self.text.len(), |at| self.base + at);
         YamlError::new(at..at, error.info())
+    }
+
+    fn range(&self, span: &Span) -> Range<usize> {
+        let range = span.byte_range().unwrap_or_default();
+        self.base + range.start..self.base + range.end
     }
 
     /// The anchor's place, where the node before it has one.
     fn anchor(&mut self) -> Result<Option<Range<usize>>, YamlError> {
         let next = self.next()?;
         if let Event::Anchor(..) = next.0 {
-            return Ok(Some(range(&next.1)));
+            return Ok(Some(self.range(&next.1)));
         }
         self.peeked = Some(next);
         Ok(None)
     }
 
     fn node(&mut self, (event, span): (Event<'a>, Span), depth: usize) -> Result<Node, YamlError> {
-        let own = range(&span);
+        let own = self.range(&span);
         if depth > MAX_DEPTH {
             return Err(YamlError::new(own, "this is nested deeper than any manifest"));
         }
-        let outer = span.tag_span().map_or(own.start, |tag| range(&tag).start);
+        let outer = span.tag_span().map_or(own.start, |tag| self.range(&tag).start);
         let column = span.start.col();
         if let Event::Alias(id) = event {
             let Some((node, anchor)) = self.known.get(&id) else {
@@ -180,13 +202,14 @@ impl<'a> Reader<'a> {
         loop {
             let next = self.next()?;
             if next.0 == Event::SequenceEnd {
-                let end = if node.flow { Some(range(&next.1).end) } else { items.last().map(|item| item.range.end) };
+                let end =
+                    if node.flow { Some(self.range(&next.1).end) } else { items.last().map(|item| item.range.end) };
                 node.range.end = end.unwrap_or(node.range.end);
                 node.content = Content::List(items);
                 return Ok(());
             }
             // At the place of an alias, not of what it stands for.
-            let place = matches!(next.0, Event::Alias(_)).then(|| range(&next.1));
+            let place = matches!(next.0, Event::Alias(_)).then(|| self.range(&next.1));
             let mut item = self.node(next, depth + 1)?;
             node.weight = node.weight.saturating_add(item.weight);
             if let Some(place) = place {
@@ -202,7 +225,7 @@ impl<'a> Reader<'a> {
         loop {
             let next = self.next()?;
             if next.0 == Event::MappingEnd {
-                node.range.end = if node.flow { range(&next.1).end } else { end };
+                node.range.end = if node.flow { self.range(&next.1).end } else { end };
                 unique(&entries)?;
                 node.weight = node.weight.saturating_add(self.merge(&mut entries)?);
                 node.content = Content::Map(entries);
@@ -213,7 +236,7 @@ impl<'a> Reader<'a> {
                 return Err(YamlError::new(key.range, "a key that is a list or a mapping is in no manifest"));
             };
             let next = self.next()?;
-            let place = matches!(next.0, Event::Alias(_)).then(|| range(&next.1));
+            let place = matches!(next.0, Event::Alias(_)).then(|| self.range(&next.1));
             let mut value = self.node(next, depth + 1)?;
             if let Some(place) = place {
                 value.range = place;
@@ -261,7 +284,10 @@ fn unique(entries: &[Entry]) -> Result<(), YamlError> {
         None => Ok(()),
         Some(Entry { key, key_range, .. }) => Err(YamlError::new(
             key_range.clone(),
-            format!("the key `{}` stands twice in this mapping", crate::escape::escape(key.as_bytes())),
+            format!(
+                "the key `{}` stands twice in this mapping, and who reads it decides which counts",
+                crate::escape::escape(key.as_bytes())
+            ),
         )),
     }
 }
@@ -282,10 +308,6 @@ fn copy(copies: &mut usize, weight: usize, place: &Range<usize>) -> Result<(), Y
         return Err(YamlError::new(place.clone(), "the aliases up to here stand for more than any manifest holds"));
     }
     Ok(())
-}
-
-fn range(span: &Span) -> Range<usize> {
-    span.byte_range().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -379,7 +401,7 @@ mod tests {
         let began = std::time::Instant::now();
         let list = format!("[{}]", "x,".repeat(300_000));
         assert_eq!(read(&list).unwrap()[0].root.items().len(), 300_000);
-        let map: String = (0..60_000).map(|key| format!("k{key}: v\n")).collect();
+        let map = (0..60_000).map(|key| format!("k{key}: v\n")).collect::<Vec<_>>().concat();
         let map = value(&map);
         assert_eq!(map, map.clone());
         assert!(began.elapsed().as_secs() < 40, "{:?}", began.elapsed());

@@ -27,7 +27,7 @@ pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<
     for (document, changes) in documents.iter().zip(changes) {
         let mut data = document.root.value();
         let splicer = Splicer { text, form: form(&document.root), newline: newline(text) };
-        for change in &changes.0 {
+        for change in changes.list() {
             let new = find(&document.root, &change.path).and_then(|node| splicer.edits(node, change));
             let (Some(new), Some(())) = (new, change.apply(&mut data)) else {
                 return Err(in_vain(document, &change.path));
