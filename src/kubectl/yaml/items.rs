@@ -84,8 +84,13 @@ impl Splicer<'_> {
     }
 }
 
-/// Where the lists differ: at each difference, the nearest items from which on they are alike again.
+/// Where the lists differ. What both begin and end with is not touched: there is the app. Between, at each difference, the nearest items from which on they are alike again.
 fn hunks<'a>(old: &[Value], new: &'a [Value]) -> Vec<Hunk<'a>> {
+    let alike = |(one, other): &(&Value, &Value)| one == other;
+    let most = old.len().min(new.len()) - old.iter().zip(new).take_while(alike).count();
+    let end = old.iter().rev().zip(new.iter().rev()).take(most).take_while(alike).count();
+    let old = old.get(..old.len() - end).unwrap_or_default();
+    let new = new.get(..new.len() - end).unwrap_or_default();
     let mut hunks = Vec::new();
     let (mut at, mut new_at) = (0, 0);
     while at < old.len() || new_at < new.len() {
@@ -136,6 +141,12 @@ mod tests {
             block,
             "/l run -- /app",
             &block.replace("  - \"--profile\" # because\n  - 'nginx' # old\n", "   # because\n   # old\n"),
+        );
+        // The app is called as the profile was.
+        becomes(
+            "c:\n- l\n- -p\n- app # old\n- -- # then\n- app # it\n",
+            "l -p s -p t -- app",
+            "c:\n- l\n- -p\n- s # old\n- \"-p\"\n- t\n- -- # then\n- app # it\n",
         );
         becomes("c:\n- a\n- b\n- # why\n  c\n- d", "a d", "c:\n- a\n # why\n  \n- d");
     }
