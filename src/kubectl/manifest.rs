@@ -56,7 +56,7 @@ impl Manifest {
                 Err(Failure::Manifest(unread.point(
                     error.range,
                     &error.message,
-                    "correct the YAML here: kubectl would not take it either",
+                    "correct it here: what is not read for sure is refused, also where kubectl might take it",
                 )))
             }
         }

@@ -2,6 +2,9 @@
 
 mod change;
 mod emit;
+mod failure;
+mod items;
+mod json;
 mod node;
 mod read;
 mod splice;

@@ -93,9 +93,12 @@ impl Pod<'_> {
 
     /// A command of ours, with the profiles that are asked for now.
     pub(super) fn update(&mut self, node: &Node, path: &Path, key: &'static str) {
-        let Some(words) = node.get(key).map(Node::words) else { return };
-        let updated = ours::with_profiles(&words, &self.profiles.there);
-        self.set(node, path, key, Value::words(updated));
+        let Some(list) = node.get(key) else { return };
+        let words = ours::with_profiles(&list.words(), &self.profiles.there);
+        let words: Vec<Value> = words.into_iter().map(Value::Text).collect();
+        if !list.items().iter().map(Node::value).eq(words.iter().cloned()) {
+            self.changes.items(&path.key(key), words);
+        }
     }
 
     /// The command of ours for these profiles.

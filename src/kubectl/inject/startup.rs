@@ -46,7 +46,7 @@ pub(super) fn waits(probe: &Node, container: &Container<'_>) -> Result<Waits, No
             None => ("it has no handler that is known".to_owned(), "see the Kubernetes API, Probe"),
         });
     };
-    if http.text_of("scheme").is_some_and(|scheme| scheme != "HTTP") {
+    if http.text_of("scheme").is_some_and(|scheme| !matches!(scheme, "" | "HTTP")) {
         return Err((
             "lithify does not speak TLS".to_owned(),
             "wait for the port: make it tcpSocket with the same port, and keep httpGet as the readinessProbe",
@@ -65,7 +65,7 @@ pub(super) fn waits(probe: &Node, container: &Container<'_>) -> Result<Waits, No
 
 /// From inside the container: the kubelet asks the pod's own address, where no host is given.
 fn endpoint(handler: &Node, container: &Container<'_>) -> Result<String, No> {
-    let host = handler.text_of("host").unwrap_or("127.0.0.1");
+    let host = handler.text_of("host").filter(|host| !host.is_empty()).unwrap_or("127.0.0.1");
     let known = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok();
     if !known {
         return Err((

@@ -1,9 +1,12 @@
 //! What is to change in a document, as data: said once, carried out on the text and, apart from it, on the data.
 
+use std::collections::HashMap;
+
+use super::node::Node;
 use super::value::Value;
 
 /// One step from a value to one in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// To the value of a key.
     Key(String),
@@ -12,7 +15,7 @@ pub enum Step {
 }
 
 /// A way from a document's root.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
 
 impl Path {
@@ -26,6 +29,43 @@ impl Path {
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.then(Step::Index(index))
+    }
+
+    /// To where one differs from the other first.
+    pub(super) fn to_difference(one: &Value, other: &Value) -> Self {
+        let (step, one, other) = match (one, other) {
+            (Value::List(one, _), Value::List(other, _)) => {
+                match one.iter().zip(other).enumerate().find(|(_, (one, other))| one != other) {
+                    Some((index, (one, other))) => (Step::Index(index), one, other),
+                    None => return Self::default(),
+                }
+            }
+            (Value::Map(one, _), Value::Map(others, _)) => {
+                let others: HashMap<&String, &Value> = others.iter().map(|(key, value)| (key, value)).collect();
+                let both = one.iter().filter_map(|(key, one)| Some((key, one, *others.get(key)?)));
+                match both.into_iter().find(|(_, one, other)| one != other) {
+                    Some((key, one, other)) => (Step::Key(key.clone()), one, other),
+                    None => return Self::default(),
+                }
+            }
+            _ => return Self::default(),
+        };
+        let rest = Self::to_difference(one, other);
+        Self([step].into_iter().chain(rest.0).collect())
+    }
+
+    /// The root and every node on the way, as far as it is there.
+    pub(super) fn way<'a>(&self, root: &'a Node) -> Vec<&'a Node> {
+        let mut nodes = vec![root];
+        let step = |node: &'a Node, step: &Step| match step {
+            Step::Key(key) => node.entry(key).map(|entry| &entry.value),
+            Step::Index(index) => node.items().get(*index),
+        };
+        nodes.extend(self.0.iter().scan(root, |node, to| {
+            *node = step(node, to)?;
+            Some(*node)
+        }));
+        nodes
     }
 
     fn then(&self, step: Step) -> Self {
@@ -52,6 +92,8 @@ pub enum Operation {
     },
     /// Items at the end of a list.
     Push(Vec<Value>),
+    /// The items of a list from now on; those that it has already stay as they are written.
+    Items(Vec<Value>),
     /// Items at the start of a list.
     Prepend(Vec<Value>),
     /// Another key and value in the place of one that is there.
@@ -96,6 +138,10 @@ impl Change {
                 let at = if matches!(self.operation, Operation::Push(_)) { items.len() } else { 0 };
                 items.splice(at..at, new.iter().cloned());
             }
+            Operation::Items(new) => {
+                let Value::List(items, _) = value else { return None };
+                items.clone_from(new);
+            }
             Operation::Set { key, new_key, value: new } => {
                 let Value::Map(entries, _) = value else { return None };
                 let entry = entries.iter_mut().find(|(known, _)| known == key)?;
@@ -108,48 +154,69 @@ impl Change {
 
 /// All changes of one document.
 #[derive(Clone, Debug, Default)]
-pub struct Changes(pub Vec<Change>);
+pub struct Changes {
+    list: Vec<Change>,
+    /// Indices of those of one path: a List may have thousands.
+    of: HashMap<Path, Vec<usize>>,
+}
 
 impl Changes {
+    /// In the order in which they were asked for.
+    pub fn list(&self) -> &[Change] {
+        &self.list
+    }
+
     /// A new key; several for one mapping and place are one change.
     pub fn add(&mut self, path: &Path, before: Option<&'static str>, key: &str, value: Value) {
         let entry = (key.to_owned(), value);
-        for change in &mut self.0 {
-            if let Operation::Add { before: known, entries } = &mut change.operation {
-                if change.path == *path && *known == before {
+        for index in self.of.get(path).into_iter().flatten() {
+            if let Some(Operation::Add { before: known, entries }) = operation(&mut self.list, *index) {
+                if *known == before {
                     entries.push(entry);
                     return;
                 }
             }
         }
-        self.0.push(Change { path: path.clone(), operation: Operation::Add { before, entries: vec![entry] } });
+        self.change(path, Operation::Add { before, entries: vec![entry] });
     }
 
     /// A value for a key that is there and null.
     pub fn fill(&mut self, path: &Path, key: &str, value: Value) {
-        self.0.push(Change { path: path.clone(), operation: Operation::Fill { key: key.to_owned(), value } });
+        self.change(path, Operation::Fill { key: key.to_owned(), value });
     }
 
     /// A new last item; several for one list are one change.
     pub fn push(&mut self, path: &Path, value: Value) {
-        for change in &mut self.0 {
-            if let Operation::Push(items) = &mut change.operation {
-                if change.path == *path {
-                    items.push(value);
-                    return;
-                }
+        for index in self.of.get(path).into_iter().flatten() {
+            if let Some(Operation::Push(items)) = operation(&mut self.list, *index) {
+                items.push(value);
+                return;
             }
         }
-        self.0.push(Change { path: path.clone(), operation: Operation::Push(vec![value]) });
+        self.change(path, Operation::Push(vec![value]));
     }
 
     /// New first items.
     pub fn prepend(&mut self, path: &Path, values: Vec<Value>) {
-        self.0.push(Change { path: path.clone(), operation: Operation::Prepend(values) });
+        self.change(path, Operation::Prepend(values));
+    }
+
+    /// Other items of a list; those that it has already stay as they are written.
+    pub fn items(&mut self, path: &Path, values: Vec<Value>) {
+        self.change(path, Operation::Items(values));
     }
 
     /// Another value, under the same key or a new one.
     pub fn set(&mut self, path: &Path, key: &'static str, new_key: &'static str, value: Value) {
-        self.0.push(Change { path: path.clone(), operation: Operation::Set { key, new_key, value } });
+        self.change(path, Operation::Set { key, new_key, value });
     }
+
+    fn change(&mut self, path: &Path, operation: Operation) {
+        self.of.entry(path.clone()).or_default().push(self.list.len());
+        self.list.push(Change { path: path.clone(), operation });
+    }
+}
+
+fn operation(list: &mut [Change], index: usize) -> Option<&mut Operation> {
+    list.get_mut(index).map(|change| &mut change.operation)
 }

@@ -1,15 +1,18 @@
 //! Changes carried out on the text itself, so that comments, order and style of everything else stay. The result is read
 //! again and must be, as data, what the changes make of the data: where it is not, nothing is returned.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
-use super::change::{Change, Changes, Operation, Path, Step};
+use super::change::{Change, Changes, Operation, Path};
 use super::emit::Form;
+use super::failure::{in_vain, unreadable};
 use super::node::{Content, Node};
 use super::read::{Document, YamlError, read};
+use super::value::Value;
 
 /// These bytes become this text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edit {
     /// Bytes of the text as it was.
     pub range: Range<usize>,
@@ -20,19 +23,20 @@ pub struct Edit {
 /// Carries out the changes of each document; the new text, and what it took.
 pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<(String, Vec<Edit>), YamlError> {
     let mut edits: Vec<(usize, Edit)> = Vec::new();
-    let mut intended = Vec::new();
+    let (mut known, mut intended) = (HashSet::new(), Vec::new());
     for (document, changes) in documents.iter().zip(changes) {
         let mut data = document.root.value();
         let splicer = Splicer { text, form: form(&document.root), newline: newline(text) };
-        for change in &changes.0 {
-            let node = find(&document.root, &change.path);
-            let new = node.and_then(|node| splicer.edit(node, change));
+        for change in changes.list() {
+            let new = find(&document.root, &change.path).and_then(|node| splicer.edits(node, change));
             let (Some(new), Some(())) = (new, change.apply(&mut data)) else {
-                return Err(in_vain(document, node.unwrap_or(&document.root)));
+                return Err(in_vain(document, &change.path));
             };
             // Two containers that share a list by an anchor get the same entry by one edit.
-            if !edits.iter().any(|(_, known)| *known == new) {
-                edits.push((change.path.0.len(), new));
+            for edit in new {
+                if known.insert(edit.clone()) {
+                    edits.push((change.path.0.len(), edit));
+                }
             }
         }
         intended.push(data);
@@ -50,32 +54,21 @@ pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<
     }
     out.push_str(text.get(done..).unwrap_or_default());
 
-    let after = read(&out).unwrap_or_default();
-    for (index, document) in documents.iter().enumerate() {
-        let same = after.get(index).map(|after| after.root.value()) == intended.get(index).cloned();
-        if !same || after.len() != documents.len() {
-            return Err(in_vain(document, &document.root));
+    let after = read(&out).map_err(|error| unreadable(&edits, &error))?;
+    for (index, (document, intended)) in documents.iter().zip(&intended).enumerate() {
+        let after = after.get(index).map_or_else(Value::null, |after| after.root.value());
+        if after != *intended {
+            return Err(in_vain(document, &Path::to_difference(&after, intended)));
         }
     }
-    Ok((out, edits))
-}
-
-fn in_vain(document: &Document, node: &Node) -> YamlError {
-    let (range, why) = match document.anchors.first() {
-        Some(anchor) => (
-            anchor.clone(),
-            "parts of this document are shared by an anchor, and a change here would be one there, too",
-        ),
-        None => (node.range.clone(), "this cannot be edited where it stands without losing comments or order"),
-    };
-    YamlError { range, message: format!("{why}: write it out in block style, without anchors, and try again") }
+    match documents.first() {
+        Some(first) if after.len() != documents.len() => Err(in_vain(first, &Path::default())),
+        _ => Ok((out, edits)),
+    }
 }
 
 fn find<'a>(root: &'a Node, path: &Path) -> Option<&'a Node> {
-    path.0.iter().try_fold(root, |node, step| match step {
-        Step::Key(key) => node.entry(key).map(|entry| &entry.value),
-        Step::Index(index) => node.items().get(*index),
-    })
+    path.way(root).into_iter().nth(path.0.len())
 }
 
 fn newline(text: &str) -> &'static str {
@@ -100,21 +93,22 @@ fn form(root: &Node) -> Form {
     Form { list_indent: indent(root).unwrap_or(2), json: root.flow }
 }
 
-struct Splicer<'a> {
-    text: &'a str,
-    form: Form,
+pub(super) struct Splicer<'a> {
+    pub(super) text: &'a str,
+    pub(super) form: Form,
     newline: &'static str,
 }
 
 impl Splicer<'_> {
-    fn edit(&self, node: &Node, change: &Change) -> Option<Edit> {
-        match &change.operation {
+    fn edits(&self, node: &Node, change: &Change) -> Option<Vec<Edit>> {
+        let edit = match &change.operation {
+            Operation::Items(items) => return self.items(node, items),
+            Operation::Add { entries, .. } if node.flow => {
+                let last = node.entries().iter().rfind(|entry| !entry.merged);
+                let end = last.map(|entry| entry.value.range.end.max(entry.key_range.end));
+                Some(inside_flow(node, end, &self.form.flow_entries(entries)))
+            }
             Operation::Add { before, entries } => {
-                if node.flow {
-                    let last = node.entries().iter().rfind(|entry| !entry.merged);
-                    let end = last.map(|entry| entry.value.range.end.max(entry.key_range.end));
-                    return Some(inside_flow(node, end, &self.form.flow_entries(entries)));
-                }
                 let mut lines = Vec::new();
                 let column = node.entries().first().filter(|first| !first.merged)?.column;
                 self.form.entries(entries, column, &mut lines);
@@ -124,23 +118,24 @@ impl Splicer<'_> {
                     None => Some(self.lines(self.below(end_of(node)?, column), &lines)),
                 }
             }
+            Operation::Push(items) if node.flow => {
+                let text = items.iter().map(|item| self.form.flow(item)).collect::<Vec<_>>().join(", ");
+                Some(inside_flow(node, node.items().last().map(|item| item.range.end), &text))
+            }
             Operation::Push(items) => {
-                if node.flow {
-                    let text = items.iter().map(|item| self.form.flow(item)).collect::<Vec<_>>().join(", ");
-                    return Some(inside_flow(node, node.items().last().map(|item| item.range.end), &text));
-                }
                 let mut lines = Vec::new();
                 let (_, column) = self.dash(node.items().first()?)?;
                 self.form.items(items, column, &mut lines);
                 Some(self.lines(self.below(node.items().last()?.range.end, column), &lines))
             }
+            Operation::Prepend(items) if node.flow => {
+                let first = node.items().first()?.outer;
+                let quote = Form { json: true, ..self.form };
+                let text: String = items.iter().map(|item| quote.flow(item) + ", ").collect();
+                Some(Edit { range: first..first, text })
+            }
             Operation::Prepend(items) => {
                 let first = node.items().first()?;
-                if node.flow {
-                    let quote = Form { json: true, ..self.form };
-                    let text: String = items.iter().map(|item| quote.flow(item) + ", ").collect();
-                    return Some(Edit { range: first.outer..first.outer, text });
-                }
                 let mut lines = Vec::new();
                 let (dash, column) = self.dash(first)?;
                 self.form.items(items, column, &mut lines);
@@ -151,11 +146,12 @@ impl Splicer<'_> {
             }
             Operation::Set { key, new_key, value } => self.replace(node, key, new_key, value),
             Operation::Fill { key, value } => self.replace(node, key, key, value),
-        }
+        };
+        edit.map(|edit| vec![edit])
     }
 
     /// Another entry in the place of one.
-    fn replace(&self, node: &Node, key: &str, new_key: &str, value: &super::Value) -> Option<Edit> {
+    fn replace(&self, node: &Node, key: &str, new_key: &str, value: &Value) -> Option<Edit> {
         let entry = node.entry(key).filter(|entry| !entry.merged)?;
         let range = entry.key_range.start..entry.value.range.end.max(entry.key_range.end);
         let entries = [(new_key.to_owned(), value.clone())];
@@ -168,7 +164,7 @@ impl Splicer<'_> {
     }
 
     /// New lines at the start of a line, or at the end of a text that does not end its last one.
-    fn lines(&self, at: usize, lines: &[String]) -> Edit {
+    pub(super) fn lines(&self, at: usize, lines: &[String]) -> Edit {
         let mut text = lines.join(self.newline);
         if self.text.get(..at).is_some_and(|before| before.is_empty() || before.ends_with('\n')) {
             text.push_str(self.newline);
@@ -178,12 +174,24 @@ impl Splicer<'_> {
         Edit { range: at..at, text }
     }
 
-    /// The place of the dash in front of an item, and its column.
-    fn dash(&self, item: &Node) -> Option<(usize, usize)> {
-        let before = self.text.get(..item.outer)?.trim_end_matches([' ', '\n', '\r']);
-        let at = before.strip_suffix('-')?.len();
-        let line = self.text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
-        Some((at, self.text.get(line..at)?.chars().count()))
+    /// The place of the dash in front of an item, and its column. Comments may stand between them.
+    pub(super) fn dash(&self, item: &Node) -> Option<(usize, usize)> {
+        let mut before = self.text.get(..item.outer)?;
+        loop {
+            before = before.trim_end();
+            let line = self.line_start(before.len());
+            let (written, comment) = match before.get(line..)?.split_once('#') {
+                Some((written, _)) => (written.trim_end(), true),
+                None => (before.get(line..)?, false),
+            };
+            if let Some(indent) = written.strip_suffix('-') {
+                return Some((line + indent.len(), indent.chars().count()));
+            }
+            if !comment || !written.is_empty() {
+                return None;
+            }
+            before = before.get(..line)?;
+        }
     }
 
     /// The start of the line of a key that is the first on its line, and of the comments right above it.
@@ -222,11 +230,11 @@ impl Splicer<'_> {
         at
     }
 
-    fn line_start(&self, at: usize) -> usize {
+    pub(super) fn line_start(&self, at: usize) -> usize {
         self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
     }
 
-    fn line_end(&self, at: usize) -> usize {
+    pub(super) fn line_end(&self, at: usize) -> usize {
         self.text.get(at..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |newline| at + newline + 1)
     }
 }
@@ -251,22 +259,21 @@ fn end_of(node: &Node) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Value;
+pub(super) mod tests {
     use super::*;
 
-    fn changed(text: &str, change: impl FnOnce(&mut Changes)) -> Result<String, YamlError> {
+    pub(in super::super) fn changed(text: &str, change: impl FnOnce(&mut Changes)) -> Result<String, YamlError> {
         let documents = read(text).unwrap();
         let mut changes = Changes::default();
         change(&mut changes);
         apply(text, &documents, &[changes]).map(|(text, _)| text)
     }
 
-    fn at(keys: &[&str]) -> Path {
+    pub(in super::super) fn at(keys: &[&str]) -> Path {
         keys.iter().fold(Path::default(), |path, key| path.key(key))
     }
 
-    fn item() -> Value {
+    pub(in super::super) fn item() -> Value {
         Value::braces([("name", Value::text("x"))])
     }
 
@@ -327,6 +334,15 @@ mod tests {
             changes.fill(&Path::default(), "a", Value::List(vec![item()], super::super::Style::Block));
         });
         assert_eq!(out.unwrap(), "a:\n  - { name: x }\nb: 1\n");
+    }
+
+    #[test]
+    fn comments_between_the_dash_and_its_item() {
+        let text = "a:\n- # mine - or\n  # more\n\n  name: x\n- - # in\n    y\n";
+        let pushed = changed(text, |changes| changes.push(&at(&["a"]), item())).unwrap();
+        assert_eq!(pushed, format!("{text}- {{ name: x }}\n"));
+        let inner = changed(text, |changes| changes.push(&at(&["a"]).index(1), Value::text("z"))).unwrap();
+        assert_eq!(inner, format!("{text}  - z\n"));
     }
 
     #[test]

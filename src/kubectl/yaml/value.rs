@@ -1,5 +1,7 @@
 //! Data: what a document says, whatever it looks like.
 
+use std::collections::HashMap;
+
 /// One value, and how it is to be written where it is new.
 #[derive(Clone, Debug)]
 pub enum Value {
@@ -45,6 +47,11 @@ impl Value {
         Self::Literal("false".to_owned())
     }
 
+    /// Nothing.
+    pub fn null() -> Self {
+        Self::Literal("null".to_owned())
+    }
+
     /// A command.
     pub fn words<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Self {
         Self::List(words.into_iter().map(|word| Self::text(word.as_ref())).collect(), Style::Words)
@@ -82,10 +89,8 @@ impl PartialEq for Value {
             }
             (Self::List(one, _), Self::List(other, _)) => one == other,
             (Self::Map(one, _), Self::Map(others, _)) => {
-                one.len() == others.len()
-                    && one
-                        .iter()
-                        .all(|(key, value)| others.iter().any(|(other_key, other)| key == other_key && value == other))
+                let others: HashMap<&String, &Self> = others.iter().map(|(key, value)| (key, value)).collect();
+                one.len() == others.len() && one.iter().all(|(key, value)| others.get(key) == Some(&value))
             }
             _ => false,
         }

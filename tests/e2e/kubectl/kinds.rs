@@ -79,6 +79,30 @@ fn json_stays_json() {
     }
 }
 
+/// `jq '.items[]'` makes one of a List.
+#[test]
+fn a_stream_of_json_stays_one() {
+    let pod = data(&wrapped("Pod", "v1", "spec", SPEC)).remove(0);
+    let once = inject(&format!("{pod}\n"), "-p nginx --mode probe");
+    let other = "{\"kind\": \"Other\", \"x\": \"\\ud83d\\ude00\"}";
+    let injected = inject(&format!("{pod}\n{other}{pod}\n"), "-p nginx --mode probe");
+    assert_eq!(injected, format!("{once}{other}{once}"));
+}
+
+/// `kubectl get deploy -A -o json`, on a cluster that has some.
+#[test]
+fn long_lists_are_read() {
+    let labels: serde_json::Map<String, Value> = (0..60).map(|label| (format!("l{label}"), "v".into())).collect();
+    let mut deployment = data(&super::deployment("command: [app]")).remove(0);
+    deployment["metadata"]["labels"] = labels.into();
+    let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": vec![deployment; 2000] });
+    let text = serde_json::to_string_pretty(&list).unwrap();
+    let injected: Value = serde_json::from_str(&inject(&text, "-p nginx --mode run")).unwrap();
+    for item in injected["items"].as_array().unwrap() {
+        assert_eq!(item["spec"]["template"]["spec"]["containers"][0]["command"][1], "run");
+    }
+}
+
 #[test]
 fn windows_line_ends_stay() {
     let text = manifest("web.yaml").replace('\n', "\r\n");

@@ -15,6 +15,7 @@ const COMMANDS: &[&str] = &[
     "    command: [\"app\", \"-x\"] # why\n    args: [\"y\"]\n",
     "    command:\n    # first\n    - app\n    - -x   # second\n",
     "    command:\n      - \"app\"\n    args:\n      - y\n",
+    "    command: [app]\n    args:\n    - |+\n      y\n\n\n",
 ];
 
 const MOUNTS: &[&str] = &[
@@ -23,6 +24,7 @@ const MOUNTS: &[&str] = &[
     "    volumeMounts: []\n",
     "    volumeMounts: [{ name: v, mountPath: /v }]\n",
     "    volumeMounts:\n    - name: v\n      mountPath: /v\n    # more\n",
+    "    volumeMounts:\n      - # mine\n        # all mine\n        name: v\n        mountPath: /v\n",
     "    volumeMounts:\n      - { mountPath: /v, # here\n          name: v }\n",
 ];
 
@@ -39,6 +41,7 @@ const INITS: &[&str] = &[
     "  initContainers: []\n",
     "  initContainers:\n",
     "  initContainers:\n  - name: first\n    image: i\n    command: [sh, -c, set up]\n",
+    "  initContainers:\n  - # mine\n    name: first\n    image: i\n",
     "  # before\n  initContainers: [{ name: first, image: i }]\n",
 ];
 
@@ -132,5 +135,37 @@ proptest! {
         let endings = |text: &str| (text.matches('\n').count(), text.matches("\r\n").count());
         let (all, windows) = endings(&once);
         prop_assert!(windows == 0 || windows == all, "mixed line ends:\n{}", once);
+    }
+}
+
+/// Commands of ours as people write them on.
+const OURS: &[&str] = &[
+    "    command: # of ours\n    # the binary\n    - /lithify/lithify\n    - run\n    - --profile # because\n    - nginx # of the app\n    # verbosity\n    - -v\n    - -- # and then\n    # the app\n    - /app # it\n",
+    "    command:\n      - \"/lithify/lithify\"\n      - \"run\"\n      - \"--profile=nginx\" # one\n      # two\n      - '--profile=redis' # three\n      - \"--\"\n      - app\n      # last\n",
+    "    command: [/lithify/lithify, run, # verb\n      -p, nginx, # what\n      -p, redis, -p, httpd # more\n      , --, app] # end\n",
+    "    command:\n    - /lithify/lithify\n    - run\n    - # why\n      --profile\n    - # which\n      nginx\n    - --profile\n    - # again\n      shells\n    - --\n    - app\n",
+    "    command: [\"/lithify/lithify\", \"run\", \"--\", \"app\"] # none yet\n",
+];
+
+proptest! {
+    #[test]
+    fn other_profiles_leave_comments_alone(command in one_of(OURS), mounts in one_of(MOUNTS), windows: bool, many in 0..4_usize) {
+        let text = format!("kind: Pod\nmetadata: {{ name: x }}\nspec:\n  containers:\n  - name: app\n    image: app:1\n{command}{mounts}");
+        let text = if windows { text.replace('\n', "\r\n") } else { text };
+        let profiles = ["shells", "coreutils", "nginx", "redis"].get(..=many).unwrap();
+        let inject = |text: &str| lithify::kubectl::inject_text(text, "run", profiles);
+        let once = inject(&text).ok_or_else(|| TestCaseError::fail(format!("refused:\n{text}")))?;
+        prop_assert_eq!(inject(&once), Some(once.clone()), "second run of\n{}", once);
+        let words = |text: &str| -> Vec<String> { serde_json::from_value(data(text)[0]["spec"]["containers"][0]["command"].clone()).unwrap() };
+        let (before, after) = (words(&text), words(&once));
+        let split = |words: &[String]| { let at = words.iter().position(|word| word == "--").unwrap(); (words[..at].to_vec(), words[at..].to_vec()) };
+        let ((_, app), (ours, app_after)) = (split(&before), split(&after));
+        prop_assert_eq!(app, app_after);
+        let expected = profiles.iter().flat_map(|profile| ["--profile", profile]);
+        let expected: Vec<&str> = ["/lithify/lithify", "run"].into_iter().chain(expected).chain(before.iter().any(|word| word == "-v").then_some("-v")).collect();
+        prop_assert_eq!(ours, expected);
+        for comment in text.lines().filter_map(|line| line.find("# ").map(|at| line[at..].trim_end())) {
+            prop_assert!(once.lines().any(|line| line.trim_end().ends_with(comment)), "{comment} is gone:\n{once}");
+        }
     }
 }

@@ -48,6 +48,15 @@ fn startup_probes_that_cannot_be_waited_for() {
     }
 }
 
+/// What is empty is not set: <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Probe>.
+#[test]
+fn startup_probes_with_empty_fields_can_be_waited_for() {
+    for probe in ["httpGet: { port: 80, host: \"\", scheme: \"\", path: \"\" }", "tcpSocket: { port: 80, host: '' }"] {
+        let injected = inject(&deployment(&format!("startupProbe: {{ {probe} }}")), "-p nginx --mode probe");
+        assert!(injected.contains("127.0.0.1:80"), "{injected}");
+    }
+}
+
 #[test]
 fn a_read_only_root_and_another_user_cannot_delete() {
     let read_only = deployment("securityContext:\n  readOnlyRootFilesystem: true");

@@ -1,0 +1,37 @@
+//! JSON: YAML as well, but for several values in one text and for long keys.
+
+use std::ops::Range;
+
+/// The places of the values, where a text is a stream of JSON objects; kubectl, too, tells it by the first brace.
+pub(super) fn values(text: &str) -> Option<Vec<Range<usize>>> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    let mut places = Vec::new();
+    loop {
+        let start = values.byte_offset();
+        match values.next() {
+            Some(Ok(_)) => places.push(start..values.byte_offset()),
+            Some(Err(_)) => return None,
+            None => return Some(places),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+
+    #[test]
+    fn json_as_kubectl_reads_it() {
+        let text = format!("{{\"a\": \"b\"}}\n{{\"{}\": [1]}} {{}}\n", "k".repeat(5000));
+        let documents = read(&text).unwrap();
+        assert_eq!(documents.len(), 3);
+        assert_eq!(&text[documents[0].root.get("a").unwrap().range.clone()], "\"b\"");
+        assert_eq!(&text[documents[1].root.entries()[0].value.range.clone()], "[1]");
+        assert_eq!(&text[documents[2].root.range.clone()], "{}");
+        assert_eq!(read("{}\n{\"a\": 1, \"a\": 2}\n").unwrap_err().range, 12..15);
+        assert_eq!(read("{}\n{\"a\": \"\u{7f}\"}\n").unwrap_err().range.start, 10);
+    }
+}
