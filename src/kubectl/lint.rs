@@ -40,7 +40,7 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, only: &[String]) ->
     let workloads = workloads(&manifest.documents);
     let mut findings = Vec::new();
     for workload in &workloads {
-        findings.extend(checks::staged(workload));
+        findings.extend(checks::volumes(workload));
         findings.extend(mounts::delivery(workload));
         for container in workload.containers() {
             if !only.is_empty() && !only.iter().any(|name| name == container.name) {

@@ -1,5 +1,6 @@
 //! One pod being injected: what all modes have in common.
 
+use super::super::call;
 use super::super::checks;
 use super::super::cli::{Inject, Mode};
 use super::super::finding::{Finding, Weight};
@@ -16,8 +17,6 @@ pub(super) struct Pod<'a> {
     pub(super) profiles: &'a Profiles,
     pub(super) removed: &'a Removed<'a>,
     pub(super) workload: &'a Workload<'a>,
-    /// It has one container.
-    pub(super) alone: bool,
     pub(super) changes: &'a mut Changes,
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -91,11 +90,15 @@ impl Pod<'_> {
         }
     }
 
-    /// A command of ours, with the profiles that are asked for now.
-    pub(super) fn update(&mut self, node: &Node, path: &Path, key: &'static str) {
-        let Some(words) = node.get(key).map(Node::words) else { return };
-        let updated = ours::with_profiles(&words, &self.profiles.there);
-        self.set(node, path, key, Value::words(updated));
+    /// A command of ours, of a container or a handler, with the profiles that are asked for now.
+    pub(super) fn update(&mut self, node: &Node, path: &Path) {
+        let lists = ["command", "args"].map(|key| node.get(key).map(Node::words).unwrap_or_default());
+        let updated = call::with_profiles(&lists, &self.profiles.there);
+        for ((key, before), after) in ["command", "args"].into_iter().zip(lists).zip(updated) {
+            if before != after {
+                self.set(node, path, key, Value::words(after));
+            }
+        }
     }
 
     /// The command of ours for these profiles.

@@ -16,8 +16,8 @@ impl Pod<'_> {
             self.set(container.node, &container.path, "command", call);
             return;
         };
-        if ours::call(Some(command)).is_some_and(|call| call.first() == Some(&"run")) {
-            self.update(container.node, &container.path, "command");
+        if ours::call(container.node).is_some_and(|call| call.first() == Some(&"run")) {
+            self.update(container.node, &container.path);
             return;
         }
         if self.options.command.is_some() {

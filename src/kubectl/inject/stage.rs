@@ -1,10 +1,10 @@
 //! `--mode stage`: an init container with the app's own image copies its directories, and the app mounts the copies.
 
+use super::super::checks::{self, Staged};
 use super::super::cli::Inject;
 use super::super::finding::{Finding, Weight};
-use super::super::ours;
 use super::super::workload::Container;
-use super::super::yaml::{Style, Value};
+use super::super::yaml::{Node, Style, Value};
 use super::super::{MOUNT_POINT, NAME};
 use super::delivery::{empty, mount, mount_over, security};
 use super::pod::{Additions, Pod};
@@ -15,6 +15,15 @@ const MOUNTED: [&str; 2] = ["/usr/bin", "/usr/sbin"];
 
 /// Where the volume is in the staging container.
 const TO: &str = "/staged";
+
+/// Where the copies are in the volume.
+const BELOW: &str = "root";
+
+/// What the names of staging containers begin with.
+const STAGER: &str = "lithify-stage";
+
+/// What the names of their volumes begin with.
+const VOLUME: &str = "lithify-staged";
 
 /// The API's limit on names (RFC 1123 label).
 const MAX_NAME: usize = 63;
@@ -34,8 +43,8 @@ impl Pod<'_> {
                 self.findings.push(Finding::new(Weight::Note, &place, message, "let the command be the app itself, here or with --command, such as '[\"nginx\", \"-g\", \"daemon off;\"]'"));
             }
         }
-        let suffix = if self.alone { String::new() } else { format!("-{}", container.name) };
-        let (name, volume) = (format!("{NAME}-stage{suffix}"), format!("{NAME}-staged{suffix}"));
+        let suffix = self.suffix(container);
+        let (name, volume) = (format!("{STAGER}{suffix}"), format!("{VOLUME}{suffix}"));
         if name.len().max(volume.len()) > MAX_NAME {
             let message = format!("{}: its name is too long for {volume}", container.title);
             self.refuse(container, message, "give the container a shorter name");
@@ -60,8 +69,13 @@ impl Pod<'_> {
             Some(_) => {}
             None => new.volumes.push(Value::map([("name", Value::text(volume.as_str())), ("emptyDir", empty())])),
         }
+        let staged = Staged { volume: &volume, by: &name, sources: sources.clone(), below: BELOW.to_owned() };
+        for mount in container.mounts().iter().filter(|mount| mount.text_of("name") == Some(volume.as_str())) {
+            self.findings.extend(checks::mounted(container, mount, &[&staged]));
+        }
         for directory in mounted {
-            match container.mount_at(directory) {
+            let there = |mount: &&Node| mount.text_of("mountPath").and_then(checks::plain).as_ref() == Some(&directory);
+            match container.mounts().iter().find(there) {
                 Some(known) if known.text_of("name") == Some(volume.as_str()) => {}
                 Some(known) => {
                     let message = format!("{}: another volume is mounted at {directory}", container.title);
@@ -71,9 +85,28 @@ impl Pod<'_> {
                         "name the directories that are to be staged with --stage-dir",
                     );
                 }
-                None => mounts.push(mount(&volume, directory, Some(&format!("root{directory}")))),
+                None => mounts.push(mount(&volume, &directory, Some(&format!("{BELOW}{directory}")))),
             }
         }
+    }
+
+    /// What the names of the staging container and its volume end in. A container that has them already keeps them: how
+    /// many containers there are may have changed.
+    fn suffix(&self, container: &Container<'_>) -> String {
+        let containers = self.workload.containers();
+        let ours = |staged: &Staged<'_>| {
+            let suffix = staged.volume.strip_prefix(VOLUME)?;
+            // What two mount was staged for the first.
+            let mounts = |container: &&Container<'_>| {
+                container.mounts().iter().any(|mount| mount.text_of("name") == Some(staged.volume))
+            };
+            let is = containers.iter().find(mounts).is_some_and(|first| first.name == container.name);
+            (is && staged.by.strip_prefix(STAGER) == Some(suffix)).then(|| suffix.to_owned())
+        };
+        checks::staged(self.workload)
+            .iter()
+            .find_map(ours)
+            .unwrap_or_else(|| if containers.len() == 1 { String::new() } else { format!("-{}", container.name) })
     }
 
     fn init_container(
@@ -82,9 +115,9 @@ impl Pod<'_> {
         name: &str,
         volume: &str,
         image: Value,
-        sources: &[&str],
+        sources: &[String],
     ) -> Value {
-        let after: Vec<&str> = sources.iter().copied().chain(["--to", TO]).collect();
+        let after: Vec<&str> = sources.iter().map(String::as_str).chain(["--to", TO]).collect();
         let mut volume_mounts = vec![
             mount(NAME, MOUNT_POINT, None),
             // Writable here and nowhere else.
@@ -105,23 +138,24 @@ impl Pod<'_> {
     fn profile_mounts(&self, container: &Container<'_>, known: Option<&Container<'_>>) -> Vec<Value> {
         let mut mounts: Vec<Value> = Vec::new();
         for file in self.profiles.files().filter(|file| known.is_none_or(|known| mount_over(known, file).is_none())) {
-            let mount = mount_over(container, file).map(super::super::yaml::Node::value);
+            let mount = mount_over(container, file).map(Node::value);
             mounts.extend(mount.filter(|mount| !mounts.contains(mount)));
         }
         mounts
     }
 
     /// An earlier run: the profiles and the app's image may be others by now.
-    fn staged_before(&mut self, container: &Container<'_>, known: &Container<'_>, sources: &[&str], volume: &str) {
-        let call = ours::call(known.node.get("command")).unwrap_or_default();
-        let writes = known.mount_at(TO).is_some_and(|mount| mount.text_of("name") == Some(volume));
-        match ours::staging(&call).filter(|(_, to)| *to == TO && writes) {
+    fn staged_before(&mut self, container: &Container<'_>, known: &Container<'_>, sources: &[String], volume: &str) {
+        let staged = checks::staged(self.workload);
+        let before = staged.iter().find(|staged| staged.by == known.name && staged.volume == volume);
+        match before.filter(|before| before.below == BELOW) {
             None => {
                 let message = format!("{} does not stage into volume {volume}: it is not ours", known.title);
                 self.refuse(known, message, "give that init container another name");
             }
-            Some((before, _)) if before != sources => {
-                let message = format!("{} stages {}, not {}", known.title, before.join(", "), sources.join(", "));
+            Some(before) if before.sources != sources => {
+                let message =
+                    format!("{} stages {}, not {}", known.title, before.sources.join(", "), sources.join(", "));
                 let dirs = if self.options.stage_dirs.is_empty() {
                     "give the same --stage-dir as before"
                 } else {
@@ -130,7 +164,7 @@ impl Pod<'_> {
                 self.refuse(known, message, dirs);
             }
             Some(_) => {
-                self.update(known.node, &known.path, "command");
+                self.update(known.node, &known.path);
                 let mounts = self.profile_mounts(container, Some(known));
                 self.append(known.node, &known.path, "volumeMounts", None, mounts);
                 if let Some(image) = container.node.get("image") {
@@ -154,15 +188,35 @@ impl Pod<'_> {
 }
 
 /// What is staged, and what of it is mounted.
-fn directories(options: &Inject) -> (Vec<&str>, Vec<&str>) {
+fn directories(options: &Inject) -> (Vec<String>, Vec<String>) {
     if options.stage_dirs.is_empty() {
-        return (MOUNTED.into_iter().chain(["/bin", "/sbin"]).collect(), MOUNTED.to_vec());
+        let mounted = MOUNTED.map(str::to_owned).to_vec();
+        return (mounted.iter().cloned().chain(["/bin", "/sbin"].map(str::to_owned)).collect(), mounted);
     }
-    let mut named: Vec<&str> = Vec::new();
-    for directory in options.stage_dirs.iter().map(|directory| directory.trim_end_matches('/')) {
+    let mut named: Vec<String> = Vec::new();
+    for directory in options.stage_dirs.iter().filter_map(|directory| self::directory(directory).ok()) {
         if !named.contains(&directory) {
             named.push(directory);
         }
     }
     (named.clone(), named)
+}
+
+/// A directory that is to be staged, in its plainest form, or why it cannot be.
+pub(super) fn directory(path: &str) -> Result<String, &'static str> {
+    let plain = checks::plain(path).ok_or("`..` leads where only the container can tell")?;
+    let top = plain.split('/').nth(1).unwrap_or_default();
+    if !plain.starts_with('/') {
+        Err("it is not absolute")
+    } else if top.is_empty() {
+        Err("the root itself cannot be mounted over")
+    } else if plain.contains([':', ',']) || plain.contains(char::is_control) {
+        Err("a mount path has no `:`, and here no `,` and no control characters")
+    } else if matches!(top, "proc" | "sys" | "dev") {
+        Err("the kernel's files are no programs, and are not in the image")
+    } else if [MOUNT_POINT, TO].contains(&format!("/{top}").as_str()) {
+        Err("lithify's own volumes are mounted there")
+    } else {
+        Ok(plain)
+    }
 }
