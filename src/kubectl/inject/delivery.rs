@@ -7,6 +7,10 @@ use super::super::yaml::{Node, Style, Value};
 use super::super::{MOUNT_POINT, NAME};
 use super::pod::{Additions, Pod};
 
+/// What the init container has of a CPU, in thousandths. The pod asks for as much from then on, so that no other init
+/// container need have less.
+pub(super) const MILLI_CPU: u64 = 100;
+
 impl Pod<'_> {
     /// The volume and its init container.
     pub(super) fn delivery(&mut self, chosen: &[Container<'_>], new: &mut Additions) {
@@ -25,6 +29,7 @@ impl Pod<'_> {
                 ("name", Value::text(NAME)),
                 ("image", Value::text(image.unwrap_or(DEFAULT_IMAGE))),
                 ("args", Value::words(["install", MOUNT_POINT])),
+                ("resources", resources()),
                 ("securityContext", security(chosen.first())),
                 (
                     "volumeMounts",
@@ -54,6 +59,13 @@ impl Pod<'_> {
         }
         Vec::new()
     }
+}
+
+/// What the init container may use, as in `examples/fleet`: requests and limits are the same, or a pod of the class
+/// Guaranteed would be one no more, and neither is missing where a quota wants both.
+fn resources() -> Value {
+    let amounts = || Value::braces([("cpu", Value::text(format!("{MILLI_CPU}m"))), ("memory", Value::text("16Mi"))]);
+    Value::map([("requests", amounts()), ("limits", amounts())])
 }
 
 /// A read-only mount.

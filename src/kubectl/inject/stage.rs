@@ -6,7 +6,7 @@ use super::super::finding::{Finding, Weight};
 use super::super::workload::Container;
 use super::super::yaml::{Node, Style, Value};
 use super::super::{MOUNT_POINT, NAME};
-use super::delivery::{empty, mount, mount_over, security};
+use super::delivery::{MILLI_CPU, empty, mount, mount_over, security};
 use super::pod::{Additions, Pod};
 
 /// What is mounted where nobody says. `/bin` and `/sbin` are links to these on a merged image, and staged with them; on
@@ -125,13 +125,13 @@ impl Pod<'_> {
         ];
         volume_mounts.extend(self.profile_mounts(container, None));
         let policy = container.node.get("imagePullPolicy").map(|policy| ("imagePullPolicy".to_owned(), policy.value()));
-        let entries =
-            [("name".to_owned(), Value::text(name)), ("image".to_owned(), image)].into_iter().chain(policy).chain([
-                ("command".to_owned(), self.call(&["stage"], &after)),
-                ("securityContext".to_owned(), security(Some(container))),
-                ("volumeMounts".to_owned(), Value::List(volume_mounts, Style::Block)),
-            ]);
-        Value::Map(entries.collect(), Style::Block)
+        let mut entries = vec![("name".to_owned(), Value::text(name)), ("image".to_owned(), image)];
+        entries.extend(policy);
+        entries.push(("command".to_owned(), self.call(&["stage"], &after)));
+        entries.extend(resources(container).map(|resources| ("resources".to_owned(), resources)));
+        entries.push(("securityContext".to_owned(), security(Some(container))));
+        entries.push(("volumeMounts".to_owned(), Value::List(volume_mounts, Style::Block)));
+        Value::Map(entries, Style::Block)
     }
 
     /// The app's mounts of profiles that are files, as far as the staging container does not have them yet.
@@ -187,6 +187,33 @@ impl Pod<'_> {
     }
 }
 
+/// The app's own CPU and memory: an init container that asks for no more than the app adds nothing to the pod, leaves its
+/// class as it is, and passes any quota that the app passes. Devices it does not need.
+fn resources(app: &Container<'_>) -> Option<Value> {
+    let of = |key: &str| -> Option<(String, Value)> {
+        let app = app.node.at(&["resources", key])?;
+        let amount = |name: &str| {
+            let amount = app.get(name)?;
+            let slow = name == "cpu" && amount.text().and_then(milli).is_some_and(|cpu| cpu < MILLI_CPU);
+            Some((name.to_owned(), if slow { Value::text(format!("{MILLI_CPU}m")) } else { amount.value() }))
+        };
+        let amounts: Vec<(String, Value)> = ["cpu", "memory"].into_iter().filter_map(amount).collect();
+        (!amounts.is_empty()).then(|| (key.to_owned(), Value::Map(amounts, Style::Flow)))
+    };
+    let entries: Vec<(String, Value)> = ["requests", "limits"].into_iter().filter_map(of).collect();
+    (!entries.is_empty()).then_some(Value::Map(entries, Style::Block))
+}
+
+/// Thousandths of a CPU (Kubernetes, "Quantity"; in another form, such as `1e2m`, it is left alone).
+fn milli(quantity: &str) -> Option<u64> {
+    if let Some(milli) = quantity.strip_suffix('m') {
+        return milli.parse().ok();
+    }
+    let (whole, part) = quantity.split_once('.').unwrap_or((quantity, ""));
+    let part = format!("{part:0<3}");
+    Some(whole.parse::<u64>().ok()?.saturating_mul(1000).saturating_add(part.get(..3)?.parse().ok()?))
+}
+
 /// What is staged, and what of it is mounted.
 fn directories(options: &Inject) -> (Vec<String>, Vec<String>) {
     if options.stage_dirs.is_empty() {
@@ -218,5 +245,27 @@ pub(super) fn directory(path: &str) -> Result<String, &'static str> {
         Err("lithify's own volumes are mounted there")
     } else {
         Ok(plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_of_cpu() {
+        for (quantity, expected) in [
+            ("50m", Some(50)),
+            ("0.05", Some(50)),
+            ("1", Some(1000)),
+            ("1.5", Some(1500)),
+            ("0.0999", Some(99)),
+            ("0", Some(0)),
+            ("1e2m", None),
+            ("1k", None),
+            ("", None),
+        ] {
+            assert_eq!(milli(quantity), expected, "{quantity}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod lint;
 mod options;
 mod properties;
 mod refusals;
+mod resources;
 mod volumes;
 
 use std::path::Path;
