@@ -5,7 +5,7 @@
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared
 //! ```
 
-mod call;
+mod arguments;
 mod checks;
 mod cli;
 mod diff;

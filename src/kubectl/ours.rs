@@ -1,7 +1,7 @@
 //! What an earlier `inject`, or somebody by our examples, has put into a manifest.
 
 use super::NAME;
-use super::call;
+use super::arguments;
 use super::checks;
 use super::cli::Mode;
 use super::workload::{Container, Workload};
@@ -9,7 +9,7 @@ use super::yaml::Node;
 
 /// What a container calls of lithify, from the subcommand on; the command may go on in the args.
 pub(super) fn call(container: &Node) -> Option<Vec<&str>> {
-    call::call(&["command", "args"].iter().flat_map(|key| words(container, key)).collect::<Vec<_>>())
+    arguments::call(&["command", "args"].iter().flat_map(|key| words(container, key)).collect::<Vec<_>>())
 }
 
 /// The same for an init container, whose program may be what its image runs by itself.
@@ -17,12 +17,12 @@ pub(super) fn init_call(container: &Node) -> Option<Vec<&str>> {
     if !words(container, "command").is_empty() {
         return call(container);
     }
-    call::call(&std::iter::once(NAME).chain(words(container, "args")).collect::<Vec<_>>())
+    arguments::call(&std::iter::once(NAME).chain(words(container, "args")).collect::<Vec<_>>())
 }
 
 /// The same for a handler: a probe, or a hook of the container's lifecycle.
 pub(super) fn handler(handler: Option<&Node>) -> Option<Vec<&str>> {
-    call::call(&handler?.at(&["exec", "command"])?.words())
+    arguments::call(&handler?.at(&["exec", "command"])?.words())
 }
 
 fn words<'a>(node: &'a Node, key: &str) -> Vec<&'a str> {

@@ -1,6 +1,6 @@
 //! The program comes into every container from one volume: who can write to that can replace it.
 
-use super::super::call::parts;
+use super::super::arguments::parts;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::{Container, Workload};

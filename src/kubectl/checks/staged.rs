@@ -1,7 +1,7 @@
 //! A staged volume is worth something only as long as nobody but the staging container can write to it, and each copy is
 //! mounted over its original: what is not in the volume would be mounted as an empty directory.
 
-use super::super::call::parts;
+use super::super::arguments::parts;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::{Container, Workload};

@@ -1,6 +1,6 @@
 //! One pod being injected: what all modes have in common.
 
-use super::super::call;
+use super::super::arguments;
 use super::super::checks;
 use super::super::cli::{Inject, Mode};
 use super::super::finding::{Finding, Weight};
@@ -93,7 +93,7 @@ impl Pod<'_> {
     /// A command of ours, of a container or a handler, with the profiles that are asked for now.
     pub(super) fn update(&mut self, node: &Node, path: &Path) {
         let lists = ["command", "args"].map(|key| node.get(key).map(Node::words).unwrap_or_default());
-        let updated = call::with_profiles(&lists, &self.profiles.there);
+        let updated = arguments::with_profiles(&lists, &self.profiles.there);
         for ((key, before), after) in ["command", "args"].into_iter().zip(lists).zip(updated) {
             if before != after {
                 self.set(node, path, key, Value::words(after));
