@@ -5,6 +5,7 @@
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared
 //! ```
 
+mod arguments;
 mod calls;
 mod checks;
 mod cli;

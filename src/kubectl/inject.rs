@@ -17,7 +17,7 @@ use super::diff;
 use super::finding::{self, Finding, Weight};
 use super::manifest::Manifest;
 use super::removed::Removed;
-use super::workload::{check_names, workloads};
+use super::workload::{Container, Workload, check_names, workloads};
 use super::yaml::{self, Changes, Edit};
 use super::{Failure, print, say};
 use crate::profile::load;
@@ -128,43 +128,15 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     let mut changes: Vec<Changes> = manifest.documents.iter().map(|_| Changes::default()).collect();
     let mut findings = Vec::new();
     for workload in &workloads {
-        let containers = workload.containers();
-        let all = containers.len();
-        let chosen: Vec<_> = containers
-            .into_iter()
-            .filter(|container| {
-                options.containers.is_empty() || options.containers.iter().any(|name| name == container.name)
-            })
-            .collect();
+        let chosen = chosen(workload, options);
         let Some(changes) = changes.get_mut(workload.document).filter(|_| !chosen.is_empty()) else { continue };
-        let mut pod = Pod {
-            options,
-            profiles: &profiles,
-            removed: &removed,
-            workload,
-            alone: all == 1,
-            changes,
-            findings: &mut findings,
-        };
+        let mut pod =
+            Pod { options, profiles: &profiles, removed: &removed, workload, changes, findings: &mut findings };
         pod.keep_commands(&chosen);
         pod.inject(&chosen);
-        findings.extend(checks::staged(workload));
+        findings.extend(checks::volumes(workload));
     }
-    let refused = |finding: &Finding| match finding.weight {
-        Weight::Refused => true,
-        Weight::Breaks => !options.force,
-        Weight::Note => false,
-    };
-    if findings.iter().any(refused) {
-        let mut refused: Vec<Finding> = findings.iter().filter(|finding| refused(finding)).cloned().collect();
-        refused.sort_by_key(|finding| finding.range.start);
-        let forced = refused.iter().all(|finding| finding.weight == Weight::Breaks);
-        let hint = if forced { "; --force does it all the same" } else { "" };
-        return Err(Failure::Refused(format!(
-            "refused, and nothing was changed{hint}:\n{}",
-            finding::print(manifest, &refused).trim_end()
-        )));
-    }
+    refuse(manifest, &findings, options)?;
     let (text, edits) = yaml::apply(&manifest.text, &manifest.documents, &changes).map_err(|error| {
         Failure::Refused(format!(
             "refused, and nothing was changed:\n{}",
@@ -175,7 +147,43 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
             )
         ))
     })?;
-    Ok(Injected { text, edits, notes: findings, workloads: workloads.len() })
+    // What is wrong only now, such as a mount of a volume that nobody filled before.
+    let result = Manifest::from_text(&format!("{}, with lithify in it", manifest.file), text)?;
+    let after: Vec<Finding> = self::workloads(&result.documents)
+        .iter()
+        .filter(|workload| !chosen(workload, options).is_empty())
+        .flat_map(checks::volumes)
+        .collect();
+    refuse(&result, &after, options)?;
+    Ok(Injected { edits, notes: findings, workloads: workloads.len(), text: result.text })
+}
+
+/// The containers that are to be injected.
+fn chosen<'a>(workload: &Workload<'a>, options: &Inject) -> Vec<Container<'a>> {
+    let is = |container: &Container<'_>| {
+        options.containers.is_empty() || options.containers.iter().any(|name| name == container.name)
+    };
+    workload.containers().into_iter().filter(is).collect()
+}
+
+/// An error where any finding forbids to go on.
+fn refuse(manifest: &Manifest, findings: &[Finding], options: &Inject) -> Result<(), Failure> {
+    let refused = |finding: &&Finding| match finding.weight {
+        Weight::Refused => true,
+        Weight::Breaks => !options.force,
+        Weight::Note => false,
+    };
+    let mut refused: Vec<Finding> = findings.iter().filter(refused).cloned().collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    refused.sort_by_key(|finding| finding.range.start);
+    let forced = refused.iter().all(|finding| finding.weight == Weight::Breaks);
+    let hint = if forced { "; --force does it all the same" } else { "" };
+    Err(Failure::Refused(format!(
+        "refused, and nothing was changed{hint}:\n{}",
+        finding::print(manifest, &refused).trim_end()
+    )))
 }
 
 fn check_options(options: &Inject) -> Result<(), Failure> {
@@ -191,19 +199,14 @@ fn check_options(options: &Inject) -> Result<(), Failure> {
             "leave it out",
         ));
     }
-    let bad = |dir: &&String| {
-        !dir.starts_with('/')
-            || dir.trim_matches('/').is_empty()
-            || dir.contains([':', ','])
-            || dir.split('/').any(|part| part == "..")
-    };
-    if let Some(dir) = options.stage_dirs.iter().find(bad) {
-        return Err(Failure::usage(
-            format!("--stage-dir {dir} is no directory to mount over"),
-            "give an absolute path, such as /usr/local/bin",
-        ));
+    let bad = options.stage_dirs.iter().find_map(|dir| Some((dir, stage::directory(dir).err()?)));
+    match bad {
+        Some((dir, why)) => Err(Failure::usage(
+            format!("--stage-dir {dir} is no directory to mount over: {why}"),
+            "give the absolute path of a directory of programs, such as /usr/local/bin",
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The words of `--command`: a JSON list, or words without quotes.

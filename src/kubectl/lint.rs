@@ -45,7 +45,7 @@ fn manifest_findings(
     check_names(manifest, &workloads, only)?;
     let mut findings = Vec::new();
     for workload in &workloads {
-        findings.extend(checks::staged(workload));
+        findings.extend(checks::volumes(workload));
         findings.extend(mounts::delivery(workload));
         for container in workload.containers() {
             if !only.is_empty() && !only.iter().any(|name| name == container.name) {

@@ -53,9 +53,9 @@ pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, remov
     let command = container.node.get("command")?;
     let mut words = command.words();
     words.extend(container.node.get("args").map(super::super::yaml::Node::words).unwrap_or_default());
-    if let Some(call) = ours::call(Some(command)) {
+    if let Some(call) = ours::call(container.node) {
         let app = call.iter().position(|word| *word == "--")? + 1;
-        words = words.get(app + 1..)?.to_vec();
+        words = call.get(app..)?.to_vec();
     }
     calls(container, &command.range, &words, mode, removed)
 }

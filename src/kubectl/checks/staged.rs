@@ -1,103 +1,145 @@
-//! A staged volume is worth something only as long as nobody but the staging container can write to it, and a mount of
-//! what is not in it is an empty directory.
+//! A staged volume is worth something only as long as nobody but the staging container can write to it, and each copy is
+//! mounted over its original: what is not in the volume would be mounted as an empty directory.
 
+use super::super::arguments::parts;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::{Container, Workload};
 use super::super::yaml::Node;
 
 /// A volume that an init container stages into.
-struct Staged<'a> {
+pub(in super::super) struct Staged<'a> {
     /// The volume.
-    volume: &'a str,
+    pub(in super::super) volume: &'a str,
     /// The init container.
-    by: &'a str,
+    pub(in super::super) by: &'a str,
     /// The directories that it copies.
-    sources: Vec<&'a str>,
+    pub(in super::super) sources: Vec<String>,
     /// Where below the volume's root the copies are.
-    below: String,
+    pub(in super::super) below: String,
+}
+
+/// A path without what says nothing in it: `//`, `/.` and a `/` at its end. `None` where `..` leads somewhere else, which
+/// only the container can tell.
+pub(in super::super) fn plain(path: &str) -> Option<String> {
+    let parts = || path.split('/').filter(|part| !matches!(*part, "" | "."));
+    let root = if path.starts_with('/') { "/" } else { "" };
+    parts().all(|part| part != "..").then(|| format!("{root}{}", parts().collect::<Vec<_>>().join("/")))
+}
+
+/// Whether a path is a directory or in it.
+fn is_in(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The staged volumes of a pod.
-fn volumes<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
+pub(in super::super) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
     let staged = |container: Container<'a>| {
-        let node = container.node;
-        let call = ours::call(node.get("command")).or_else(|| Some(node.get("args")?.words()))?;
-        let (sources, to) = ours::staging(&call)?;
+        let call = ours::init_call(container.node)?;
+        let parts = parts(&call);
+        let mut places = parts.iter().filter(|part| part.option.is_none()).map(|part| part.value);
+        places.next().filter(|subcommand| *subcommand == "stage")?;
+        let to = plain(parts.iter().rev().find(|part| part.option == Some("to"))?.value)?;
         // The volume whose mount point it is, or is in.
-        let holds = |mount: &&Node| {
-            let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
-            to.strip_prefix(at).is_some_and(|rest| !at.is_empty() && (rest.is_empty() || rest.starts_with('/')))
-        };
-        let mount =
-            container.mounts().iter().filter(holds).max_by_key(|mount| mount.text_of("mountPath").map(str::len))?;
-        let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
-        let within = [mount.text_of("subPath").unwrap_or_default(), to.strip_prefix(at).unwrap_or_default()];
-        let below: Vec<&str> =
-            within.iter().flat_map(|part| part.split('/')).filter(|part| !part.is_empty()).chain(["root"]).collect();
-        Some(Staged { volume: mount.text_of("name")?, by: container.name, sources, below: below.join("/") })
+        let at = |mount: &Node| mount.text_of("mountPath").and_then(plain).unwrap_or_default();
+        let holds = |mount: &&Node| at(mount).len() > 1 && is_in(&to, &at(mount));
+        let mount = container.mounts().iter().filter(holds).max_by_key(|mount| at(mount).len())?;
+        let within = to.strip_prefix(&at(mount)).unwrap_or_default();
+        let below = plain(&format!("{}{within}/root", mount.text_of("subPath").unwrap_or_default()))?;
+        Some(Staged {
+            volume: mount.text_of("name")?,
+            by: container.name,
+            sources: places.filter_map(plain).collect(),
+            below: below.trim_start_matches('/').to_owned(),
+        })
     };
     workload.init_containers().into_iter().filter_map(staged).collect()
 }
 
 /// Whether a container mounts what was staged.
 pub(in super::super) fn has_staged(workload: &Workload<'_>, container: &Container<'_>) -> bool {
-    let staged = volumes(workload);
+    let staged = staged(workload);
     container.mounts().iter().any(|mount| staged.iter().any(|staged| mount.text_of("name") == Some(staged.volume)))
 }
 
 /// Every mount of a staged volume by another container.
-pub(in super::super) fn staged(workload: &Workload<'_>) -> Vec<Finding> {
+pub(super) fn mounts(workload: &Workload<'_>) -> Vec<Finding> {
+    let staged = staged(workload);
     let mut findings = Vec::new();
-    let staged = volumes(workload);
     for container in workload.containers().into_iter().chain(workload.init_containers()) {
         for mount in container.mounts() {
-            let name = mount.text_of("name").unwrap_or_default();
-            let Some(volume) = staged.iter().find(|staged| staged.volume == name && staged.by != container.name) else {
-                continue;
-            };
-            if staged.iter().any(|staged| staged.volume == name && staged.by == container.name) {
-                continue;
-            }
-            if !mount.is_true("readOnly") {
-                let message = format!(
-                    "{} can write to volume {name}, which {} stages: it could put another directory in the place of the hardened one",
-                    container.title, volume.by
-                );
-                findings.push(Finding::new(
-                    Weight::Refused,
-                    &mount.range,
-                    message,
-                    "readOnly: true, here and in every container but the staging one",
-                ));
-            }
-            if let Some(sub) = mount.text_of("subPath") {
-                let known = |source: &&str| {
-                    let copy = format!("{}/{}", volume.below, source.trim_matches('/'));
-                    sub.trim_matches('/')
-                        .strip_prefix(copy.as_str())
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                };
-                if !volume.sources.iter().any(known) {
-                    let message = format!(
-                        "{}: subPath {sub:?} is not what {} stages ({}): it would be mounted as an empty directory",
-                        container.title,
-                        volume.by,
-                        volume.sources.join(", ")
-                    );
-                    let fix = format!(
-                        "subPath: {}/DIRECTORY with one of these directories, or add the directory to the command of {}",
-                        volume.below, volume.by
-                    );
-                    findings.push(Finding::new(
-                        Weight::Refused,
-                        &mount.get("subPath").unwrap_or(mount).range,
-                        message,
-                        fix,
-                    ));
-                }
+            let of: Vec<&Staged<'_>> =
+                staged.iter().filter(|staged| mount.text_of("name") == Some(staged.volume)).collect();
+            if of.iter().all(|staged| staged.by != container.name) {
+                findings.extend(mounted(&container, mount, &of));
             }
         }
     }
     findings
+}
+
+/// What is wrong with one mount of a volume that is staged so.
+pub(in super::super) fn mounted(container: &Container<'_>, mount: &Node, staged: &[&Staged<'_>]) -> Vec<Finding> {
+    let Some(first) = staged.first() else { return Vec::new() };
+    let mut findings = Vec::new();
+    let mut add = |place: &Node, message: String, fix: String| {
+        let message = format!("{} {message}", container.title);
+        findings.push(Finding::new(Weight::Refused, &place.range, message, fix));
+    };
+    if !mount.is_true("readOnly") {
+        add(
+            mount,
+            format!(
+                "can write to volume {}, which {} stages: it could put another directory in the place of the hardened one",
+                first.volume, first.by
+            ),
+            "readOnly: true, here and in every container but the staging one".to_owned(),
+        );
+    }
+    let at = mount.text_of("mountPath").unwrap_or_default();
+    let right =
+        |staged: &&&Staged<'_>| plain(at).is_some_and(|at| staged.sources.iter().any(|source| is_in(&at, source)));
+    let sub_path = |staged: &Staged<'_>| format!("{}{}", staged.below, plain(at).unwrap_or_default());
+    let Some(copy) = staged.iter().find(right) else {
+        add(
+            mount,
+            format!(
+                "mounts volume {} at {at}, which {} does not stage ({})",
+                first.volume,
+                first.by,
+                first.sources.join(", ")
+            ),
+            format!("mount there what is staged from there, or add the directory to the command of {}", first.by),
+        );
+        return findings;
+    };
+    let known = mount.text_of("subPath").and_then(plain);
+    if !staged.iter().filter(right).any(|staged| known == Some(sub_path(staged))) || mount.get("subPathExpr").is_some()
+    {
+        let place = mount.get("subPathExpr").or_else(|| mount.get("subPath")).unwrap_or(mount);
+        let is = place.text().map_or_else(|| "the whole".to_owned(), |path| format!("{path:?}"));
+        add(
+            place,
+            format!(
+                "mounts {is} of volume {} at {at}, and that is not what {} stages from there",
+                first.volume, copy.by
+            ),
+            format!("subPath: {}", sub_path(copy)),
+        );
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_are_the_same() {
+        assert_eq!(plain("//usr/./bin//").as_deref(), Some("/usr/bin"));
+        assert_eq!(plain("root/usr/").as_deref(), Some("root/usr"));
+        assert_eq!(plain("/").as_deref(), Some("/"));
+        assert_eq!(plain("/usr/../bin"), None);
+        assert!(is_in("/usr/bin", "/usr") && is_in("/usr", "/usr") && !is_in("/usrx", "/usr"));
+    }
 }

@@ -1,10 +1,15 @@
 //! How the program comes into the app's container: a volume, an init container that fills it, a read-only mount.
 
+use super::super::checks;
 use super::super::cli::DEFAULT_IMAGE;
 use super::super::workload::Container;
 use super::super::yaml::{Node, Style, Value};
 use super::super::{MOUNT_POINT, NAME};
 use super::pod::{Additions, Pod};
+
+/// What the init container has of a CPU, in thousandths. The pod asks for as much from then on, so that no other init
+/// container need have less.
+pub(super) const MILLI_CPU: u64 = 100;
 
 impl Pod<'_> {
     /// The volume and its init container.
@@ -24,6 +29,7 @@ impl Pod<'_> {
                 ("name", Value::text(NAME)),
                 ("image", Value::text(image.unwrap_or(DEFAULT_IMAGE))),
                 ("args", Value::words(["install", MOUNT_POINT])),
+                ("resources", resources()),
                 ("securityContext", security(chosen.first())),
                 (
                     "volumeMounts",
@@ -35,11 +41,8 @@ impl Pod<'_> {
             ]));
             return;
         };
-        let installs = ["args", "command"]
-            .iter()
-            .any(|key| known.node.get(key).is_some_and(|words| words.words().contains(&"install")));
-        if !installs {
-            let message = format!("{} does not install lithify: it is not ours", known.title);
+        if checks::installs(&known) != Some(NAME) {
+            let message = format!("{} does not install lithify into volume {NAME}: it is not ours", known.title);
             self.refuse(&known, message, "give that init container another name");
         } else if let Some(image) = image {
             self.set(known.node, &known.path, "image", Value::text(image));
@@ -49,15 +52,20 @@ impl Pod<'_> {
     /// The read-only mount, where it is not there yet.
     pub(super) fn mount(&mut self, container: &Container<'_>) -> Vec<Value> {
         let Some(mount) = container.mount_at(MOUNT_POINT) else { return vec![mount(NAME, MOUNT_POINT, None)] };
-        if mount.text_of("name") != Some(NAME) || mount.get("subPath").is_some() {
+        let part = mount.get("subPath").is_some() || mount.get("subPathExpr").is_some();
+        if mount.text_of("name") != Some(NAME) || part {
             let message = format!("{}: another volume is mounted at {MOUNT_POINT}", container.title);
             self.refuse_at(&mount.range, message, "mount it somewhere else");
-        } else if !mount.is_true("readOnly") {
-            let message = format!("{}: {MOUNT_POINT} is writable: the app could replace lithify", container.title);
-            self.refuse_at(&mount.range, message, "readOnly: true");
         }
         Vec::new()
     }
+}
+
+/// What the init container may use, as in `examples/fleet`: requests and limits are the same, or a pod of the class
+/// Guaranteed would be one no more, and neither is missing where a quota wants both.
+fn resources() -> Value {
+    let amounts = || Value::braces([("cpu", Value::text(format!("{MILLI_CPU}m"))), ("memory", Value::text("16Mi"))]);
+    Value::map([("requests", amounts()), ("limits", amounts())])
 }
 
 /// A read-only mount.

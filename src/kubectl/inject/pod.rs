@@ -1,5 +1,6 @@
 //! One pod being injected: what all modes have in common.
 
+use super::super::arguments;
 use super::super::checks;
 use super::super::cli::{Inject, Mode};
 use super::super::finding::{Finding, Weight};
@@ -16,8 +17,6 @@ pub(super) struct Pod<'a> {
     pub(super) profiles: &'a Profiles,
     pub(super) removed: &'a Removed<'a>,
     pub(super) workload: &'a Workload<'a>,
-    /// It has one container.
-    pub(super) alone: bool,
     pub(super) changes: &'a mut Changes,
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -91,13 +90,15 @@ impl Pod<'_> {
         }
     }
 
-    /// A command of ours, with the profiles that are asked for now.
-    pub(super) fn update(&mut self, node: &Node, path: &Path, key: &'static str) {
-        let Some(list) = node.get(key) else { return };
-        let words = ours::with_profiles(&list.words(), &self.profiles.there);
-        let words: Vec<Value> = words.into_iter().map(Value::Text).collect();
-        if !list.items().iter().map(Node::value).eq(words.iter().cloned()) {
-            self.changes.items(&path.key(key), words);
+    /// A command of ours, of a container or a handler, with the profiles that are asked for now.
+    pub(super) fn update(&mut self, node: &Node, path: &Path) {
+        let lists = ["command", "args"].map(|key| node.get(key).map(Node::words).unwrap_or_default());
+        let updated = arguments::with_profiles(&lists, &self.profiles.there);
+        for ((key, before), after) in ["command", "args"].into_iter().zip(lists).zip(updated) {
+            if before != after {
+                let words = after.into_iter().map(Value::Text).collect();
+                self.changes.items(&path.key(key), words);
+            }
         }
     }
 

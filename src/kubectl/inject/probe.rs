@@ -58,7 +58,7 @@ impl Pod<'_> {
             Some(probe) => {
                 let is_verify = ours::handler(Some(probe)).is_some_and(|call| call.first() == Some(&"verify"));
                 if let Some(exec) = probe.get("exec").filter(|_| is_verify) {
-                    self.update(exec, &container.path.key("livenessProbe").key("exec"), "command");
+                    self.update(exec, &container.path.key("livenessProbe").key("exec"));
                 }
             }
         }
@@ -80,7 +80,7 @@ impl Pod<'_> {
         if let Some(exec) =
             probe.get("exec").filter(|_| ours::handler(Some(probe)).is_some_and(|call| call.first() == Some(&"harden")))
         {
-            self.update(exec, &path.key("exec"), "command");
+            self.update(exec, &path.key("exec"));
             return;
         }
         match startup::waits(probe, container) {

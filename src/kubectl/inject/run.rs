@@ -8,16 +8,13 @@ use super::pod::Pod;
 
 impl Pod<'_> {
     pub(super) fn run(&mut self, container: &Container<'_>) {
-        let command = container.node.get("command").filter(|command| !command.items().is_empty());
-        let Some(command) = command else {
+        if Self::leaves_command(container) {
             let Some(words) = self.command(container) else { return };
             let after: Vec<&str> = std::iter::once("--").chain(words.iter().map(String::as_str)).collect();
             let call = self.call(&["run"], &after);
             self.set(container.node, &container.path, "command", call);
-            return;
-        };
-        if runs(command).is_some() {
-            self.update(container.node, &container.path, "command");
+        } else if runs(container.node).is_some() {
+            self.update(container.node, &container.path);
         } else if let Value::List(words, _) = self.call(&["run"], &["--"]) {
             self.changes.prepend(&container.path.key("command"), words);
         }
@@ -27,9 +24,13 @@ impl Pod<'_> {
     pub(super) fn keep_commands(&mut self, chosen: &[Container<'_>]) {
         let Some(asked) = &self.options.command else { return };
         let asked = super::command(asked).unwrap_or_default();
+        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
         for container in chosen.iter().filter(|container| !Self::leaves_command(container)) {
             let Some(command) = container.node.get("command") else { continue };
-            if runs(command).unwrap_or_else(|| command.words()) != asked {
+            let args = container.node.get("args").map(Node::words).unwrap_or_default();
+            let words = runs(container.node).unwrap_or_else(|| command.words());
+            // What `run` becomes may go on in the args, which --command does not name.
+            if words != asked && words.strip_suffix(args.as_slice()) != Some(asked.as_slice()) {
                 let message = format!("{} has a command already, which --command would replace", container.title);
                 let fix = "leave out --command, or name another container with --container";
                 self.refuse_at(&command.range, message, fix);
@@ -80,7 +81,7 @@ impl Pod<'_> {
 }
 
 /// What a call of `run` becomes.
-fn runs(command: &Node) -> Option<Vec<&str>> {
-    let call = ours::call(Some(command)).filter(|call| call.first() == Some(&"run"))?;
+fn runs(container: &Node) -> Option<Vec<&str>> {
+    let call = ours::call(container).filter(|call| call.first() == Some(&"run"))?;
     Some(call.into_iter().skip_while(|word| *word != "--").skip(1).collect())
 }

@@ -1,19 +1,17 @@
 //! Volumes: where lithify comes from, and what a read-only root needs.
 
-use super::super::checks::HANDLERS;
+use super::super::checks::{self, HANDLERS};
 use super::super::finding::{Finding, Weight};
-use super::super::ours;
 use super::super::workload::{Container, Workload};
 use super::super::yaml::Node;
 use super::super::{MOUNT_POINT, PROGRAM};
 use crate::profile::{Profile, Sourced};
 
-/// Every container that calls lithify has it, and can only read it.
+/// Every container that calls lithify has it.
 pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let inits = workload.init_containers();
-    // The volumes that an init container installs into.
-    let filled: Vec<&str> = inits.iter().filter_map(installs).collect();
+    let filled: Vec<&str> = inits.iter().filter_map(checks::installs).collect();
     for container in workload.containers().iter().chain(&inits) {
         let mut add = |place: &std::ops::Range<usize>, message: String, fix: &str| {
             findings.push(Finding::new(Weight::Breaks, place, format!("{}: {message}", container.title), fix));
@@ -42,14 +40,7 @@ pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
                 "an init container with the image of lithify and args [\"install\", \"/lithify\"]: see docs/kubectl.md",
             );
         }
-        if known && !mount.is_true("readOnly") && installs(container).is_none() {
-            add(
-                &mount.range,
-                format!("{MOUNT_POINT} is writable: whoever is in this container can replace lithify"),
-                "readOnly: true",
-            );
-        }
-        if known && mount.get("subPath").is_some() {
+        if known && (mount.get("subPath").is_some() || mount.get("subPathExpr").is_some()) {
             add(
                 &mount.range,
                 format!("a subPath of volume {volume} is mounted at {MOUNT_POINT}, and lithify is in its root"),
@@ -60,17 +51,10 @@ pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The volume that an init container installs into.
-fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
-    let words = ["command", "args"].iter().flat_map(|key| container.node.get(key).map(Node::words).unwrap_or_default());
-    let to = words.skip_while(|word| *word != "install").nth(1)?;
-    container.mount_at(to.trim_end_matches('/'))?.text_of("name")
-}
-
 /// Where a container calls lithify from the volume.
 fn uses(container: &Node) -> Option<&Node> {
     let commands = HANDLERS.iter().filter_map(|(way, _)| container.at(way)?.at(&["exec", "command"]));
-    container.get("command").into_iter().chain(commands).find(|command| ours::call(Some(command)).is_some())
+    container.get("command").into_iter().chain(commands).find(|command| command.words().first() == Some(&PROGRAM))
 }
 
 /// On a read-only root, a volume over each path that the profile says must be writable.

@@ -1,6 +1,7 @@
 //! Probes that call lithify: the kubelet must give them time, and tries.
 
 use super::super::MOST_TRIES;
+use super::super::arguments;
 use super::super::checks;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
@@ -45,10 +46,10 @@ pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
         if !waits {
             continue;
         }
-        let wait = call.iter().position(|word| *word == "--wait-timeout").and_then(|at| call.get(at + 1)).copied();
-        let wait = wait
-            .or_else(|| call.iter().find_map(|word| word.strip_prefix("--wait-timeout=")))
-            .and_then(|wait| wait.parse().ok())
+        let wait = arguments::parts(&call)
+            .iter()
+            .find(|part| part.option == Some("wait-timeout"))
+            .and_then(|part| part.value.parse().ok())
             .unwrap_or(WAIT);
         let number = |key, default| probe.number_of(key).unwrap_or(default);
         let (tries, period) = (number("failureThreshold", 3), number("periodSeconds", 10));

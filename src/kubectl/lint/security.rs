@@ -31,7 +31,7 @@ pub(super) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &
             );
         }
     }
-    let call = ours::call(container.node.get("command")).unwrap_or_default();
+    let call = ours::call(container.node).unwrap_or_default();
     if mode == Some(Mode::Run) {
         let user =
             call.iter().take_while(|word| **word != "--").any(|word| *word == "--user" || word.starts_with("--user="));

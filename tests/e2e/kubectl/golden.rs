@@ -45,13 +45,26 @@ fn the_result_has_the_shape_of_the_examples() {
         |name| std::fs::read_to_string(format!("{}/examples/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let plain = "apiVersion: v1\nkind: Pod\nmetadata: { name: nginx }\nspec:\n  containers:\n    - name: nginx\n      image: nginx:1.28\n      ports:\n        - containerPort: 80\n";
     let mut probe = data(&inject(plain, "--mode probe -p nginx")).remove(0);
-    // Ours may do less.
-    probe["spec"]["initContainers"][0].as_object_mut().unwrap().remove("securityContext").unwrap();
+    // Ours may do less, and says what it needs, as in a fleet.
+    let remove =
+        |pod: &mut Value, key: &str| pod["spec"]["initContainers"][0].as_object_mut().unwrap().remove(key).unwrap();
+    let component = data(&example("fleet/kustomize/component/pod")).remove(0);
+    let init = &component["spec"]["template"]["spec"]["initContainers"][0];
+    assert_eq!((&init["resources"]["limits"]["cpu"], &init["name"]), (&json!("100m"), &json!("lithify")));
+    for key in ["args", "resources", "volumeMounts"] {
+        assert_eq!(probe["spec"]["initContainers"][0][key], init[key]);
+    }
+    let ours = remove(&mut probe, "securityContext");
+    for (key, value) in ours.as_object().unwrap() {
+        assert_eq!(init["securityContext"][key], *value);
+    }
+    remove(&mut probe, "resources");
     assert_eq!(probe, data(&example("startup-probe"))[0]);
 
     let plain = "apiVersion: v1\nkind: Pod\nmetadata: { name: httpd }\nspec:\n  containers:\n    - name: httpd\n      image: httpd:2.4\n      command: [httpd, -DFOREGROUND]\n      ports: [{ containerPort: 80 }]\n      securityContext: { readOnlyRootFilesystem: true }\n      volumeMounts: [{ name: logs, mountPath: /usr/local/apache2/logs }]\n  volumes: [{ name: logs, emptyDir: {} }]\n";
     let mut run = data(&inject(plain, "--mode run -p httpd")).remove(0);
-    run["spec"]["initContainers"][0].as_object_mut().unwrap().remove("securityContext").unwrap();
+    remove(&mut run, "securityContext");
+    remove(&mut run, "resources");
     let mut expected = data(&example("entrypoint")).remove(0);
     for way in ["/spec/volumes", "/spec/containers/0/volumeMounts"] {
         expected.pointer_mut(way).unwrap().as_array_mut().unwrap().reverse();

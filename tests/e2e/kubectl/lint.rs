@@ -184,7 +184,10 @@ fn volumes_of_ours_that_are_wrong() {
     finds(
         &stage.replace("subPath: root/usr/bin,", "subPath: root/usr/local/bin,"),
         "nginx",
-        &["is not what lithify-stage stages", "mounted as an empty directory"],
+        &[
+            "mounts \"root/usr/local/bin\" of volume lithify-staged at /usr/bin, and that is not what lithify-stage stages",
+            "fix: subPath: root/usr/bin\n",
+        ],
     );
     let sidecar = stage.replace("      # A volume.\n", "        - name: sidecar\n          image: x\n          volumeMounts: [{ name: lithify-staged, mountPath: /x }]\n");
     finds(&sidecar, "nginx", &["container sidecar can write to volume lithify-staged"]);

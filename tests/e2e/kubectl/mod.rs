@@ -1,11 +1,14 @@
 //! The kubectl plugin, by its built binary, on manifests as people write them.
 
+mod calls;
 mod golden;
 mod kinds;
 mod lint;
 mod options;
 mod properties;
 mod refusals;
+mod resources;
+mod volumes;
 
 use std::path::Path;
 use std::process::Command;

@@ -70,12 +70,40 @@ fn a_command_for_an_image_that_has_its_own() {
     assert_eq!(pod("-p shells --mode stage --command app")["command"], serde_json::json!(["app"]));
     let injected = inject(&plain, "-p shells --mode run --command app");
     assert_eq!(inject(&injected, "-p shells --mode run"), injected);
+    // The args behind it are not for --command to name.
+    assert_eq!(inject(&injected, "-p shells --mode run --command app"), injected);
+    plugin(&injected, "inject -p shells --mode run --command other").exits(3).says("has a command already");
     plugin(&plain, "inject -p shells --mode probe --command app").exits(2).says("leave it out");
     plugin(&plain, "inject -p shells --mode run --stage-dir /bin").exits(2).says("--mode stage");
-    for dir in ["bin", "/", "/a/../b", "/a:b"] {
+    for (dir, why) in [
+        ("bin", "it is not absolute"),
+        ("./bin", "it is not absolute"),
+        ("/", "the root itself"),
+        ("//.", "the root itself"),
+        ("/a/../b", "`..` leads"),
+        ("/a:b", "a mount path has no `:`"),
+        ("/lithify", "lithify's own volumes"),
+        ("/./lithify/x", "lithify's own volumes"),
+        ("//staged/", "lithify's own volumes"),
+        ("/proc", "the kernel's files"),
+        ("//sys/./fs", "the kernel's files"),
+        ("/dev/shm", "the kernel's files"),
+    ] {
         plugin(&plain, &format!("inject -p shells --mode stage --stage-dir {dir}"))
             .exits(2)
-            .says("no directory to mount over");
+            .says(&format!("--stage-dir {dir} is no directory to mount over: {why}"));
+    }
+}
+
+#[test]
+fn a_directory_to_stage_is_the_same_however_it_is_written() {
+    let plain = deployment("command: [app]");
+    let once = inject(&plain, "-p shells --mode stage --stage-dir /usr/bin --stage-dir /procps");
+    assert!(once.contains("\"/usr/bin\", \"/procps\", \"--to\""), "{once}");
+    for dirs in ["//usr//bin --stage-dir /procps", "/usr/./bin/ --stage-dir /procps/. --stage-dir /usr/bin"] {
+        let arguments = format!("-p shells --mode stage --stage-dir {dirs}");
+        assert_eq!(inject(&plain, &arguments), once, "{dirs}");
+        assert_eq!(inject(&once, &arguments), once, "{dirs}");
     }
 }
 

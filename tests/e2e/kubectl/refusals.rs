@@ -278,7 +278,7 @@ fn what_is_not_ours_or_is_in_the_way() {
                 "            - { name: lithify, mountPath: /lithify, readOnly: true }\n            - { name: lithify-staged, mountPath: /usr/bin",
                 "            - { name: lithify, mountPath: /lithify }\n            - { name: lithify-staged, mountPath: /usr/bin",
             ),
-            "the app could replace lithify",
+            "/lithify is writable, and volume lithify holds lithify",
         ),
         (
             with(
@@ -298,7 +298,7 @@ fn what_is_not_ours_or_is_in_the_way() {
         ),
         (
             with("subPath: root/usr/bin", "subPath: root/usr/bim"),
-            "subPath \"root/usr/bim\" is not what lithify-stage stages",
+            "mounts \"root/usr/bim\" of volume lithify-staged at /usr/bin",
         ),
     ] {
         refused(&manifest, stage, &[text]);
