@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what building and running the cluster of the tests needs on Debian; what is there already is left alone.
 set -eu
-packages="containerd runc etcd-server containernetworking-plugins golang-go dpkg-dev openssl iproute2 iptables jq procps curl"
+packages="containerd runc etcd-server containernetworking-plugins golang-go dpkg-dev openssl iproute2 iptables jq procps curl tzdata"
 # Where kubectl came from elsewhere, Debian's would be in its way.
 command -v kubectl >/dev/null || packages="$packages kubernetes-client"
 missing=""
