@@ -15,6 +15,7 @@ mod inject;
 mod lint;
 mod manifest;
 mod ours;
+mod paths;
 mod removed;
 mod script;
 mod suggestion;

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use clap::{Arg, Command};
 
 use super::NAME;
+use super::paths::file_name;
 
 /// One option with its value, or one word by its place.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub(super) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
 
 /// Whether a program is lithify, wherever it lies.
 pub(super) fn is_lithify(program: &str) -> bool {
-    program.rsplit('/').next() == Some(NAME)
+    file_name(program) == NAME
 }
 
 /// What follows the options for every command: the subcommand and its words. `None` for the words of another program.

@@ -1,5 +1,6 @@
 //! Which programs a command line starts: also those that another program starts for it, and those of a shell's script.
 
+use super::paths::file_name;
 use super::removed::is_shell;
 use super::script;
 
@@ -242,10 +243,6 @@ fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'+'))
     })
-}
-
-fn file_name(program: &str) -> &str {
-    program.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

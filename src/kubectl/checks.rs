@@ -11,7 +11,7 @@ use super::workload::Workload;
 pub(super) use capabilities::unsearchable;
 pub(super) use commands::{HANDLERS, app, calls, handlers};
 pub(super) use delivered::installs;
-pub(super) use staged::{Staged, has_staged, mounted, plain, staged};
+pub(super) use staged::{Staged, has_staged, mounted, staged};
 
 /// Mounts of volumes of ours by which a container could undo the hardening, or that have nothing to show.
 pub(super) fn volumes(workload: &Workload<'_>) -> Vec<Finding> {

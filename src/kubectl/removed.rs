@@ -1,5 +1,6 @@
 //! Which programs a profile removes, as far as a name or a path tells: by the profile's own rules and the catalogue.
 
+use super::paths::{file_name, normal};
 use crate::catalogue::{Catalogue, DIRECTORIES};
 use crate::pattern::PathPattern;
 use crate::profile::{Profile, Rule, Selector};
@@ -29,7 +30,7 @@ impl<'a> Removed<'a> {
             return None;
         }
         let paths = self.places(program);
-        let name = program.rsplit('/').next().unwrap_or_default();
+        let name = file_name(program);
         let profile = self.profile;
         let saved = |rule: &Rule| self.selects(&rule.value, name, &paths);
         if profile.keep.iter().any(saved) || profile.only.iter().any(saved) {
@@ -76,22 +77,6 @@ impl<'a> Removed<'a> {
     }
 }
 
-/// Without `//`, `.` and `..`.
-fn normal(program: &str) -> String {
-    if !program.starts_with('/') {
-        return program.to_owned();
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for part in program.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        if part == ".." {
-            parts.pop();
-        } else {
-            parts.push(part);
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
 fn directory(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
@@ -103,8 +88,9 @@ pub(super) fn is_script(program: &str) -> bool {
 
 /// Shells by what they are called, for scripts on a command line.
 pub(super) fn is_shell(program: &str) -> bool {
-    let name = program.rsplit('/').next().unwrap_or_default();
-    Catalogue::default().by_name(name.as_bytes()).is_some_and(|known| known.class == crate::catalogue::Class::Shell)
+    Catalogue::default()
+        .by_name(file_name(program).as_bytes())
+        .is_some_and(|known| known.class == crate::catalogue::Class::Shell)
 }
 
 #[cfg(test)]

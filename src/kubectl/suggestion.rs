@@ -1,6 +1,7 @@
 //! What a command needs that a profile removes, and what of lithify's own can take its place.
 
 use super::calls::{programs, script, unwrapped};
+use super::paths::file_name;
 use super::removed::{Removed, is_script};
 use crate::probe::Target;
 use crate::seconds;
@@ -57,10 +58,9 @@ fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
 /// lithify's own probe or sleep for a command that everybody knows.
 fn replacement(words: &[&str]) -> Option<Vec<String>> {
     let (program, rest) = words.split_first()?;
-    let name = program.rsplit('/').next().unwrap_or_default();
     let operands: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-') && *word != "]").collect();
     let ours = |words: &[&str]| Some([super::PROGRAM].iter().chain(words).map(|word| (*word).to_owned()).collect());
-    match name {
+    match file_name(program) {
         "curl" | "wget" => {
             let url = rest.iter().find(|word| word.starts_with("http://"))?;
             Target::http(url).ok()?;
@@ -99,10 +99,7 @@ impl Broken {
         } else {
             "use httpGet, tcpSocket or grpc, or `/lithify/lithify probe tcp|http|file ...`"
         };
-        format!(
-            "{other}; or save it in a profile of your own: [keep] names = [{:?}]",
-            self.program.rsplit('/').next().unwrap_or_default()
-        )
+        format!("{other}; or save it in a profile of your own: [keep] names = [{:?}]", file_name(&self.program))
     }
 }
 

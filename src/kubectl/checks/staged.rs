@@ -4,6 +4,7 @@
 use super::super::arguments::parts;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
+use super::super::paths::{is_in, plain};
 use super::super::workload::{Container, Workload};
 use super::super::yaml::Node;
 
@@ -17,19 +18,6 @@ pub(in super::super) struct Staged<'a> {
     pub(in super::super) sources: Vec<String>,
     /// Where below the volume's root the copies are.
     pub(in super::super) below: String,
-}
-
-/// A path without what says nothing in it: `//`, `/.` and a `/` at its end. `None` where `..` leads somewhere else, which
-/// only the container can tell.
-pub(in super::super) fn plain(path: &str) -> Option<String> {
-    let parts = || path.split('/').filter(|part| !matches!(*part, "" | "."));
-    let root = if path.starts_with('/') { "/" } else { "" };
-    parts().all(|part| part != "..").then(|| format!("{root}{}", parts().collect::<Vec<_>>().join("/")))
-}
-
-/// Whether a path is a directory or in it.
-fn is_in(path: &str, directory: &str) -> bool {
-    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The staged volumes of a pod.
@@ -128,18 +116,4 @@ pub(in super::super) fn mounted(container: &Container<'_>, mount: &Node, staged:
         );
     }
     findings
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_that_are_the_same() {
-        assert_eq!(plain("//usr/./bin//").as_deref(), Some("/usr/bin"));
-        assert_eq!(plain("root/usr/").as_deref(), Some("root/usr"));
-        assert_eq!(plain("/").as_deref(), Some("/"));
-        assert_eq!(plain("/usr/../bin"), None);
-        assert!(is_in("/usr/bin", "/usr") && is_in("/usr", "/usr") && !is_in("/usrx", "/usr"));
-    }
 }

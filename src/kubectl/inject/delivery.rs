@@ -2,6 +2,7 @@
 
 use super::super::checks;
 use super::super::cli::DEFAULT_IMAGE;
+use super::super::paths::is_in;
 use super::super::workload::Container;
 use super::super::yaml::{Node, Style, Value};
 use super::super::{MOUNT_POINT, NAME};
@@ -100,6 +101,6 @@ pub(super) fn security(app: Option<&Container<'_>>) -> Value {
 pub(super) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'a Node> {
     container.mounts().iter().find(|mount| {
         let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
-        !at.is_empty() && path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        is_in(path, at)
     })
 }

@@ -3,6 +3,7 @@
 use super::super::checks::{self, Staged};
 use super::super::cli::Inject;
 use super::super::finding::{Finding, Weight};
+use super::super::paths::plain;
 use super::super::workload::Container;
 use super::super::yaml::{Node, Style, Value};
 use super::super::{MOUNT_POINT, NAME};
@@ -74,7 +75,7 @@ impl Pod<'_> {
             self.findings.extend(checks::mounted(container, mount, &[&staged]));
         }
         for directory in mounted {
-            let there = |mount: &&Node| mount.text_of("mountPath").and_then(checks::plain).as_ref() == Some(&directory);
+            let there = |mount: &&Node| mount.text_of("mountPath").and_then(plain).as_ref() == Some(&directory);
             match container.mounts().iter().find(there) {
                 Some(known) if known.text_of("name") == Some(volume.as_str()) => {}
                 Some(known) => {
@@ -231,20 +232,20 @@ fn directories(options: &Inject) -> (Vec<String>, Vec<String>) {
 
 /// A directory that is to be staged, in its plainest form, or why it cannot be.
 pub(super) fn directory(path: &str) -> Result<String, &'static str> {
-    let plain = checks::plain(path).ok_or("`..` leads where only the container can tell")?;
-    let top = plain.split('/').nth(1).unwrap_or_default();
-    if !plain.starts_with('/') {
+    let path = plain(path).ok_or("`..` leads where only the container can tell")?;
+    let top = path.split('/').nth(1).unwrap_or_default();
+    if !path.starts_with('/') {
         Err("it is not absolute")
     } else if top.is_empty() {
         Err("the root itself cannot be mounted over")
-    } else if plain.contains([':', ',']) || plain.contains(char::is_control) {
+    } else if path.contains([':', ',']) || path.contains(char::is_control) {
         Err("a mount path has no `:`, and here no `,` and no control characters")
     } else if matches!(top, "proc" | "sys" | "dev") {
         Err("the kernel's files are no programs, and are not in the image")
     } else if [MOUNT_POINT, TO].contains(&format!("/{top}").as_str()) {
         Err("lithify's own volumes are mounted there")
     } else {
-        Ok(plain)
+        Ok(path)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::checks::{self, HANDLERS};
 use super::super::finding::{Finding, Weight};
+use super::super::paths::is_in;
 use super::super::workload::{Container, Workload};
 use super::super::yaml::Node;
 use super::super::{MOUNT_POINT, PROGRAM};
@@ -87,7 +88,5 @@ fn covers(mount: &Node, path: &str) -> bool {
     let plain =
         |path: &str| path.strip_prefix("/var/run").map_or_else(|| path.to_owned(), |rest| format!("/run{rest}"));
     let at = plain(mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/'));
-    plain(path.trim_end_matches('/'))
-        .strip_prefix(at.as_str())
-        .is_some_and(|rest| !at.is_empty() && (rest.is_empty() || rest.starts_with('/')))
+    is_in(&plain(path.trim_end_matches('/')), &at)
 }
