@@ -9,15 +9,15 @@ use super::yaml::Node;
 
 /// What a container calls of lithify, from the subcommand on; the command may go on in the args.
 pub(super) fn call(container: &Node) -> Option<Vec<&str>> {
-    arguments::call(&["command", "args"].iter().flat_map(|key| words(container, key)).collect::<Vec<_>>())
+    arguments::call(&words(container))
 }
 
 /// The same for an init container, whose program may be what its image runs by itself.
 pub(super) fn init_call(container: &Node) -> Option<Vec<&str>> {
-    if !words(container, "command").is_empty() {
+    if !container.words_of("command").is_empty() {
         return call(container);
     }
-    arguments::call(&std::iter::once(NAME).chain(words(container, "args")).collect::<Vec<_>>())
+    arguments::call(&[vec![NAME], container.words_of("args")].concat())
 }
 
 /// The same for a handler: a probe, or a hook of the container's lifecycle.
@@ -25,8 +25,9 @@ pub(super) fn handler(handler: Option<&Node>) -> Option<Vec<&str>> {
     arguments::call(&handler?.at(&["exec", "command"])?.words())
 }
 
-fn words<'a>(node: &'a Node, key: &str) -> Vec<&'a str> {
-    node.get(key).map(Node::words).unwrap_or_default()
+/// What a container runs, as far as the manifest tells.
+pub(super) fn words(container: &Node) -> Vec<&str> {
+    ["command", "args"].map(|key| container.words_of(key)).concat()
 }
 
 /// How a container of the app was injected.

@@ -23,9 +23,10 @@ pub(in super::super) fn unsearchable(container: &Container<'_>) -> Option<Findin
 /// `CAP_`, `ALL` before single ones, and what is added before what is dropped.
 fn drops_search(container: &Node) -> Option<&Node> {
     let context = container.get("securityContext").filter(|context| !context.is_true("privileged"))?;
+    let capabilities = context.get("capabilities")?;
     let has = |key, name: &str| {
-        let names = context.at(&["capabilities", key]).map(Node::words).unwrap_or_default();
-        names
+        capabilities
+            .words_of(key)
             .iter()
             .map(|known| known.to_ascii_uppercase())
             .any(|known| known.strip_prefix("CAP_").unwrap_or(&known) == name)
@@ -34,6 +35,5 @@ fn drops_search(container: &Node) -> Option<&Node> {
         let at_first = !has("drop", "ALL") && (granted || has("add", "ALL"));
         (at_first || has("add", name)) && !has("drop", name)
     };
-    let drop = context.at(&["capabilities", "drop"])?;
-    Some(drop).filter(|_| !holds("DAC_OVERRIDE", true) && !holds("DAC_READ_SEARCH", false))
+    capabilities.get("drop").filter(|_| !holds("DAC_OVERRIDE", true) && !holds("DAC_READ_SEARCH", false))
 }

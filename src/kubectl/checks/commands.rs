@@ -51,12 +51,10 @@ pub(in super::super) fn handlers(container: &Container<'_>, mode: Option<Mode>, 
 /// The command of the app itself.
 pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, removed: &Removed<'_>) -> Option<Finding> {
     let command = container.node.get("command")?;
-    let mut words = command.words();
-    words.extend(container.node.get("args").map(super::super::yaml::Node::words).unwrap_or_default());
-    if let Some(call) = ours::call(container.node) {
-        let app = call.iter().position(|word| *word == "--")? + 1;
-        words = call.get(app..)?.to_vec();
-    }
+    let words = match ours::call(container.node) {
+        Some(call) => call.get(call.iter().position(|word| *word == "--")? + 1..)?.to_vec(),
+        None => ours::words(container.node),
+    };
     calls(container, &command.range, &words, mode, removed)
 }
 

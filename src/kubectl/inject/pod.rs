@@ -92,7 +92,7 @@ impl Pod<'_> {
 
     /// A command of ours, of a container or a handler, with the profiles that are asked for now.
     pub(super) fn update(&mut self, node: &Node, path: &Path) {
-        let lists = ["command", "args"].map(|key| node.get(key).map(Node::words).unwrap_or_default());
+        let lists = ["command", "args"].map(|key| node.words_of(key));
         let updated = arguments::with_profiles(&lists, &self.profiles.there);
         for ((key, before), after) in ["command", "args"].into_iter().zip(lists).zip(updated) {
             if before != after {

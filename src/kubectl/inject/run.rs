@@ -27,7 +27,7 @@ impl Pod<'_> {
         let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
         for container in chosen.iter().filter(|container| !Self::leaves_command(container)) {
             let Some(command) = container.node.get("command") else { continue };
-            let args = container.node.get("args").map(Node::words).unwrap_or_default();
+            let args = container.node.words_of("args");
             let words = runs(container.node).unwrap_or_else(|| command.words());
             // What `run` becomes may go on in the args, which --command does not name.
             if words != asked && words.strip_suffix(args.as_slice()) != Some(asked.as_slice()) {
@@ -41,7 +41,7 @@ impl Pod<'_> {
     /// The words of `--command`, for a container whose own is in its image.
     pub(super) fn command(&mut self, container: &Container<'_>) -> Option<Vec<String>> {
         let image = container.node.text_of("image").unwrap_or_default().to_owned();
-        let args = container.node.get("args").map(Node::words).unwrap_or_default();
+        let args = container.node.words_of("args");
         let Some(text) = &self.options.command else {
             let message = format!(
                 "{} has no command: what it runs is written in its image {image}, not in the manifest",

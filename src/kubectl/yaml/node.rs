@@ -118,6 +118,11 @@ impl Node {
         matches!(&self.content, Content::Scalar(value) if value.is_null())
     }
 
+    /// The words of a key's list.
+    pub fn words_of(&self, key: &str) -> Vec<&str> {
+        self.get(key).map(Self::words).unwrap_or_default()
+    }
+
     /// The words of a list of scalars.
     pub fn words(&self) -> Vec<&str> {
         self.items().iter().filter_map(Self::text).collect()
