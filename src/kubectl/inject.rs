@@ -17,7 +17,7 @@ use super::diff;
 use super::finding::{self, Finding, Weight};
 use super::manifest::Manifest;
 use super::removed::Removed;
-use super::workload::{Container, Workload, check_names, workloads};
+use super::workload::{check_names, workloads};
 use super::yaml::{self, Changes, Edit};
 use super::{Failure, print, say};
 use crate::profile::load;
@@ -128,7 +128,7 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     let mut changes: Vec<Changes> = manifest.documents.iter().map(|_| Changes::default()).collect();
     let mut findings = Vec::new();
     for workload in &workloads {
-        let chosen = chosen(workload, options);
+        let chosen = workload.chosen(&options.containers);
         let Some(changes) = changes.get_mut(workload.document).filter(|_| !chosen.is_empty()) else { continue };
         let mut pod =
             Pod { options, profiles: &profiles, removed: &removed, workload, changes, findings: &mut findings };
@@ -151,19 +151,11 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     let result = Manifest::from_text(&format!("{}, with lithify in it", manifest.file), text)?;
     let after: Vec<Finding> = self::workloads(&result.documents)
         .iter()
-        .filter(|workload| !chosen(workload, options).is_empty())
+        .filter(|workload| !workload.chosen(&options.containers).is_empty())
         .flat_map(checks::volumes)
         .collect();
     refuse(&result, &after, options)?;
     Ok(Injected { edits, notes: findings, workloads: workloads.len(), text: result.text })
-}
-
-/// The containers that are to be injected.
-fn chosen<'a>(workload: &Workload<'a>, options: &Inject) -> Vec<Container<'a>> {
-    let is = |container: &Container<'_>| {
-        options.containers.is_empty() || options.containers.iter().any(|name| name == container.name)
-    };
-    workload.containers().into_iter().filter(is).collect()
 }
 
 /// An error where any finding forbids to go on.

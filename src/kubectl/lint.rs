@@ -47,10 +47,7 @@ fn manifest_findings(
     for workload in &workloads {
         findings.extend(checks::volumes(workload));
         findings.extend(mounts::delivery(workload));
-        for container in workload.containers() {
-            if !only.is_empty() && !only.iter().any(|name| name == container.name) {
-                continue;
-            }
+        for container in workload.chosen(only) {
             let mode = ours::mode(workload, &container);
             findings.extend(checks::handlers(&container, mode, &removed));
             findings.extend(checks::app(&container, mode, &removed));

@@ -103,6 +103,13 @@ pub(super) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names
 }
 
 impl<'a> Workload<'a> {
+    /// The containers of the app with these names; all of them where none is given.
+    pub(super) fn chosen(&self, names: &[String]) -> Vec<Container<'a>> {
+        let mut containers = self.containers();
+        containers.retain(|container| names.is_empty() || names.iter().any(|name| name == container.name));
+        containers
+    }
+
     /// The containers of the app.
     pub(super) fn containers(&self) -> Vec<Container<'a>> {
         self.list("containers", "container")

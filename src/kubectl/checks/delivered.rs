@@ -4,6 +4,7 @@ use super::super::arguments::parts;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::{Container, Workload};
+use super::super::yaml::Node;
 
 /// The volume that an init container installs lithify into: `install` is what it calls, and the directory is the root of a
 /// volume that it can write to.
@@ -12,8 +13,12 @@ pub(in super::super) fn installs<'a>(container: &Container<'a>) -> Option<&'a st
     let mut places = parts(&call).into_iter().filter(|part| part.option.is_none()).map(|part| part.value);
     let to = places.next().filter(|subcommand| *subcommand == "install").and_then(|_| places.next())?;
     let mount = container.mount_at(to.trim_end_matches('/'))?;
-    let whole = mount.get("subPath").is_none() && mount.get("subPathExpr").is_none() && !mount.is_true("readOnly");
-    mount.text_of("name").filter(|_| whole)
+    mount.text_of("name").filter(|_| is_whole(mount) && !mount.is_true("readOnly"))
+}
+
+/// Whether a mount is of the whole volume, in whose root the program is.
+pub(in super::super) fn is_whole(mount: &Node) -> bool {
+    mount.get("subPath").is_none() && mount.get("subPathExpr").is_none()
 }
 
 /// Every mount of such a volume by who does not install into it is read-only, wherever it is.

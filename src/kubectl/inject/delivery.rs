@@ -53,8 +53,7 @@ impl Pod<'_> {
     /// The read-only mount, where it is not there yet.
     pub(super) fn mount(&mut self, container: &Container<'_>) -> Vec<Value> {
         let Some(mount) = container.mount_at(MOUNT_POINT) else { return vec![mount(NAME, MOUNT_POINT, None)] };
-        let part = mount.get("subPath").is_some() || mount.get("subPathExpr").is_some();
-        if mount.text_of("name") != Some(NAME) || part {
+        if mount.text_of("name") != Some(NAME) || !checks::is_whole(mount) {
             let message = format!("{}: another volume is mounted at {MOUNT_POINT}", container.title);
             self.refuse_at(&mount.range, message, "mount it somewhere else");
         }

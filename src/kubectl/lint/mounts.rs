@@ -41,7 +41,7 @@ pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
                 "an init container with the image of lithify and args [\"install\", \"/lithify\"]: see docs/kubectl.md",
             );
         }
-        if known && (mount.get("subPath").is_some() || mount.get("subPathExpr").is_some()) {
+        if known && !checks::is_whole(mount) {
             add(
                 &mount.range,
                 format!("a subPath of volume {volume} is mounted at {MOUNT_POINT}, and lithify is in its root"),
