@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use arguments::command;
+pub use table::WAIT_TIMEOUT;
 
 /// A command line.
 #[derive(Debug)]

@@ -123,6 +123,9 @@ pub(super) const OUTPUT: &[Argument] = &[
     },
 ];
 
+/// Seconds of `--wait-timeout`, where it is not given.
+pub const WAIT_TIMEOUT: &str = "120";
+
 const HARDEN: &[Argument] = &[
     ROOT,
     PROFILE,
@@ -142,7 +145,7 @@ const HARDEN: &[Argument] = &[
     seconds(
         "wait-timeout",
         "LITHIFY_WAIT_TIMEOUT",
-        "120",
+        WAIT_TIMEOUT,
         "How long to wait, from the start of the container's first process",
     ),
     seconds(
@@ -218,7 +221,7 @@ const RUN: &[Argument] = &[
     seconds(
         "wait-timeout",
         "LITHIFY_WAIT_TIMEOUT",
-        "120",
+        WAIT_TIMEOUT,
         "With --after-start: how long the app may take to get past its scripts",
     ),
     seconds(

@@ -19,6 +19,13 @@ pub(super) struct Part<'a> {
     pub(super) range: Range<usize>,
 }
 
+impl<'a> Part<'a> {
+    /// A word by its place: the subcommand, then its operands.
+    pub(super) fn operand(&self) -> Option<&'a str> {
+        self.option.is_none().then_some(self.value)
+    }
+}
+
 static LITHIFY: LazyLock<Command> = LazyLock::new(crate::cli::command);
 
 /// The parts of a command line, without the program's name.

@@ -1,6 +1,6 @@
 //! The program comes into every container from one volume: who can write to that can replace it.
 
-use super::super::arguments::parts;
+use super::super::arguments::{Part, parts};
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::{Container, Workload};
@@ -10,8 +10,9 @@ use super::super::yaml::Node;
 /// volume that it can write to.
 pub(in super::super) fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
     let call = ours::init_call(container.node)?;
-    let mut places = parts(&call).into_iter().filter(|part| part.option.is_none()).map(|part| part.value);
-    let to = places.next().filter(|subcommand| *subcommand == "install").and_then(|_| places.next())?;
+    let parts = parts(&call);
+    let mut operands = parts.iter().filter_map(Part::operand);
+    let to = operands.next().filter(|subcommand| *subcommand == "install").and_then(|_| operands.next())?;
     let mount = container.mount_at(to.trim_end_matches('/'))?;
     mount.text_of("name").filter(|_| is_whole(mount) && !mount.is_true("readOnly"))
 }

@@ -1,7 +1,7 @@
 //! A staged volume is worth something only as long as nobody but the staging container can write to it, and each copy is
 //! mounted over its original: what is not in the volume would be mounted as an empty directory.
 
-use super::super::arguments::parts;
+use super::super::arguments::{Part, parts};
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::paths::{is_in, plain};
@@ -25,8 +25,8 @@ pub(in super::super) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
     let staged = |container: Container<'a>| {
         let call = ours::init_call(container.node)?;
         let parts = parts(&call);
-        let mut places = parts.iter().filter(|part| part.option.is_none()).map(|part| part.value);
-        places.next().filter(|subcommand| *subcommand == "stage")?;
+        let mut operands = parts.iter().filter_map(Part::operand);
+        operands.next().filter(|subcommand| *subcommand == "stage")?;
         let to = plain(parts.iter().rev().find(|part| part.option == Some("to"))?.value)?;
         // The volume whose mount point it is, or is in.
         let at = |mount: &Node| mount.text_of("mountPath").and_then(plain).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(in super::super) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
         Some(Staged {
             volume: mount.text_of("name")?,
             by: container.name,
-            sources: places.filter_map(plain).collect(),
+            sources: operands.filter_map(plain).collect(),
             below: below.trim_start_matches('/').to_owned(),
         })
     };

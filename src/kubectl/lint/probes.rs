@@ -1,14 +1,12 @@
 //! Probes that call lithify: the kubelet must give them time, and tries.
 
 use super::super::MOST_TRIES;
-use super::super::arguments;
+use super::super::arguments::parts;
 use super::super::checks;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::Container;
-
-/// What `--wait-timeout` is by itself.
-const WAIT: u64 = 120;
+use crate::cli::WAIT_TIMEOUT;
 
 pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -42,15 +40,13 @@ pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
             );
             continue;
         }
-        let waits = call.iter().any(|word| word.starts_with("--wait-for"));
-        if !waits {
+        let parts = parts(&call);
+        if !parts.iter().any(|part| matches!(part.option, Some("wait-for-app" | "wait-for"))) {
             continue;
         }
-        let wait = arguments::parts(&call)
-            .iter()
-            .find(|part| part.option == Some("wait-timeout"))
-            .and_then(|part| part.value.parse().ok())
-            .unwrap_or(WAIT);
+        let given = parts.iter().find(|part| part.option == Some("wait-timeout")).map(|part| part.value);
+        let mut seconds = given.into_iter().chain([WAIT_TIMEOUT]);
+        let Some(wait) = seconds.find_map(|text| text.parse::<u64>().ok()) else { continue };
         let number = |key, default| probe.number_of(key).unwrap_or(default);
         let (tries, period) = (number("failureThreshold", 3), number("periodSeconds", 10));
         let delay = number("initialDelaySeconds", 0);

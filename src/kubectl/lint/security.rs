@@ -1,5 +1,6 @@
 //! Who the container runs as, and whether its root is read-only, against what the mode and the profile need.
 
+use super::super::arguments::parts;
 use super::super::cli::Mode;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
@@ -33,8 +34,7 @@ pub(super) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &
     }
     let call = ours::call(container.node).unwrap_or_default();
     if mode == Some(Mode::Run) {
-        let user =
-            call.iter().take_while(|word| **word != "--").any(|word| *word == "--user" || word.starts_with("--user="));
+        let user = parts(&call).iter().any(|part| part.option == Some("user"));
         if let Some(place) = non_root.filter(|_| user) {
             add(
                 &place.range,
