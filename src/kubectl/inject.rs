@@ -18,7 +18,7 @@ use super::finding::{self, Finding, Weight};
 use super::manifest::Manifest;
 use super::removed::Removed;
 use super::workload::{check_names, workloads};
-use super::yaml::{self, Changes, Edit};
+use super::yaml::{self, Changed, Changes, Edit};
 use super::{Failure, print, say};
 use crate::profile::load;
 use crate::report::Exit;
@@ -137,18 +137,20 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
         findings.extend(checks::volumes(workload));
     }
     refuse(manifest, &findings, options)?;
-    let (text, edits) = yaml::apply(&manifest.text, &manifest.documents, &changes).map_err(|error| {
-        Failure::Refused(format!(
-            "refused, and nothing was changed:\n{}",
-            manifest.point(
-                error.range,
-                &error.message,
-                "expand the anchors, or put lithify there by hand: see docs/kubectl.md"
-            )
-        ))
-    })?;
+    let Changed { text, edits, documents } =
+        yaml::apply(&manifest.text, &manifest.documents, &changes).map_err(|error| {
+            Failure::Refused(format!(
+                "refused, and nothing was changed:\n{}",
+                manifest.point(
+                    error.range,
+                    &error.message,
+                    "expand the anchors, or put lithify there by hand: see docs/kubectl.md"
+                )
+            ))
+        })?;
     // What is wrong only now, such as a mount of a volume that nobody filled before.
-    let result = Manifest::from_text(&format!("{}, with lithify in it", manifest.file), text)?;
+    let file = format!("{}, with lithify in it", manifest.file);
+    let result = Manifest { file, text, documents };
     let after: Vec<Finding> = self::workloads(&result.documents)
         .iter()
         .filter(|workload| !workload.chosen(&options.containers).is_empty())

@@ -13,5 +13,5 @@ mod value;
 pub use change::{Changes, Path};
 pub use node::Node;
 pub use read::{Document, read};
-pub use splice::{Edit, apply};
+pub use splice::{Changed, Edit, apply};
 pub use value::{Style, Value};

@@ -84,7 +84,8 @@ impl Splicer<'_> {
     }
 }
 
-/// Where the lists differ. What both begin and end with is not touched: there is the app. Between, at each difference, the nearest items from which on they are alike again.
+/// Where the lists differ. What both begin and end with is not touched: there is the app. Between, at each difference, the
+/// nearest items from which on they are alike again.
 fn hunks<'a>(old: &[Value], new: &'a [Value]) -> Vec<Hunk<'a>> {
     let alike = |(one, other): &(&Value, &Value)| one == other;
     let most = old.len().min(new.len()) - old.iter().zip(new).take_while(alike).count();

@@ -20,8 +20,18 @@ pub struct Edit {
     pub text: String,
 }
 
-/// Carries out the changes of each document; the new text, and what it took.
-pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<(String, Vec<Edit>), YamlError> {
+/// A text with its changes.
+pub struct Changed {
+    /// The text.
+    pub text: String,
+    /// What it took.
+    pub edits: Vec<Edit>,
+    /// The text, read again.
+    pub documents: Vec<Document>,
+}
+
+/// Carries out the changes of each document.
+pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<Changed, YamlError> {
     let mut edits: Vec<(usize, Edit)> = Vec::new();
     let (mut known, mut intended) = (HashSet::new(), Vec::new());
     for (document, changes) in documents.iter().zip(changes) {
@@ -56,14 +66,14 @@ pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<
 
     let after = read(&out).map_err(|error| unreadable(&edits, &error))?;
     for (index, (document, intended)) in documents.iter().zip(&intended).enumerate() {
-        let after = after.get(index).map_or_else(Value::null, |after| after.root.value());
+        let after = after.get(index).map_or_else(Value::null, |document| document.root.value());
         if after != *intended {
             return Err(in_vain(document, &Path::to_difference(&after, intended)));
         }
     }
     match documents.first() {
         Some(first) if after.len() != documents.len() => Err(in_vain(first, &Path::default())),
-        _ => Ok((out, edits)),
+        _ => Ok(Changed { text: out, edits, documents: after }),
     }
 }
 
@@ -266,7 +276,7 @@ pub(super) mod tests {
         let documents = read(text).unwrap();
         let mut changes = Changes::default();
         change(&mut changes);
-        apply(text, &documents, &[changes]).map(|(text, _)| text)
+        apply(text, &documents, &[changes]).map(|changed| changed.text)
     }
 
     pub(in super::super) fn at(keys: &[&str]) -> Path {
