@@ -30,6 +30,23 @@ fn startup_probe() {
     assert_eq!(pod.restarts("nginx"), 0);
 }
 
+/// The tries that wait are one event with a count, however many they are, and the container is not restarted.
+#[test]
+fn startup_probe_of_an_entrypoint_that_takes_half_a_minute() {
+    let namespace = Namespace::new();
+    let script = "sleep 30; exec nginx -g 'daemon off;'";
+    let slow = format!("image: nginx:1.28\n      command: {}", serde_json::json!(["/bin/sh", "-c", script]));
+    namespace.apply(&with(&example("startup-probe"), "image: nginx:1.28", &slow));
+    let pod = namespace.pod("nginx");
+    serves_nginx(pod.ready(), 80);
+    assert_withstands(&pod, "nginx");
+    assert_eq!(pod.restarts("nginx"), 0);
+    let events = namespace.kubectl(["get", "events", "-o", "json"]).exits(0).json();
+    let events = events["items"].as_array().unwrap().iter();
+    let waits: Vec<_> = events.filter(|event| event["message"].as_str().unwrap().contains("not yet")).collect();
+    assert!(waits.len() == 1 && waits[0]["count"].as_u64() >= Some(3), "{waits:#?}");
+}
+
 #[test]
 fn init_container() {
     let namespace = Namespace::new();
