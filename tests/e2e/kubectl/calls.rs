@@ -8,6 +8,11 @@ fn app(text: &str) -> Value {
     data(text).remove(0)["spec"]["template"]["spec"]["containers"][0].clone()
 }
 
+fn words(container: &Value) -> Vec<&str> {
+    let lists = ["command", "args"].map(|key| container[key].as_array().into_iter().flatten());
+    lists.into_iter().flatten().map(|word| word.as_str().unwrap()).collect()
+}
+
 #[test]
 fn a_staging_container_is_found_however_it_is_called() {
     let staged = manifest("web.stage.yaml");
@@ -32,11 +37,7 @@ fn a_staging_container_is_found_however_it_is_called() {
         let pod =
             shells.iter().find(|object| object["kind"] == "Deployment").unwrap()["spec"]["template"]["spec"].clone();
         let init = &pod["initContainers"][1];
-        let words: Vec<&str> = ["command", "args"]
-            .iter()
-            .flat_map(|key| init[key].as_array().into_iter().flatten())
-            .map(|word| word.as_str().unwrap())
-            .collect();
+        let words = words(init);
         let at = words.iter().position(|word| *word == "--profile").unwrap();
         assert_eq!(words[at + 1], "shells", "{words:?}");
         assert!(!words.iter().any(|word| word.contains("nginx")) && words.contains(&"/usr/bin"), "{words:?}");
@@ -55,11 +56,7 @@ fn a_container_that_runs_lithify_already_gets_it_once() {
         let once = inject(&plain, "-p shells --mode run");
         assert_eq!(inject(&once, "-p shells --mode run"), once);
         let container = app(&once);
-        let words: Vec<&str> = ["command", "args"]
-            .iter()
-            .flat_map(|key| container[key].as_array().unwrap())
-            .map(|word| word.as_str().unwrap())
-            .collect();
+        let words = words(&container);
         let mut expected: Vec<&str> =
             command.as_array().unwrap().iter().take(1).map(|word| word.as_str().unwrap()).collect();
         expected.extend(words.contains(&"-v").then_some("-v"));
