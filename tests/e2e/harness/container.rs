@@ -3,7 +3,7 @@
 mod config;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -175,18 +175,19 @@ impl Spec {
 
     /// Starts it; it runs until it ends by itself or the value is dropped.
     pub fn start(self) -> Container {
-        let container = Container::create(&self);
-        let log = fs::File::create(container.directory.path().join("log")).unwrap();
-        let mut run = container.run(&["--detach"]);
-        let status = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
-        assert!(status.success(), "runc: {}", container.log());
-        container.wait("start", || !is_runtime(&container.pid()));
+        let container = self.create();
+        container.start();
         container
+    }
+
+    /// Makes its root and configuration, and starts nothing yet.
+    pub fn create(&self) -> Container {
+        Container::create(self)
     }
 
     /// Runs it to its end: as an init container. Its termination message, and what it printed.
     pub fn run(self) -> (Ran, String) {
-        let container = Container::create(&self);
+        let container = self.create();
         let ran = run(&mut container.run(&[]));
         (ran, container.termination_message())
     }
@@ -226,6 +227,25 @@ impl Container {
             directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.')
         );
         Self { name, directory, root }
+    }
+
+    /// Starts it, in the layer that it has already.
+    pub fn start(&self) {
+        let log = fs::File::create(self.directory.path().join("log")).unwrap();
+        let mut run = self.run(&["--detach"]);
+        let status = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
+        assert!(status.success(), "runc: {}", self.log());
+        self.wait("start", || !is_runtime(&self.pid()));
+    }
+
+    /// Ends it as a runtime does whose time for SIGTERM has run out, and starts it again in the same layer, as Docker does.
+    pub fn restart(&self) {
+        self.delete();
+        self.start();
+    }
+
+    fn delete(&self) {
+        let _ = self.runc("delete").arg("--force").arg(&self.name).output();
     }
 
     /// `runc run` of its bundle.
@@ -326,32 +346,40 @@ impl Container {
     /// What its port answers to this request, up to a line feed, asked from within the same pod.
     #[track_caller]
     pub fn tcp(&self, port: u16, request: &str) -> String {
-        let network = fs::File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();
         let mut answer = String::new();
         self.wait("answer", || {
-            // On a thread of its own, whose network namespace ends with it.
-            let asked = std::thread::scope(|scope| {
-                let ask = scope.spawn(|| -> std::io::Result<String> {
-                    setns(&network, CloneFlags::CLONE_NEWNET)?;
-                    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-                    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-                    stream.write_all(request.as_bytes())?;
-                    let mut line = String::new();
-                    BufReader::new(stream).read_line(&mut line)?;
-                    Ok(line)
-                });
-                ask.join().unwrap()
-            });
-            asked.map(|line| answer = line).is_ok()
+            let asked = self.ask(port, request.as_bytes(), b"\n");
+            asked.map(|bytes| answer = String::from_utf8_lossy(&bytes).into_owned()).is_ok()
         });
         answer
+    }
+
+    /// What its port answers at once, up to this part of an answer or the end, asked from within the same pod.
+    pub fn ask(&self, port: u16, request: &[u8], until: &[u8]) -> std::io::Result<Vec<u8>> {
+        let network = fs::File::open(format!("/proc/{}/ns/net", self.pid()))?;
+        let talk = || {
+            setns(&network, CloneFlags::CLONE_NEWNET)?;
+            let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+            stream.write_all(request)?;
+            let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+            while !answer.windows(until.len()).any(|bytes| bytes == until) {
+                match stream.read(&mut part)? {
+                    0 => break,
+                    read => answer.extend_from_slice(&part[..read]),
+                }
+            }
+            Ok(answer)
+        };
+        // On a thread of its own, whose network namespace ends with it.
+        std::thread::scope(|scope| scope.spawn(talk).join().unwrap())
     }
 
     #[track_caller]
     pub fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
         let start = Instant::now();
         while !done() {
-            assert!(start.elapsed() < Duration::from_secs(60), "the container did not {what}: {}", self.log());
+            assert!(start.elapsed() < Duration::from_secs(180), "the container did not {what}: {}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -364,7 +392,7 @@ fn is_runtime(pid: &str) -> bool {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = self.runc("delete").arg("--force").arg(&self.name).output();
+        self.delete();
         let _ = umount2(&self.root, MntFlags::MNT_DETACH);
     }
 }
