@@ -3,10 +3,14 @@
 use super::list::{App, Request};
 use crate::harness::container::Container;
 
-/// Waits until the app answers as it should.
-#[track_caller]
-pub fn answers(app: &App, container: &Container) {
-    container.wait("answer", || is_answering(app, container));
+/// Waits until the app answers as it should, or ends.
+pub fn answers(app: &App, container: &Container) -> bool {
+    let mut answers = false;
+    container.wait("answer", || {
+        answers = is_answering(app, container);
+        answers || !container.is_running()
+    });
+    answers
 }
 
 /// Whether it answers at once.

@@ -12,8 +12,6 @@ pub struct App {
     pub request: Request,
     /// What its answer holds.
     pub answer: &'static [u8],
-    /// Of what intruders use, what this app is: its interpreter.
-    pub is: &'static [&'static str],
 }
 
 /// Where its root filesystem comes from.
@@ -51,16 +49,8 @@ const FASTCGI: &[u8] = b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0\
 const POSTGRES: &[u8] = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0Q\0\0\0\x0fSELECT 6*7\0";
 
 /// Where an app is like most others.
-const APP: App = App {
-    name: "",
-    tree: Rootfs,
-    command: &[],
-    environment: &[],
-    port: 8080,
-    request: Http("/"),
-    answer: b" answers",
-    is: &[],
-};
+const APP: App =
+    App { name: "", tree: Rootfs, command: &[], environment: &[], port: 8080, request: Http("/"), answer: b" answers" };
 
 /// What /usr/sbin/apachectl sets.
 const APACHE: &[&str] = &[
@@ -83,7 +73,7 @@ pub const APPS: &[App] = &[
         answer: b"+PONG",
         ..APP
     },
-    App { name: "python", command: &["python3", "/srv/app.py"], is: &["python3"], ..APP },
+    App { name: "python", command: &["python3", "/srv/app.py"], ..APP },
     App {
         name: "memcached",
         tree: Layer("memcached"),
@@ -165,7 +155,6 @@ pub const APPS: &[App] = &[
         name: "gunicorn",
         tree: Layer("gunicorn"),
         command: &["gunicorn", "--bind", "0.0.0.0:8080", "--chdir", "/srv", "app:app"],
-        is: &["python3"],
         ..APP
     },
     App {
@@ -192,7 +181,6 @@ pub const APPS: &[App] = &[
         port: 9000,
         request: Tcp(FASTCGI),
         answer: b"PHP answers",
-        is: &["php-fpm8.2"],
         ..APP
     },
     App {
@@ -228,7 +216,6 @@ pub const APPS: &[App] = &[
         port: 5672,
         request: Tcp(b"AMQP\0\0\x09\x01"),
         answer: b"RabbitMQ",
-        is: &["erl"],
         ..APP
     },
     App {
@@ -237,7 +224,6 @@ pub const APPS: &[App] = &[
         command: &["/usr/share/tomcat10/bin/catalina.sh", "run"],
         environment: &["CATALINA_HOME=/usr/share/tomcat10", "CATALINA_BASE=/var/lib/tomcat10"],
         answer: b"It works",
-        is: &["java"],
         ..APP
     },
     App {
@@ -253,10 +239,9 @@ pub const APPS: &[App] = &[
         name: "puma",
         tree: Layer("puma"),
         command: &["puma", "--bind", "tcp://0.0.0.0:8080", "/srv/config.ru"],
-        is: &["ruby"],
         ..APP
     },
-    App { name: "node", tree: Layer("node"), command: &["node", "/srv/app.js"], is: &["node"], ..APP },
+    App { name: "node", tree: Layer("node"), command: &["node", "/srv/app.js"], ..APP },
     App {
         name: "varnish",
         tree: Layer("varnish"),

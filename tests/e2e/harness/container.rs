@@ -138,6 +138,12 @@ impl Spec {
         self
     }
 
+    /// Another command than that of `new`.
+    pub fn command(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Without the program under test, which then comes with the image or in a volume.
     pub fn without_lithify(mut self) -> Self {
         self.with_lithify = false;
@@ -188,7 +194,7 @@ impl Spec {
     /// Runs it to its end: as an init container. Its termination message, and what it printed.
     pub fn run(self) -> (Ran, String) {
         let container = self.create();
-        let ran = run(&mut container.run(&[]));
+        let ran = container.run_to_end();
         (ran, container.termination_message())
     }
 }
@@ -198,9 +204,17 @@ pub struct Container {
     name: String,
     directory: tempfile::TempDir,
     root: PathBuf,
+    /// What is mounted in it.
+    kept: Vec<tempfile::TempDir>,
 }
 
 impl Container {
+    /// A directory that is mounted in it, and goes with it.
+    pub fn keeping(mut self, directory: tempfile::TempDir) -> Self {
+        self.kept.push(directory);
+        self
+    }
+
     fn create(spec: &Spec) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "containers need root: run tests/run.sh as root");
         // In a mount namespace of this thread: whatever happens, no mount outlives the test.
@@ -220,28 +234,48 @@ impl Container {
         // The kubelet lets any user of the container write it.
         fs::set_permissions(at("termination-log"), fs::Permissions::from_mode(0o666)).unwrap();
         fs::write(at("hosts"), "127.0.0.1 localhost\n").unwrap();
-        fs::write(at("config.json"), config(spec, &root, directory.path()).to_string()).unwrap();
         let name = format!(
             "lithify-{}-{}",
             std::process::id(),
             directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.')
         );
-        Self { name, directory, root }
+        let container = Self { name, directory, root, kept: Vec::new() };
+        container.configure(spec);
+        container
+    }
+
+    /// What it runs from its next start on.
+    pub fn configure(&self, spec: &Spec) {
+        let config = config(spec, &self.root, self.directory.path());
+        fs::write(self.directory.path().join("config.json"), config.to_string()).unwrap();
+    }
+
+    /// Runs it to its end, in the layer that it has already.
+    pub fn run_to_end(&self) -> Ran {
+        run(&mut self.run(&[]))
     }
 
     /// Starts it, in the layer that it has already.
-    pub fn start(&self) {
-        let log = fs::File::create(self.directory.path().join("log")).unwrap();
-        let mut run = self.run(&["--detach"]);
-        let status = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
-        assert!(status.success(), "runc: {}", self.log());
-        self.wait("start", || !is_runtime(&self.pid()));
+    #[track_caller]
+    fn start(&self) {
+        let status = self.try_start();
+        assert!(status, "runc: {}", self.log());
     }
 
-    /// Ends it as a runtime does whose time for SIGTERM has run out, and starts it again in the same layer, as Docker does.
-    pub fn restart(&self) {
+    fn try_start(&self) -> bool {
+        let log = fs::File::create(self.directory.path().join("log")).unwrap();
+        let mut run = self.run(&["--detach"]);
+        let started = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap().success();
+        if started {
+            self.wait("start", || !is_runtime(&self.pid()));
+        }
+        started
+    }
+
+    /// Ends it at once, and starts it again in the same layer, as Docker does; whether it could be started.
+    pub fn restart(&self) -> bool {
         self.delete();
-        self.start();
+        self.try_start()
     }
 
     fn delete(&self) {

@@ -1,0 +1,97 @@
+//! What an app really runs, as the node sees it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::client;
+use super::list::App;
+use crate::harness::container::Container;
+use crate::harness::tree::resolve;
+
+/// What runs in a container in which nothing was hardened.
+#[derive(Debug)]
+pub struct Running {
+    /// The files that its processes run, or that its command needs to start: programs, scripts and their interpreters.
+    pub files: BTreeSet<PathBuf>,
+    /// The command line of the oldest process that runs no shell: the program itself, where the command is a script.
+    pub program: Vec<String>,
+    /// Its environment.
+    pub environment: Vec<String>,
+}
+
+impl Running {
+    #[track_caller]
+    pub fn of(app: &App) -> Self {
+        let container = app.spec().start();
+        assert!(client::answers(app, &container), "{app:?}: {}", container.log());
+        let root = container.root();
+        let mut files = BTreeSet::new();
+        let mut processes = processes(&container);
+        processes.sort_unstable();
+        let exe = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).ok();
+        for (_, pid) in &processes {
+            files.extend(exe(*pid));
+            for word in words(&format!("/proc/{pid}/cmdline")) {
+                with_interpreter(root, Path::new(&word), &mut files);
+            }
+        }
+        let command = app.command[0];
+        let directories = ["", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
+        for directory in directories {
+            with_interpreter(root, &Path::new(directory).join(command), &mut files);
+        }
+        let is_shell = |pid: u32| exe(pid).is_some_and(|exe| exe.ends_with("dash") || exe.ends_with("bash"));
+        let program = processes.iter().map(|(_, pid)| *pid).find(|pid| !is_shell(*pid)).unwrap();
+        Self {
+            files,
+            program: words(&format!("/proc/{program}/cmdline")),
+            environment: words(&format!("/proc/{program}/environ")),
+        }
+    }
+
+    /// Whether the app needs the file at `path`, or the file that this leads to.
+    pub fn needs(&self, root: &Path, path: &str) -> bool {
+        resolve(root, Path::new(path), 0).is_some_and(|path| self.files.contains(&path))
+    }
+}
+
+/// When each process of a container was started, and its pid here.
+fn processes(container: &Container) -> Vec<(u64, u32)> {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let own = namespace(&container.pid());
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    let ours = pids.filter(|pid| pid.parse::<u32>().is_ok() && namespace(pid) == own);
+    let started = |pid: String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Field 22; the name, which is the second, may hold anything.
+        let start = stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
+        Some((start, pid.parse().ok()?))
+    };
+    ours.filter_map(started).collect()
+}
+
+fn words(path: &str) -> Vec<String> {
+    let text = fs::read(path).unwrap_or_default();
+    let words = text.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+/// A file, if `path` is one, and what its `#!` line names.
+fn with_interpreter(root: &Path, path: &Path, files: &mut BTreeSet<PathBuf>) {
+    let Some(path) = path.is_absolute().then(|| resolve(root, path, 0)).flatten() else { return };
+    let at = root.join(path.strip_prefix("/").unwrap());
+    if !at.is_file() || !files.insert(path) {
+        return;
+    }
+    let mut start = Vec::new();
+    fs::File::open(at).unwrap().take(256).read_to_end(&mut start).unwrap();
+    let Some(line) = start.strip_prefix(b"#!").and_then(|rest| rest.split(|&byte| byte == b'\n').next()) else {
+        return;
+    };
+    for word in String::from_utf8_lossy(line).split_whitespace() {
+        with_interpreter(root, Path::new(word), files);
+        with_interpreter(root, &Path::new("/usr/bin").join(word), files);
+    }
+}
