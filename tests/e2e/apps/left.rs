@@ -32,9 +32,10 @@ fn find(root: &Path, directory: &Path, shells: &[Vec<u8>], left: &mut Vec<String
     }
 }
 
-/// The programs that `scan` recognises.
-pub fn programs(container: &Container) -> BTreeSet<String> {
+/// The programs that `scan` recognises: class and path.
+pub fn programs(container: &Container) -> BTreeSet<(String, String)> {
     let report = run_lithify(["scan", "--root", container.root().to_str().unwrap(), "--format", "json"]).json();
     let programs = report["programs"].as_array().unwrap();
-    programs.iter().map(|program| program["path"].as_str().unwrap().to_owned()).collect()
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    programs.iter().map(|program| (text(&program["class"]), text(&program["path"]))).collect()
 }

@@ -51,7 +51,7 @@ fn works_or_says_how(test: &str) {
     let app = app(&test.replace("php_fpm", "php-fpm"));
     let running = Running::of(app);
     let mut row = Row::new(app);
-    for way in Way::ALL {
+    for way in Way::ALL.into_iter().filter(|w| std::env::var("WAYS").map_or(true, |s| s.contains(&format!("{w:?}")))) {
         let (mut site, mut fixes) = (Site::new(app), Vec::new());
         let container = (0..ROUNDS).find_map(|_| match way.harden(app, &site) {
             Ok(container) => Some(container),
@@ -89,7 +89,8 @@ fn is_true(app: &App, way: Way, running: &Running, refused: &Ran) {
         );
     }
     // Of an image in which nothing runs yet, its app must be among what looks like one.
-    let named = running.files.iter().any(|file| said.contains(file.to_str().unwrap()));
+    let mut words = said.split_whitespace().map(|word| word.trim_end_matches([',', ';']));
+    let named = words.any(|word| word.starts_with('/') && running.needs(image.root(), word));
     assert!(!subjects.is_empty() || named, "{} {way:?}: names nothing of the app: {said}", app.name);
 }
 
@@ -105,8 +106,9 @@ fn lives_on(app: &App, way: Way, container: &Container, fixes: &[String]) -> boo
 fn is_without_shells(app: &App, way: Way, running: &Running, container: &Container, row: &mut Row) {
     let shells = left::shells(app, container);
     assert!(shells.is_empty(), "{} {way:?} leaves {shells:?}", app.name);
-    for program in left::programs(container) {
-        assert!(running.needs(container.root(), &program), "{} {way:?} leaves {program}", app.name);
+    for (class, program) in left::programs(container) {
+        let starts_anything = ["shell", "multi-call", "interpreter", "launcher"].contains(&&*class);
+        assert!(!starts_anything || running.needs(container.root(), &program), "{} {way:?} leaves {program}", app.name);
         row.left.insert(program);
     }
 }

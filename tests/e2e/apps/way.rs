@@ -34,7 +34,7 @@ impl Way {
         let spec = app.spec().command(&command).environment(&environment(&site.environment));
         let spec = spec.volume(directory.path(), "/site", &["ro"]);
         let result = match self {
-            Self::Probe => by_probe(spec, &flags),
+            Self::Probe => by_probe(app, spec, &flags),
             Self::Build => by_build(spec, &flags, &command),
             Self::Run => by_run(app, spec, &flags, &command),
         };
@@ -43,16 +43,20 @@ impl Way {
     }
 }
 
-/// As a kubelet does, which repeats it until it succeeds.
-fn by_probe(spec: Spec, flags: &[&str]) -> Result<Container, Ran> {
+/// As a kubelet does, which repeats it until it succeeds. When the app has been up for a while, it has had time enough.
+fn by_probe(app: &App, spec: Spec, flags: &[&str]) -> Result<Container, Ran> {
     let container = spec.start();
+    let (mut is_up, mut tries) = (false, 0);
     loop {
-        let ran = container.lithify(&[&["harden", "--wait-for-app"], flags].concat());
+        let patience = if tries < 20 { "86400" } else { "1" };
+        let ran = container.lithify(&[&["harden", "--wait-for-app", "--wait-timeout", patience], flags].concat());
         match ran.code {
             0 => return Ok(container),
-            75 => std::thread::sleep(Duration::from_millis(500)),
+            75 => std::thread::sleep(Duration::from_millis(250)),
             _ => return Err(ran),
         }
+        is_up = is_up || client::is_answering(app, &container);
+        tries += u32::from(is_up);
     }
 }
 
