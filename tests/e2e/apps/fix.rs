@@ -34,19 +34,19 @@ impl Site {
     pub fn follow(&mut self, report: &str, running: &Running) -> Vec<String> {
         let mut done = Vec::new();
         for fix in report.lines().filter_map(|line| line.strip_prefix("  fix: ")) {
+            let itself = ["start the program itself", "start the app itself"].iter().any(|text| fix.contains(text));
+            if itself && !self.is_program {
+                // What else was said was said of the script.
+                self.is_program = true;
+                (self.command, self.environment) = (running.program.clone(), running.environment.clone());
+                return vec!["its program as the command".to_owned()];
+            }
             if fix.contains("--app 'COMMAND ARG...'") {
                 if !std::mem::replace(&mut self.names_app, true) {
                     done.push("--app".to_owned());
                 }
-            } else if fix.contains("start the program itself") && !self.is_program {
-                self.is_program = true;
-                (self.command, self.environment) = (running.program.clone(), running.environment.clone());
-                done.push("program".to_owned());
             } else {
                 done.extend(self.keep(fix));
-            }
-            if fix.contains("start the program itself") && done.last().is_some_and(|last| last == "program") {
-                break;
             }
         }
         done
@@ -59,7 +59,7 @@ impl Site {
             let list = self.keep.entry(key.clone()).or_default();
             let new: Vec<_> = values.into_iter().filter(|value| !list.contains(value)).collect();
             if !new.is_empty() {
-                done.push(format!("[keep] {key} = {new:?}"));
+                done.push(format!("`[keep] {key} = {new:?}`"));
                 list.extend(new);
             }
         }

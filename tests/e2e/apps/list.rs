@@ -12,6 +12,8 @@ pub struct App {
     pub request: Request,
     /// What its answer holds.
     pub answer: &'static [u8],
+    /// What it runs in a shell at each of its starts, of which neither its command nor a process says anything.
+    pub starts: Option<&'static str>,
 }
 
 /// Where its root filesystem comes from.
@@ -49,8 +51,16 @@ const FASTCGI: &[u8] = b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0\
 const POSTGRES: &[u8] = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0Q\0\0\0\x0fSELECT 6*7\0";
 
 /// Where an app is like most others.
-const APP: App =
-    App { name: "", tree: Rootfs, command: &[], environment: &[], port: 8080, request: Http("/"), answer: b" answers" };
+const APP: App = App {
+    name: "",
+    tree: Rootfs,
+    command: &[],
+    environment: &[],
+    port: 8080,
+    request: Http("/"),
+    answer: b" answers",
+    starts: None,
+};
 
 /// What /usr/sbin/apachectl sets.
 const APACHE: &[&str] = &[
@@ -93,6 +103,7 @@ pub const APPS: &[App] = &[
         name: "lighttpd",
         tree: Layer("lighttpd"),
         command: &["lighttpd", "-D", "-f", "/etc/lighttpd/lighttpd.conf"],
+        starts: Some("the scripts of `include_shell` in Debian's lighttpd.conf"),
         port: 80,
         ..APP
     },
@@ -230,6 +241,7 @@ pub const APPS: &[App] = &[
         name: "postfix",
         tree: Layer("postfix"),
         command: &["postfix", "start-fg"],
+        starts: Some("/usr/lib/postfix/sbin/postfix-script"),
         port: 25,
         request: Tcp(b"EHLO client\r\n"),
         answer: b"ENHANCEDSTATUSCODES",
@@ -246,6 +258,7 @@ pub const APPS: &[App] = &[
         name: "varnish",
         tree: Layer("varnish"),
         command: &["varnishd", "-F", "-f", "/etc/varnish/default.vcl", "-a", ":8080"],
+        starts: Some("the compiler of its configuration, gcc"),
         ..APP
     },
 ];

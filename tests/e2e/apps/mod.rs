@@ -64,8 +64,8 @@ fn works_or_says_how(test: &str) {
             }
         });
         let container = container.unwrap_or_else(|| panic!("{} {way:?}: refused for ever: {fixes:?}", app.name));
-        let again = lives_on(app, way, &container, &fixes);
-        row.add(way, &fixes, again);
+        let lives = lives_on(app, way, &container, &fixes);
+        row.add(way, &fixes, lives);
         is_without_shells(app, way, &running, &container, &mut row);
     }
     table::compare(&row);
@@ -94,12 +94,29 @@ fn is_true(app: &App, way: Way, running: &Running, refused: &Ran) {
     assert!(!subjects.is_empty() || named, "{} {way:?}: names nothing of the app: {said}", app.name);
 }
 
-/// It answers, and so it does after a restart in the same layer; whether it does then.
+/// How often an app starts in a hardened root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lives {
+    On,
+    /// It was up before the shell went, which it needs to start.
+    Once,
+    /// It has ended at its first start, for want of that.
+    Never,
+}
+
+/// It answers, and so it does after a restart in the same layer; but for scripts, and what is known to start a shell.
 #[track_caller]
-fn lives_on(app: &App, way: Way, container: &Container, fixes: &[String]) -> bool {
+fn lives_on(app: &App, way: Way, container: &Container, fixes: &[String]) -> Lives {
     let context = |what| format!("{} {way:?} {fixes:?} {what}: {}", app.name, container.log());
-    assert!(client::answers(app, container), "{}", context("does not answer"));
-    container.restart() && client::answers(app, container)
+    if !client::answers(app, container) {
+        assert!(app.starts.is_some() && way != Way::Probe, "{}", context("does not answer"));
+        return Lives::Never;
+    }
+    if container.restart() && client::answers(app, container) {
+        return Lives::On;
+    }
+    assert!(app.starts.is_some() || app.is_script() && way != Way::Build, "{}", context("does not start again"));
+    Lives::Once
 }
 
 #[track_caller]

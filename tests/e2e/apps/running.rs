@@ -37,10 +37,8 @@ impl Running {
                 with_interpreter(root, Path::new(&word), &mut files);
             }
         }
-        let command = app.command[0];
-        let directories = ["", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
-        for directory in directories {
-            with_interpreter(root, &Path::new(directory).join(command), &mut files);
+        for directory in DIRECTORIES {
+            with_interpreter(root, &Path::new(directory).join(app.command[0]), &mut files);
         }
         let is_shell = |pid: u32| exe(pid).is_some_and(|exe| exe.ends_with("dash") || exe.ends_with("bash"));
         let program = processes.iter().map(|(_, pid)| *pid).find(|pid| !is_shell(*pid)).unwrap();
@@ -56,6 +54,21 @@ impl Running {
         resolve(root, Path::new(path), 0).is_some_and(|path| self.files.contains(&path))
     }
 }
+
+impl App {
+    /// Whether the program of its command is a script of a shell.
+    pub fn is_script(&self) -> bool {
+        let image = self.spec().create();
+        let mut files = BTreeSet::new();
+        for directory in DIRECTORIES {
+            with_interpreter(image.root(), &Path::new(directory).join(self.command[0]), &mut files);
+        }
+        files.iter().any(|file| file.ends_with("dash") || file.ends_with("bash"))
+    }
+}
+
+/// Where a command is looked for, itself first.
+const DIRECTORIES: [&str; 5] = ["", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
 
 /// When each process of a container was started, and its pid here.
 fn processes(container: &Container) -> Vec<(u64, u32)> {

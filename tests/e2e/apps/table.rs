@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use nix::fcntl::{Flock, FlockArg};
 
+use super::Lives;
 use super::list::App;
 use super::way::Way;
 
@@ -23,13 +24,20 @@ impl Row {
         Self { app, ways: Vec::new(), left: BTreeSet::new() }
     }
 
-    pub fn add(&mut self, _way: Way, fixes: &[String], again: bool) {
+    pub fn add(&mut self, way: Way, fixes: &[String], lives: Lives) {
+        let fixes = match (way, fixes) {
+            (Way::Build, [first, others @ ..]) if first == "--app" => others,
+            (Way::Build, _) => panic!("{}: a build must be told the app: {fixes:?}", self.app.name),
+            _ => fixes,
+        };
         let mut cell = match fixes {
             [] => "works".to_owned(),
-            fixes => format!("with {}", fixes.iter().map(|fix| format!("`{fix}`")).collect::<Vec<_>>().join(", ")),
+            fixes => format!("with {}", fixes.join(", ")),
         };
-        if !again {
-            cell += "; not a second time in the same layer";
+        match (lives, self.app.starts) {
+            (Lives::On, _) => {}
+            (Lives::Never, starts) => cell = format!("ends at its start: it runs {} in a shell", starts.unwrap()),
+            (Lives::Once, _) => cell += "; not a second time in the same layer: its start needs a shell",
         }
         self.ways.push(cell);
     }
@@ -48,7 +56,7 @@ fn path() -> PathBuf {
 /// The apps of the table.
 pub fn names() -> Vec<String> {
     let docs = fs::read_to_string(path()).unwrap();
-    let rows = docs.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+    let rows = docs.lines().skip_while(|line| !line.starts_with("| app |")).skip(2);
     rows.take_while(|line| line.starts_with("| ")).map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect()
 }
 

@@ -79,7 +79,7 @@ fn by_run(app: &App, spec: Spec, flags: &[&str], command: &[&str]) -> Result<Con
         ended = !container.is_running();
         ended || (container.log().contains("lithify run /: ") && client::is_answering(app, &container))
     });
-    if ended {
+    if ended && container.log().contains("  fix: ") {
         return Err(Ran { code: 125, stdout: container.log(), stderr: String::new() });
     }
     Ok(container)
