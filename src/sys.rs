@@ -529,6 +529,16 @@ unsafe fn stat_record(path: &CStr) -> [u8; STAT_RECORD] {
     record
 }
 
+/// The ELF header of this program, as it was loaded.
+pub fn own_header() -> &'static [u8; 64] {
+    unsafe extern "C" {
+        #[link_name = "__ehdr_start"]
+        static HEADER: [u8; 64];
+    }
+    // SAFETY: the linker puts the name there, in the first segment, which nobody writes to.
+    unsafe { &HEADER }
+}
+
 /// Takes all variables whose name begins with `prefix` out of the environment, and puts these in. Only while there is one
 /// thread.
 pub fn replace_variables(prefix: &str, variables: &[(String, String)]) {

@@ -3,7 +3,8 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 
 use super::{output, tombstone};
@@ -18,7 +19,7 @@ use crate::sys;
 /// Whether the arguments are one of certain accepted command lines, rather than any; the code to end with where they are
 /// none of them. lithify's variables are those of that line from now on.
 pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
-    let lines = match File::open(OWN_PROGRAM).and_then(|program| inscription::read(&program)) {
+    let lines = match own_program().and_then(|program| inscription::read(&program)) {
         Ok(None) => return Ok(false),
         Ok(Some((Kind::Grave, table))) => return Err(tombstone::answer(&crate::tombstone::parse(&table), arguments)),
         Ok(Some((Kind::Only, table))) => only::parse(&table),
@@ -40,6 +41,14 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
          fix: add the command line to those of `install --only` in the init container\n",
         accepted.join("\n  ")
     )))
+}
+
+/// The file of this program. Started by a dynamic loader it would be that of the loader.
+fn own_program() -> io::Result<File> {
+    let program = File::open(OWN_PROGRAM)?;
+    let mut header = [0; 64];
+    program.read_exact_at(&mut header, 0)?;
+    if header == *sys::own_header() { Ok(program) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 fn refuse(message: &str) -> ExitCode {

@@ -135,7 +135,7 @@ impl<'a> SourceText<'a> {
         let source: String = line.chars().take(120).collect();
         let (file, position) = (self.file.to_owned(), (before.matches('\n').count() + 1, column));
         if !self.quoted {
-            let message = "here it is no TOML that lithify knows".to_owned();
+            let message = "what stands here is not valid".to_owned();
             let hint = Some("a file is quoted only where its name ends in .toml: rename it to see more".to_owned());
             return ProfileError::Invalid(Box::new(Diagnostic {
                 file,

@@ -36,6 +36,7 @@ mod interruption;
 #[cfg(feature = "kubectl")]
 mod kubectl;
 mod kubernetes;
+mod only;
 mod other_root;
 mod output;
 mod overlay;
