@@ -121,7 +121,7 @@ fn the_readme_quotes_the_examples() {
         ["startup-probe", "entrypoint", "init-container"].map(|name| read(&format!("examples/{name}.yaml"))).concat();
     let readme = read("README.md");
     let blocks: Vec<&str> = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     for block in blocks {
         assert!(examples.contains(block), "not in any example:\n{block}");
     }

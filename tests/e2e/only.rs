@@ -112,7 +112,7 @@ fn the_command_lines_of_the_pod_work_and_nothing_else_does() {
     assert_eq!(with(VERIFY).exits(1).stdout, plain.stdout);
     // It cannot be kept from reading what it accepts: a limit on open files, or a loader in its place.
     container
-        .exec(["/bin/bash", "-c", "ulimit -n 3; exec /lithify/lithify scan"])
+        .exec(["/bin/bash", "-c", "ulimit -n 0; exec /lithify/lithify scan"])
         .exits(2)
         .says("cannot read its own file")
         .says("fix: ");

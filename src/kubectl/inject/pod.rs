@@ -4,6 +4,7 @@ use super::super::arguments;
 use super::super::checks;
 use super::super::cli::{Inject, Mode};
 use super::super::finding::{Finding, Weight};
+use super::super::inscribed::Call;
 use super::super::ours;
 use super::super::removed::Removed;
 use super::super::workload::{Container, Workload};
@@ -17,6 +18,8 @@ pub(super) struct Pod<'a> {
     pub(super) profiles: &'a Profiles,
     pub(super) removed: &'a Removed<'a>,
     pub(super) workload: &'a Workload<'a>,
+    /// The calls of the program in the new pod, where they are known.
+    pub(super) only: Option<&'a Vec<Call>>,
     pub(super) changes: &'a mut Changes,
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -94,6 +97,11 @@ impl Pod<'_> {
     pub(super) fn update(&mut self, node: &Node, path: &Path) {
         let lists = ["command", "args"].map(|key| node.words_of(key));
         let updated = arguments::with_profiles(&lists, &self.profiles.there);
+        self.put(path, lists, updated);
+    }
+
+    /// Other words in the place of a command and args.
+    pub(super) fn put(&mut self, path: &Path, lists: [Vec<&str>; 2], updated: [Vec<String>; 2]) {
         for ((key, before), after) in ["command", "args"].into_iter().zip(lists).zip(updated) {
             if before != after {
                 let words = after.into_iter().map(Value::Text).collect();

@@ -2,6 +2,7 @@
 
 mod calls;
 mod golden;
+mod inscribed;
 mod kinds;
 mod lint;
 mod options;
