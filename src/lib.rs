@@ -25,8 +25,6 @@ pub mod inscription;
 pub mod install;
 pub mod inventory;
 pub mod json;
-#[cfg(feature = "kubectl")]
-pub mod kubectl;
 pub mod landlock;
 pub mod libraries;
 pub mod mounts;
