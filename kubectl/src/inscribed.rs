@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::arguments::{Part, parts};
-use super::checks::{HANDLERS, installs};
+use super::checks::{HANDLERS, installs, mount_over};
 use super::ours;
 use super::workload::{Container, Workload};
 use super::yaml::Node;
@@ -21,6 +21,8 @@ pub(super) struct Call {
     pub(super) place: Range<usize>,
     /// Its words without the program, as the kubelet starts them; `None` where it puts in what only it knows: `$(NAME)`.
     words: Option<Vec<String>>,
+    /// A profile file of it that the container may be able to write: what it says is not inscribed.
+    pub(super) open_profile: Option<String>,
     /// Variables of lithify's that the container has, by their values.
     variables: Vec<(String, String)>,
 }
@@ -62,7 +64,8 @@ pub(super) fn calls(workload: &Workload<'_>, volume: &str) -> Vec<Call> {
         let is_copy = |words: &[&str]| words.first().is_some_and(|program| mounts(&container, program, volume));
         let mut add = |place: &Node, words: Option<Vec<String>>| {
             let (title, place) = (container.title.clone(), place.range.clone());
-            calls.push(Call { title, place, words, variables: variables(container.node) });
+            let open_profile = words.as_deref().and_then(|words| open_profile(&container, words));
+            calls.push(Call { title, place, words, open_profile, variables: variables(container.node) });
         };
         let words = ours::words(container.node);
         if let Some(command) = container.node.get("command").filter(|_| is_copy(&words)) {
@@ -123,6 +126,18 @@ fn mounts(container: &Container<'_>, program: &str, volume: &str) -> bool {
         let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
         mount.text_of("name") == Some(volume) && program.strip_prefix(at) == Some("/lithify")
     })
+}
+
+/// The first profile file in a command line over which no volume is mounted read-only, in a container whose root is not.
+fn open_profile(container: &Container<'_>, words: &[String]) -> Option<String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let parts = parts(&words);
+    let mut files = parts.iter().filter(|part| part.option == Some("profile") && part.value.starts_with('/'));
+    let is_open = |file: &str| {
+        let mount = mount_over(container, file);
+        mount.map_or(container.read_only_root().is_none(), |mount| !mount.is_true("readOnly"))
+    };
+    files.find(|part| is_open(part.value)).map(|part| part.value.to_owned())
 }
 
 /// A word of a command or args, as the kubelet starts it (Kubernetes, "Define Dependent Environment Variables").

@@ -4,9 +4,8 @@ use super::super::checks;
 use super::super::cli::DEFAULT_IMAGE;
 use super::super::finding::{Finding, Weight};
 use super::super::inscribed::{self, ONLY};
-use super::super::paths::is_in;
 use super::super::workload::Container;
-use super::super::yaml::{Node, Style, Value};
+use super::super::yaml::{Style, Value};
 use super::super::{MOUNT_POINT, NAME};
 use super::pod::{Additions, Pod};
 use lithify::only::Line;
@@ -151,12 +150,4 @@ pub(super) fn security(app: Option<&Container<'_>>) -> Value {
         }
     }
     Value::Map(entries, Style::Block)
-}
-
-/// The mount of a container that a path is in.
-pub(super) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'a Node> {
-    container.mounts().iter().find(|mount| {
-        let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
-        is_in(path, at)
-    })
 }

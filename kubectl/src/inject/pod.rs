@@ -10,7 +10,6 @@ use super::super::removed::Removed;
 use super::super::workload::{Container, Workload};
 use super::super::yaml::{Changes, Node, Path, Style, Value};
 use super::Profiles;
-use super::delivery;
 
 /// Everything at hand for one pod.
 pub(super) struct Pod<'a> {
@@ -129,7 +128,7 @@ impl Pod<'_> {
     /// A profile that is a file must be in a volume that the container mounts.
     fn mounted_profiles(&mut self, container: &Container<'_>) {
         for file in self.profiles.files() {
-            if delivery::mount_over(container, file).is_none() {
+            if checks::mount_over(container, file).is_none() {
                 let message = format!("{}: no volume is mounted over the profile {file}", container.title);
                 self.refuse(
                     container,

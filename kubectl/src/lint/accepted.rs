@@ -44,6 +44,14 @@ pub(super) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
         }
         let lines = inscribed::lines(&only);
         for call in &calls {
+            if let Some(file) = &call.open_profile {
+                let message = format!(
+                    "{}: what {file} says is not inscribed, and nothing keeps it from being changed",
+                    call.title
+                );
+                let fix = "mount it from a ConfigMap, with readOnly: true";
+                findings.push(Finding::new(Weight::Note, &call.place, message, fix));
+            }
             let line = call.line().unwrap_or_default();
             if call.is_refused(&lines) {
                 let message =

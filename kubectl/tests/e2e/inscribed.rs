@@ -106,6 +106,14 @@ fn lint_says_what_would_be_refused() {
         .exits(1)
         .says("container nginx: lithify does not accept this: it exits 2")
         .says("args of lithify: \"--only=run --profile nginx -- /usr/sbin/nginx -g 'daemon off;'\"");
+    let site = run
+        .replace("\"--profile\", \"nginx\"", "\"--profile\", \"/site/x.toml\"")
+        .replace("--profile nginx", "--profile /site/x.toml");
+    lint(&site).exits(0).says("note: ").says("what /site/x.toml says is not inscribed");
+    let mounts = "          volumeMounts:\n            - name: cache";
+    assert!(site.contains(mounts));
+    let mount = "          volumeMounts:\n            - { name: site, mountPath: /site, readOnly: true }\n            - name: cache";
+    lint(&site.replace(mounts, mount)).exits(0).does_not_say("note: ");
     // The same said in other words is another command line.
     lint(&run.replace("run --profile nginx -- /usr", "run --profile=nginx -- /usr")).exits(1).says("it exits 2");
     lint(&run.replace("'daemon off;'\"\n", "'daemon off;\"\n")).exits(1).says("a quote is not closed");
