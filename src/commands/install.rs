@@ -12,7 +12,7 @@ use crate::inscription::{Kind, inscription};
 use crate::install::{Installed, NAME, install as copy};
 use crate::only::{self, Line};
 use crate::profile::is_file;
-use crate::report::{Exit, json_line};
+use crate::report::{Exit, json_line, plural};
 use crate::sys;
 
 #[derive(serde::Serialize)]
@@ -41,9 +41,13 @@ pub(super) fn install(directory: &Path, only: &[String], output: &Output) -> Exi
                 Installed::New(size) => format!("installed, {size} bytes"),
                 Installed::Same => "the same is there already".to_owned(),
             };
-            let accepts =
-                if lines.is_empty() { String::new() } else { format!("; it accepts {} command lines", lines.len()) };
-            output.success(&format!("lithify install {path}: {detail}{accepts}\n"), || {
+            let mut text = format!("lithify install {path}: {detail}");
+            if !lines.is_empty() {
+                text.push_str("; it accepts ");
+                text.push_str(&plural(lines.len(), "command line"));
+            }
+            text.push('\n');
+            output.success(&text, || {
                 let (version, changed) = (env!("CARGO_PKG_VERSION"), installed != Installed::Same);
                 json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed })
             });

@@ -21,7 +21,7 @@ fn install(directory: &Path, lines: &[&str]) -> Ran {
 fn volume(lines: &[&str]) -> tempfile::TempDir {
     let volume = tempfile::tempdir().unwrap();
     fs::set_permissions(volume.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    install(volume.path(), lines).exits(0).says("installed").says(&format!("it accepts {} command lines", lines.len()));
+    install(volume.path(), lines).exits(0).says("installed").says(&format!("it accepts {} command line", lines.len()));
     volume
 }
 
