@@ -124,8 +124,8 @@ fn is_without_shells(app: &App, way: Way, running: &Running, container: &Contain
     let shells = left::shells(app, container);
     assert!(shells.is_empty(), "{} {way:?} leaves {shells:?}", app.name);
     for (class, program) in left::programs(container) {
-        let starts_anything = ["shell", "multi-call", "interpreter", "launcher"].contains(&&*class);
-        assert!(!starts_anything || running.needs(container.root(), &program), "{} {way:?} leaves {program}", app.name);
+        let is_shell = ["shell", "multi-call"].contains(&&*class);
+        assert!(!is_shell || running.needs(container.root(), &program), "{} {way:?} leaves {program}", app.name);
         row.left.insert(program);
     }
 }

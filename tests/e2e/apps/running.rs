@@ -91,20 +91,20 @@ fn words(path: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// A file, if `path` is one, and what its `#!` line names.
+/// A file, if `path` is one, and what a script says: its interpreter, and the programs whose names stand in it.
 fn with_interpreter(root: &Path, path: &Path, files: &mut BTreeSet<PathBuf>) {
     let Some(path) = path.is_absolute().then(|| resolve(root, path, 0)).flatten() else { return };
     let at = root.join(path.strip_prefix("/").unwrap());
     if !at.is_file() || !files.insert(path) {
         return;
     }
-    let mut start = Vec::new();
-    fs::File::open(at).unwrap().take(256).read_to_end(&mut start).unwrap();
-    let Some(line) = start.strip_prefix(b"#!").and_then(|rest| rest.split(|&byte| byte == b'\n').next()) else {
-        return;
-    };
-    for word in String::from_utf8_lossy(line).split_whitespace() {
-        with_interpreter(root, Path::new(word), files);
-        with_interpreter(root, &Path::new("/usr/bin").join(word), files);
+    let mut start = [0; 2];
+    let is_script = fs::File::open(&at).unwrap().read_exact(&mut start).is_ok() && &start == b"#!";
+    let text = if is_script { fs::read(at).unwrap() } else { Vec::new() };
+    let is_word = |character: char| character.is_alphanumeric() || "/._+-".contains(character);
+    for word in String::from_utf8_lossy(&text).split(|character| !is_word(character)).filter(|word| !word.is_empty()) {
+        for directory in DIRECTORIES {
+            with_interpreter(root, &Path::new(directory).join(word), files);
+        }
     }
 }
