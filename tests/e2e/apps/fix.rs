@@ -97,7 +97,7 @@ fn entries(fix: &str) -> Vec<(String, Vec<String>)> {
 }
 
 /// As a shell reads it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=/.,:".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()

@@ -5,17 +5,17 @@ use std::fs;
 use std::path::Path;
 
 use super::list::App;
-use crate::attempts::{ANYWHERE, works};
+use crate::attempts::works;
 use crate::harness::container::Container;
 use crate::harness::run_lithify;
 
 /// Debian's shells, known by their content wherever they are, and ways to start a program that still work.
-pub fn shells(app: &App, container: &Container) -> Vec<String> {
+pub fn shells(app: &App, container: &Container, attempts: &[&[&str]]) -> Vec<String> {
     let image = app.spec().create();
     let shells = ["usr/bin/dash", "usr/bin/bash"].map(|path| fs::read(image.root().join(path)).unwrap());
     let mut left = Vec::new();
     find(container.root(), container.root(), &shells, &mut left);
-    left.extend(ANYWHERE.iter().filter(|attempt| works(&container.enter(**attempt))).map(|attempt| attempt.join(" ")));
+    left.extend(attempts.iter().filter(|attempt| works(&container.enter(**attempt))).map(|attempt| attempt.join(" ")));
     left
 }
 

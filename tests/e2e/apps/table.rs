@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::Lives;
+use super::fix::quoted;
 use super::list::App;
 use super::way::Way;
 
@@ -15,7 +16,7 @@ pub struct Row {
     app: &'static App,
     /// By each way what it took, and what else there is to say.
     ways: Vec<String>,
-    /// What `scan` still finds, which is the app.
+    /// What `scan` still finds, and the app runs.
     pub left: BTreeSet<String>,
 }
 
@@ -44,7 +45,7 @@ impl Row {
 
     fn line(&self) -> String {
         let left: Vec<_> = self.left.iter().map(|path| format!("`{path}`")).collect();
-        let command = self.app.command.join(" ");
+        let command = self.app.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         format!("| {} | `{command}` | {} | {} |", self.app.name, self.ways.join(" | "), left.join(", "))
     }
 }

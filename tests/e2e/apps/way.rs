@@ -48,7 +48,7 @@ fn by_probe(app: &App, spec: Spec, flags: &[&str]) -> Result<Container, Ran> {
     let container = spec.start();
     let (mut is_up, mut tries) = (false, 0);
     loop {
-        let patience = if tries < 20 { "86400" } else { "1" };
+        let patience = if tries < 10 { "86400" } else { "1" };
         let ran = container.lithify(&[&["harden", "--wait-for-app", "--wait-timeout", patience], flags].concat());
         match ran.code {
             0 => return Ok(container),
