@@ -122,11 +122,10 @@ impl Recogniser {
         });
         let mut source = Source { file, head, buffer, overlap: self.matcher.overlap() };
         let mut seen = Seen::default();
-        source.parts(&ranges, &mut |part| self.matcher.look(part, &mut seen))?;
-        if self.matcher.wants_short(seen) {
-            source.parts(&ranges, &mut |part| self.matcher.look_for_short(part, &mut seen))?;
-        }
-        let program = self.matcher.program(seen);
+        source.parts(&ranges, &mut |part| {
+            self.matcher.look(part, &mut seen);
+        })?;
+        let program = Matcher::program(&seen);
         // Asked last, because it takes another read, and of a file that is nothing anyway the answer changes nothing.
         if (named || program.is_some()) && has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {
             return Ok(Content::Library);
