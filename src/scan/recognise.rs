@@ -10,9 +10,9 @@ use nix::unistd::{Whence, lseek};
 
 use super::By;
 use crate::catalogue::{Catalogue, Known};
+use crate::deadline::Deadline;
 use crate::elf::{self, Elf};
 use crate::escape::escape;
-use crate::deadline::Deadline;
 use crate::root::{Directory, Failure, Identity, RootError, Stat, io_errno, read_part};
 use crate::signature::{Matcher, Seen};
 use crate::tombstone;
