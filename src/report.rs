@@ -208,7 +208,9 @@ impl Report {
                 status: Status::Unverified,
                 subject: self.root.clone(),
                 detail: format!("could not be looked at: {error}"),
-                hint: None,
+                hint: (error.errno() == nix::errno::Errno::EFBIG).then(|| {
+                    "no more than 1 GiB of a program is searched: take its x bit away, or delete it".to_owned()
+                }),
             });
         }
     }

@@ -38,6 +38,7 @@ mod kubectl;
 mod kubernetes;
 mod other_root;
 mod output;
+mod output_lost;
 mod overlay;
 mod probe;
 mod programs;
