@@ -139,6 +139,12 @@ fn what_is_too_large_is_named_and_not_searched_for_ever() {
         .says(says)
         .says("fix: ");
     assert!(!tree.has("/usr/bin/unwanted"));
+    let staging = Tree::new();
+    let (root, to) = (tree.path().to_str().unwrap(), staging.path().to_str().unwrap());
+    run_lithify(["stage", "-p=shells", "--root", root, "/tmp", "--to", to]).exits(1).says(says).says("[keep] paths");
+    // The app's own may be that large.
+    tree.file_with("/profile.toml", "schema = 1\ninclude = [\"shells\"]\n[keep]\npaths = [\"/tmp/sparse\"]\n");
+    harden(tree.path(), ["-p", tree.at("/profile.toml").to_str().unwrap()]).exits(0).does_not_say("sparse");
     run_lithify(["scan", "--fail-on=all", "--root", tree.path().to_str().unwrap()])
         .exits(1)
         .says("UNVERIFIED")
