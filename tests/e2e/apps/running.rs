@@ -15,7 +15,7 @@ use crate::harness::tree::resolve;
 pub struct Running {
     /// The files that its processes run, or that its command needs to start: programs, scripts and their interpreters.
     pub files: BTreeSet<PathBuf>,
-    /// The command line of the oldest process that runs no shell: the program itself, where the command is a script.
+    /// The command line of the oldest process that listens on its port: the program itself, where the command is a script.
     pub program: Vec<String>,
     /// Its environment.
     pub environment: Vec<String>,
@@ -40,8 +40,7 @@ impl Running {
         for directory in DIRECTORIES {
             with_interpreter(root, &Path::new(directory).join(app.command[0]), &mut files);
         }
-        let is_shell = |pid: u32| exe(pid).is_some_and(|exe| exe.ends_with("dash") || exe.ends_with("bash"));
-        let program = processes.iter().map(|(_, pid)| *pid).find(|pid| !is_shell(*pid)).unwrap();
+        let program = processes.iter().map(|(_, pid)| *pid).find(|pid| listens(*pid, app.port)).unwrap();
         Self {
             files,
             program: words(&format!("/proc/{program}/cmdline")),
@@ -69,6 +68,21 @@ impl App {
 
 /// Where a command is looked for, itself first.
 const DIRECTORIES: [&str; 5] = ["", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
+
+/// Whether a process holds the socket on which clients reach this port.
+fn listens(pid: u32, port: u16) -> bool {
+    const LISTEN: &str = "0A";
+    let tables = ["tcp", "tcp6"].map(|name| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default());
+    let inode = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let listens = fields.get(1)?.ends_with(&format!(":{port:04X}")) && *fields.get(3)? == LISTEN;
+        listens.then(|| format!("socket:[{}]", fields[9]))
+    };
+    let sockets: Vec<String> = tables.iter().flat_map(|table| table.lines()).filter_map(inode).collect();
+    let held = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let held = held.filter_map(|entry| fs::read_link(entry.path()).ok());
+    held.into_iter().any(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str()))
+}
 
 /// When each process of a container was started, and its pid here.
 fn processes(container: &Container) -> Vec<(u64, u32)> {
