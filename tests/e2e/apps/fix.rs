@@ -18,6 +18,8 @@ pub struct Site {
     keep: BTreeMap<String, Vec<String>>,
     /// Whether the command is named to a build.
     names_app: bool,
+    /// Whether the app is up before anything is deleted.
+    after_start: bool,
     /// Whether the command is no script any more.
     is_program: bool,
 }
@@ -26,7 +28,7 @@ impl Site {
     pub fn new(app: &App) -> Self {
         let own = |words: &[&str]| words.iter().map(ToString::to_string).collect();
         let (command, environment) = (own(app.command), own(app.environment));
-        Self { command, environment, keep: BTreeMap::new(), names_app: false, is_program: false }
+        Self { command, environment, keep: BTreeMap::new(), names_app: false, after_start: false, is_program: false }
     }
 
     /// Does what the `fix:` lines of a report say first, and says what that was; empty where they say nothing that is not
@@ -52,6 +54,12 @@ impl Site {
         done
     }
 
+    /// Lets `run` start the app first.
+    pub fn after_start(&mut self) -> &'static str {
+        self.after_start = true;
+        "`--after-start`"
+    }
+
     /// Adds the entries that stand ready in a fix.
     fn keep(&mut self, fix: &str) -> Vec<String> {
         let mut done = Vec::new();
@@ -69,6 +77,9 @@ impl Site {
     /// Flags of lithify beside the built-in profile; a profile of one's own is written to `directory`, to be mounted at `/site`.
     pub fn flags(&self, directory: &Path) -> Vec<String> {
         let mut flags = Vec::new();
+        if self.after_start {
+            flags.push("--after-start".to_owned());
+        }
         if self.names_app {
             flags.extend([
                 "--app".to_owned(),
