@@ -220,4 +220,4 @@ while [ $jobs != 0 ]; do
   wait -n
   jobs=$((jobs - 1))
 done
-#rm -rf "$out/archives" "$out/lists" "$out/parts"
+rm -rf "$out/archives" "$out/lists" "$out/parts"
