@@ -33,7 +33,7 @@ packages() {
     node) echo nodejs ;;
     php-fpm) echo php8.2-fpm ;;
     postgres) echo postgresql-15 gosu ;;
-    rabbitmq) echo rabbitmq-server ;;
+    rabbitmq) echo rabbitmq-server gosu ;;
     sshd) echo openssh-server ;;
     tomcat) echo tomcat10 ;;
     *) echo "$1" ;;

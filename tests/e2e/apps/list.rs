@@ -103,7 +103,7 @@ pub const APPS: &[App] = &[
         name: "lighttpd",
         tree: Layer("lighttpd"),
         command: &["lighttpd", "-D", "-f", "/etc/lighttpd/lighttpd.conf"],
-        starts: Some("the scripts of `include_shell` in Debian's lighttpd.conf"),
+        starts: Some("what `include_shell` names in its configuration"),
         port: 80,
         ..APP
     },
@@ -223,7 +223,8 @@ pub const APPS: &[App] = &[
     App {
         name: "rabbitmq",
         tree: Layer("rabbitmq"),
-        command: &["rabbitmq-server"],
+        command: &["gosu", "rabbitmq", "/usr/lib/rabbitmq/bin/rabbitmq-server"],
+        starts: Some("`epmd` before it"),
         port: 5672,
         request: Tcp(b"AMQP\0\0\x09\x01"),
         answer: b"RabbitMQ",
@@ -241,7 +242,7 @@ pub const APPS: &[App] = &[
         name: "postfix",
         tree: Layer("postfix"),
         command: &["postfix", "start-fg"],
-        starts: Some("/usr/lib/postfix/sbin/postfix-script"),
+        starts: Some("`postfix-script`"),
         port: 25,
         request: Tcp(b"EHLO client\r\n"),
         answer: b"ENHANCEDSTATUSCODES",
@@ -258,7 +259,7 @@ pub const APPS: &[App] = &[
         name: "varnish",
         tree: Layer("varnish"),
         command: &["varnishd", "-F", "-f", "/etc/varnish/default.vcl", "-a", ":8080"],
-        starts: Some("the compiler of its configuration, gcc"),
+        starts: Some("`gcc` on its configuration"),
         ..APP
     },
 ];

@@ -37,7 +37,7 @@ impl Row {
         };
         match (lives, self.app.starts) {
             (Lives::On, _) => {}
-            (Lives::Never, starts) => cell = format!("ends at its start: it runs {} in a shell", starts.unwrap()),
+            (Lives::Never, starts) => cell = format!("ends at its start, where a shell runs {}", starts.unwrap()),
             (Lives::Once, _) => cell += "; not a second time in the same layer: its start needs a shell",
         }
         self.ways.push(cell);
