@@ -14,8 +14,13 @@ use crate::escape::escape;
 use crate::pattern::PathPattern;
 
 impl Profile {
-    /// Adds what one document says, all of it checked.
-    pub(super) fn add(&mut self, source: SourceText<'_>, document: Document) -> Result<(), ProfileError> {
+    /// Adds what one document says, all of it checked, and the removal of `listed` names.
+    pub(super) fn add(
+        &mut self,
+        source: SourceText<'_>,
+        document: Document,
+        listed: impl Iterator<Item = &'static str>,
+    ) -> Result<(), ProfileError> {
         let name: Rc<str> = match &document.name {
             Some(name) if name.get_ref().is_empty() || name.get_ref().chars().any(char::is_control) => {
                 return Err(source.error(name.span(), "a profile's name is one line of text", None));
@@ -25,6 +30,9 @@ impl Profile {
         };
         let from = Adding { source, profile: &name };
         let remove = document.remove;
+        for name in listed {
+            from.push(&mut self.remove, Selector::Name(name.to_owned()));
+        }
         from.rules(&mut self.remove, &remove.names, &remove.paths)?;
         from.classes(&mut self.remove, &remove.classes)?;
         from.paths(&mut self.search, &remove.search)?;
