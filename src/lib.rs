@@ -24,8 +24,6 @@ pub mod init;
 pub mod install;
 pub mod inventory;
 pub mod json;
-#[cfg(feature = "kubectl")]
-pub mod kubectl;
 pub mod landlock;
 pub mod libraries;
 pub mod mounts;

@@ -9,7 +9,7 @@ pub(crate) mod table;
 
 use std::rc::Rc;
 
-pub use diagnostic::{Diagnostic, ProfileError};
+pub use diagnostic::{Diagnostic, ProfileError, SourceText};
 pub use document::{ConfineMode, Libraries, Method, Principal};
 pub use load::{load, load_text};
 pub(crate) use show::quote;

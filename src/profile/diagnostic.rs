@@ -75,15 +75,17 @@ impl fmt::Display for Diagnostic {
 }
 
 /// A file's text with its name, for making diagnostics.
-#[derive(Clone, Copy)]
-pub(crate) struct SourceText<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) text: &'a str,
+#[derive(Clone, Copy, Debug)]
+pub struct SourceText<'a> {
+    /// As it is called in messages.
+    pub file: &'a str,
+    /// All of it.
+    pub text: &'a str,
 }
 
 impl<'a> SourceText<'a> {
     /// The text of a file, which must be UTF-8.
-    pub(crate) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, ProfileError> {
+    pub fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, ProfileError> {
         std::str::from_utf8(bytes).map(|text| Self { file, text }).map_err(|error| {
             let valid = error.valid_up_to();
             let byte = bytes.get(valid).copied().unwrap_or_default();
@@ -110,7 +112,8 @@ impl<'a> SourceText<'a> {
         }
     }
 
-    pub(crate) fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
+    /// The error that `message` names at `span`, a range of bytes of the text.
+    pub fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
         self.invalid(span, message.into(), hint)
     }
 

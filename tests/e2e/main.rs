@@ -33,8 +33,6 @@ mod host_guard;
 mod identity;
 mod install;
 mod interruption;
-#[cfg(feature = "kubectl")]
-mod kubectl;
 mod kubernetes;
 mod other_root;
 mod output;

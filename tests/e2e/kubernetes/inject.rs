@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::attack::assert_withstands;
 use crate::harness::cluster::{Namespace, status};
-use crate::kubectl::{inject, plugin};
+use crate::harness::plugin::{inject, plugin};
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1
 kind: Deployment

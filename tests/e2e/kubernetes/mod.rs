@@ -5,7 +5,6 @@ mod attack;
 mod examples;
 mod failures;
 mod fleet;
-#[cfg(feature = "kubectl")]
 mod inject;
 mod protection;
 mod restarts;

@@ -22,7 +22,7 @@ fn nothing_in_what_inject_made_and_in_the_examples() {
     for mode in ["probe", "stage", "run"] {
         finds_nothing(&manifest(&format!("web.{mode}.yaml")), "nginx");
     }
-    let examples = std::fs::read_dir(format!("{}/examples", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let examples = std::fs::read_dir(format!("{}/../examples", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut seen = 0;
     for path in
         examples.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "yaml"))

@@ -28,9 +28,9 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::profile::ProfileError;
-use crate::report::Exit;
 use cli::Command;
+use lithify::profile::ProfileError;
+use lithify::report::Exit;
 use manifest::Manifest;
 
 /// Where the containers find lithify.

@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use super::Failure;
 use super::yaml::{self, Document};
-use crate::escape::escape;
-use crate::profile::ProfileError;
-use crate::profile::diagnostic::SourceText;
+use lithify::escape::escape;
+use lithify::profile::{ProfileError, SourceText};
 
 /// More than any manifest has.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;

@@ -121,5 +121,5 @@ pub(in super::super) fn calls(
 }
 
 fn shown(program: &str) -> String {
-    crate::escape::escape(program.as_bytes())
+    lithify::escape::escape(program.as_bytes())
 }

@@ -6,7 +6,7 @@ use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::Container;
 use super::super::yaml::Node;
-use crate::profile::{Principal, Profile};
+use lithify::profile::{Principal, Profile};
 
 pub(super) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();

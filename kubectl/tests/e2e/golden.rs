@@ -42,7 +42,7 @@ fn every_line_that_was_there_stays_but_for_the_probe() {
 #[test]
 fn the_result_has_the_shape_of_the_examples() {
     let example =
-        |name| std::fs::read_to_string(format!("{}/examples/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        |name| std::fs::read_to_string(format!("{}/../examples/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let plain = "apiVersion: v1\nkind: Pod\nmetadata: { name: nginx }\nspec:\n  containers:\n    - name: nginx\n      image: nginx:1.28\n      ports:\n        - containerPort: 80\n";
     let mut probe = data(&inject(plain, "--mode probe -p nginx")).remove(0);
     // Ours may do less, and says what it needs, as in a fleet.
@@ -83,13 +83,13 @@ fn another_profile_or_image_takes_the_place_of_the_first() {
         let first = manifest(&format!("web.{mode}.yaml"));
         let second = inject(
             &first,
-            &format!("--mode {mode} -p shells -p profiles/coreutils.toml=/var/cache/nginx/x.toml --image r/l:2"),
+            &format!("--mode {mode} -p shells -p ../profiles/coreutils.toml=/var/cache/nginx/x.toml --image r/l:2"),
         );
         assert!(!second.contains("\"--profile\", \"nginx\""), "{mode}: {second}");
         let plain = manifest("web.yaml");
         let at_once = inject(
             &plain,
-            &format!("--mode {mode} -p shells -p profiles/coreutils.toml=/var/cache/nginx/x.toml --image r/l:2"),
+            &format!("--mode {mode} -p shells -p ../profiles/coreutils.toml=/var/cache/nginx/x.toml --image r/l:2"),
         );
         assert_eq!(second, at_once, "{mode}");
     }
@@ -120,9 +120,8 @@ fn the_diff_is_one_that_patch_takes() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("web.yaml");
         std::fs::write(&file, manifest("web.yaml")).unwrap();
-        let ran = crate::harness::run(
-            super::command(["inject", "-p", "nginx", "--mode", mode, "--dry-run", "-f"]).arg(&file),
-        );
+        let ran =
+            crate::ran::run(super::command(["inject", "-p", "nginx", "--mode", mode, "--dry-run", "-f"]).arg(&file));
         assert_eq!(ran.code, 0, "{ran:?}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), manifest("web.yaml"), "changed nothing");
         assert!(ran.stdout.starts_with(&format!("--- {}\n", file.display())), "{}", ran.stdout);

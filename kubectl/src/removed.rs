@@ -1,9 +1,9 @@
 //! Which programs a profile removes, as far as a name or a path tells: by the profile's own rules and the catalogue.
 
 use super::paths::{file_name, normal};
-use crate::catalogue::{Catalogue, DIRECTORIES};
-use crate::pattern::PathPattern;
-use crate::profile::{Profile, Rule, Selector};
+use lithify::catalogue::{Catalogue, DIRECTORIES};
+use lithify::pattern::PathPattern;
+use lithify::profile::{Profile, Rule, Selector};
 
 /// Answers for one profile.
 pub(super) struct Removed<'a> {
@@ -90,13 +90,13 @@ pub(super) fn is_script(program: &str) -> bool {
 pub(super) fn is_shell(program: &str) -> bool {
     Catalogue::default()
         .by_name(file_name(program).as_bytes())
-        .is_some_and(|known| known.class == crate::catalogue::Class::Shell)
+        .is_some_and(|known| known.class == lithify::catalogue::Class::Shell)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{load, load_text};
+    use lithify::profile::{load, load_text};
 
     #[test]
     fn by_the_built_in_profiles() {

@@ -6,7 +6,7 @@ use super::super::paths::is_in;
 use super::super::workload::{Container, Workload};
 use super::super::yaml::Node;
 use super::super::{MOUNT_POINT, PROGRAM};
-use crate::profile::{Profile, Sourced};
+use lithify::profile::{Profile, Sourced};
 
 /// Every container that calls lithify has it.
 pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {

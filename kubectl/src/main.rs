@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lithify::kubectl::main(std::env::args_os())
+    kubectl_lithify::main(std::env::args_os())
 }

@@ -1,11 +1,22 @@
 //! The kubectl plugin, by its built binary, on manifests as people write them.
 
+#![allow(
+    missing_docs,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 mod calls;
 mod golden;
 mod kinds;
 mod lint;
 mod options;
 mod properties;
+#[path = "../../../tests/e2e/harness/ran.rs"]
+mod ran;
 mod refusals;
 mod resources;
 mod volumes;
@@ -13,7 +24,7 @@ mod volumes;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Ran, run_with};
+use ran::{Ran, run_with};
 
 /// The plugin as kubectl starts it.
 pub fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
@@ -36,9 +47,9 @@ pub fn inject(manifest: &str, arguments: &str) -> String {
     ran.stdout
 }
 
-/// A file of `tests/e2e/kubectl/manifests`.
+/// A file of `tests/e2e/manifests`.
 pub fn manifest(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/kubectl/manifests").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/manifests").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

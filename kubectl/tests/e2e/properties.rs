@@ -108,7 +108,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
     #[test]
     fn injecting_twice_is_injecting_once_and_nothing_else_changes(text in pod(), mode in one_of(&["probe", "stage", "run"])) {
-        let inject = |text: &str| lithify::kubectl::inject_text(text, mode, &["nginx"]);
+        let inject = |text: &str| kubectl_lithify::inject_text(text, mode, &["nginx"]);
         let once = inject(&text).ok_or_else(|| TestCaseError::fail(format!("refused:\n{text}")))?;
         let twice = inject(&once);
         prop_assert_eq!(twice.as_ref(), Some(&once), "second run of\n{}", once);
@@ -153,7 +153,7 @@ proptest! {
         let text = format!("kind: Pod\nmetadata: {{ name: x }}\nspec:\n  containers:\n  - name: app\n    image: app:1\n{command}{mounts}");
         let text = if windows { text.replace('\n', "\r\n") } else { text };
         let profiles = ["shells", "coreutils", "nginx", "redis"].get(..=many).unwrap();
-        let inject = |text: &str| lithify::kubectl::inject_text(text, "run", profiles);
+        let inject = |text: &str| kubectl_lithify::inject_text(text, "run", profiles);
         let once = inject(&text).ok_or_else(|| TestCaseError::fail(format!("refused:\n{text}")))?;
         prop_assert_eq!(inject(&once), Some(once.clone()), "second run of\n{}", once);
         let words = |text: &str| -> Vec<String> { serde_json::from_value(data(text)[0]["spec"]["containers"][0]["command"].clone()).unwrap() };

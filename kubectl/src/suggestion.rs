@@ -3,8 +3,8 @@
 use super::calls::{programs, script, unwrapped};
 use super::paths::file_name;
 use super::removed::{Removed, is_script};
-use crate::probe::Target;
-use crate::seconds;
+use lithify::probe::Target;
+use lithify::seconds;
 
 /// A command that will not work.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::load;
+    use lithify::profile::load;
 
     fn replaced(words: &[&str]) -> Option<String> {
         let profile = load(["nginx"]).unwrap();

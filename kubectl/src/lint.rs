@@ -12,8 +12,8 @@ use super::ours;
 use super::removed::Removed;
 use super::workload::{check_names, workloads};
 use super::{Failure, print};
-use crate::profile::{Profile, load};
-use crate::report::Exit;
+use lithify::profile::{Profile, load};
+use lithify::report::Exit;
 
 /// The whole command.
 pub(super) fn run(options: &Lint) -> Result<Exit, Failure> {

@@ -20,8 +20,8 @@ use super::removed::Removed;
 use super::workload::{check_names, workloads};
 use super::yaml::{self, Changed, Changes, Edit};
 use super::{Failure, print, say};
-use crate::profile::load;
-use crate::report::Exit;
+use lithify::profile::load;
+use lithify::report::Exit;
 use pod::Pod;
 
 /// A manifest with lithify in it.

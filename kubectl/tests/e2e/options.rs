@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::{command, data, deployment, inject, manifest, plugin};
-use crate::harness::run;
+use crate::ran::run;
 
 #[test]
 fn in_place_is_whole_and_keeps_the_mode() {

@@ -3,7 +3,7 @@
 use super::super::MOST_TRIES;
 use super::super::workload::Container;
 use super::super::yaml::Node;
-use crate::probe::Target;
+use lithify::probe::Target;
 
 /// What is left of it.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::super::checks;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
 use super::super::workload::Container;
-use crate::cli::WAIT_TIMEOUT;
+use lithify::cli::WAIT_TIMEOUT;
 
 pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();

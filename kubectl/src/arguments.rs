@@ -26,7 +26,7 @@ impl<'a> Part<'a> {
     }
 }
 
-static LITHIFY: LazyLock<Command> = LazyLock::new(crate::cli::command);
+static LITHIFY: LazyLock<Command> = LazyLock::new(lithify::cli::command);
 
 /// The parts of a command line, without the program's name.
 pub(super) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
