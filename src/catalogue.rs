@@ -10,7 +10,7 @@
 
 mod directories;
 
-pub use directories::DIRECTORIES;
+pub use directories::{DIRECTORIES, holds_programs};
 
 /// The names.
 const TABLE: &str = include_str!("catalogue/programs.txt");
@@ -290,10 +290,44 @@ mod tests {
         }
         // Servers, which mostly are the app.
         let servers = [
-            "nginx", "apache2", "httpd", "redis-server", "valkey-server", "postgres", "mysqld", "mariadbd", "haproxy",
-            "memcached", "varnishd", "squid", "lighttpd", "caddy", "traefik", "envoy", "mosquitto", "named", "mongod",
-            "rabbitmq-server", "vsftpd", "gunicorn", "unicorn", "puma", "catalina", "postfix", "exim4", "dovecot", "etcd",
-            "prometheus", "grafana-server", "influxd", "consul", "vault", "minio", "unbound", "coredns", "slapd",
+            "nginx",
+            "apache2",
+            "httpd",
+            "redis-server",
+            "valkey-server",
+            "postgres",
+            "mysqld",
+            "mariadbd",
+            "haproxy",
+            "memcached",
+            "varnishd",
+            "squid",
+            "lighttpd",
+            "caddy",
+            "traefik",
+            "envoy",
+            "mosquitto",
+            "named",
+            "mongod",
+            "rabbitmq-server",
+            "vsftpd",
+            "gunicorn",
+            "unicorn",
+            "puma",
+            "catalina",
+            "postfix",
+            "exim4",
+            "dovecot",
+            "etcd",
+            "prometheus",
+            "grafana-server",
+            "influxd",
+            "consul",
+            "vault",
+            "minio",
+            "unbound",
+            "coredns",
+            "slapd",
         ];
         for name in servers {
             assert_eq!(catalogue.by_name(name.as_bytes()), None, "{name}");

@@ -16,7 +16,7 @@ use std::ffi::CStr;
 
 use nix::errno::Errno;
 
-use crate::catalogue::Known;
+use crate::catalogue::{Known, holds_programs};
 use crate::escape::escape;
 use crate::filesystem::is_left_out;
 use crate::order::sort_by_bytes;
@@ -200,6 +200,8 @@ impl Scanner<'_> {
             .recogniser
             .recognise(&opened?, name.to_bytes(), &stat)
             .map_err(|error| directory.error("read", name, io_errno(&error)))?;
+        // By its name a script is a program only where programs lie.
+        let other_script = remarks.interpreter.is_some() && !holds_programs(directory.path());
         if let Some(interpreter) = remarks.interpreter {
             if self.root.resolve(&interpreter).is_err_and(|error| error.errno() == Errno::ENOENT) {
                 self.weakness("orphaned-script", path(), format!("{} is not there", escape(&interpreter)));
@@ -209,6 +211,7 @@ impl Scanner<'_> {
             self.weakness("packed", path(), "packed with UPX: its content cannot be recognised");
         }
         match recognised {
+            Recognised::Program { by: By::Name, .. } if other_script => {}
             Recognised::Program { by, program, known } => {
                 self.by_identity.insert(stat.id, self.found.programs.len());
                 let parent = *directory.own_stat();

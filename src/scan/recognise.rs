@@ -12,7 +12,7 @@ use crate::catalogue::{Catalogue, Known};
 use crate::elf::{self, Elf};
 use crate::escape::escape;
 use crate::root::{Identity, Stat, read_part};
-use crate::signature::{Matcher, Seen};
+use crate::signature::{FAMILY, Matcher, Seen};
 use crate::tombstone;
 
 /// Recognises executables, one after the other.
@@ -74,6 +74,7 @@ impl Recogniser {
         }
         let named = self.catalogue.by_name(name);
         let recognised = match self.content(file, named.is_some(), &mut remarks)? {
+            Content::Program(FAMILY) if named.is_some() => named.map(|known| (By::Content, escape(name), known)),
             Content::Program(program) => {
                 self.catalogue.exactly(program).map(|known| (By::Content, program.to_owned(), known))
             }
