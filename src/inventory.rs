@@ -210,7 +210,7 @@ pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: D
     collector.paths()?;
     let mut surveyed = false;
     if depth != Depth::Names {
-        surveyed = collector.classes(depth == Depth::Full)?;
+        surveyed = collector.classes(depth == Depth::Full, protection)?;
         collector.others()?;
     }
     collector.chains()?;

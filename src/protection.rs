@@ -28,6 +28,8 @@ pub struct Protection {
     files: HashMap<Identity, String>,
     /// lithify itself.
     own: Option<Identity>,
+    /// The program of the container's first process.
+    first: Option<Identity>,
     /// What stays only because the command that is to be run is it, or needs it to start.
     command: HashSet<Identity>,
     /// Programs of processes whose files we may not read, by name.
@@ -77,6 +79,9 @@ impl Protection {
         let mut protection = Self::default();
         let own = processes::own_program()?;
         protection.own = Some(own);
+        if let Some(Program::Known(id)) = app.first.as_ref().map(|first| &first.program) {
+            protection.first = Some(*id);
+        }
         protection.add(own, "it is lithify itself".to_owned());
         for process in &app.others {
             if let Program::Known(id) = process.program {
@@ -193,6 +198,12 @@ impl Protection {
             .iter()
             .find(|(known, _)| !self.is_kept_name(known) && may_run(known, name))
             .map(|(_, reason)| reason.as_str())
+    }
+
+    /// Whether the app is started by the file `id`: it is what the container's first process runs, or what the command
+    /// that is to be run is or needs.
+    pub fn starts_app(&self, id: Identity) -> bool {
+        self.first == Some(id) || self.is_command(id)
     }
 
     /// Whether the file `id` is lithify itself.

@@ -34,7 +34,7 @@ pub const DIRECTORIES: [&str; 18] = [
 /// many others, too: hooks of cron and of init, reports of bugs.
 pub fn holds_programs(path: &[u8]) -> bool {
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    let names = ["bin", "sbin", "games", "libexec", "busybox", "coreutils", "git-core", "command"];
+    let names = ["bin", "sbin", "exe", "games", "libexec", "busybox", "coreutils", "git-core", "command"];
     names.iter().any(|known| known.as_bytes() == name)
 }
 

@@ -19,6 +19,7 @@ mod attempts;
 mod bad_input;
 mod bake;
 mod binary;
+mod catalogue;
 mod classes;
 mod closure;
 mod compose;
