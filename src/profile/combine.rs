@@ -1,5 +1,6 @@
 //! Combining profiles: lists join, a limit keeps only what every profile allows, the stricter scalar wins.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::str::FromStr;
 
@@ -30,9 +31,7 @@ impl Profile {
         };
         let from = Adding { source, profile: &name };
         let remove = document.remove;
-        for name in listed {
-            from.push(&mut self.remove, Selector::Name(name.to_owned()));
-        }
+        from.listed(&mut self.remove, &listed.collect::<Vec<_>>());
         from.rules(&mut self.remove, &remove.names, &remove.paths)?;
         from.classes(&mut self.remove, &remove.classes)?;
         from.paths(&mut self.search, &remove.search)?;
@@ -125,6 +124,21 @@ impl Adding<'_> {
     fn push<T: PartialEq>(self, list: &mut Vec<Sourced<T>>, value: T) {
         if !list.iter().any(|known| known.value == value) {
             list.push(self.sourced(value));
+        }
+    }
+
+    /// Adds names of the catalogue as [`Self::push`] does, of which there are too many to compare each with each.
+    fn listed(self, list: &mut Vec<Rule>, names: &[&str]) {
+        let mut known = HashSet::new();
+        for rule in list.iter().filter(|_| !names.is_empty()) {
+            if let Selector::Name(name) = &rule.value {
+                known.insert(name.as_bytes().to_vec());
+            }
+        }
+        for name in names {
+            if known.insert(name.as_bytes().to_vec()) {
+                list.push(self.sourced(Selector::Name((*name).to_owned())));
+            }
         }
     }
 
