@@ -7,7 +7,7 @@ use super::classes::Program;
 use super::{Collector, Location, Strippable};
 use crate::filesystem::is_left_out;
 use crate::profile::Sourced;
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, io_errno, walk_tree};
+use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
 use crate::scan::{Recognised, Recogniser};
 
 /// What is looked at in a directory.
@@ -85,9 +85,7 @@ impl Survey<'_, '_> {
             return Ok(());
         }
         let Some(recogniser) = self.recogniser.as_mut() else { return Ok(()) };
-        let (found, _) = recogniser
-            .recognise(&directory.file(name)?, name.to_bytes(), &stat)
-            .map_err(|error| directory.error("read", name, io_errno(&error)))?;
+        let (found, _) = recogniser.recognise(&directory.file(name)?, directory, name, &stat)?;
         if let Recognised::Program { by, known, .. } = found {
             self.known.insert(stat.id);
             let (path, parent) = (directory.path().to_vec(), *directory.own_stat());
@@ -137,6 +135,10 @@ impl Visitor for Survey<'_, '_> {
 impl Collector<'_> {
     /// Notes what `[strip]` clears, except of what is kept. What goes is left out at the end, when that is known.
     fn strip(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<(), RootError> {
+        // A device has no bits to lend: everybody may write to /dev/null.
+        if !matches!(stat.kind, Kind::File | Kind::Directory) {
+            return Ok(());
+        }
         let on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
         let at = Location::new(directory, name.to_bytes());
         let strip = &self.profile.strip;
