@@ -16,7 +16,7 @@ const STRIDE: usize = 5;
 /// A string at least this long holds a whole word that is looked at, wherever it lies.
 const WINDOW: usize = STRIDE + 3;
 
-/// How many words are looked at before those that strings have are compared; their number fits a byte.
+/// How many words are looked at before those that strings have are compared; fewer than the list of these holds.
 const BATCH: usize = 240;
 
 /// How many strings the signatures have, one after the other.
@@ -38,36 +38,34 @@ pub struct Matcher {
     slots: [u16; SLOTS],
     /// The first is none.
     words: Vec<Word>,
-    strings: Vec<Ends>,
+    /// How many strings there are, and how long the longest is.
+    strings: u16,
     longest: usize,
 }
 
-/// Four bytes of a string.
+/// Four bytes of one end of a string, and that string: its first and last eight bytes, which is all of it but for the
+/// middle of one of more than sixteen.
 #[derive(Clone, Copy, Default)]
 struct Word {
-    /// Which string, in `strings`.
-    string: u16,
-    /// Where they lie in the end of it that is looked for.
-    offset: u16,
-    /// As in `slots`: the next with the same hash.
-    next: u16,
-}
-
-/// The first and the last eight bytes of a string: all of it, but for the middle of one of more than sixteen.
-struct Ends {
-    /// The end whose words are looked for, as a number, little-endian.
+    /// The end that has the four bytes, as a number, little-endian.
     window: u64,
-    /// The other.
+    /// The other end.
     other: u64,
     /// From the one to the other.
-    distance: isize,
+    distance: i16,
+    /// Where the four bytes lie in the one.
+    offset: u16,
+    /// Which string it is.
+    string: u16,
+    /// As in `slots`: the next with the same hash.
+    next: u16,
 }
 
 /// A word that strings may have, in the bytes that are searched.
 #[derive(Clone, Copy, Default)]
 struct Hit {
     /// Where it lies.
-    at: usize,
+    at: u32,
     /// As in [`Matcher::slots`].
     word: u16,
 }
@@ -91,11 +89,19 @@ fn hash(word: u32) -> usize {
     (word.wrapping_mul(0x9e37_79b9) >> 19) as usize & (SLOTS - 1)
 }
 
+/// Adds a hit, if it is one.
+#[inline(always)]
+#[allow(clippy::inline_always, clippy::indexing_slicing)] // a byte is within the list
+fn put(hits: &mut [Hit; 256], count: &mut usize, hit: Hit) {
+    hits[*count & 0xff] = hit;
+    *count += usize::from(hit.word != 0);
+}
+
 /// The eight bytes at an offset.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn window(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
+    bytes.get(at..at.checked_add(WINDOW)?)?.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 /// The words of a window, by their offset in it.
@@ -106,7 +112,7 @@ fn words(window: u64) -> impl Iterator<Item = (u16, u32)> {
 
 impl Default for Matcher {
     fn default() -> Self {
-        let mut matcher = Self { slots: [0; SLOTS], words: vec![Word::default()], strings: Vec::new(), longest: 0 };
+        let mut matcher = Self { slots: [0; SLOTS], words: vec![Word::default()], strings: 0, longest: 0 };
         for veiled in SIGNATURES.iter().flat_map(|signature| signature.strings) {
             let string: Vec<u8> = veiled.iter().map(|byte| byte ^ 0x80).collect();
             matcher.add(&string);
@@ -118,24 +124,21 @@ impl Default for Matcher {
 impl Matcher {
     fn add(&mut self, string: &[u8]) {
         self.longest = self.longest.max(string.len());
-        let ends = window(string, 0).zip(window(string, string.len().saturating_sub(WINDOW)));
-        let (first, last) = ends.unwrap_or_default();
-        let distance = isize::try_from(string.len() - WINDOW).unwrap_or_default();
+        let to_last = string.len().saturating_sub(WINDOW);
+        let (first, last) = window(string, 0).zip(window(string, to_last)).unwrap_or_default();
+        let distance = i16::try_from(to_last).unwrap_or_default();
         // By the end whose words are in fewer other strings.
         let shared = |window| words(window).map(|(_, word)| self.chain(word)).max();
-        let ends = if shared(first) <= shared(last) {
-            Ends { window: first, other: last, distance }
-        } else {
-            Ends { window: last, other: first, distance: -distance }
-        };
-        for (offset, word) in words(ends.window) {
-            let (Ok(number), Ok(string)) = (u16::try_from(self.words.len()), u16::try_from(self.strings.len())) else {
+        let (window, other, distance) =
+            if shared(first) <= shared(last) { (first, last, distance) } else { (last, first, -distance) };
+        for (offset, word) in words(window) {
+            let (Ok(number), Some(slot)) = (u16::try_from(self.words.len()), self.slots.get_mut(hash(word))) else {
                 continue;
             };
-            let Some(slot) = self.slots.get_mut(hash(word)) else { continue };
-            self.words.push(Word { string, offset, next: std::mem::replace(slot, number) });
+            let next = std::mem::replace(slot, number);
+            self.words.push(Word { window, other, distance, offset, string: self.strings, next });
         }
-        self.strings.push(ends);
+        self.strings += 1;
     }
 
     /// How many of `words` have the hash of this one: what a word may cost.
@@ -151,58 +154,58 @@ impl Matcher {
     }
 
     /// Adds to `seen` which of the strings `bytes` holds; how many comparisons that took.
-    #[allow(clippy::indexing_slicing)] // within a block, by a hash within the table, and by a byte
+    #[allow(clippy::indexing_slicing)] // within a block, and by a hash within the table
     pub fn look(&self, bytes: &[u8], seen: &mut Seen) -> usize {
         let mut hits = [Hit::default(); 256];
         let (mut at, mut compared) = (0, 0);
         for batch in bytes.chunks(STRIDE * BATCH) {
-            // Nearly all of the time is spent here. Without a branch: what comes next cannot be guessed wrong.
-            let mut count = 0u8;
-            let mut note = |word: [u8; 4]| {
-                let word = self.slots[hash(u32::from_le_bytes(word))];
-                hits[usize::from(count)] = Hit { at, word };
-                count += u8::from(word != 0);
-                at += STRIDE;
-            };
-            let mut blocks = batch.chunks_exact(4 * STRIDE);
-            for block in &mut blocks {
+            // Nearly all of the time is spent here, without a branch: what comes next cannot be guessed wrong.
+            let mut count = 0;
+            let blocks = batch.chunks_exact(4 * STRIDE);
+            let rest = blocks.remainder();
+            for block in blocks {
                 let Ok(block) = <&[u8; 4 * STRIDE]>::try_from(block) else { continue };
-                note([block[0], block[1], block[2], block[3]]);
-                note([block[5], block[6], block[7], block[8]]);
-                note([block[10], block[11], block[12], block[13]]);
-                note([block[15], block[16], block[17], block[18]]);
-            }
-            for rest in blocks.remainder().chunks(STRIDE) {
-                if let Some(word) = rest.first_chunk() {
-                    note(*word);
+                let slot = |at| self.slot([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+                for word in [slot(0), slot(STRIDE), slot(2 * STRIDE), slot(3 * STRIDE)] {
+                    put(&mut hits, &mut count, Hit { at, word });
+                    at += STRIDE as u32;
                 }
             }
+            for word in rest.chunks(STRIDE).filter_map(<[u8]>::first_chunk) {
+                put(&mut hits, &mut count, Hit { at, word: self.slot(*word) });
+                at += STRIDE as u32;
+            }
             while count > 0 {
-                compared += usize::from(count);
+                compared += count;
                 count = self.compare(bytes, &mut hits, count, seen);
             }
         }
         compared
     }
 
+    /// The first of `words` with the hash of this one.
+    #[inline(always)]
+    #[allow(clippy::inline_always, clippy::indexing_slicing)] // a hash is within the table
+    fn slot(&self, word: [u8; 4]) -> u16 {
+        self.slots[hash(u32::from_le_bytes(word))]
+    }
+
     /// Compares the first `count` of `hits` with a string each, and leaves there those whose word another string has; how
     /// many these are.
-    #[allow(clippy::indexing_slicing)] // by a byte
-    fn compare(&self, bytes: &[u8], hits: &mut [Hit; 256], count: u8, seen: &mut Seen) -> u8 {
-        let mut left = 0u8;
+    #[inline(never)]
+    fn compare(&self, bytes: &[u8], hits: &mut [Hit; 256], count: usize, seen: &mut Seen) -> usize {
+        let mut left = 0;
         for index in 0..count {
-            let Hit { at, word } = hits[usize::from(index)];
+            let Some(&Hit { at, word }) = hits.get(index) else { break };
             let Some(word) = self.words.get(usize::from(word)) else { continue };
-            let string = usize::from(word.string);
-            let (Some(ends), Some(seen)) = (self.strings.get(string), seen.0.get_mut(string)) else { continue };
-            let start = at.wrapping_sub(usize::from(word.offset));
-            if let (Some(this), Some(other)) =
-                (window(bytes, start), window(bytes, start.wrapping_add_signed(ends.distance)))
+            let start = at.wrapping_sub(u32::from(word.offset));
+            let other = start.wrapping_add_signed(i32::from(word.distance));
+            if let (Some(this), Some(other), Some(seen)) =
+                (window(bytes, start as usize), window(bytes, other as usize), seen.0.get_mut(usize::from(word.string)))
             {
-                *seen |= (this == ends.window) & (other == ends.other);
+                *seen |= (this ^ word.window) | (other ^ word.other) == 0;
             }
-            hits[usize::from(left)] = Hit { at, word: word.next };
-            left += u8::from(word.next != 0);
+            put(hits, &mut left, Hit { at, word: word.next });
         }
         left
     }
@@ -246,7 +249,7 @@ mod tests {
             assert!(string.len() >= WINDOW, "{:?}: add the NUL before or after it", String::from_utf8_lossy(&string));
         }
         let matcher = Matcher::default();
-        assert_eq!((matcher.strings.len(), matcher.words.len()), (STRINGS, 5 * STRINGS + 1));
+        assert_eq!((usize::from(matcher.strings), matcher.words.len()), (STRINGS, 5 * STRINGS + 1));
     }
 
     #[test]

@@ -25,11 +25,10 @@ pub(super) fn install(directory: &Path, output: &Output) -> Exit {
                 Installed::New(size) => format!("installed, {size} bytes"),
                 Installed::Same => "the same is there already".to_owned(),
             };
-            output.success(&format!("lithify install {path}: {detail}\n"), || {
+            output.success("install", &format!("lithify install {path}: {detail}\n"), || {
                 let (version, changed) = (env!("CARGO_PKG_VERSION"), installed != Installed::Same);
                 json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed })
-            });
-            Exit::Ok
+            })
         }
         Err(error) => output.error("install", Exit::Finding, &error.to_string(), Some(error.hint())),
     }

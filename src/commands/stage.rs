@@ -23,10 +23,8 @@ const NAMED: usize = 5;
 
 pub(super) fn stage(options: &Options, output: &Output) -> Exit {
     match try_stage(options, output) {
-        Ok(Ok(done)) => {
-            output.finish(Exit::Ok, |notes| (String::new(), done.to_text(&notes, output), done.to_json(&notes)));
-            Exit::Ok
-        }
+        Ok(Ok(done)) => output
+            .finish("stage", Exit::Ok, |notes| (String::new(), done.to_text(&notes, output), done.to_json(&notes))),
         Ok(Err(report)) => output.report("stage", Ok(report)),
         Err(error) => output.report("stage", Err(error)),
     }

@@ -37,6 +37,7 @@ mod interruption;
 mod kubernetes;
 mod other_root;
 mod output;
+mod output_lost;
 mod overlay;
 mod probe;
 mod programs;
