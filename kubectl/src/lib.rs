@@ -27,12 +27,6 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-<<<<<<< HEAD:kubectl/src/lib.rs
-=======
-use crate::profile::ProfileError;
-use crate::report::Exit;
-use crate::stream::Stream;
->>>>>>> report:src/kubectl.rs
 use cli::Command;
 use lithify::profile::ProfileError;
 use lithify::report::Exit;
