@@ -3,7 +3,8 @@
 //! `programs.txt` is the one list of names: `scan` and rules by class recognise by it, and the built-in profiles remove
 //! by it. A line with a single word begins a class. Every other line holds names, after the profiles that remove them
 //! (letters of [`PROFILES`]), a colon, and what they lend themselves to (letters of [`FUNCTIONS`]); a line that begins
-//! with a space goes on with the names of the line before. In no profile is what only a rule by class removes.
+//! with a space goes on with the names of the line before. In no profile is what only a rule by class removes: what images
+//! start their app with, what mostly is the app where it is there, and what is of little use.
 //!
 //! The functions of a name are facts of `GTFOBins` (<https://gtfobins.org>, commit 7382261 of 2026-04-20); classes and
 //! all other names are ours, most of them from the lists of contents of Debian 12.
