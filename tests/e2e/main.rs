@@ -35,6 +35,7 @@ mod identity;
 mod install;
 mod interruption;
 mod kubernetes;
+mod only;
 mod other_root;
 mod output;
 mod output_lost;
