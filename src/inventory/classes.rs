@@ -72,7 +72,8 @@ impl Collector<'_> {
             let at = Location { directory: &program.directory, parent: &program.parent, name: &program.name };
             if let Some(rule) = wants(program.known.class) {
                 // A container's init runs as long as the container: a rule against all launchers does not mean it.
-                if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) {
+                let forced = || self.profile.force.iter().any(|pattern| pattern.value.matches(&at.path()));
+                if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) && !forced() {
                     self.inventory
                         .notes
                         .push(format!("{} stays, because the app is started by it", escape(&at.path())));

@@ -136,6 +136,12 @@ fn an_init_that_the_app_runs_under_stays() {
     // What asks for it by name is refused as ever.
     again.lithify(&["harden", "--remove", "tini"]).exits(3).says("runs it");
     assert!(again.root().join("usr/bin/tini").exists());
+    // And what is forced goes.
+    let text = "schema = 1\ninclude = [\"./site.toml\"]\n[remove]\nforce = [\"/usr/bin/tini\"]\n";
+    fs::write(again.root().join("forced.toml"), text).unwrap();
+    again.lithify(&["harden", "-p", "/forced.toml"]).exits(0).says("goes by [remove] force");
+    assert!(!again.root().join("usr/bin/tini").exists() && !again.root().join("opt/init").exists());
+    NGINX.answers(&again);
 }
 
 #[test]
