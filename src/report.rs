@@ -210,7 +210,7 @@ impl Report {
                 subject: self.root.clone(),
                 detail: format!("could not be looked at: {error}"),
                 hint: (error.errno() == nix::errno::Errno::EFBIG).then(|| {
-                    "no more than 1 GiB of a program is searched: take its x bit away, or delete it".to_owned()
+                    "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it".to_owned()
                 }),
             });
         }

@@ -13,6 +13,9 @@ use table::SIGNATURES;
 /// Every how many bytes a word of four is looked at.
 const STRIDE: usize = 5;
 
+/// The same, for offsets in what is searched.
+const STEP: u32 = 5;
+
 /// A string at least this long holds a whole word that is looked at, wherever it lies.
 const WINDOW: usize = STRIDE + 3;
 
@@ -168,12 +171,12 @@ impl Matcher {
                 let slot = |at| self.slot([block[at], block[at + 1], block[at + 2], block[at + 3]]);
                 for word in [slot(0), slot(STRIDE), slot(2 * STRIDE), slot(3 * STRIDE)] {
                     put(&mut hits, &mut count, Hit { at, word });
-                    at += STRIDE as u32;
+                    at += STEP;
                 }
             }
             for word in rest.chunks(STRIDE).filter_map(<[u8]>::first_chunk) {
                 put(&mut hits, &mut count, Hit { at, word: self.slot(*word) });
-                at += STRIDE as u32;
+                at += STEP;
             }
             while count > 0 {
                 compared += count;

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::ffi::CStr;
 
+use nix::errno::Errno;
+
 use super::classes::Program;
 use super::{Collector, Location, Strippable};
 use crate::filesystem::is_left_out;
 use crate::profile::Sourced;
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
+use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, join, walk_tree};
 use crate::scan::{Recognised, Recogniser};
 
 /// What is looked at in a directory.
@@ -85,7 +87,17 @@ impl Survey<'_, '_> {
             return Ok(());
         }
         let Some(recogniser) = self.recogniser.as_mut() else { return Ok(()) };
-        let (found, _) = recogniser.recognise(&directory.file(name)?, directory, name, &stat)?;
+        let found = match recogniser.recognise(&directory.file(name)?, directory, name, &stat) {
+            Ok((found, _)) => found,
+            // It stays whatever it is.
+            Err(error)
+                if error.errno() == Errno::EFBIG
+                    && self.collector.kept.reason(&join(directory.path(), name.to_bytes()), &stat).is_some() =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         if let Recognised::Program { by, known, .. } = found {
             self.known.insert(stat.id);
             let (path, parent) = (directory.path().to_vec(), *directory.own_stat());

@@ -89,6 +89,15 @@ fn executable(tree: &Tree, path: &str) -> File {
     file
 }
 
+/// How many reads at an offset lithify made, when it is started by what `strace` is given to.
+fn traced(tree: &Tree, start: impl FnOnce(&mut Command)) -> usize {
+    let trace = tree.at("/trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-e", "trace=pread64", "-o", trace.to_str().unwrap()]).arg(crate::harness::lithify());
+    start(&mut strace);
+    fs::read_to_string(trace).unwrap().lines().filter(|line| line.starts_with("pread64")).count()
+}
+
 #[test]
 fn it_holds_within_a_file() {
     let tree = Tree::new();
@@ -98,10 +107,12 @@ fn it_holds_within_a_file() {
     for _ in 0..(200 << 20) / part.len() {
         large.write_all(&part).unwrap();
     }
-    // Enough for everything but that file, on any machine that needs more than this for it.
-    let deadline = "--deadline=0.02";
-    let ran = harden(tree.path(), ["-p=shells", "--remove=unwanted", deadline]).exits(75);
-    assert_eq!(ran.all().lines().count(), 1, "{}", ran.all());
+    let reads = traced(&tree, |strace| {
+        let flags = ["-p=shells", "--remove=unwanted", "--deadline=0.02"];
+        let ran = crate::harness::run(strace.args(["harden", "--root"]).arg(tree.path()).args(flags)).exits(75);
+        assert_eq!(ran.all().lines().count(), 1, "{}", ran.all());
+    });
+    assert!(reads < 700, "{reads} reads of 256 KiB of a file of 200 MiB: the deadline was not looked at meanwhile");
     assert!(tree.has("/usr/bin/unwanted"));
     // It is bounded, so that a time that is enough is enough.
     harden(tree.path(), ["-p=shells", "--remove=unwanted"]).exits(0);
@@ -128,6 +139,12 @@ fn what_is_too_large_is_named_and_not_searched_for_ever() {
         .says(says)
         .says("fix: ");
     assert!(!tree.has("/usr/bin/unwanted"));
+    let staging = Tree::new();
+    let (root, to) = (tree.path().to_str().unwrap(), staging.path().to_str().unwrap());
+    run_lithify(["stage", "-p=shells", "--root", root, "/tmp", "--to", to]).exits(1).says(says).says("[keep] paths");
+    // The app's own may be that large.
+    tree.file_with("/profile.toml", "schema = 1\ninclude = [\"shells\"]\n[keep]\npaths = [\"/tmp/sparse\"]\n");
+    harden(tree.path(), ["-p", tree.at("/profile.toml").to_str().unwrap()]).exits(0).does_not_say("sparse");
     run_lithify(["scan", "--fail-on=all", "--root", tree.path().to_str().unwrap()])
         .exits(1)
         .says("UNVERIFIED")
@@ -152,10 +169,8 @@ fn nothing_is_searched_twice() {
     tree.file("/tmp/many");
     fs::write(tree.at("/tmp/many"), head).unwrap();
     fs::set_permissions(tree.at("/tmp/many"), fs::Permissions::from_mode(0o755)).unwrap();
-    let trace = tree.at("/trace");
-    let mut strace = Command::new("strace");
-    strace.args(["-e", "trace=pread64", "-o", trace.to_str().unwrap()]).arg(crate::harness::lithify());
-    crate::harness::run(strace.args(["scan", "--root"]).arg(tree.path())).exits(0);
-    let reads = fs::read_to_string(trace).unwrap().lines().filter(|line| line.starts_with("pread64")).count();
+    let reads = traced(&tree, |strace| {
+        crate::harness::run(strace.args(["scan", "--root"]).arg(tree.path())).exits(0);
+    });
     assert!((128..400).contains(&reads), "{reads} reads for 32 MiB, 256 KiB each");
 }
