@@ -58,13 +58,14 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             continue;
         }
         if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
-            withheld.extend(action.leads_from.as_deref());
+            withheld.extend(action.leads_from());
             outcomes.push(Outcome::Withheld);
             continue;
         }
-        let known = open.as_ref().is_some_and(|(path, _)| *path == action.directory.as_slice());
+        let path = action.parent.path.as_slice();
+        let known = open.as_ref().is_some_and(|(opened, _)| *opened == path);
         if !known {
-            open = Some((&action.directory, open_batch(root, action)));
+            open = Some((path, open_batch(root, action)));
         }
         let outcome = match open.as_ref().map(|(_, directory)| directory) {
             Some(Ok(directory)) => step(directory, action, &mut tombstones),
@@ -72,13 +73,13 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             Some(Err(Errno::ETIME)) => Outcome::Late,
             None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
             Some(Err(errno)) => {
-                let error = RootError::os("openat2", &action.directory, *errno);
+                let error = RootError::os("openat2", path, *errno);
                 Outcome::Failed { error, directory: None }
             }
         };
         // Where the whole filesystem is read-only all fail alike.
         if matches!(&outcome, Outcome::Failed { error, .. } if error.errno() != Errno::EROFS) {
-            withheld.extend(action.leads_from.as_deref());
+            withheld.extend(action.leads_from());
         }
         outcomes.push(outcome);
     }
@@ -116,8 +117,8 @@ pub fn disable_instead(root: &Root, plan: &Plan, outcomes: &mut [Outcome]) {
 
 /// The directory of a batch, if it still is the one that the plan was made for.
 fn open_batch(root: &Root, action: &Action) -> Result<Directory, Errno> {
-    let directory = root.directory(&action.directory).map_err(|error| error.errno())?;
-    if directory.own_stat().id == action.parent { Ok(directory) } else { Err(Errno::ESTALE) }
+    let directory = root.directory(&action.parent.path).map_err(|error| error.errno())?;
+    if directory.own_stat().id == action.parent.id { Ok(directory) } else { Err(Errno::ESTALE) }
 }
 
 fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>) -> Outcome {

@@ -1,5 +1,6 @@
 //! Where a report goes: standard output, `--log`, and the container's termination message.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -60,13 +61,17 @@ impl Output {
     pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
         match result {
             Ok(report) => {
-                self.finish(report.exit, |notes| {
-                    let mut report = report.clone();
+                let (exit, own) = (report.exit, report.notes.len());
+                // Not copied: it may hold a million names.
+                let report = RefCell::new(report);
+                self.finish(exit, |notes| {
+                    let mut report = report.borrow_mut();
+                    report.notes.truncate(own);
                     report.notes.extend(notes);
-                    let text = report::to_text(&report, self.volume);
-                    (report::termination_message(&report), text, report::to_json(&report))
+                    let json = if self.json { report::to_json(&report) } else { String::new() };
+                    (report::termination_message(&report), report::to_text(&report, self.volume), json)
                 });
-                report.exit
+                exit
             }
             Err(error) => self.error(command, error.exit(), &error.to_string(), error.hint()),
         }

@@ -1,6 +1,7 @@
 //! Shared libraries: which of what was found must stay, and with `[keep] libraries = "closure"` which all others are.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::{Collector, MissingLibrary};
 use crate::elf::{Elf, may_be_library};
@@ -25,9 +26,10 @@ impl Collector<'_> {
         let mut files = self.kept.take_found();
         files.extend_from_slice(protection.programs());
         let closure = closure(self.root, &files)?;
-        let mut needed = closure.needed;
+        let mut needed: HashMap<Identity, Rc<String>> =
+            closure.needed.into_iter().map(|(id, reason)| (id, Rc::new(reason))).collect();
         for (id, reason) in protection.loaded() {
-            needed.entry(*id).or_insert_with(|| reason.clone());
+            needed.entry(*id).or_insert_with(|| Rc::new(reason.clone()));
         }
         self.needed = Some(needed);
         let (programs, modules): (Vec<_>, Vec<_>) = closure.missing.into_iter().partition(|missing| missing.program);
@@ -62,11 +64,15 @@ impl Collector<'_> {
                 *library |= may_be_library(&found.name, content.as_ref());
             }
         }
+        let library = Rc::new("it is a shared library or the dynamic loader".to_owned());
         for found in &mut self.inventory.found {
-            let needed = self.needed.as_ref().and_then(|needed| needed.get(&found.stat.id)).cloned();
-            let library = || "it is a shared library or the dynamic loader".to_owned();
-            found.library =
-                needed.or_else(|| known.get(&found.stat.id).filter(|(_, library)| *library).map(|_| library()));
+            let needed = self.needed.as_ref().and_then(|needed| needed.get(&found.stat.id));
+            let other = || known.get(&found.stat.id).filter(|(_, is_library)| *is_library).map(|_| &library);
+            if let Some(reason) = needed.or_else(other).cloned() {
+                if let Some(found) = Rc::get_mut(found) {
+                    found.library = Some(reason);
+                }
+            }
         }
     }
 }

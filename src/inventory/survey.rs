@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use super::classes::Program;
-use super::{Collector, Location, Strippable};
+use super::{Cause, Collector, Location, Strippable};
 use crate::filesystem::is_left_out;
 use crate::profile::Sourced;
 use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, io_errno, walk_tree};
@@ -79,7 +80,7 @@ impl Survey<'_, '_> {
         // What goes anyway need not be read.
         if stat.kind != Kind::File
             || stat.mode & 0o111 == 0
-            || self.collector.doomed.contains_key(&stat.id)
+            || self.collector.doomed(stat.id).is_some()
             || stat.nlink > 1 && self.known.contains(&stat.id)
         {
             return Ok(());
@@ -160,14 +161,8 @@ impl Collector<'_> {
         if stat.mount != directory.own_stat().mount || !self.allowed.contains(&stat.mount) {
             return Ok(());
         }
-        self.inventory.strippable.push(Strippable {
-            directory: at.directory.to_vec(),
-            name: at.name.to_vec(),
-            parent: directory.own_stat().id,
-            stat: *stat,
-            bits,
-            capabilities,
-        });
+        let file = Rc::new(self.entry(at, *stat, 0, Cause::Strip));
+        self.inventory.strippable.push(Strippable { file, bits, capabilities });
         Ok(())
     }
 }

@@ -48,6 +48,11 @@ impl Directory {
         &self.stat
     }
 
+    /// Its descriptor alone.
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
     /// Its descriptor, for calls that only read.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
