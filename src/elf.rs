@@ -19,6 +19,9 @@ pub enum Elf {
     Library,
 }
 
+/// Length of the smallest header of an ELF file (32-bit).
+pub const LEAST: u64 = 52;
+
 const ET_EXEC: u16 = 2;
 const ET_DYN: u16 = 3;
 const PT_LOAD: u32 = 1;

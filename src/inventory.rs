@@ -13,6 +13,7 @@ mod keep;
 mod libraries;
 mod other_names;
 mod others;
+mod parent;
 mod rules;
 mod survey;
 
@@ -30,7 +31,8 @@ use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, joi
 use crate::sys::DIRENT_BUFFER;
 
 use found::Indices;
-pub use found::{Cause, Found, Parent, Shared};
+pub use found::{Cause, Found, Shared};
+pub use parent::Parent;
 
 /// A file whose bits `[strip]` clears.
 #[derive(Clone, Debug)]
@@ -211,6 +213,8 @@ struct Collector<'a> {
     indices: Indices,
     /// The directory of what was found last.
     parent: Option<Rc<Parent>>,
+    /// Paths of what others lead to.
+    paths: HashMap<usize, Shared>,
     /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
     cuts: bool,
     /// Directories in which pass 2 saw links, or files with several names.
@@ -253,6 +257,7 @@ impl<'a> Collector<'a> {
             inventory: Inventory::default(),
             indices: Indices::default(),
             parent: None,
+            paths: HashMap::new(),
             cuts: false,
             noted: Vec::new(),
             cut_notes: Vec::new(),
@@ -312,18 +317,35 @@ impl Collector<'_> {
 
     /// A name as it is remembered.
     fn entry(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> Found {
-        let same = |parent: &&Rc<Parent>| parent.id == at.parent.id && parent.path == at.directory;
-        let parent = match self.parent.as_ref().filter(same) {
-            Some(parent) => Rc::clone(parent),
-            None => Rc::new(Parent { path: at.directory.to_vec(), id: at.parent.id }),
-        };
-        self.parent = Some(Rc::clone(&parent));
+        let parent = self.parent(at.directory, at.parent.id);
         Found { parent, name: at.name.into(), stat, rule, cause, library: None, names: 0, occupied: false }
+    }
+
+    /// The directory `id` at a canonical path, as it is remembered.
+    fn parent(&mut self, path: &[u8], id: Identity) -> Rc<Parent> {
+        let parent = self.indices.parent(self.parent.as_ref(), path, id);
+        self.parent = Some(Rc::clone(&parent));
+        parent
+    }
+
+    /// The path of what was found, once for all that lead there.
+    fn shared_path(&mut self, position: usize) -> Option<Shared> {
+        if let Some(known) = self.paths.get(&position) {
+            return Some(Rc::clone(known));
+        }
+        let path = Rc::new(self.inventory.found.get(position)?.path());
+        self.paths.insert(position, Rc::clone(&path));
+        Some(path)
     }
 
     /// The position of a path that goes.
     fn position(&self, path: &[u8]) -> Option<usize> {
         self.indices.path(&self.inventory.found, path).filter(|position| !self.is_occupied(*position))
+    }
+
+    /// The position of a path that goes, or of the nearest directory above it that does.
+    fn position_upwards(&self, path: &[u8]) -> Option<usize> {
+        self.indices.upwards(&self.inventory.found, path).find(|position| !self.is_occupied(*position))
     }
 
     /// The position of the first name of a file or directory that goes.
@@ -394,13 +416,14 @@ impl Collector<'_> {
             .chain(self.inventory.skipped.iter().map(|skipped| skipped.path.clone()))
             .collect();
         for path in staying {
-            let mut end = path.len();
-            while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {
-                let known = path.get(..slash).and_then(|part| self.indices.path(&self.inventory.found, part));
-                if let Some(found) = known.and_then(|at| self.inventory.found.get_mut(at)).and_then(Rc::get_mut) {
+            let directory = path.get(..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)).unwrap_or_default();
+            let above = self.indices.upwards(&self.inventory.found, directory);
+            // What is above one that is known to stay is known, too.
+            let above: Vec<usize> = above.take_while(|position| !self.is_occupied(*position)).collect();
+            for position in above {
+                if let Some(found) = self.inventory.found.get_mut(position).and_then(Rc::get_mut) {
                     found.occupied = true;
                 }
-                end = slash;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
 //! a pure function; `--dry-run` prints it, `apply` carries it out.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -193,12 +193,8 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     }
     // By rank; then by directory, so that each is opened once, and by name.
     crate::order::sort_by(&mut plan.actions, |a, b| {
-        let by_directory = || {
-            // Most stand beside their neighbours.
-            let same = Rc::ptr_eq(&a.parent, &b.parent);
-            if same { Ordering::Equal } else { a.parent.path.cmp(&b.parent.path) }
-        };
-        rank(a).cmp(&rank(b)).then_with(by_directory).then_with(|| a.name.cmp(&b.name))
+        let by_name = || a.parent.compare(&b.parent).then_with(|| a.name.cmp(&b.name));
+        rank(a).cmp(&rank(b)).then_with(by_name)
     });
     plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
     plan.actions.extend(inventory.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
@@ -261,7 +257,7 @@ fn is_command(profile: &Profile, found: &Found) -> bool {
     match (found.stat.kind, &found.cause) {
         (_, Cause::Content { .. }) => false,
         (Kind::File, _) => found.stat.mode & 0o111 != 0,
-        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.parent.path),
+        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.parent.path()),
         _ => false,
     }
 }
@@ -269,7 +265,7 @@ fn is_command(profile: &Profile, found: &Found) -> bool {
 /// What goes first: the lower rank, and within it the greater depth. A directory goes after its content.
 fn rank(found: &Found) -> (u8, Reverse<usize>) {
     let (rank, depth) = match &found.cause {
-        _ if found.stat.kind == Kind::Directory => (4, found.parent.path.iter().filter(|&&byte| byte == b'/').count()),
+        _ if found.stat.kind == Kind::Directory => (4, found.parent.depth()),
         Cause::LinkTo { .. } => (0, 0),
         Cause::HardLink { .. } => (1, 0),
         Cause::Target { depth, .. } => (2, *depth as usize),

@@ -4,6 +4,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
+use super::parent::Parent;
 use crate::root::{Identity, Stat, join};
 
 /// A path that several names share.
@@ -45,15 +46,6 @@ pub enum Cause {
     },
 }
 
-/// The directory that names lie in.
-#[derive(Debug)]
-pub struct Parent {
-    /// Its canonical path inside the root.
-    pub path: Vec<u8>,
-    /// Which directory that is.
-    pub id: Identity,
-}
-
 /// A name that something is to be done to.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -78,7 +70,7 @@ pub struct Found {
 impl Found {
     /// Canonical path inside the root.
     pub fn path(&self) -> Vec<u8> {
-        join(&self.parent.path, &self.name)
+        join(&self.parent.path(), &self.name)
     }
 }
 
@@ -145,7 +137,7 @@ impl Indices {
     pub(super) fn add(&mut self, found: &[Rc<Found>], doomed: bool) {
         let Self { random, paths, files } = self;
         let Some(position) = found.len().checked_sub(1) else { return };
-        let path = |at: usize| found.get(at).map_or(0, |found| hash_path(random, &found.parent.path, &found.name));
+        let path = |at: usize| found.get(at).map_or(0, |found| hash_name(random, found.parent.hash(), &found.name));
         paths.insert(path(position), position, &path);
         if doomed {
             let file = |at: usize| found.get(at).map_or(0, |found| hash_file(random, found.stat.id));
@@ -155,25 +147,52 @@ impl Indices {
 
     /// The position in `found` of the canonical `path`.
     pub(super) fn path(&self, found: &[Rc<Found>], path: &[u8]) -> Option<usize> {
-        let slash = path.iter().rposition(|&byte| byte == b'/')?;
-        let (directory, name) = (path.get(..slash)?, path.get(slash + 1..)?);
-        self.paths.get(hash_path(&self.random, directory, name), &|position| {
+        let (end, hash) = self.steps(path).last()?;
+        self.step(found, path, end, hash)
+    }
+
+    /// The positions in `found` of the canonical `path` and of the directories above it, nearest first.
+    pub(super) fn upwards(&self, found: &[Rc<Found>], path: &[u8]) -> impl Iterator<Item = usize> {
+        let steps: Vec<(usize, u64)> = self.steps(path).collect();
+        steps.into_iter().rev().filter_map(move |(end, hash)| self.step(found, path, end, hash))
+    }
+
+    /// Where each name of a path ends, and the hash of the path up to there.
+    fn steps(&self, path: &[u8]) -> impl Iterator<Item = (usize, u64)> {
+        let (mut end, mut hash) = (0, 0);
+        std::iter::from_fn(move || {
+            let name = path.get(end + 1..)?.split(|&byte| byte == b'/').next()?;
+            hash = hash_name(&self.random, hash, name);
+            end += 1 + name.len();
+            Some((end, hash))
+        })
+    }
+
+    /// The position in `found` of the first `end` bytes of a path, which have this hash.
+    fn step(&self, found: &[Rc<Found>], path: &[u8], end: usize, hash: u64) -> Option<usize> {
+        let path = path.get(..end)?;
+        let (directory, name) = path.split_at_checked(path.iter().rposition(|&byte| byte == b'/')?)?;
+        self.paths.get(hash, &|position| {
             let found = found.get(position);
-            found.is_some_and(|found| *found.name == *name && plain(&found.parent.path) == directory)
+            found.is_some_and(|found| Some(&*found.name) == name.get(1..) && found.parent.is(directory))
         })
     }
 
     /// The position in `found` of the first name of the file `id`.
     pub(super) fn file(&self, found: &[Rc<Found>], id: Identity) -> Option<usize> {
-        self.files
-            .get(hash_file(&self.random, id), &|position| found.get(position).is_some_and(|found| found.stat.id == id))
+        let is = |position| found.get(position).is_some_and(|found: &Rc<Found>| found.stat.id == id);
+        self.files.get(hash_file(&self.random, id), &is)
+    }
+
+    /// The directory at the canonical `path`, which shares with `last` what both have in common.
+    pub(super) fn parent(&self, last: Option<&Rc<Parent>>, path: &[u8], id: Identity) -> Rc<Parent> {
+        Parent::of(last, path, id, &|hash, name| hash_name(&self.random, hash, name))
     }
 }
 
-fn hash_path(random: &RandomState, directory: &[u8], name: &[u8]) -> u64 {
+fn hash_name(random: &RandomState, directory: u64, name: &[u8]) -> u64 {
     let mut hasher = random.build_hasher();
-    hasher.write(plain(directory));
-    hasher.write(b"/");
+    hasher.write_u64(directory);
     hasher.write(name);
     hasher.finish()
 }
@@ -185,21 +204,16 @@ fn hash_file(random: &RandomState, id: Identity) -> u64 {
     hasher.finish()
 }
 
-/// A directory's path as what stands before the slash: that of the root is empty.
-fn plain(directory: &[u8]) -> &[u8] {
-    if directory == b"/" { b"" } else { directory }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::root::Kind;
 
-    fn found(directory: &str, name: &str, ino: u64) -> Rc<Found> {
+    fn found(indices: &Indices, directory: &str, name: &str, ino: u64) -> Rc<Found> {
         let id = Identity { dev: 1, ino };
         let stat = Stat { id, kind: Kind::File, mode: 0, nlink: 1, uid: 0, gid: 0, size: 0, mount: 1 };
         Rc::new(Found {
-            parent: Rc::new(Parent { path: directory.into(), id }),
+            parent: indices.parent(None, directory.as_bytes(), id),
             name: name.as_bytes().into(),
             stat,
             rule: 0,
@@ -216,7 +230,7 @@ mod tests {
         let path = |number: u64| (["/", "/usr/bin", "/a"][number as usize % 3], format!("name-{}", number / 3));
         for number in 0..5000 {
             let (directory, name) = path(number);
-            list.push(found(directory, &name, number / 2));
+            list.push(found(&indices, directory, &name, number / 2));
             indices.add(&list, number % 2 == 0);
         }
         for number in 0..5000 {
@@ -225,6 +239,8 @@ mod tests {
             let at = usize::try_from(number).unwrap();
             assert_eq!(indices.path(&list, &path), Some(at), "{}", String::from_utf8_lossy(&path));
             assert_eq!(indices.file(&list, Identity { dev: 1, ino: number / 2 }), Some(at & !1));
+            let below = [&path, b"/x/y".as_slice()].concat();
+            assert_eq!(indices.upwards(&list, &below).collect::<Vec<_>>(), [at]);
         }
         for path in ["/", "", "name-0", "/usr/bin", "/usr/bin/", "/usr/bin/name-1667", "/b/name-0", "//name-0"] {
             assert_eq!(indices.path(&list, path.as_bytes()), None, "{path}");

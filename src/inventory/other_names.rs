@@ -17,9 +17,9 @@ impl Collector<'_> {
     pub(super) fn other_names(&mut self) -> Result<(), RootError> {
         let missing = self.has_missing_names();
         let mut buffer = std::mem::take(&mut self.buffer);
-        for Noted { path, look, files } in std::mem::take(&mut self.noted) {
+        for Noted { at, look, files } in std::mem::take(&mut self.noted) {
             let files = files && missing;
-            let listed = self.root.directory(&path).and_then(|directory| {
+            let listed = self.root.directory(&at.path()).and_then(|directory| {
                 directory.for_each(&mut buffer, |name, kind| {
                     let looked = match kind {
                         EntryKind::Known(kind) => Ok(kind),
@@ -43,8 +43,9 @@ impl Collector<'_> {
     /// A file: another name of a doomed one?
     fn file(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
         let stat = directory.stat(name)?;
-        if let Some(found) = self.doomed(stat.id).and_then(|first| self.inventory.found.get(first)) {
-            let (rule, of) = (found.rule, Rc::new(found.path()));
+        if let Some(first) = self.doomed(stat.id) {
+            let Some(rule) = self.inventory.found.get(first).map(|found| found.rule) else { return Ok(()) };
+            let Some(of) = self.shared_path(first) else { return Ok(()) };
             self.add(Location::new(directory, name.to_bytes()), stat, rule, Cause::HardLink { of });
         }
         Ok(())
@@ -67,12 +68,13 @@ impl Collector<'_> {
         if doomed.is_none() && self.cuts {
             doomed = match followed.direct {
                 // Directories that `..` leaves are above the link itself.
-                Some(end) => self.doomed_at_or_above(&path).or_else(|| self.doomed_at_or_above(&end)),
+                Some(end) => self.position_upwards(&path).or_else(|| self.position_upwards(&end)),
                 None => self.passes_through_doomed(&path)?,
             };
         }
-        let Some(found) = doomed.and_then(|index| self.inventory.found.get(index)) else { return Ok(()) };
-        let (rule, of) = (found.rule, found.path());
+        let Some(position) = doomed else { return Ok(()) };
+        let Some(rule) = self.inventory.found.get(position).map(|found| found.rule) else { return Ok(()) };
+        let Some(of) = self.shared_path(position) else { return Ok(()) };
         if look == Look::Links {
             let note =
                 format!("{} is a link on another mount and will dangle: it leads to {}", escape(&path), escape(&of));
@@ -80,7 +82,7 @@ impl Collector<'_> {
             return Ok(());
         }
         let stat = directory.stat(name)?;
-        self.add(at, stat, rule, Cause::LinkTo { of: Rc::new(of) });
+        self.add(at, stat, rule, Cause::LinkTo { of });
         Ok(())
     }
 
@@ -89,13 +91,7 @@ impl Collector<'_> {
         let place = self.root.walk(b"", path, true)?;
         let end = place.path();
         let mut passed = place.links.iter().map(crate::root::Link::path).chain(place.left.iter().cloned()).chain([end]);
-        Ok(passed.find_map(|passed| self.doomed_at_or_above(&passed)))
-    }
-
-    /// The doomed name, if any, that is `path` itself or a directory above it.
-    fn doomed_at_or_above(&self, path: &[u8]) -> Option<usize> {
-        let mut lengths = (1..=path.len()).rev().filter(|&length| matches!(path.get(length), None | Some(b'/')));
-        lengths.find_map(|length| self.position(path.get(..length)?))
+        Ok(passed.find_map(|passed| self.position_upwards(&passed)))
     }
 
     pub(super) fn has_missing_names(&self) -> bool {
@@ -127,7 +123,7 @@ impl Collector<'_> {
             });
             let expected = now.map_or(0, |place| place.stat.nlink);
             if expected > count {
-                let overlay = self.root.filesystem(&first.parent.path) == Some(OVERLAYFS_SUPER_MAGIC);
+                let overlay = self.root.filesystem(&first.parent.path()) == Some(OVERLAYFS_SUPER_MAGIC);
                 let (path, rule) = (first.path(), first.rule);
                 self.inventory.missing.push(MissingNames { path, rule, expected, found: count, overlay });
             }

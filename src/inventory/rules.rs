@@ -245,7 +245,7 @@ impl Collector<'_> {
                 continue;
             }
             if found.cause == Cause::Rule {
-                let (rule, directory, name) = (found.rule, found.parent.path.clone(), found.name.to_vec());
+                let (rule, directory, name) = (found.rule, found.parent.path(), found.name.to_vec());
                 self.chain(rule, directory, name)?;
             } else {
                 self.cuts = true;

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use super::classes::Program;
-use super::{Cause, Collector, Location, Strippable};
+use super::{Cause, Collector, Location, Parent, Strippable};
 use crate::filesystem::is_left_out;
 use crate::profile::Sourced;
 use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, io_errno, walk_tree};
@@ -22,8 +22,8 @@ pub(super) enum Look {
 
 /// A directory that holds links, or files with several names.
 pub(super) struct Noted {
-    /// Its canonical path.
-    pub path: Vec<u8>,
+    /// Which.
+    pub at: Rc<Parent>,
     /// What is looked at there.
     pub look: Look,
     /// Whether it holds files with several names.
@@ -64,10 +64,13 @@ impl Collector<'_> {
 impl Survey<'_, '_> {
     /// Pass 3 has to look at this directory's links, or at its files, too.
     fn note(&mut self, directory: &Directory, look: Look, files: bool) {
-        let noted = &mut self.collector.noted;
-        match noted.last_mut() {
-            Some(last) if last.path == directory.path() => last.files |= files,
-            _ => noted.push(Noted { path: directory.path().to_vec(), look, files }),
+        let id = directory.own_stat().id;
+        match self.collector.noted.last_mut() {
+            Some(last) if last.at.id == id => last.files |= files,
+            _ => {
+                let at = self.collector.parent(directory.path(), id);
+                self.collector.noted.push(Noted { at, look, files });
+            }
         }
     }
 

@@ -65,7 +65,7 @@ pub fn walk_below<V: Visitor>(
 ) -> Result<(), RootError> {
     let mut buffer = vec![0; DIRENT_BUFFER];
     let mut levels = Vec::new();
-    let mut below = Vec::new();
+    let mut below = None;
     visit(root, Rc::new(directory), look, visitor, &mut buffer, &mut levels)?;
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.pending.pop() else {
@@ -73,7 +73,7 @@ pub fn walk_below<V: Visitor>(
             continue;
         };
         let look = level.look;
-        let parent = match level.directory.take(root, &below) {
+        let parent = match level.directory.take(below.as_deref()) {
             Ok(parent) => parent,
             Err(error) => {
                 levels.pop();
@@ -84,7 +84,7 @@ pub fn walk_below<V: Visitor>(
         if level.pending.is_empty() {
             // Closed before going down, so that a long chain of directories needs no more descriptors than a short one.
             levels.pop();
-            below = parent.path().to_vec();
+            below = Some(Rc::clone(&parent));
         }
         match visitor.meet(&parent, look, &name) {
             Ok(true) => {}
@@ -116,18 +116,16 @@ pub fn walk_below<V: Visitor>(
 }
 
 impl Held {
-    /// The directory, opened again if it was closed; `below` is a path of something below it.
-    fn take(&mut self, root: &Root, below: &[u8]) -> Result<Rc<Directory>, RootError> {
-        if let Self::Closed(length, id) = *self {
-            let directory = root.directory(below.get(..length).unwrap_or_default())?;
-            if directory.own_stat().id != id {
-                return Err(os("openat2", directory.path())(Errno::ESTALE));
-            }
-            *self = Self::Open(Rc::new(directory));
+    /// The directory; one that was closed is climbed up to from `below`, a directory below it.
+    fn take(&mut self, below: Option<&Directory>) -> Result<Rc<Directory>, RootError> {
+        match (&*self, below) {
+            (Self::Open(directory), _) => return Ok(Rc::clone(directory)),
+            (&Self::Closed(length, id), Some(below)) => *self = Self::Open(Rc::new(below.above(length, id)?)),
+            (Self::Closed(..), None) => {}
         }
         match self {
             Self::Open(directory) => Ok(Rc::clone(directory)),
-            Self::Closed(..) => Err(os("openat2", below)(Errno::ESTALE)),
+            Self::Closed(..) => Err(os("openat", b"/")(Errno::ESTALE)),
         }
     }
 
