@@ -23,6 +23,7 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
 pub use follow::Followed;
+pub use read::LEAST_PROGRAM;
 pub(crate) use read::{io_errno, read_part};
 pub use replace::PENDING;
 pub use tree::{Visitor, walk_below, walk_tree};

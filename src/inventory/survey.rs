@@ -8,7 +8,7 @@ use super::classes::Program;
 use super::{Cause, Collector, Location, Parent, Strippable};
 use crate::filesystem::is_left_out;
 use crate::profile::Sourced;
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, io_errno, walk_tree};
+use crate::root::{Directory, Identity, Kind, LEAST_PROGRAM, RootError, Stat, Visitor, io_errno, walk_tree};
 use crate::scan::{Recognised, Recogniser};
 
 /// What is looked at in a directory.
@@ -82,15 +82,15 @@ impl Survey<'_, '_> {
         self.collector.strip(directory, name, &stat)?;
         // What goes anyway need not be read.
         if stat.kind != Kind::File
-            || stat.mode & 0o111 == 0
             || self.collector.doomed(stat.id).is_some()
             || stat.nlink > 1 && self.known.contains(&stat.id)
         {
             return Ok(());
         }
         let Some(recogniser) = self.recogniser.as_mut() else { return Ok(()) };
+        let Some((file, _)) = directory.program(name, &stat, LEAST_PROGRAM)? else { return Ok(()) };
         let (found, _) = recogniser
-            .recognise(&directory.file(name)?, name.to_bytes(), &stat)
+            .recognise(&file, name.to_bytes(), &stat)
             .map_err(|error| directory.error("read", name, io_errno(&error)))?;
         if let Recognised::Program { by, known, .. } = found {
             self.known.insert(stat.id);
