@@ -21,15 +21,15 @@ pub mod filesystem;
 pub mod host_guard;
 pub mod identity;
 pub mod init;
+pub mod inscription;
 pub mod install;
 pub mod inventory;
 pub mod json;
-#[cfg(feature = "kubectl")]
-pub mod kubectl;
 pub mod landlock;
 pub mod libraries;
 pub mod mounts;
 pub mod needs;
+pub mod only;
 pub mod order;
 pub mod pattern;
 pub mod plan;
