@@ -39,7 +39,7 @@ impl Parent {
                 known = Some(directory);
                 break;
             }
-            known = directory.above.clone();
+            known = directory.above.as_ref().map(Rc::clone);
         }
         let mut directory = known.unwrap_or_else(|| {
             let id = if path.is_empty() { id } else { NOTHING };
