@@ -21,9 +21,7 @@ use crate::catalogue::Known;
 use crate::escape::escape;
 use crate::filesystem::is_left_out;
 use crate::order::sort_by_bytes;
-use crate::root::{
-    Directory, Identity, Kind, LEAST_PROGRAM, Root, RootError, Stat, Visitor, io_errno, join, walk_tree,
-};
+use crate::root::{Directory, Identity, Kind, LEAST_PROGRAM, Root, RootError, Stat, Visitor, join, walk_tree};
 use crate::subject::Subject;
 
 pub use app::App;
@@ -85,7 +83,7 @@ pub fn scan_all(root: &Root) -> Result<Scan, RootError> {
     let mut scanner = Scanner {
         root,
         app: app.as_ref().ok(),
-        recogniser: Recogniser::default(),
+        recogniser: Recogniser::new(root.deadline()),
         found: Scan::default(),
         reported: HashSet::new(),
         by_identity: HashMap::new(),
@@ -209,10 +207,7 @@ impl Scanner<'_> {
             self.found.tombstones += 1;
             return Ok(());
         }
-        let (recognised, remarks) = self
-            .recogniser
-            .recognise(file, name.to_bytes(), stat)
-            .map_err(|error| directory.error("read", name, io_errno(&error)))?;
+        let (recognised, remarks) = self.recogniser.recognise(file, directory, name, stat)?;
         if let Some(interpreter) = remarks.interpreter {
             if self.root.resolve(&interpreter).is_err_and(|error| error.errno() == Errno::ENOENT) {
                 self.weakness("orphaned-script", path(), format!("{} is not there", escape(&interpreter)));

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::{Cause, Collector, Location};
 use crate::elf::{self, Elf, may_be_library};
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, io_errno, walk_tree};
+use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
 use crate::scan::{By, Recognised, Recogniser};
 
 impl Collector<'_> {
@@ -56,10 +56,13 @@ impl Others<'_, '_> {
 
     /// Whether it is a program of the catalogue by its content.
     fn is_known(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<bool, RootError> {
-        let recogniser = self.recogniser.get_or_insert_with(Recogniser::default);
-        let found = recogniser.recognise(&directory.file(name)?, name.to_bytes(), stat);
-        let (found, _) = found.map_err(|error| directory.error("read", name, io_errno(&error)))?;
-        Ok(matches!(found, Recognised::Program { by: By::Content, .. }))
+        let recogniser = self.recogniser.get_or_insert_with(|| Recogniser::new(self.collector.root.deadline()));
+        match recogniser.recognise(&directory.file(name)?, directory, name, stat) {
+            Ok((found, _)) => Ok(matches!(found, Recognised::Program { by: By::Content, .. })),
+            // Too large to be searched: nothing starts it.
+            Err(error) if error.errno() == Errno::EFBIG => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
