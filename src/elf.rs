@@ -14,10 +14,16 @@ pub enum Elf {
         /// Whether a dynamic loader might load it all the same: it is neither at a fixed address nor marked as a
         /// program (`DF_1_PIE`).
         loadable: bool,
+        /// Whether the dynamic loader starts it without an x bit (`ld.so FILE`): it has a dynamic section. A static one it
+        /// hands to execve(2), and of a file of debugging information there is only the header.
+        dynamic: bool,
     },
     /// Is loaded by others; the dynamic loader is one too.
     Library,
 }
+
+/// Length of the smallest header of an ELF file (32-bit).
+pub const LEAST: u64 = 52;
 
 const ET_EXEC: u16 = 2;
 const ET_DYN: u16 = 3;
@@ -139,6 +145,7 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
     }
     // What has no dynamic section no loader loads: a program at a fixed address that was relabelled.
     let mut loadable = headers.kind == ET_DYN && dynamic.is_some();
+    let starts = dynamic.is_some_and(|(_, size)| size > 0);
     if loadable {
         // A static position-independent program has no interpreter either: the linker marks it DF_1_PIE. libc.so.6 has
         // an interpreter, because it can be run to print its version: its SONAME gives it away.
@@ -149,7 +156,7 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
         }
         loadable = !pie;
     }
-    Some(Elf::Program { interpreter, loadable })
+    Some(Elf::Program { interpreter, loadable, dynamic: starts })
 }
 
 #[derive(Clone, Copy)]
@@ -238,7 +245,10 @@ mod tests {
     #[test]
     fn real_programs_and_libraries() {
         let loader = b"/lib64/ld-linux-x86-64.so.2".to_vec();
-        assert_eq!(of_file("/bin/ls"), Some(Elf::Program { interpreter: Some(loader), loadable: false }));
+        assert_eq!(
+            of_file("/bin/ls"),
+            Some(Elf::Program { interpreter: Some(loader), loadable: false, dynamic: true })
+        );
         for library in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"] {
             assert_eq!(of_file(library), Some(Elf::Library), "{library}");
         }
@@ -254,7 +264,7 @@ mod tests {
         let classify =
             |bytes: &[u8]| classify(|at, length| Some(bytes.get(usize::try_from(at).ok()?..)?[..length].to_vec()));
         let program = classify(&header);
-        assert_eq!(program, Some(Elf::Program { interpreter: None, loadable: false }));
+        assert_eq!(program, Some(Elf::Program { interpreter: None, loadable: false, dynamic: false }));
         assert!(!may_be_library(b"libx.so", program.as_ref()));
         // With a dynamic section it is a library.
         header[64] = 2;
@@ -263,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_content_decides_before_the_name() {
-        let loadable = Elf::Program { interpreter: None, loadable: true };
+        let loadable = Elf::Program { interpreter: None, loadable: true, dynamic: true };
         assert!(may_be_library(b"sh", Some(&Elf::Library)) && may_be_library(b"x.so", Some(&loadable)));
         assert!(
             may_be_library(b"x.so", None) && !may_be_library(b"sh", None) && !may_be_library(b"sh", Some(&loadable))

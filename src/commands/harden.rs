@@ -34,7 +34,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
         return Err(late(limit));
     }
     let prepared = prepared?;
-    let doomed = prepared.doomed();
+    let doomed = if waits { prepared.doomed() } else { Doomed::default() };
     let app = prepared.app.clone();
     let mut report = Report::new("harden", root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);

@@ -37,7 +37,7 @@ impl Doomed {
                 *known = what().min(std::mem::take(known));
             }
             if matches!(action.stat.kind, Kind::File | Kind::Symlink) && !protection.is_kept_name(&action.name) {
-                doomed.names.push((action.name.clone(), what()));
+                doomed.names.push((action.name.to_vec(), what()));
             }
         }
         doomed

@@ -61,5 +61,7 @@ mod stage_in_pod;
 mod stage_refusals;
 mod startup_probe;
 mod tombstone;
+mod vast;
 mod verify;
 mod wait_for_app;
+mod without_x;
