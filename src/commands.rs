@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use nix::errno::Errno;
 
+use crate::candidates::Certainty;
 use crate::cli::{Cli, Command};
 use crate::profile::{Profile, ProfileError, load};
 use crate::report::Exit;
@@ -51,7 +52,7 @@ pub(crate) enum CommandError {
     NotYet(String),
     /// The app never settled.
     #[error("{0}; nothing was deleted")]
-    WaitedInVain(String),
+    WaitedInVain(String, Certainty),
 }
 
 impl CommandError {
@@ -66,7 +67,7 @@ impl CommandError {
             | Self::Landlock(_) => Exit::Refused,
             Self::Stage(error) => stage::exit(error),
             Self::NotYet(_) => Exit::NotYet,
-            Self::WaitedInVain(_) => Exit::Finding,
+            Self::WaitedInVain(..) => Exit::Finding,
         }
     }
 
@@ -95,8 +96,9 @@ impl CommandError {
                 ),
                 _ => None,
             },
-            Self::WaitedInVain(_) => Some(
-                "let the entrypoint script end with exec, or start the app itself as the container's command; if the app is a script of that program, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold",
+            Self::WaitedInVain(_, Certainty::Possible) => Some(crate::plan::UNREADABLE),
+            Self::WaitedInVain(..) => Some(
+                "let the entrypoint script end with exec, or start the app itself as the container's command; if that program is the app, or the app is a script of it, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold",
             ),
             _ => None,
         }

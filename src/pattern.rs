@@ -69,6 +69,20 @@ impl PathPattern {
         Ok(Self { text: text.to_owned(), components })
     }
 
+    /// Every file of this name, or of one that begins so, wherever it lies.
+    pub fn anywhere(name: &[u8], cut: bool) -> Self {
+        let mut glob = Vec::new();
+        for &byte in name {
+            if b"*?[]{}\\!".contains(&byte) {
+                glob.push(b'\\');
+            }
+            glob.push(byte);
+        }
+        glob.push(b'*');
+        let last = if cut { Component::Glob(glob) } else { Component::Literal(name.to_vec()) };
+        Self { text: String::new(), components: vec![Component::AnyDepth, last] }
+    }
+
     /// As written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -1,66 +1,88 @@
 //! What a plan takes away, as far as somebody may be running it.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
+use crate::candidates::{Candidates, Certainty};
 use crate::escape::escape;
 use crate::plan::{Plan, Verb};
-use crate::processes::{Process, Program, may_run};
+use crate::processes::{Process, Program};
+use crate::profile::Profile;
 use crate::protection::Protection;
-use crate::root::{Identity, Kind};
+use crate::root::{Identity, Kind, Root};
 
 /// Programs that a plan removes or disables.
 #[derive(Debug, Default)]
-pub struct Doomed {
+pub struct Doomed<'a> {
     /// Each with its path and the rule, in words.
     programs: HashMap<Identity, String>,
-    /// File names, links among them, for processes of which only a name is known.
-    names: Vec<(Vec<u8>, String)>,
+    /// The same, for processes whose programs cannot be read.
+    candidates: Option<Candidates<'a>>,
 }
 
-impl Doomed {
-    /// Those of `plan`. Nobody is waited for because of what goes by `[remove] force` (`forced`), or because of a name that
-    /// `protection` knows as that of a kept program.
-    pub fn of(plan: &Plan, protection: &Protection, forced: &HashSet<Identity>) -> Self {
-        let mut doomed = Self::default();
+/// What a process runs, or seems to run; printed as what follows the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run<'d> {
+    pub(super) what: &'d str,
+    /// How sure that is.
+    pub certainty: Certainty,
+}
+
+impl fmt::Display for Run<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let runs = match self.certainty {
+            Certainty::Known => " still runs",
+            Certainty::Named => ", whose program cannot be read (CAP_SYS_PTRACE), seems to run",
+            Certainty::Possible => ", whose program cannot be read (CAP_SYS_PTRACE), may run",
+        };
+        write!(to, "{runs} {}", self.what)
+    }
+}
+
+impl<'a> Doomed<'a> {
+    /// Those of `plan`. Nobody is waited for because of what goes by `[remove] force` (`forced`).
+    pub fn of(
+        root: &'a Root,
+        profile: &'a Profile,
+        plan: &Plan,
+        protection: &Protection,
+        forced: &HashSet<Identity>,
+    ) -> Self {
+        let mut programs: HashMap<Identity, String> = HashMap::new();
+        let mut files = Vec::new();
         for action in &plan.actions {
             let goes = matches!(action.verb, Verb::Remove | Verb::Disable | Verb::Tombstone);
-            if !goes || forced.contains(&action.stat.id) {
+            if !goes || action.stat.kind != Kind::File || forced.contains(&action.stat.id) {
                 continue;
             }
-            let what = || {
-                let (path, origin) = (escape(&action.path()), &action.origin);
-                format!("{path}, which profile {} removes ({})", origin.profile, origin.rule)
-            };
-            if action.stat.kind == Kind::File {
-                // Of several names always the same, so that the text is.
-                let known = doomed.programs.entry(action.stat.id).or_insert_with(what);
-                *known = what().min(std::mem::take(known));
+            let (path, origin) = (action.path(), &action.origin);
+            let what = format!("{}, which profile {} removes ({})", escape(&path), origin.profile, origin.rule);
+            if action.stat.is_executable() {
+                files.push((action.stat.id, path));
             }
-            if matches!(action.stat.kind, Kind::File | Kind::Symlink) && !protection.is_kept_name(&action.name) {
-                doomed.names.push((action.name.clone(), what()));
-            }
+            // Of several names always the same, so that the text is.
+            let known = programs.entry(action.stat.id).or_insert_with(|| what.clone());
+            *known = what.min(std::mem::take(known));
         }
-        doomed
+        Self { programs, candidates: Some(Candidates::new(root, profile, protection.programs(), files)) }
     }
 
-    /// Which of them `process` runs.
-    pub fn run_by(&self, process: &Process) -> Option<&str> {
+    /// Which of them `process` runs; of several that it may run always the same.
+    pub fn run_by(&self, process: &Process) -> Option<Run<'_>> {
+        let run = |(id, certainty)| self.programs.get(&id).map(|what| Run { what: what.as_str(), certainty });
         match &process.program {
-            Program::Known(id) => self.programs.get(id).map(String::as_str),
-            Program::Names(known) => self
-                .names
-                .iter()
-                .find(|(name, _)| known.iter().any(|known| may_run(known, name)))
-                .map(|(_, what)| what.as_str()),
+            Program::Known(id) => run((*id, Certainty::Known)),
+            Program::Unreadable(_) => {
+                let found = self.candidates.as_ref()?.of(process).into_iter().filter_map(run);
+                found.min_by_key(|run| (run.certainty, run.what))
+            }
             Program::None => None,
         }
     }
 
     #[cfg(test)]
-    pub(super) fn test(programs: &[(Identity, &str)], names: &[&str]) -> Self {
-        Self {
-            programs: programs.iter().map(|(id, what)| (*id, (*what).to_owned())).collect(),
-            names: names.iter().map(|name| (name.as_bytes().to_vec(), format!("/bin/{name}"))).collect(),
-        }
+    pub(super) fn test(programs: &[(Identity, &str)]) -> Self {
+        let programs = programs.iter().map(|(id, what)| (*id, (*what).to_owned())).collect();
+        Self { programs, candidates: None }
     }
 }

@@ -1,6 +1,6 @@
 //! The judgement on two looks at the app: pure functions over what was seen.
 
-use super::Doomed;
+use super::doomed::{Doomed, Run};
 use crate::processes::{App, Process, Program};
 
 /// What one look says by itself.
@@ -9,16 +9,16 @@ pub(super) enum Look<'d> {
     /// Nothing of the app runs.
     NoApp,
     /// The first process runs something that goes.
-    First(&'d str),
+    First(Run<'d>),
     /// Another process of the app does.
-    Descendant(&'d str),
+    Descendant(Run<'d>),
     /// Nobody does.
     Clean,
 }
 
 /// Judges one look. Past the time limit only the first process counts. Of several processes the oldest is named: it is
 /// the script, and what it starts changes from look to look.
-pub(super) fn look<'d>(app: &App, doomed: &'d Doomed, expired: bool) -> Look<'d> {
+pub(super) fn look<'d>(app: &App, doomed: &'d Doomed<'_>, expired: bool) -> Look<'d> {
     let Some(first) = app.first.as_ref().filter(|first| first.program != Program::None) else { return Look::NoApp };
     if let Some(what) = doomed.run_by(first) {
         return Look::First(what);
@@ -50,6 +50,8 @@ pub(super) fn unchanged(before: &App, now: &App, expired: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidates::Certainty;
+    use crate::processes::Traits;
     use crate::root::Identity;
 
     const APP: Program = known(1);
@@ -60,15 +62,16 @@ mod tests {
         Program::Known(Identity { dev: 1, ino })
     }
 
-    fn doomed() -> Doomed {
+    fn doomed() -> Doomed<'static> {
         let id = |ino| Identity { dev: 1, ino };
-        Doomed::test(&[(id(2), "/bin/sh"), (id(3), "/bin/sleep")], &["sh", "docker-entrypoint.sh"])
+        Doomed::test(&[(id(2), "/bin/sh"), (id(3), "/bin/sleep")])
     }
 
     /// Processes as (pid, start, program), the first one first.
     fn app(processes: &[(u32, u64, Program)]) -> App {
         let mut list = processes.iter().map(|(pid, start, program)| Process {
             pid: *pid,
+            thread: *pid,
             parent: 0,
             start: *start,
             comm: vec![],
@@ -77,16 +80,16 @@ mod tests {
         App { first: list.next(), descendants: list.collect(), ..App::default() }
     }
 
-    fn names(list: &[&str]) -> Program {
-        Program::Names(list.iter().map(|name| name.as_bytes().to_vec()).collect())
+    const fn run(what: &str) -> Run<'_> {
+        Run { what, certainty: Certainty::Known }
     }
 
     #[test]
     fn the_first_process_always_counts_others_until_the_time_limit() {
         let script = app(&[(1, 1, SHELL), (9, 5, SLEEP)]);
         let background = app(&[(1, 1, APP), (9, 5, SLEEP), (8, 4, SHELL)]);
-        for (expired, descendant) in [(false, Look::Descendant("/bin/sh")), (true, Look::Clean)] {
-            assert_eq!(look(&script, &doomed(), expired), Look::First("/bin/sh"));
+        for (expired, descendant) in [(false, Look::Descendant(run("/bin/sh"))), (true, Look::Clean)] {
+            assert_eq!(look(&script, &doomed(), expired), Look::First(run("/bin/sh")));
             assert_eq!(look(&background, &doomed(), expired), descendant);
             assert_eq!(look(&app(&[(1, 1, APP)]), &doomed(), expired), Look::Clean);
             assert_eq!(look(&app(&[]), &doomed(), expired), Look::NoApp);
@@ -98,16 +101,8 @@ mod tests {
     fn the_oldest_process_is_named_whatever_runs_below_it() {
         let with = |child: Program| app(&[(1, 1, APP), (70, 9, child), (8, 4, SHELL)]);
         for child in [SLEEP, SHELL, APP] {
-            assert_eq!(look(&with(child), &doomed(), false), Look::Descendant("/bin/sh"));
+            assert_eq!(look(&with(child), &doomed(), false), Look::Descendant(run("/bin/sh")));
         }
-    }
-
-    #[test]
-    fn a_process_known_by_name_only() {
-        for known in [names(&["docker-entrypoi", "sh"]), names(&["docker-entrypoi"]), names(&["sh"])] {
-            assert!(matches!(look(&app(&[(1, 1, known)]), &doomed(), false), Look::First(_)));
-        }
-        assert_eq!(look(&app(&[(1, 1, names(&["nginx", "shh"]))]), &doomed(), false), Look::Clean);
     }
 
     #[test]
@@ -130,13 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn a_title_that_changes_is_no_change() {
+        let titled = |title: &str, code| {
+            app(&[(1, 1, Program::Unreadable(Traits { code: Some(code), argument: title.into() }))])
+        };
+        assert!(unchanged(&titled("app: idle", 7), &titled("app: busy", 7), false));
+        assert!(!unchanged(&titled("app", 7), &titled("app", 8), false));
+    }
+
+    #[test]
     fn a_child_between_fork_and_exec_shows_at_the_next_look() {
         // It still has its parent's program, which stays; then it runs the shell.
         let forked = app(&[(1, 1, APP), (7, 3, APP)]);
         let executed = app(&[(1, 1, APP), (7, 3, SHELL)]);
         assert_eq!(look(&forked, &doomed(), false), Look::Clean);
         assert!(!unchanged(&forked, &executed, false));
-        assert_eq!(look(&executed, &doomed(), false), Look::Descendant("/bin/sh"));
+        assert_eq!(look(&executed, &doomed(), false), Look::Descendant(run("/bin/sh")));
     }
 
     #[test]

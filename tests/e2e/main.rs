@@ -58,5 +58,6 @@ mod stage_in_pod;
 mod stage_refusals;
 mod startup_probe;
 mod tombstone;
+mod unreadable;
 mod verify;
 mod wait_for_app;
