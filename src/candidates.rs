@@ -13,7 +13,7 @@ use crate::elf;
 use crate::inventory;
 use crate::needs::in_directories;
 use crate::pattern::PathPattern;
-use crate::processes::{self, Process, Program, Traits, Whose, may_be_called};
+use crate::processes::{self, Process, Program, Whose, may_be_called};
 use crate::profile::Profile;
 use crate::root::{Identity, Kind, Root, read_part};
 
@@ -45,7 +45,15 @@ pub struct Candidates<'a> {
     /// Whether this kernel counts pages as [`elf::code`] does.
     counts: OnceCell<bool>,
     /// What was found in the whole tree, by name and size.
-    found: RefCell<Vec<(Vec<u8>, Option<u64>, Option<Identity>)>>,
+    found: RefCell<Vec<Search>>,
+}
+
+/// A search through the whole tree.
+#[derive(Debug)]
+struct Search {
+    name: Vec<u8>,
+    code: Option<u64>,
+    program: Option<Identity>,
 }
 
 /// The code of a file.
@@ -67,12 +75,12 @@ impl Code {
         }
     }
 
-    /// Whether a process whose code takes `pages` may run it.
-    fn fits(self, pages: Option<u64>) -> bool {
+    /// Whether a process whose code takes so many pages may run it.
+    fn fits(self, code: Option<u64>) -> bool {
         match self {
             Self::None => false,
             Self::Unknown => true,
-            Self::Pages(counts) => pages.is_none_or(|pages| counts.contains(&pages)),
+            Self::Pages(counts) => code.is_none_or(|code| counts.contains(&code)),
         }
     }
 }
@@ -94,16 +102,19 @@ impl<'a> Candidates<'a> {
 
     /// Which of the files `process` may run; none where its program can be read.
     pub fn of(&self, process: &Process) -> Vec<(Identity, Certainty)> {
-        let Program::Unreadable(traits) = &process.program else { return Vec::new() };
-        let pages = self.pages(traits);
+        if !matches!(process.program, Program::Unreadable { .. }) {
+            return Vec::new();
+        }
+        let code = self.code(process);
+        let argument = process.argument();
+        let names = names(process, &argument);
         let codes = self.codes.get_or_init(|| self.files.iter().map(|(_, path)| Code::of(self.root, path)).collect());
-        let fitting = self.files.iter().zip(codes).filter(|(_, code)| code.fits(pages));
-        let fitting: Vec<_> =
-            fitting.map(|((id, path), _)| (*id, names(process, traits).any(|name| is_called(name, path)))).collect();
+        let fitting = self.files.iter().zip(codes).filter(|(_, file)| file.fits(code));
+        let fitting: Vec<_> = fitting.map(|((id, path), _)| (*id, is_called(names, path))).collect();
         if fitting.is_empty() {
             return Vec::new();
         }
-        let program = self.program(process).or_else(|| self.program_anywhere(process, traits));
+        let program = self.program(process).or_else(|| self.program_anywhere(names, code));
         let certainty = |(id, by_name)| match program {
             _ if by_name || program == Some(id) => Some((id, Certainty::Named)),
             None if self.inside => Some((id, Certainty::Possible)),
@@ -112,31 +123,40 @@ impl<'a> Candidates<'a> {
         fitting.into_iter().filter_map(certainty).collect()
     }
 
-    /// The program that `process` is called by: the path that its first argument says, a kept program of its name, or one
-    /// in the directories for programs.
+    /// The program that `process`, whose program cannot be read, is called by.
     pub fn program(&self, process: &Process) -> Option<Identity> {
-        let Program::Unreadable(traits) = &process.program else { return None };
-        let pages = self.pages(traits);
-        let said = Some(traits.argument.clone()).filter(|path| path.starts_with(b"/"));
-        let kept = self.kept.iter().filter(|path| names(process, traits).any(|name| is_called(name, path))).cloned();
-        let named = names(process, traits).flat_map(|name| in_directories(name, &self.search));
-        said.into_iter().chain(kept).chain(named).find_map(|path| self.fitting(&path, pages))
+        let code = self.code(process);
+        let argument = process.argument();
+        self.paths(names(process, &argument), &argument).into_iter().find_map(|path| self.fitting(&path, code))
     }
 
-    /// The same, wherever it lies: daemons have helpers in directories of their own.
-    fn program_anywhere(&self, process: &Process, traits: &Traits) -> Option<Identity> {
-        if !self.inside {
-            return None;
-        }
-        let pages = self.pages(traits);
+    /// The path by which `process` is called, if it leads to the program `id`.
+    pub fn called(&self, process: &Process, id: Identity) -> Option<Vec<u8>> {
+        let argument = process.argument();
+        let leads_there = |path: &Vec<u8>| self.root.resolve(path).is_ok_and(|stat| stat.id == id);
+        self.paths(names(process, &argument), &argument).into_iter().find(leads_there)
+    }
+
+    /// Where a process may have its program from: the path that its first argument says, a program that stays and has its
+    /// name, or one in the directories for programs.
+    fn paths(&self, names: [&[u8]; 2], argument: &[u8]) -> Vec<Vec<u8>> {
+        let said = Some(argument.to_vec()).filter(|path| path.starts_with(b"/"));
+        let kept = self.kept.iter().filter(|path| is_called(names, path)).cloned();
+        let installed = names.into_iter().flat_map(|name| in_directories(name, &self.search));
+        said.into_iter().chain(kept).chain(installed).collect()
+    }
+
+    /// A program of this name and size, wherever it lies: daemons have helpers in directories of their own.
+    fn program_anywhere(&self, names: [&[u8]; 2], code: Option<u64>) -> Option<Identity> {
         let mut found = self.found.borrow_mut();
-        for name in names(process, traits).filter(|name| !name.is_empty()) {
-            let known = found.iter().find(|(known, size, _)| known == name && *size == pages).map(|(_, _, id)| *id);
+        for name in names.into_iter().filter(|name| self.inside && !name.is_empty()) {
+            let known =
+                found.iter().find(|search| search.name == name && search.code == code).map(|search| search.program);
             let program = known.unwrap_or_else(|| {
                 let pattern = PathPattern::anywhere(name, name.len() == processes::COMM_LENGTH);
                 let paths = inventory::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
-                let program = paths.iter().find_map(|path| self.fitting(path, pages));
-                found.push((name.to_vec(), pages, program));
+                let program = paths.iter().find_map(|path| self.fitting(path, code));
+                found.push(Search { name: name.to_vec(), code, program });
                 program
             });
             if program.is_some() {
@@ -147,30 +167,32 @@ impl<'a> Candidates<'a> {
     }
 
     /// The file that `path` leads to, if it is a program of this size.
-    fn fitting(&self, path: &[u8], pages: Option<u64>) -> Option<Identity> {
+    fn fitting(&self, path: &[u8], code: Option<u64>) -> Option<Identity> {
         let place = self.root.walk(b"", path, true).ok().filter(|place| place.stat.kind == Kind::File)?;
-        let code = Code::of(self.root, &place.path());
-        (matches!(code, Code::Pages(_)) && code.fits(pages)).then_some(place.stat.id)
+        let file = Code::of(self.root, &place.path());
+        (matches!(file, Code::Pages(_)) && file.fits(code)).then_some(place.stat.id)
     }
 
-    /// The size of a process's code, where this kernel counts as is expected: that of this very program shows.
-    fn pages(&self, traits: &Traits) -> Option<u64> {
+    /// The size of the code of a process whose program cannot be read, if the kernel counts as is expected: the size of
+    /// this very program shows.
+    fn code(&self, process: &Process) -> Option<u64> {
+        let Program::Unreadable { code } = process.program else { return None };
         let counts = || {
             let file = File::open(processes::OWN_PROGRAM).ok()?;
             let own = elf::code(|offset, length| read_part(&file, &[], offset, length))?;
             Some(own.contains(&processes::own_code()?))
         };
-        traits.code.filter(|_| *self.counts.get_or_init(|| counts() == Some(true)))
+        code.filter(|_| *self.counts.get_or_init(|| counts() == Some(true)))
     }
 }
 
 /// What a process is called: its command name, and the file name of its first argument.
-fn names<'p>(process: &'p Process, traits: &'p Traits) -> impl Iterator<Item = &'p [u8]> {
-    [process.comm.as_slice(), base(&traits.argument)].into_iter()
+fn names<'p>(process: &'p Process, argument: &'p [u8]) -> [&'p [u8]; 2] {
+    [&process.comm, base(argument)]
 }
 
-fn is_called(name: &[u8], path: &[u8]) -> bool {
-    may_be_called(name, base(path))
+fn is_called(names: [&[u8]; 2], path: &[u8]) -> bool {
+    names.into_iter().any(|name| may_be_called(name, base(path)))
 }
 
 fn base(path: &[u8]) -> &[u8] {

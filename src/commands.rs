@@ -18,7 +18,6 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use nix::errno::Errno;
 
-use crate::candidates::Certainty;
 use crate::cli::{Cli, Command};
 use crate::profile::{Profile, ProfileError, load};
 use crate::report::Exit;
@@ -50,9 +49,9 @@ pub(crate) enum CommandError {
     /// The app is still starting, or there was no time.
     #[error("not yet: {0}")]
     NotYet(String),
-    /// The app never settled.
+    /// The app never settled; and what to do.
     #[error("{0}; nothing was deleted")]
-    WaitedInVain(String, Certainty),
+    WaitedInVain(String, String),
 }
 
 impl CommandError {
@@ -71,7 +70,7 @@ impl CommandError {
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<&str> {
         match self {
             Self::Host(
                 crate::host_guard::HostRoot::Undecidable { .. } | crate::host_guard::HostRoot::DiskMount { .. },
@@ -96,10 +95,7 @@ impl CommandError {
                 ),
                 _ => None,
             },
-            Self::WaitedInVain(_, Certainty::Possible) => Some(crate::plan::UNREADABLE),
-            Self::WaitedInVain(..) => Some(
-                "let the entrypoint script end with exec, or start the app itself as the container's command; if that program is the app, or the app is a script of it, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold",
-            ),
+            Self::WaitedInVain(_, hint) => Some(hint),
             _ => None,
         }
     }

@@ -187,6 +187,14 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_name_anywhere(name in "[^/\0]{1,12}", directory in "(/[a-z]{1,3}){0,3}", rest in "[^/\0]{0,3}") {
+            prop_assume!(name != "." && name != "..");
+            let path = format!("{directory}/{name}{rest}");
+            prop_assert_eq!(PathPattern::anywhere(name.as_bytes(), false).matches(path.as_bytes()), rest.is_empty());
+            prop_assert!(PathPattern::anywhere(name.as_bytes(), true).matches(path.as_bytes()));
+        }
+
+        #[test]
         fn a_literal_matches_itself_only(name in "[a-zA-Z0-9._+-]{1,12}", other in "[a-zA-Z0-9._+-]{1,12}") {
             prop_assume!(name != "." && name != "..");
             prop_assert_eq!(matches_name(&format!("/bin/{name}"), &other), name == other);

@@ -40,31 +40,16 @@ pub enum Program {
     /// `/proc/PID/exe`: for a script, its interpreter.
     Known(Identity),
     /// Not readable for us: another user's process, without `CAP_SYS_PTRACE`.
-    Unreadable(Traits),
+    Unreadable {
+        /// Pages that its code takes, as everybody may see (`proc_pid_statm(5)`); `None` where the kernel does not say.
+        code: Option<u64>,
+    },
     /// A kernel thread or a zombie: it runs no program.
     None,
 }
 
-/// What anybody may see of a process and its program, besides its command name.
-#[derive(Clone, Debug)]
-pub struct Traits {
-    /// Pages that its program's code takes (`proc_pid_statm(5)`); `None` where the kernel does not say.
-    pub code: Option<u64>,
-    /// Its first argument, as it says today.
-    pub argument: Vec<u8>,
-}
-
-/// Processes rewrite their arguments at any time: that makes it no other program.
-impl PartialEq for Traits {
-    fn eq(&self, other: &Self) -> bool {
-        self.code == other.code
-    }
-}
-
-impl Eq for Traits {}
-
 /// One process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Process id as seen here.
     pub pid: u32,
@@ -102,7 +87,7 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
         let program = match program {
             Ok(id) => Program::Known(id),
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
-            Err(_) => Program::Unreadable(proc.traits(pid, thread, &mut buffer)),
+            Err(_) => Program::Unreadable { code: proc.code(pid, thread, &mut buffer) },
         };
         processes.push(Process { pid, thread, parent: stat.parent, start: stat.start, comm: stat.comm, program });
     }
@@ -217,15 +202,19 @@ impl Proc {
         buffer.get(..length)
     }
 
-    /// What the kernel shows to everybody.
-    fn traits(&self, pid: u32, thread: u32, buffer: &mut [u8]) -> Traits {
-        let code = self.read(pid, &format!("task/{thread}/statm"), buffer).and_then(parse_code);
-        let arguments = self.read(pid, &format!("task/{thread}/cmdline"), buffer).unwrap_or_default();
-        Traits { code, argument: arguments.split(|&byte| byte == 0).next().unwrap_or_default().to_vec() }
+    /// How many pages the code of a program takes that may not be read.
+    fn code(&self, pid: u32, thread: u32, buffer: &mut [u8]) -> Option<u64> {
+        self.read(pid, &format!("task/{thread}/statm"), buffer).and_then(parse_code)
     }
 }
 
 impl Process {
+    /// Its first argument, as it says today: mostly the program as it was called. Everybody may read that.
+    pub fn argument(&self) -> Vec<u8> {
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", self.task())).unwrap_or_default();
+        arguments.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
+    }
+
     /// The directory of its thread in `/proc`.
     fn task(&self) -> String {
         format!("{}/task/{}", self.pid, self.thread)
@@ -298,6 +287,16 @@ mod tests {
         let own = own_program().unwrap();
         let me = list().unwrap().into_iter().find(|process| process.pid == std::process::id()).unwrap();
         assert!(mapped(&me, own).unwrap().iter().any(|file| file.id == own && file.path.is_none()));
+    }
+
+    // qemu-user runs this program by its own code.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_code_of_this_program_is_as_long_as_its_file_says() {
+        let file = std::fs::File::open(OWN_PROGRAM).unwrap();
+        let of_file = crate::elf::code(|offset, length| crate::root::read_part(&file, &[], offset, length)).unwrap();
+        assert!(of_file.contains(&own_code().unwrap()), "{of_file:?} {:?}", own_code());
+        assert_eq!((parse_code(b"9 8 7 0 0 5 0\n"), parse_code(b"9 8 7 6 0 5 0\n")), (None, Some(6)));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Protection {
             let role = if first { "the container's first" } else { "a descendant of the container's first" };
             match &process.program {
                 Program::Known(id) => protection.add(*id, format!("{}, {role}, runs it", who(process))),
-                Program::Unreadable(_) => protection.unreadable.push((process.clone(), role)),
+                Program::Unreadable { .. } => protection.unreadable.push((process.clone(), role)),
                 Program::None => {}
             }
         }
@@ -120,7 +120,7 @@ impl Protection {
             let kept = || {
                 let program = match process.program {
                     Program::Known(id) => Some(id),
-                    Program::Unreadable(_) => candidates.program(process),
+                    Program::Unreadable { .. } => candidates.program(process),
                     Program::None => return true,
                 };
                 self.programs.iter().any(|path| root.resolve(path).is_ok_and(|stat| Some(stat.id) == program))

@@ -17,7 +17,6 @@ use crate::processes::{App, Process, ProcessError, Program, Whose};
 use crate::root::Root;
 use crate::seconds;
 
-use crate::candidates::Certainty;
 pub use doomed::Doomed;
 use judge::{Look, look, unchanged};
 
@@ -56,8 +55,8 @@ pub enum Waited {
     },
     /// Not yet: what for, on one line.
     Waiting(String),
-    /// Not in time, and nothing may be done: what for, on one line, and how sure that is.
-    TimedOut(String, Certainty),
+    /// Not in time, and nothing may be done: what for, on one line, and what to do.
+    TimedOut(String, String),
     /// This process is the container's first: there is nobody to wait for.
     NoApp,
 }
@@ -82,7 +81,7 @@ impl Wait<'_> {
 
     /// Past the time limit there is no next try.
     fn not_yet(&self, app: &App, what: String) -> Waited {
-        if self.expired(app) { Waited::TimedOut(what, Certainty::Known) } else { Waited::Waiting(what) }
+        if self.expired(app) { Waited::TimedOut(what, doomed::STAYS.to_owned()) } else { Waited::Waiting(what) }
     }
 
     /// After two looks alike: the targets, and the last look.
@@ -120,12 +119,12 @@ impl Wait<'_> {
         match look(app, self.doomed, expired) {
             Look::Clean => None,
             Look::NoApp => Some(self.not_yet(app, "no process of the app runs".to_owned())),
-            Look::First(run) if expired => {
+            Look::First(process, run) if expired => {
                 let limit = seconds::format(self.timeout);
                 let text = format!("the container's first process{run}, {limit} s after its start");
-                Some(Waited::TimedOut(text, run.certainty))
+                Some(Waited::TimedOut(text, self.doomed.advice(process, run)))
             }
-            Look::First(run) => Some(Waited::Waiting(format!("the container's first process{run}"))),
+            Look::First(_, run) => Some(Waited::Waiting(format!("the container's first process{run}"))),
             Look::Descendant(run) => Some(Waited::Waiting(format!("a process of the app{run}"))),
         }
     }
@@ -154,7 +153,7 @@ impl Wait<'_> {
                     "{} of the app{run}; it was not waited for, because --wait-timeout has passed",
                     who(process)
                 ));
-            } else if matches!(process.program, Program::Unreadable(_)) {
+            } else if matches!(process.program, Program::Unreadable { .. }) {
                 note(format!(
                     "the program of {} of the app cannot be read (CAP_SYS_PTRACE): its name and the size of its code decided",
                     who(process)
@@ -185,6 +184,6 @@ mod tests {
         let after = |seconds| App { first: Some(zombie.clone()), time: Duration::from_secs(seconds), ..App::default() };
         let what = "no process of the app runs".to_owned();
         assert_eq!(wait.blocked(&after(4)), Some(Waited::Waiting(what.clone())));
-        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what, Certainty::Known)));
+        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what, doomed::STAYS.to_owned())));
     }
 }

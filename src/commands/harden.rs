@@ -78,7 +78,7 @@ pub(super) fn settled(waited: Waited) -> Result<Vec<String>, CommandError> {
     match waited {
         Waited::Settled { notes } => Ok(notes),
         Waited::Waiting(what) => Err(CommandError::NotYet(what)),
-        Waited::TimedOut(what, certainty) => Err(CommandError::WaitedInVain(what, certainty)),
+        Waited::TimedOut(what, hint) => Err(CommandError::WaitedInVain(what, hint)),
         Waited::NoApp => Err(CommandError::Usage(
             "--wait-for-app: this is the container's first process, so that there is no app to wait for; it is for a startupProbe"
                 .to_owned(),

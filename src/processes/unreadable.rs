@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Fills in what can be read of those processes whose program this user may not read. One child for each set of credentials.
 pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
     let mut groups: Vec<(Credentials, Vec<&mut Process>)> = Vec::new();
-    for process in processes.filter(|process| matches!(process.program, Program::Unreadable(_))) {
+    for process in processes.filter(|process| matches!(process.program, Program::Unreadable { .. })) {
         let Some(who) = credentials(process.pid) else { continue };
         match groups.iter_mut().find(|(known, _)| *known == who) {
             Some((_, list)) => list.push(process),

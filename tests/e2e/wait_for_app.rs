@@ -194,7 +194,7 @@ fn a_program_that_nobody_can_read_is_judged_by_its_name_and_size() {
         .lithify(&["harden", "--remove=perl"])
         .exits(3)
         .says("process 1 (perl), the container's first, seems to run it");
-    container.lithify(&["harden", "--wait-for-app", "--remove=perl"]).exits(75).says("runs /usr/bin/perl");
+    container.lithify(&["harden", "--wait-for-app", "--remove=perl"]).exits(75).says("seems to run /usr/bin/perl");
     container.lithify(&["harden", "--wait-for-app", "--remove=perl", "--wait-timeout=0"]).exits(1);
     assert!(container.root().join("usr/bin/perl").exists());
     container.lithify(&PROBE).exits(0).says("note: the program of a process (perl) of the app cannot be read");
