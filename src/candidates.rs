@@ -8,6 +8,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::elf;
 use crate::inventory;
@@ -15,7 +16,10 @@ use crate::needs::in_directories;
 use crate::pattern::PathPattern;
 use crate::processes::{self, Process, Program, Whose, may_be_called};
 use crate::profile::Profile;
-use crate::root::{Identity, Kind, Root, read_part};
+use crate::root::{Identity, Kind, Root, join, read_part};
+
+/// How often the whole tree is searched for a name: processes may have as many as they like.
+const SEARCHES: usize = 16;
 
 /// How sure it is that a process runs a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,20 +134,24 @@ impl<'a> Candidates<'a> {
         self.paths(names(process, &argument), &argument).into_iter().find_map(|path| self.fitting(&path, code))
     }
 
-    /// The path by which `process` is called, if it leads to the program `id`.
+    /// The path by which `process` is called, if it leads to the program `id`: that of the link, where the last name is one.
     pub fn called(&self, process: &Process, id: Identity) -> Option<Vec<u8>> {
         let argument = process.argument();
         let leads_there = |path: &Vec<u8>| self.root.resolve(path).is_ok_and(|stat| stat.id == id);
-        self.paths(names(process, &argument), &argument).into_iter().find(leads_there)
+        let path = self.paths(names(process, &argument), &argument).into_iter().find(leads_there)?;
+        self.root.walk(b"", &path, false).ok().map(|place| place.path())
     }
 
     /// Where a process may have its program from: the path that its first argument says, a program that stays and has its
-    /// name, or one in the directories for programs.
+    /// name, or one in the directories for programs. A container's processes mostly have the same `PATH`.
     fn paths(&self, names: [&[u8]; 2], argument: &[u8]) -> Vec<Vec<u8>> {
         let said = Some(argument.to_vec()).filter(|path| path.starts_with(b"/"));
+        let variable = std::env::var_os("PATH").unwrap_or_default();
+        let directories = variable.as_bytes().split(|&byte| byte == b':').filter(|path| path.starts_with(b"/"));
+        let started = directories.map(|directory| join(directory, base(argument)));
         let kept = self.kept.iter().filter(|path| is_called(names, path)).cloned();
         let installed = names.into_iter().flat_map(|name| in_directories(name, &self.search));
-        said.into_iter().chain(kept).chain(installed).collect()
+        said.into_iter().chain(started).chain(kept).chain(installed).collect()
     }
 
     /// A program of this name and size, wherever it lies: daemons have helpers in directories of their own.
@@ -153,6 +161,9 @@ impl<'a> Candidates<'a> {
             let known =
                 found.iter().find(|search| search.name == name && search.code == code).map(|search| search.program);
             let program = known.unwrap_or_else(|| {
+                if found.len() == SEARCHES {
+                    return None;
+                }
                 let pattern = PathPattern::anywhere(name, name.len() == processes::COMM_LENGTH);
                 let paths = inventory::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
                 let program = paths.iter().find_map(|path| self.fitting(path, code));

@@ -83,7 +83,11 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
     for pid in pids {
         let Some(stat) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
         first |= pid == 1;
-        let (thread, program) = proc.program(pid, stat.headless, &mut buffer);
+        let (thread, program) = match stat.life {
+            // Its files may not be read as those of a living one may not: that says nothing.
+            Life::Over => (pid, Err(Errno::ENOENT)),
+            life => proc.program(pid, life == Life::Headless, &mut buffer),
+        };
         let program = match program {
             Ok(id) => Program::Known(id),
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
@@ -243,8 +247,17 @@ struct Stat {
     comm: Vec<u8>,
     parent: u32,
     start: u64,
+    life: Life,
+}
+
+/// Whether a process goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Whole,
     /// Its first thread has ended, which makes it look like a zombie, and others go on.
-    headless: bool,
+    Headless,
+    /// A zombie.
+    Over,
 }
 
 /// Fields 2, 3, 4, 20 and 22; the command name stands in parentheses and may hold any byte, also `)`.
@@ -257,7 +270,12 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let (state, parent) = (fields.next()?, fields.next()?.parse().ok()?);
     let threads: u32 = fields.nth(15)?.parse().ok()?;
     let start = fields.nth(1)?.parse().ok()?;
-    Some(Stat { comm, parent, start, headless: state == "Z" && threads > 1 })
+    let life = match state {
+        "Z" | "X" if threads <= 1 => Life::Over,
+        "Z" | "X" => Life::Headless,
+        _ => Life::Whole,
+    };
+    Some(Stat { comm, parent, start, life })
 }
 
 #[cfg(test)]
@@ -303,9 +321,11 @@ mod tests {
     fn a_hostile_command_name() {
         let text = b"7 (a) S 1 (b)) S 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
         let comm = b"a) S 1 (b)".to_vec();
-        assert_eq!(parse_stat(text), Some(Stat { comm, parent: 42, start: 4711, headless: false }));
+        assert_eq!(parse_stat(text), Some(Stat { comm, parent: 42, start: 4711, life: Life::Whole }));
         let text = b"7 (a) Z 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 2 0 4711 1 2 3";
-        assert!(parse_stat(text).unwrap().headless);
+        assert_eq!(parse_stat(text).unwrap().life, Life::Headless);
+        let text = b"7 (a) Z 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
+        assert_eq!(parse_stat(text).unwrap().life, Life::Over);
         assert_eq!(parse_stat(b"7 (a) S 42 7 7"), None);
         assert_eq!(parse_stat(b"7 (sh"), None);
     }

@@ -319,3 +319,14 @@ fn one_that_nobody_may_read_of_another_kind_of_file() {
     container.lithify(&["harden", "--remove=/usr/local/bin/memcached", "--remove=/opt/memcached"]).exits(0);
     assert!(!there(&container, "/usr/local/bin/memcached") && there(&container, "/usr/bin/memcached"));
 }
+
+#[test]
+fn a_zombie_runs_nothing_whoever_may_look_at_it() {
+    let change = "exec setpriv --reuid=33 --clear-groups --inh-caps=+chown --ambient-caps=+chown true";
+    let script = format!("(sleep 0.5; {change}) & exec sleep 1000");
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", &script]).start();
+    let zombie = "grep -q State:.Z /proc/[0-9]*/status && grep -qx sleep /proc/1/comm";
+    container.wait("end", || container.exec(["/bin/sh", "-c", zombie]).code == 0);
+    container.lithify(&["harden", "--wait-for-app", "--remove=true"]).exits(0);
+    assert!(!there(&container, "/usr/bin/true"));
+}
