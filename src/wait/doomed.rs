@@ -1,12 +1,12 @@
 //! What a plan takes away, as far as somebody may be running it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::candidates::{Candidates, Certainty};
 use crate::catalogue::{Catalogue, Class};
 use crate::escape::escape;
-use crate::plan::{Plan, UNREADABLE, Verb};
+use crate::plan::{Origin, Plan, UNREADABLE, Verb};
 use crate::processes::{Process, Program};
 use crate::profile::{Profile, quote};
 use crate::protection::Protection;
@@ -18,21 +18,24 @@ pub const STAYS: &str = "let the entrypoint script end with exec, or start the a
 /// Programs that a plan removes or disables.
 #[derive(Debug, Default)]
 pub struct Doomed<'a> {
-    /// Each with the rule, in words, and its path.
-    programs: HashMap<Identity, (String, Vec<u8>)>,
+    files: Vec<File>,
     /// The same, for processes whose programs cannot be read.
     candidates: Option<Candidates<'a>>,
+}
+
+/// One of its names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct File {
+    id: Identity,
+    path: Vec<u8>,
+    origin: Origin,
 }
 
 /// What a process runs, or seems to run; printed as what follows the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run<'d> {
-    /// Which file that is.
-    pub id: Identity,
-    pub(super) what: &'d str,
-    pub(super) path: &'d [u8],
-    /// How sure that is.
-    pub certainty: Certainty,
+    file: &'d File,
+    certainty: Certainty,
 }
 
 impl fmt::Display for Run<'_> {
@@ -42,7 +45,8 @@ impl fmt::Display for Run<'_> {
             Certainty::Named => ", whose program cannot be read (CAP_SYS_PTRACE), seems to run",
             Certainty::Possible => ", whose program cannot be read (CAP_SYS_PTRACE), may run",
         };
-        write!(to, "{runs} {}", self.what)
+        let (path, origin) = (escape(&self.file.path), &self.file.origin);
+        write!(to, "{runs} {path}, which profile {} removes ({})", origin.profile, origin.rule)
     }
 }
 
@@ -55,38 +59,32 @@ impl<'a> Doomed<'a> {
         protection: &Protection,
         forced: &HashSet<Identity>,
     ) -> Self {
-        let mut programs: HashMap<Identity, (String, Vec<u8>)> = HashMap::new();
-        let mut files = Vec::new();
+        let (mut files, mut programs) = (Vec::new(), Vec::new());
         for action in &plan.actions {
+            let (id, path, origin) = (action.stat.id, action.path(), action.origin.clone());
             let goes = matches!(action.verb, Verb::Remove | Verb::Disable | Verb::Tombstone);
-            if !goes || action.stat.kind != Kind::File || forced.contains(&action.stat.id) {
+            if !goes || action.stat.kind != Kind::File || forced.contains(&id) {
                 continue;
             }
-            let (path, origin) = (action.path(), &action.origin);
-            let what = format!("{}, which profile {} removes ({})", escape(&path), origin.profile, origin.rule);
             if action.stat.is_executable() {
-                files.push((action.stat.id, path.clone()));
+                programs.push((id, path.clone()));
             }
-            // Of several names always the same, so that the text is.
-            let known = programs.entry(action.stat.id).or_insert_with(|| (what.clone(), path.clone()));
-            if what < known.0 {
-                *known = (what, path);
-            }
+            files.push(File { id, path, origin });
         }
-        Self { programs, candidates: Some(Candidates::new(root, profile, protection.programs(), files)) }
+        Self { files, candidates: Some(Candidates::new(root, profile, protection.programs(), programs)) }
     }
 
-    /// Which of them `process` runs; of several that it may run always the same.
+    /// Which of them `process` runs; of several that it may run, and of several names, always the same, so that the text is.
     pub fn run_by(&self, process: &Process) -> Option<Run<'_>> {
-        let run = |(id, certainty)| self.programs.get(&id).map(|(what, path)| Run { id, what, path, certainty });
-        match &process.program {
-            Program::Known(id) => run((*id, Certainty::Known)),
-            Program::Unreadable { .. } => {
-                let found = self.candidates.as_ref()?.of(process).into_iter().filter_map(run);
-                found.min_by_key(|run| (run.certainty, run.what))
-            }
-            Program::None => None,
-        }
+        let found = match &process.program {
+            Program::Known(id) => vec![(*id, Certainty::Known)],
+            Program::Unreadable { .. } => self.candidates.as_ref()?.of(process),
+            Program::None => return None,
+        };
+        let runs = found.into_iter().flat_map(|(id, certainty)| {
+            self.files.iter().filter(move |file| file.id == id).map(move |file| Run { file, certainty })
+        });
+        runs.min_by_key(|run| (run.certainty, &run.file.path))
     }
 
     /// What to do if `process` never stops running it.
@@ -94,24 +92,26 @@ impl<'a> Doomed<'a> {
         if run.certainty == Certainty::Possible {
             return UNREADABLE.to_owned();
         }
-        let name = run.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let path = &run.file.path;
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         let known = Catalogue::default().by_name(name).map(|known| known.class);
         if matches!(known, Some(Class::Shell | Class::MultiCall)) {
             return STAYS.to_owned();
         }
         // As the command says it: where that is a link, it is needed, too.
-        let called = self.candidates.as_ref().and_then(|candidates| candidates.called(process, run.id));
-        let path = called.unwrap_or_else(|| run.path.to_vec());
+        let called = self.candidates.as_ref().and_then(|candidates| candidates.called(process, run.file.id));
+        let path = called.as_ref().unwrap_or(path);
         format!(
             "if that is the app, or what its scripts run in, save it: [keep] paths = [{}]; if an entrypoint script runs in it, let that end with exec; if it only takes longer, raise --wait-timeout and failureThreshold",
-            quote(&String::from_utf8_lossy(&path))
+            quote(&String::from_utf8_lossy(path))
         )
     }
 
     #[cfg(test)]
     pub(super) fn test(programs: &[(Identity, &str)]) -> Self {
-        let programs =
-            programs.iter().map(|(id, what)| (*id, ((*what).to_owned(), what.as_bytes().to_vec()))).collect();
-        Self { programs, candidates: None }
+        let origin = Origin { rule: "names".to_owned(), profile: "site".into() };
+        let file =
+            |(id, path): &(Identity, &str)| File { id: *id, path: path.as_bytes().to_vec(), origin: origin.clone() };
+        Self { files: programs.iter().map(file).collect(), candidates: None }
     }
 }
