@@ -330,3 +330,38 @@ fn a_zombie_runs_nothing_whoever_may_look_at_it() {
     container.lithify(&["harden", "--wait-for-app", "--remove=true"]).exits(0);
     assert!(!there(&container, "/usr/bin/true"));
 }
+
+#[test]
+fn in_an_unpacked_tree_only_what_is_called_as_it_is_counts() {
+    let layer = layer(&["/usr/bin/memcached", "/srv/tree/usr/bin/memcached", "/srv/tree/usr/bin/nc"]);
+    for how in ["", "title"] {
+        let container = start(&layer, &["memcached", how]);
+        let harden = |name: &str| container.lithify(&["harden", "--root=/srv/tree", &format!("--remove={name}")]);
+        harden("nc").exits(0);
+        assert!(!there(&container, "/srv/tree/usr/bin/nc"));
+        if how.is_empty() {
+            harden("memcached").exits(3).says("REFUSED /usr/bin/memcached");
+            assert!(there(&container, "/srv/tree/usr/bin/memcached"));
+        }
+    }
+}
+
+#[test]
+fn where_the_kernel_says_no_size_the_name_decides_and_without_one_everything_counts() {
+    let layer = layer(&["/usr/bin/memcached"]);
+    layer.file_with("/etc/init.d/memcached", SCRIPT);
+    let without_sizes = |how: &str| {
+        let container = start(&layer, &["memcached", how]);
+        container.enter(["/bin/mount", "--bind", "/dev/null", "/proc/1/task/1/statm"]).exits(0);
+        container
+    };
+    let container = without_sizes("");
+    container.lithify(&["harden", "--remove=memcached"]).exits(3).says("seems to run it");
+    assert!(there(&container, "/usr/bin/memcached"));
+    assert!(follow_the_fixes(&container, "\"distroless\", \"leftovers\"", &["--wait-for-app"]).is_empty());
+    let container = without_sizes("title");
+    container.lithify(&["harden", "--remove=touch"]).exits(3).says("may run it").says("SYS_PTRACE");
+    container.lithify(&["harden", "--remove=touch", "--wait-for-app", "--wait-timeout=0"]).exits(1).says("may run");
+    container.lithify(&["harden", "--remove=/etc/init.d/memcached"]).exits(0);
+    assert!(there(&container, "/usr/bin/touch") && !there(&container, "/etc/init.d/memcached"));
+}
