@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError, SourceText};
 pub use document::{ConfineMode, Libraries, Method, Principal};
+pub(crate) use load::is_file;
 pub use load::{load, load_text};
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};

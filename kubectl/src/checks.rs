@@ -10,7 +10,7 @@ use super::workload::Workload;
 
 pub(super) use capabilities::unsearchable;
 pub(super) use commands::{HANDLERS, app, calls, handlers};
-pub(super) use delivered::{installs, is_whole};
+pub(super) use delivered::{installs, is_whole, mount_over};
 pub(super) use staged::{Staged, has_staged, mounted, staged};
 
 /// Mounts of volumes of ours by which a container could undo the hardening, or that have nothing to show.

@@ -15,11 +15,12 @@ use super::checks;
 use super::cli::{DEFAULT_IMAGE, Inject, Mode};
 use super::diff;
 use super::finding::{self, Finding, Weight};
+use super::inscribed;
 use super::manifest::Manifest;
 use super::removed::Removed;
 use super::workload::{check_names, workloads};
 use super::yaml::{self, Changed, Changes, Edit};
-use super::{Failure, print, say};
+use super::{Failure, NAME, print, say};
 use lithify::profile::load;
 use lithify::report::Exit;
 use pod::Pod;
@@ -125,20 +126,30 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     let removed = Removed::new(&profile);
     let workloads = workloads(&manifest.documents);
     check_names(manifest, &workloads, &options.containers)?;
-    let mut changes: Vec<Changes> = manifest.documents.iter().map(|_| Changes::default()).collect();
-    let mut findings = Vec::new();
-    for workload in &workloads {
-        let chosen = workload.chosen(&options.containers);
-        let Some(changes) = changes.get_mut(workload.document).filter(|_| !chosen.is_empty()) else { continue };
-        let mut pod =
-            Pod { options, profiles: &profiles, removed: &removed, workload, changes, findings: &mut findings };
-        pod.keep_commands(&chosen);
-        pod.inject(&chosen);
-        findings.extend(checks::volumes(workload));
-    }
-    refuse(manifest, &findings, options)?;
-    let Changed { text, edits, documents } =
-        yaml::apply(&manifest.text, &manifest.documents, &changes).map_err(|error| {
+    // Once for what the containers are to call, and once more with what the program is to accept.
+    let mut only = Vec::new();
+    let (findings, Changed { text, edits, documents }) = loop {
+        let mut changes: Vec<Changes> = manifest.documents.iter().map(|_| Changes::default()).collect();
+        let mut findings = Vec::new();
+        for (index, workload) in workloads.iter().enumerate() {
+            let chosen = workload.chosen(&options.containers);
+            let Some(changes) = changes.get_mut(workload.document).filter(|_| !chosen.is_empty()) else { continue };
+            let only = only.get(index);
+            let mut pod = Pod {
+                options,
+                profiles: &profiles,
+                removed: &removed,
+                workload,
+                only,
+                changes,
+                findings: &mut findings,
+            };
+            pod.keep_commands(&chosen);
+            pod.inject(&chosen);
+            findings.extend(checks::volumes(workload));
+        }
+        refuse(manifest, &findings, options)?;
+        let result = yaml::apply(&manifest.text, &manifest.documents, &changes).map_err(|error| {
             Failure::Refused(format!(
                 "refused, and nothing was changed:\n{}",
                 manifest.point(
@@ -148,6 +159,11 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
                 )
             ))
         })?;
+        if !only.is_empty() || workloads.is_empty() {
+            break (findings, result);
+        }
+        only = self::workloads(&result.documents).iter().map(|workload| inscribed::calls(workload, NAME)).collect();
+    };
     // What is wrong only now, such as a mount of a volume that nobody filled before.
     let file = format!("{}, with lithify in it", manifest.file);
     let result = Manifest { file, text, documents };

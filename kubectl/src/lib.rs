@@ -12,6 +12,7 @@ mod cli;
 mod diff;
 mod finding;
 mod inject;
+mod inscribed;
 mod lint;
 mod manifest;
 mod ours;

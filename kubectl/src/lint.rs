@@ -1,5 +1,6 @@
 //! `kubectl lithify lint`: what of a manifest a profile would break, before it is applied.
 
+mod accepted;
 mod mounts;
 mod probes;
 mod security;
@@ -47,6 +48,7 @@ fn manifest_findings(
     for workload in &workloads {
         findings.extend(checks::volumes(workload));
         findings.extend(mounts::delivery(workload));
+        findings.extend(accepted::accepted(workload));
         for container in workload.chosen(only) {
             let mode = ours::mode(workload, &container);
             findings.extend(checks::handlers(&container, mode, &removed));

@@ -42,7 +42,7 @@ impl Manifest {
                 "{file}: {MAX_BYTES} bytes and more are no manifest\n  fix: give the file of a manifest"
             )));
         }
-        let text = SourceText::new(&file, &bytes)?.text.to_owned();
+        let text = SourceText::new(&file, &bytes, true)?.text.to_owned();
         Self::from_text(&file, text)
     }
 
@@ -63,7 +63,7 @@ impl Manifest {
 
     /// A message at a place: file, line, column, the line itself, and what to do.
     pub(super) fn point(&self, range: Range<usize>, message: &str, fix: &str) -> String {
-        let source = SourceText { file: &self.file, text: &self.text };
+        let source = SourceText { file: &self.file, text: &self.text, quoted: true };
         match source.error(range, message, Some(fix.to_owned())) {
             ProfileError::Invalid(diagnostic) => diagnostic.to_string().replace("\n  hint: ", "\n  fix: "),
             other => other.to_string(),

@@ -34,6 +34,7 @@ mod identity;
 mod install;
 mod interruption;
 mod kubernetes;
+mod only;
 mod other_root;
 mod output;
 mod overlay;

@@ -3,6 +3,7 @@
 use super::super::arguments::{Part, parts};
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
+use super::super::paths::is_in;
 use super::super::workload::{Container, Workload};
 use super::super::yaml::Node;
 
@@ -20,6 +21,14 @@ pub(in super::super) fn installs<'a>(container: &Container<'a>) -> Option<&'a st
 /// Whether a mount is of the whole volume, in whose root the program is.
 pub(in super::super) fn is_whole(mount: &Node) -> bool {
     mount.get("subPath").is_none() && mount.get("subPathExpr").is_none()
+}
+
+/// The mount of a container that a path is in.
+pub(in super::super) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'a Node> {
+    container.mounts().iter().find(|mount| {
+        let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
+        is_in(path, at)
+    })
 }
 
 /// Every mount of such a volume by who does not install into it is read-only, wherever it is.

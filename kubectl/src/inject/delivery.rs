@@ -2,11 +2,13 @@
 
 use super::super::checks;
 use super::super::cli::DEFAULT_IMAGE;
-use super::super::paths::is_in;
+use super::super::finding::{Finding, Weight};
+use super::super::inscribed::{self, ONLY};
 use super::super::workload::Container;
-use super::super::yaml::{Node, Style, Value};
+use super::super::yaml::{Style, Value};
 use super::super::{MOUNT_POINT, NAME};
 use super::pod::{Additions, Pod};
+use lithify::only::Line;
 
 /// What the init container has of a CPU, in thousandths. The pod asks for as much from then on, so that no other init
 /// container need have less.
@@ -29,7 +31,7 @@ impl Pod<'_> {
             new.init_containers.push(Value::map([
                 ("name", Value::text(NAME)),
                 ("image", Value::text(image.unwrap_or(DEFAULT_IMAGE))),
-                ("args", Value::words(["install", MOUNT_POINT])),
+                ("args", self.args(chosen)),
                 ("resources", resources()),
                 ("securityContext", security(chosen.first())),
                 (
@@ -45,9 +47,63 @@ impl Pod<'_> {
         if checks::installs(&known) != Some(NAME) {
             let message = format!("{} does not install lithify into volume {NAME}: it is not ours", known.title);
             self.refuse(&known, message, "give that init container another name");
-        } else if let Some(image) = image {
+            return;
+        }
+        if let Some(image) = image {
             self.set(known.node, &known.path, "image", Value::text(image));
         }
+        let Some(lines) = self.lines(chosen).filter(|lines| !lines.is_empty()) else { return };
+        // What somebody has added stays; what the pod called before and calls no more goes.
+        let before: Vec<Line> =
+            inscribed::calls(self.workload, NAME).iter().filter_map(|call| Line::new(&call.line()?).ok()).collect();
+        let now = inscribed::lines(&lines);
+        let is = |all: &[Line], line: &Line| all.iter().any(|one| one.words == line.words);
+        let kept = inscribed::only(&known).into_iter().filter(|text| {
+            inscribed::lines(std::slice::from_ref(text)).iter().all(|line| !is(&before, line) && !is(&now, line))
+        });
+        let only: Vec<String> = lines.iter().cloned().chain(kept).collect();
+        let lists = ["command", "args"].map(|key| known.node.words_of(key));
+        let updated = inscribed::with_lines(&lists, &only);
+        self.put(&known.path, lists, updated);
+    }
+
+    /// The args of a new one: `install`, and all that the program is to accept.
+    fn args(&mut self, chosen: &[Container<'_>]) -> Value {
+        let lines = self.lines(chosen).unwrap_or_default();
+        let style = if lines.is_empty() { Style::Words } else { Style::Block };
+        let words = ["install", MOUNT_POINT].map(Value::text).into_iter();
+        Value::List(words.chain(lines.iter().map(|line| Value::text(format!("{ONLY}{line}")))).collect(), style)
+    }
+
+    /// What the program is to accept, each once; `None` where the manifest does not tell.
+    fn lines(&mut self, chosen: &[Container<'_>]) -> Option<Vec<String>> {
+        let mut lines = Vec::new();
+        for call in self.only? {
+            let Some(line) = call.line() else {
+                let message = format!(
+                    "{}: the kubelet puts the value of a variable into its command, so lithify stays open to any command line in this pod",
+                    call.title
+                );
+                let place = chosen.first().map_or(0..0, Container::place);
+                let fix = "write the value there in the place of $(NAME)";
+                self.findings.push(Finding::new(Weight::Note, &place, message, fix));
+                return None;
+            };
+            let line = inscribed::escaped(&line);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        let read = inscribed::lines(&lines);
+        if read.iter().enumerate().any(|(at, line)| read.iter().skip(at + 1).any(|other| line.words == other.words)) {
+            let place = chosen.first().map_or(0..0, Container::place);
+            let message = format!(
+                "{}: two containers call lithify by the same words and other variables, which it cannot tell apart",
+                self.workload.title
+            );
+            self.refuse_at(&place, message, "put what the LITHIFY_ variables say into the command lines");
+        }
+        Some(lines)
     }
 
     /// The read-only mount, where it is not there yet.
@@ -94,12 +150,4 @@ pub(super) fn security(app: Option<&Container<'_>>) -> Value {
         }
     }
     Value::Map(entries, Style::Block)
-}
-
-/// The mount of a container that a path is in.
-pub(super) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'a Node> {
-    container.mounts().iter().find(|mount| {
-        let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
-        is_in(path, at)
-    })
 }

@@ -4,12 +4,12 @@ use super::super::arguments;
 use super::super::checks;
 use super::super::cli::{Inject, Mode};
 use super::super::finding::{Finding, Weight};
+use super::super::inscribed::Call;
 use super::super::ours;
 use super::super::removed::Removed;
 use super::super::workload::{Container, Workload};
 use super::super::yaml::{Changes, Node, Path, Style, Value};
 use super::Profiles;
-use super::delivery;
 
 /// Everything at hand for one pod.
 pub(super) struct Pod<'a> {
@@ -17,6 +17,8 @@ pub(super) struct Pod<'a> {
     pub(super) profiles: &'a Profiles,
     pub(super) removed: &'a Removed<'a>,
     pub(super) workload: &'a Workload<'a>,
+    /// The calls of the program in the new pod, where they are known.
+    pub(super) only: Option<&'a Vec<Call>>,
     pub(super) changes: &'a mut Changes,
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -94,6 +96,11 @@ impl Pod<'_> {
     pub(super) fn update(&mut self, node: &Node, path: &Path) {
         let lists = ["command", "args"].map(|key| node.words_of(key));
         let updated = arguments::with_profiles(&lists, &self.profiles.there);
+        self.put(path, lists, updated);
+    }
+
+    /// Other words in the place of a command and args.
+    pub(super) fn put(&mut self, path: &Path, lists: [Vec<&str>; 2], updated: [Vec<String>; 2]) {
         for ((key, before), after) in ["command", "args"].into_iter().zip(lists).zip(updated) {
             if before != after {
                 let words = after.into_iter().map(Value::Text).collect();
@@ -121,7 +128,7 @@ impl Pod<'_> {
     /// A profile that is a file must be in a volume that the container mounts.
     fn mounted_profiles(&mut self, container: &Container<'_>) {
         for file in self.profiles.files() {
-            if delivery::mount_over(container, file).is_none() {
+            if checks::mount_over(container, file).is_none() {
                 let message = format!("{}: no volume is mounted over the profile {file}", container.title);
                 self.refuse(
                     container,

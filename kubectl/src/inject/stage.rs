@@ -7,7 +7,7 @@ use super::super::paths::plain;
 use super::super::workload::Container;
 use super::super::yaml::{Node, Style, Value};
 use super::super::{MOUNT_POINT, NAME};
-use super::delivery::{MILLI_CPU, empty, mount, mount_over, security};
+use super::delivery::{MILLI_CPU, empty, mount, security};
 use super::pod::{Additions, Pod};
 
 /// What is mounted where nobody says. `/bin` and `/sbin` are links to these on a merged image, and staged with them; on
@@ -138,8 +138,10 @@ impl Pod<'_> {
     /// The app's mounts of profiles that are files, as far as the staging container does not have them yet.
     fn profile_mounts(&self, container: &Container<'_>, known: Option<&Container<'_>>) -> Vec<Value> {
         let mut mounts: Vec<Value> = Vec::new();
-        for file in self.profiles.files().filter(|file| known.is_none_or(|known| mount_over(known, file).is_none())) {
-            let mount = mount_over(container, file).map(Node::value);
+        for file in
+            self.profiles.files().filter(|file| known.is_none_or(|known| checks::mount_over(known, file).is_none()))
+        {
+            let mount = checks::mount_over(container, file).map(Node::value);
             mounts.extend(mount.filter(|mount| !mounts.contains(mount)));
         }
         mounts

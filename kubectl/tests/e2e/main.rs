@@ -11,6 +11,7 @@
 
 mod calls;
 mod golden;
+mod inscribed;
 mod kinds;
 mod lint;
 mod options;

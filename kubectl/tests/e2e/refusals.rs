@@ -272,7 +272,7 @@ fn what_is_not_ours_or_is_in_the_way() {
             ),
             "the volume lithify-staged is no emptyDir",
         ),
-        (with("args: [\"install\", \"/lithify\"]", "args: [other]"), "does not install lithify"),
+        (with("            - install\n", "            - other\n"), "does not install lithify"),
         (
             with(
                 "            - { name: lithify, mountPath: /lithify, readOnly: true }\n            - { name: lithify-staged, mountPath: /usr/bin",

@@ -28,6 +28,11 @@ fn startup_probe() {
     pod.log_says("lithify", "installed");
     assert_withstands(&pod, "nginx");
     pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "nginx"]).exits(0);
+    // It is no tool for anything else.
+    for attempt in [&["scan"][..], &["run", "--profile", "nginx", "--", "nginx", "-v"], &["verify", "--profile=nginx"]]
+    {
+        pod.exec("nginx", [&["/lithify/lithify"], attempt].concat()).exits(2).says("accepts only these command lines");
+    }
     assert_eq!(pod.restarts("nginx"), 0);
 }
 
@@ -167,7 +172,8 @@ fn liveness_probe() {
 fn pre_stop() {
     let namespace = Namespace::new();
     // A longer hook than the example's, so that there is time to ask.
-    namespace.apply(&with(&example("pre-stop"), "\"sleep\", \"5\"", "\"sleep\", \"20\""));
+    let manifest = with(&example("pre-stop"), "\"sleep\", \"5\"", "\"sleep\", \"20\"");
+    namespace.apply(&with(&manifest, "--only=sleep 5", "--only=sleep 20"));
     let pod = namespace.only_pod("app=nginx");
     serves_nginx(pod.ready(), 80);
     assert_withstands(&pod, "nginx");

@@ -58,6 +58,18 @@ const CASES: &[Case] = &[
         says: &["uid 999", "(EACCES)", "fix: run it as the owner (runAsUser: 0)"],
     },
     Case {
+        pod: "not-accepted",
+        container: "httpd",
+        status: "CrashLoopBackOff",
+        parts: &[LastState],
+        says: &[
+            "accepts only these command lines here",
+            "run --profile httpd -- httpd",
+            "Exit Code:  2",
+            "`install --only`",
+        ],
+    },
+    Case {
         pod: "missing-volume",
         container: "httpd",
         status: "CrashLoopBackOff",

@@ -72,6 +72,8 @@ spec:
         plain,
         "--mode stage --profile redis --stage-dir /usr/bin --stage-dir /usr/sbin --stage-dir /usr/local/bin",
     );
+    let probes = ["/usr/bin", "/usr/local/bin"].map(|directory| format!("probe file {directory}/.lithify-staged"));
+    let injected = probes.iter().fold(injected, |manifest, probe| super::accepting(&manifest, probe));
     namespace.apply(&injected);
     let pod = namespace.pod("cache");
     // It has no readinessProbe: a container that runs is one that is ready.

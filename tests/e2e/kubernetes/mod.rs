@@ -28,6 +28,17 @@ fn with(manifest: &str, that: &str, this: &str) -> String {
     manifest.replace(that, this)
 }
 
+/// The manifest with a program that accepts this command line, too.
+fn accepting(manifest: &str, line: &str) -> String {
+    let lines = manifest.lines().map(|there| match there.strip_suffix("- /lithify") {
+        Some(indent) => format!("{there}\n{indent}- --only={line}\n"),
+        None => format!("{there}\n"),
+    });
+    let accepting: String = lines.collect();
+    assert_ne!(accepting.trim_end(), manifest.trim_end());
+    accepting
+}
+
 /// A cluster that is there already is only given the images, as archives, by the command that its owner names.
 #[test]
 fn another_cluster_gets_the_images() {
