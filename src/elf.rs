@@ -2,6 +2,8 @@
 
 mod dynamic;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 pub use dynamic::{Dynamic, Machine};
 
 /// What an ELF file is for.
@@ -31,6 +33,7 @@ const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
+const PF_X: u32 = 1;
 const PF_R: u32 = 4;
 const DT_SONAME: u64 = 14;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
@@ -125,6 +128,24 @@ pub fn strings(head: &[u8]) -> Option<Strings> {
         ranges: (ranges.len() >= 2 && apart).then_some(ranges),
         has_interpreter: headers.segments().any(|segment| segment.kind == PT_INTERP),
     })
+}
+
+/// How many pages of its memory a process that runs this program has for the program's code, as `proc_pid_statm(5)` says:
+/// from the first executable segment to the end of the last. Older kernels counted from the first of all segments:
+/// that is the second number. `None` for what is no complete ELF program or library.
+pub fn code<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<[u64; 2]> {
+    let headers = Headers::read(&mut read_at)?;
+    let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
+    let (mut start, mut executable, mut end) = (u64::MAX, u64::MAX, 0);
+    for segment in headers.segments().filter(|segment| segment.kind == PT_LOAD) {
+        start = start.min(segment.address);
+        if segment.flags & PF_X != 0 {
+            executable = executable.min(segment.address);
+            end = end.max(segment.address.saturating_add(segment.size));
+        }
+    }
+    let pages = |from: u64| end.div_ceil(page).saturating_sub(from / page);
+    Some([pages(executable), pages(start)])
 }
 
 /// Classifies a file's content; `None` for what is no complete ELF program or library (scripts, object files).
@@ -297,6 +318,7 @@ mod tests {
                 bytes.splice(0..0, *b"\x7fELF\x02\x01");
             }
             strings(&bytes);
+            code(|offset, length| bytes.get(usize::try_from(offset).ok()?..)?.get(..length));
             classify(|offset, length| {
                 let from = usize::try_from(offset).ok()?.min(bytes.len());
                 Some(bytes[from..bytes.len().min(from.saturating_add(length))].to_vec())

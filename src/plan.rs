@@ -274,6 +274,9 @@ fn rank(found: &Found) -> (u8, Reverse<usize>) {
     (rank, Reverse(depth))
 }
 
+/// What to do about a process of which nothing is known. To keep the file would be no way out: it may be a shell.
+pub const UNREADABLE: &str = "give the container the capability SYS_PTRACE, so that the program can be read, or harden before the app starts: with run, or in the image";
+
 fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static str)> {
     if let Some(reason) = &found.library {
         let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
@@ -281,18 +284,17 @@ fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static
     }
     if found.stat.kind == Kind::Symlink {
         let hint = "save it with [keep] paths, or keep less";
-        return protection.reason(found.stat.id, &found.name).map(|reason| (reason.to_owned(), hint));
+        return protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint));
     }
     if found.stat.kind != Kind::File {
         return None;
     }
-    // What a process runs is known by name only where its file cannot be read; what nobody can start is not it.
-    let name = if found.stat.mode & 0o111 == 0 { b"".as_slice() } else { &found.name };
-    let reason = protection.reason(found.stat.id, name)?;
-    Some((
-        reason.to_owned(),
-        "in a startupProbe add --wait-for-app; or save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force",
-    ))
+    let hint = if protection.is_only_possible(found.stat.id) {
+        UNREADABLE
+    } else {
+        "in a startupProbe add --wait-for-app; or save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force"
+    };
+    protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint))
 }
 
 /// Directories that cannot go because something in them stays.

@@ -193,6 +193,13 @@ pub struct Stat {
     pub mount: u64,
 }
 
+impl Stat {
+    /// Whether anybody may start it.
+    pub fn is_executable(&self) -> bool {
+        self.kind == Kind::File && self.mode & 0o111 != 0
+    }
+}
+
 /// Who resolves paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolver {
@@ -203,6 +210,7 @@ pub enum Resolver {
 }
 
 /// The target's root directory.
+#[derive(Debug)]
 pub struct Root {
     fd: OwnedFd,
     path: PathBuf,

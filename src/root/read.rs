@@ -31,6 +31,15 @@ impl Root {
         self.file(path).map(|file| classify(&file))
     }
 
+    /// How many pages the kernel says that the code of the ELF program at `path` (canonical) takes, or would have said in
+    /// earlier releases; `None` for what is no ELF file.
+    pub fn code(&self, path: &[u8]) -> Result<Option<[u64; 2]>, RootError> {
+        let file = self.file(path)?;
+        let mut buffer = [0; HEAD];
+        let head = head(&file, &mut buffer);
+        Ok(elf::code(|offset, length| read_part(&file, head, offset, length)))
+    }
+
     /// What the dynamic loader reads in the regular file at `path` (canonical); `None` for what is no ELF file.
     pub fn dynamic(&self, path: &[u8]) -> Result<Option<Dynamic>, RootError> {
         let file = self.file(path)?;

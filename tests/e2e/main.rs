@@ -61,6 +61,7 @@ mod stage_in_pod;
 mod stage_refusals;
 mod startup_probe;
 mod tombstone;
+mod unreadable;
 mod vast;
 mod verify;
 mod wait_for_app;
