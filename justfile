@@ -57,6 +57,10 @@ bench: build
     benches/wait.sh
     benches/resources.sh
 
+# How much of what is of use scan knows, among packages that nobody chose; downloads 160 MB
+recognition: build
+    tests/recognition.sh
+
 # On a running cluster: what lithify costs a pod; nothing is judged
 bench-pod:
     benches/pod.sh

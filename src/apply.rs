@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use nix::errno::Errno;
 
+use crate::inventory::Parent;
 use crate::plan::{Action, Plan, Verb};
 use crate::root::{Directory, Kind, Root, RootError};
 use tombstones::Tombstones;
@@ -47,7 +48,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
     }
     // One directory is opened for all steps that follow each other in it, and opened again by its path for each such
     // batch: one that was moved out of the root meanwhile is not found there any more.
-    let mut open: Option<(&[u8], Result<Directory, Errno>)> = None;
+    let mut open: Option<(&Parent, Result<Directory, Errno>)> = None;
     // Names that must stay because something that leads from them does: a next run would not find that again.
     let mut withheld: HashSet<&[u8]> = HashSet::new();
     let mut tombstones = Tombstones::new(plan);
@@ -58,13 +59,14 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             continue;
         }
         if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
-            withheld.extend(action.leads_from.as_deref());
+            withheld.extend(action.leads_from());
             outcomes.push(Outcome::Withheld);
             continue;
         }
-        let known = open.as_ref().is_some_and(|(path, _)| *path == action.directory.as_slice());
+        let parent = &*action.parent;
+        let known = open.as_ref().is_some_and(|(opened, _)| opened.id == parent.id && opened.compare(parent).is_eq());
         if !known {
-            open = Some((&action.directory, open_batch(root, action)));
+            open = Some((parent, open_batch(root, action)));
         }
         let outcome = match open.as_ref().map(|(_, directory)| directory) {
             Some(Ok(directory)) => step(directory, action, &mut tombstones),
@@ -72,13 +74,13 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             Some(Err(Errno::ETIME)) => Outcome::Late,
             None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
             Some(Err(errno)) => {
-                let error = RootError::os("openat2", &action.directory, *errno);
+                let error = RootError::os("openat2", &parent.path(), *errno);
                 Outcome::Failed { error, directory: None }
             }
         };
         // Where the whole filesystem is read-only all fail alike.
         if matches!(&outcome, Outcome::Failed { error, .. } if error.errno() != Errno::EROFS) {
-            withheld.extend(action.leads_from.as_deref());
+            withheld.extend(action.leads_from());
         }
         outcomes.push(outcome);
     }
@@ -116,8 +118,8 @@ pub fn disable_instead(root: &Root, plan: &Plan, outcomes: &mut [Outcome]) {
 
 /// The directory of a batch, if it still is the one that the plan was made for.
 fn open_batch(root: &Root, action: &Action) -> Result<Directory, Errno> {
-    let directory = root.directory(&action.directory).map_err(|error| error.errno())?;
-    if directory.own_stat().id == action.parent { Ok(directory) } else { Err(Errno::ESTALE) }
+    let directory = root.directory(&action.parent.path()).map_err(|error| error.errno())?;
+    if directory.own_stat().id == action.parent.id { Ok(directory) } else { Err(Errno::ESTALE) }
 }
 
 fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>) -> Outcome {

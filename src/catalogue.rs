@@ -1,9 +1,31 @@
 //! The catalogue: what a program is, by its name, and what it lends an intruder.
+//!
+//! `programs.txt` is the one list of names: `scan` and rules by class recognise by it, and the built-in profiles remove
+//! by it. A line with a single word begins a class. Every other line holds names, after the profiles that remove them
+//! (letters of [`PROFILES`]), a colon, and what they lend themselves to (letters of [`FUNCTIONS`]); a line that begins
+//! with a space goes on with the names of the line before. In no profile is what only a rule by class removes: what images
+//! start their app with, what mostly is the app where it is there, and what is of little use.
+//!
+//! The functions of a name are facts of `GTFOBins` (<https://gtfobins.org>, commit 7382261 of 2026-04-20); classes and
+//! all other names are ours, most of them from the lists of contents of Debian 12.
 
 mod directories;
-mod table;
 
-pub use directories::DIRECTORIES;
+pub use directories::{DIRECTORIES, holds_programs};
+
+/// The names.
+const TABLE: &str = include_str!("catalogue/programs.txt");
+
+/// The built-in profiles that remove names of the table, by the letter that stands for each there.
+const PROFILES: [(char, &str); 7] = [
+    ('s', "shells"),
+    ('c', "coreutils"),
+    ('n', "network-tools"),
+    ('p', "package-managers"),
+    ('i', "interpreters"),
+    ('m', "compilers"),
+    ('u', "setuid"),
+];
 
 /// What a program is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,7 +131,35 @@ impl Known {
     }
 }
 
-/// The table, ready for lookups.
+/// A name of the table, the profiles that remove it, and what it is.
+struct Entry {
+    name: &'static str,
+    profiles: &'static str,
+    known: Known,
+}
+
+fn entries() -> impl Iterator<Item = Entry> {
+    let mut profiles = "";
+    let mut known = Known { class: Class::Shell, letters: "" };
+    TABLE.lines().flat_map(move |line| {
+        let (head, names) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some((removed_by, letters)) = head.split_once(':') {
+            (profiles, known.letters) = (removed_by, letters);
+        } else if let Some(class) = Class::parse(head) {
+            known.class = class;
+        }
+        let (profiles, known) = (profiles, known);
+        names.split(' ').filter(|name| !name.is_empty()).map(move |name| Entry { name, profiles, known })
+    })
+}
+
+/// The names that the built-in profile `profile` removes.
+pub fn names_of_profile(profile: &str) -> impl Iterator<Item = &'static str> {
+    let letter = PROFILES.into_iter().find(|(_, name)| *name == profile).map(|(letter, _)| letter);
+    entries().filter(move |entry| letter.is_some_and(|letter| entry.profiles.contains(letter))).map(|entry| entry.name)
+}
+
+/// All names, ready for lookups.
 pub struct Catalogue {
     /// Sorted by name.
     names: Vec<(&'static [u8], Known)>,
@@ -117,10 +167,7 @@ pub struct Catalogue {
 
 impl Default for Catalogue {
     fn default() -> Self {
-        let rows = table::ROWS.into_iter().flat_map(|(class, letters, names)| {
-            names.split(' ').map(move |name| (name.as_bytes(), Known { class, letters }))
-        });
-        let mut names: Vec<_> = rows.collect();
+        let mut names: Vec<_> = entries().map(|entry| (entry.name.as_bytes(), entry.known)).collect();
         crate::order::sort_by_bytes(&mut names, |(name, _)| name.to_vec());
         Self { names }
     }
@@ -140,6 +187,11 @@ impl Catalogue {
     /// What a program of this canonical name is: for a signature's label.
     pub fn exactly(&self, name: &str) -> Option<Known> {
         self.get(name.as_bytes())
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.names.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok())
     }
 
     fn get(&self, name: &[u8]) -> Option<Known> {
@@ -193,17 +245,31 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_name_stands_once_and_every_letter_means_something() {
-        let mut seen = HashSet::new();
-        for (_, letters, names) in table::ROWS {
-            assert!(letters.chars().all(|letter| FUNCTIONS.iter().any(|(known, _)| *known == letter)), "{letters}");
+    fn the_table_holds_together() {
+        let (catalogue, mut class, mut seen) = (Catalogue::default(), None, HashSet::new());
+        for line in TABLE.lines() {
+            let (head, names) = line.split_once(' ').unwrap_or((line, ""));
+            assert!(line.len() <= 120, "{line}");
+            if let Some((profiles, letters)) = head.split_once(':') {
+                assert!(profiles.chars().all(|letter| PROFILES.iter().any(|(known, _)| *known == letter)), "{line}");
+                assert!(letters.chars().all(|letter| FUNCTIONS.iter().any(|(known, _)| *known == letter)), "{line}");
+            } else if !head.is_empty() {
+                assert!(names.is_empty() && Class::parse(head).is_some(), "{line}");
+                class = Class::parse(head);
+                continue;
+            }
             for name in names.split(' ') {
-                assert!(!name.is_empty() && seen.insert(name), "{name:?}");
+                assert!(!name.is_empty() && seen.insert(name), "{name:?}: {line}");
+                assert_eq!(catalogue.exactly(name).map(|known| known.class), class, "{name}");
             }
         }
+        assert_eq!(catalogue.names().count(), seen.len());
         for class in Class::ALL {
             assert_eq!(Class::parse(class.name()), Some(class));
-            assert!(table::ROWS.iter().any(|(known, _, _)| *known == class), "{class:?} is empty");
+            assert!(entries().any(|entry| entry.known.class == class), "{class:?} is empty");
+        }
+        for (_, profile) in PROFILES {
+            assert!(crate::builtin::lookup(profile).is_some() && names_of_profile(profile).count() > 10, "{profile}");
         }
     }
 
@@ -222,6 +288,50 @@ mod tests {
             ("ksh93", Class::Shell),
         ] {
             assert_eq!(catalogue.by_name(name.as_bytes()).map(|known| known.class), Some(class), "{name}");
+        }
+        // Servers, which mostly are the app.
+        let servers = [
+            "nginx",
+            "apache2",
+            "httpd",
+            "redis-server",
+            "valkey-server",
+            "postgres",
+            "mysqld",
+            "mariadbd",
+            "haproxy",
+            "memcached",
+            "varnishd",
+            "squid",
+            "lighttpd",
+            "caddy",
+            "traefik",
+            "envoy",
+            "mosquitto",
+            "named",
+            "mongod",
+            "rabbitmq-server",
+            "vsftpd",
+            "gunicorn",
+            "unicorn",
+            "puma",
+            "catalina",
+            "postfix",
+            "exim4",
+            "dovecot",
+            "etcd",
+            "prometheus",
+            "grafana-server",
+            "influxd",
+            "consul",
+            "vault",
+            "minio",
+            "unbound",
+            "coredns",
+            "slapd",
+        ];
+        for name in servers {
+            assert_eq!(catalogue.by_name(name.as_bytes()), None, "{name}");
         }
         for name in ["nginx", "httpd", "7", "-", ".", "", "libc.so.6"] {
             assert_eq!(catalogue.by_name(name.as_bytes()), None, "{name}");

@@ -51,9 +51,9 @@ pub(crate) enum CommandError {
     /// The app is still starting, or there was no time.
     #[error("not yet: {0}")]
     NotYet(String),
-    /// The app never settled.
+    /// The app never settled; and what to do.
     #[error("{0}; nothing was deleted")]
-    WaitedInVain(String),
+    WaitedInVain(String, String),
 }
 
 impl CommandError {
@@ -68,11 +68,11 @@ impl CommandError {
             | Self::Landlock(_) => Exit::Refused,
             Self::Stage(error) => stage::exit(error),
             Self::NotYet(_) => Exit::NotYet,
-            Self::WaitedInVain(_) => Exit::Finding,
+            Self::WaitedInVain(..) => Exit::Finding,
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<&str> {
         match self {
             Self::Host(
                 crate::host_guard::HostRoot::Undecidable { .. } | crate::host_guard::HostRoot::DiskMount { .. },
@@ -97,9 +97,7 @@ impl CommandError {
                 ),
                 _ => None,
             },
-            Self::WaitedInVain(_) => Some(
-                "let the entrypoint script end with exec, or start the app itself as the container's command; if the app is a script of that program, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold",
-            ),
+            Self::WaitedInVain(_, hint) => Some(hint),
             _ => None,
         }
     }

@@ -2,6 +2,8 @@
 
 mod dynamic;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 pub use dynamic::{Dynamic, Machine};
 
 /// What an ELF file is for.
@@ -14,10 +16,16 @@ pub enum Elf {
         /// Whether a dynamic loader might load it all the same: it is neither at a fixed address nor marked as a
         /// program (`DF_1_PIE`).
         loadable: bool,
+        /// Whether the dynamic loader starts it without an x bit (`ld.so FILE`): it has a dynamic section. A static one it
+        /// hands to execve(2), and of a file of debugging information there is only the header.
+        dynamic: bool,
     },
     /// Is loaded by others; the dynamic loader is one too.
     Library,
 }
+
+/// Length of the smallest header of an ELF file (32-bit).
+pub const LEAST: u64 = 52;
 
 const ET_EXEC: u16 = 2;
 const ET_DYN: u16 = 3;
@@ -25,6 +33,7 @@ const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
+const PF_X: u32 = 1;
 const PF_R: u32 = 4;
 const DT_SONAME: u64 = 14;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
@@ -121,6 +130,24 @@ pub fn strings(head: &[u8]) -> Option<Strings> {
     })
 }
 
+/// How many pages of its memory a process that runs this program has for the program's code, as `proc_pid_statm(5)` says:
+/// from the first executable segment to the end of the last. Older kernels counted from the first of all segments:
+/// that is the second number. `None` for what is no complete ELF program or library.
+pub fn code<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<[u64; 2]> {
+    let headers = Headers::read(&mut read_at)?;
+    let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
+    let (mut start, mut executable, mut end) = (u64::MAX, u64::MAX, 0);
+    for segment in headers.segments().filter(|segment| segment.kind == PT_LOAD) {
+        start = start.min(segment.address);
+        if segment.flags & PF_X != 0 {
+            executable = executable.min(segment.address);
+            end = end.max(segment.address.saturating_add(segment.size));
+        }
+    }
+    let pages = |from: u64| end.div_ceil(page).saturating_sub(from / page);
+    Some([pages(executable), pages(start)])
+}
+
 /// Classifies a file's content; `None` for what is no complete ELF program or library (scripts, object files).
 /// `read_at(offset, length)` gives up to `length` bytes from `offset`.
 pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<Elf> {
@@ -139,6 +166,7 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
     }
     // What has no dynamic section no loader loads: a program at a fixed address that was relabelled.
     let mut loadable = headers.kind == ET_DYN && dynamic.is_some();
+    let starts = dynamic.is_some_and(|(_, size)| size > 0);
     if loadable {
         // A static position-independent program has no interpreter either: the linker marks it DF_1_PIE. libc.so.6 has
         // an interpreter, because it can be run to print its version: its SONAME gives it away.
@@ -149,7 +177,7 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
         }
         loadable = !pie;
     }
-    Some(Elf::Program { interpreter, loadable })
+    Some(Elf::Program { interpreter, loadable, dynamic: starts })
 }
 
 #[derive(Clone, Copy)]
@@ -238,7 +266,10 @@ mod tests {
     #[test]
     fn real_programs_and_libraries() {
         let loader = b"/lib64/ld-linux-x86-64.so.2".to_vec();
-        assert_eq!(of_file("/bin/ls"), Some(Elf::Program { interpreter: Some(loader), loadable: false }));
+        assert_eq!(
+            of_file("/bin/ls"),
+            Some(Elf::Program { interpreter: Some(loader), loadable: false, dynamic: true })
+        );
         for library in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"] {
             assert_eq!(of_file(library), Some(Elf::Library), "{library}");
         }
@@ -254,7 +285,7 @@ mod tests {
         let classify =
             |bytes: &[u8]| classify(|at, length| Some(bytes.get(usize::try_from(at).ok()?..)?[..length].to_vec()));
         let program = classify(&header);
-        assert_eq!(program, Some(Elf::Program { interpreter: None, loadable: false }));
+        assert_eq!(program, Some(Elf::Program { interpreter: None, loadable: false, dynamic: false }));
         assert!(!may_be_library(b"libx.so", program.as_ref()));
         // With a dynamic section it is a library.
         header[64] = 2;
@@ -263,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_content_decides_before_the_name() {
-        let loadable = Elf::Program { interpreter: None, loadable: true };
+        let loadable = Elf::Program { interpreter: None, loadable: true, dynamic: true };
         assert!(may_be_library(b"sh", Some(&Elf::Library)) && may_be_library(b"x.so", Some(&loadable)));
         assert!(
             may_be_library(b"x.so", None) && !may_be_library(b"sh", None) && !may_be_library(b"sh", Some(&loadable))
@@ -287,6 +318,7 @@ mod tests {
                 bytes.splice(0..0, *b"\x7fELF\x02\x01");
             }
             strings(&bytes);
+            code(|offset, length| bytes.get(usize::try_from(offset).ok()?..)?.get(..length));
             classify(|offset, length| {
                 let from = usize::try_from(offset).ok()?.min(bytes.len());
                 Some(bytes[from..bytes.len().min(from.saturating_add(length))].to_vec())

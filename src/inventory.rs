@@ -7,15 +7,19 @@
 
 mod accounts;
 mod classes;
+mod content;
+mod found;
 mod keep;
 mod libraries;
 mod other_names;
 mod others;
+mod parent;
 mod rules;
 mod survey;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
@@ -26,72 +30,15 @@ use crate::protection::Protection;
 use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, join};
 use crate::sys::DIRENT_BUFFER;
 
-/// Why a file was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// A rule names it.
-    Rule,
-    /// It lies in a directory that a rule names.
-    Content {
-        /// That directory.
-        of: Vec<u8>,
-    },
-    /// A link that a rule names leads to it.
-    Target {
-        /// The link.
-        of: Vec<u8>,
-        /// Steps from the rule's link, from 1.
-        depth: usize,
-    },
-    /// Another name of the same file.
-    HardLink {
-        /// The name found first.
-        of: Vec<u8>,
-    },
-    /// A link that would dangle.
-    LinkTo {
-        /// What it leads to.
-        of: Vec<u8>,
-    },
-}
-
-/// A name that is to go.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// Canonical path of its directory inside the root.
-    pub directory: Vec<u8>,
-    /// Its name there.
-    pub name: Vec<u8>,
-    /// Which directory that is.
-    pub parent: Identity,
-    /// What is known of it.
-    pub stat: Stat,
-    /// Index of the rule in [`Profile::remove`].
-    pub rule: usize,
-    /// Why.
-    pub cause: Cause,
-    /// Why it must stay, where it is a shared library or the dynamic loader, or a link on the way to one.
-    pub library: Option<String>,
-}
-
-impl Found {
-    /// Canonical path inside the root.
-    pub fn path(&self) -> Vec<u8> {
-        join(&self.directory, &self.name)
-    }
-}
+use found::Indices;
+pub use found::{Cause, Found, Shared};
+pub use parent::Parent;
 
 /// A file whose bits `[strip]` clears.
 #[derive(Clone, Debug)]
 pub struct Strippable {
-    /// Canonical path of its directory.
-    pub directory: Vec<u8>,
-    /// Its name there.
-    pub name: Vec<u8>,
-    /// Which directory that is.
-    pub parent: Identity,
-    /// What is known of it.
-    pub stat: Stat,
+    /// Which.
+    pub file: Rc<Found>,
     /// Mode bits to clear; 0 when only capabilities go.
     pub bits: u32,
     /// Whether it has file capabilities to remove.
@@ -101,17 +48,9 @@ pub struct Strippable {
 /// `/etc/passwd`, where accounts have a login shell that `[strip]` takes away.
 #[derive(Clone, Debug)]
 pub struct LoginShells {
-    /// Canonical path of its directory.
-    pub directory: Vec<u8>,
-    /// Its name there.
-    pub name: Vec<u8>,
-    /// Which directory that is.
-    pub parent: Identity,
-    /// What is known of it.
-    pub stat: Stat,
-    /// The accounts, escaped.
-    pub users: Vec<String>,
-    /// What they get in its place.
+    /// The file.
+    pub file: Rc<Found>,
+    /// What the accounts get in its place.
     pub shell: &'static str,
 }
 
@@ -123,7 +62,7 @@ pub struct Kept {
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
     /// The entry of `[keep]`.
-    pub by: String,
+    pub by: Rc<str>,
 }
 
 /// A name that a rule meets and that must not be touched.
@@ -167,7 +106,7 @@ pub struct MissingLibrary {
 #[derive(Debug, Default)]
 pub struct Inventory {
     /// Names to remove.
-    pub found: Vec<Found>,
+    pub found: Vec<Rc<Found>>,
     /// Files to strip.
     pub strippable: Vec<Strippable>,
     /// Accounts with a login shell to take away.
@@ -210,7 +149,7 @@ pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: D
     collector.paths()?;
     let mut surveyed = false;
     if depth != Depth::Names {
-        surveyed = collector.classes(depth == Depth::Full)?;
+        surveyed = collector.classes(depth == Depth::Full, protection)?;
         collector.others()?;
     }
     collector.chains()?;
@@ -268,12 +207,14 @@ struct Collector<'a> {
     enters_mounts: bool,
     kept: keep::KeptSet,
     /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
-    needed: Option<HashMap<Identity, String>>,
+    needed: Option<HashMap<Identity, Rc<String>>>,
     inventory: Inventory,
-    /// Canonical path to index in `inventory.found`.
-    index: HashMap<Vec<u8>, usize>,
-    /// Files and directories that go: index of the first name found, and how many were.
-    doomed: HashMap<Identity, (usize, u32)>,
+    /// Of `inventory.found`: by path, and files and directories that go by the name found first.
+    indices: Indices,
+    /// The directory of what was found last.
+    parent: Option<Rc<Parent>>,
+    /// Paths of what others lead to.
+    paths: HashMap<usize, Shared>,
     /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
     cuts: bool,
     /// Directories in which pass 2 saw links, or files with several names.
@@ -314,8 +255,9 @@ impl<'a> Collector<'a> {
             kept: keep::KeptSet::default(),
             needed: None,
             inventory: Inventory::default(),
-            index: HashMap::new(),
-            doomed: HashMap::new(),
+            indices: Indices::default(),
+            parent: None,
+            paths: HashMap::new(),
             cuts: false,
             noted: Vec::new(),
             cut_notes: Vec::new(),
@@ -340,9 +282,9 @@ impl Collector<'_> {
     /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
     fn add(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> bool {
         let path = at.path();
-        if let Some(&index) = self.index.get(&path) {
+        if let Some(known) = self.indices.path(&self.inventory.found, &path) {
             // What lies in a directory that goes may be named by a rule, too: then its chain goes with it.
-            if let (Some(found), Cause::Rule) = (self.inventory.found.get_mut(index), &cause) {
+            if let (Some(found), Cause::Rule) = (self.inventory.found.get_mut(known).and_then(Rc::get_mut), &cause) {
                 if matches!(found.cause, Cause::Content { .. }) {
                     (found.cause, found.rule) = (cause, rule);
                 }
@@ -361,21 +303,58 @@ impl Collector<'_> {
         if self.is_tombstone(&path, &stat) {
             return false;
         }
-        let index = self.inventory.found.len();
-        if stat.kind != Kind::Symlink {
-            self.doomed.entry(stat.id).or_insert((index, 0)).1 += 1;
+        let first = self.indices.file(&self.inventory.found, stat.id);
+        let is_first = stat.kind != Kind::Symlink && first.is_none();
+        if let Some(first) = first.and_then(|first| self.inventory.found.get_mut(first)).and_then(Rc::get_mut) {
+            first.names += 1;
         }
-        self.index.insert(path, index);
-        self.inventory.found.push(Found {
-            directory: at.directory.to_vec(),
-            name: at.name.to_vec(),
-            parent: at.parent.id,
-            stat,
-            rule,
-            cause,
-            library: None,
-        });
+        let mut found = self.entry(at, stat, rule, cause);
+        found.names = u32::from(is_first);
+        self.inventory.found.push(Rc::new(found));
+        self.indices.add(&self.inventory.found, is_first);
         true
+    }
+
+    /// A name as it is remembered.
+    fn entry(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> Found {
+        let parent = self.parent(at.directory, at.parent.id);
+        Found { parent, name: at.name.into(), stat, rule, cause, library: None, names: 0, occupied: false }
+    }
+
+    /// The directory `id` at a canonical path, as it is remembered.
+    fn parent(&mut self, path: &[u8], id: Identity) -> Rc<Parent> {
+        let parent = self.indices.parent(self.parent.as_ref(), path, id);
+        self.parent = Some(Rc::clone(&parent));
+        parent
+    }
+
+    /// The path of what was found, once for all that lead there.
+    fn shared_path(&mut self, position: usize) -> Option<Shared> {
+        if let Some(known) = self.paths.get(&position) {
+            return Some(Rc::clone(known));
+        }
+        let path = Rc::new(self.inventory.found.get(position)?.path());
+        self.paths.insert(position, Rc::clone(&path));
+        Some(path)
+    }
+
+    /// The position of a path that goes.
+    fn position(&self, path: &[u8]) -> Option<usize> {
+        self.indices.path(&self.inventory.found, path).filter(|position| !self.is_occupied(*position))
+    }
+
+    /// The position of a path that goes, or of the nearest directory above it that does.
+    fn position_upwards(&self, path: &[u8]) -> Option<usize> {
+        self.indices.upwards(&self.inventory.found, path).find(|position| !self.is_occupied(*position))
+    }
+
+    /// The position of the first name of a file or directory that goes.
+    fn doomed(&self, id: Identity) -> Option<usize> {
+        self.indices.file(&self.inventory.found, id).filter(|position| !self.is_occupied(*position))
+    }
+
+    fn is_occupied(&self, position: usize) -> bool {
+        self.inventory.found.get(position).is_some_and(|found| found.occupied)
     }
 
     /// Whether the file is what stands in place of a command that was removed already.
@@ -437,21 +416,21 @@ impl Collector<'_> {
             .chain(self.inventory.skipped.iter().map(|skipped| skipped.path.clone()))
             .collect();
         for path in staying {
-            let mut end = path.len();
-            while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {
-                if let Some(index) = path.get(..slash).and_then(|part| self.index.remove(part)) {
-                    if let Some(found) = self.inventory.found.get(index) {
-                        self.doomed.remove(&found.stat.id);
-                    }
+            let directory = path.get(..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)).unwrap_or_default();
+            let above = self.indices.upwards(&self.inventory.found, directory);
+            // What is above one that is known to stay is known, too.
+            let above: Vec<usize> = above.take_while(|position| !self.is_occupied(*position)).collect();
+            for position in above {
+                if let Some(found) = self.inventory.found.get_mut(position).and_then(Rc::get_mut) {
+                    found.occupied = true;
                 }
-                end = slash;
             }
         }
     }
 
     fn finish(mut self) -> Inventory {
         for (link, program, id) in std::mem::take(&mut self.cut_notes) {
-            if self.doomed.contains_key(&id) {
+            if self.doomed(id).is_some() {
                 continue;
             }
             let base = program.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
@@ -461,8 +440,11 @@ impl Collector<'_> {
                 escape(&link), escape(&program), escape(base), escape(name), escape(base),
             ));
         }
-        let goes = |path: &[u8], id: &Identity| self.index.contains_key(path) || self.doomed.contains_key(id);
-        self.inventory.strippable.retain(|strip| !goes(&join(&strip.directory, &strip.name), &strip.stat.id));
+        let mut strippable = std::mem::take(&mut self.inventory.strippable);
+        strippable.retain(|Strippable { file, .. }| {
+            self.position(&file.path()).is_none() && self.doomed(file.stat.id).is_none()
+        });
+        self.inventory.strippable = strippable;
         self.inventory
     }
 }

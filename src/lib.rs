@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod apply;
 pub mod builtin;
+pub mod candidates;
 pub mod catalogue;
 pub mod cli;
 pub mod commands;

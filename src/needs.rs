@@ -33,7 +33,8 @@ fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
     needed
 }
 
-fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
+/// Where a program of that name may lie: in `search`, and in the default directories.
+pub(crate) fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
     let all = search.iter().chain(DEFAULT_SEARCH.iter().filter(|directory| !search.contains(directory)));
     all.map(|directory| join(directory.as_bytes(), name)).collect()
 }

@@ -69,6 +69,20 @@ impl PathPattern {
         Ok(Self { text: text.to_owned(), components })
     }
 
+    /// Every file of this name, or of one that begins so, wherever it lies.
+    pub fn anywhere(name: &[u8], cut: bool) -> Self {
+        let mut glob = Vec::new();
+        for &byte in name {
+            if b"*?[]{}\\!".contains(&byte) {
+                glob.push(b'\\');
+            }
+            glob.push(byte);
+        }
+        glob.push(b'*');
+        let last = if cut { Component::Glob(glob) } else { Component::Literal(name.to_vec()) };
+        Self { text: String::new(), components: vec![Component::AnyDepth, last] }
+    }
+
     /// As written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -172,6 +186,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_name_anywhere(name in "[^/\0]{1,12}", directory in "(/[a-z]{1,3}){0,3}", rest in "[^/\0]{0,3}") {
+            prop_assume!(name != "." && name != "..");
+            let path = format!("{directory}/{name}{rest}");
+            prop_assert_eq!(PathPattern::anywhere(name.as_bytes(), false).matches(path.as_bytes()), rest.is_empty());
+            prop_assert!(PathPattern::anywhere(name.as_bytes(), true).matches(path.as_bytes()));
+        }
+
         #[test]
         fn a_literal_matches_itself_only(name in "[a-zA-Z0-9._+-]{1,12}", other in "[a-zA-Z0-9._+-]{1,12}") {
             prop_assume!(name != "." && name != "..");

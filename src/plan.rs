@@ -1,14 +1,15 @@
 //! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
 //! a pure function; `--dry-run` prints it, `apply` carries it out.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::escape::escape;
 use crate::inventory::{Cause, Found, Inventory, LoginShells, MissingNames, Skipped, Strippable};
-use crate::profile::{Method, Profile};
+use crate::profile::{Method, Profile, Rule, Sourced};
 use crate::protection::Protection;
-use crate::root::{Identity, Kind, Stat, join};
+use crate::root::{Identity, Kind};
 
 /// What is done to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Verb {
 }
 
 /// Why something is done: the rule and its profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The rule as text, such as `names "sh"`.
     pub rule: String,
@@ -59,26 +60,44 @@ pub struct Origin {
 pub struct Action {
     /// What is done.
     pub verb: Verb,
-    /// Canonical path of the directory, inside the root.
-    pub directory: Vec<u8>,
-    /// The name in it.
-    pub name: Vec<u8>,
-    /// Which directory that was.
-    pub parent: Identity,
-    /// What the file was.
-    pub stat: Stat,
+    /// To which name, what that was, and how the rule led there.
+    pub file: Rc<Found>,
     /// Who asks for it.
-    pub origin: Origin,
-    /// The name by which it was found, when the rule does not name it itself.
-    pub leads_from: Option<Vec<u8>>,
-    /// How the rule led here, when it does not name the file itself.
-    pub reason: Option<String>,
+    pub origin: Rc<Origin>,
+}
+
+impl std::ops::Deref for Action {
+    type Target = Found;
+
+    fn deref(&self) -> &Found {
+        &self.file
+    }
 }
 
 impl Action {
     /// Canonical path inside the root.
     pub fn path(&self) -> Vec<u8> {
-        join(&self.directory, &self.name)
+        self.file.path()
+    }
+
+    /// The name by which it was found, when the rule does not name it itself.
+    pub fn leads_from(&self) -> Option<&[u8]> {
+        match &self.cause {
+            Cause::Target { of, .. } | Cause::HardLink { of } | Cause::LinkTo { of } => Some(of),
+            Cause::Rule | Cause::Content { .. } | Cause::Strip | Cause::LoginShells { .. } => None,
+        }
+    }
+
+    /// How the rule led here, in words, when it does not name the file itself.
+    pub fn reason(&self) -> Option<String> {
+        match &self.cause {
+            Cause::Rule | Cause::Strip => None,
+            Cause::Content { of } => Some(format!("content of {}", escape(of))),
+            Cause::Target { of, .. } => Some(format!("target of {}", escape(of))),
+            Cause::HardLink { of } => Some(format!("the same file as {}", escape(of))),
+            Cause::LinkTo { of } => Some(format!("link to {}", escape(of))),
+            Cause::LoginShells { of } => Some(format!("of {}", String::from_utf8_lossy(of))),
+        }
     }
 }
 
@@ -90,7 +109,7 @@ pub struct Refusal {
     /// Which file that is.
     pub id: Option<Identity>,
     /// Who asks for it.
-    pub origin: Origin,
+    pub origin: Rc<Origin>,
     /// Whether it is about a library that `path` needs and that is not there, so that what else it needs is not known.
     pub missing_library: bool,
     /// Why not.
@@ -105,7 +124,7 @@ pub struct Stays {
     /// Canonical path.
     pub path: Vec<u8>,
     /// Who asks for it.
-    pub origin: Origin,
+    pub origin: Rc<Origin>,
     /// Why it stays.
     pub reason: String,
 }
@@ -130,12 +149,13 @@ pub struct Plan {
 /// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
 /// that would dangle, other names of a file, targets of a named link) goes before what rules name.
 pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -> Plan {
-    let origin = |rule: usize| origin(profile, rule);
-    let mut plan = without_actions(profile, inventory);
+    let origins = origins(profile);
+    let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
+    let mut plan = without_actions(&origins, inventory);
     let method = profile.method();
     let occupied = occupied_directories(inventory);
     let mut noted = HashSet::new();
-    let mut ordered: Vec<((u8, u32), Action)> = Vec::new();
+    plan.actions.reserve(inventory.found.len());
     for found in &inventory.found {
         if let Some((reason, hint)) = protected(found, protection) {
             if inventory.forced.contains(&found.stat.id)
@@ -169,43 +189,27 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
             (Method::Disable, Kind::File) if found.stat.mode & 0o7777 != 0 => Verb::Disable,
             (Method::Disable, _) => continue,
         };
-        let action = Action {
-            verb,
-            directory: found.directory.clone(),
-            name: found.name.clone(),
-            parent: found.parent,
-            stat: found.stat,
-            origin: origin(found.rule),
-            leads_from: match &found.cause {
-                Cause::Rule | Cause::Content { .. } => None,
-                Cause::Target { of, .. } | Cause::HardLink { of } | Cause::LinkTo { of } => Some(of.clone()),
-            },
-            reason: reason(&found.cause),
-        };
-        ordered.push((rank(found), action));
+        plan.actions.push(Action { verb, file: Rc::clone(found), origin: origin(found.rule) });
     }
     // By rank; then by directory, so that each is opened once, and by name.
-    crate::order::sort_by_bytes(&mut ordered, |((rank, depth), action)| {
-        let depth = (u32::MAX - depth).to_be_bytes();
-        [&[*rank], depth.as_slice(), &action.directory, b"\0", &action.name].concat()
+    crate::order::sort_by(&mut plan.actions, |a, b| {
+        let by_name = || a.parent.compare(&b.parent).then_with(|| a.name.cmp(&b.name));
+        rank(a).cmp(&rank(b)).then_with(by_name)
     });
-    plan.actions = ordered.into_iter().map(|(_, action)| action).collect();
     plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
     plan.actions.extend(inventory.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
     plan
 }
 
-/// The rule of that number, and its profile.
-fn origin(profile: &Profile, rule: usize) -> Origin {
-    profile.remove.get(rule).map_or_else(
-        || Origin { rule: String::new(), profile: "".into() },
-        |rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) },
-    )
+/// The rules of `[remove]`, each with its profile.
+fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
+    let origin = |rule: &Rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) };
+    profile.remove.iter().map(origin).map(Rc::new).collect()
 }
 
 /// What the plan says of names that stay.
-fn without_actions(profile: &Profile, inventory: &Inventory) -> Plan {
-    let origin = |rule: usize| origin(profile, rule);
+fn without_actions(origins: &[Rc<Origin>], inventory: &Inventory) -> Plan {
+    let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
     let mut plan = Plan { notes: inventory.notes.clone(), ..Plan::default() };
     for kept in &inventory.kept {
         plan.kept.push(Stays {
@@ -253,44 +257,44 @@ fn is_command(profile: &Profile, found: &Found) -> bool {
     match (found.stat.kind, &found.cause) {
         (_, Cause::Content { .. }) => false,
         (Kind::File, _) => found.stat.mode & 0o111 != 0,
-        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.directory),
+        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.parent.path()),
         _ => false,
     }
 }
 
 /// What goes first: the lower rank, and within it the greater depth. A directory goes after its content.
-fn rank(found: &Found) -> (u8, u32) {
-    let depth = |depth: usize| u32::try_from(depth).unwrap_or(u32::MAX);
-    match &found.cause {
-        _ if found.stat.kind == Kind::Directory => {
-            (4, depth(found.path().iter().filter(|&&byte| byte == b'/').count()))
-        }
+fn rank(found: &Found) -> (u8, Reverse<usize>) {
+    let (rank, depth) = match &found.cause {
+        _ if found.stat.kind == Kind::Directory => (4, found.parent.depth()),
         Cause::LinkTo { .. } => (0, 0),
         Cause::HardLink { .. } => (1, 0),
-        Cause::Target { depth: steps, .. } => (2, depth(*steps)),
-        Cause::Rule | Cause::Content { .. } => (3, 0),
-    }
+        Cause::Target { depth, .. } => (2, *depth as usize),
+        Cause::Rule | Cause::Content { .. } | Cause::Strip | Cause::LoginShells { .. } => (3, 0),
+    };
+    (rank, Reverse(depth))
 }
+
+/// What to do about a process of which nothing is known. To keep the file would be no way out: it may be a shell.
+pub const UNREADABLE: &str = "give the container the capability SYS_PTRACE, so that the program can be read, or harden before the app starts: with run, or in the image";
 
 fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static str)> {
     if let Some(reason) = &found.library {
         let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
-        return Some((reason.clone(), hint));
+        return Some((reason.to_string(), hint));
     }
     if found.stat.kind == Kind::Symlink {
         let hint = "save it with [keep] paths, or keep less";
-        return protection.reason(found.stat.id, &found.name).map(|reason| (reason.to_owned(), hint));
+        return protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint));
     }
     if found.stat.kind != Kind::File {
         return None;
     }
-    // What a process runs is known by name only where its file cannot be read; what nobody can start is not it.
-    let name = if found.stat.mode & 0o111 == 0 { b"".as_slice() } else { &found.name };
-    let reason = protection.reason(found.stat.id, name)?;
-    Some((
-        reason.to_owned(),
-        "in a startupProbe add --wait-for-app; or save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force",
-    ))
+    let hint = if protection.is_only_possible(found.stat.id) {
+        UNREADABLE
+    } else {
+        "in a startupProbe add --wait-for-app; or save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force"
+    };
+    protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint))
 }
 
 /// Directories that cannot go because something in them stays.
@@ -306,16 +310,6 @@ fn occupied_directories(inventory: &Inventory) -> HashSet<Vec<u8>> {
         }
     }
     occupied
-}
-
-fn reason(cause: &Cause) -> Option<String> {
-    match cause {
-        Cause::Rule => None,
-        Cause::Content { of } => Some(format!("content of {}", escape(of))),
-        Cause::Target { of, .. } => Some(format!("target of {}", escape(of))),
-        Cause::HardLink { of } => Some(format!("the same file as {}", escape(of))),
-        Cause::LinkTo { of } => Some(format!("link to {}", escape(of))),
-    }
 }
 
 fn skip_reason(skipped: &Skipped) -> String {
@@ -348,34 +342,16 @@ fn strip(profile: &Profile, file: &Strippable) -> Action {
         wanted.push("file capabilities");
         by = by.or(profile.strip.file_capabilities.as_ref());
     }
-    Action {
-        verb: Verb::Strip { bits: file.bits, capabilities: file.capabilities },
-        directory: file.directory.clone(),
-        name: file.name.clone(),
-        parent: file.parent,
-        stat: file.stat,
-        origin: Origin {
-            rule: format!("strip {}", wanted.join(", ")),
-            profile: by.map_or_else(|| "".into(), |flag| Rc::clone(&flag.profile)),
-        },
-        leads_from: None,
-        reason: None,
-    }
+    let verb = Verb::Strip { bits: file.bits, capabilities: file.capabilities };
+    action(verb, &file.file, format!("strip {}", wanted.join(", ")), by)
 }
 
 fn login_shells(profile: &Profile, accounts: &LoginShells) -> Action {
-    let by = profile.strip.login_shells.as_ref();
-    Action {
-        verb: Verb::LoginShells { shell: accounts.shell },
-        directory: accounts.directory.clone(),
-        name: accounts.name.clone(),
-        parent: accounts.parent,
-        stat: accounts.stat,
-        origin: Origin {
-            rule: "strip login shells".to_owned(),
-            profile: by.map_or_else(|| "".into(), |flag| Rc::clone(&flag.profile)),
-        },
-        leads_from: None,
-        reason: Some(format!("of {}", accounts.users.join(", "))),
-    }
+    let verb = Verb::LoginShells { shell: accounts.shell };
+    action(verb, &accounts.file, "strip login shells".to_owned(), profile.strip.login_shells.as_ref())
+}
+
+fn action(verb: Verb, file: &Rc<Found>, rule: String, by: Option<&Sourced<bool>>) -> Action {
+    let profile = by.map(|flag| Rc::clone(&flag.profile)).unwrap_or_default();
+    Action { verb, file: Rc::clone(file), origin: Rc::new(Origin { rule, profile }) }
 }

@@ -15,6 +15,9 @@ use crate::sys;
 
 pub use app::{App, Whose, first};
 
+/// The most that a command name holds (`proc_pid_comm(5)`).
+pub const COMM_LENGTH: usize = 15;
+
 /// This very program's file.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
@@ -36,22 +39,27 @@ fn remedy(errno: Errno) -> &'static str {
 pub enum Program {
     /// `/proc/PID/exe`: for a script, its interpreter.
     Known(Identity),
-    /// Not readable for us (another user's process, without `CAP_SYS_PTRACE`): names it may be known by.
-    Names(Vec<Vec<u8>>),
+    /// Not readable for us: another user's process, without `CAP_SYS_PTRACE`.
+    Unreadable {
+        /// Pages that its code takes, as everybody may see (`proc_pid_statm(5)`); `None` where the kernel does not say.
+        code: Option<u64>,
+    },
     /// A kernel thread or a zombie: it runs no program.
     None,
 }
 
 /// One process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Process id as seen here.
     pub pid: u32,
+    /// The thread whose program and memory are looked at: where the first one has ended, another.
+    pub thread: u32,
     /// Its parent; 0 for the first process and for those that a runtime puts into the container.
     pub parent: u32,
     /// When it started, in clock ticks since the machine did; with the pid it names one process for ever.
     pub start: u64,
-    /// The command name, at most 15 bytes (`proc_pid_comm(5)`).
+    /// The command name, at most [`COMM_LENGTH`] bytes.
     pub comm: Vec<u8>,
     /// What it runs.
     pub program: Program,
@@ -75,12 +83,17 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
     for pid in pids {
         let Some(stat) = proc.read(pid, "stat", &mut buffer).and_then(parse_stat) else { continue };
         first |= pid == 1;
-        let program = match proc.program(pid, stat.headless, &mut buffer) {
+        let (thread, program) = match stat.life {
+            // Its files may not be read as those of a living one may not: that says nothing.
+            Life::Over => (pid, Err(Errno::ENOENT)),
+            life => proc.program(pid, life == Life::Headless, &mut buffer),
+        };
+        let program = match program {
             Ok(id) => Program::Known(id),
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
-            Err(_) => Program::Names(proc.names(pid, &stat.comm, &mut buffer)),
+            Err(_) => Program::Unreadable { code: proc.code(pid, thread, &mut buffer) },
         };
-        processes.push(Process { pid, parent: stat.parent, start: stat.start, comm: stat.comm, program });
+        processes.push(Process { pid, thread, parent: stat.parent, start: stat.start, comm: stat.comm, program });
     }
     // Every process namespace has one: whoever cannot see it (hidepid, proc(5)) may not see others either.
     if first { Ok(processes) } else { Err(ProcessError(Errno::EPERM)) }
@@ -100,11 +113,12 @@ pub struct Mapped {
     pub path: Option<Vec<u8>>,
 }
 
-/// The files that the process `pid` has mapped (`proc_pid_maps(5)`); paths only where `root` is its root directory.
-pub fn mapped(pid: u32, root: Identity) -> Result<Vec<Mapped>, Errno> {
+/// The files that `process` has mapped (`proc_pid_maps(5)`); paths only where `root` is its root directory.
+pub fn mapped(process: &Process, root: Identity) -> Result<Vec<Mapped>, Errno> {
     let proc = Proc::open().map_err(|error| error.0)?;
-    let same_root = proc.identity(format_args!("{pid}/root")) == Ok(root);
-    let text = std::fs::read(format!("/proc/{pid}/maps"))
+    let task = process.task();
+    let same_root = proc.identity(format_args!("{task}/root")) == Ok(root);
+    let text = std::fs::read(format!("/proc/{task}/maps"))
         .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))?;
     let mut files: Vec<Mapped> = Vec::new();
     for mut file in text.split(|&byte| byte == b'\n').filter_map(parse_mapping) {
@@ -167,47 +181,64 @@ impl Proc {
         }
     }
 
-    /// The program of `PID/exe`; of a headless process, that of its other threads.
-    fn program(&self, pid: u32, headless: bool, buffer: &mut [u8]) -> Result<Identity, Errno> {
+    /// The program of `PID/exe` and which thread's that is; of a headless process, that of its other threads.
+    fn program(&self, pid: u32, headless: bool, buffer: &mut [u8]) -> (u32, Result<Identity, Errno>) {
         if !headless {
-            return self.identity(format_args!("{pid}/exe"));
+            return (pid, self.identity(format_args!("{pid}/exe")));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let tasks = openat(&self.fd, format!("{pid}/task").as_str(), flags, Mode::empty())?;
-        let filled = sys::getdents(tasks.as_fd(), buffer)?;
-        let threads = sys::dirents(buffer.get(..filled).unwrap_or_default())
+        let filled = openat(&self.fd, format!("{pid}/task").as_str(), flags, Mode::empty())
+            .and_then(|tasks| sys::getdents(tasks.as_fd(), buffer));
+        let threads = sys::dirents(buffer.get(..filled.unwrap_or(0)).unwrap_or_default())
             .filter_map(|(name, _)| name.to_str().ok()?.parse::<u32>().ok());
-        let mut programs = threads.filter_map(|thread| self.identity(format_args!("{pid}/task/{thread}/exe")).ok());
-        programs.next().ok_or(Errno::ENOENT)
+        let mut programs = threads.map(|thread| (thread, self.identity(format_args!("{pid}/task/{thread}/exe"))));
+        // Those that have ended run nothing; one that may not be read runs something all the same.
+        let running = programs.find(|(_, program)| !matches!(program, Err(Errno::ENOENT | Errno::ESRCH)));
+        running.unwrap_or((pid, Err(Errno::ENOENT)))
     }
 
     /// The first bytes of a file of `/proc/PID`, in `buffer`.
     fn read<'b>(&self, pid: u32, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-        let mut path = String::with_capacity(24);
+        let mut path = String::with_capacity(32);
         write!(path, "{pid}/{file}").ok()?;
         let file = openat(&self.fd, path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
         let length = nix::unistd::read(&file, buffer).ok()?;
         buffer.get(..length)
     }
 
-    /// The names that a process may run under: its command name, and the file names of its first two arguments (the
-    /// second for `sh SCRIPT`, where the kernel shows the interpreter first).
-    fn names(&self, pid: u32, comm: &[u8], buffer: &mut [u8]) -> Vec<Vec<u8>> {
-        let arguments = self.read(pid, "cmdline", buffer).unwrap_or_default();
-        let mut names = vec![comm.to_vec()];
-        for argument in arguments.split(|&byte| byte == 0).take(2) {
-            let name = argument.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-            if !name.is_empty() && !names.iter().any(|known| known == name) {
-                names.push(name.to_vec());
-            }
-        }
-        names
+    /// How many pages the code of a program takes that may not be read.
+    fn code(&self, pid: u32, thread: u32, buffer: &mut [u8]) -> Option<u64> {
+        self.read(pid, &format!("task/{thread}/statm"), buffer).and_then(parse_code)
     }
 }
 
-/// Whether a process that is known by the name `known` may run a program called `name`: a command name is cut at 15 bytes.
-pub fn may_run(known: &[u8], name: &[u8]) -> bool {
-    known == name || known.len() == 15 && name.starts_with(known)
+impl Process {
+    /// Its first argument, as it says today: mostly the program as it was called. Everybody may read that.
+    pub fn argument(&self) -> Vec<u8> {
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", self.task())).unwrap_or_default();
+        arguments.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
+    }
+
+    /// The directory of its thread in `/proc`.
+    fn task(&self) -> String {
+        format!("{}/task/{}", self.pid, self.thread)
+    }
+}
+
+/// How many pages the code of this very program takes; `None` where the kernel does not say.
+pub fn own_code() -> Option<u64> {
+    parse_code(&std::fs::read("/proc/self/statm").ok()?)
+}
+
+/// The fourth field of statm: pages from the first to the last byte of the program's code. 0 says nothing.
+fn parse_code(statm: &[u8]) -> Option<u64> {
+    let field = statm.split(|&byte| byte == b' ').nth(3)?;
+    std::str::from_utf8(field).ok()?.parse().ok().filter(|&pages| pages != 0)
+}
+
+/// Whether a process that is known by the name `known` may run a program called `name`: a command name is cut.
+pub fn may_be_called(known: &[u8], name: &[u8]) -> bool {
+    known == name || known.len() == COMM_LENGTH && name.starts_with(known)
 }
 
 /// What `/proc/PID/stat` says (`proc_pid_stat(5)`).
@@ -216,8 +247,17 @@ struct Stat {
     comm: Vec<u8>,
     parent: u32,
     start: u64,
+    life: Life,
+}
+
+/// Whether a process goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Whole,
     /// Its first thread has ended, which makes it look like a zombie, and others go on.
-    headless: bool,
+    Headless,
+    /// A zombie.
+    Over,
 }
 
 /// Fields 2, 3, 4, 20 and 22; the command name stands in parentheses and may hold any byte, also `)`.
@@ -230,7 +270,12 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let (state, parent) = (fields.next()?, fields.next()?.parse().ok()?);
     let threads: u32 = fields.nth(15)?.parse().ok()?;
     let start = fields.nth(1)?.parse().ok()?;
-    Some(Stat { comm, parent, start, headless: state == "Z" && threads > 1 })
+    let life = match state {
+        "Z" | "X" if threads <= 1 => Life::Over,
+        "Z" | "X" => Life::Headless,
+        _ => Life::Whole,
+    };
+    Some(Stat { comm, parent, start, life })
 }
 
 #[cfg(test)]
@@ -258,24 +303,37 @@ mod tests {
     #[test]
     fn this_program_is_among_what_it_maps() {
         let own = own_program().unwrap();
-        assert!(mapped(std::process::id(), own).unwrap().iter().any(|file| file.id == own && file.path.is_none()));
+        let me = list().unwrap().into_iter().find(|process| process.pid == std::process::id()).unwrap();
+        assert!(mapped(&me, own).unwrap().iter().any(|file| file.id == own && file.path.is_none()));
+    }
+
+    // qemu-user runs this program by its own code.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_code_of_this_program_is_as_long_as_its_file_says() {
+        let file = std::fs::File::open(OWN_PROGRAM).unwrap();
+        let of_file = crate::elf::code(|offset, length| crate::root::read_part(&file, &[], offset, length)).unwrap();
+        assert!(of_file.contains(&own_code().unwrap()), "{of_file:?} {:?}", own_code());
+        assert_eq!((parse_code(b"9 8 7 0 0 5 0\n"), parse_code(b"9 8 7 6 0 5 0\n")), (None, Some(6)));
     }
 
     #[test]
     fn a_hostile_command_name() {
         let text = b"7 (a) S 1 (b)) S 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
         let comm = b"a) S 1 (b)".to_vec();
-        assert_eq!(parse_stat(text), Some(Stat { comm, parent: 42, start: 4711, headless: false }));
+        assert_eq!(parse_stat(text), Some(Stat { comm, parent: 42, start: 4711, life: Life::Whole }));
         let text = b"7 (a) Z 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 2 0 4711 1 2 3";
-        assert!(parse_stat(text).unwrap().headless);
+        assert_eq!(parse_stat(text).unwrap().life, Life::Headless);
+        let text = b"7 (a) Z 42 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
+        assert_eq!(parse_stat(text).unwrap().life, Life::Over);
         assert_eq!(parse_stat(b"7 (a) S 42 7 7"), None);
         assert_eq!(parse_stat(b"7 (sh"), None);
     }
 
     #[test]
     fn command_names_are_cut() {
-        assert!(may_run(b"docker-entrypoi", b"docker-entrypoint.sh") && may_run(b"sh", b"sh"));
-        assert!(!may_run(b"sh", b"shred"));
+        assert!(may_be_called(b"docker-entrypoi", b"docker-entrypoint.sh") && may_be_called(b"sh", b"sh"));
+        assert!(!may_be_called(b"sh", b"shred"));
     }
 
     proptest! {
@@ -283,6 +341,7 @@ mod tests {
         fn never_panics(text: Vec<u8>) {
             parse_stat(&text);
             parse_mapping(&text);
+            parse_code(&text);
         }
     }
 }

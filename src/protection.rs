@@ -1,12 +1,15 @@
 //! What must never be deleted: lithify itself, what the app runs, and what kept programs need to start. Reads only.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
+use crate::candidates::{Candidates, Certainty};
 use crate::escape::escape;
+use crate::inventory::Found;
 use crate::needs::needs;
-use crate::processes::{self, App, Process, ProcessError, Program, may_run};
+use crate::processes::{self, App, Process, ProcessError, Program};
 use crate::profile::Profile;
 use crate::root::{Identity, Kind, Root};
 
@@ -28,16 +31,18 @@ pub struct Protection {
     files: HashMap<Identity, String>,
     /// lithify itself.
     own: Option<Identity>,
+    /// The program of the container's first process.
+    first: Option<Identity>,
     /// What stays only because the command that is to be run is it, or needs it to start.
     command: HashSet<Identity>,
-    /// Programs of processes whose files we may not read, by name.
-    names: Vec<(Vec<u8>, String)>,
+    /// Processes of the app whose programs cannot be read, until it is known what is to go.
+    unreadable: Vec<(Process, &'static str)>,
+    /// Files that such a process may run, although it is not called so.
+    possible: HashSet<Identity>,
     /// Programs whose libraries stay, with what they need to start: paths inside the root.
     programs: Vec<Vec<u8>>,
     /// Libraries that the app's processes have loaded, each with the process.
     loaded: HashMap<Identity, String>,
-    /// Names of the programs of `[keep]`.
-    kept_names: HashSet<Vec<u8>>,
     /// Programs that processes other than the app's run: deleted, and noted.
     others: HashMap<Identity, String>,
 }
@@ -46,26 +51,12 @@ impl Protection {
     /// Protects lithify itself and the programs of the app.
     pub fn of_running(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::of_waited_for(app)?;
-        // A worker that changed its user runs what its master does, whose program can be read. A process may call itself
-        // anything, but its parent is its parent.
-        let mut known: HashMap<u32, &[u8]> = HashMap::new();
-        let readable = |process: &&Process| matches!(process.program, Program::Known(_));
-        known.extend(app.processes().filter(readable).map(|process| (process.pid, process.comm.as_slice())));
         for process in app.processes() {
             let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
             let role = if first { "the container's first" } else { "a descendant of the container's first" };
             match &process.program {
                 Program::Known(id) => protection.add(*id, format!("{}, {role}, runs it", who(process))),
-                Program::Names(_) if known.get(&process.parent) == Some(&process.comm.as_slice()) => {
-                    known.insert(process.pid, &process.comm);
-                }
-                Program::Names(names) => {
-                    let reason = format!(
-                        "{} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known",
-                        who(process)
-                    );
-                    protection.names.extend(names.iter().map(|name| (name.clone(), reason.clone())));
-                }
+                Program::Unreadable { .. } => protection.unreadable.push((process.clone(), role)),
                 Program::None => {}
             }
         }
@@ -77,6 +68,9 @@ impl Protection {
         let mut protection = Self::default();
         let own = processes::own_program()?;
         protection.own = Some(own);
+        if let Some(Program::Known(id)) = app.first.as_ref().map(|first| &first.program) {
+            protection.first = Some(*id);
+        }
         protection.add(own, "it is lithify itself".to_owned());
         for process in &app.others {
             if let Program::Known(id) = process.program {
@@ -92,26 +86,52 @@ impl Protection {
             let chain = format!("[keep] {entry}: {}", escape(path));
             self.add_needs(root, path, search, &chain, &mut HashSet::new());
         }
-        let base = |path: &Vec<u8>| path.rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
-        let there = kept.iter().map(|(path, _)| path).filter(|path| root.resolve(path).is_ok());
-        self.kept_names = there.map(base).collect();
+    }
+
+    /// Protects, of the files that are to go, what a process of the app may run whose program cannot be read. What
+    /// `[keep]` saves is not among them; it matters only where it is that process's program.
+    pub fn add_unreadable(&mut self, root: &Root, profile: &Profile, found: &[Rc<Found>]) {
+        let unreadable = std::mem::take(&mut self.unreadable);
+        if unreadable.is_empty() {
+            return;
+        }
+        let programs =
+            found.iter().filter(|found| found.stat.is_executable()).map(|found| (found.stat.id, found.path()));
+        let candidates = Candidates::new(root, profile, &self.programs, programs.collect());
+        for (process, role) in &unreadable {
+            for (id, certainty) in candidates.of(process) {
+                let certain = certainty != Certainty::Possible;
+                let (runs, why) = if certain {
+                    ("seems to run it", "what can be seen of it fits")
+                } else {
+                    ("may run it", "there is no program that it is called by, and the size of its code fits")
+                };
+                let who = who(process);
+                self.add(id, format!("{who}, {role}, {runs}: its program cannot be read (CAP_SYS_PTRACE), and {why}"));
+                if !certain {
+                    self.possible.insert(id);
+                }
+            }
+        }
     }
 
     /// Protects the libraries that the container's first process and its descendants have loaded from `root`. Where a
     /// process's memory map cannot be read, its program must be one of `[keep]`, whose libraries stay anyway: servers'
     /// workers, which change their user, are like that. A tree that is not our own root directory is not what they run in.
-    pub fn add_loaded(&mut self, root: &Root, app: &App) -> Result<(), LoadedError> {
+    pub fn add_loaded(&mut self, root: &Root, profile: &Profile, app: &App) -> Result<(), LoadedError> {
         let own = std::process::id();
+        let candidates = Candidates::new(root, profile, &self.programs, Vec::new());
         let elsewhere = processes::own_root().is_ok_and(|id| id != root.stat().id);
         for process in app.processes().filter(|process| process.pid != own) {
-            let kept = || match &process.program {
-                Program::Names(names) => names.iter().any(|name| self.kept_names.contains(name)),
-                Program::Known(id) => {
-                    self.programs.iter().any(|path| root.resolve(path).is_ok_and(|stat| stat.id == *id))
-                }
-                Program::None => true,
+            let kept = || {
+                let program = match process.program {
+                    Program::Known(id) => Some(id),
+                    Program::Unreadable { .. } => candidates.program(process),
+                    Program::None => return true,
+                };
+                self.programs.iter().any(|path| root.resolve(path).is_ok_and(|stat| Some(stat.id) == program))
             };
-            let files = match processes::mapped(process.pid, root.stat().id) {
+            let files = match processes::mapped(process, root.stat().id) {
                 Ok(files) => files,
                 Err(Errno::ENOENT | Errno::ESRCH) => continue,
                 Err(_) if elsewhere || kept() => continue,
@@ -137,11 +157,6 @@ impl Protection {
     /// The files that the app's processes have mapped, each with the reason.
     pub fn loaded(&self) -> &HashMap<Identity, String> {
         &self.loaded
-    }
-
-    /// Whether `[keep]` saves a program of this name: where a process is known by its name only, that is what it runs.
-    pub fn is_kept_name(&self, name: &[u8]) -> bool {
-        self.kept_names.contains(name)
     }
 
     /// Protects `program` (a path inside the root) and what it needs to start.
@@ -184,15 +199,20 @@ impl Protection {
         self.files.entry(id).or_insert(reason);
     }
 
-    /// Why the file or link `id`, called `name`, must stay.
-    pub fn reason(&self, id: Identity, name: &[u8]) -> Option<&str> {
-        if let Some(reason) = self.files.get(&id) {
-            return Some(reason);
-        }
-        self.names
-            .iter()
-            .find(|(known, _)| !self.is_kept_name(known) && may_run(known, name))
-            .map(|(_, reason)| reason.as_str())
+    /// Why the file or link `id` must stay.
+    pub fn reason(&self, id: Identity) -> Option<&str> {
+        self.files.get(&id).map(String::as_str)
+    }
+
+    /// Whether `id` must stay only because nothing is known of a process that may run it.
+    pub fn is_only_possible(&self, id: Identity) -> bool {
+        self.possible.contains(&id)
+    }
+
+    /// Whether the app is started by the file `id`: it is what the container's first process runs, or what the command
+    /// that is to be run is or needs.
+    pub fn starts_app(&self, id: Identity) -> bool {
+        self.first == Some(id) || self.is_command(id)
     }
 
     /// Whether the file `id` is lithify itself.

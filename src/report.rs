@@ -4,7 +4,10 @@ mod explain;
 mod json;
 mod text;
 
+use std::collections::HashSet;
+
 use crate::apply::Outcome;
+use crate::escape::escape;
 use crate::plan::{Action, Plan, Verb};
 use crate::verify::{Check, Status, Verification};
 
@@ -75,6 +78,13 @@ pub enum Result {
     Failed(String),
 }
 
+impl Result {
+    /// Whether the name is still there, and whoever reads the report knows that.
+    fn stays(&self) -> bool {
+        !matches!(self, Self::Done | Self::Gone | Self::Planned)
+    }
+}
+
 /// One step and what became of it.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -90,7 +100,7 @@ pub struct Kept {
     /// Canonical path.
     pub path: Vec<u8>,
     /// The rule and its profile.
-    pub origin: crate::plan::Origin,
+    pub origin: std::rc::Rc<crate::plan::Origin>,
     /// Why.
     pub reason: String,
 }
@@ -218,19 +228,21 @@ impl Report {
 
     /// Adds verification; what is still there because removing it failed is not said twice.
     pub fn add_verification(&mut self, verification: Verification) {
-        let known = |subject: &str, findings: &[Check], steps: &[Step]| {
-            findings.iter().any(|finding| finding.id == "remove" && finding.subject == subject)
-                || steps.iter().any(|step| {
-                    !matches!(step.result, Result::Done | Result::Gone | Result::Planned)
-                        && crate::escape::escape(&step.action.path()) == subject
-                })
+        let mut known: Option<HashSet<String>> = None;
+        let mut is_known = |check: &Check, findings: &[Check], steps: &[Step]| {
+            let known = known.get_or_insert_with(|| {
+                let left = steps.iter().filter(|step| step.result.stays()).map(|step| escape(&step.action.path()));
+                let said = findings.iter().filter(|finding| finding.id == "remove");
+                left.chain(said.map(|finding| finding.subject.clone())).collect()
+            });
+            known.contains(&check.subject)
         };
         for check in &verification.checks {
             // What could not be looked at before was not looked at now, either.
             let unread = |finding: &Check| finding.id == "inventory" && finding.detail.ends_with(&check.detail);
             if check.status == Status::Pass
                 || check.id == "remove" && check.status == Status::Unverified && self.findings.iter().any(unread)
-                || matches!(check.id, "remove" | "strip") && known(&check.subject, &self.findings, &self.steps)
+                || matches!(check.id, "remove" | "strip") && is_known(check, &self.findings, &self.steps)
             {
                 continue;
             }

@@ -23,14 +23,18 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
 pub use follow::Followed;
+pub use read::LEAST_PROGRAM;
 pub(crate) use read::{io_errno, read_part};
 pub use replace::PENDING;
-pub use tree::{Visitor, walk_tree};
+pub use tree::{Visitor, walk_below, walk_tree};
 pub use walk::{Link, Place};
 
 use crate::deadline::Deadline;
 use crate::escape::escape;
 use crate::sys;
+
+/// The kernel takes only paths that are shorter, with the NUL at their end.
+const PATH_MAX: usize = nix::libc::PATH_MAX as usize;
 
 /// What went wrong at one path. Boxed: nearly every function here may fail, and hands on one pointer in place of it all.
 #[derive(Debug, thiserror::Error)]
@@ -183,8 +187,17 @@ pub struct Stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Length in bytes.
+    pub size: u64,
     /// The mount it is on, as in `/proc/PID/mountinfo`.
     pub mount: u64,
+}
+
+impl Stat {
+    /// Whether anybody may start it.
+    pub fn is_executable(&self) -> bool {
+        self.kind == Kind::File && self.mode & 0o111 != 0
+    }
 }
 
 /// Who resolves paths.
@@ -197,6 +210,7 @@ pub enum Resolver {
 }
 
 /// The target's root directory.
+#[derive(Debug)]
 pub struct Root {
     fd: OwnedFd,
     path: PathBuf,
@@ -273,8 +287,7 @@ impl Root {
         self.in_time()?;
         match self.resolver {
             Resolver::Openat2 => {
-                let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
-                let fd = self.openat2(path, flags, ResolveFlag::RESOLVE_NO_SYMLINKS).map_err(os("openat2", path))?;
+                let fd = self.open_canonical(path, OFlag::O_PATH | OFlag::O_NOFOLLOW).map_err(os("openat2", path))?;
                 stat_of(fd.as_fd(), c"", path)
             }
             Resolver::Walk => match walk::walk(self, b"", path, false)? {
@@ -289,9 +302,7 @@ impl Root {
         self.in_time()?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
         let fd = match self.resolver {
-            Resolver::Openat2 => {
-                self.openat2(path, flags, ResolveFlag::RESOLVE_NO_SYMLINKS).map_err(os("openat2", path))?
-            }
+            Resolver::Openat2 => self.open_canonical(path, flags).map_err(os("openat2", path))?,
             Resolver::Walk => {
                 let place = walk::walk(self, b"", path, false)?;
                 if !place.links.is_empty() || place.stat.kind == Kind::Symlink {
@@ -342,9 +353,14 @@ impl Root {
 
     fn open_resolved(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, RootError> {
         self.in_time()?;
-        match self.resolver {
-            Resolver::Openat2 => self.openat2(path, flags, ResolveFlag::empty()).map_err(os("openat2", path)),
-            Resolver::Walk => {
+        let opened = match self.resolver {
+            Resolver::Openat2 if path.len() < PATH_MAX => self.openat2(path, flags, ResolveFlag::empty()),
+            // Most paths that are longer are canonical.
+            Resolver::Openat2 => self.open_canonical(path, flags),
+            Resolver::Walk => Err(Errno::ELOOP),
+        };
+        match opened {
+            Err(Errno::ELOOP) if self.resolver == Resolver::Walk || path.len() >= PATH_MAX => {
                 let place = walk::walk(self, b"", path, true)?;
                 if flags.contains(OFlag::O_DIRECTORY) && place.stat.kind != Kind::Directory {
                     return Err(os("open", path)(Errno::ENOTDIR));
@@ -354,25 +370,47 @@ impl Root {
                 }
                 place.reopen(self, flags).map_err(os("open", path))
             }
+            opened => opened.map_err(os("openat2", path)),
         }
     }
 
-    /// `openat2(2)` below the root. `EAGAIN` means that a rename or mount anywhere on the system happened meanwhile,
-    /// so that the kernel could not vouch for `..`; libpathrs measured that up to 128 tries get through.
-    fn openat2(&self, path: &[u8], flags: OFlag, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
-        let how = OpenHow::new()
-            .flags(flags | OFlag::O_CLOEXEC)
-            .resolve(resolve | ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        let path = if path.is_empty() { b"/" } else { path };
-        let mut result = openat2(&self.fd, path, how);
-        for _ in 0..128 {
-            if !matches!(result, Err(Errno::EAGAIN)) {
-                break;
-            }
-            result = openat2(&self.fd, path, how);
+    /// `openat2(2)` of a path that holds neither links (`ELOOP`) nor `..`. One that is longer than the kernel takes is opened
+    /// in parts, each below the one before.
+    fn open_canonical(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
+        let (mut part, mut rest): (Option<OwnedFd>, _) = (None, path);
+        while let Some(end) = rest.get(..PATH_MAX).and_then(|start| start.iter().rposition(|&byte| byte == b'/')) {
+            let (start, further) = rest.split_at_checked(end.max(1)).unwrap_or((rest, b"."));
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+            part = Some(openat2_below(self.at(part.as_ref()), start, flags, ResolveFlag::RESOLVE_NO_SYMLINKS)?);
+            rest = further;
         }
-        result
+        openat2_below(self.at(part.as_ref()), rest, flags, ResolveFlag::RESOLVE_NO_SYMLINKS)
     }
+
+    fn at<'a>(&'a self, part: Option<&'a OwnedFd>) -> BorrowedFd<'a> {
+        part.map_or(self.fd.as_fd(), AsFd::as_fd)
+    }
+
+    fn openat2(&self, path: &[u8], flags: OFlag, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
+        openat2_below(self.fd.as_fd(), path, flags, resolve)
+    }
+}
+
+/// `openat2(2)` with `top` as the root. `EAGAIN` means that a rename or mount anywhere on the system happened meanwhile,
+/// so that the kernel could not vouch for `..`; libpathrs measured that up to 128 tries get through.
+fn openat2_below(top: BorrowedFd<'_>, path: &[u8], flags: OFlag, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC)
+        .resolve(resolve | ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let path = if path.is_empty() { b"/" } else { path };
+    let mut result = openat2(top, path, how);
+    for _ in 0..128 {
+        if !matches!(result, Err(Errno::EAGAIN)) {
+            break;
+        }
+        result = openat2(top, path, how);
+    }
+    result
 }
 
 /// An error constructor for `map_err`; the path is copied only when there is an error.
@@ -392,8 +430,8 @@ fn filesystem_type(fd: BorrowedFd<'_>) -> Option<FsType> {
 /// `name` below `directory` (itself, when empty), links not followed; `path` is for the error only.
 pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
     match sys::statx(directory, name) {
-        Ok(sys::Statx { dev, ino, mode, nlink, uid, gid, mount: Some(mount) }) => {
-            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, mount })
+        Ok(sys::Statx { dev, ino, mode, nlink, uid, gid, size, mount: Some(mount) }) => {
+            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, size, mount })
         }
         // Kernels before 5.8 give no mount id, before 4.11 there is no statx, and a seccomp profile may refuse it.
         Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
@@ -419,6 +457,7 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         nlink: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
         uid: stat.st_uid,
         gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
         mount,
     })
 }

@@ -13,14 +13,15 @@ mod recognise;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
+use std::fs::File;
 
 use nix::errno::Errno;
 
-use crate::catalogue::Known;
+use crate::catalogue::{Known, holds_programs};
 use crate::escape::escape;
 use crate::filesystem::is_left_out;
 use crate::order::sort_by_bytes;
-use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, join, walk_tree};
+use crate::root::{Directory, Identity, Kind, LEAST_PROGRAM, Root, RootError, Stat, Visitor, join, walk_tree};
 use crate::subject::Subject;
 
 pub use app::App;
@@ -173,7 +174,11 @@ impl Scanner<'_> {
             self.weakness("world-writable", path(), format!("file, mode {:04o}", stat.mode & 0o7777));
         }
         if stat.mode & 0o111 == 0 {
-            return Ok(());
+            // The dynamic loader starts it all the same, and that is all that matters of it.
+            return match directory.program(name, &stat, LEAST_PROGRAM)? {
+                Some((file, _)) => self.program(directory, name, &stat, &file),
+                None => Ok(()),
+            };
         }
         self.found.executables += 1;
         self.executable(directory, name, &stat)?;
@@ -186,6 +191,12 @@ impl Scanner<'_> {
         if directory.has_capabilities(name, opened.as_ref().ok())? {
             self.weakness("file-capabilities", path(), "security.capability is set");
         }
+        self.program(directory, name, &stat, &opened?)
+    }
+
+    /// What program the file is, if any.
+    fn program(&mut self, directory: &Directory, name: &CStr, stat: &Stat, file: &File) -> Result<(), RootError> {
+        let path = || join(directory.path(), name.to_bytes());
         if stat.nlink > 1 {
             self.names.push((path(), stat.id));
             if self.by_identity.contains_key(&stat.id) {
@@ -196,7 +207,9 @@ impl Scanner<'_> {
             self.found.tombstones += 1;
             return Ok(());
         }
-        let (recognised, remarks) = self.recogniser.recognise(&opened?, directory, name, &stat)?;
+        let (recognised, remarks) = self.recogniser.recognise(file, directory, name, stat)?;
+        // By its name a script is a program only where programs lie.
+        let other_script = remarks.interpreter.is_some() && !holds_programs(directory.path());
         if let Some(interpreter) = remarks.interpreter {
             if self.root.resolve(&interpreter).is_err_and(|error| error.errno() == Errno::ENOENT) {
                 self.weakness("orphaned-script", path(), format!("{} is not there", escape(&interpreter)));
@@ -206,12 +219,13 @@ impl Scanner<'_> {
             self.weakness("packed", path(), "packed with UPX: its content cannot be recognised");
         }
         match recognised {
+            Recognised::Program { by: By::Name, .. } if other_script => {}
             Recognised::Program { by, program, known } => {
                 self.by_identity.insert(stat.id, self.found.programs.len());
                 let parent = *directory.own_stat();
                 self.found.programs.push(Sighting {
                     path: path(),
-                    stat,
+                    stat: *stat,
                     parent,
                     by,
                     program,

@@ -7,6 +7,7 @@
 
 mod table;
 
+pub use table::FAMILY;
 use table::SIGNATURES;
 
 /// Every how many bytes a word of four is looked at.

@@ -31,6 +31,8 @@ pub struct Statx {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Length in bytes.
+    pub size: u64,
     /// Mount id as in `/proc/PID/mountinfo`, where the kernel fills it in (Linux 5.8).
     pub mount: Option<u64>,
 }
@@ -63,6 +65,7 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
         nlink: found.stx_nlink,
         uid: found.stx_uid,
         gid: found.stx_gid,
+        size: found.stx_size,
         mount: (found.stx_mask & libc::STATX_MNT_ID != 0).then_some(found.stx_mnt_id),
     })
 }

@@ -38,7 +38,7 @@ pub struct Wait<'a> {
     /// Whose processes.
     pub whose: Whose,
     /// What none of them may run.
-    pub doomed: &'a Doomed,
+    pub doomed: &'a Doomed<'a>,
     /// What has to answer besides.
     pub targets: &'a [Target],
     /// How long from the start of the first process; then descendants and targets are no longer waited for.
@@ -55,8 +55,8 @@ pub enum Waited {
     },
     /// Not yet: what for, on one line.
     Waiting(String),
-    /// Not in time, and nothing may be done: what for, on one line.
-    TimedOut(String),
+    /// Not in time, and nothing may be done: what for, on one line, and what to do.
+    TimedOut(String, String),
     /// This process is the container's first: there is nobody to wait for.
     NoApp,
 }
@@ -81,7 +81,7 @@ impl Wait<'_> {
 
     /// Past the time limit there is no next try.
     fn not_yet(&self, app: &App, what: String) -> Waited {
-        if self.expired(app) { Waited::TimedOut(what) } else { Waited::Waiting(what) }
+        if self.expired(app) { Waited::TimedOut(what, doomed::STAYS.to_owned()) } else { Waited::Waiting(what) }
     }
 
     /// After two looks alike: the targets, and the last look.
@@ -119,14 +119,13 @@ impl Wait<'_> {
         match look(app, self.doomed, expired) {
             Look::Clean => None,
             Look::NoApp => Some(self.not_yet(app, "no process of the app runs".to_owned())),
-            Look::First(what) if expired => {
+            Look::First(process, run) if expired => {
                 let limit = seconds::format(self.timeout);
-                Some(Waited::TimedOut(format!(
-                    "the container's first process still runs {what}, {limit} s after its start"
-                )))
+                let text = format!("the container's first process{run}, {limit} s after its start");
+                Some(Waited::TimedOut(text, self.doomed.advice(process, run)))
             }
-            Look::First(what) => Some(Waited::Waiting(format!("the container's first process still runs {what}"))),
-            Look::Descendant(what) => Some(Waited::Waiting(format!("a process of the app still runs {what}"))),
+            Look::First(_, run) => Some(Waited::Waiting(format!("the container's first process{run}"))),
+            Look::Descendant(run) => Some(Waited::Waiting(format!("a process of the app{run}"))),
         }
     }
 
@@ -149,14 +148,14 @@ impl Wait<'_> {
             }
         };
         for process in app.processes() {
-            if let Some(what) = self.doomed.run_by(process) {
+            if let Some(run) = self.doomed.run_by(process) {
                 note(format!(
-                    "{} of the app still ran {what} when --wait-timeout had passed, and was not waited for",
+                    "{} of the app{run}; it was not waited for, because --wait-timeout has passed",
                     who(process)
                 ));
-            } else if matches!(process.program, Program::Names(_)) {
+            } else if matches!(process.program, Program::Unreadable { .. }) {
                 note(format!(
-                    "the program of {} of the app cannot be read (CAP_SYS_PTRACE): its name decided",
+                    "the program of {} of the app cannot be read (CAP_SYS_PTRACE): its name and the size of its code decided",
                     who(process)
                 ));
             }
@@ -180,10 +179,11 @@ mod tests {
     fn past_the_time_limit_nothing_is_waited_for_any_more() {
         let doomed = Doomed::default();
         let wait = Wait { whose: Whose::Own, doomed: &doomed, targets: &[], timeout: Duration::from_secs(5) };
-        let zombie = Process { pid: u32::MAX, parent: 0, start: 0, comm: vec![], program: Program::None };
+        let zombie =
+            Process { pid: u32::MAX, thread: u32::MAX, parent: 0, start: 0, comm: vec![], program: Program::None };
         let after = |seconds| App { first: Some(zombie.clone()), time: Duration::from_secs(seconds), ..App::default() };
         let what = "no process of the app runs".to_owned();
         assert_eq!(wait.blocked(&after(4)), Some(Waited::Waiting(what.clone())));
-        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what)));
+        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what, doomed::STAYS.to_owned())));
     }
 }

@@ -1,7 +1,7 @@
 //! Which programs a profile removes, as far as a name or a path tells: by the profile's own rules and the catalogue.
 
 use super::paths::{file_name, normal};
-use lithify::catalogue::{Catalogue, DIRECTORIES};
+use lithify::catalogue::{Catalogue, Class, DIRECTORIES};
 use lithify::pattern::PathPattern;
 use lithify::profile::{Profile, Rule, Selector};
 
@@ -21,6 +21,15 @@ impl<'a> Removed<'a> {
     /// The rule that removes a program, as text; `program` is a path, or a name that is looked for in `PATH`. `None`, too,
     /// where it cannot be told which program that is.
     pub(super) fn rule(&self, program: &str) -> Option<String> {
+        self.find(program).map(|rule| format!("{} of profile {}", rule.value, rule.profile))
+    }
+
+    /// Whether that rule is the one by class that spares what an app is started by, such as `tini`.
+    pub(super) fn spares_as_init(&self, program: &str) -> bool {
+        self.find(program).is_some_and(|rule| rule.value == Selector::Class(Class::Launcher))
+    }
+
+    fn find(&self, program: &str) -> Option<&'a Rule> {
         // A variable, and what the working directory says.
         if program.is_empty() || program.contains(['$', '`']) || program.contains('/') && !program.starts_with('/') {
             return None;
@@ -36,12 +45,11 @@ impl<'a> Removed<'a> {
         if profile.keep.iter().any(saved) || profile.only.iter().any(saved) {
             return None;
         }
-        let rule = profile.remove.iter().find(|rule| match &rule.value {
+        profile.remove.iter().find(|rule| match &rule.value {
             // What an allow-list does to a program that is not on it.
             Selector::Others => true,
             value => self.selects(value, name, &paths),
-        })?;
-        Some(format!("{} of profile {}", rule.value, rule.profile))
+        })
     }
 
     /// Where the program may be: on a merged image `/bin` is `/usr/bin`.
@@ -88,9 +96,7 @@ pub(super) fn is_script(program: &str) -> bool {
 
 /// Shells by what they are called, for scripts on a command line.
 pub(super) fn is_shell(program: &str) -> bool {
-    Catalogue::default()
-        .by_name(file_name(program).as_bytes())
-        .is_some_and(|known| known.class == lithify::catalogue::Class::Shell)
+    Catalogue::default().by_name(file_name(program).as_bytes()).is_some_and(|known| known.class == Class::Shell)
 }
 
 #[cfg(test)]
@@ -137,6 +143,10 @@ mod tests {
             assert_eq!(removed.rule(program), None, "{program}");
         }
         assert_eq!(removed.rule("/bin/dash").unwrap(), "names \"dash\" of profile shells");
+        let distroless = load(["distroless"]).unwrap();
+        let removed = Removed::new(&distroless);
+        assert!(removed.rule("tini").is_some() && removed.spares_as_init("/usr/bin/tini"));
+        assert!(removed.rule("flock").is_some() && !removed.spares_as_init("flock"));
         let shells = load(["shells"]).unwrap();
         assert_eq!(Removed::new(&shells).rule("curl"), None);
     }

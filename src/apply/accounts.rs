@@ -29,7 +29,7 @@ pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Re
 fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
     let fail = |errno| os("rewrite", &action.path())(errno);
     let io = |error: io::Error| fail(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)));
-    let name = CString::new(action.name.as_slice()).map_err(|_| fail(Errno::EINVAL))?;
+    let name = CString::new(&*action.name).map_err(|_| fail(Errno::EINVAL))?;
     let mut old = directory.file(&name)?;
     let metadata = old.metadata().map_err(io)?;
     if (metadata.dev(), metadata.ino()) != (action.stat.id.dev, action.stat.id.ino) {
@@ -67,7 +67,7 @@ fn copy_acl(directory: &Directory, name: &CStr, new: &File) -> Result<(), Errno>
 
 /// Whether no account of the file has a login shell.
 pub(super) fn are_locked(directory: &Directory, action: &Action) -> bool {
-    let Ok(name) = CString::new(action.name.as_slice()) else { return false };
+    let Ok(name) = CString::new(&*action.name) else { return false };
     let mut text = Vec::new();
     directory.file(&name).is_ok_and(|mut file| file.read_to_end(&mut text).is_ok())
         && with_login_shell(&text).next().is_none()

@@ -64,7 +64,7 @@ impl<'p> Tombstones<'p> {
 
 /// Whether a run at the same time has put one there first.
 pub(super) fn stands(directory: &Directory, action: &Action) -> bool {
-    let Ok(name) = CString::new(action.name.as_slice()) else { return false };
+    let Ok(name) = CString::new(&*action.name) else { return false };
     let (Ok(file), Ok(program)) = (directory.file(&name), File::open(OWN_PROGRAM)) else { return false };
     is_tombstone(&file, &program).unwrap_or(false)
 }

@@ -34,7 +34,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
         return Err(late(limit));
     }
     let prepared = prepared?;
-    let doomed = prepared.doomed();
+    let doomed = if waits { prepared.doomed(&root, &profile) } else { Doomed::default() };
     let app = prepared.app.clone();
     let mut report = Report::new("harden", root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
@@ -78,7 +78,7 @@ pub(super) fn settled(waited: Waited) -> Result<Vec<String>, CommandError> {
     match waited {
         Waited::Settled { notes } => Ok(notes),
         Waited::Waiting(what) => Err(CommandError::NotYet(what)),
-        Waited::TimedOut(what) => Err(CommandError::WaitedInVain(what)),
+        Waited::TimedOut(what, hint) => Err(CommandError::WaitedInVain(what, hint)),
         Waited::NoApp => Err(CommandError::Usage(
             "--wait-for-app: this is the container's first process, so that there is no app to wait for; it is for a startupProbe"
                 .to_owned(),
@@ -141,7 +141,7 @@ impl Prepared {
         };
         protection.add_needs_of_kept(root, &profile.search(), &inventory::kept(root, profile));
         if profile.closure() {
-            protection.add_loaded(root, &app)?;
+            protection.add_loaded(root, profile, &app)?;
         }
         if let Some(command) = command {
             protection.add_program(root, profile, command);
@@ -149,7 +149,7 @@ impl Prepared {
         if let Running::WaitedFor(timeout) = running {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
             let doomed = Self::collect(root, profile, protection, Depth::Names)?;
-            let wait = Wait { whose, doomed: &doomed.doomed(), targets: &[], timeout };
+            let wait = Wait { whose, doomed: &doomed.doomed(root, profile), targets: &[], timeout };
             if let Some(not_yet) = wait.blocked(&app) {
                 settled(not_yet)?;
             }
@@ -158,8 +158,9 @@ impl Prepared {
         Ok(Self { app, ..Self::collect(root, profile, protection, Depth::Full)? })
     }
 
-    fn collect(root: &Root, profile: &Profile, protection: Protection, depth: Depth) -> Result<Self, CommandError> {
+    fn collect(root: &Root, profile: &Profile, mut protection: Protection, depth: Depth) -> Result<Self, CommandError> {
         let inventory = inventory::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
+        protection.add_unreadable(root, profile, &inventory.found);
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { app: App::default(), inventory, plan, protection })
     }
@@ -172,8 +173,8 @@ impl Prepared {
     }
 
     /// What an app that is waited for may not run.
-    pub(super) fn doomed(&self) -> Doomed {
-        Doomed::of(&self.plan, &self.protection, &self.inventory.forced)
+    pub(super) fn doomed<'a>(&self, root: &'a Root, profile: &'a Profile) -> Doomed<'a> {
+        Doomed::of(root, profile, &self.plan, &self.protection, &self.inventory.forced)
     }
 
     /// Takes out the directories that could not be looked at because this user may not even enter them.

@@ -1,5 +1,6 @@
 //! Where a report goes: standard output, `--log`, and the container's termination message.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -61,12 +62,18 @@ impl Output {
     /// Prints a report or the error that prevented it, everywhere it belongs; the exit code of both.
     pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
         match result {
-            Ok(report) => self.finish(command, report.exit, |notes| {
-                let mut report = report.clone();
-                report.notes.extend(notes);
-                let text = report::to_text(&report, self.volume);
-                (report::termination_message(&report), text, report::to_json(&report))
-            }),
+            Ok(report) => {
+                let (exit, own) = (report.exit, report.notes.len());
+                // Not copied: it may hold a million names.
+                let report = RefCell::new(report);
+                self.finish(command, exit, |notes| {
+                    let mut report = report.borrow_mut();
+                    report.notes.truncate(own);
+                    report.notes.extend(notes);
+                    let json = if self.json { report::to_json(&report) } else { String::new() };
+                    (report::termination_message(&report), report::to_text(&report, self.volume), json)
+                })
+            }
             Err(error) => self.error(command, error.exit(), &error.to_string(), error.hint()),
         }
     }

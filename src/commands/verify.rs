@@ -18,7 +18,7 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     protection.add_needs_of_kept(&root, &profile.search(), &inventory::kept(&root, &profile));
     if profile.closure() {
         // What cannot be read protects nothing here: what is left is told.
-        let _ = protection.add_loaded(&root, &app);
+        let _ = protection.add_loaded(&root, &profile, &app);
     }
     let mut report = Report::new("verify", root.path(), &profile);
     report.add_verification(crate::verify::verify(&root, &profile, &protection));

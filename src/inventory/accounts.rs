@@ -1,6 +1,8 @@
 //! Accounts with a login shell, for `[strip] login_shells`.
 
-use super::{Collector, LoginShells};
+use std::rc::Rc;
+
+use super::{Cause, Collector, Location, LoginShells};
 use crate::accounts::nologin::with_login_shell;
 use crate::escape::escape;
 use crate::root::{Kind, RootError};
@@ -43,14 +45,10 @@ impl Collector<'_> {
         }
         let found = |path: &&str| self.root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::File);
         let shell = NOLOGIN.into_iter().find(found).unwrap_or(NOLOGIN[0]);
-        self.inventory.login_shells = Some(LoginShells {
-            directory: place.directory.clone(),
-            name: place.name.clone(),
-            parent: parent.id,
-            stat: place.stat,
-            users,
-            shell,
-        });
+        let of = Rc::new(users.join(", ").into_bytes());
+        let at = Location { directory: &place.directory, parent: &parent, name: &place.name };
+        let file = Rc::new(self.entry(at, place.stat, 0, Cause::LoginShells { of }));
+        self.inventory.login_shells = Some(LoginShells { file, shell });
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::escape::escape;
 use crate::order::sort_by_bytes;
 use crate::pattern::PathPattern;
 use crate::profile::Selector;
+use crate::protection::Protection;
 use crate::root::{RootError, Stat, join};
 use crate::scan::{By, Recogniser};
 
@@ -32,8 +33,9 @@ impl Collector<'_> {
     /// `noting` for pass 3, too.
     ///
     /// By content wherever a program lies; by name only where programs are looked for by name, and in the catalogue's
-    /// further directories, since a file of that name elsewhere is mostly something else.
-    pub(super) fn classes(&mut self, noting: bool) -> Result<bool, RootError> {
+    /// further directories, since a file of that name elsewhere is mostly something else. A launcher that the app is
+    /// started by, such as an image's init, stays.
+    pub(super) fn classes(&mut self, noting: bool, protection: &Protection) -> Result<bool, RootError> {
         let rules: Vec<(Class, usize)> = self
             .profile
             .remove
@@ -69,6 +71,14 @@ impl Collector<'_> {
             }
             let at = Location { directory: &program.directory, parent: &program.parent, name: &program.name };
             if let Some(rule) = wants(program.known.class) {
+                // A container's init runs as long as the container: a rule against all launchers does not mean it.
+                let forced = || self.profile.force.iter().any(|pattern| pattern.value.matches(&at.path()));
+                if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) && !forced() {
+                    self.inventory
+                        .notes
+                        .push(format!("{} stays, because the app is started by it", escape(&at.path())));
+                    continue;
+                }
                 self.add(at, program.stat, rule, Cause::Rule);
             } else if program.by == By::Content && program.known.class == Class::MultiCall {
                 if let Some(rule) = wants(Class::Shell) {

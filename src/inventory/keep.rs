@@ -1,27 +1,28 @@
 //! `[keep]`: what every rule leaves alone. Keeping a link keeps its whole chain.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::Collector;
 use crate::escape::escape;
 use crate::needs::needs;
-use crate::profile::Selector;
-use crate::root::{Identity, Kind, RootError, Stat, join};
+use crate::profile::{Rule, Selector};
+use crate::root::{Identity, Kind, RootError, Stat};
 
 /// Everything that is kept, with the entry of `[keep]` that says so.
 #[derive(Default)]
 pub(super) struct KeptSet {
-    paths: HashMap<Vec<u8>, String>,
-    files: HashMap<Identity, String>,
+    paths: HashMap<Vec<u8>, Rc<str>>,
+    files: HashMap<Identity, Rc<str>>,
     /// Canonical paths of the files, for the libraries that they need.
     found: Vec<Vec<u8>>,
 }
 
 impl KeptSet {
     /// The entry that keeps this name, if any.
-    pub(super) fn reason(&self, path: &[u8], stat: &Stat) -> Option<String> {
+    pub(super) fn reason(&self, path: &[u8], stat: &Stat) -> Option<Rc<str>> {
         if let Some(by) = self.paths.get(path) {
-            return Some(by.clone());
+            return Some(Rc::clone(by));
         }
         if stat.kind == Kind::File { self.files.get(&stat.id).cloned() } else { None }
     }
@@ -45,14 +46,14 @@ impl KeptSet {
 impl Collector<'_> {
     /// Resolves `[keep]`; must come before any rule.
     pub(super) fn keep(&mut self) -> Result<(), RootError> {
-        let mut kept: Vec<(Vec<u8>, String)> = Vec::new();
-        let names: HashMap<&[u8], String> = self
+        let mut kept: Vec<(Vec<u8>, Rc<str>)> = Vec::new();
+        let names: HashMap<&[u8], Rc<str>> = self
             .profile
             .keep
             .iter()
             .chain(&self.profile.only)
             .filter_map(|rule| match &rule.value {
-                Selector::Name(name) => Some((name.as_bytes(), format!("{} ({})", rule.value, rule.profile))),
+                Selector::Name(name) => Some((name.as_bytes(), by(rule))),
                 Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
             })
             .collect();
@@ -61,9 +62,9 @@ impl Collector<'_> {
         }
         for rule in self.profile.keep.iter().chain(&self.profile.only) {
             if let Selector::Path(pattern) = &rule.value {
-                let by = format!("{} ({})", rule.value, rule.profile);
+                let by = by(rule);
                 self.expand(pattern.components(), &mut |_, at, _| {
-                    kept.push((at.path(), by.clone()));
+                    kept.push((at.path(), Rc::clone(&by)));
                     Ok(())
                 })?;
             }
@@ -77,7 +78,7 @@ impl Collector<'_> {
                 kept.extend(
                     needs(self.root, &path, &self.profile.search())
                         .into_iter()
-                        .map(|(need, role)| (need, format!("{by}: {} needs it as {role}", escape(&path)))),
+                        .map(|(need, role)| (need, format!("{by}: {} needs it as {role}", escape(&path)).into())),
                 );
             }
         }
@@ -85,70 +86,53 @@ impl Collector<'_> {
         self.inventory.unreadable.pop().map_or(Ok(()), Err)
     }
 
-    fn keep_chain(&mut self, path: &[u8], by: &str) -> Result<(), RootError> {
-        let place = match self.root.walk(b"", path, true) {
-            Ok(place) => place,
-            Err(error) if error.leads_nowhere() => return Ok(()),
-            Err(error) => return self.unreadable(error),
-        };
-        // Also the links to directories on the way: without them it is not reached.
-        for link in &place.links {
-            self.kept.paths.insert(link.path(), by.to_owned());
-        }
-        if self.kept.paths.insert(place.path(), by.to_owned()).is_some() && place.stat.kind == Kind::Directory {
-            return Ok(());
-        }
-        match place.stat.kind {
-            Kind::File => self.keep_file(place.stat.id, place.path(), by),
-            Kind::Directory => self.keep_content(&place.path(), by)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn keep_file(&mut self, id: Identity, path: Vec<u8>, by: &str) {
-        if self.kept.files.insert(id, by.to_owned()).is_none() && self.profile.closure() {
-            self.kept.found.push(path);
-        }
-    }
-
-    /// A kept directory is kept with its content.
-    fn keep_content(&mut self, path: &[u8], by: &str) -> Result<(), RootError> {
+    fn keep_chain(&mut self, path: &[u8], by: &Rc<str>) -> Result<(), RootError> {
         let mut pending = vec![path.to_vec()];
         while let Some(path) = pending.pop() {
-            let directory = match self.root.directory(&path) {
-                Ok(directory) => directory,
+            let place = match self.root.walk(b"", &path, true) {
+                Ok(place) => place,
+                Err(error) if error.leads_nowhere() => continue,
                 Err(error) => {
                     self.unreadable(error)?;
                     continue;
                 }
             };
-            let mut names = Vec::new();
-            let listed = directory.for_each(&mut self.buffer, |name, _| {
-                names.push(name.to_owned());
-                Ok::<(), RootError>(())
-            });
-            if let Err(error) = listed {
-                self.unreadable(error)?;
+            // Also the links to directories on the way: without them it is not reached.
+            for link in &place.links {
+                self.kept.paths.insert(link.path(), Rc::clone(by));
             }
-            for name in names {
-                let stat = match directory.stat(&name) {
-                    Ok(stat) => stat,
-                    Err(error) => {
-                        self.unreadable(error)?;
-                        continue;
-                    }
-                };
-                let path = join(directory.path(), name.to_bytes());
-                match stat.kind {
-                    Kind::Directory => pending.push(path.clone()),
-                    Kind::File => self.keep_file(stat.id, path.clone(), by),
-                    Kind::Symlink => self.keep_chain(&path, by)?,
-                    Kind::Other => {}
-                }
-                self.kept.paths.insert(path, by.to_owned());
+            let known = self.kept.paths.insert(place.path(), Rc::clone(by)).is_some();
+            match place.stat.kind {
+                Kind::File => self.keep_file(place.stat.id, place.path(), by),
+                Kind::Directory if !known => self.keep_content(&place.path(), by, &mut pending)?,
+                _ => {}
             }
         }
         Ok(())
     }
+
+    fn keep_file(&mut self, id: Identity, path: Vec<u8>, by: &Rc<str>) {
+        if self.kept.files.insert(id, Rc::clone(by)).is_none() && self.profile.closure() {
+            self.kept.found.push(path);
+        }
+    }
+
+    /// A kept directory is kept with its content; the links in it go to `links`.
+    fn keep_content(&mut self, path: &[u8], by: &Rc<str>, links: &mut Vec<Vec<u8>>) -> Result<(), RootError> {
+        self.content(path, &mut |collector, at, stat| {
+            let path = at.path();
+            match stat.kind {
+                Kind::File => collector.keep_file(stat.id, path.clone(), by),
+                Kind::Symlink => links.push(path.clone()),
+                Kind::Directory | Kind::Other => {}
+            }
+            collector.kept.paths.insert(path, Rc::clone(by));
+            Ok(true)
+        })
+    }
+}
+
+/// An entry of `[keep]` in words.
+fn by(rule: &Rule) -> Rc<str> {
+    format!("{} ({})", rule.value, rule.profile).into()
 }

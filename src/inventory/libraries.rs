@@ -1,9 +1,10 @@
 //! Shared libraries: which of what was found must stay, and with `[keep] libraries = "closure"` which all others are.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::{Collector, MissingLibrary};
-use crate::elf::{Elf, may_be_library};
+use super::{Collector, Found, MissingLibrary};
+use crate::elf::{self, Elf, may_be_library};
 use crate::escape::escape;
 use crate::libraries::closure;
 use crate::profile::Selector;
@@ -25,9 +26,10 @@ impl Collector<'_> {
         let mut files = self.kept.take_found();
         files.extend_from_slice(protection.programs());
         let closure = closure(self.root, &files)?;
-        let mut needed = closure.needed;
+        let mut needed: HashMap<Identity, Rc<String>> =
+            closure.needed.into_iter().map(|(id, reason)| (id, Rc::new(reason))).collect();
         for (id, reason) in protection.loaded() {
-            needed.entry(*id).or_insert_with(|| reason.clone());
+            needed.entry(*id).or_insert_with(|| Rc::new(reason.clone()));
         }
         self.needed = Some(needed);
         let (programs, modules): (Vec<_>, Vec<_>) = closure.missing.into_iter().partition(|missing| missing.program);
@@ -54,20 +56,35 @@ impl Collector<'_> {
     /// the tree finds.
     pub(super) fn libraries(&mut self) {
         let mut known: HashMap<Identity, (Option<Elf>, bool)> = HashMap::new();
+        let library = Rc::new("it is a shared library or the dynamic loader".to_owned());
+        let root = self.root;
+        let look = |found: &Found| {
+            if found.stat.size < elf::LEAST { None } else { root.classify(&found.path()).unwrap_or_default() }
+        };
         if self.needed.is_none() {
-            for found in self.inventory.found.iter().filter(|found| found.stat.kind == Kind::File) {
-                let (content, library) = known
-                    .entry(found.stat.id)
-                    .or_insert_with(|| (self.root.classify(&found.path()).unwrap_or_default(), false));
-                *library |= may_be_library(&found.name, content.as_ref());
+            for found in self.inventory.found.iter_mut().filter(|found| found.stat.kind == Kind::File) {
+                // What is remembered for other names of the file takes memory: most have none.
+                if found.names != 1 {
+                    let (content, is_library) = known.entry(found.stat.id).or_insert_with(|| (look(found), false));
+                    *is_library |= may_be_library(&found.name, content.as_ref());
+                } else if may_be_library(&found.name, look(found).as_ref()) {
+                    stays(found, &library);
+                }
             }
         }
         for found in &mut self.inventory.found {
-            let needed = self.needed.as_ref().and_then(|needed| needed.get(&found.stat.id)).cloned();
-            let library = || "it is a shared library or the dynamic loader".to_owned();
-            found.library =
-                needed.or_else(|| known.get(&found.stat.id).filter(|(_, library)| *library).map(|_| library()));
+            let needed = self.needed.as_ref().and_then(|needed| needed.get(&found.stat.id));
+            let other = || known.get(&found.stat.id).filter(|(_, is_library)| *is_library).map(|_| &library);
+            if let Some(reason) = needed.or_else(other) {
+                stays(found, reason);
+            }
         }
+    }
+}
+
+fn stays(found: &mut Rc<Found>, reason: &Rc<String>) {
+    if let Some(found) = Rc::get_mut(found) {
+        found.library = Some(Rc::clone(reason));
     }
 }
 

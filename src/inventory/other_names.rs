@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 
@@ -16,9 +17,9 @@ impl Collector<'_> {
     pub(super) fn other_names(&mut self) -> Result<(), RootError> {
         let missing = self.has_missing_names();
         let mut buffer = std::mem::take(&mut self.buffer);
-        for Noted { path, look, files } in std::mem::take(&mut self.noted) {
+        for Noted { at, look, files } in std::mem::take(&mut self.noted) {
             let files = files && missing;
-            let listed = self.root.directory(&path).and_then(|directory| {
+            let listed = self.root.directory(&at.path()).and_then(|directory| {
                 directory.for_each(&mut buffer, |name, kind| {
                     let looked = match kind {
                         EntryKind::Known(kind) => Ok(kind),
@@ -42,9 +43,9 @@ impl Collector<'_> {
     /// A file: another name of a doomed one?
     fn file(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
         let stat = directory.stat(name)?;
-        if let Some(&(first, _)) = self.doomed.get(&stat.id) {
-            let Some(found) = self.inventory.found.get(first) else { return Ok(()) };
-            let (rule, of) = (found.rule, found.path());
+        if let Some(first) = self.doomed(stat.id) {
+            let Some(rule) = self.inventory.found.get(first).map(|found| found.rule) else { return Ok(()) };
+            let Some(of) = self.shared_path(first) else { return Ok(()) };
             self.add(Location::new(directory, name.to_bytes()), stat, rule, Cause::HardLink { of });
         }
         Ok(())
@@ -54,7 +55,7 @@ impl Collector<'_> {
     fn link(&mut self, directory: &Directory, name: &CStr, look: Look) -> Result<(), RootError> {
         let at = Location::new(directory, name.to_bytes());
         let path = at.path();
-        if self.index.contains_key(&path) || self.kept.holds(&path) {
+        if self.position(&path).is_some() || self.kept.holds(&path) {
             return Ok(());
         }
         let followed = match self.root.follow(directory, name) {
@@ -63,16 +64,17 @@ impl Collector<'_> {
             Err(error) if error.leads_nowhere() => return Ok(()),
             Err(error) => return Err(error),
         };
-        let mut doomed = self.doomed.get(&followed.target.id).map(|(index, _)| *index);
+        let mut doomed = self.doomed(followed.target.id);
         if doomed.is_none() && self.cuts {
             doomed = match followed.direct {
                 // Directories that `..` leaves are above the link itself.
-                Some(end) => self.doomed_at_or_above(&path).or_else(|| self.doomed_at_or_above(&end)),
+                Some(end) => self.position_upwards(&path).or_else(|| self.position_upwards(&end)),
                 None => self.passes_through_doomed(&path)?,
             };
         }
-        let Some(found) = doomed.and_then(|index| self.inventory.found.get(index)) else { return Ok(()) };
-        let (rule, of) = (found.rule, found.path());
+        let Some(position) = doomed else { return Ok(()) };
+        let Some(rule) = self.inventory.found.get(position).map(|found| found.rule) else { return Ok(()) };
+        let Some(of) = self.shared_path(position) else { return Ok(()) };
         if look == Look::Links {
             let note =
                 format!("{} is a link on another mount and will dangle: it leads to {}", escape(&path), escape(&of));
@@ -89,36 +91,30 @@ impl Collector<'_> {
         let place = self.root.walk(b"", path, true)?;
         let end = place.path();
         let mut passed = place.links.iter().map(crate::root::Link::path).chain(place.left.iter().cloned()).chain([end]);
-        Ok(passed.find_map(|passed| self.doomed_at_or_above(&passed)))
-    }
-
-    /// The doomed name, if any, that is `path` itself or a directory above it.
-    fn doomed_at_or_above(&self, path: &[u8]) -> Option<usize> {
-        let mut lengths = (1..=path.len()).rev().filter(|&length| matches!(path.get(length), None | Some(b'/')));
-        lengths.find_map(|length| self.index.get(path.get(..length)?).copied())
+        Ok(passed.find_map(|passed| self.position_upwards(&passed)))
     }
 
     pub(super) fn has_missing_names(&self) -> bool {
-        self.doomed.values().any(|&(index, names)| {
-            self.inventory.found.get(index).is_some_and(|found| {
-                matches!(found.stat.kind, Kind::File | Kind::Other)
-                    && (found.stat.nlink > names || self.allowed.len() > 1 && found.stat.nlink > 1)
-            })
+        self.inventory.found.iter().filter(|found| found.names > 0).any(|found| {
+            matches!(found.stat.kind, Kind::File | Kind::Other)
+                && (found.stat.nlink > found.names || self.allowed.len() > 1 && found.stat.nlink > 1)
         })
     }
 
     fn missing_names(&mut self) {
         let mut names: HashMap<Identity, Vec<usize>> = HashMap::new();
         for (index, found) in self.inventory.found.iter().enumerate() {
-            if matches!(found.stat.kind, Kind::File | Kind::Other) && !self.kept.holds_file(found.stat.id) {
+            let several = found.stat.nlink > 1 && matches!(found.stat.kind, Kind::File | Kind::Other);
+            if several && !self.kept.holds_file(found.stat.id) {
                 names.entry(found.stat.id).or_default().push(index);
             }
         }
         for indices in names.into_values() {
-            let files: Vec<&Found> = indices.iter().filter_map(|&index| self.inventory.found.get(index)).collect();
+            let files: Vec<&Found> =
+                indices.iter().filter_map(|&index| self.inventory.found.get(index)).map(Rc::as_ref).collect();
             // A bind mount shows the same name of the same directory once more.
             let distinct: HashSet<(Identity, &[u8])> =
-                files.iter().map(|found| (found.parent, found.name.as_slice())).collect();
+                files.iter().map(|found| (found.parent.id, &*found.name)).collect();
             let count = u32::try_from(distinct.len()).unwrap_or(u32::MAX);
             let Some(&first) = files.first().filter(|first| first.stat.nlink > count) else { continue };
             // Counted again, because a second run at the same time may have removed some. A name that is left tells.
@@ -127,7 +123,7 @@ impl Collector<'_> {
             });
             let expected = now.map_or(0, |place| place.stat.nlink);
             if expected > count {
-                let overlay = self.root.filesystem(&first.directory) == Some(OVERLAYFS_SUPER_MAGIC);
+                let overlay = self.root.filesystem(&first.parent.path()) == Some(OVERLAYFS_SUPER_MAGIC);
                 let (path, rule) = (first.path(), first.rule);
                 self.inventory.missing.push(MissingNames { path, rule, expected, found: count, overlay });
             }

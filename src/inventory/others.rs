@@ -3,9 +3,12 @@
 
 use std::ffi::CStr;
 
+use nix::errno::Errno;
+
 use super::{Cause, Collector, Location};
-use crate::elf::{Elf, is_library_name, may_be_library};
-use crate::root::{Directory, Identity, Kind, RootError, Visitor, walk_tree};
+use crate::elf::{self, Elf, may_be_library};
+use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
+use crate::scan::{By, Recognised, Recogniser};
 
 impl Collector<'_> {
     /// Adds every executable but lithify itself, what is kept, and shared libraries; of these those that are not needed,
@@ -14,7 +17,7 @@ impl Collector<'_> {
         let Some(rule) = self.others_rule() else { return Ok(()) };
         let root = self.root;
         let own = crate::processes::own_program().ok();
-        walk_tree(root, (), &mut Others { collector: self, rule, own })
+        walk_tree(root, (), &mut Others { collector: self, rule, own, recogniser: None })
     }
 }
 
@@ -22,6 +25,45 @@ struct Others<'c, 'a> {
     collector: &'c mut Collector<'a>,
     rule: usize,
     own: Option<Identity>,
+    recogniser: Option<Recogniser>,
+}
+
+impl Others<'_, '_> {
+    fn goes(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<bool, RootError> {
+        let executable = stat.mode & 0o111 != 0;
+        let needed = self.collector.needed.as_ref().map(|needed| needed.contains_key(&stat.id));
+        if !executable && (stat.size < elf::LEAST || needed == Some(true)) {
+            return Ok(false);
+        }
+        let content = match directory.classify(name) {
+            // A library needs no x bit to be loaded; else what nobody can read nobody can start.
+            Err(error) if !executable && needed.is_none() && error.errno() == Errno::EACCES => None,
+            Err(_) if executable && needed.is_none() => None,
+            content => content?,
+        };
+        let is_library = may_be_library(name.to_bytes(), content.as_ref());
+        Ok(match (content, needed) {
+            (Some(Elf::Library), needed) => needed == Some(false),
+            // What is called a library but is none is a program like others.
+            (Some(Elf::Program { .. }), Some(_)) if executable => true,
+            (None, _) => executable && !is_library,
+            (Some(Elf::Program { .. }), needed) if is_library => needed == Some(false),
+            // Without an x bit only the dynamic loader starts it, and of those that it does not only what is known is a tool
+            // and no data, such as the kernel for a virtual machine.
+            (Some(Elf::Program { dynamic, .. }), _) => executable || dynamic || self.is_known(directory, name, stat)?,
+        })
+    }
+
+    /// Whether it is a program of the catalogue by its content.
+    fn is_known(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<bool, RootError> {
+        let recogniser = self.recogniser.get_or_insert_with(|| Recogniser::new(self.collector.root.deadline()));
+        match recogniser.recognise(&directory.file(name)?, directory, name, stat) {
+            Ok((found, _)) => Ok(matches!(found, Recognised::Program { by: By::Content, .. })),
+            // Too large to be searched: nothing starts it.
+            Err(error) if error.errno() == Errno::EFBIG => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl Visitor for Others<'_, '_> {
@@ -35,22 +77,8 @@ impl Visitor for Others<'_, '_> {
         if stat.kind != Kind::File || stat.mount != directory.own_stat().mount || self.own == Some(stat.id) {
             return Ok(());
         }
-        let at = Location::new(directory, name.to_bytes());
-        let executable = stat.mode & 0o111 != 0;
-        let goes = match &self.collector.needed {
-            // A library needs no x bit to be loaded; and what is called one but is none is a program like others.
-            Some(needed) => match self.collector.root.classify(&at.path())? {
-                Some(Elf::Library) => !needed.contains_key(&stat.id),
-                Some(Elf::Program { .. }) => executable,
-                None => executable && !is_library_name(name.to_bytes()),
-            },
-            None if executable => {
-                let content = self.collector.root.classify(&at.path()).unwrap_or_default();
-                !may_be_library(name.to_bytes(), content.as_ref())
-            }
-            None => false,
-        };
-        if goes {
+        if self.goes(directory, name, &stat)? {
+            let at = Location::new(directory, name.to_bytes());
             self.collector.add(at, stat, self.rule, Cause::Rule);
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
@@ -34,10 +35,10 @@ const MULTI_CALL: [&str; 18] = [
 ];
 
 /// The kernel's limit on links in one resolution.
-const MAX_CHAIN: usize = 40;
+const MAX_CHAIN: u32 = 40;
 
 /// What [`Collector::expand`] calls for each match.
-type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<(), RootError> + 'v;
+pub(super) type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<(), RootError> + 'v;
 
 impl Collector<'_> {
     /// Rules by name.
@@ -138,7 +139,12 @@ impl Collector<'_> {
         self.expand_from(b"/", components, found)
     }
 
-    fn expand_from(&mut self, base: &[u8], components: &[Component], found: &mut OnMatch<'_>) -> Result<(), RootError> {
+    pub(super) fn expand_from(
+        &mut self,
+        base: &[u8],
+        components: &[Component],
+        found: &mut OnMatch<'_>,
+    ) -> Result<(), RootError> {
         let literals = components.iter().take_while(|component| matches!(component, Component::Literal(_))).count();
         if literals > 0 {
             let (literal, rest) = components.split_at(literals);
@@ -174,15 +180,13 @@ impl Collector<'_> {
             };
         }
         let Some((component, rest)) = components.split_first() else { return Ok(()) };
+        if *component == Component::AnyDepth {
+            return self.at_any_depth(base, rest, found);
+        }
         let directory = match self.root.directory(base) {
             Ok(directory) => directory,
             Err(error) => return self.unreadable(error),
         };
-        let any_depth = *component == Component::AnyDepth;
-        if any_depth && !rest.is_empty() {
-            // `**` stands for no directory at all, too.
-            self.expand_from(base, rest, found)?;
-        }
         let last = rest.is_empty();
         let mut matches: Vec<(CString, EntryKind)> = Vec::new();
         let listed = directory.for_each(&mut self.buffer, |name, kind| {
@@ -206,15 +210,6 @@ impl Collector<'_> {
             let at = Location::new(&directory, name.to_bytes());
             if last {
                 found(self, at, stat)?;
-            } else if any_depth {
-                // To remove, not into other mounts: what lies there is not removed anyway, and may be vast.
-                if stat.kind == Kind::Directory
-                    && (stat.mount == directory.own_stat().mount
-                        || self.allowed.contains(&stat.mount)
-                        || self.enters_mounts && !self.root.filesystem(&at.path()).is_none_or(is_left_out))
-                {
-                    self.expand_from(&at.path(), components, found)?;
-                }
             } else {
                 match self.root.walk(directory.path(), name.to_bytes(), true) {
                     Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found)?,
@@ -230,43 +225,16 @@ impl Collector<'_> {
     /// A directory that a rule names goes with everything in it; links in it go without their targets.
     fn directory_with_content(&mut self, at: Location<'_>, stat: Stat, rule: usize) -> Result<(), RootError> {
         let top = at.path();
-        if top == b"/" || !self.add(at, stat, rule, Cause::Rule) {
+        // What is known is known with its content.
+        let known = self.position(&top).is_some();
+        if top == b"/" || !self.add(at, stat, rule, Cause::Rule) || known {
             return Ok(());
         }
         self.cuts = true;
-        let mut pending = vec![top.clone()];
-        while let Some(path) = pending.pop() {
-            let directory = match self.root.directory(&path) {
-                Ok(directory) => directory,
-                Err(error) => {
-                    self.unreadable(error)?;
-                    continue;
-                }
-            };
-            let mut names: Vec<CString> = Vec::new();
-            let listed = directory.for_each(&mut self.buffer, |name, _| {
-                names.push(name.to_owned());
-                Ok::<(), RootError>(())
-            });
-            if let Err(error) = listed {
-                self.unreadable(error)?;
-            }
-            for name in names {
-                let stat = match directory.stat(&name) {
-                    Ok(stat) => stat,
-                    Err(error) => {
-                        self.unreadable(error)?;
-                        continue;
-                    }
-                };
-                let at = Location::new(&directory, name.to_bytes());
-                let path = at.path();
-                if self.add(at, stat, rule, Cause::Content { of: top.clone() }) && stat.kind == Kind::Directory {
-                    pending.push(path);
-                }
-            }
-        }
-        Ok(())
+        let of = Rc::new(top);
+        self.content(&of, &mut |collector, at, stat| {
+            Ok(collector.add(at, stat, rule, Cause::Content { of: Rc::clone(&of) }))
+        })
     }
 
     /// Follows every link that a rule names: its chain and the file at its end go, too.
@@ -277,7 +245,7 @@ impl Collector<'_> {
                 continue;
             }
             if found.cause == Cause::Rule {
-                let (rule, directory, name) = (found.rule, found.directory.clone(), found.name.clone());
+                let (rule, directory, name) = (found.rule, found.parent.path(), found.name.to_vec());
                 self.chain(rule, directory, name)?;
             } else {
                 self.cuts = true;
@@ -314,7 +282,7 @@ impl Collector<'_> {
                 _ => {}
             }
             let at = Location { directory: &directory, parent: &parent, name: &name };
-            if !self.add(at, stat, rule, Cause::Target { of: link, depth }) {
+            if !self.add(at, stat, rule, Cause::Target { of: Rc::new(link), depth }) {
                 self.cuts = true;
                 return Ok(());
             }

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
 use super::classes::Program;
-use super::{Collector, Location, Strippable};
+use super::{Cause, Collector, Location, Parent, Strippable};
 use crate::filesystem::is_left_out;
 use crate::profile::Sourced;
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, join, walk_tree};
+use crate::root::{Directory, Identity, Kind, LEAST_PROGRAM, RootError, Stat, Visitor, join, walk_tree};
 use crate::scan::{Recognised, Recogniser};
 
 /// What is looked at in a directory.
@@ -23,8 +24,8 @@ pub(super) enum Look {
 
 /// A directory that holds links, or files with several names.
 pub(super) struct Noted {
-    /// Its canonical path.
-    pub path: Vec<u8>,
+    /// Which.
+    pub at: Rc<Parent>,
     /// What is looked at there.
     pub look: Look,
     /// Whether it holds files with several names.
@@ -65,10 +66,13 @@ impl Collector<'_> {
 impl Survey<'_, '_> {
     /// Pass 3 has to look at this directory's links, or at its files, too.
     fn note(&mut self, directory: &Directory, look: Look, files: bool) {
-        let noted = &mut self.collector.noted;
-        match noted.last_mut() {
-            Some(last) if last.path == directory.path() => last.files |= files,
-            _ => noted.push(Noted { path: directory.path().to_vec(), look, files }),
+        let id = directory.own_stat().id;
+        match self.collector.noted.last_mut() {
+            Some(last) if last.at.id == id => last.files |= files,
+            _ => {
+                let at = self.collector.parent(directory.path(), id);
+                self.collector.noted.push(Noted { at, look, files });
+            }
         }
     }
 
@@ -80,14 +84,14 @@ impl Survey<'_, '_> {
         self.collector.strip(directory, name, &stat)?;
         // What goes anyway need not be read.
         if stat.kind != Kind::File
-            || stat.mode & 0o111 == 0
-            || self.collector.doomed.contains_key(&stat.id)
+            || self.collector.doomed(stat.id).is_some()
             || stat.nlink > 1 && self.known.contains(&stat.id)
         {
             return Ok(());
         }
         let Some(recogniser) = self.recogniser.as_mut() else { return Ok(()) };
-        let found = match recogniser.recognise(&directory.file(name)?, directory, name, &stat) {
+        let Some((file, _)) = directory.program(name, &stat, LEAST_PROGRAM)? else { return Ok(()) };
+        let found = match recogniser.recognise(&file, directory, name, &stat) {
             Ok((found, _)) => found,
             // It stays whatever it is.
             Err(error)
@@ -174,14 +178,8 @@ impl Collector<'_> {
         if stat.mount != directory.own_stat().mount || !self.allowed.contains(&stat.mount) {
             return Ok(());
         }
-        self.inventory.strippable.push(Strippable {
-            directory: at.directory.to_vec(),
-            name: at.name.to_vec(),
-            parent: directory.own_stat().id,
-            stat: *stat,
-            bits,
-            capabilities,
-        });
+        let file = Rc::new(self.entry(at, *stat, 0, Cause::Strip));
+        self.inventory.strippable.push(Strippable { file, bits, capabilities });
         Ok(())
     }
 }

@@ -203,7 +203,7 @@ mod tests {
     const APP: Identity = Identity { dev: 1, ino: 2 };
 
     fn process(pid: u32, parent: u32, start: u64, program: Identity) -> Process {
-        Process { pid, parent, start, comm: vec![], program: Program::Known(program) }
+        Process { pid, thread: pid, parent, start, comm: vec![], program: Program::Known(program) }
     }
 
     #[test]

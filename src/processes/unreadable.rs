@@ -2,7 +2,8 @@
 //!
 //! `/proc/PID/exe` is for the same user, group and capabilities, or for `CAP_SYS_PTRACE` (ptrace(2), "Ptrace access mode
 //! checking"), which no runtime grants by default. `CAP_SETUID` and `CAP_SETGID` they do grant: a child becomes that user,
-//! looks, tells by a pipe and ends. A process that kept capabilities or is not dumpable stays known by its name only.
+//! looks, tells by a pipe and ends. A process that kept capabilities, or changed its
+//! user by itself and so is not dumpable, stays unreadable: see [`crate::candidates`].
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,10 +25,10 @@ use crate::sys::{Credentials, STAT_RECORD, fork_to_stat};
 /// How long a child may take, which its new user could stop.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Fills in what can be read of those processes that are known by name only. One child for each set of credentials.
+/// Fills in what can be read of those processes whose program this user may not read. One child for each set of credentials.
 pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
     let mut groups: Vec<(Credentials, Vec<&mut Process>)> = Vec::new();
-    for process in processes.filter(|process| matches!(process.program, Program::Names(_))) {
+    for process in processes.filter(|process| matches!(process.program, Program::Unreadable { .. })) {
         let Some(who) = credentials(process.pid) else { continue };
         match groups.iter_mut().find(|(known, _)| *known == who) {
             Some((_, list)) => list.push(process),
@@ -36,7 +37,7 @@ pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
     }
     for (who, list) in groups {
         let paths: Result<Vec<CString>, Errno> =
-            list.iter().map(|process| c_name(format!("/proc/{}/exe", process.pid).as_bytes())).collect();
+            list.iter().map(|process| c_name(format!("/proc/{}/exe", process.task()).as_bytes())).collect();
         let Ok(programs) = paths.and_then(|paths| ask(&who, &paths)) else { continue };
         for (process, program) in list.into_iter().zip(programs) {
             match program {

@@ -1,5 +1,6 @@
 //! Combining profiles: lists join, a limit keeps only what every profile allows, the stricter scalar wins.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::str::FromStr;
 
@@ -14,8 +15,13 @@ use crate::escape::escape;
 use crate::pattern::PathPattern;
 
 impl Profile {
-    /// Adds what one document says, all of it checked.
-    pub(super) fn add(&mut self, source: SourceText<'_>, document: Document) -> Result<(), ProfileError> {
+    /// Adds what one document says, all of it checked, and the removal of `listed` names.
+    pub(super) fn add(
+        &mut self,
+        source: SourceText<'_>,
+        document: Document,
+        listed: impl Iterator<Item = &'static str>,
+    ) -> Result<(), ProfileError> {
         let name: Rc<str> = match &document.name {
             Some(name) if name.get_ref().is_empty() || name.get_ref().chars().any(char::is_control) => {
                 return Err(source.error(name.span(), "a profile's name is one line of text", None));
@@ -25,6 +31,7 @@ impl Profile {
         };
         let from = Adding { source, profile: &name };
         let remove = document.remove;
+        from.listed(&mut self.remove, &listed.collect::<Vec<_>>());
         from.rules(&mut self.remove, &remove.names, &remove.paths)?;
         from.classes(&mut self.remove, &remove.classes)?;
         from.paths(&mut self.search, &remove.search)?;
@@ -117,6 +124,21 @@ impl Adding<'_> {
     fn push<T: PartialEq>(self, list: &mut Vec<Sourced<T>>, value: T) {
         if !list.iter().any(|known| known.value == value) {
             list.push(self.sourced(value));
+        }
+    }
+
+    /// Adds names of the catalogue as [`Self::push`] does, of which there are too many to compare each with each.
+    fn listed(self, list: &mut Vec<Rule>, names: &[&str]) {
+        let mut known = HashSet::new();
+        for rule in list.iter().filter(|_| !names.is_empty()) {
+            if let Selector::Name(name) = &rule.value {
+                known.insert(name.as_bytes().to_vec());
+            }
+        }
+        for name in names {
+            if known.insert(name.as_bytes().to_vec()) {
+                list.push(self.sourced(Selector::Name((*name).to_owned())));
+            }
         }
     }
 

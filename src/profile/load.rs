@@ -10,6 +10,7 @@ use super::diagnostic::{ProfileError, SourceText, is_quoted, nearest};
 use super::document::Document;
 use super::{Profile, Selector};
 use crate::builtin;
+use crate::catalogue::names_of_profile;
 use crate::escape::escape;
 use crate::pattern::PathPattern;
 
@@ -121,8 +122,9 @@ impl Loader {
             self.include(source, include.get_ref(), include.span(), directory)?;
         }
         self.open.pop();
+        let listed = if let Key::Builtin(name) = key { name } else { "" };
         self.done.insert(key);
-        self.profile.add(source, document)
+        self.profile.add(source, document, names_of_profile(listed))
     }
 
     fn include(

@@ -1,8 +1,8 @@
 //! The report as JSON: one object with stable names, described by `schema/report.schema.json`.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{Counts, Report, Result};
+use super::{Counts, Report, Result, Step};
 use crate::escape::escape;
 use crate::verify::Check;
 
@@ -15,12 +15,21 @@ struct Document<'a> {
     profiles: &'a [String],
     dry_run: bool,
     exit_code: u8,
-    actions: Vec<Action<'a>>,
+    actions: Actions<'a>,
     kept: Vec<Kept<'a>>,
     findings: &'a [Check],
     checks: &'a [Check],
     notes: &'a [String],
     summary: Summary,
+}
+
+/// Written one by one: there may be a million.
+struct Actions<'a>(&'a [Step]);
+
+impl Serialize for Actions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Action::of))
+    }
 }
 
 #[derive(Serialize)]
@@ -31,8 +40,32 @@ struct Action<'a> {
     outcome: &'a str,
     rule: &'a str,
     profile: &'a str,
-    reason: Option<&'a str>,
+    reason: Option<String>,
     error: Option<&'a str>,
+}
+
+impl<'a> Action<'a> {
+    fn of(step: &'a Step) -> Self {
+        let (outcome, error) = match &step.result {
+            Result::Planned => ("planned", None),
+            Result::Done => ("done", None),
+            Result::Gone => ("gone", None),
+            Result::Disabled => ("disabled", None),
+            Result::Denied => ("denied", None),
+            Result::Skipped(reason) => ("skipped", Some(reason.as_str())),
+            Result::Failed(reason) => ("failed", Some(reason.as_str())),
+        };
+        Self {
+            action: step.action.verb.name(),
+            path: escape(&step.action.path()),
+            kind: step.action.stat.kind.name(),
+            outcome,
+            rule: &step.action.origin.rule,
+            profile: &step.action.origin.profile,
+            reason: step.action.reason(),
+            error,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -69,27 +102,6 @@ struct Failure<'a> {
 /// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
 pub fn write(report: &Report) -> String {
     let Counts { removed, disabled, tombstoned, denied, stripped, files } = report.counts();
-    let actions = report.steps.iter().map(|step| {
-        let (outcome, error) = match &step.result {
-            Result::Planned => ("planned", None),
-            Result::Done => ("done", None),
-            Result::Gone => ("gone", None),
-            Result::Disabled => ("disabled", None),
-            Result::Denied => ("denied", None),
-            Result::Skipped(reason) => ("skipped", Some(reason.as_str())),
-            Result::Failed(reason) => ("failed", Some(reason.as_str())),
-        };
-        Action {
-            action: step.action.verb.name(),
-            path: escape(&step.action.path()),
-            kind: step.action.stat.kind.name(),
-            outcome,
-            rule: &step.action.origin.rule,
-            profile: &step.action.origin.profile,
-            reason: step.action.reason.as_deref(),
-            error,
-        }
-    });
     let kept = report.kept.iter().map(|kept| Kept {
         path: escape(&kept.path),
         rule: &kept.origin.rule,
@@ -104,7 +116,7 @@ pub fn write(report: &Report) -> String {
         profiles: &report.profiles,
         dry_run: report.dry_run,
         exit_code: report.exit.code(),
-        actions: actions.collect(),
+        actions: Actions(&report.steps),
         kept: kept.collect(),
         findings: &report.findings,
         checks: &report.checks,

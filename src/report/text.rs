@@ -104,7 +104,7 @@ fn line(out: &mut String, step: &Step) {
         (Result::Failed(_), verb) => format!("could not {}", verb.name()),
     };
     let _ = write!(out, "{verb} {} ({}: {}", escape(&action.path()), action.origin.profile, action.origin.rule);
-    if let Some(reason) = &action.reason {
+    if let Some(reason) = action.reason() {
         let _ = write!(out, ", {reason}");
     }
     out.push(')');

@@ -48,6 +48,11 @@ impl Directory {
         &self.stat
     }
 
+    /// Its descriptor alone.
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
     /// Its descriptor, for calls that only read.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -101,6 +106,24 @@ impl Directory {
         let path = self.join(name);
         let fd = openat(&self.fd, name, flags, Mode::empty()).map_err(os("openat", &path))?;
         Self::new(fd, path)
+    }
+
+    /// The directory above this one whose path has this length, if it still is `expected`; `ESTALE` where this one was moved.
+    pub(super) fn above(&self, length: usize, expected: Identity) -> Result<Self, RootError> {
+        let fail = |errno| os("openat", &self.path)(errno);
+        let (path, below) = self.path.split_at_checked(length).unwrap_or_default();
+        // That of the root ends with the slash.
+        let steps = usize::from(path == b"/") + below.iter().filter(|&&byte| byte == b'/').count();
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut fd = None;
+        for _ in 0..steps {
+            let from = fd.as_ref().unwrap_or(&self.fd);
+            fd = Some(openat(from, c"..", flags, Mode::empty()).map_err(fail)?);
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let fd = openat(fd.as_ref().unwrap_or(&self.fd), c".", flags, Mode::empty()).map_err(fail)?;
+        let above = Self::new(fd, path.to_vec())?;
+        if above.stat.id == expected { Ok(above) } else { Err(fail(Errno::ESTALE)) }
     }
 
     /// An `O_PATH` descriptor of `name`, a link not followed: to name it to the kernel.

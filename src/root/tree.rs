@@ -1,12 +1,15 @@
-//! Walking a whole tree by directory descriptors, parent before child.
+//! Walking a tree by directory descriptors, parent before child, however deep it is.
 
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::{Directory, EntryKind, Kind, Root, RootError};
+use super::{Directory, EntryKind, Identity, Kind, Root, RootError, os};
 use crate::sys::DIRENT_BUFFER;
+
+/// How many directories with something left to visit are held open; those above are opened again when their turn comes.
+const OPEN: usize = 64;
 
 /// What is done on the way. `Look` is whatever the visitor wants to know of a directory when it sees its entries.
 pub trait Visitor {
@@ -15,6 +18,11 @@ pub trait Visitor {
 
     /// An entry that is no directory.
     fn entry(&mut self, directory: &Directory, look: Self::Look, name: &CStr, kind: Kind) -> Result<(), RootError>;
+
+    /// A directory before it is opened: whether it is to be.
+    fn meet(&mut self, _: &Directory, _: Self::Look, _: &CStr) -> Result<bool, RootError> {
+        Ok(true)
+    }
 
     /// A directory, opened: how to look at it, or `None` not to enter it.
     fn enter(
@@ -30,26 +38,61 @@ pub trait Visitor {
 }
 
 struct Level<L> {
-    directory: Rc<Directory>,
+    directory: Held,
     look: L,
     /// Subdirectories still to visit.
     pending: Vec<CString>,
 }
 
+/// A directory to come back to.
+enum Held {
+    Open(Rc<Directory>),
+    /// The length of its path, which is the beginning of the paths of what lies below it; and which directory it was.
+    Closed(usize, Identity),
+}
+
 /// Walks through everything under `root`; at its deadline the walk ends with [`Failure::Late`](super::Failure::Late).
 pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Result<(), RootError> {
+    walk_below(root, root.directory(b"/")?, look, visitor)
+}
+
+/// The same for everything below `directory`.
+pub fn walk_below<V: Visitor>(
+    root: &Root,
+    directory: Directory,
+    look: V::Look,
+    visitor: &mut V,
+) -> Result<(), RootError> {
     let mut buffer = vec![0; DIRENT_BUFFER];
     let mut levels = Vec::new();
-    visit(root, Rc::new(root.directory(b"/")?), look, visitor, &mut buffer, &mut levels)?;
+    let mut below = None;
+    visit(root, Rc::new(directory), look, visitor, &mut buffer, &mut levels)?;
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.pending.pop() else {
             levels.pop();
             continue;
         };
-        let (parent, look) = (Rc::clone(&level.directory), level.look);
+        let look = level.look;
+        let parent = match level.directory.take(below.as_deref()) {
+            Ok(parent) => parent,
+            Err(error) => {
+                levels.pop();
+                visitor.failed(error)?;
+                continue;
+            }
+        };
         if level.pending.is_empty() {
             // Closed before going down, so that a long chain of directories needs no more descriptors than a short one.
             levels.pop();
+            below = Some(Rc::clone(&parent));
+        }
+        match visitor.meet(&parent, look, &name) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                visitor.failed(error)?;
+                continue;
+            }
         }
         let child = match parent.child(&name) {
             Ok(child) => child,
@@ -70,6 +113,27 @@ pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Res
         }
     }
     Ok(())
+}
+
+impl Held {
+    /// The directory; one that was closed is climbed up to from `below`, a directory below it.
+    fn take(&mut self, below: Option<&Directory>) -> Result<Rc<Directory>, RootError> {
+        match (&*self, below) {
+            (Self::Open(directory), _) => return Ok(Rc::clone(directory)),
+            (&Self::Closed(length, id), Some(below)) => *self = Self::Open(Rc::new(below.above(length, id)?)),
+            (Self::Closed(..), None) => {}
+        }
+        match self {
+            Self::Open(directory) => Ok(Rc::clone(directory)),
+            Self::Closed(..) => Err(os("openat", b"/")(Errno::ESTALE)),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Self::Open(directory) = self {
+            *self = Self::Closed(directory.path().len(), directory.own_stat().id);
+        }
+    }
 }
 
 /// Looks at one directory's entries and puts its subdirectories on the list.
@@ -106,7 +170,10 @@ fn visit<V: Visitor>(
         visitor.failed(error)?;
     }
     if !pending.is_empty() {
-        levels.push(Level { directory, look, pending });
+        levels.push(Level { directory: Held::Open(directory), look, pending });
+        if let Some(level) = levels.len().checked_sub(OPEN + 1).and_then(|far| levels.get_mut(far)) {
+            level.directory.close();
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::PROC_SUPER_MAGIC;
 
-use super::{Kind, Root, RootError, Stat, c_name, filesystem_type, join, os, stat_of};
+use super::{Identity, Kind, Root, RootError, Stat, c_name, filesystem_type, join, os, stat_of};
 
 /// The kernel's own limit on links followed in one resolution (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
@@ -72,11 +72,15 @@ impl Place {
     }
 }
 
+/// How many directories on the way are held open; what `..` leads back to beyond that is opened again.
+const OPEN: usize = 64;
+
+/// A directory on the way.
 struct Level {
-    fd: OwnedFd,
+    fd: Option<OwnedFd>,
     stat: Stat,
-    path: Vec<u8>,
-    name: Vec<u8>,
+    /// Length of its canonical path.
+    length: usize,
 }
 
 pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Result<Place, RootError> {
@@ -89,7 +93,9 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
         push_components(&mut rest, base);
     }
     let top = openat(root.as_fd(), c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(fail)?;
-    let mut levels = vec![Level { fd: top, stat: *root.stat(), path: b"/".to_vec(), name: Vec::new() }];
+    let mut levels = vec![Level { fd: Some(top), stat: *root.stat(), length: 0 }];
+    // The canonical path of the last of them, the root's being empty.
+    let mut at: Vec<u8> = Vec::new();
     let mut links = Vec::new();
     let mut left = Vec::new();
     while let Some(component) = rest.pop() {
@@ -101,7 +107,12 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
             b"" | b"." => continue,
             b".." => {
                 if levels.len() > 1 {
-                    left.extend(levels.pop().map(|level| level.path));
+                    levels.pop();
+                    left.push(at.clone());
+                }
+                at.truncate(levels.last().map_or(0, |level| level.length));
+                if let Some(level) = levels.last_mut().filter(|level| level.fd.is_none()) {
+                    level.fd = Some(again(root, &at, level.stat.id).map_err(fail)?);
                 }
                 continue;
             }
@@ -109,7 +120,8 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
         }
         let name = c_name(&component).map_err(fail)?;
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let fd = openat(&current.fd, name.as_c_str(), flags, Mode::empty()).map_err(fail)?;
+        let Some(above) = &current.fd else { return Err(fail(Errno::EIO)) };
+        let fd = openat(above, name.as_c_str(), flags, Mode::empty()).map_err(fail)?;
         let stat = stat_of(fd.as_fd(), c"", path)?;
         let last = rest.is_empty();
         if stat.kind == Kind::Symlink && (follow || !last) {
@@ -120,19 +132,40 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
             if filesystem_type(fd.as_fd()) == Some(PROC_SUPER_MAGIC) && is_magic(&target) {
                 return Err(fail(Errno::ELOOP));
             }
-            links.push(Link { directory: current.path.clone(), name: component, stat, last });
+            links.push(Link { directory: directory(&at), name: component, stat, last });
             push_components(&mut rest, &target);
             if target.first() == Some(&b'/') {
                 levels.truncate(1);
+                at.clear();
             }
             continue;
         }
-        let level_path = join(&current.path, &component);
-        levels.push(Level { fd, stat, path: level_path, name: component });
+        at.push(b'/');
+        at.extend_from_slice(&component);
+        levels.push(Level { fd: Some(fd), stat, length: at.len() });
+        if let Some(far) = levels.len().checked_sub(OPEN + 1).filter(|far| *far > 0).and_then(|far| levels.get_mut(far))
+        {
+            far.fd = None;
+        }
     }
-    let Some(found) = levels.pop() else { return Err(fail(Errno::EIO)) };
-    let directory = levels.pop().map(|parent| parent.path).unwrap_or_default();
-    Ok(Place { directory, name: found.name, fd: found.fd, stat: found.stat, links, left })
+    let Some(Level { fd: Some(fd), stat, .. }) = levels.pop() else { return Err(fail(Errno::EIO)) };
+    let Some(parent) = levels.pop() else {
+        return Ok(Place { directory: Vec::new(), name: Vec::new(), fd, stat, links, left });
+    };
+    let name = at.get(parent.length + 1..).unwrap_or_default().to_vec();
+    at.truncate(parent.length);
+    Ok(Place { directory: directory(&at), name, fd, stat, links, left })
+}
+
+/// The canonical path of a directory, of which the root's is not empty.
+fn directory(path: &[u8]) -> Vec<u8> {
+    if path.is_empty() { b"/".to_vec() } else { path.to_vec() }
+}
+
+/// The directory at the canonical `path`, if it still is `expected`.
+fn again(root: &Root, path: &[u8], expected: Identity) -> Result<OwnedFd, Errno> {
+    let found = root.directory(path).map_err(|error| error.errno())?;
+    if found.own_stat().id == expected { Ok(found.into_fd()) } else { Err(Errno::ESTALE) }
 }
 
 /// Links of procfs that the kernel follows by jumping (`/proc/PID/exe`, `fd/3`, `ns/mnt`), not by their text; with

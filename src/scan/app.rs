@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn stat(mode: u32, uid: u32, gid: u32) -> Stat {
-        Stat { id: Identity { dev: 1, ino: 2 }, kind: Kind::File, mode, nlink: 1, uid, gid, mount: 3 }
+        Stat { id: Identity { dev: 1, ino: 2 }, kind: Kind::File, mode, nlink: 1, uid, gid, size: 0, mount: 3 }
     }
 
     #[test]

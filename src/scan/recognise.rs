@@ -14,7 +14,7 @@ use crate::deadline::Deadline;
 use crate::elf::{self, Elf};
 use crate::escape::escape;
 use crate::root::{Directory, Failure, Identity, RootError, Stat, io_errno, read_part};
-use crate::signature::{Matcher, Seen};
+use crate::signature::{FAMILY, Matcher, Seen};
 use crate::tombstone;
 
 /// Recognises executables, one after the other.
@@ -88,6 +88,9 @@ impl Recogniser {
             errno => directory.error("read", name, errno),
         })?;
         let recognised = match content {
+            Content::Program(FAMILY) if named.is_some() => {
+                named.map(|known| (By::Content, escape(name.to_bytes()), known))
+            }
             Content::Program(program) => {
                 self.catalogue.exactly(program).map(|known| (By::Content, program.to_owned(), known))
             }

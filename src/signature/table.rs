@@ -34,6 +34,9 @@ macro_rules! veiled {
     }};
 }
 
+/// One of a hundred programs, each a file of its own: its name says which, if it has kept that.
+pub const FAMILY: &str = "coreutils-tool";
+
 /// The first that holds decides: the particular ones stand before the general one of the Bourne family.
 pub(super) const SIGNATURES: &[Signature] = &[
     all("busybox", &[veiled!(b"BusyBox v"), veiled!(b"multi-call binary")]),
@@ -42,7 +45,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     all("coreutils", &[veiled!(b"(multi-call binary)"), veiled!(b"[function [arguments...]]")]),
     all("dropbearmulti", &[veiled!(b"Dropbear SSH multi-purpose")]),
     all("bash", &[veiled!(b"GNU bash, version")]),
-    all("zsh", &[veiled!(b"ZSH_VERSION"), veiled!(b"ZDOTDIR\0")]),
+    all("zsh", &[veiled!(b"ZSH_VERSION"), veiled!(b"ZSH_EVAL_CONTEXT")]),
     all("ksh", &[veiled!(b"KSH_VERSION"), veiled!(b"Version AJM")]),
     all("mksh", &[veiled!(b"MIRBSD KSH")]),
     all("lksh", &[veiled!(b"LEGACY KSH")]),
@@ -60,10 +63,16 @@ pub(super) const SIGNATURES: &[Signature] = &[
     all("sh", &[veiled!(b"\0OPTIND\0"), veiled!(b"\0getopts\0"), veiled!(b"\0OPTARG\0"), veiled!(b"\0CDPATH\0")]),
     all("sh", &[veiled!(b"Illegal number: %s"), veiled!(b"Syntax error: ")]),
     all("python", &[veiled!(b"PYTHONSTARTUP"), veiled!(b"PYTHONHASHSEED")]),
+    // Where libpython is shared, the program itself is little more than this call; so with node and libnode.
+    all("python", &[veiled!(b"Py_BytesMain\0")]),
     all("perl", &[veiled!(b"PERL5LIB"), veiled!(b"PERL5OPT")]),
     all("lua", &[veiled!(b"LUA_INIT"), veiled!(b"LUA_PATH")]),
     all("php", &[veiled!(b"PHP_INI_SCAN_DIR")]),
-    all("ruby", &[veiled!(b"ruby_init_stack\0"), veiled!(b"ruby_run_node")]),
+    // All that ruby's own main calls: what embeds Ruby calls less.
+    all("ruby", &[veiled!(b"ruby_sysinit\0"), veiled!(b"ruby_options\0"), veiled!(b"ruby_run_node\0")]),
+    all("deno", &[veiled!(b"DENO_AUTH_TOKENS")]),
+    all("bun", &[veiled!(b"BUN_CONFIG_REGISTRY")]),
+    all("node", &[veiled!(b"_ZN4node5StartEiPPc\0")]),
     all("node", &[veiled!(b"NODE_OPTIONS"), veiled!(b"NODE_REPL_HISTORY")]),
     all("tclsh", &[veiled!(b"tcl_rcFileName")]),
     all("gawk", &[veiled!(b"AWKPATH\0"), veiled!(b"AWKLIBPATH")]),
@@ -97,4 +106,16 @@ pub(super) const SIGNATURES: &[Signature] = &[
     all("sudo", &[veiled!(b"SUDO_ASKPASS")]),
     all("make", &[veiled!(b"MAKELEVEL"), veiled!(b"MAKEFLAGS")]),
     all("perf", &[veiled!(b"PERF_EXEC_PATH")]),
+    all("expect", &[veiled!(b"exp_interpret_cmdfilename\0")]),
+    all("jq", &[veiled!(b"JQ_COLORS\0")]),
+    all("swipl", &[veiled!(b"PL_toplevel\0")]),
+    all("execlineb", &[veiled!(b"EXECLINE_STRICT")]),
+    all("foreground", &[veiled!(b"libexecline.so")]),
+    all("sed", &[veiled!(b"GNU sed home page")]),
+    all("openssl", &[veiled!(b"Invalid command '%s'; type \"help\"")]),
+    all("find", &[veiled!(b"categorising predicate")]),
+    all("xargs", &[veiled!(b"COMMAND [INITIAL-ARGS]")]),
+    all("env", &[veiled!(b"GNU coreutils\0"), veiled!(b"split-string\0")]),
+    all("chroot", &[veiled!(b"GNU coreutils\0"), veiled!(b"--userspec=")]),
+    all(FAMILY, &[veiled!(b"GNU coreutils\0")]),
 ];

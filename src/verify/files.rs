@@ -41,9 +41,7 @@ pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protecti
     let planned = plan.actions.iter().map(|action| {
         let (id, what) = match action.verb {
             Verb::Strip { .. } => ("strip", "still set".to_owned()),
-            Verb::LoginShells { .. } => {
-                ("strip", format!("login shells {}", action.reason.as_deref().unwrap_or_default()))
-            }
+            Verb::LoginShells { .. } => ("strip", format!("login shells {}", action.reason().unwrap_or_default())),
             Verb::Remove | Verb::Disable | Verb::Tombstone => ("remove", "still there".to_owned()),
         };
         (id, action.path(), what, &action.origin)

@@ -191,6 +191,21 @@ fn what_a_process_of_the_app_has_loaded_stays() {
 }
 
 #[test]
+fn and_what_one_whose_first_thread_has_ended_has_loaded() {
+    let code = "import ctypes, threading, time; ctypes.CDLL('libapt-pkg.so.6.0'); rest = lambda: time.sleep(1000); \
+        threading.Thread(target=rest).start(); print('loaded', flush=True); ctypes.CDLL(None).pthread_exit(None)";
+    let script = format!("python3 -c \"{code}\" & exec sleep 1000");
+    let container = Spec::new(&rootfs("python"), &["/bin/sh", "-c", &script]).start();
+    let ended =
+        "for p in $(grep -lsx python3 /proc/[0-9]*/comm); do grep -q State:.Z ${p%comm}status && echo ended; done";
+    container.wait("end its first thread", || container.exec(["/bin/sh", "-c", ended]).stdout == "ended\n");
+    let closure = "[keep]\nonly = [\"python3\", \"sleep\"]\npaths = [\"/usr/lib/python3.11\"]\nlibraries = \"closure\"";
+    App::harden(&container, closure, "site").exits(0);
+    assert!(container.root().join("usr/lib/x86_64-linux-gnu/libapt-pkg.so.6.0.0").exists());
+    assert!(!container.root().join("usr/lib/x86_64-linux-gnu/libapt-private.so.0.0.0").exists());
+}
+
+#[test]
 fn a_process_whose_libraries_cannot_be_read_refuses_all() {
     let script = "setpriv --reuid 33 --clear-groups sleep 1000 & exec tail -f /dev/null";
     let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", script]).start();

@@ -13,12 +13,20 @@ const STRONG: [&str; 4] = ["bind-shell", "command", "reverse-shell", "shell"];
 
 /// Servers, which mostly are the app itself: reading or writing a file is all that they lend. They are in no class, so
 /// that a rule by class can never mean the app.
-const LEFT_OUT: [&str; 4] = ["apache2", "apache2ctl", "nginx", "redis"];
+const LEFT_OUT: [&str; 5] = ["apache2", "apache2ctl", "mosquitto", "nginx", "redis"];
 
 /// What only looks like one of them: the dynamic loader, which every program needs to start and which is a library to
-/// scan; apt's methods, where `ssh` is a link to `rsh`, neither of which is the program of that name; and a function of
-/// ksh, whose file has an x bit but neither `#!` nor anything else that the kernel starts.
-const NOT_MEANT: [&str; 3] = ["/usr/bin/ld.so", "/usr/lib/apt/methods/ssh", "/usr/share/ksh/functions/man"];
+/// scan; apt's methods, where `ssh` is a link to `rsh`, neither of which is the program of that name; a function of ksh,
+/// whose file has an x bit but neither `#!` nor anything else that the kernel starts; and scripts for a program, which
+/// are called as it is.
+const NOT_MEANT: [&str; 6] = [
+    "/usr/bin/ld.so",
+    "/usr/lib/apt/methods/ssh",
+    "/usr/share/ksh/functions/man",
+    "/etc/cron.daily/",
+    "/usr/lib/dpkg/methods/",
+    "/usr/share/bug/",
+];
 
 fn facts() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let lines = include_str!("../data/gtfobins.tsv").lines().filter(|line| !line.starts_with('#'));
@@ -91,7 +99,7 @@ fn executables_of_debian_that_the_scan_finds() {
         for (name, paths) in executables(&root) {
             let Some((name, functions)) = facts.get_key_value(name.as_str()) else { continue };
             for path in paths {
-                if NOT_MEANT.contains(&path.as_str()) {
+                if NOT_MEANT.iter().any(|known| path.starts_with(known)) {
                     continue;
                 }
                 there.insert(*name);

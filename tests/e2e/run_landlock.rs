@@ -186,6 +186,61 @@ fn only_what_is_listed_is_written_and_executed() {
     }
 }
 
+/// What README, docs/run.md, docs/scan.md and docs/threat-model.md say of `[confine]`, each by a real attempt.
+#[test]
+fn of_what_an_intruder_brings_along_only_execve_is_stopped() {
+    let confine = "[confine]\nwrite = [\"/tmp\"]\nexecute = [\"/usr/bin/perl\"]\n";
+    let command = ["/app/app", "brought", "/usr/bin/true", LOADER, "/tmp", "/usr/bin/perl"];
+    for (profile, flags) in [("", &["--init"][..]), (confine, &["-p", "/profile/site.toml"])] {
+        let spec = restricted("nginx", &run(flags, &command));
+        let (spec, _profile) = with_profile(spec, profile);
+        let container = ended(spec);
+        let stopped = if profile.is_empty() { "worked" } else { "Permission denied" };
+        assert_log(&container, &[&format!("execve of what was written: {stopped}\n")]);
+        for way in [
+            "ld.so with what was written",
+            "a script for an interpreter",
+            "fexecve of memory",
+            "code mapped from what was written",
+            "code of its own",
+        ] {
+            assert_log(&container, &[&format!("{way}: worked\n")]);
+        }
+    }
+}
+
+#[test]
+fn an_abstract_socket_outside_is_reached() {
+    let confine = "[confine]\nwrite = [\"/tmp\"]\nexecute = []\n";
+    let spec = restricted("nginx", &run(&["-p", "/profile/site.toml"], &["/app/app", "connect", "outside"]));
+    let (spec, _profile) = with_profile(spec, confine);
+    let container = spec.start();
+    // It may be killed when the app, the first process, has ended.
+    let _ = container.exec(["/app/app", "listen", "outside"]);
+    container.wait_until_it_ends();
+    assert_log(&container, &["abstract socket: worked"]);
+}
+
+#[test]
+fn a_shell_without_an_x_bit_is_denied_where_it_cannot_be_deleted() {
+    // It lies in the image: a read-only root.
+    let tree = tempfile::tempdir().unwrap();
+    let shell = tree.path().join("opt/data");
+    fs::create_dir(tree.path().join("opt")).unwrap();
+    fs::copy(rootfs("nginx").join("usr/bin/dash"), &shell).unwrap();
+    for (path, mode) in [(&shell, 0o644), (&tree.path().to_path_buf(), 0o755)] {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let command = ["/app/app", "run", LOADER, "/opt/data", "-c", "exit 0"];
+    for (flags, outcome) in [(&["--init"][..], "run: worked"), (&["-p", "/profile/site.toml"], "run: ")] {
+        let spec = restricted("nginx", &run(flags, &command));
+        let (spec, _profile) = with_profile(spec, "[remove]\nclasses = [\"shell\"]\n");
+        let container = ended(spec.layer(tree.path()));
+        assert_log(&container, &[outcome]);
+        assert_eq!(container.log().contains("run: worked"), flags == ["--init"], "{}", container.log());
+    }
+}
+
 #[test]
 fn nothing_is_both_writable_and_executable() {
     for (confine, says) in [

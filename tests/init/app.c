@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,6 +206,55 @@ static int writes(const char *path) {
   return 0;
 }
 
+// What an intruder brings along: PROGRAM copied into DIRECTORY, and every way to start that which is no execve(2) of it.
+static int brought(char *program, char *loader, char *directory, char *interpreter) {
+  char copy[512], script[512];
+  snprintf(copy, sizeof copy, "%s/brought", directory);
+  snprintf(script, sizeof script, "%s/script", directory);
+  char *plain[] = {copy, NULL}, *loaded[] = {loader, copy, NULL}, *interpreted[] = {interpreter, script, NULL};
+  int out = open(copy, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+  if (out < 0 || copy_to(program, out)) die("copy");
+  close(out);
+  out = open(script, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+  if (out < 0 || write(out, "exit 0;\n", 8) != 8) die("script");
+  close(out);
+  outcome("execve of what was written", runs(plain));
+  outcome("ld.so with what was written", runs(loaded));
+  outcome("a script for an interpreter", runs(interpreted));
+  int memory = memfd_create("x", 0);
+  char *environment[] = {NULL};
+  if (memory < 0 || copy_to(program, memory)) die("memfd_create");
+  pid_t child = fork();
+  if (child == 0) {
+    fexecve(memory, plain, environment);
+    _exit(errno);
+  }
+  int status;
+  waitpid(child, &status, 0);
+  errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+  outcome("fexecve of memory", status == 0);
+  int mapped = open(copy, O_RDONLY);
+  outcome("code mapped from what was written", mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, mapped, 0) != MAP_FAILED);
+  void *own = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  outcome("code of its own", own != MAP_FAILED && mprotect(own, 4096, PROT_READ | PROT_EXEC) == 0);
+  return 0;
+}
+
+// An abstract socket: waits for one connection, or connects as soon as there is one.
+static int abstract(const char *name, int listens) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path + 1, name, sizeof address.sun_path - 2);
+  socklen_t length = sizeof(sa_family_t) + 1 + strlen(name);
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (listens) {
+    if (bind(fd, (void *)&address, length) || listen(fd, 1)) die("listen");
+    return outcome("accept", accept(fd, NULL, NULL) >= 0);
+  }
+  int result = -1;
+  for (int i = 0; i < 6000 && (result = connect(fd, (void *)&address, length)) && errno == ECONNREFUSED; i++) usleep(10000);
+  return outcome("abstract socket", result == 0);
+}
+
 static void *pauses(void *nothing) {
   for (;;) pause();
   return nothing;
@@ -254,6 +305,8 @@ int main(int count_of, char **arguments) {
       if (next_signal() == SIGUSR1) return 6;
   }
   if (!strcmp(mode, "attack") && count_of > 4) return attack(arguments[2], arguments[3], arguments[4]);
+  if (!strcmp(mode, "brought") && count_of > 5) return brought(arguments[2], arguments[3], arguments[4], arguments[5]);
+  if (!strcmp(mode, "listen") || !strcmp(mode, "connect")) return abstract(value, *mode == 'l');
   if (!strcmp(mode, "write")) return writes(value);
   if (!strcmp(mode, "truncate")) return outcome("truncate", truncate(value, 0) == 0);
   if (!strcmp(mode, "run")) return outcome("run", runs(arguments + 2));

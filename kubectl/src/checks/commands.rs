@@ -66,7 +66,15 @@ pub(in super::super) fn calls(
     mode: Option<Mode>,
     removed: &Removed<'_>,
 ) -> Option<Finding> {
-    let broken = broken(words, removed)?;
+    // Where the app runs by it, or `run` is about to start it, an init stays; a copy is made before.
+    let spared =
+        |program: &str| mode != Some(Mode::Stage) && words.first() == Some(&program) && removed.spares_as_init(program);
+    let broken = match broken(words, removed)? {
+        init if spared(&init.program) => {
+            broken(unwrapped(words), removed).filter(|other| other.program != init.program)?
+        }
+        other => other,
+    };
     let inner = unwrapped(words);
     let program = *inner.first()?;
     let is_wrapped = inner.len() < words.len();

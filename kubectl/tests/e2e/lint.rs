@@ -61,6 +61,10 @@ fn tools_that_go() {
         &["2 findings", "pgrep", "httpGet, tcpSocket"],
     );
     finds_nothing(&inject(&deployment("command: [sh, -c, exec app]"), "-p nginx --mode run"), "nginx");
+    // An init by which the app runs is spared; what it starts is not.
+    finds_nothing(&deployment("command: [tini, -s, --, app]"), "distroless");
+    finds(&deployment("command: [tini, -s, --, python3, /srv/app.py]"), "distroless", &["python3 will not be there"]);
+    finds(&deployment("command: [flock, /lock, app]"), "distroless", &["flock will not be there"]);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: R
     let (whose, timeout) = (Whose::Started(pid), options.first.wait_timeout);
     let running = Running::WaitedFor(timeout);
     let prepared = Prepared::with(root, profile, options.allow_host, None, whose.clone(), running)?;
-    let doomed = prepared.doomed();
+    let doomed = prepared.doomed(root, profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if plan.refusals.is_empty() {
         let wait = Wait { whose, doomed: &doomed, targets: &[], timeout };

@@ -9,6 +9,11 @@ pub fn app() -> PathBuf {
     compiled("app", "app.c", &["-static"])
 }
 
+/// tests/init/daemon.c, which changes its user by itself.
+pub fn daemon() -> PathBuf {
+    compiled("daemon", "daemon.c", &["-static", "-pthread"])
+}
+
 /// tests/init/module.c, for a server that loads modules.
 pub fn module() -> PathBuf {
     compiled("module.so", "module.c", &["-shared", "-fPIC"])
