@@ -17,7 +17,6 @@ mod manifest;
 mod ours;
 mod paths;
 mod removed;
-mod script;
 mod suggestion;
 mod workload;
 mod yaml;

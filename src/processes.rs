@@ -1,6 +1,7 @@
 //! The processes that can be seen, from `/proc`: which programs run, and which of them are the app.
 
 mod app;
+mod command_line;
 mod unreadable;
 
 use std::fmt::Write;
@@ -14,6 +15,7 @@ use crate::root::Identity;
 use crate::sys;
 
 pub use app::{App, Whose, first};
+pub use command_line::command_line;
 
 /// This very program's file.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";

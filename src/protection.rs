@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use nix::errno::Errno;
 
+use crate::command_line::{CommandLine, Need, Role};
 use crate::escape::escape;
 use crate::needs::needs;
 use crate::processes::{self, App, Process, ProcessError, Program, may_run};
-use crate::profile::Profile;
 use crate::root::{Identity, Kind, Root};
 
 /// Why it cannot be told which libraries the app uses.
@@ -22,16 +22,58 @@ pub struct LoadedError {
     pub errno: Errno,
 }
 
+/// For whom a file is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// lithify itself.
+    Lithify,
+    /// Every program: a shared library or the loader.
+    Library,
+    /// A process that runs.
+    Process,
+    /// What `[keep]` names.
+    Kept,
+    /// The command that is to be run; `passes` for what it needs only until it is up, such as the shell of its script.
+    Command {
+        /// Whether it needs it only to start.
+        passes: bool,
+    },
+    /// What the container will start; `script` for a shell and its script.
+    App {
+        /// Whether it could do without if the program itself were started.
+        script: bool,
+    },
+}
+
+/// Why a file is protected.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// In words.
+    pub text: String,
+    /// For whom.
+    pub by: For,
+    /// The path that `[keep] paths` has to name, where that is not the file's own: as the command says it, so that the
+    /// links on the way are kept, too.
+    pub keep: Option<Vec<u8>>,
+}
+
+/// Whose command line something is needed by.
+#[derive(Clone, Copy, Debug)]
+pub enum Starter<'a> {
+    /// `run`, which is about to start it.
+    Run,
+    /// Somebody, some day; where that is said.
+    Later(&'a str),
+}
+
 /// Files that are protected, each with the reason.
 #[derive(Debug, Default)]
 pub struct Protection {
-    files: HashMap<Identity, String>,
+    files: HashMap<Identity, Reason>,
     /// lithify itself.
     own: Option<Identity>,
-    /// What stays only because the command that is to be run is it, or needs it to start.
-    command: HashSet<Identity>,
     /// Programs of processes whose files we may not read, by name.
-    names: Vec<(Vec<u8>, String)>,
+    names: Vec<(Vec<u8>, Reason)>,
     /// Programs whose libraries stay, with what they need to start: paths inside the root.
     programs: Vec<Vec<u8>>,
     /// Libraries that the app's processes have loaded, each with the process.
@@ -40,6 +82,12 @@ pub struct Protection {
     kept_names: HashSet<Vec<u8>>,
     /// Programs that processes other than the app's run: deleted, and noted.
     others: HashMap<Identity, String>,
+}
+
+impl Reason {
+    fn new(text: String, by: For) -> Self {
+        Self { text, by, keep: None }
+    }
 }
 
 impl Protection {
@@ -55,15 +103,18 @@ impl Protection {
             let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
             let role = if first { "the container's first" } else { "a descendant of the container's first" };
             match &process.program {
-                Program::Known(id) => protection.add(*id, format!("{}, {role}, runs it", who(process))),
+                Program::Known(id) => {
+                    protection.add(*id, Reason::new(format!("{}, {role}, runs it", who(process)), For::Process));
+                }
                 Program::Names(_) if known.get(&process.parent) == Some(&process.comm.as_slice()) => {
                     known.insert(process.pid, &process.comm);
                 }
                 Program::Names(names) => {
-                    let reason = format!(
+                    let text = format!(
                         "{} seems to run it: its program cannot be read (CAP_SYS_PTRACE), only its name is known",
                         who(process)
                     );
+                    let reason = Reason::new(text, For::Process);
                     protection.names.extend(names.iter().map(|name| (name.clone(), reason.clone())));
                 }
                 Program::None => {}
@@ -77,7 +128,7 @@ impl Protection {
         let mut protection = Self::default();
         let own = processes::own_program()?;
         protection.own = Some(own);
-        protection.add(own, "it is lithify itself".to_owned());
+        protection.add(own, Reason::new("it is lithify itself".to_owned(), For::Lithify));
         for process in &app.others {
             if let Program::Known(id) = process.program {
                 protection.others.entry(id).or_insert_with(|| who(process));
@@ -144,20 +195,86 @@ impl Protection {
         self.kept_names.contains(name)
     }
 
-    /// Protects `program` (a path inside the root) and what it needs to start.
-    pub fn add_program(&mut self, root: &Root, profile: &Profile, program: &[u8]) {
-        let before: HashSet<Identity> = self.files.keys().copied().collect();
-        let chain = format!("the command to be run, {}", escape(program));
-        if let Ok(stat) = root.resolve(program) {
-            self.add(stat.id, format!("it is {chain}"));
+    /// Protects what a command line needs to start. Returns what it names and what is not there.
+    pub fn add_command(
+        &mut self,
+        root: &Root,
+        search: &[&str],
+        line: &CommandLine,
+        starter: Starter<'_>,
+    ) -> Vec<String> {
+        let because = match starter {
+            Starter::Run => "the command to be run".to_owned(),
+            Starter::Later(said) => format!("the app ({said})"),
+        };
+        let resolved = line.resolve(root, search);
+        // What is needed to the last comes first: it may be needed to start, too.
+        for wanted in [true, false] {
+            for (index, need) in resolved.needs.iter().enumerate() {
+                let script = matches!(need.role, Role::Shell | Role::ShellScript);
+                let lasts = need.lasts && !script && need.role != Role::Launcher;
+                let by = match starter {
+                    Starter::Run => For::Command { passes: !lasts },
+                    Starter::Later(_) => For::App { script },
+                };
+                if lasts == wanted {
+                    self.programs.push(need.path.clone());
+                    self.add_need(root, &resolved.needs, index, &because, by);
+                }
+            }
         }
-        self.add_needs(root, program, &profile.search(), &chain, &mut HashSet::new());
-        self.command = self.files.keys().filter(|id| !before.contains(id)).copied().collect();
+        resolved.missing
     }
 
-    /// Whether the file or link `id` is protected for nothing but the command that is to be run.
+    /// Protects what the container's first process was started by, beside its program: the links that lead there, and for
+    /// an interpreter its script. Not what a shell needed for a script that led here. Whether there is anything.
+    pub fn add_first(&mut self, root: &Root, search: &[&str], app: &App) -> bool {
+        let Some(first) = &app.first else { return false };
+        if first.pid == std::process::id() {
+            return false;
+        }
+        let Some(line) = processes::command_line(first.pid) else { return false };
+        let needs = line.resolve(root, search).needs;
+        // A process may call itself anything; where its program is known, only what leads there is its command.
+        if let Program::Known(id) = first.program {
+            let leads_there = |need: &&Need| root.resolve(&need.path).is_ok_and(|stat| stat.id == id);
+            let Some(said) = needs.iter().filter(|need| need.by.is_none()).find(leads_there) else { return false };
+            if let Some(reason) = self.files.get_mut(&id) {
+                reason.keep.get_or_insert_with(|| said.path.clone());
+            }
+        }
+        let because = format!("what {}, the container's first, was started by", who(first));
+        for (index, need) in needs.iter().enumerate() {
+            let passed = matches!(need.role, Role::Shell | Role::ShellScript)
+                || need.role == Role::Launcher && need.by.is_none();
+            if need.lasts && !passed {
+                self.add_need(root, &needs, index, &because, For::Process);
+            }
+        }
+        !needs.is_empty()
+    }
+
+    /// Protects one of `needs`, with the links that lead there.
+    fn add_need(&mut self, root: &Root, needs: &[Need], index: usize, because: &str, by: For) {
+        let Some(need) = needs.get(index) else { return };
+        let Ok(place) = root.walk(b"", &need.path, true) else { return };
+        let chain = chain(needs, index, because);
+        let reason = |text: String| Reason { text, by, keep: Some(need.path.clone()) };
+        for link in &place.links {
+            self.add(link.stat.id, reason(format!("{chain} leads through it")));
+        }
+        let text = if need.by.is_none() { format!("it is {chain}") } else { chain };
+        self.add(place.stat.id, reason(text));
+    }
+
+    /// Whether the file or link `id` is needed as long as the command that is to be run runs.
     pub fn is_command(&self, id: Identity) -> bool {
-        self.command.contains(&id)
+        self.files.get(&id).is_some_and(|reason| reason.by == For::Command { passes: false })
+    }
+
+    /// Whether the file or link `id` is protected only for the start of the command that is to be run.
+    pub fn passes(&self, id: Identity) -> bool {
+        self.files.get(&id).is_some_and(|reason| reason.by == For::Command { passes: true })
     }
 
     /// `chain` is why the program itself must stay, up to its path.
@@ -169,30 +286,28 @@ impl Protection {
         self.programs.push(program.to_vec());
         for (path, role) in needs(root, program, search) {
             if let Ok(place) = root.walk(b"", &path, true) {
-                let reason = format!("{chain} needs {} as {role}", escape(&path));
+                let text = format!("{chain} needs {} as {}", escape(&path), role.text());
+                let reason = Reason { text, by: For::Kept, keep: Some(path.clone()) };
                 // The links on the way, too: a link to a multi-call program goes alone.
                 for link in &place.links {
                     self.add(link.stat.id, reason.clone());
                 }
-                self.add_needs(root, &path, search, &format!("{reason}, which"), seen);
+                self.add_needs(root, &path, search, &format!("{}, which", reason.text), seen);
                 self.add(place.stat.id, reason);
             }
         }
     }
 
-    fn add(&mut self, id: Identity, reason: String) {
+    fn add(&mut self, id: Identity, reason: Reason) {
         self.files.entry(id).or_insert(reason);
     }
 
     /// Why the file or link `id`, called `name`, must stay.
-    pub fn reason(&self, id: Identity, name: &[u8]) -> Option<&str> {
+    pub fn reason(&self, id: Identity, name: &[u8]) -> Option<&Reason> {
         if let Some(reason) = self.files.get(&id) {
             return Some(reason);
         }
-        self.names
-            .iter()
-            .find(|(known, _)| !self.is_kept_name(known) && may_run(known, name))
-            .map(|(_, reason)| reason.as_str())
+        self.names.iter().find(|(known, _)| !self.is_kept_name(known) && may_run(known, name)).map(|(_, reason)| reason)
     }
 
     /// Whether the file `id` is lithify itself.
@@ -208,4 +323,17 @@ impl Protection {
 
 fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
+}
+
+/// Why one of `needs` is needed, from the command on.
+fn chain(needs: &[Need], index: usize, because: &str) -> String {
+    let Some(need) = needs.get(index) else { return String::new() };
+    let path = escape(&need.path);
+    match need.by {
+        None => format!("{because}, {path}"),
+        Some((by, role)) => {
+            let which = if needs.get(by).is_some_and(|by| by.by.is_some()) { ", which" } else { "" };
+            format!("{}{which} needs {path} as {}", chain(needs, by, because), role.text())
+        }
+    }
 }

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::app::{self, Declared};
 use super::{CommandError, effective_profile, list};
 use crate::cli::Harden;
+use crate::command_line::CommandLine;
 use crate::deadline::Deadline;
 use crate::inventory::{self, Depth, Inventory};
 use crate::plan::{Plan, plan};
 use crate::probe::Target;
 use crate::processes::{App, Whose};
 use crate::profile::Profile;
-use crate::protection::Protection;
+use crate::protection::{Protection, Starter};
 use crate::report::{Exit, Report};
 use crate::root::{Failure, Root, join};
 use crate::wait::{Doomed, Wait, Waited};
@@ -29,7 +31,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
-    let prepared = Prepared::with(&root, &profile, options.allow_host, None, Whose::of(&root), running);
+    let starts = Starts::Later(Declared::new(&options.app, &profile)?);
+    let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, Whose::of(&root), running);
     if deadline.is_over() {
         return Err(late(limit));
     }
@@ -102,6 +105,16 @@ pub(super) enum Running {
     WaitedFor(Duration),
 }
 
+/// What is to be started.
+pub(super) enum Starts {
+    /// By `run`: at once.
+    Now(CommandLine),
+    /// By somebody: at some time, if this is said at all.
+    Later(Declared),
+    /// It runs.
+    Done,
+}
+
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
     app: App,
@@ -111,23 +124,13 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Looks whether `root` may be hardened at all, what is to be protected, and what is to be done. `command` is a
-    /// program inside the root that is about to be started.
-    pub(super) fn new(
-        root: &Root,
-        profile: &Profile,
-        allow_host: bool,
-        command: Option<&[u8]>,
-    ) -> Result<Self, CommandError> {
-        Self::with(root, profile, allow_host, command, Whose::of(root), Running::Protected)
-    }
-
-    /// The same, with a choice of whose processes are the app and of what becomes of programs that it runs.
+    /// Looks whether `root` may be hardened at all, what is to be protected, and what is to be done; with a choice of whose
+    /// processes are the app and of what becomes of programs that it runs.
     pub(super) fn with(
         root: &Root,
         profile: &Profile,
         allow_host: bool,
-        command: Option<&[u8]>,
+        starts: &Starts,
         whose: Whose,
         running: Running,
     ) -> Result<Self, CommandError> {
@@ -143,8 +146,17 @@ impl Prepared {
         if profile.closure() {
             protection.add_loaded(root, &app)?;
         }
-        if let Some(command) = command {
-            protection.add_program(root, profile, command);
+        let search = profile.search();
+        let note = match starts {
+            Starts::Now(command) => {
+                protection.add_command(root, &search, command, Starter::Run);
+                None
+            }
+            Starts::Later(declared) => declared.protect(root, profile, app::runs(&whose, &app), &mut protection)?,
+            Starts::Done => None,
+        };
+        if running == Running::Protected && whose != Whose::Directory {
+            protection.add_first(root, &search, &app);
         }
         if let Running::WaitedFor(timeout) = running {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
@@ -155,7 +167,17 @@ impl Prepared {
             }
             protection = doomed.protection;
         }
-        Ok(Self { app, ..Self::collect(root, profile, protection, Depth::Full)? })
+        let mut prepared = Self { app, ..Self::collect(root, profile, protection, Depth::Full)? };
+        // What the first process was started by, once that is the app and no script that is waited for.
+        let first = prepared.app.first.as_ref();
+        if running != Running::Protected
+            && first.is_some_and(|first| prepared.doomed().run_by(first).is_none())
+            && prepared.protection.add_first(root, &search, &prepared.app)
+        {
+            prepared.plan = plan(profile, &prepared.inventory, &prepared.protection);
+        }
+        prepared.plan.notes.extend(note);
+        Ok(prepared)
     }
 
     fn collect(root: &Root, profile: &Profile, protection: Protection, depth: Depth) -> Result<Self, CommandError> {
@@ -164,11 +186,27 @@ impl Prepared {
         Ok(Self { app: App::default(), inventory, plan, protection })
     }
 
-    /// Whether the plan is refused, and only because of the command that is to be started: its program, or what that
-    /// needs to start, such as the shell of an entrypoint script.
-    pub(super) fn only_refuses_command(&self) -> bool {
+    /// Whether the plan is refused, and only because of what the command that is to be started needs no longer once it is
+    /// up, such as the shell of an entrypoint script.
+    pub(super) fn only_refuses_start(&self) -> bool {
+        let mut refusals = self.plan.refusals.iter();
         !self.plan.refusals.is_empty()
-            && self.plan.refusals.iter().all(|refusal| refusal.id.is_some_and(|id| self.protection.is_command(id)))
+            && refusals.all(|refusal| refusal.id.is_some_and(|id| self.protection.passes(id)))
+    }
+
+    /// Whether the plan would take away the command that is to be started itself.
+    pub(super) fn refuses_command(&self) -> bool {
+        let mut refusals = self.plan.refusals.iter();
+        refusals.any(|refusal| refusal.id.is_some_and(|id| self.protection.is_command(id)))
+    }
+
+    /// Whether nothing can be deleted in a directory that holds something refused, now or later.
+    pub(super) fn is_stuck(&self, root: &Root) -> bool {
+        self.plan.refusals.iter().any(|refusal| {
+            let directory = refusal.path.rsplitn(2, |&byte| byte == b'/').nth(1).unwrap_or_default();
+            let test = root.write_test(if directory.is_empty() { b"/" } else { directory });
+            matches!(test, Err(error) if error.errno() == Errno::EROFS)
+        })
     }
 
     /// What an app that is waited for may not run.

@@ -12,17 +12,19 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
-use super::harden::Prepared;
+use super::harden::{Prepared, Running, Starts};
 use super::output::Output;
 use super::{CommandError, effective_profile, list};
 use crate::apply::{self, Outcome};
 use crate::cli::{Fallback, Run};
+use crate::command_line::CommandLine;
 use crate::escape::escape;
-use crate::exec::App;
+use crate::exec::{App, DEFAULT_PATH};
 use crate::init::{self, Init};
 use crate::landlock::{LandlockError, Ruleset, deniable};
 use crate::plan::{Plan, Verb};
 use crate::privileges::Privileges;
+use crate::processes::Whose;
 use crate::profile::{ConfineMode, Profile};
 use crate::report::{self, Exit, Report};
 use crate::root::Root;
@@ -121,9 +123,19 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         Err(error) => return Err(error.into()),
     }
     if profile != Profile::default() {
-        let program = program.as_os_str().as_bytes();
-        let prepared = Prepared::new(&root, &profile, options.allow_host, Some(program))?;
-        if options.first.after_start || prepared.only_refuses_command() {
+        let starts = Starts::Now(command_line(options, &program));
+        let (whose, running) = (Whose::of(&root), Running::Protected);
+        let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, whose, running)?;
+        // Once it runs, what cannot be deleted can no longer be denied either.
+        let stuck = options.fallback != Fallback::Warn && prepared.is_stuck(&root);
+        let later = options.first.after_start || prepared.only_refuses_start();
+        if later && stuck {
+            report.notes.push(
+                "the root is read-only: what the app still needs to start can neither be deleted nor, once it runs, be denied to it; start the app itself in place of its script, or add --fallback warn"
+                    .to_owned(),
+            );
+        }
+        if later && !stuck && !prepared.refuses_command() {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
             }
@@ -156,6 +168,18 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         output.report("run", Ok(report));
     }
     if failed { Err(Stop::Reported(Exit::RunFailed)) } else { Ok(app) }
+}
+
+/// The command that is to be started.
+fn command_line(options: &Run, program: &Path) -> CommandLine {
+    let text = |text: &OsStr| text.to_string_lossy().into_owned();
+    let arguments = options.command.iter().skip(1).map(|word| text(word));
+    CommandLine {
+        words: [text(program.as_os_str())].into_iter().chain(arguments).collect(),
+        path: Some(std::env::var("PATH").unwrap_or_else(|_| DEFAULT_PATH.to_owned())),
+        directory: std::env::current_dir().map(|path| text(path.as_os_str())).unwrap_or_default(),
+        running: false,
+    }
 }
 
 /// What the command line names; nothing at all is enough where something else is asked for.

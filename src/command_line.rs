@@ -1,0 +1,239 @@
+//! What a command line needs to start: the programs that it names or that these start for it, the scripts, and the
+//! interpreters of both. Reads only.
+//!
+//! A launcher such as `tini` or `env` starts the command behind it, a shell those of its `-c`, and an entrypoint script
+//! with `"$@"` in it what stands behind the script. What else a script calls is not known.
+
+pub(crate) mod script;
+pub(crate) mod wrappers;
+
+use crate::catalogue::Class;
+use crate::needs::{self, in_directories, needs};
+use crate::root::{Kind, Root, join};
+use script::{BEFORE_COMMANDS, BUILT_IN, is_assignment};
+use wrappers::{class, inner, is_shell, script_of, stays};
+
+/// A command line, and how its words are to be understood.
+#[derive(Clone, Debug, Default)]
+pub struct CommandLine {
+    /// Its words.
+    pub words: Vec<String>,
+    /// Its `PATH`, whose first hit counts; where that is not known, a program may lie in any of the usual directories.
+    pub path: Option<String>,
+    /// Its working directory, absolute inside the root.
+    pub directory: String,
+    /// Whether they are those of a process: the kernel puts the interpreter of a script before it.
+    pub running: bool,
+}
+
+/// What a file is to a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A program that is there to stay.
+    Program,
+    /// A program that becomes another, such as `env` and `gosu`.
+    Launcher,
+    /// A shell that runs a script, which mostly ends as another program.
+    Shell,
+    /// The script of a shell.
+    ShellScript,
+    /// The script of another interpreter.
+    Script,
+    /// An ELF interpreter.
+    Loader,
+}
+
+/// One file that a command line needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Its path inside the root as the command, or the file that needs it, says it: links lead on from there.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub role: Role,
+    /// Whether it is still needed when the app is up, as far as that can be told.
+    pub lasts: bool,
+    /// Which of the others needs it, and how; `None` for what the words themselves say.
+    pub by: Option<(usize, needs::Role)>,
+}
+
+/// What was found of a command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// What it needs.
+    pub needs: Vec<Need>,
+    /// Words that are to be programs, and are not there.
+    pub missing: Vec<String>,
+}
+
+/// A launcher behind a launcher, a script behind a script ...
+const DEEPEST: usize = 8;
+
+/// How much of a script is read.
+const SCRIPT_BYTES: u64 = 64 * 1024;
+
+impl CommandLine {
+    /// Splits one command line as a shell does, without expanding anything; `None` unless it is one command.
+    pub fn split(text: &str) -> Option<Vec<String>> {
+        let mut commands = script::commands(text);
+        let words = commands.pop().filter(|words| words.first().is_some_and(|program| !program.is_empty()));
+        words.filter(|_| commands.is_empty())
+    }
+
+    /// Looks for everything that it needs. `search` are the profile's directories for names.
+    pub fn resolve(&self, root: &Root, search: &[&str]) -> Resolved {
+        let mut resolver = Resolver { root, search, line: self, found: Resolved::default() };
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        resolver.command(&words, Context { lasts: true, in_script: false, certain: true, depth: 0 });
+        resolver.found
+    }
+}
+
+/// Where a command stands.
+#[derive(Clone, Copy)]
+struct Context {
+    /// Whether it is what runs in the end.
+    lasts: bool,
+    /// Whether a shell reads the words.
+    in_script: bool,
+    /// Whether it certainly is a command.
+    certain: bool,
+    depth: usize,
+}
+
+struct Resolver<'a> {
+    root: &'a Root,
+    search: &'a [&'a str],
+    line: &'a CommandLine,
+    found: Resolved,
+}
+
+impl Resolver<'_> {
+    fn command(&mut self, mut words: &[&str], at: Context) {
+        if at.in_script {
+            let before = |word: &&&str| BEFORE_COMMANDS.contains(word) || is_assignment(word);
+            words = words.get(words.iter().take_while(before).count()..).unwrap_or_default();
+        }
+        let Some((&program, rest)) = words.split_first().filter(|_| at.depth <= DEEPEST) else { return };
+        let deeper = Context { in_script: false, depth: at.depth + 1, ..at };
+        let built_in = at.in_script && BUILT_IN.contains(&program);
+        let (command, text) = (inner(words), script_of(words));
+        if !built_in {
+            let becomes = command.is_some() && !stays(program);
+            let operand = rest.iter().position(|word| !word.starts_with(['-', '+'])).filter(|_| command.is_none());
+            let operand = operand.filter(|_| text.is_none() && reads_scripts(program));
+            let script = operand.and_then(|index| Some((rest.get(index)?, rest.get(index + 1..)?)));
+            let role = if becomes {
+                Role::Launcher
+            } else if is_shell(program) && (text.is_some() || script.is_some()) {
+                Role::Shell
+            } else {
+                Role::Program
+            };
+            let mut arguments = rest;
+            if command.is_some() || text.is_some() || script.is_some() {
+                arguments = &[];
+            }
+            self.programs(program, role, arguments, at);
+            if let Some((script, arguments)) = script {
+                let role = if is_shell(program) { Role::ShellScript } else { Role::Script };
+                self.file(&self.absolute(script), role, at.lasts, None, arguments, at.depth);
+            }
+        }
+        if let Some(command) = command {
+            self.command(command, Context { in_script: built_in && program != "exec", ..deeper });
+        } else if let Some(text) = text.filter(|_| !self.line.running) {
+            let commands = script::commands(text);
+            let last = commands.len().saturating_sub(1);
+            for (index, words) in commands.iter().enumerate() {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let becomes = index == last && (last == 0 || words.first() == Some(&"exec"));
+                self.command(
+                    &words,
+                    Context { in_script: true, lasts: at.lasts && becomes, certain: becomes, ..deeper },
+                );
+            }
+        }
+    }
+
+    /// The files that a word may mean.
+    fn programs(&mut self, program: &str, role: Role, arguments: &[&str], at: Context) {
+        let there = |path: &Vec<u8>| {
+            self.root.resolve(path).is_ok_and(|stat| stat.kind == Kind::File && stat.mode & 0o111 != 0)
+        };
+        let found: Vec<Vec<u8>> = match &self.line.path {
+            _ if program.contains('/') => vec![self.absolute(program)],
+            Some(path) => {
+                let in_path = path.split(':').map(|directory| self.absolute(directory));
+                in_path.map(|directory| join(&directory, program.as_bytes())).find(there).into_iter().collect()
+            }
+            None => in_directories(program.as_bytes(), self.search),
+        };
+        let found: Vec<Vec<u8>> = found.into_iter().filter(there).collect();
+        if found.is_empty() && at.certain && !program.contains(['$', '`']) {
+            self.found.missing.push(program.to_owned());
+        }
+        for path in found {
+            self.file(&path, role, at.lasts, None, arguments, at.depth);
+        }
+    }
+
+    fn absolute(&self, path: &str) -> Vec<u8> {
+        if path.starts_with('/') { path.into() } else { join(self.line.directory.as_bytes(), path.as_bytes()) }
+    }
+
+    /// Adds a file with all that it needs; `arguments` are what it is called with.
+    fn file(
+        &mut self,
+        path: &[u8],
+        mut role: Role,
+        lasts: bool,
+        by: Option<(usize, needs::Role)>,
+        arguments: &[&str],
+        depth: usize,
+    ) {
+        if let Some(known) = self.found.needs.iter_mut().find(|known| known.path == path) {
+            // Of two the one that needs it longer.
+            if lasts && !known.lasts {
+                (known.lasts, known.role) = (lasts, role);
+            }
+            return;
+        }
+        let Ok(stat) = self.root.resolve(path) else { return };
+        if stat.kind != Kind::File || depth > DEEPEST {
+            return;
+        }
+        // The kernel looks at its #! line only where it starts it.
+        let started = !matches!(role, Role::Script | Role::ShellScript) || self.line.running && stat.mode & 0o111 != 0;
+        let needed = if started { needs(self.root, path, self.search) } else { Vec::new() };
+        let of_shell = needed.iter().any(|(path, role)| *role == needs::Role::Interpreter && is_shell(&lossy(path)));
+        if of_shell {
+            role = Role::ShellScript;
+        }
+        let index = self.found.needs.len();
+        self.found.needs.push(Need { path: path.to_vec(), role, lasts, by });
+        for (path, how) in needed {
+            let role = match how {
+                needs::Role::Loader => Role::Loader,
+                needs::Role::Interpreter if of_shell && is_shell(&lossy(&path)) => Role::Shell,
+                needs::Role::Interpreter if path.ends_with(b"/env") => Role::Launcher,
+                needs::Role::Interpreter => Role::Program,
+            };
+            self.file(&path, role, lasts, Some((index, how)), &[], depth + 1);
+        }
+        if role == Role::ShellScript && !self.line.running && !arguments.is_empty() {
+            let text = self.root.read(path, SCRIPT_BYTES).unwrap_or_default();
+            if text.windows(2).any(|two| two == b"$@") {
+                self.command(arguments, Context { lasts, in_script: false, certain: false, depth: depth + 1 });
+            }
+        }
+    }
+}
+
+/// Whether a program of this name takes a script as its first operand.
+fn reads_scripts(program: &str) -> bool {
+    matches!(class(program), Some(Class::Shell | Class::Interpreter))
+}
+
+fn lossy(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}

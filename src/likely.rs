@@ -1,0 +1,109 @@
+//! What looks like the app of an image in which nothing runs: to name it to a person, never to decide. Reads only.
+
+use std::collections::HashSet;
+
+use crate::catalogue::Class;
+use crate::command_line::wrappers::class;
+use crate::elf::Elf;
+use crate::inventory::matches;
+use crate::pattern::PathPattern;
+use crate::root::{Kind, Root};
+
+/// How many are named.
+const NAMED: usize = 8;
+
+/// Where images have their entrypoint scripts.
+const SCRIPTS: [&str; 5] = [
+    "/*entrypoint*",
+    "/{bin,app,srv,usr/bin}/*entrypoint*",
+    "/usr/local/bin/*{entrypoint,foreground}*",
+    "/opt/bitnami/scripts/*/entrypoint.sh",
+    "/{init,start.sh,run.sh}",
+];
+
+/// Servers, and what runs apps of a language.
+const SERVERS: [&str; 7] = [
+    "/usr/{sbin,bin}/{nginx,apache2,apache2ctl,apachectl,httpd,lighttpd,haproxy,squid,varnishd,sshd,vsftpd,named,dnsmasq,mosquitto,postfix,mariadbd,mysqld,php-fpm*}",
+    "/usr/bin/{redis-server,valkey-server,memcached,gunicorn*,uwsgi*,puma*}",
+    "/usr/local/{bin,sbin,apache2/bin,sbin}/{nginx,httpd,haproxy,redis-server,valkey-server,mysqld,postgres,php-fpm,gunicorn,uvicorn,puma}",
+    "/usr/lib/{postgresql/*/bin/postgres,rabbitmq/bin/rabbitmq-server}",
+    "/usr/{share,local}/tomcat*/bin/catalina.sh",
+    "/usr/{local/,}bin/{node,nodejs,python3,ruby,php,deno,bun}",
+    "/opt/{java/openjdk,*}/bin/java",
+];
+
+/// Where images put programs of their own.
+const OWN: [&str; 3] = ["/*", "/{app,srv,usr/local/bin,usr/local/sbin}/*", "/opt/*/bin/*"];
+
+/// Lists of Debian's packages, each written when its package was installed.
+const PACKAGES: &str = "/var/lib/dpkg/info/*.list";
+
+/// The likeliest first.
+pub fn apps(root: &Root) -> Vec<Vec<u8>> {
+    let mut found = Found { root, files: HashSet::new(), paths: Vec::new() };
+    SCRIPTS.iter().for_each(|pattern| found.matching(pattern));
+    found.newest_package();
+    SERVERS.iter().for_each(|pattern| found.matching(pattern));
+    OWN.iter().for_each(|pattern| found.matching(pattern));
+    found.paths
+}
+
+/// Whether the file at `path` can be the app of a container: a program that is no tool, by its own name and that of the
+/// file that it leads to.
+pub fn is_app(root: &Root, path: &[u8]) -> bool {
+    let Ok(place) = root.walk(b"", path, true) else { return false };
+    let tool = |name: &[u8]| {
+        !matches!(class(&String::from_utf8_lossy(name)), None | Some(Class::Interpreter | Class::Network))
+    };
+    is_program(root, path) && !tool(path) && !tool(&place.name)
+}
+
+/// Whether somebody can start the file at `path`, and it is no library.
+pub fn is_program(root: &Root, path: &[u8]) -> bool {
+    let Ok(place) = root.walk(b"", path, true) else { return false };
+    place.stat.kind == Kind::File
+        && place.stat.mode & 0o111 != 0
+        && !matches!(root.classify(&place.path()), Ok(Some(Elf::Library)))
+}
+
+struct Found<'a> {
+    root: &'a Root,
+    files: HashSet<crate::root::Identity>,
+    paths: Vec<Vec<u8>>,
+}
+
+impl Found<'_> {
+    fn matching(&mut self, pattern: &str) {
+        for path in expand(self.root, pattern) {
+            self.add(path);
+        }
+    }
+
+    fn add(&mut self, path: Vec<u8>) {
+        let own = crate::processes::own_program().ok();
+        let Ok(stat) = self.root.resolve(&path) else { return };
+        if self.paths.len() < NAMED && Some(stat.id) != own && is_app(self.root, &path) && self.files.insert(stat.id) {
+            self.paths.push(path);
+        }
+    }
+
+    /// The programs of the package that was installed last.
+    fn newest_package(&mut self) {
+        let time = |path: &Vec<u8>| {
+            let (file, _) = self.root.handle(path).ok()?;
+            Some(nix::sys::stat::fstat(&file).ok()?.st_mtime)
+        };
+        let newest = expand(self.root, PACKAGES).into_iter().max_by_key(time);
+        let list = newest.and_then(|path| self.root.read(&path, 1 << 20).ok()).unwrap_or_default();
+        for path in list.split(|&byte| byte == b'\n') {
+            if path.windows(5).any(|part| part == b"/bin/" || part.ends_with(b"bin/")) {
+                self.add(path.to_vec());
+            }
+        }
+    }
+}
+
+fn expand(root: &Root, pattern: &str) -> Vec<Vec<u8>> {
+    let Ok(pattern) = PathPattern::parse(pattern) else { return Vec::new() };
+    matches(root, &pattern).map(|(paths, _)| paths).unwrap_or_default()
+}
