@@ -8,8 +8,9 @@ pub(crate) mod script;
 pub(crate) mod wrappers;
 
 use crate::catalogue::Class;
-use crate::needs::{self, in_directories, needs};
-use crate::root::{Kind, Root, join};
+use crate::exec::DEFAULT_PATH;
+use crate::needs::{self, needs};
+use crate::root::{Identity, Kind, Root, join};
 use script::{BEFORE_COMMANDS, BUILT_IN, is_assignment};
 use wrappers::{class, inner, is_shell, script_of, stays};
 
@@ -68,6 +69,9 @@ pub struct Resolved {
 /// A launcher behind a launcher, a script behind a script ...
 const DEEPEST: usize = 8;
 
+/// How much of a `PATH` is looked at, which a process may have written.
+const MOST_DIRECTORIES: usize = 64;
+
 /// How much of a script is read.
 const SCRIPT_BYTES: u64 = 64 * 1024;
 
@@ -83,7 +87,7 @@ impl CommandLine {
     pub fn resolve(&self, root: &Root, search: &[&str]) -> Resolved {
         let mut resolver = Resolver { root, search, line: self, found: Resolved::default() };
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        resolver.command(&words, Context { lasts: true, in_script: false, certain: true, depth: 0 });
+        resolver.command(&words, Context { lasts: true, in_script: false, certain: true, by: None, depth: 0 });
         resolver.found
     }
 }
@@ -97,6 +101,8 @@ struct Context {
     in_script: bool,
     /// Whether it certainly is a command.
     certain: bool,
+    /// The script that calls it.
+    by: Option<(usize, needs::Role)>,
     depth: usize,
 }
 
@@ -136,7 +142,7 @@ impl Resolver<'_> {
             self.programs(program, role, arguments, at);
             if let Some((script, arguments)) = script {
                 let role = if is_shell(program) { Role::ShellScript } else { Role::Script };
-                self.file(&self.absolute(script), role, at.lasts, None, arguments, at.depth);
+                self.file(&self.absolute(script), role, at.lasts, at.by, arguments, at.depth);
             }
         }
         if let Some(command) = command {
@@ -157,23 +163,27 @@ impl Resolver<'_> {
 
     /// The files that a word may mean.
     fn programs(&mut self, program: &str, role: Role, arguments: &[&str], at: Context) {
-        let there = |path: &Vec<u8>| {
-            self.root.resolve(path).is_ok_and(|stat| stat.kind == Kind::File && stat.mode & 0o111 != 0)
+        let directories: Vec<&str> = match &self.line.path {
+            _ if program.contains('/') => vec![""],
+            Some(path) => path.split(':').take(MOST_DIRECTORIES).collect(),
+            None => DEFAULT_PATH.split(':').chain(self.search.iter().copied()).collect(),
         };
-        let found: Vec<Vec<u8>> = match &self.line.path {
-            _ if program.contains('/') => vec![self.absolute(program)],
-            Some(path) => {
-                let in_path = path.split(':').map(|directory| self.absolute(directory));
-                in_path.map(|directory| join(&directory, program.as_bytes())).find(there).into_iter().collect()
+        let mut found: Vec<(Vec<u8>, Identity)> = Vec::new();
+        for directory in directories {
+            let path = if directory.is_empty() { program.to_owned() } else { format!("{directory}/{program}") };
+            let path = self.absolute(&path);
+            let Ok(stat) = self.root.resolve(&path) else { continue };
+            let starts = stat.kind == Kind::File && stat.mode & 0o111 != 0;
+            // In PATH the first counts; each of several files may be it where that is not known, by its first name.
+            if starts && (found.is_empty() || self.line.path.is_none()) && found.iter().all(|(_, id)| *id != stat.id) {
+                found.push((path, stat.id));
             }
-            None => in_directories(program.as_bytes(), self.search),
-        };
-        let found: Vec<Vec<u8>> = found.into_iter().filter(there).collect();
+        }
         if found.is_empty() && at.certain && !program.contains(['$', '`']) {
             self.found.missing.push(program.to_owned());
         }
-        for path in found {
-            self.file(&path, role, at.lasts, None, arguments, at.depth);
+        for (path, _) in found {
+            self.file(&path, role, at.lasts, at.by, arguments, at.depth);
         }
     }
 
@@ -216,14 +226,38 @@ impl Resolver<'_> {
                 needs::Role::Loader => Role::Loader,
                 needs::Role::Interpreter if of_shell && is_shell(&lossy(&path)) => Role::Shell,
                 needs::Role::Interpreter if path.ends_with(b"/env") => Role::Launcher,
-                needs::Role::Interpreter => Role::Program,
+                needs::Role::Interpreter | needs::Role::Called => Role::Program,
             };
             self.file(&path, role, lasts, Some((index, how)), &[], depth + 1);
         }
-        if role == Role::ShellScript && !self.line.running && !arguments.is_empty() {
-            let text = self.root.read(path, SCRIPT_BYTES).unwrap_or_default();
-            if text.windows(2).any(|two| two == b"$@") {
-                self.command(arguments, Context { lasts, in_script: false, certain: false, depth: depth + 1 });
+        if role == Role::ShellScript && !self.line.running {
+            self.script(
+                path,
+                index,
+                Context { lasts, in_script: false, certain: false, by: None, depth: depth + 1 },
+                arguments,
+            );
+        }
+    }
+}
+
+impl Resolver<'_> {
+    /// What the shell's script at `path` calls, as far as it can be read, and the command that its `arguments` are.
+    fn script(&mut self, path: &[u8], index: usize, at: Context, arguments: &[&str]) {
+        let text = lossy(&self.root.read(path, SCRIPT_BYTES).unwrap_or_default());
+        if text.contains("$@") && !arguments.is_empty() {
+            self.command(arguments, at);
+        }
+        let commands = script::commands(&text);
+        // It may do without what it looks for first.
+        let looks =
+            |words: &&Vec<String>| words.iter().any(|word| matches!(word.as_str(), "-v" | "which" | "type" | "hash"));
+        let optional: Vec<String> = commands.iter().filter(looks).flatten().cloned().collect();
+        for words in &commands {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            if !words.iter().any(|word| optional.iter().any(|known| known == word)) {
+                let by = Some((index, needs::Role::Called));
+                self.command(&words, Context { lasts: false, in_script: true, by, ..at });
             }
         }
     }

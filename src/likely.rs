@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::catalogue::Class;
-use crate::command_line::wrappers::class;
+use crate::command_line::wrappers::{class, is_wrapper};
 use crate::elf::Elf;
 use crate::inventory::matches;
 use crate::pattern::PathPattern;
@@ -15,25 +15,27 @@ const NAMED: usize = 8;
 /// Where images have their entrypoint scripts.
 const SCRIPTS: [&str; 5] = [
     "/*entrypoint*",
-    "/{bin,app,srv,usr/bin}/*entrypoint*",
+    "/{bin,app,srv}/*entrypoint*",
+    "/usr/bin/*entrypoint*",
     "/usr/local/bin/*{entrypoint,foreground}*",
     "/opt/bitnami/scripts/*/entrypoint.sh",
-    "/{init,start.sh,run.sh}",
 ];
 
 /// Servers, and what runs apps of a language.
-const SERVERS: [&str; 7] = [
-    "/usr/{sbin,bin}/{nginx,apache2,apache2ctl,apachectl,httpd,lighttpd,haproxy,squid,varnishd,sshd,vsftpd,named,dnsmasq,mosquitto,postfix,mariadbd,mysqld,php-fpm*}",
-    "/usr/bin/{redis-server,valkey-server,memcached,gunicorn*,uwsgi*,puma*}",
-    "/usr/local/{bin,sbin,apache2/bin,sbin}/{nginx,httpd,haproxy,redis-server,valkey-server,mysqld,postgres,php-fpm,gunicorn,uvicorn,puma}",
-    "/usr/lib/{postgresql/*/bin/postgres,rabbitmq/bin/rabbitmq-server}",
-    "/usr/{share,local}/tomcat*/bin/catalina.sh",
-    "/usr/{local/,}bin/{node,nodejs,python3,ruby,php,deno,bun}",
-    "/opt/{java/openjdk,*}/bin/java",
+const SERVERS: [&str; 9] = [
+    "/usr/{sbin,bin}/{nginx,apache2,httpd,lighttpd,haproxy,squid,varnishd,sshd,vsftpd,named,dnsmasq,mosquitto,postfix}",
+    "/usr/{sbin,bin}/{mariadbd,mysqld,php-fpm*,redis-server,valkey-server,memcached,gunicorn,puma,apachectl}",
+    "/usr/local/{sbin,bin}/{nginx,httpd,haproxy,redis-server,valkey-server,memcached,mysqld,postgres,php-fpm,gunicorn}",
+    "/usr/local/{apache2,tomcat}/bin/{httpd,catalina.sh}",
+    "/usr/lib/postgresql/*/bin/postgres",
+    "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "/usr/share/tomcat*/bin/catalina.sh",
+    "/usr/local/bin/{node,python3,ruby,php}",
+    "/usr/bin/{node,python3,ruby,php,java}",
 ];
 
 /// Where images put programs of their own.
-const OWN: [&str; 3] = ["/*", "/{app,srv,usr/local/bin,usr/local/sbin}/*", "/opt/*/bin/*"];
+const OWN: [&str; 4] = ["/*", "/{app,srv}/*", "/usr/local/{bin,sbin}/*", "/opt/*/bin/*"];
 
 /// Lists of Debian's packages, each written when its package was installed.
 const PACKAGES: &str = "/var/lib/dpkg/info/*.list";
@@ -53,7 +55,8 @@ pub fn apps(root: &Root) -> Vec<Vec<u8>> {
 pub fn is_app(root: &Root, path: &[u8]) -> bool {
     let Ok(place) = root.walk(b"", path, true) else { return false };
     let tool = |name: &[u8]| {
-        !matches!(class(&String::from_utf8_lossy(name)), None | Some(Class::Interpreter | Class::Network))
+        let name = String::from_utf8_lossy(name);
+        is_wrapper(&name) || !matches!(class(&name), None | Some(Class::Interpreter | Class::Network))
     };
     is_program(root, path) && !tool(path) && !tool(&place.name)
 }

@@ -1,6 +1,7 @@
 //! What a program needs to start: its ELF interpreter, or the interpreter of its `#!` line. Reads only.
 
 use crate::elf::Elf;
+use crate::exec::DEFAULT_PATH;
 use crate::profile::DEFAULT_SEARCH;
 use crate::root::{Root, join};
 
@@ -11,6 +12,8 @@ pub enum Role {
     Loader,
     /// The interpreter of the `#!` line.
     Interpreter,
+    /// A program that a script calls.
+    Called,
 }
 
 impl Role {
@@ -19,6 +22,7 @@ impl Role {
         match self {
             Self::Loader => "its ELF interpreter",
             Self::Interpreter => "the interpreter of its #! line",
+            Self::Called => "a program that it calls",
         }
     }
 }
@@ -52,10 +56,9 @@ fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
     needed
 }
 
-/// Where a program of that name may lie: in `search`, and in the default directories.
-pub(crate) fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
-    let all = search.iter().chain(DEFAULT_SEARCH.iter().filter(|directory| !search.contains(directory)));
-    all.map(|directory| join(directory.as_bytes(), name)).collect()
+fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
+    let others = search.iter().copied().filter(|directory| !DEFAULT_SEARCH.contains(directory));
+    DEFAULT_PATH.split(':').chain(others).map(|directory| join(directory.as_bytes(), name)).collect()
 }
 
 #[cfg(test)]

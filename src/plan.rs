@@ -284,24 +284,33 @@ fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
 #[derive(Default)]
 struct Refused {
     list: Vec<(Refusal, For)>,
-    /// What `[keep] paths` has to name for the app, and for anything else.
+    /// What `[keep] paths` has to name.
     keep: BTreeSet<Vec<u8>>,
+    /// The same for what a command needs only until it is up.
+    passing: BTreeSet<Vec<u8>>,
 }
 
 impl Refused {
     fn add(&mut self, found: &Found, reason: Reason, origin: Origin) {
         let path = found.path();
-        if !matches!(reason.by, For::Library | For::Lithify) {
-            self.keep.insert(reason.keep.unwrap_or_else(|| path.clone()));
+        let keep = reason.keep.unwrap_or_else(|| path.clone());
+        match reason.by {
+            For::Library | For::Lithify => {}
+            For::Command { passes: true } => drop(self.passing.insert(keep)),
+            _ => drop(self.keep.insert(keep)),
         }
         let (id, reason, by) = (Some(found.stat.id), reason.text, reason.by);
         let refusal = Refusal { path, id, origin, missing_library: false, reason, hint: String::new() };
         self.list.push((refusal, by));
     }
 
-    /// Each says the one `[keep]` that all of them need.
-    fn finish(self, plan: &mut Plan) {
-        let keep = keep_paths(&self.keep);
+    /// Each says the one `[keep]` that all of them need. What may go when the command is up is in nobody's way as long as
+    /// something else is.
+    fn finish(mut self, plan: &mut Plan) {
+        let passing = For::Command { passes: true };
+        let only_passing = self.list.iter().all(|(_, by)| *by == passing);
+        let keep = keep_paths(if only_passing { &self.passing } else { &self.keep });
+        self.list.retain(|(_, by)| only_passing || *by != passing);
         plan.refusals.extend(self.list.into_iter().map(|(refusal, by)| Refusal { hint: by.hint(&keep), ..refusal }));
     }
 }

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::command_line::{CommandLine, Need, Role};
 use crate::escape::escape;
-use crate::needs::needs;
+use crate::needs::{self, needs};
 use crate::processes::{self, App, Process, ProcessError, Program, may_run};
 use crate::root::{Identity, Kind, Root};
 
@@ -211,13 +211,15 @@ impl Protection {
         // What is needed to the last comes first: it may be needed to start, too.
         for wanted in [true, false] {
             for (index, need) in resolved.needs.iter().enumerate() {
-                let script = matches!(need.role, Role::Shell | Role::ShellScript);
+                let called = need.by.is_some_and(|(_, how)| how == needs::Role::Called);
+                let script = called || matches!(need.role, Role::Shell | Role::ShellScript);
                 let lasts = need.lasts && !script && need.role != Role::Launcher;
                 let by = match starter {
                     Starter::Run => For::Command { passes: !lasts },
                     Starter::Later(_) => For::App { script },
                 };
-                if lasts == wanted {
+                // What the script of `run` calls is the profile's to decide: nobody can tell whether it can do without.
+                if lasts == wanted && !(called && matches!(starter, Starter::Run)) {
                     self.programs.push(need.path.clone());
                     self.add_need(root, &resolved.needs, index, &because, by);
                 }
@@ -243,7 +245,7 @@ impl Protection {
                 reason.keep.get_or_insert_with(|| said.path.clone());
             }
         }
-        let because = format!("what {}, the container's first, was started by", who(first));
+        let because = format!("the command line of {}, the container's first", who(first));
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)
                 || need.role == Role::Launcher && need.by.is_none();
@@ -261,7 +263,8 @@ impl Protection {
         let chain = chain(needs, index, because);
         let reason = |text: String| Reason { text, by, keep: Some(need.path.clone()) };
         for link in &place.links {
-            self.add(link.stat.id, reason(format!("{chain} leads through it")));
+            let and = if need.by.is_some() { ", and that path" } else { "" };
+            self.add(link.stat.id, reason(format!("{chain}{and} leads through it")));
         }
         let text = if need.by.is_none() { format!("it is {chain}") } else { chain };
         self.add(place.stat.id, reason(text));

@@ -1,5 +1,7 @@
 //! Programs that start another one: which command stands behind them, and which script a shell is given.
 
+use std::sync::OnceLock;
+
 use crate::catalogue::{Catalogue, Class};
 
 /// A program that starts the command behind its own options and operands.
@@ -143,6 +145,11 @@ pub(crate) fn stays(program: &str) -> bool {
     wrapper_called(program).is_some_and(|wrapper| wrapper.stays)
 }
 
+/// Whether a program of this name starts the command behind it.
+pub(crate) fn is_wrapper(program: &str) -> bool {
+    wrapper_called(program).is_some()
+}
+
 fn wrapper_called(program: &str) -> Option<&'static Wrapper> {
     WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&file_name(program)))
 }
@@ -194,7 +201,9 @@ pub(crate) fn script_of<'a>(words: &[&'a str]) -> Option<&'a str> {
 
 /// What a program is, by its name or the last part of its path.
 pub(crate) fn class(program: &str) -> Option<Class> {
-    Catalogue::default().by_name(file_name(program).as_bytes()).map(|known| known.class)
+    static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+    let catalogue = CATALOGUE.get_or_init(Catalogue::default);
+    catalogue.by_name(file_name(program).as_bytes()).map(|known| known.class)
 }
 
 /// Whether it is a shell by its name.
