@@ -13,6 +13,7 @@ mod stage;
 mod tombstone;
 mod verify;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -53,8 +54,12 @@ pub(crate) enum CommandError {
     #[error("not yet: {0}")]
     NotYet(String),
     /// The app never settled.
-    #[error("{0}; nothing was deleted")]
-    WaitedInVain(String),
+    #[error("{what}; nothing was deleted")]
+    WaitedInVain {
+        what: String,
+        /// What would save the program of its first process.
+        keep: String,
+    },
 }
 
 impl CommandError {
@@ -70,11 +75,20 @@ impl CommandError {
             | Self::Landlock(_) => Exit::Refused,
             Self::Stage(error) => stage::exit(error),
             Self::NotYet(_) => Exit::NotYet,
-            Self::WaitedInVain(_) => Exit::Finding,
+            Self::WaitedInVain { .. } => Exit::Finding,
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        if let Self::WaitedInVain { keep, .. } = self {
+            return Some(Cow::Owned(format!(
+                "let the entrypoint script end with exec, or start the app itself as the container's command; if the app is a script of that program, save it with {keep}; if it only takes longer, raise --wait-timeout and failureThreshold"
+            )));
+        }
+        self.fixed_hint().map(Cow::Borrowed)
+    }
+
+    fn fixed_hint(&self) -> Option<&'static str> {
         match self {
             Self::Host(
                 crate::host_guard::HostRoot::Undecidable { .. } | crate::host_guard::HostRoot::DiskMount { .. },
@@ -100,9 +114,6 @@ impl CommandError {
                 ),
                 _ => None,
             },
-            Self::WaitedInVain(_) => Some(
-                "let the entrypoint script end with exec, or start the app itself as the container's command; if the app is a script of that program, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold",
-            ),
             _ => None,
         }
     }

@@ -316,8 +316,8 @@ impl Refused {
 }
 
 /// Ready for a profile.
-fn keep_paths(paths: &BTreeSet<Vec<u8>>) -> String {
-    let quoted: Vec<String> = paths.iter().map(|path| quote(&String::from_utf8_lossy(path))).collect();
+pub fn keep_paths<'p>(paths: impl IntoIterator<Item = &'p Vec<u8>>) -> String {
+    let quoted: Vec<String> = paths.into_iter().map(|path| quote(&String::from_utf8_lossy(path))).collect();
     format!("[keep] paths = [{}]", quoted.join(", "))
 }
 
@@ -334,9 +334,9 @@ impl For {
                 "in a startupProbe add --wait-for-app; or save it with {keep}, harden when nothing of the app needs it any more, or name it in [remove] force"
             ),
             Self::Kept => format!("save it with {keep}, or keep less"),
-            Self::Command { .. } | Self::App { script: false } => format!("save it in a profile: {keep}"),
-            Self::App { script: true } => format!(
-                "let the container start the program itself, and name that by --app; or save what its script needs, with all that it calls, in a profile: {keep}"
+            Self::Command { passes: false } | Self::App { script: false } => format!("save it in a profile: {keep}"),
+            Self::Command { passes: true } | Self::App { script: true } => format!(
+                "start the app itself in place of its script (and name that by --app), or save what the script needs in a profile: {keep}"
             ),
         }
     }

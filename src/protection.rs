@@ -231,18 +231,10 @@ impl Protection {
     /// Protects what the container's first process was started by, beside its program: the links that lead there, and for
     /// an interpreter its script. Not what a shell needed for a script that led here. Whether there is anything.
     pub fn add_first(&mut self, root: &Root, search: &[&str], app: &App) -> bool {
-        let Some(first) = &app.first else { return false };
-        if first.pid == std::process::id() {
-            return false;
-        }
-        let Some(line) = processes::command_line(first.pid) else { return false };
-        let needs = line.resolve(root, search).needs;
-        // A process may call itself anything; where its program is known, only what leads there is its command.
+        let Some((first, needs, program)) = first_command(root, search, app) else { return false };
         if let Program::Known(id) = first.program {
-            let leads_there = |need: &&Need| root.resolve(&need.path).is_ok_and(|stat| stat.id == id);
-            let Some(said) = needs.iter().filter(|need| need.by.is_none()).find(leads_there) else { return false };
             if let Some(reason) = self.files.get_mut(&id) {
-                reason.keep.get_or_insert_with(|| said.path.clone());
+                reason.keep.get_or_insert(program);
             }
         }
         let because = format!("the command line of {}, the container's first", who(first));
@@ -253,7 +245,7 @@ impl Protection {
                 self.add_need(root, &needs, index, &because, For::Process);
             }
         }
-        !needs.is_empty()
+        true
     }
 
     /// Protects one of `needs`, with the links that lead there.
@@ -326,6 +318,19 @@ impl Protection {
 
 fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
+}
+
+/// What the first process was started by, with its program as its command line calls it.
+pub fn first_command<'a>(root: &Root, search: &[&str], app: &'a App) -> Option<(&'a Process, Vec<Need>, Vec<u8>)> {
+    let first = app.first.as_ref().filter(|first| first.pid != std::process::id())?;
+    let needs = processes::command_line(first.pid)?.resolve(root, search).needs;
+    // A process may call itself anything; where its program is known, only what leads there is its command.
+    let leads_there = |need: &&Need| match first.program {
+        Program::Known(id) => root.resolve(&need.path).is_ok_and(|stat| stat.id == id),
+        _ => true,
+    };
+    let program = needs.iter().filter(|need| need.by.is_none()).find(leads_there)?.path.clone();
+    Some((first, needs, program))
 }
 
 /// Why one of `needs` is needed, from the command on.

@@ -10,11 +10,11 @@ use crate::cli::Harden;
 use crate::command_line::CommandLine;
 use crate::deadline::Deadline;
 use crate::inventory::{self, Depth, Inventory};
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, keep_paths, plan};
 use crate::probe::Target;
 use crate::processes::{App, Whose};
 use crate::profile::Profile;
-use crate::protection::{Protection, Starter};
+use crate::protection::{Protection, Starter, first_command};
 use crate::report::{Exit, Report};
 use crate::root::{Failure, Root, join};
 use crate::wait::{Doomed, Wait, Waited};
@@ -43,7 +43,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let (plan, protection) = prepared.into_report(&mut report);
     if waits && plan.refusals.is_empty() {
         let wait = Wait { whose: Whose::of(&root), doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
-        report.notes.extend(settled(wait.try_once(&root)?)?);
+        report.notes.extend(settled(wait.try_once(&root)?, &root, &profile, &app)?);
         // The libraries that stay are those that the app had loaded then.
         if profile.closure() && !wait.is_unchanged_since(&app)? {
             return Err(CommandError::NotYet(crate::wait::CHANGING.to_owned()));
@@ -77,11 +77,15 @@ fn targets(options: &Harden) -> Result<Vec<Target>, CommandError> {
 }
 
 /// The notes of an app that has settled.
-pub(super) fn settled(waited: Waited) -> Result<Vec<String>, CommandError> {
+pub(super) fn settled(waited: Waited, root: &Root, profile: &Profile, app: &App) -> Result<Vec<String>, CommandError> {
     match waited {
         Waited::Settled { notes } => Ok(notes),
         Waited::Waiting(what) => Err(CommandError::NotYet(what)),
-        Waited::TimedOut(what) => Err(CommandError::WaitedInVain(what)),
+        Waited::TimedOut(what) => {
+            let said = first_command(root, &profile.search(), app).map(|(_, _, program)| program);
+            let keep = said.map_or_else(|| "[keep] paths".to_owned(), |path| keep_paths([&path]));
+            Err(CommandError::WaitedInVain { what, keep })
+        }
         Waited::NoApp => Err(CommandError::Usage(
             "--wait-for-app: this is the container's first process, so that there is no app to wait for; it is for a startupProbe"
                 .to_owned(),
@@ -117,7 +121,7 @@ pub(super) enum Starts {
 
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
-    app: App,
+    pub(super) app: App,
     inventory: Inventory,
     plan: Plan,
     protection: Protection,
@@ -163,7 +167,7 @@ impl Prepared {
             let doomed = Self::collect(root, profile, protection, Depth::Names)?;
             let wait = Wait { whose, doomed: &doomed.doomed(), targets: &[], timeout };
             if let Some(not_yet) = wait.blocked(&app) {
-                settled(not_yet)?;
+                settled(not_yet, root, profile, &app)?;
             }
             protection = doomed.protection;
         }

@@ -68,7 +68,7 @@ impl Output {
                 });
                 report.exit
             }
-            Err(error) => self.error(command, error.exit(), &error.to_string(), error.hint()),
+            Err(error) => self.error(command, error.exit(), &error.to_string(), error.hint().as_deref()),
         }
     }
 

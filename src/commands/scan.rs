@@ -28,7 +28,7 @@ struct Outcome<'a> {
 pub(super) fn scan(options: &Options, output: &Output) -> Exit {
     match look(options) {
         Ok(looked) => print(options, &looked, output),
-        Err(error) => output.error("scan", error.exit(), &error.to_string(), error.hint()),
+        Err(error) => output.error("scan", error.exit(), &error.to_string(), error.hint().as_deref()),
     }
 }
 

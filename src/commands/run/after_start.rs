@@ -93,11 +93,11 @@ fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: R
     let (whose, timeout) = (Whose::Started(pid), options.first.wait_timeout);
     let running = Running::WaitedFor(timeout);
     let prepared = Prepared::with(root, profile, options.allow_host, &Starts::Done, whose.clone(), running)?;
-    let doomed = prepared.doomed();
+    let (doomed, app) = (prepared.doomed(), prepared.app.clone());
     let (plan, protection) = prepared.into_report(&mut report);
     if plan.refusals.is_empty() {
         let wait = Wait { whose, doomed: &doomed, targets: &[], timeout };
-        report.notes.extend(settled(wait.try_once(root)?)?);
+        report.notes.extend(settled(wait.try_once(root)?, root, profile, &app)?);
     }
     let mut outcomes = apply::apply(root, &plan);
     let read_only = is_read_only(&outcomes);
