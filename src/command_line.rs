@@ -11,7 +11,6 @@ use crate::catalogue::Class;
 use crate::exec::DEFAULT_PATH;
 use crate::needs::{self, needs};
 use crate::root::{Identity, Kind, Root, join};
-use script::{BEFORE_COMMANDS, BUILT_IN, is_assignment};
 use wrappers::{class, inner, is_shell, script_of, stays};
 
 /// A command line, and how its words are to be understood.
@@ -116,15 +115,14 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn command(&mut self, mut words: &[&str], at: Context) {
         if at.in_script {
-            let before = |word: &&&str| BEFORE_COMMANDS.contains(word) || is_assignment(word);
-            words = words.get(words.iter().take_while(before).count()..).unwrap_or_default();
+            words = script::command(words);
         }
         let Some((&program, rest)) = words.split_first().filter(|_| at.depth <= DEEPEST) else { return };
         let deeper = Context { in_script: false, depth: at.depth + 1, ..at };
-        let built_in = at.in_script && BUILT_IN.contains(&program);
-        let (command, text) = (inner(words), script_of(words));
+        let built_in = at.in_script && script::is_built_in(program);
+        let (command, text) = (inner(words).or_else(|| run_by_lithify(words)), script_of(words));
         if !built_in {
-            let becomes = command.is_some() && !stays(program);
+            let becomes = inner(words).is_some() && !stays(program);
             let operand = rest.iter().position(|word| !word.starts_with(['-', '+'])).filter(|_| command.is_none());
             let operand = operand.filter(|_| text.is_none() && reads_scripts(program));
             let script = operand.and_then(|index| Some((rest.get(index)?, rest.get(index + 1..)?)));
@@ -266,6 +264,13 @@ impl Resolver<'_> {
 /// Whether a program of this name takes a script as its first operand.
 fn reads_scripts(program: &str) -> bool {
     matches!(class(program), Some(Class::Shell | Class::Interpreter))
+}
+
+/// The command of `lithify run`.
+fn run_by_lithify<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
+    let (program, rest) = words.split_first()?;
+    let end = rest.iter().position(|word| *word == "--")?;
+    rest.get(end + 1..).filter(|_| program.ends_with("lithify") && rest.contains(&"run"))
 }
 
 fn lossy(path: &[u8]) -> String {

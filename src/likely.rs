@@ -43,10 +43,10 @@ const PACKAGES: &str = "/var/lib/dpkg/info/*.list";
 /// The likeliest first.
 pub fn apps(root: &Root) -> Vec<Vec<u8>> {
     let mut found = Found { root, files: HashSet::new(), paths: Vec::new() };
-    SCRIPTS.iter().for_each(|pattern| found.matching(pattern));
+    found.matching(&SCRIPTS);
     found.newest_package();
-    SERVERS.iter().for_each(|pattern| found.matching(pattern));
-    OWN.iter().for_each(|pattern| found.matching(pattern));
+    found.matching(&SERVERS);
+    found.matching(&OWN);
     found.paths
 }
 
@@ -76,8 +76,8 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn matching(&mut self, pattern: &str) {
-        for path in expand(self.root, pattern) {
+    fn matching(&mut self, patterns: &[&str]) {
+        for path in patterns.iter().flat_map(|pattern| expand(self.root, pattern)) {
             self.add(path);
         }
     }
@@ -99,7 +99,7 @@ impl Found<'_> {
         let newest = expand(self.root, PACKAGES).into_iter().max_by_key(time);
         let list = newest.and_then(|path| self.root.read(&path, 1 << 20).ok()).unwrap_or_default();
         for path in list.split(|&byte| byte == b'\n') {
-            if path.windows(5).any(|part| part == b"/bin/" || part.ends_with(b"bin/")) {
+            if path.windows(4).any(|part| part == b"bin/") {
                 self.add(path.to_vec());
             }
         }

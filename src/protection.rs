@@ -232,10 +232,10 @@ impl Protection {
     /// an interpreter its script. Not what a shell needed for a script that led here. Whether there is anything.
     pub fn add_first(&mut self, root: &Root, search: &[&str], app: &App) -> bool {
         let Some((first, needs, program)) = first_command(root, search, app) else { return false };
-        if let Program::Known(id) = first.program {
-            if let Some(reason) = self.files.get_mut(&id) {
-                reason.keep.get_or_insert(program);
-            }
+        // Where its program is not known, every file of its name is protected already.
+        let Program::Known(id) = first.program else { return false };
+        if let Some(reason) = self.files.get_mut(&id) {
+            reason.keep.get_or_insert(program);
         }
         let because = format!("the command line of {}, the container's first", who(first));
         for (index, need) in needs.iter().enumerate() {

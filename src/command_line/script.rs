@@ -4,16 +4,23 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 /// Words of a shell itself, which need no program.
-pub(crate) static BUILT_IN: [&str; 49] = [
-    "exec", "command", "builtin", "exit", "echo", "test", "[", "[[", "fi", "for", "in", "done", "esac", "}", "set",
-    "cd", "pwd", "export", "unset", "readonly", "local", "declare", "typeset", "shift", "return", "break", "continue",
-    ".", "source", ":", "true", "false", "trap", "wait", "read", "kill", "printf", "ulimit", "umask", "eval", "type",
-    "hash", "alias", "getopts", "let", "function", "select", "jobs", "times",
-];
+const BUILT_IN: &str = "exec command builtin exit echo test [ [[ fi for in done esac } set cd pwd export unset readonly local \
+                        declare typeset shift return break continue . source : true false trap wait read kill printf ulimit \
+                        umask eval type hash alias getopts let function select jobs times";
 
 /// Words of a shell with a command behind them.
-pub(crate) static BEFORE_COMMANDS: [&str; 10] =
-    ["if", "then", "do", "else", "elif", "!", "while", "until", "{", "time"];
+const BEFORE_COMMANDS: &str = "if then do else elif ! while until { time";
+
+/// Whether a shell knows this command by itself.
+pub(crate) fn is_built_in(word: &str) -> bool {
+    BUILT_IN.split(' ').any(|known| known == word)
+}
+
+/// The command among the words of a script's command, behind keywords and assignments.
+pub(crate) fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
+    let before = |word: &&&str| BEFORE_COMMANDS.split(' ').any(|known| known == **word) || is_assignment(word);
+    words.get(words.iter().take_while(before).count()..).unwrap_or_default()
+}
 
 /// The commands of a script, those of substitutions among them: each as its words, without quotes, redirections and
 /// comments. In a word, `$` and a backtick stand for what only the shell can tell. From a here-document or `case` on
@@ -187,7 +194,7 @@ fn skip(text: &mut Text<'_>, (opens, closes): (char, char), mut open: usize) {
 }
 
 /// `NAME=VALUE` before a command.
-pub(crate) fn is_assignment(word: &str) -> bool {
+fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'+'))
     })

@@ -15,6 +15,9 @@ use super::CommandError;
 /// Says that nothing of the root is ever started.
 pub(super) const NONE: &str = "none";
 
+/// How many processes may stand between the first one and lithify.
+const MOST_ANCESTORS: usize = 1000;
+
 /// What the command line and the profile say that the container will start.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Declared {
@@ -143,17 +146,12 @@ fn is_kept(root: &Root, profile: &Profile) -> bool {
 /// such as the shell of a build's step or an entrypoint script.
 pub(super) fn runs(whose: &Whose, app: &App) -> bool {
     let Some(first) = app.first.as_ref().filter(|_| *whose != Whose::Directory) else { return false };
-    let mut ancestor = std::process::id();
-    while ancestor != 0 && ancestor != first.pid {
-        let parent = if ancestor == std::process::id() {
-            u32::try_from(nix::unistd::getppid().as_raw()).unwrap_or(0)
-        } else {
-            app.processes()
-                .chain(&app.others)
-                .find(|process| process.pid == ancestor)
-                .map_or(0, |process| process.parent)
-        };
-        ancestor = parent;
-    }
-    ancestor == 0
+    let parent = |pid: u32| {
+        let mut processes = app.processes().chain(&app.others);
+        processes.find(|process| process.pid == pid).map(|process| process.parent)
+    };
+    // While they are listed processes change, so that a circle might come of it.
+    let own = u32::try_from(nix::unistd::getppid().as_raw()).ok();
+    let mut ancestors = std::iter::successors(own, |pid| parent(*pid)).take(MOST_ANCESTORS);
+    first.pid != std::process::id() && ancestors.all(|pid| pid != first.pid)
 }

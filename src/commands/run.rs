@@ -42,7 +42,9 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         Err(Stop::Reported(exit)) => return exit,
         Err(Stop::CannotStart(errno)) => return cannot_start(&output, name.as_bytes(), errno),
         // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
-        Err(Stop::Failed(error)) => return output.error("run", Exit::RunFailed, &error.to_string(), error.hint().as_deref()),
+        Err(Stop::Failed(error)) => {
+            return output.error("run", Exit::RunFailed, &error.to_string(), error.hint().as_deref());
+        }
     };
     if !options.first.init {
         return execute(app, options, &output);

@@ -1,6 +1,6 @@
 //! Which programs a command line starts: also those that another program starts for it, and those of a shell's script.
 
-use crate::command_line::script::{self, BEFORE_COMMANDS, BUILT_IN, is_assignment};
+use crate::command_line::script;
 use crate::command_line::wrappers::{inner, script_of};
 
 /// The command behind all wrappers.
@@ -35,11 +35,10 @@ impl Programs {
     /// `in_script` is where a shell reads the words.
     fn add(&mut self, mut words: &[&str], in_script: bool, depth: usize) {
         if in_script {
-            let before = |word: &&&str| BEFORE_COMMANDS.contains(word) || is_assignment(word);
-            words = words.get(words.iter().take_while(before).count()..).unwrap_or_default();
+            words = script::command(words);
         }
         let Some((program, rest)) = words.split_first().filter(|_| depth <= DEEPEST) else { return };
-        let built_in = in_script && BUILT_IN.contains(program);
+        let built_in = in_script && script::is_built_in(program);
         if in_script && matches!(*program, "command" | "type" | "hash" | "which") {
             let looks = *program != "command" || rest.iter().any(|word| matches!(*word, "-v" | "-V"));
             self.looked_for.extend(rest.iter().filter(|_| looks).map(|word| (*word).to_owned()));

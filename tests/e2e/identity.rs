@@ -230,7 +230,9 @@ fn by_class_whatever_it_is_called() {
     with(&tree, "[remove]\nclasses = [\"shell\", \"multi-call\"]\n[keep]\napp = [\"app\"]").exits(0);
     tree.assert_gone(&["/r/bin/busybox", "/r/bin/sh"]);
     tree.assert_there(&["/r/bin/app"]);
-    with(&tree, "[remove]\nclasses = [\"shell\", \"multi-call\"]\n[keep]\napp = [\"app\"]").exits(0).says("nothing to remove");
+    with(&tree, "[remove]\nclasses = [\"shell\", \"multi-call\"]\n[keep]\napp = [\"app\"]")
+        .exits(0)
+        .says("nothing to remove");
 }
 
 #[test]
