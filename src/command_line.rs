@@ -33,6 +33,8 @@ pub enum Role {
     Program,
     /// A program that becomes another, such as `env` and `gosu`.
     Launcher,
+    /// What the `#!` line of a script names, other than a shell.
+    Interpreter,
     /// A shell that runs a script, which mostly ends as another program.
     Shell,
     /// The script of a shell.
@@ -216,6 +218,8 @@ impl Resolver<'_> {
         let of_shell = needed.iter().any(|(path, role)| *role == needs::Role::Interpreter && is_shell(&lossy(path)));
         if of_shell {
             role = Role::ShellScript;
+        } else if needed.iter().any(|(_, how)| *how == needs::Role::Interpreter) {
+            role = Role::Script;
         }
         let index = self.found.needs.len();
         self.found.needs.push(Need { path: path.to_vec(), role, lasts, by });
@@ -224,7 +228,7 @@ impl Resolver<'_> {
                 needs::Role::Loader => Role::Loader,
                 needs::Role::Interpreter if of_shell && is_shell(&lossy(&path)) => Role::Shell,
                 needs::Role::Interpreter if path.ends_with(b"/env") => Role::Launcher,
-                needs::Role::Interpreter | needs::Role::Called => Role::Program,
+                needs::Role::Interpreter | needs::Role::Called => Role::Interpreter,
             };
             self.file(&path, role, lasts, Some((index, how)), &[], depth + 1);
         }
@@ -275,4 +279,103 @@ fn run_by_lithify<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
 
 fn lossy(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, content) in [
+            ("usr/bin/dash", "\x7fELF"),
+            ("usr/bin/python3.11", "\x7fELF"),
+            ("usr/bin/env", "\x7fELF"),
+            ("usr/bin/tini", "\x7fELF"),
+            ("usr/bin/touch", "\x7fELF"),
+            ("usr/bin/curl", "\x7fELF"),
+            ("opt/bin/server", "\x7fELF"),
+            ("entrypoint.sh", "#!/bin/sh\ncommand -v curl && curl x\ntouch y\nexec \"$@\"\n"),
+            ("srv/app.py", "#!/usr/bin/env python3\n"),
+        ] {
+            let at = directory.path().join(path);
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            fs::write(&at, content).unwrap();
+            fs::set_permissions(&at, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        symlink("usr/bin", directory.path().join("bin")).unwrap();
+        symlink("dash", directory.path().join("usr/bin/sh")).unwrap();
+        symlink("python3.11", directory.path().join("usr/bin/python3")).unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        (directory, root)
+    }
+
+    fn line(text: &str, running: bool) -> CommandLine {
+        let words = CommandLine::split(text).unwrap();
+        CommandLine { words, path: Some("/opt/bin:/usr/bin".to_owned()), directory: "/srv".to_owned(), running }
+    }
+
+    /// What it needs, each with its role, and `+` where it lasts.
+    fn needs_of(root: &Root, line: &CommandLine) -> String {
+        let needs = line.resolve(root, &[]).needs.into_iter().map(|need| {
+            let lasts = if need.lasts { "+" } else { "" };
+            format!("{} {:?}{lasts}", lossy(&need.path), need.role)
+        });
+        needs.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn roles() {
+        let (_directory, root) = tree();
+        for (text, expected) in [
+            ("server -x", "/opt/bin/server Program+"),
+            ("python3 app.py", "/usr/bin/python3 Program+, /srv/app.py Script+"),
+            (
+                "./app.py",
+                "/srv/./app.py Script+, /usr/bin/env Launcher+, /usr/bin/python3 Interpreter+, /bin/python3 Interpreter+",
+            ),
+            ("tini -- env A=b server", "/usr/bin/tini Program+, /usr/bin/env Launcher+, /opt/bin/server Program+"),
+            (
+                "/entrypoint.sh server",
+                "/entrypoint.sh ShellScript+, /bin/sh Shell+, /opt/bin/server Program+, /usr/bin/touch Program",
+            ),
+            ("sh -c 'touch x; exec server'", "/usr/bin/sh Shell+, /usr/bin/touch Program, /opt/bin/server Program+"),
+            ("sh -c 'touch x; server'", "/usr/bin/sh Shell+, /usr/bin/touch Program, /opt/bin/server Program"),
+            ("sh", "/usr/bin/sh Program+"),
+            ("/lithify run --init -- server", "/opt/bin/server Program+"),
+            ("nothing", ""),
+        ] {
+            assert_eq!(needs_of(&root, &line(text, false)), expected, "{text}");
+        }
+        // Of a process: what its script has called is no matter any more.
+        for (text, expected) in [
+            ("sh /entrypoint.sh server", "/usr/bin/sh Shell+, /entrypoint.sh ShellScript+, /bin/sh Shell+"),
+            ("sh -c 'touch x; exec server'", "/usr/bin/sh Shell+"),
+        ] {
+            assert_eq!(needs_of(&root, &line(text, true)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let (_directory, root) = tree();
+        for (text, expected) in
+            [("nothing", "nothing"), ("tini -- nothing x", "nothing"), ("/entrypoint.sh --flag", ""), ("env $APP", "")]
+        {
+            assert_eq!(line(text, false).resolve(&root, &[]).missing.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_command() {
+        let split = |text: &str| CommandLine::split(text).map(|words| words.join("|"));
+        assert_eq!(split("nginx -g 'daemon off;'").as_deref(), Some("nginx|-g|daemon off;"));
+        assert_eq!(split(" a  \"b c\" '' ").as_deref(), Some("a|b c|"));
+        for text in ["", " ", "a; b", "a && b", "''", "a | b"] {
+            assert_eq!(split(text), None, "{text}");
+        }
+    }
 }

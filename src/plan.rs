@@ -334,7 +334,10 @@ impl For {
                 "in a startupProbe add --wait-for-app; or save it with {keep}, harden when nothing of the app needs it any more, or name it in [remove] force"
             ),
             Self::Kept => format!("save it with {keep}, or keep less"),
-            Self::Command { passes: false } | Self::App { script: false } => format!("save it in a profile: {keep}"),
+            Self::App { script: false } => format!("save it in a profile: {keep}"),
+            Self::Command { passes: false } => format!(
+                "save it in a profile: {keep}; or, if the command is a script that only starts the app, add --after-start"
+            ),
             Self::Command { passes: true } | Self::App { script: true } => format!(
                 "start the app itself in place of its script (and name that by --app), or save what the script needs in a profile: {keep}"
             ),

@@ -61,7 +61,10 @@ pub struct Reason {
 #[derive(Clone, Copy, Debug)]
 pub enum Starter<'a> {
     /// `run`, which is about to start it.
-    Run,
+    Run {
+        /// It is said that the app is started by scripts, of whatever interpreter.
+        by_scripts: bool,
+    },
     /// Somebody, some day; where that is said.
     Later(&'a str),
 }
@@ -204,7 +207,7 @@ impl Protection {
         starter: Starter<'_>,
     ) -> Vec<String> {
         let because = match starter {
-            Starter::Run => "the command to be run".to_owned(),
+            Starter::Run { .. } => "the command to be run".to_owned(),
             Starter::Later(said) => format!("the app ({said})"),
         };
         let resolved = line.resolve(root, search);
@@ -213,13 +216,17 @@ impl Protection {
             for (index, need) in resolved.needs.iter().enumerate() {
                 let called = need.by.is_some_and(|(_, how)| how == needs::Role::Called);
                 let script = called || matches!(need.role, Role::Shell | Role::ShellScript);
-                let lasts = need.lasts && !script && need.role != Role::Launcher;
+                let passes = match need.role {
+                    Role::Interpreter | Role::Script => matches!(starter, Starter::Run { by_scripts: true }),
+                    role => script || role == Role::Launcher,
+                };
+                let lasts = need.lasts && !passes;
                 let by = match starter {
-                    Starter::Run => For::Command { passes: !lasts },
+                    Starter::Run { .. } => For::Command { passes: !lasts },
                     Starter::Later(_) => For::App { script },
                 };
                 // What the script of `run` calls is the profile's to decide: nobody can tell whether it can do without.
-                if lasts == wanted && !(called && matches!(starter, Starter::Run)) {
+                if lasts == wanted && !(called && matches!(starter, Starter::Run { .. })) {
                     self.programs.push(need.path.clone());
                     self.add_need(root, &resolved.needs, index, &because, by);
                 }

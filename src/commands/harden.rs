@@ -111,8 +111,8 @@ pub(super) enum Running {
 
 /// What is to be started.
 pub(super) enum Starts {
-    /// By `run`: at once.
-    Now(CommandLine),
+    /// By `run`: at once; and whether it is said that scripts come first.
+    Now(CommandLine, bool),
     /// By somebody: at some time, if this is said at all.
     Later(Declared),
     /// It runs.
@@ -152,8 +152,9 @@ impl Prepared {
         }
         let search = profile.search();
         let note = match starts {
-            Starts::Now(command) => {
-                protection.add_command(root, &search, command, Starter::Run);
+            Starts::Now(command, by_scripts) => {
+                let starter = Starter::Run { by_scripts: *by_scripts };
+                protection.add_command(root, &search, command, starter);
                 None
             }
             Starts::Later(declared) => declared.protect(root, profile, app::runs(&whose, &app), &mut protection)?,
@@ -204,13 +205,13 @@ impl Prepared {
         refusals.any(|refusal| refusal.id.is_some_and(|id| self.protection.is_command(id)))
     }
 
-    /// Whether nothing can be deleted in a directory that holds something refused, now or later.
-    pub(super) fn is_stuck(&self, root: &Root) -> bool {
-        self.plan.refusals.iter().any(|refusal| {
+    /// Why nothing can be deleted in a directory that holds something refused, now or later.
+    pub(super) fn stuck(&self, root: &Root) -> Option<Errno> {
+        let errno = self.plan.refusals.iter().find_map(|refusal| {
             let directory = refusal.path.rsplitn(2, |&byte| byte == b'/').nth(1).unwrap_or_default();
-            let test = root.write_test(if directory.is_empty() { b"/" } else { directory });
-            matches!(test, Err(error) if error.errno() == Errno::EROFS)
-        })
+            root.write_test(if directory.is_empty() { b"/" } else { directory }).err().map(|error| error.errno())
+        });
+        errno.filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES))
     }
 
     /// What an app that is waited for may not run.

@@ -125,19 +125,20 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         Err(error) => return Err(error.into()),
     }
     if profile != Profile::default() {
-        let starts = Starts::Now(command_line(options, &program));
+        let starts = Starts::Now(command_line(options, &program), options.first.after_start);
         let (whose, running) = (Whose::of(&root), Running::Protected);
         let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, whose, running)?;
-        // Once it runs, what cannot be deleted can no longer be denied either.
-        let stuck = options.fallback != Fallback::Warn && prepared.is_stuck(&root);
         let later = options.first.after_start || prepared.only_refuses_start();
-        if later && stuck {
-            report.notes.push(
-                "the root is read-only: what the app still needs to start can neither be deleted nor, once it runs, be denied to it; start the app itself in place of its script, or add --fallback warn"
-                    .to_owned(),
-            );
+        // Once it runs, what cannot be deleted can no longer be denied either.
+        let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
+        let stuck = prepared.stuck(&root).filter(|errno| later && !warns(errno));
+        if let Some(errno) = stuck {
+            report.notes.push(format!(
+                "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
+                errno.desc()
+            ));
         }
-        if later && !stuck && !prepared.refuses_command() {
+        if later && stuck.is_none() && !prepared.refuses_command() {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
             }

@@ -198,7 +198,7 @@ fn on_a_read_only_root_the_app_is_not_started_unless_that_is_accepted() {
             .tmpfs("/var/log/nginx", &[])
     };
     let (ran, _) = volumes(nginx(&[&["-p", "nginx"], &command[..]].concat())).run();
-    ran.exits(125).says("REFUSED /usr/bin/dash").says("the root is read-only").says("--fallback warn");
+    ran.exits(125).says("REFUSED /usr/bin/dash").says("Read-only file system").says("--fallback warn");
     let container = volumes(nginx(&[&["-p", "nginx", "--fallback", "warn"], &command[..]].concat())).start();
     assert!(container.http().contains("nginx"));
 }

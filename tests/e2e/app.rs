@@ -311,6 +311,21 @@ fn run_refuses_what_would_be_deleted_before_it_starts_it() {
     }
 }
 
+/// A script of another interpreter is taken for the app, unless it is said that it only starts it.
+#[test]
+fn an_entrypoint_script_of_another_interpreter() {
+    let layer = Tree::new();
+    layer.file_with("/entry.pl", "#!/usr/bin/perl\nexec @ARGV;\n");
+    let run = |flag: &[&str]| {
+        let run = [&["/lithify/lithify", "run", "--remove=perl"], flag, &["--", "/entry.pl", "sleep", "1000"]].concat();
+        Spec::new(&rootfs("nginx"), &run).layer(layer.path())
+    };
+    run(&[]).run().0.exits(125).says("the command to be run, /entry.pl needs /usr/bin/perl").says("--after-start");
+    let container = run(&["--after-start"]).start();
+    container.wait("harden", || container.log().contains("lithify run /: "));
+    assert!(!container.root().join("usr/bin/perl").exists() && container.is_running());
+}
+
 /// On a read-only root the shell of a script can be denied only before the app starts, which needs it.
 #[test]
 fn run_refuses_a_script_on_a_read_only_root() {
@@ -325,7 +340,7 @@ fn run_refuses_a_script_on_a_read_only_root() {
     let entrypoint = ["--", "/docker-entrypoint.sh", "nginx", "-g", "daemon off;"];
     for command in [&script[..], &entrypoint] {
         let (ran, message) = nginx(&[&["-p", "nginx"], command].concat()).run();
-        let ran = ran.exits(125).says("REFUSED").says("the root is read-only").does_not_say("started");
+        let ran = ran.exits(125).says("REFUSED").says("Read-only file system").does_not_say("started");
         assert!(message.contains("REFUSED"), "{message}");
         assert_eq!(advised(&ran), "[keep]\npaths = [\"/bin/sh\"]");
         assert!(nginx(&[&["-p", "nginx", "--fallback", "warn"], command].concat()).start().http().contains("nginx"));
