@@ -242,13 +242,18 @@ impl Protection {
         // Where its program is not known, every file of its name is protected already.
         let Program::Known(id) = first.program else { return false };
         if let Some(reason) = self.files.get_mut(&id) {
-            reason.keep.get_or_insert(program);
+            reason.keep.get_or_insert_with(|| program.clone());
         }
+        // Where PATH cannot be read, programs of its name that it is not were found, too.
+        let another = |need: &Need| {
+            let name = |path: &[u8]| path.rsplit(|&byte| byte == b'/').next().map(<[u8]>::to_vec);
+            need.by.is_none() && need.path != program && name(&need.path) == name(&program)
+        };
         let because = format!("the command line of {}, the container's first", who(first));
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)
                 || need.role == Role::Launcher && need.by.is_none();
-            if need.lasts && !passed {
+            if need.lasts && !passed && !another(need) {
                 self.add_need(root, &needs, index, &because, For::Process);
             }
         }

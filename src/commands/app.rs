@@ -2,11 +2,12 @@
 
 use crate::catalogue::Class;
 use crate::command_line::CommandLine;
+use crate::command_line::wrappers::class;
 use crate::escape::escape;
 use crate::inventory;
 use crate::likely;
 use crate::processes::{App, Whose, own_root};
-use crate::profile::{Profile, Selector};
+use crate::profile::{Profile, Rule, Selector};
 use crate::protection::{Protection, Starter};
 use crate::root::Root;
 
@@ -90,7 +91,8 @@ impl Declared {
     ) -> Result<Option<String>, AppError> {
         let (path, directory) = surroundings(root);
         let mut known = self.nothing || runs;
-        for (words, said, must_be) in &self.commands {
+        // What runs says itself what it is; a profile may also be one for builds.
+        for (words, said, must_be) in self.commands.iter().filter(|(_, _, must_be)| *must_be || !runs) {
             let (words, path, directory) = (words.clone(), path.clone(), directory.clone());
             let line = CommandLine { words, path, directory, running: false };
             let missing = protection.add_command(root, &profile.search(), &line, Starter::Later(said));
@@ -126,13 +128,18 @@ fn surroundings(root: &Root) -> (Option<String>, String) {
     (path, directory.unwrap_or_else(|| "/".to_owned()))
 }
 
-/// The first rule that takes programs whatever they are called, and whether such rules take nothing but shells.
+/// The first rule that takes programs whatever they are called, or what runs apps of a language, and whether there is
+/// none that may take others than these and shells by their content.
 fn careless(profile: &Profile) -> Option<(String, bool)> {
-    let careless = profile.remove.iter().filter(|rule| matches!(rule.value, Selector::Class(_) | Selector::Others));
-    let shells = |rule: &&crate::profile::Rule| rule.value == Selector::Class(Class::Shell);
-    let mut rules: Vec<_> = careless.collect();
-    rules.sort_by_key(shells);
-    rules.first().map(|rule| (format!("{} of profile {}", rule.value, rule.profile), shells(rule)))
+    let noted = |rule: &&Rule| match &rule.value {
+        Selector::Class(Class::Shell) => true,
+        Selector::Name(name) => class(name) == Some(Class::Interpreter),
+        _ => false,
+    };
+    let refused = |rule: &&Rule| matches!(rule.value, Selector::Class(_) | Selector::Others) && !noted(rule);
+    let rules = &profile.remove;
+    let rule = rules.iter().find(refused).or_else(|| rules.iter().find(noted))?;
+    Some((format!("{} of profile {}", rule.value, rule.profile), noted(&rule)))
 }
 
 /// Whether `[keep]` names something that is there and can be the app; an allow-list is always meant to hold it.

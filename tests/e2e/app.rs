@@ -117,6 +117,10 @@ fn shells_alone_are_noted() {
     harden(&tree.at("root"), ["-p", "shells"]).exits(0).says("note: nothing runs in this root").says("redis-server");
     harden(&tree.at("root"), ["-p", "shells", "--app", "redis-server"]).exits(0).does_not_say("note: nothing runs");
     harden(&tree.at("root"), ["-p", "shells", "--app", "none"]).exits(0).does_not_say("note: nothing runs");
+    harden(&tree.at("root"), ["-p", "coreutils"]).exits(0).does_not_say("note: nothing runs");
+    // Names of what runs apps are as good as a class of it.
+    let noted = harden(&tree.at("root"), ["-p", "interpreters", "--dry-run"]).exits(0);
+    noted.says("note: nothing runs in this root").says("names \"perl\" of profile interpreters may take that away");
 }
 
 /// What a `[keep]` names must be there, and can be an app.
