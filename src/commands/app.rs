@@ -2,7 +2,6 @@
 
 use crate::catalogue::Class;
 use crate::command_line::CommandLine;
-use crate::command_line::wrappers::class;
 use crate::escape::escape;
 use crate::inventory;
 use crate::likely;
@@ -15,6 +14,9 @@ use super::CommandError;
 
 /// Says that nothing of the root is ever started.
 pub(super) const NONE: &str = "none";
+
+/// Programs that run apps; profiles remove them by name, too.
+const LANGUAGES: [&str; 5] = ["perl", "python3", "ruby", "node", "php"];
 
 /// How many processes may stand between the first one and lithify.
 const MOST_ANCESTORS: usize = 1000;
@@ -133,7 +135,7 @@ fn surroundings(root: &Root) -> (Option<String>, String) {
 fn careless(profile: &Profile) -> Option<(String, bool)> {
     let noted = |rule: &&Rule| match &rule.value {
         Selector::Class(Class::Shell) => true,
-        Selector::Name(name) => class(name) == Some(Class::Interpreter),
+        Selector::Name(name) => LANGUAGES.contains(&name.as_str()),
         _ => false,
     };
     let refused = |rule: &&Rule| matches!(rule.value, Selector::Class(_) | Selector::Others) && !noted(rule);
