@@ -8,12 +8,11 @@ ci: fmt lint test aarch64 release kubectl size bench fuzz deny
 
 # Formatting
 fmt:
-    cargo fmt --check
+    cargo fmt --all --check
 
 # Clippy, as errors
 lint:
-    cargo clippy --locked --all-targets -- -D warnings
-    cargo clippy --locked --all-targets --features kubectl -- -D warnings
+    cargo clippy --workspace --locked --all-targets -- -D warnings
     cd fuzz && cargo clippy --locked --all-targets -- -D warnings
 
 # The static binary with the stable toolchain as it is
@@ -27,7 +26,7 @@ release:
 
 # The kubectl plugin, dist/kubectl-lithify: copy it to a directory of PATH
 kubectl:
-    cargo build --locked --release --target {{target}} --features kubectl --bin kubectl-lithify
+    cargo build --locked --release --target {{target}} --package kubectl-lithify
     install -D -m 0755 target/{{target}}/release/kubectl-lithify dist/kubectl-lithify
     dist/kubectl-lithify lint --filename examples/startup-probe.yaml --profile nginx
 
@@ -60,11 +59,11 @@ bench-pod:
 
 # Licences, sources and duplicate crates
 deny:
-    cargo deny --locked --all-features check bans licenses sources
+    cargo deny --workspace --locked --all-features check bans licenses sources
 
 # Known vulnerabilities in dependencies (needs the advisory database)
 advisories:
-    cargo deny --locked --all-features check advisories
+    cargo deny --workspace --locked --all-features check advisories
 
 # The image, from dist/lithify
 image: release

@@ -60,6 +60,8 @@ pub enum Command {
     Install {
         /// A directory, such as the mount point of a volume
         directory: PathBuf,
+        /// The copy accepts this command line; with any of them, no other; can be repeated
+        only: Vec<String>,
     },
     /// Wait, for preStop hooks; a signal ends it
     Sleep {

@@ -4,8 +4,8 @@
 //! A launcher such as `tini` or `env` starts the command behind it, a shell those of its `-c`, and an entrypoint script
 //! with `"$@"` in it what stands behind the script. What else a script calls is not known.
 
-pub(crate) mod script;
-pub(crate) mod wrappers;
+pub mod script;
+pub mod wrappers;
 
 use crate::catalogue::Class;
 use crate::exec::DEFAULT_PATH;

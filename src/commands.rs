@@ -2,6 +2,7 @@
 
 mod app;
 mod harden;
+mod inscribed;
 mod install;
 mod output;
 mod probe;
@@ -126,9 +127,11 @@ fn is_process_root(path: &[u8]) -> bool {
 
 /// Parses the command line, does what it says and prints the result.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    if let Some(epitaphs) = tombstone::inscription() {
-        return tombstone::answer(&epitaphs, &arguments.into_iter().collect::<Vec<_>>());
-    }
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let accepted = match inscribed::accepted(&arguments) {
+        Ok(accepted) => accepted,
+        Err(code) => return code,
+    };
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -141,6 +144,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(Exit::Usage.code());
         }
     };
+    if accepted {
+        inscribed::enter(&cli.command);
+    }
     let output = output::Output::new(&cli.output);
     // A probe that takes too long is killed, and the kubelet then shows nothing of it; neither can what runs out of memory
     // speak any more.
@@ -155,7 +161,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Scan(options) => scan::scan(&options, &output),
         Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
-        Command::Install { directory } => install::install(&directory, &output),
+        Command::Install { directory, only } => install::install(&directory, &only, &output),
         Command::Sleep { time } => sleep::sleep(time),
         Command::Probe(options) => probe::probe(&options, &output),
         Command::Profile(command) => profile::profile(&command, &output),
@@ -229,7 +235,7 @@ mod tests {
             for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let name = argument.get_long().unwrap();
                 // Lists are read by `list`.
-                let by_list = ["profile", "remove", "app", "fail-on", "wait-for"].contains(&name);
+                let by_list = ["profile", "remove", "app", "fail-on", "wait-for", "only"].contains(&name);
                 assert_eq!(argument.get_env().is_some() || by_list, name != "allow-host", "{name}");
             }
         }

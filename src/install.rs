@@ -13,6 +13,7 @@ use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
 use crate::escape::escape;
+use crate::inscription::length_without;
 use crate::sys;
 use crate::volume_lock::VolumeLock;
 
@@ -79,9 +80,24 @@ impl InstallError {
     }
 }
 
+/// What is copied: the running program, as far as it goes, and what follows it.
+struct Source<'a> {
+    program: File,
+    length: u64,
+    inscription: &'a [u8],
+}
+
+impl Source<'_> {
+    fn read(&mut self) -> std::io::Result<impl Read> {
+        self.program.rewind()?;
+        Ok((&self.program).take(self.length).chain(self.inscription))
+    }
+}
+
 /// Copies the running program to `directory`/lithify, mode 0555: written without a name, synced, named, compared.
-/// `directory` is a path of the caller. A copy that is the same already stays as it is.
-pub fn install(directory: &Path) -> Result<Installed, InstallError> {
+/// `directory` is a path of the caller. A copy that is the same already stays as it is. The copy has this inscription, or
+/// with `None` that of the running program.
+pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed, InstallError> {
     let shown = escape(directory.as_os_str().as_bytes());
     let fail = |operation: &'static str| {
         let path = shown.clone();
@@ -89,8 +105,11 @@ pub fn install(directory: &Path) -> Result<Installed, InstallError> {
     };
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let target = nix::fcntl::open(directory, flags, Mode::empty()).map_err(fail("open"))?;
-    let mut program = File::open("/proc/self/exe").map_err(|error| io("open", "/proc/self/exe", &error))?;
-    if is_same(&mut program, &target).unwrap_or(false) {
+    let program = File::open("/proc/self/exe").map_err(|error| io("open", "/proc/self/exe", &error))?;
+    let length = if inscription.is_some() { length_without(&program) } else { program.metadata().map(|is| is.len()) };
+    let length = length.map_err(|error| io("read", "/proc/self/exe", &error))?;
+    let mut source = Source { program, length, inscription: inscription.unwrap_or_default() };
+    if is_same(&mut source, &target).unwrap_or(false) {
         return Ok(Installed::Same);
     }
     let lock = VolumeLock::take(target.as_fd()).map_err(|errno| match errno {
@@ -105,7 +124,7 @@ pub fn install(directory: &Path) -> Result<Installed, InstallError> {
     // Beside it, under a name of its own for each try: two init containers may run at once, both as process 1.
     let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     let beside = format!(".{NAME}-{}-{unique}", std::process::id());
-    let copied = write_beside(&mut program, &target, &beside, &path)
+    let copied = write_beside(&mut source, &target, &beside, &path)
         .and_then(|size| renameat(&target, beside.as_str(), &target, NAME).map_err(fail("rename")).map(|()| size));
     let size = match copied {
         Ok(size) => size,
@@ -115,7 +134,7 @@ pub fn install(directory: &Path) -> Result<Installed, InstallError> {
         }
     };
     // The directory is not synced: after a crash the name means the old copy or the whole new one.
-    match is_same(&mut program, &target) {
+    match is_same(&mut source, &target) {
         Ok(true) => Ok(Installed::New(size)),
         Ok(false) => Err(InstallError::Differs { path }),
         Err(error) => Err(io("read", &path, &error)),
@@ -150,7 +169,7 @@ fn is_beside(name: &[u8]) -> bool {
 
 /// Writes the copy under the name `beside`. Where the filesystem can, it has no name until it is whole, so that nothing
 /// is left even by a kill.
-fn write_beside(program: &mut File, target: &OwnedFd, beside: &str, path: &str) -> Result<u64, InstallError> {
+fn write_beside(source: &mut Source<'_>, target: &OwnedFd, beside: &str, path: &str) -> Result<u64, InstallError> {
     let os = |operation| move |errno| InstallError::Os { operation, path: path.to_owned(), errno };
     let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
     let (file, named) = match openat(target, c".", flags | OFlag::O_TMPFILE, Mode::S_IRUSR) {
@@ -162,7 +181,7 @@ fn write_beside(program: &mut File, target: &OwnedFd, beside: &str, path: &str) 
         Err(errno) => return Err(os("open")(errno)),
     };
     let mut file = File::from(file);
-    program.rewind().map_err(|error| io("read", "/proc/self/exe", &error))?;
+    let mut program = source.read().map_err(|error| io("read", "/proc/self/exe", &error))?;
     let mut size = 0;
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -181,9 +200,9 @@ fn write_beside(program: &mut File, target: &OwnedFd, beside: &str, path: &str) 
     Ok(size)
 }
 
-/// Whether the copy in `target` is a regular file of the right mode with this program's content, which no user but root
-/// and this one can change.
-fn is_same(program: &mut File, target: &OwnedFd) -> std::io::Result<bool> {
+/// Whether the copy in `target` is a regular file of the right mode with this content, which no user but root and this one
+/// can change.
+fn is_same(source: &mut Source<'_>, target: &OwnedFd) -> std::io::Result<bool> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let copy = openat(target, NAME, flags, Mode::empty())?;
     let stat = fstat(&copy)?;
@@ -192,7 +211,7 @@ fn is_same(program: &mut File, target: &OwnedFd) -> std::io::Result<bool> {
         return Ok(false);
     }
     let mut copy = File::from(copy);
-    program.rewind()?;
+    let mut program = source.read()?;
     let (mut ours, mut theirs) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
         let length = program.read(&mut ours)?;

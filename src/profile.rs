@@ -9,8 +9,9 @@ pub(crate) mod table;
 
 use std::rc::Rc;
 
-pub use diagnostic::{Diagnostic, ProfileError};
+pub use diagnostic::{Diagnostic, ProfileError, SourceText};
 pub use document::{ConfineMode, Libraries, Method, Principal};
+pub(crate) use load::is_file;
 pub use load::{load, load_text};
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};

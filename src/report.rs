@@ -9,6 +9,7 @@ use crate::plan::{Action, Plan, Verb};
 use crate::verify::{Check, Status, Verification};
 
 pub use json::{failure as failure_to_json, line as json_line, write as to_json};
+pub(crate) use text::plural;
 pub use text::{Volume, cut_to_termination_message, termination_message, write as to_text};
 
 /// The exit codes of lithify itself (`docs/exit-codes.md`).

@@ -529,6 +529,30 @@ unsafe fn stat_record(path: &CStr) -> [u8; STAT_RECORD] {
     record
 }
 
+/// The ELF header of this program, as it was loaded.
+pub fn own_header() -> &'static [u8; 64] {
+    unsafe extern "C" {
+        #[link_name = "__ehdr_start"]
+        static HEADER: [u8; 64];
+    }
+    // SAFETY: the linker puts the name there, in the first segment, which nobody writes to.
+    unsafe { &HEADER }
+}
+
+/// Takes all variables whose name begins with `prefix` out of the environment, and puts these in. Only while there is one
+/// thread.
+pub fn replace_variables(prefix: &str, variables: &[(String, String)]) {
+    let old: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
+    for name in old.iter().filter(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+        // SAFETY: there is no other thread that could read the environment.
+        unsafe { std::env::remove_var(name) };
+    }
+    for (name, value) in variables {
+        // SAFETY: the same.
+        unsafe { std::env::set_var(name, value) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

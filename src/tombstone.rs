@@ -6,21 +6,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use crate::escape::escape;
+use crate::inscription::{self, Kind};
 
 /// Mode of a tombstone: whoever runs it, nobody changes it.
 pub const MODE: u32 = 0o555;
-
-/// The last bytes of a tombstone, after the length of its table.
-const MAGIC: [u8; 16] = *b"\0lithify-grave\x01\0";
-
-/// Length of what follows the table.
-const TAIL: usize = 4 + MAGIC.len();
-
-/// A table is as long as the removed names; a longer one is not ours.
-const MAX_TABLE: u32 = 4 * 1024 * 1024;
 
 /// One removed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,34 +34,11 @@ pub fn inscription<'a>(commands: impl Iterator<Item = (&'a [u8], &'a str, &'a st
             bytes.push(end);
         }
     }
-    bytes.truncate(MAX_TABLE as usize);
-    let length = u32::try_from(bytes.len()).unwrap_or(0);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&MAGIC);
-    bytes
+    inscription::inscription(Kind::Grave, bytes)
 }
 
-/// Where the inscription of `file` begins, if its end looks like one, and how long its table is.
-fn inscribed_from(file: &File) -> io::Result<Option<(u64, u32)>> {
-    let size = file.metadata()?.len();
-    let Some(end) = size.checked_sub(TAIL as u64) else { return Ok(None) };
-    let mut tail = [0; TAIL];
-    file.read_exact_at(&mut tail, end)?;
-    let [a, b, c, d, magic @ ..] = tail;
-    let length = u32::from_le_bytes([a, b, c, d]);
-    let start = end.checked_sub(u64::from(length)).filter(|_| magic == MAGIC && length <= MAX_TABLE);
-    Ok(start.map(|start| (start, length)))
-}
-
-/// What the inscription at the end of `file` says; `None` for a file without one.
-pub fn read(file: &File) -> io::Result<Option<Vec<Epitaph>>> {
-    let Some((start, length)) = inscribed_from(file)? else { return Ok(None) };
-    let mut table = vec![0; length as usize];
-    file.read_exact_at(&mut table, start)?;
-    Ok(Some(parse(&table)))
-}
-
-fn parse(table: &[u8]) -> Vec<Epitaph> {
+/// What a table says.
+pub fn parse(table: &[u8]) -> Vec<Epitaph> {
     let text = String::from_utf8_lossy(table);
     text.lines()
         .filter_map(|line| {
@@ -82,23 +50,7 @@ fn parse(table: &[u8]) -> Vec<Epitaph> {
 
 /// Whether `file` is `program` with an inscription, which makes it a tombstone.
 pub fn is_tombstone(file: &File, program: &File) -> io::Result<bool> {
-    let Some((start, _)) = inscribed_from(file)? else { return Ok(false) };
-    if program.metadata()?.len() != start {
-        return Ok(false);
-    }
-    let (mut ours, mut theirs) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-    let mut at = 0;
-    while at < start {
-        let length = usize::try_from(start - at).unwrap_or(usize::MAX).min(ours.len());
-        let (Some(ours), Some(theirs)) = (ours.get_mut(..length), theirs.get_mut(..length)) else { return Ok(false) };
-        program.read_exact_at(ours, at)?;
-        file.read_exact_at(theirs, at)?;
-        if ours != theirs {
-            return Ok(false);
-        }
-        at += length as u64;
-    }
-    Ok(true)
+    inscription::is_inscribed(Kind::Grave, file, program)
 }
 
 /// The entry for a command that was started as one of `names` (paths as the caller gave them): by the whole path, else
@@ -117,48 +69,19 @@ pub fn find<'e>(epitaphs: &'e [Epitaph], names: &[Vec<u8>]) -> Option<&'e Epitap
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::io::Write;
-
-    fn file(parts: &[&[u8]]) -> File {
-        let mut file = tempfile::tempfile().unwrap();
-        for part in parts {
-            file.write_all(part).unwrap();
-        }
-        file
-    }
 
     #[test]
     fn what_is_inscribed_is_read() {
         let commands = [(b"/usr/bin/sh".as_slice(), "shells", "names \"sh\""), (b"/bin/a\nb\t", "x", "y")];
-        let stone = file(&[b"program", &inscription(commands.into_iter())]);
-        let epitaphs = read(&stone).unwrap().unwrap();
-        assert_eq!(epitaphs.len(), 2);
+        let mut stone = tempfile::tempfile().unwrap();
+        stone.write_all(&inscription(commands.into_iter())).unwrap();
+        let (kind, table) = inscription::read(&stone).unwrap().unwrap();
+        let epitaphs = parse(&table);
+        assert_eq!((kind, epitaphs.len()), (Kind::Grave, 2));
         assert_eq!((epitaphs[0].path.as_str(), epitaphs[0].profile.as_str()), ("/usr/bin/sh", "shells"));
         assert_eq!(find(&epitaphs, &[b"/bin/sh".to_vec()]).unwrap().rule, "names \"sh\"");
         assert_eq!(find(&epitaphs, &[b"/x".to_vec(), b"a\nb\t".to_vec()]).unwrap().profile, "x");
         assert_eq!(find(&epitaphs, &[b"/x".to_vec()]), None);
-    }
-
-    #[test]
-    fn only_this_program_is_a_tombstone() {
-        let inscription = inscription([(b"/bin/sh".as_slice(), "p", "r")].into_iter());
-        let program = file(&[b"program"]);
-        assert!(is_tombstone(&file(&[b"program", &inscription]), &program).unwrap());
-        assert!(!is_tombstone(&file(&[b"a shell", &inscription]), &program).unwrap());
-        assert!(!is_tombstone(&file(&[b"a longer shell", &inscription]), &program).unwrap());
-        assert!(!is_tombstone(&file(&[b"program"]), &program).unwrap());
-        assert!(!is_tombstone(&file(&[b""]), &program).unwrap());
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(mut bytes: Vec<u8>, length: u32, whole: bool) {
-            if whole {
-                bytes.extend_from_slice(&length.to_le_bytes());
-                bytes.extend_from_slice(&MAGIC);
-            }
-            read(&file(&[&bytes])).unwrap();
-        }
     }
 }

@@ -15,14 +15,14 @@ fi
 tests/fleet/schemas.sh
 tests/fleet/kubectl.sh
 export PATH="$PATH:/usr/sbin:/sbin"
-# As it is shipped: without the feature of the kubectl plugin, which the tests build for this machine.
+# As it is shipped; the plugin is built for this machine, with the tests of its crate.
 cargo build --quiet --locked --release --target x86_64-unknown-linux-musl
 as_root tests/images.sh
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-run() { { cargo nextest run --locked --features kubectl "$@" 2>&1 || echo failed >"$log.status"; } | tee -a "$log"; }
+run() { { cargo nextest run --workspace --locked "$@" 2>&1 || echo failed >"$log.status"; } | tee -a "$log"; }
 
 if [ $# != 0 ]; then
   run "$@"
@@ -32,7 +32,7 @@ else
   if as_root tests/cluster.sh up; then run -E 'test(/^kubernetes::/)' --test-threads 4; fi
   [ -n "${LITHIFY_CONTEXT:-}" ] || as_root tests/cluster.sh down || status=1
   # One that did not run is one that did not pass.
-  total=$(cargo nextest list --locked --features kubectl --message-format json 2>/dev/null | jq '."test-count"')
+  total=$(cargo nextest list --workspace --locked --message-format json 2>/dev/null | jq '."test-count"')
   passed=$(sed -n 's/.* tests\{0,1\} run: \([0-9]*\) passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
   if [ "$passed" != "$total" ]; then
     echo "tests/run.sh: of $total tests $passed passed" >&2

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lithify::kubectl::inject_text;
+use kubectl_lithify::inject_text;
 
 fuzz_target!(|text: &str| {
     for mode in ["probe", "stage", "run"] {

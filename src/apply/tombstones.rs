@@ -2,11 +2,12 @@
 
 use std::ffi::CString;
 use std::fs::{File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use nix::errno::Errno;
 
+use crate::inscription::length_without;
 use crate::plan::{Action, Plan, Verb};
 use crate::processes::OWN_PROGRAM;
 use crate::root::{Directory, RootError, os};
@@ -47,9 +48,11 @@ impl<'p> Tombstones<'p> {
         Err(os("renameat", &action.path())(Errno::EBUSY))
     }
 
-    /// Writes this very program and the inscription for all commands of the plan.
+    /// Writes this very program, without an inscription of its own, and one for all commands of the plan.
     fn carve(&self, stone: &mut File) -> io::Result<()> {
-        io::copy(&mut File::open(OWN_PROGRAM)?, stone)?;
+        let program = File::open(OWN_PROGRAM)?;
+        let length = length_without(&program)?;
+        io::copy(&mut program.take(length), stone)?;
         let commands = self.plan.actions.iter().filter(|action| action.verb == Verb::Tombstone);
         let commands: Vec<(Vec<u8>, &Action)> = commands.map(|action| (action.path(), action)).collect();
         let rows =

@@ -74,7 +74,7 @@ fn command(name: &str, matches: &mut ArgMatches) -> Option<Command> {
             sources: many::<PathBuf>(matches, "SOURCE"),
             to: path(matches, "to")?,
         }),
-        "install" => Command::Install { directory: path(matches, "DIR")? },
+        "install" => Command::Install { directory: path(matches, "DIR")?, only: texts(matches, "only") },
         "sleep" => Command::Sleep { time: seconds(matches, "SECONDS")? },
         "probe" => {
             let timeout = seconds(matches, "timeout")?;

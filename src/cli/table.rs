@@ -273,7 +273,17 @@ pub(super) const SUBCOMMANDS: &[Subcommand] = &[
     sub(
         "install",
         "Copy this program to DIR/lithify, for the app's container to mount",
-        &[place("DIR", Kind::Path, "A directory, such as the mount point of a volume")],
+        &[
+            Argument {
+                long: "only",
+                value: "COMMAND",
+                kind: Kind::Texts,
+                help: "Let the copy accept this command line, such as 'verify --profile nginx', word for word, and none that is \
+                       not given so; can be repeated",
+                ..NONE
+            },
+            place("DIR", Kind::Path, "A directory, such as the mount point of a volume"),
+        ],
     ),
     sub("sleep", "Wait, for preStop hooks; a signal ends it", &[place("SECONDS", Kind::Seconds, "How long")]),
     Subcommand {

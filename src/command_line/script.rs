@@ -12,12 +12,12 @@ const BUILT_IN: &str = "exec command builtin exit echo test [ [[ fi for in done 
 const BEFORE_COMMANDS: &str = "if then do else elif ! while until { time";
 
 /// Whether a shell knows this command by itself.
-pub(crate) fn is_built_in(word: &str) -> bool {
+pub fn is_built_in(word: &str) -> bool {
     BUILT_IN.split(' ').any(|known| known == word)
 }
 
 /// The command among the words of a script's command, behind keywords and assignments.
-pub(crate) fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
+pub fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
     let before = |word: &&&str| BEFORE_COMMANDS.split(' ').any(|known| known == **word) || is_assignment(word);
     words.get(words.iter().take_while(before).count()..).unwrap_or_default()
 }
@@ -25,7 +25,7 @@ pub(crate) fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
 /// The commands of a script, those of substitutions among them: each as its words, without quotes, redirections and
 /// comments. In a word, `$` and a backtick stand for what only the shell can tell. From a here-document or `case` on
 /// nothing is said, because what follows may be text.
-pub(crate) fn commands(script: &str) -> Vec<Vec<String>> {
+pub fn commands(script: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     Reader::default().read(&mut script.chars().peekable(), &mut found);
     found

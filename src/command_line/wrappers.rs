@@ -141,12 +141,12 @@ impl Wrapper {
 }
 
 /// Whether a program of this name goes on running beside the command that it starts.
-pub(crate) fn stays(program: &str) -> bool {
+pub fn stays(program: &str) -> bool {
     wrapper_called(program).is_some_and(|wrapper| wrapper.stays)
 }
 
 /// Whether a program of this name starts the command behind it.
-pub(crate) fn is_wrapper(program: &str) -> bool {
+pub fn is_wrapper(program: &str) -> bool {
     wrapper_called(program).is_some()
 }
 
@@ -155,7 +155,7 @@ fn wrapper_called(program: &str) -> Option<&'static Wrapper> {
 }
 
 /// The command that a wrapper starts; `None` where the command is no wrapper, or cannot be told.
-pub(crate) fn inner<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
+pub fn inner<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
     let (program, mut rest) = words.split_first()?;
     let wrapper = wrapper_called(program)?;
     while let Some((option, after)) = rest.split_first().filter(|(word, _)| word.len() > 1 && word.starts_with('-')) {
@@ -176,7 +176,7 @@ pub(crate) fn inner<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
 }
 
 /// The script of `sh -c SCRIPT`.
-pub(crate) fn script_of<'a>(words: &[&'a str]) -> Option<&'a str> {
+pub fn script_of<'a>(words: &[&'a str]) -> Option<&'a str> {
     let (program, rest) = words.split_first()?;
     let mut rest = rest.iter().filter(|_| is_shell(program));
     let mut is_text = false;
@@ -200,14 +200,14 @@ pub(crate) fn script_of<'a>(words: &[&'a str]) -> Option<&'a str> {
 }
 
 /// What a program is, by its name or the last part of its path.
-pub(crate) fn class(program: &str) -> Option<Class> {
+pub fn class(program: &str) -> Option<Class> {
     static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
     let catalogue = CATALOGUE.get_or_init(Catalogue::default);
     catalogue.by_name(file_name(program).as_bytes()).map(|known| known.class)
 }
 
 /// Whether it is a shell by its name.
-pub(crate) fn is_shell(program: &str) -> bool {
+pub fn is_shell(program: &str) -> bool {
     class(program) == Some(Class::Shell)
 }
 

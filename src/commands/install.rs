@@ -1,11 +1,19 @@
 //! `lithify install`: copy this program into a volume.
 
+use std::ffi::OsString;
 use std::path::Path;
 
+use clap::error::ErrorKind;
+
 use super::output::Output;
+use crate::cli::{Cli, Command};
 use crate::escape::escape;
+use crate::inscription::{Kind, inscription};
 use crate::install::{Installed, NAME, install as copy};
-use crate::report::{Exit, json_line};
+use crate::only::{self, Line};
+use crate::profile::is_file;
+use crate::report::{Exit, json_line, plural};
+use crate::sys;
 
 #[derive(serde::Serialize)]
 struct Done<'a> {
@@ -17,20 +25,91 @@ struct Done<'a> {
     changed: bool,
 }
 
-pub(super) fn install(directory: &Path, output: &Output) -> Exit {
+pub(super) fn install(directory: &Path, only: &[String], output: &Output) -> Exit {
     let path = &escape(directory.join(NAME).as_os_str().as_encoded_bytes());
-    match copy(directory) {
+    let lines = match lines(only) {
+        Ok(lines) => lines,
+        Err(message) => {
+            let hint = "write it as in a shell, without the program: --only 'harden --wait-for-app --profile nginx'";
+            return output.error("install", Exit::Usage, &message, Some(hint));
+        }
+    };
+    let inscription = (!lines.is_empty()).then(|| inscription(Kind::Only, only::table(&lines)));
+    match copy(directory, inscription.as_deref()) {
         Ok(installed) => {
             let detail = match installed {
                 Installed::New(size) => format!("installed, {size} bytes"),
                 Installed::Same => "the same is there already".to_owned(),
             };
-            output.success(&format!("lithify install {path}: {detail}\n"), || {
+            let mut text = format!("lithify install {path}: {detail}");
+            if !lines.is_empty() {
+                text.push_str("; it accepts ");
+                text.push_str(&plural(lines.len(), "command line"));
+            }
+            text.push('\n');
+            output.success(&text, || {
                 let (version, changed) = (env!("CARGO_PKG_VERSION"), installed != Installed::Same);
                 json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed })
             });
             Exit::Ok
         }
         Err(error) => output.error("install", Exit::Finding, &error.to_string(), Some(error.hint())),
+    }
+}
+
+/// The lines of `--only`, each once, else of the variable, which has one on each of its lines; or what is wrong with one.
+fn lines(only: &[String]) -> Result<Vec<Line>, String> {
+    let variable = std::env::var("LITHIFY_ONLY").unwrap_or_default();
+    let mut texts: Vec<&str> = only.iter().map(String::as_str).collect();
+    if texts.is_empty() {
+        texts = variable.lines().filter(|line| !line.trim().is_empty()).collect();
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    for text in texts {
+        let wrong = |reason: &str| format!("--only {}: {reason}", escape(text.as_bytes()));
+        let line = Line::new(text).map_err(wrong)?;
+        check(&line).map_err(|reason| wrong(&reason))?;
+        match lines.iter().find(|known| known.words == line.words) {
+            Some(known) if known.variables != line.variables => {
+                return Err(wrong("the same words are given with other variables"));
+            }
+            Some(_) => {}
+            None => lines.push(line),
+        }
+    }
+    if only::table(&lines).len() > only::MAX_TABLE {
+        return Err(format!("--only: the command lines are longer than {} bytes", only::MAX_TABLE));
+    }
+    Ok(lines)
+}
+
+/// Whether the copy could do what a line says, and means the same by it wherever it is called.
+fn check(line: &Line) -> Result<(), String> {
+    sys::replace_variables(only::VARIABLES, &line.variables);
+    let words = std::iter::once(NAME).chain(line.words.iter().map(String::as_str));
+    let cli = match Cli::parse(words.map(OsString::from)) {
+        Ok(cli) => cli,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => return Ok(()),
+        Err(error) => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            return Err(escape(first.trim_start_matches("error: ").as_bytes()));
+        }
+    };
+    let profiles = match &cli.command {
+        Command::Harden(options) => &options.target.profiles,
+        Command::Verify(target) => &target.profiles,
+        Command::Stage(options) => &options.target.profiles,
+        Command::Run(options) => &options.profiles,
+        _ => return Ok(()),
+    };
+    let profiles = super::list(profiles, "LITHIFY_PROFILE");
+    let file = |name: &&String| !name.starts_with('/') && is_file(name);
+    let log = cli.output.log.as_deref().filter(|log| log.is_relative()).and_then(Path::to_str);
+    match profiles.iter().find(file).map(String::as_str).or(log) {
+        Some(path) => {
+            Err(format!("{} is relative, and who calls the copy chooses its directory", escape(path.as_bytes())))
+        }
+        None => Ok(()),
     }
 }

@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use nix::sys::stat::fstat;
 
 use crate::escape::escape;
-use crate::processes::OWN_PROGRAM;
 use crate::tombstone::{self, Epitaph};
 
 /// Where the container's log is written.
@@ -22,12 +21,6 @@ const NOT_FOUND: u8 = 127;
 
 /// A report is one line, and may not grow with what an intruder passes.
 const MAX_ARGUMENTS: usize = 1024;
-
-/// What the inscription of this very program says; `None` when it is no tombstone.
-pub(super) fn inscription() -> Option<Vec<Epitaph>> {
-    // What cannot be read is no tombstone of ours: those may be read by everybody.
-    tombstone::read(&File::open(OWN_PROGRAM).ok()?).ok()?
-}
 
 /// Says to whoever started it what was removed, and to the container's log who tried.
 pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {

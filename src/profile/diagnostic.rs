@@ -49,9 +49,9 @@ pub struct Diagnostic {
     pub file: String,
     /// Line and column, both from 1; columns count characters.
     pub position: (usize, usize),
-    /// The line at fault, escaped and cut to 120 characters.
+    /// The line at fault, escaped and cut to 120 characters; empty where it is not to be shown.
     pub source: String,
-    /// Characters to underline.
+    /// Characters to underline; 0 where the line is not shown.
     pub width: usize,
     /// What is wrong.
     pub message: String,
@@ -62,11 +62,12 @@ pub struct Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column) = self.position;
-        writeln!(f, "{}:{line}:{column}: {}", self.file, self.message)?;
-        let number = line.to_string();
-        writeln!(f, "  {number} | {}", self.source)?;
-        write!(f, "  {:1$} | ", "", number.len())?;
-        write!(f, "{:1$}{2}", "", column - 1, "^".repeat(self.width.max(1)))?;
+        write!(f, "{}:{line}:{column}: {}", self.file, self.message)?;
+        if self.width > 0 {
+            let number = line.to_string();
+            write!(f, "\n  {number} | {}\n  {:2$} | ", self.source, "", number.len())?;
+            write!(f, "{:1$}{2}", "", column - 1, "^".repeat(self.width))?;
+        }
         match &self.hint {
             Some(hint) => write!(f, "\n  hint: {hint}"),
             None => Ok(()),
@@ -75,21 +76,29 @@ impl fmt::Display for Diagnostic {
 }
 
 /// A file's text with its name, for making diagnostics.
-#[derive(Clone, Copy)]
-pub(crate) struct SourceText<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) text: &'a str,
+#[derive(Clone, Copy, Debug)]
+pub struct SourceText<'a> {
+    /// As it is called in messages.
+    pub file: &'a str,
+    /// All of it.
+    pub text: &'a str,
+    /// Whether errors may show what is in it.
+    pub quoted: bool,
 }
 
 impl<'a> SourceText<'a> {
     /// The text of a file, which must be UTF-8.
-    pub(crate) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, ProfileError> {
-        std::str::from_utf8(bytes).map(|text| Self { file, text }).map_err(|error| {
+    pub fn new(file: &'a str, bytes: &'a [u8], quoted: bool) -> Result<Self, ProfileError> {
+        std::str::from_utf8(bytes).map(|text| Self { file, text, quoted }).map_err(|error| {
             let valid = error.valid_up_to();
             let byte = bytes.get(valid).copied().unwrap_or_default();
             let hint = Some("save the file as UTF-8".to_owned());
             let lossy = String::from_utf8_lossy(bytes);
-            SourceText { file, text: &lossy }.error(valid..valid + 3, format!("byte 0x{byte:02x} is not UTF-8"), hint)
+            SourceText { file, text: &lossy, quoted }.error(
+                valid..valid + 3,
+                format!("byte 0x{byte:02x} is not UTF-8"),
+                hint,
+            )
         })
     }
 
@@ -110,7 +119,8 @@ impl<'a> SourceText<'a> {
         }
     }
 
-    pub(crate) fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
+    /// The error that `message` names at `span`, a range of bytes of the text.
+    pub fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
         self.invalid(span, message.into(), hint)
     }
 
@@ -126,11 +136,24 @@ impl<'a> SourceText<'a> {
         // A line that is too long to print is shown without its place being underlined wrongly.
         let fits = column + width < 120 && line.chars().all(|c| escape(c.to_string().as_bytes()).len() == c.len_utf8());
         let source: String = line.chars().take(120).collect();
+        let (file, position) = (self.file.to_owned(), (before.matches('\n').count() + 1, column));
+        if !self.quoted {
+            let message = "what stands here is not valid".to_owned();
+            let hint = Some("a file is quoted only where its name ends in .toml: rename it to see more".to_owned());
+            return ProfileError::Invalid(Box::new(Diagnostic {
+                file,
+                position,
+                source: String::new(),
+                width: 0,
+                message,
+                hint,
+            }));
+        }
         ProfileError::Invalid(Box::new(Diagnostic {
-            file: self.file.to_owned(),
-            position: (before.matches('\n').count() + 1, column),
+            file,
+            position,
             source: escape(source.as_bytes()),
-            width: if fits { width } else { 1 },
+            width: if fits { width.max(1) } else { 1 },
             message,
             hint,
         }))
@@ -142,6 +165,12 @@ impl<'a> SourceText<'a> {
         let hint = raw.contains("duplicate key").then(|| "a key or table may stand only once in a file".to_owned());
         self.error(error.span().unwrap_or(0..0), escape(raw.replace('\n', "; ").as_bytes()), hint)
     }
+}
+
+/// Whether errors may quote a file of this name. Of any other they would show whoever may only start lithify what is in it,
+/// line by line.
+pub(crate) fn is_quoted(file: &str) -> bool {
+    std::path::Path::new(file).extension().is_some_and(|extension| extension == "toml")
 }
 
 fn floor_boundary(text: &str, mut index: usize) -> usize {

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{ProfileError, SourceText, nearest};
+use super::diagnostic::{ProfileError, SourceText, is_quoted, nearest};
 use super::document::Document;
 use super::{Profile, Selector};
 use crate::builtin;
@@ -58,8 +58,8 @@ pub fn load_text(file: &str, text: &str) -> Result<Profile, ProfileError> {
 }
 
 /// Whether a profile argument means a file.
-fn is_file(name: &str) -> bool {
-    name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml")
+pub(crate) fn is_file(name: &str) -> bool {
+    name.contains('/') || is_quoted(name)
 }
 
 /// A rule as `--remove` takes it: a path when it holds a `/`, else a file name.
@@ -102,7 +102,7 @@ impl Loader {
         let (bytes, metadata) = read_file(path, MAX_BYTES).map_err(Included::Reason)?;
         let name = escape(path.as_os_str().as_encoded_bytes());
         let key = Key::File { dev: metadata.dev(), ino: metadata.ino() };
-        let text = SourceText::new(&name, &bytes)?.text;
+        let text = SourceText::new(&name, &bytes, is_quoted(&name))?.text;
         let directory = path.parent().unwrap_or(Path::new("."));
         Ok(self.text(key, &name, text, Some(directory))?)
     }
@@ -112,7 +112,8 @@ impl Loader {
         if self.done.contains(&key) {
             return Ok(());
         }
-        let source = SourceText { file, text };
+        // A built-in profile has no directory.
+        let source = SourceText { file, text, quoted: directory.is_none() || is_quoted(file) };
         let document = Document::parse(source)?;
         source.check_schema(document.schema.as_ref(), "a profile")?;
         self.open.push((key.clone(), file.to_owned()));

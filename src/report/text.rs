@@ -170,6 +170,6 @@ pub(super) fn summary(report: &Report) -> String {
     format!("lithify {} {}: {}", report.command, report.root, parts.join(", "))
 }
 
-fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

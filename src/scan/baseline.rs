@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::{Finding, classes};
 use crate::escape::escape;
 use crate::pattern::PathPattern;
-use crate::profile::diagnostic::{ProfileError, SourceText, nearest};
+use crate::profile::diagnostic::{ProfileError, SourceText, is_quoted, nearest};
 use crate::profile::load::{MAX_BYTES, read_file};
 use crate::profile::quote;
 use crate::profile::table::Table;
@@ -47,7 +47,7 @@ impl Baseline {
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let file = escape(path.as_os_str().as_encoded_bytes());
         match read_file(path, MAX_BYTES) {
-            Ok((bytes, _)) => Self::parse(SourceText::new(&file, &bytes)?),
+            Ok((bytes, _)) => Self::parse(SourceText::new(&file, &bytes, is_quoted(&file))?),
             Err(reason) => Err(ProfileError::Read { file, reason }),
         }
     }
@@ -191,7 +191,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn parse(text: &str) -> Result<Baseline, String> {
-        Baseline::parse(SourceText { file: "b.toml", text }).map_err(|error| error.to_string())
+        Baseline::parse(SourceText { file: "b.toml", text, quoted: true }).map_err(|error| error.to_string())
     }
 
     fn weak(class: &'static str, path: &[u8], account: Option<&str>) -> Weakness {

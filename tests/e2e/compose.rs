@@ -68,7 +68,7 @@ fn compose() {
     let directory = tempfile::tempdir().unwrap();
     let broken = directory.path().join("compose.yaml");
     let text = fs::read_to_string(&file).unwrap();
-    fs::write(&broken, text.replace("[\"install\", \"/lithify\"]", "[\"install\", \"/elsewhere\"]")).unwrap();
+    fs::write(&broken, text.replace("      - /lithify\n", "      - /elsewhere\n")).unwrap();
     let up = docker.compose(&broken, ["up", "--detach"]);
     assert_ne!(up.code, 0, "{up:?}");
     assert!(!docker.client(["ps"]).stdout.contains("test_web_1"));

@@ -68,6 +68,35 @@ fn every_command_line_parses_and_its_profiles_exist() {
     assert!(seen >= 10, "{seen}");
 }
 
+/// What an installed copy is to accept is what the containers call: `lint` says so of pods, and this of the rest.
+#[test]
+fn every_accepted_command_line_parses() {
+    let mut seen = 0;
+    for name in [files("examples"), files("docs"), vec!["README.md".to_owned()]].concat() {
+        let text = read(&name);
+        for line in text.lines().filter_map(|line| line.trim().strip_prefix("- --only=")) {
+            let line = lithify::only::Line::new(line).unwrap_or_else(|error| panic!("{name}: {line}: {error}"));
+            let words = std::iter::once("lithify").chain(line.words.iter().map(String::as_str));
+            lithify::cli::Cli::parse(words.map(Into::into)).unwrap_or_else(|error| panic!("{name}: {line:?}: {error}"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 20, "{seen}");
+    // The Compose file has no kind that lint knows.
+    let compose = read("examples/compose.yaml");
+    let accepted: Vec<Vec<String>> = compose
+        .lines()
+        .filter_map(|line| Some(lithify::only::Line::new(line.trim().strip_prefix("- --only=")?).unwrap().words))
+        .collect();
+    let array = |key: &str| -> Vec<String> {
+        let line =
+            compose.lines().find_map(|line| line.trim().strip_prefix(key).filter(|rest| rest.contains('['))).unwrap();
+        serde_json::from_str(line.trim()).unwrap()
+    };
+    let called = [array("entrypoint:")[1..].to_vec(), array("command: ").to_vec()].concat();
+    assert_eq!(accepted, [called, array("test: ")[2..].to_vec()]);
+}
+
 /// The files of a directory and of those below it.
 fn files(directory: &str) -> Vec<String> {
     let is_file = |name: &String| Path::new(env!("CARGO_MANIFEST_DIR")).join(name).is_file();
@@ -121,7 +150,7 @@ fn the_readme_quotes_the_examples() {
         ["startup-probe", "entrypoint", "init-container"].map(|name| read(&format!("examples/{name}.yaml"))).concat();
     let readme = read("README.md");
     let blocks: Vec<&str> = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     for block in blocks {
         assert!(examples.contains(block), "not in any example:\n{block}");
     }

@@ -34,9 +34,8 @@ mod host_guard;
 mod identity;
 mod install;
 mod interruption;
-#[cfg(feature = "kubectl")]
-mod kubectl;
 mod kubernetes;
+mod only;
 mod other_root;
 mod output;
 mod overlay;

@@ -33,6 +33,15 @@ fn by_container() -> Vec<Case> {
     for (more, injected) in [
         (json!({}), true),
         (json!({ "env": [{ "name": "LITHIFY_PROFILE", "value": "/site/web.toml" }] }), true),
+        (
+            json!({ "env": [{ "name": "OTHER", "valueFrom": { "configMapKeyRef": { "name": "a", "key": "b" } } }] }),
+            true,
+        ),
+        // A profile that cannot be read here, and so not inscribed.
+        (
+            json!({ "env": [{ "name": "LITHIFY_PROFILE", "valueFrom": { "configMapKeyRef": { "name": "a", "key": "b" } } }] }),
+            false,
+        ),
         (json!({ "startupProbe": { "httpGet": { "port": 80 } } }), false),
         (json!({ "volumeMounts": [{ "name": "other", "mountPath": "/lithify", "readOnly": true }] }), false),
         (json!({ "securityContext": { "readOnlyRootFilesystem": true } }), false),
@@ -133,6 +142,17 @@ pub fn all() -> Vec<Case> {
     let mount = json!({ "volumeMounts": [{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }] });
     let mut again = labelled(pod(&[("app", mount), ("late", json!({}))]), "nginx");
     delivered(&mut again);
+    // And one that was injected for certain command lines, with the one of the late container among them or not.
+    for only in ["--only=sleep 5", "--only=harden --wait-for-app --wait-timeout 60 --profile nginx"] {
+        let mut restricted = again.clone();
+        restricted["spec"]["initContainers"][0]["args"].as_array_mut().unwrap().push(only.into());
+        cases.push(Case { pod: restricted, injected: vec!["late"] });
+    }
+    let mut own = again.clone();
+    own["spec"]["initContainers"] = json!([{ "name": "first", "image": "app:1" }, own["spec"]["initContainers"][0]]);
+    own["spec"]["initContainers"][1]["args"].as_array_mut().unwrap().push("--only=sleep 5".into());
+    own["spec"]["containers"][1]["env"] = json!([{ "name": "LITHIFY_PROFILE", "value": "/site/late.toml" }]);
+    cases.push(Case { pod: own, injected: vec!["late"] });
     cases.push(Case { pod: again, injected: vec!["late"] });
     cases
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::policy::{Request, validate};
-use crate::{documents, documents_of, kubectl, pods, project, schema};
+use crate::{documents, documents_of, kubectl, pods, project, schema, strings};
 
 const BASE: [&str; 3] = ["web", "cache", "node-agent"];
 
@@ -56,7 +56,14 @@ fn labelled_workloads_are_hardened_and_others_are_not() {
             ),
             []
         );
-        assert_eq!(pod["spec"]["initContainers"][0]["args"], json!(["install", "/lithify"]));
+        // The one line that is accepted is what the probe calls, with the profile that the kubelet takes from the label.
+        let words = strings(&pod["spec"]["containers"][0]["startupProbe"]["exec"]["command"])[1..].join(" ");
+        let line = format!("--only=LITHIFY_PROFILE=$(LITHIFY_PROFILE) {words}");
+        let init = &pod["spec"]["initContainers"][0];
+        assert_eq!(init["args"], json!(["install", "/lithify", line]));
+        let variable = json!([{ "name": "LITHIFY_PROFILE",
+            "valueFrom": { "fieldRef": { "fieldPath": "metadata.labels['lithify.dev/profile']" } } }]);
+        assert_eq!(init["env"], variable);
         // What it had is still there.
         let before = &pods::of_documents(&[original(name)])[0]["spec"];
         for list in ["env", "volumeMounts", "ports"] {
@@ -70,7 +77,8 @@ fn labelled_workloads_are_hardened_and_others_are_not() {
     }
 }
 
-/// What the component, the mutating policy and Kyverno's inject is one thing.
+/// What the component, the mutating policy and Kyverno's inject is one thing, but for the profile: Kustomize cannot put a
+/// label's value into a command line.
 #[test]
 fn it_injects_what_the_policies_inject() {
     let built = documents_of(&kubectl::kustomize(&project("examples/fleet/kustomize/overlay")).unwrap());
@@ -82,9 +90,16 @@ fn it_injects_what_the_policies_inject() {
     let by_kyverno = crate::kyverno::mutate(&plain, &[]);
     for other in [by_policy, by_kyverno] {
         let (mut one, mut two) = (kustomized["spec"].clone(), other["spec"].clone());
+        let command = two.pointer_mut("/containers/0/startupProbe/exec/command").unwrap().as_array_mut().unwrap();
+        assert_eq!(command.split_off(command.len() - 2), [json!("--profile"), json!("nginx")]);
+        let line = "--only=harden --wait-for-app --wait-timeout 60 --profile nginx";
+        assert_eq!(two["initContainers"][0]["args"], json!(["install", "/lithify", line]));
         for spec in [&mut one, &mut two] {
+            let init = spec["initContainers"][0].as_object_mut().unwrap();
+            init.remove("args");
+            init.remove("env");
             // Their order does not matter to anybody.
-            for list in ["/volumes", "/containers/0/volumeMounts", "/containers/0/env"] {
+            for list in ["/volumes", "/containers/0/volumeMounts"] {
                 spec.pointer_mut(list).unwrap().as_array_mut().unwrap().sort_by_key(|e| e["name"].to_string());
             }
         }
@@ -99,10 +114,8 @@ fn every_container_is_hardened() {
     web["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap().push(more);
     let built = build(&web.to_string()).unwrap();
     let containers = built[0]["spec"]["template"]["spec"]["containers"].clone();
-    for key in ["startupProbe", "env"] {
-        assert_eq!(containers[0][key], containers[1][key]);
-        assert!(!containers[1][key].is_null());
-    }
+    assert_eq!(containers[0]["startupProbe"], containers[1]["startupProbe"]);
+    assert!(!containers[1]["startupProbe"].is_null());
     assert_eq!(
         containers[1]["volumeMounts"],
         json!([{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }])

@@ -49,7 +49,7 @@ fn conditions_messages_and_patches_have_their_types() {
 #[test]
 fn a_wrong_type_is_found() {
     for (that, this) in [
-        ("'/spec/containers/' + string(i) + '/env/-'", "'/spec/containers/' + i + '/env/-'"),
+        ("'/spec/containers/' + string(i) + '/volumeMounts/-'", "'/spec/containers/' + i + '/volumeMounts/-'"),
         ("variables.delivered ?", "variables.image ?"),
         ("size(variables.places) == 0", "size(variables.place) == 0"),
     ] {

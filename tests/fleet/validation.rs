@@ -111,7 +111,7 @@ fn what_only_looks_hardened_is_refused() {
     // A program that somebody else put there, or nobody.
     assert_refused(
         &with(&|spec| spec["initContainers"][0]["image"] = "evil/lithify:0.1.0".into()),
-        &["no /lithify/lithify in container nginx", "args [install, DIR]"],
+        &["no /lithify/lithify in container nginx", "args [install, DIR, --only=COMMAND...]"],
     );
     assert_refused(
         &with(&|spec| spec["initContainers"][0]["command"] = json!(["cp", "/bin/true", "/lithify/lithify"])),
@@ -143,9 +143,17 @@ fn what_only_looks_hardened_is_refused() {
     assert_refused(&with(&|spec| words(spec, harden.clone())), &["no profile for container nginx", "LITHIFY_PROFILE"]);
     let from_label = json!([{ "name": "LITHIFY_PROFILE",
         "valueFrom": { "fieldRef": { "fieldPath": "metadata.labels['lithify.dev/profile']" } } }]);
+    // A variable of the container counts only for a program that reads it.
+    let pod = with(&|spec| {
+        words(spec, harden.clone());
+        spec["containers"][0]["env"] = json!([{ "name": "LITHIFY_PROFILE", "value": "nginx" }]);
+    });
+    assert_refused(&pod, &["no profile for container nginx", "only where no --only is"]);
     let mut pod = with(&|spec| {
         words(spec, harden.clone());
-        spec["containers"][0]["env"] = from_label.clone();
+        spec["initContainers"][0]["env"] = from_label.clone();
+        let line = "--only=LITHIFY_PROFILE=$(LITHIFY_PROFILE) harden --wait-for-app";
+        spec["initContainers"][0]["args"].as_array_mut().unwrap().push(line.into());
     });
     assert_refused(&pod, &["label lithify.dev/profile"]);
     pod["metadata"]["labels"] = json!({ "lithify.dev/profile": "none" });
@@ -164,6 +172,35 @@ fn what_only_looks_hardened_is_refused() {
     let mut run = example("entrypoint");
     run["spec"]["containers"][0]["command"].as_array_mut().unwrap().insert(2, "--fallback=warn".into());
     assert_refused(&run, &["container httpd", "--fallback warn"]);
+}
+
+/// What lies in the pod is no tool for anything but what the pod's spec says.
+#[test]
+fn a_program_that_accepts_any_command_line_is_refused() {
+    let with = |args: Value| {
+        let mut pod = example("startup-probe");
+        pod["spec"]["initContainers"][0]["args"] = args;
+        pod
+    };
+    let open = ["init container lithify installs a lithify that accepts any command line", "--only=COMMAND"];
+    assert_refused(&with(json!(["install", "/lithify"])), &open);
+    assert_eq!(
+        messages(&with(json!(["install", "/lithify", "--only", "verify --profile nginx"]))),
+        Vec::<String>::new()
+    );
+    // Another option among them, and an order that hides the directory.
+    for args in [
+        json!(["install", "/lithify", "--log", "/lithify/log", "--only=verify"]),
+        json!(["install", "--only=verify", "/lithify"]),
+        json!(["--only=verify", "install", "/lithify"]),
+    ] {
+        assert_refused(&with(args), &["no /lithify/lithify in container nginx"]);
+    }
+    // Variables before the line count as the container's would.
+    for variable in ["LITHIFY_DRY_RUN=true", "LITHIFY_ROOT=/tmp", "LITHIFY_FALLBACK=warn"] {
+        let line = format!("--only={variable} harden --wait-for-app --wait-timeout 60 --profile nginx");
+        assert_refused(&with(json!(["install", "/lithify", line])), &["container lithify is hardened with less than"]);
+    }
 }
 
 /// Volumes that others write to in another way, and mounts that hide the program.
@@ -260,13 +297,19 @@ fn the_words_of_lithify_are_told_from_those_of_the_app() {
         with(run(&["--profile", "httpd", "--"]), json!(["app", "--fallback", "warn"]), json!([])),
         with(run(&[]), json!(["--profile", "httpd", "--", "httpd"]), json!([])),
         with(json!(["/lithify/lithify"]), json!(["run", "-p", "httpd", "--", "httpd"]), json!([])),
-        with(run(&["--", "httpd"]), Value::Null, variable("LITHIFY_PROFILE", "httpd")),
         with(run(&["-v", "--user", "warn", "--profile=httpd", "--", "httpd"]), Value::Null, json!([])),
         with(run(&["--profile", "httpd", "--", "httpd"]), Value::Null, variable("LITHIFY_TIMEOUT", "3")),
         with(run(&["--profile", "httpd", "--", "httpd"]), Value::Null, variable("LITHIFY_FALLBACK", "fail")),
     ] {
         assert_eq!(messages(&pod), Vec::<String>::new(), "{pod:#}");
     }
+    // A variable is read where any command line is accepted: in an image volume.
+    let mut volume = example("image-volume");
+    let container = &mut volume["spec"]["containers"][0];
+    container["startupProbe"]["exec"]["command"] = json!(["/lithify/bin/lithify", "harden", "--wait-for-app"]);
+    assert_refused(&volume, &["no profile for container nginx"]);
+    volume["spec"]["containers"][0]["env"] = variable("LITHIFY_PROFILE", "nginx");
+    assert_eq!(messages(&volume), Vec::<String>::new());
     let weak = "container httpd is hardened with less than everything";
     for (pod, text) in [
         (with(run(&["--profile", "httpd"]), json!(["--fallback", "warn", "--", "httpd"]), json!([])), weak),
@@ -329,13 +372,17 @@ fn an_ephemeral_container_may_look_and_not_write() {
     }
 }
 
-/// The kubelet reads the label again when a container restarts, and the init containers' images when the pod does.
+/// When the pod restarts, the kubelet reads the label again that an init container of kustomize/ takes the profile from, and
+/// the init containers' images.
 #[test]
 fn what_a_restart_is_hardened_by_stays() {
     let mut pod = pods::pod(&[("web", json!({}))]);
     pod["metadata"]["labels"] = json!({ "app": "web", "lithify.dev/profile": "nginx" });
     let plain = pod.clone();
     let pod = mutate("examples/fleet/mutating-admission-policy.yaml", Request::new(&pod, "shop", &[]));
+    let mut from_label = pod.clone();
+    from_label["spec"]["initContainers"][0]["env"] =
+        documents("examples/fleet/kustomize/component/pod.yaml")[0]["spec"]["template"]["spec"]["initContainers"][0]["env"].clone();
     let said = |old: &Value, change: &dyn Fn(&mut Value)| {
         let mut new = old.clone();
         change(&mut new);
@@ -350,10 +397,10 @@ fn what_a_restart_is_hardened_by_stays() {
         pod["metadata"].as_object_mut().unwrap().remove("labels");
     };
     for change in [&unlabel as &dyn Fn(&mut Value), &weaken, &no_labels] {
-        let messages = said(&pod, change);
+        let messages = said(&from_label, change);
         assert!(messages.len() == 1 && messages[0].contains("the label lithify.dev/profile"), "{messages:?}");
         // Nothing reads it there.
-        assert!(said(&plain, change).is_empty());
+        assert!(said(&plain, change).is_empty() && said(&pod, change).is_empty());
     }
     let image = |pod: &mut Value| pod["spec"]["initContainers"][0]["image"] = "evil/lithify:0.1.0".into();
     let messages = said(&pod, &image);

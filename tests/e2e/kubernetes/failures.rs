@@ -58,6 +58,18 @@ const CASES: &[Case] = &[
         says: &["uid 999", "(EACCES)", "fix: run it as the owner (runAsUser: 0)"],
     },
     Case {
+        pod: "not-accepted",
+        container: "httpd",
+        status: "CrashLoopBackOff",
+        parts: &[LastState],
+        says: &[
+            "accepts only these command lines here",
+            "run --profile httpd -- httpd",
+            "Exit Code:  2",
+            "`install --only`",
+        ],
+    },
+    Case {
         pod: "missing-volume",
         container: "httpd",
         status: "CrashLoopBackOff",
@@ -171,9 +183,9 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// How long all of them together may take: on a busy node some have to crash once more, and the kubelet waits longer each
-/// time.
-const TIME: Duration = Duration::from_secs(360);
+/// When to give up on all of them: on a busy node some have to crash several times more, and the kubelet waits up to five
+/// minutes before each.
+const TIME: Duration = Duration::from_secs(1500);
 
 #[test]
 fn each_is_explained_by_kubectl_and_in_the_docs() {

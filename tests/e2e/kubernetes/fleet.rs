@@ -24,11 +24,13 @@ fn labelled_workloads_are_hardened_and_others_are_not() {
     let web = namespace.only_pod("lithify.dev/profile=nginx");
     assert!(web.ready().http(80, "/").contains("Welcome to nginx!"));
     assert_withstands(&web, "nginx");
-    // The profile is that of the label, in the environment of the container.
-    web.exec("nginx", ["/lithify/lithify", "verify"]).exits(0);
+    // The profile is that of the label, which stands in what the program accepts: its own probe, and nothing else.
+    let probe = ["/lithify/lithify", "harden", "--wait-for-app", "--wait-timeout", "60"];
+    web.exec("nginx", probe).exits(0).says("nothing to remove");
+    web.exec("nginx", ["/lithify/lithify", "verify"]).exits(2).says("LITHIFY_PROFILE=nginx harden --wait-for-app");
     let cache = namespace.only_pod("lithify.dev/profile=redis");
     cache.ready().exec("redis", ["/bin/sh", "-c", "echo in"]).says("no such file");
-    cache.exec("redis", ["/lithify/lithify", "verify"]).exits(0);
+    cache.exec("redis", probe).exits(0).says("nothing to remove");
     // What is injected takes nothing from the pod's class.
     assert_eq!(web.get()["status"]["qosClass"], "Guaranteed");
     // Without the label.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::attack::assert_withstands;
 use crate::harness::cluster::{Namespace, status};
-use crate::kubectl::{inject, plugin};
+use crate::harness::plugin::{inject, plugin};
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -72,6 +72,8 @@ spec:
         plain,
         "--mode stage --profile redis --stage-dir /usr/bin --stage-dir /usr/sbin --stage-dir /usr/local/bin",
     );
+    let probes = ["/usr/bin", "/usr/local/bin"].map(|directory| format!("probe file {directory}/.lithify-staged"));
+    let injected = probes.iter().fold(injected, |manifest, probe| super::accepting(&manifest, probe));
     namespace.apply(&injected);
     let pod = namespace.pod("cache");
     // It has no readinessProbe: a container that runs is one that is ready.

@@ -5,7 +5,6 @@ mod attack;
 mod examples;
 mod failures;
 mod fleet;
-#[cfg(feature = "kubectl")]
 mod inject;
 mod protection;
 mod restarts;
@@ -27,6 +26,17 @@ fn example(name: &str) -> String {
 fn with(manifest: &str, that: &str, this: &str) -> String {
     assert!(manifest.contains(that), "{that} is not in {manifest}");
     manifest.replace(that, this)
+}
+
+/// The manifest with a program that accepts this command line, too.
+fn accepting(manifest: &str, line: &str) -> String {
+    let lines = manifest.lines().map(|there| match there.strip_suffix("- /lithify") {
+        Some(indent) => format!("{there}\n{indent}- --only={line}\n"),
+        None => format!("{there}\n"),
+    });
+    let accepting: String = lines.collect();
+    assert_ne!(accepting.trim_end(), manifest.trim_end());
+    accepting
 }
 
 /// A cluster that is there already is only given the images, as archives, by the command that its owner names.

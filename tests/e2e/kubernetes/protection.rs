@@ -80,16 +80,21 @@ impl Way {
         } else {
             json!({})
         };
+        let sources = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "--to", "/staged"];
+        let stage = [&["/lithify/lithify", "stage", "--profile", "/site/app.toml"][..], &sources].concat();
+        let harden = ["/lithify/lithify", "harden", "--wait-for-app", "--profile", "/site/app.toml"];
+        // The program accepts what this pod calls, and nothing else.
+        let calls = [(self.stage, &stage[..]), (self.harden, &harden), (self.command == RUN, self.command)];
+        let calls = calls.into_iter().filter(|(is, _)| *is).map(|(_, call)| format!("--only={}", call[1..].join(" ")));
+        let args: Vec<String> = ["install", "/lithify"].map(str::to_owned).into_iter().chain(calls).collect();
         let mut init = vec![json!({
             "name": "lithify",
             "image": "registry.example/lithify:0.1.0",
-            "args": ["install", "/lithify"],
+            "args": args,
             "volumeMounts": [mount("lithify", "/lithify")],
         })];
         let mut mounts = vec![read("lithify", "/lithify"), read("site", "/site"), mount("tmp", "/tmp")];
         if self.stage {
-            let sources = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "--to", "/staged"];
-            let stage = [&["/lithify/lithify", "stage", "--profile", "/site/app.toml"][..], &sources].concat();
             init.push(json!({
                 "name": "stage",
                 "image": "python:3",
@@ -113,7 +118,7 @@ impl Way {
         });
         if self.harden {
             app["startupProbe"] = json!({
-                "exec": { "command": ["/lithify/lithify", "harden", "--wait-for-app", "--profile", "/site/app.toml"] },
+                "exec": { "command": harden },
                 "periodSeconds": 1, "failureThreshold": 14, "timeoutSeconds": 10,
             });
         }

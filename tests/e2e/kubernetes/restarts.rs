@@ -6,9 +6,14 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::attack::assert_withstands;
-use super::{example, with};
+use super::{accepting, example, with};
 use crate::harness::cluster::{Namespace, Pod, status};
 use crate::harness::run;
+
+/// An example whose program may look at all that there is.
+fn looked_at(name: &str) -> String {
+    accepting(&example(name), "scan --format json")
+}
 
 /// All that scan finds in the container.
 #[track_caller]
@@ -36,7 +41,7 @@ fn restart_nginx(pod: &Pod) {
 #[test]
 fn a_container_gets_a_fresh_root_and_no_init_containers() {
     let namespace = Namespace::new();
-    namespace.apply(&example("startup-probe"));
+    namespace.apply(&accepting(&looked_at("startup-probe"), "install /var/tmp"));
     let pod = namespace.pod("nginx");
     let first = state(pod.ready(), "nginx");
     // A file that the next root must not have.
@@ -55,7 +60,7 @@ fn a_container_gets_a_fresh_root_and_no_init_containers() {
 #[test]
 fn a_staged_container_mounts_the_same_copies() {
     let namespace = Namespace::new();
-    namespace.apply(&example("stage"));
+    namespace.apply(&looked_at("stage"));
     let pod = namespace.pod("nginx-staged");
     let first = state(pod.ready(), "nginx");
     restart_nginx(&pod);
@@ -74,7 +79,9 @@ fn two_containers_that_share_the_volume() {
     let redis = with(container, "name: nginx", "name: redis");
     let redis = redis.replace("nginx:1.28", "redis:7").replace("\"nginx\"", "\"redis\"").replace("80", "6379");
     let namespace = Namespace::new();
-    namespace.apply(&format!("{}{redis}{}", &manifest[..end], &manifest[end..]));
+    let both = format!("{}{redis}{}", &manifest[..end], &manifest[end..]);
+    let both = accepting(&both, "harden --wait-for-app --wait-timeout 60 --profile redis");
+    namespace.apply(&accepting(&both, "verify --profile redis"));
     let pod = namespace.pod("nginx");
     pod.ready();
     for container in ["nginx", "redis"] {
@@ -88,7 +95,7 @@ fn two_containers_that_share_the_volume() {
 #[test]
 fn init_containers_that_run_twice() {
     let namespace = Namespace::new();
-    let once = example("stage");
+    let once = looked_at("stage");
     // Each once more, under another name.
     let at = once.find("  initContainers:\n").unwrap() + "  initContainers:\n".len();
     let end = once.find("  containers:\n").unwrap();
@@ -111,7 +118,7 @@ fn init_containers_that_run_twice() {
 #[test]
 fn an_evicted_pod_is_replaced_by_a_hardened_one() {
     let namespace = Namespace::new();
-    namespace.apply(&example("pre-stop"));
+    namespace.apply(&looked_at("pre-stop"));
     let pod = namespace.only_pod("app=nginx");
     let first = state(pod.ready(), "nginx");
     pod.evict();
@@ -134,7 +141,7 @@ fn a_node_that_loses_its_power() {
     };
     let namespace = Namespace::new();
     for name in ["startup-probe", "stage", "liveness-probe"] {
-        namespace.apply(&example(name));
+        namespace.apply(&looked_at(name));
     }
     let pods = [("nginx", "nginx", 80), ("nginx-staged", "nginx", 8080), ("httpd-watched", "httpd", 80)];
     let pods = pods.map(|(pod, container, port)| (namespace.pod(pod), container, port));

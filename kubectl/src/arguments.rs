@@ -1,0 +1,180 @@
+//! Command lines of lithify, as a manifest has them: read by the table that lithify itself reads them by.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use clap::{Arg, Command};
+
+use super::NAME;
+use super::paths::file_name;
+
+/// One option with its value, or one word by its place.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Part<'a> {
+    /// The option's long name; `--` for all that follows it; `None` for a word by its place.
+    pub(super) option: Option<&'a str>,
+    /// The value, or the word itself; empty for a flag.
+    pub(super) value: &'a str,
+    /// Its words.
+    pub(super) range: Range<usize>,
+}
+
+impl<'a> Part<'a> {
+    /// A word by its place: the subcommand, then its operands.
+    pub(super) fn operand(&self) -> Option<&'a str> {
+        self.option.is_none().then_some(self.value)
+    }
+}
+
+static LITHIFY: LazyLock<Command> = LazyLock::new(lithify::cli::command);
+
+/// The parts of a command line, without the program's name.
+pub(super) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
+    let mut levels = vec![&*LITHIFY];
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while let Some(word) = words.get(at).copied() {
+        let begin = at;
+        at += 1;
+        let known =
+            |is: &dyn Fn(&Arg) -> bool| levels.iter().flat_map(|level| level.get_arguments()).find(|arg| is(arg));
+        let (option, mut value) = if word == "--" {
+            at = words.len();
+            (Some("--"), None)
+        } else if let Some(long) = word.strip_prefix("--") {
+            let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+            let takes = known(&|arg| arg.get_long() == Some(name)).is_some_and(|arg| arg.get_action().takes_values());
+            (Some(name), value.or((!takes).then_some("")))
+        } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
+            // Flags may stand together, before an option with its value.
+            let valued = letters.char_indices().find_map(|(at, letter)| {
+                let arg = known(&|arg| arg.get_short() == Some(letter) && arg.get_action().takes_values())?;
+                letters.get(at + letter.len_utf8()..).map(|rest| (arg.get_long().unwrap_or_default(), rest))
+            });
+            match valued {
+                Some((name, rest)) => {
+                    (Some(name), Some(rest.strip_prefix('=').unwrap_or(rest)).filter(|_| !rest.is_empty()))
+                }
+                None => (Some(letters), Some("")),
+            }
+        } else {
+            let inner = levels.last().and_then(|level| level.find_subcommand(word));
+            levels.extend(inner);
+            (None, Some(word))
+        };
+        if value.is_none() && option != Some("--") {
+            value = words.get(at).copied();
+            at = (at + 1).min(words.len());
+        }
+        parts.push(Part { option, value: value.unwrap_or_default(), range: begin..at });
+    }
+    parts
+}
+
+/// Whether a program is lithify, wherever it lies.
+pub(super) fn is_lithify(program: &str) -> bool {
+    file_name(program) == NAME
+}
+
+/// What follows the options for every command: the subcommand and its words. `None` for the words of another program.
+pub(super) fn call<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+    let (program, words) = words.split_first()?;
+    let begin =
+        || parts(words).into_iter().find(|part| part.option.is_none()).map_or(words.len(), |part| part.range.start);
+    is_lithify(program).then(|| words.get(begin()..).unwrap_or_default().to_vec())
+}
+
+/// The command and the args of a container with these profiles in the place of its own; what follows `--` stays.
+pub(super) fn with_profiles(lists: &[Vec<&str>; 2], profiles: &[String]) -> [Vec<String>; 2] {
+    let (words, border) = (lists.concat(), lists[0].len());
+    // Without the program's name.
+    let parts = parts(words.get(1..).unwrap_or_default());
+    let before: Vec<Range<usize>> = parts
+        .iter()
+        .filter(|part| part.option == Some("profile"))
+        .map(|part| part.range.start + 1..part.range.end + 1)
+        .collect();
+    let subcommand = parts.iter().find(|part| part.option.is_none()).map_or(0, |part| part.range.start + 1);
+    // Where the first one was, else behind the subcommand.
+    let (beside, place) = before.first().map_or((subcommand, subcommand + 1), |range| (range.start, range.start));
+    let mut out = [Vec::new(), Vec::new()];
+    let [command, args] = &mut out;
+    for at in 0..=words.len() {
+        if at == place.min(words.len()) {
+            let list = if beside < border { &mut *command } else { &mut *args };
+            list.extend(profiles.iter().flat_map(|profile| ["--profile".to_owned(), profile.clone()]));
+        }
+        if let Some(word) = words.get(at).filter(|_| !before.iter().any(|range| range.contains(&at))) {
+            let list = if at < border { &mut *command } else { &mut *args };
+            list.push((*word).to_owned());
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<&str> {
+        text.split_whitespace().collect()
+    }
+
+    #[test]
+    fn parts_as_lithify_reads_them() {
+        let read = |text| -> Vec<(Option<&str>, &str)> {
+            parts(&words(text)).into_iter().map(|part| (part.option, part.value)).collect()
+        };
+        assert_eq!(
+            read("-v --format json stage -pa -p b -p=c --profile=d --root / /usr/bin -qp e --to /x"),
+            [
+                (Some("v"), ""),
+                (Some("format"), "json"),
+                (None, "stage"),
+                (Some("profile"), "a"),
+                (Some("profile"), "b"),
+                (Some("profile"), "c"),
+                (Some("profile"), "d"),
+                (Some("root"), "/"),
+                (None, "/usr/bin"),
+                (Some("profile"), "e"),
+                (Some("to"), "/x"),
+            ]
+        );
+        assert_eq!(
+            read("probe --timeout 2 tcp :80"),
+            [(None, "probe"), (Some("timeout"), "2"), (None, "tcp"), (None, ":80")]
+        );
+        assert_eq!(read("run --init -- sh -p x"), [(None, "run"), (Some("init"), ""), (Some("--"), "")]);
+        assert_eq!(read("stage --to"), [(None, "stage"), (Some("to"), "")]);
+        assert_eq!(read("- -ä --no=x"), [(None, "-"), (Some("ä"), ""), (Some("no"), "x")]);
+    }
+
+    #[test]
+    fn the_call_begins_with_the_subcommand() {
+        assert_eq!(call(&words("/lithify/lithify run -- app")), Some(words("run -- app")));
+        assert_eq!(call(&words("lithify -v --log /x --format=json -q verify -p a")), Some(words("verify -p a")));
+        assert_eq!(call(&words("/bin/lithify")), Some(vec![]));
+        assert_eq!(call(&words("/lithify/other run")), None);
+        assert_eq!(call(&[]), None);
+    }
+
+    #[test]
+    fn profiles_are_replaced_where_they_stand() {
+        let profiles = ["a".to_owned(), "b".to_owned()];
+        let with = |command: &str, args: &str| {
+            with_profiles(&[words(command), words(args)], &profiles).map(|list| list.join(" "))
+        };
+        let ab = "--profile a --profile b";
+        assert_eq!(with("/l harden --wait-for-app --profile x -p y", "")[0], format!("/l harden --wait-for-app {ab}"));
+        assert_eq!(with("/l run --profile=x -- sh -p z", "")[0], format!("/l run {ab} -- sh -p z"));
+        assert_eq!(with("/l verify", "")[0], format!("/l verify {ab}"));
+        assert_eq!(with("/l -v --log /x verify --root /", "")[0], format!("/l -v --log /x verify {ab} --root /"));
+        assert_eq!(with("/l run -px -- app", "-p z"), [format!("/l run {ab} -- app"), "-p z".to_owned()]);
+        assert_eq!(with("/l", "run -p x -- app"), ["/l".to_owned(), format!("run {ab} -- app")]);
+        assert_eq!(with("/l", "run -- app"), ["/l".to_owned(), format!("run {ab} -- app")]);
+        assert_eq!(with("/l run", "-p x -- app"), ["/l run".to_owned(), format!("{ab} -- app")]);
+        assert_eq!(with("/l run", "-- app"), [format!("/l run {ab}"), "-- app".to_owned()]);
+        assert_eq!(with("/l run -p", "x -- app"), [format!("/l run {ab}"), "-- app".to_owned()]);
+    }
+}

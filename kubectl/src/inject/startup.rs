@@ -1,0 +1,103 @@
+//! A startupProbe that was there before: what it waited for becomes `--wait-for`, and how long it waited stays.
+
+use super::super::MOST_TRIES;
+use super::super::workload::Container;
+use super::super::yaml::Node;
+use lithify::probe::Target;
+
+/// What is left of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// The key that is replaced.
+    pub(super) handler: &'static str,
+    /// For `--wait-for`.
+    pub(super) target: String,
+    /// Seconds that the app had to start, by the kubelet's defaults where it does not say.
+    pub(super) budget: u64,
+}
+
+/// Why it cannot be one, and the manual fix.
+pub(super) type No = (String, &'static str);
+
+/// Reads a probe.
+pub(super) fn waits(probe: &Node, container: &Container<'_>) -> Result<Waits, No> {
+    let number = |key, default| probe.number_of(key).unwrap_or(default);
+    let budget = number("initialDelaySeconds", 0)
+        .saturating_add(number("failureThreshold", 3).saturating_mul(number("periodSeconds", 10)));
+    let done = |handler, target: String| {
+        Target::parse(&target).map_err(|error| {
+            (error.to_string(), "give it a host and port that lithify can reach from inside the container")
+        })?;
+        Ok(Waits { handler, target, budget })
+    };
+    if let Some(tcp) = probe.get("tcpSocket") {
+        return done("tcpSocket", format!("tcp:{}", endpoint(tcp, container)?));
+    }
+    let Some(http) = probe.get("httpGet") else {
+        return Err(match ["exec", "grpc"].into_iter().find(|key| probe.get(key).is_some()) {
+            Some("exec") => (
+                "it runs a program, and lithify does not start others".to_owned(),
+                "let harden be the startupProbe, with --wait-for tcp:, http: or file:, and what it ran a readinessProbe",
+            ),
+            Some(_) => (
+                "lithify does not speak gRPC".to_owned(),
+                "wait for the port: make it tcpSocket with the same port, and keep grpc as the readinessProbe",
+            ),
+            None => ("it has no handler that is known".to_owned(), "see the Kubernetes API, Probe"),
+        });
+    };
+    if http.text_of("scheme").is_some_and(|scheme| !matches!(scheme, "" | "HTTP")) {
+        return Err((
+            "lithify does not speak TLS".to_owned(),
+            "wait for the port: make it tcpSocket with the same port, and keep httpGet as the readinessProbe",
+        ));
+    }
+    if http.get("httpHeaders").is_some_and(|headers| !headers.items().is_empty()) {
+        return Err((
+            "lithify sends no headers of yours".to_owned(),
+            "leave out httpHeaders, or make it tcpSocket with the same port, and keep httpGet as the readinessProbe",
+        ));
+    }
+    let path = http.text_of("path").unwrap_or("/");
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    done("httpGet", format!("http://{}{slash}{path}", endpoint(http, container)?))
+}
+
+/// From inside the container: the kubelet asks the pod's own address, where no host is given.
+fn endpoint(handler: &Node, container: &Container<'_>) -> Result<String, No> {
+    let host = handler.text_of("host").filter(|host| !host.is_empty()).unwrap_or("127.0.0.1");
+    let known = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok();
+    if !known {
+        return Err((
+            format!("its host {host:?} is a name, and lithify asks no DNS server"),
+            "leave out host, or give an address",
+        ));
+    }
+    let port = handler.text_of("port").unwrap_or_default();
+    let Some(port) = container.port(port) else {
+        return Err((
+            format!("its port {port:?} is neither a number nor the name of one of the container's ports"),
+            "give the number",
+        ));
+    };
+    Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
+/// `periodSeconds` and `failureThreshold` for a wait: [`MOST_TRIES`], and longer than it.
+pub(super) fn tries(wait: u64) -> (u64, u64) {
+    ((wait / MOST_TRIES + 1).max(5), MOST_TRIES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_fits_into_its_tries() {
+        assert_eq!(tries(60), (5, 14));
+        for wait in 0..4000 {
+            let (period, tries) = tries(wait);
+            assert!(period >= 5 && tries < 15 && period * tries > wait, "{wait}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `kubectl lithify lint`: what of a manifest a profile would break, before it is applied.
+
+mod accepted;
+mod mounts;
+mod probes;
+mod security;
+
+use super::checks;
+use super::cli::Lint;
+use super::finding::{self, Finding, Weight};
+use super::manifest::Manifest;
+use super::ours;
+use super::removed::Removed;
+use super::workload::{check_names, workloads};
+use super::{Failure, print};
+use lithify::profile::{Profile, load};
+use lithify::report::Exit;
+
+/// The whole command.
+pub(super) fn run(options: &Lint) -> Result<Exit, Failure> {
+    // As `inject` takes them: a file here, and where it is in the container.
+    let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
+    let profile = load(names)?;
+    let manifest = Manifest::read(&options.file)?;
+    let (findings, count) = manifest_findings(&manifest, &profile, &options.containers)?;
+    let problems = findings.iter().filter(|finding| finding.weight != Weight::Note).count();
+    let summary = match (count, problems) {
+        (0, _) => "no workload in it".to_owned(),
+        (_, 0) => "no findings".to_owned(),
+        (_, 1) => "1 finding".to_owned(),
+        (_, many) => format!("{many} findings"),
+    };
+    let text = format!("{}kubectl-lithify lint {}: {summary}\n", finding::print(&manifest, &findings), manifest.file);
+    print(&text)?;
+    Ok(if problems == 0 { Exit::Ok } else { Exit::Finding })
+}
+
+/// Pure: the findings, and the number of workloads.
+fn manifest_findings(
+    manifest: &Manifest,
+    profile: &Profile,
+    only: &[String],
+) -> Result<(Vec<Finding>, usize), Failure> {
+    let removed = Removed::new(profile);
+    let workloads = workloads(&manifest.documents);
+    check_names(manifest, &workloads, only)?;
+    let mut findings = Vec::new();
+    for workload in &workloads {
+        findings.extend(checks::volumes(workload));
+        findings.extend(mounts::delivery(workload));
+        findings.extend(accepted::accepted(workload));
+        for container in workload.chosen(only) {
+            let mode = ours::mode(workload, &container);
+            findings.extend(checks::handlers(&container, mode, &removed));
+            findings.extend(checks::app(&container, mode, &removed));
+            findings.extend(probes::ours(&container));
+            findings.extend(security::security(&container, mode, profile));
+            findings.extend(mounts::writable(&container, profile));
+        }
+    }
+    Ok((findings, workloads.len()))
+}

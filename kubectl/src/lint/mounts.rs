@@ -1,0 +1,92 @@
+//! Volumes: where lithify comes from, and what a read-only root needs.
+
+use super::super::checks::{self, HANDLERS};
+use super::super::finding::{Finding, Weight};
+use super::super::paths::is_in;
+use super::super::workload::{Container, Workload};
+use super::super::yaml::Node;
+use super::super::{MOUNT_POINT, PROGRAM};
+use lithify::profile::{Profile, Sourced};
+
+/// Every container that calls lithify has it.
+pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let inits = workload.init_containers();
+    let filled: Vec<&str> = inits.iter().filter_map(checks::installs).collect();
+    for container in workload.containers().iter().chain(&inits) {
+        let mut add = |place: &std::ops::Range<usize>, message: String, fix: &str| {
+            findings.push(Finding::new(Weight::Breaks, place, format!("{}: {message}", container.title), fix));
+        };
+        let uses = uses(container.node);
+        let Some(mount) = container.mount_at(MOUNT_POINT) else {
+            if let Some(place) = uses {
+                add(
+                    &place.range,
+                    format!("{PROGRAM} will not be there: nothing is mounted at {MOUNT_POINT}"),
+                    "volumeMounts: [{ name: lithify, mountPath: /lithify, readOnly: true }]",
+                );
+            }
+            continue;
+        };
+        let volume = mount.text_of("name").unwrap_or_default();
+        let known = filled.contains(&volume);
+        if uses.is_some() && !known {
+            let holds = |key| workload.volume(volume).is_some_and(|volume| volume.entry(key).is_some());
+            if holds("image") || holds("persistentVolumeClaim") || holds("hostPath") || holds("csi") {
+                continue;
+            }
+            add(
+                &mount.range,
+                format!("volume {volume} is mounted at {MOUNT_POINT}, and no init container installs lithify into it"),
+                "an init container with the image of lithify and args [\"install\", \"/lithify\"]: see docs/kubectl.md",
+            );
+        }
+        if known && !checks::is_whole(mount) {
+            add(
+                &mount.range,
+                format!("a subPath of volume {volume} is mounted at {MOUNT_POINT}, and lithify is in its root"),
+                "leave out subPath",
+            );
+        }
+    }
+    findings
+}
+
+/// Where a container calls lithify from the volume.
+fn uses(container: &Node) -> Option<&Node> {
+    let commands = HANDLERS.iter().filter_map(|(way, _)| container.at(way)?.at(&["exec", "command"]));
+    container.get("command").into_iter().chain(commands).find(|command| command.words().first() == Some(&PROGRAM))
+}
+
+/// On a read-only root, a volume over each path that the profile says must be writable.
+pub(super) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Finding> {
+    let Some(place) = container.read_only_root() else { return Vec::new() };
+    let missing = |path: &&Sourced<String>| {
+        !container.mounts().iter().any(|mount| !mount.is_true("readOnly") && covers(mount, &path.value))
+    };
+    let fix = |path: &str| format!("an emptyDir volume with volumeMounts: [{{ name: ..., mountPath: {path} }}]");
+    let must = profile.verify.writable.iter().filter(missing).map(|path| {
+        let message = format!(
+            "{}: {} must be writable (profile {}), the root is read-only, and no writable volume is mounted there",
+            container.title, path.value, path.profile
+        );
+        Finding::new(Weight::Breaks, &place.range, message, fix(&path.value))
+    });
+    // The manifest does not tell what the image has.
+    let may = profile.verify.writable_if_present.iter().filter(missing).map(|path| {
+        let message = format!(
+            "{}: if the image has {}, it must be writable (profile {}), and the root is read-only",
+            container.title, path.value, path.profile
+        );
+        Finding::new(Weight::Note, &place.range, message, fix(&path.value))
+    });
+    must.chain(may).collect()
+}
+
+/// Whether a mount holds a path; `/var/run` is a link to `/run` wherever both are.
+fn covers(mount: &Node, path: &str) -> bool {
+    let plain =
+        |path: &str| path.strip_prefix("/var/run").map_or_else(|| path.to_owned(), |rest| format!("/run{rest}"));
+    let at = plain(mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/'));
+    is_in(&plain(path.trim_end_matches('/')), &at)
+}

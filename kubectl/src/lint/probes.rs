@@ -1,0 +1,70 @@
+//! Probes that call lithify: the kubelet must give them time, and tries.
+
+use super::super::MOST_TRIES;
+use super::super::arguments::parts;
+use super::super::checks;
+use super::super::finding::{Finding, Weight};
+use super::super::ours;
+use super::super::workload::Container;
+use lithify::cli::WAIT_TIMEOUT;
+
+pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut looks = false;
+    for name in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let Some(probe) = container.node.get(name) else { continue };
+        let Some(call) = ours::handler(Some(probe)) else { continue };
+        let what = call.first().copied().unwrap_or_default();
+        let place = probe.at(&["exec", "command"]).map_or(probe.range.clone(), |command| command.range.clone());
+        let mut add = |message: String, fix: &str| {
+            findings.push(Finding::new(Weight::Breaks, &place, format!("{}, {name}: {message}", container.title), fix));
+        };
+        looks |= matches!(what, "harden" | "verify");
+        // Looking at the tree takes longer than asking a port.
+        if matches!(what, "harden" | "verify") && probe.number_of("timeoutSeconds").unwrap_or(1) < 10 {
+            add(
+                format!(
+                    "timeoutSeconds is {}, and on a timeout the kubelet shows nothing of what {what} said",
+                    probe.number_of("timeoutSeconds").unwrap_or(1)
+                ),
+                "timeoutSeconds: 10",
+            );
+        }
+        if what != "harden" {
+            continue;
+        }
+        if name != "startupProbe" {
+            add(
+                "harden is for the startupProbe: here it would be tried again and again for ever".to_owned(),
+                "let it be the startupProbe, and verify the livenessProbe",
+            );
+            continue;
+        }
+        let parts = parts(&call);
+        if !parts.iter().any(|part| matches!(part.option, Some("wait-for-app" | "wait-for"))) {
+            continue;
+        }
+        let given = parts.iter().find(|part| part.option == Some("wait-timeout")).map(|part| part.value);
+        let mut seconds = given.into_iter().chain([WAIT_TIMEOUT]);
+        let Some(wait) = seconds.find_map(|text| text.parse::<u64>().ok()) else { continue };
+        let number = |key, default| probe.number_of(key).unwrap_or(default);
+        let (tries, period) = (number("failureThreshold", 3), number("periodSeconds", 10));
+        let delay = number("initialDelaySeconds", 0);
+        if tries.saturating_mul(period).saturating_add(delay) <= wait {
+            let after = if delay == 0 { String::new() } else { format!(" after {delay} s") };
+            add(
+                format!(
+                    "{tries} tries every {period} s{after} are over before its --wait-timeout of {wait} s: the container would be killed without a word why"
+                ),
+                "initialDelaySeconds + failureThreshold x periodSeconds must be more than --wait-timeout",
+            );
+        } else if tries > MOST_TRIES {
+            add(
+                format!("{tries} tries are more events than the kubelet keeps of a pod"),
+                "fewer than 15 tries, with a longer periodSeconds",
+            );
+        }
+    }
+    findings.extend(checks::unsearchable(container).filter(|_| looks));
+    findings
+}

@@ -1,0 +1,72 @@
+//! A file of manifests: its text and its documents.
+
+use std::io::Read;
+use std::ops::Range;
+
+use super::Failure;
+use super::yaml::{self, Document};
+use lithify::escape::escape;
+use lithify::profile::{ProfileError, SourceText};
+
+/// More than any manifest has.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// One file.
+pub(super) struct Manifest {
+    /// Its name for messages.
+    pub(super) file: String,
+    /// As it is.
+    pub(super) text: String,
+    /// Every document in it.
+    pub(super) documents: Vec<Document>,
+}
+
+impl Manifest {
+    /// Reads a file, or standard input for `-`.
+    pub(super) fn read(path: &str) -> Result<Self, Failure> {
+        let file = if path == "-" { "standard input".to_owned() } else { escape(path.as_bytes()) };
+        let unreadable = |error: std::io::Error| {
+            Failure::Manifest(format!(
+                "{file}: cannot be read: {error}\n  fix: give the file of a manifest, or - for standard input"
+            ))
+        };
+        let mut bytes = Vec::new();
+        // Pipes are files, too: `-f <(kustomize build)`.
+        let length = if path == "-" {
+            std::io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
+        } else {
+            std::fs::File::open(path).map_err(unreadable)?.take(MAX_BYTES).read_to_end(&mut bytes)
+        };
+        if length.map_err(unreadable)? as u64 == MAX_BYTES {
+            return Err(Failure::Manifest(format!(
+                "{file}: {MAX_BYTES} bytes and more are no manifest\n  fix: give the file of a manifest"
+            )));
+        }
+        let text = SourceText::new(&file, &bytes, true)?.text.to_owned();
+        Self::from_text(&file, text)
+    }
+
+    /// Takes a text that was read.
+    pub(super) fn from_text(file: &str, text: String) -> Result<Self, Failure> {
+        match yaml::read(&text) {
+            Ok(documents) => Ok(Self { file: file.to_owned(), text, documents }),
+            Err(error) => {
+                let unread = Self { file: file.to_owned(), text, documents: Vec::new() };
+                Err(Failure::Manifest(unread.point(
+                    error.range,
+                    &error.message,
+                    "correct it here: what is not read for sure is refused, also where kubectl might take it",
+                )))
+            }
+        }
+    }
+
+    /// A message at a place: file, line, column, the line itself, and what to do.
+    pub(super) fn point(&self, range: Range<usize>, message: &str, fix: &str) -> String {
+        let source = SourceText { file: &self.file, text: &self.text, quoted: true };
+        match source.error(range, message, Some(fix.to_owned())) {
+            ProfileError::Invalid(diagnostic) => diagnostic.to_string().replace("\n  hint: ", "\n  fix: "),
+            other => other.to_string(),
+        }
+    }
+}

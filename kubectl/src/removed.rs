@@ -1,0 +1,152 @@
+//! Which programs a profile removes, as far as a name or a path tells: by the profile's own rules and the catalogue.
+
+use super::paths::{file_name, normal};
+use lithify::catalogue::{Catalogue, DIRECTORIES};
+use lithify::pattern::PathPattern;
+use lithify::profile::{Profile, Rule, Selector};
+
+/// Answers for one profile.
+pub(super) struct Removed<'a> {
+    profile: &'a Profile,
+    catalogue: Catalogue,
+    directories: Vec<PathPattern>,
+}
+
+impl<'a> Removed<'a> {
+    pub(super) fn new(profile: &'a Profile) -> Self {
+        let directories = DIRECTORIES.iter().filter_map(|directory| PathPattern::parse(directory).ok()).collect();
+        Self { profile, catalogue: Catalogue::default(), directories }
+    }
+
+    /// The rule that removes a program, as text; `program` is a path, or a name that is looked for in `PATH`. `None`, too,
+    /// where it cannot be told which program that is.
+    pub(super) fn rule(&self, program: &str) -> Option<String> {
+        // A variable, and what the working directory says.
+        if program.is_empty() || program.contains(['$', '`']) || program.contains('/') && !program.starts_with('/') {
+            return None;
+        }
+        let program = &*normal(program);
+        if program == super::PROGRAM {
+            return None;
+        }
+        let paths = self.places(program);
+        let name = file_name(program);
+        let profile = self.profile;
+        let saved = |rule: &Rule| self.selects(&rule.value, name, &paths);
+        if profile.keep.iter().any(saved) || profile.only.iter().any(saved) {
+            return None;
+        }
+        let rule = profile.remove.iter().find(|rule| match &rule.value {
+            // What an allow-list does to a program that is not on it.
+            Selector::Others => true,
+            value => self.selects(value, name, &paths),
+        })?;
+        Some(format!("{} of profile {}", rule.value, rule.profile))
+    }
+
+    /// Where the program may be: on a merged image `/bin` is `/usr/bin`.
+    fn places(&self, program: &str) -> Vec<String> {
+        if program.starts_with('/') {
+            let twin = match program.strip_prefix("/usr") {
+                Some(rest) if rest.starts_with("/bin/") || rest.starts_with("/sbin/") => Some(rest.to_owned()),
+                None if program.starts_with("/bin/") || program.starts_with("/sbin/") => Some(format!("/usr{program}")),
+                _ => None,
+            };
+            return [Some(program.to_owned()), twin].into_iter().flatten().collect();
+        }
+        self.profile.search().iter().map(|directory| format!("{directory}/{program}")).collect()
+    }
+
+    fn selects(&self, selector: &Selector, name: &str, paths: &[String]) -> bool {
+        let in_search = || paths.iter().any(|path| self.profile.search().contains(&directory(path)));
+        match selector {
+            Selector::Name(known) => known == name && in_search(),
+            Selector::Path(pattern) => paths.iter().any(|path| {
+                // A directory goes with its content.
+                std::iter::successors(Some(path.as_str()), |path| Some(directory(path)).filter(|path| !path.is_empty()))
+                    .any(|path| pattern.matches(path.as_bytes()))
+            }),
+            Selector::Class(class) => {
+                let known_place =
+                    |path: &String| self.directories.iter().any(|known| known.matches(directory(path).as_bytes()));
+                self.catalogue.by_name(name.as_bytes()).is_some_and(|known| known.class == *class)
+                    && (in_search() || paths.iter().any(known_place))
+            }
+            Selector::Others => false,
+        }
+    }
+}
+
+fn directory(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+/// Whether a file is called as a shell's script.
+pub(super) fn is_script(program: &str) -> bool {
+    std::path::Path::new(program).extension().is_some_and(|extension| extension == "sh")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lithify::profile::{load, load_text};
+
+    #[test]
+    fn by_the_built_in_profiles() {
+        let nginx = load(["nginx"]).unwrap();
+        let removed = Removed::new(&nginx);
+        for program in [
+            "sh",
+            "/bin/sh",
+            "/usr/bin/sh",
+            "bash",
+            "curl",
+            "python3",
+            "/usr/bin/python3.11",
+            "sleep",
+            "/opt/java/openjdk/bin/java",
+            "/busybox/sh",
+            "//bin/sh",
+            "/bin/../bin/./sh",
+            "/usr//bin/sh",
+        ] {
+            assert!(removed.rule(program).is_some(), "{program}");
+        }
+        for program in [
+            "nginx",
+            "/usr/sbin/nginx",
+            "/srv/app",
+            "./sh",
+            "bin/sh",
+            "/srv/sh",
+            "/bin/../srv/sh",
+            "/lithify/lithify",
+            "/lithify//lithify",
+            "",
+            "redis-server",
+            "$SHELL",
+            "/bin/$X",
+        ] {
+            assert_eq!(removed.rule(program), None, "{program}");
+        }
+        assert_eq!(removed.rule("/bin/dash").unwrap(), "names \"dash\" of profile shells");
+        let shells = load(["shells"]).unwrap();
+        assert_eq!(Removed::new(&shells).rule("curl"), None);
+    }
+
+    #[test]
+    fn keep_allow_lists_and_directories() {
+        let text = "schema = 1\n[remove]\nnames = [\"curl\", \"nc\"]\npaths = [\"/opt/debug\", \"/usr/bin/py*\"]\n[keep]\nnames = [\"nc\"]\npaths = [\"/usr/bin/python3\"]\n";
+        let profile = load_text("site", text).unwrap();
+        let removed = Removed::new(&profile);
+        assert!(removed.rule("/opt/debug/bin/tool").is_some() && removed.rule("curl").is_some());
+        assert!(
+            removed.rule("nc").is_none() && removed.rule("python3").is_none() && removed.rule("/bin/pydoc3").is_some()
+        );
+        let only = load_text("only", "schema = 1\n[keep]\nonly = [\"nginx\"]\n").unwrap();
+        let removed = Removed::new(&only);
+        assert!(removed.rule("nginx").is_none() && removed.rule("/srv/app").is_some());
+        // Wherever that is.
+        assert!(removed.rule("./app").is_none() && removed.rule("$APP").is_none());
+    }
+}

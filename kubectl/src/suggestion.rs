@@ -1,0 +1,171 @@
+//! What a command needs that a profile removes, and what of lithify's own can take its place.
+
+use super::calls::{programs, unwrapped};
+use super::paths::file_name;
+use super::removed::{Removed, is_script};
+use lithify::command_line::wrappers::script_of;
+use lithify::probe::Target;
+use lithify::seconds;
+
+/// A command that will not work.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// The program that goes.
+    pub(super) program: String,
+    /// Why.
+    pub(super) reason: String,
+    /// A command in its place, where there is one.
+    pub(super) replacement: Option<Vec<String>>,
+}
+
+/// What of a command the profile removes.
+pub(super) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
+    let programs = programs(words);
+    if let Some((program, rule)) = programs.iter().find_map(|program| Some((program, removed.rule(program)?))) {
+        return Some(Broken {
+            program: program.clone(),
+            reason: format!("{rule} removes it"),
+            replacement: plain(words).and_then(|words| replacement(&words)),
+        });
+    }
+    let rule = removed.rule("/bin/sh")?;
+    let program = programs.into_iter().find(|program| is_script(program))?;
+    let reason = format!("it looks like a script of a shell, and {rule} removes that");
+    Some(Broken { program, reason, replacement: None })
+}
+
+/// The words of a command without its wrappers and its shell, where they do nothing more than start it.
+fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+    let words = unwrapped(words);
+    let Some(script) = script_of(words) else { return Some(words.to_vec()) };
+    let mut script = script.trim().trim_end_matches(';');
+    // What makes an exit code of 1 of any other, and what silences.
+    for tail in
+        ["|| exit 1", "|| false", "2>&1", "2>/dev/null", "2> /dev/null", ">/dev/null", "> /dev/null", "&>/dev/null"]
+            .repeat(2)
+    {
+        script = script.strip_suffix(tail).unwrap_or(script).trim_end();
+    }
+    let script = script.strip_prefix("exec ").unwrap_or(script);
+    let simple =
+        |c: char| !matches!(c, '|' | '&' | ';' | '<' | '>' | '$' | '`' | '(' | ')' | '*' | '{' | '}' | '\\' | '\n');
+    if !script.chars().all(simple) {
+        return None;
+    }
+    let words: Vec<&str> = script.split_whitespace().map(|word| word.trim_matches(['\'', '"'])).collect();
+    Some(unwrapped(&words).to_vec())
+}
+
+/// lithify's own probe or sleep for a command that everybody knows.
+fn replacement(words: &[&str]) -> Option<Vec<String>> {
+    let (program, rest) = words.split_first()?;
+    let operands: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-') && *word != "]").collect();
+    let ours = |words: &[&str]| Some([super::PROGRAM].iter().chain(words).map(|word| (*word).to_owned()).collect());
+    match file_name(program) {
+        "curl" | "wget" => {
+            let url = rest.iter().find(|word| word.starts_with("http://"))?;
+            Target::http(url).ok()?;
+            ours(&["probe", "http", url])
+        }
+        "nc" | "ncat" | "netcat" => {
+            let [.., host, port] = operands.as_slice() else { return None };
+            let endpoint = format!("{host}:{port}");
+            Target::tcp(&endpoint).ok()?;
+            ours(&["probe", "tcp", &endpoint])
+        }
+        "test" | "[" | "cat" | "ls" | "stat" => {
+            let [file] = operands.as_slice() else { return None };
+            Target::file(file).ok()?;
+            ours(&["probe", "file", file])
+        }
+        "sleep" => {
+            let [time] = operands.as_slice() else { return None };
+            let time = time.strip_suffix('s').unwrap_or(time);
+            seconds::parse(time).ok()?;
+            ours(&["sleep", time])
+        }
+        _ => None,
+    }
+}
+
+impl Broken {
+    /// What to do about it; `hook` and not a probe.
+    pub(super) fn fix(&self, hook: bool) -> String {
+        if let Some(words) = &self.replacement {
+            let words = serde_json::to_string(words).unwrap_or_default().replace("\",\"", "\", \"");
+            return format!("command: {words}");
+        }
+        let other = if hook {
+            "call the app's own program, or `/lithify/lithify sleep SECONDS`"
+        } else {
+            "use httpGet, tcpSocket or grpc, or `/lithify/lithify probe tcp|http|file ...`"
+        };
+        format!("{other}; or save it in a profile of your own: [keep] names = [{:?}]", file_name(&self.program))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lithify::profile::load;
+
+    fn replaced(words: &[&str]) -> Option<String> {
+        let profile = load(["nginx"]).unwrap();
+        let removed = Removed::new(&profile);
+        broken(words, &removed)
+            .unwrap_or_else(|| panic!("{words:?} is not broken"))
+            .replacement
+            .map(|words| words.join(" "))
+    }
+
+    #[test]
+    fn what_everybody_writes_has_an_equivalent() {
+        for (words, expected) in [
+            (&["sleep", "5"][..], "sleep 5"),
+            (&["sh", "-c", "sleep 10s"], "sleep 10"),
+            (&["/bin/sh", "-c", "exec sleep 0.5;"], "sleep 0.5"),
+            (&["curl", "-fsS", "http://localhost:8080/healthz"], "probe http http://localhost:8080/healthz"),
+            (&["bash", "-ec", "curl -f 'http://localhost/' >/dev/null 2>&1 || exit 1"], "probe http http://localhost/"),
+            (&["wget", "-q", "--spider", "http://127.0.0.1/x?y"], "probe http http://127.0.0.1/x?y"),
+            (&["nc", "-z", "localhost", "6379"], "probe tcp localhost:6379"),
+            (&["sh", "-c", "nc -z -w 2 127.0.0.1 80"], "probe tcp 127.0.0.1:80"),
+            (&["cat", "/tmp/ready"], "probe file /tmp/ready"),
+            (&["sh", "-c", "[ -f /tmp/ready ]"], "probe file /tmp/ready"),
+            (&["test", "-e", "/run/up"], "probe file /run/up"),
+        ] {
+            assert_eq!(replaced(words), Some(format!("/lithify/lithify {expected}")), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn and_what_has_none() {
+        for words in [
+            &["sh", "-c", "sleep 5 && nginx -s quit"][..],
+            &["sh", "-c", "curl https://x/ | grep up"],
+            &["pgrep", "nginx"],
+            &["/health.sh"],
+            &["sleep", "$(TIME)"],
+            &["sh", "-c", "cat $FILE"],
+            &["curl", "https://localhost/"],
+        ] {
+            assert_eq!(replaced(words), None, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_kept_shell_may_call_what_is_gone() {
+        let profile = load(["network-tools"]).unwrap();
+        let removed = Removed::new(&profile);
+        let curl = broken(&["sh", "-c", "cd /tmp; X=1 curl http://localhost/ && echo up"], &removed).unwrap();
+        assert_eq!(curl.program, "curl");
+        for words in [
+            &["sh", "-c", "echo curl"][..],
+            &["nginx", "-t"],
+            &["/lithify/lithify", "sleep", "5"],
+            &["/health.sh"],
+            &[],
+        ] {
+            assert_eq!(broken(words, &removed), None, "{words:?}");
+        }
+    }
+}

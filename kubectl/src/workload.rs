@@ -1,0 +1,195 @@
+//! Where pods are described in a manifest, and what of their containers matters here.
+
+use super::Failure;
+use super::manifest::Manifest;
+use super::yaml::{Document, Node, Path};
+
+/// Something that pods are made from.
+pub(super) struct Workload<'a> {
+    /// Its kind.
+    pub(super) kind: &'static str,
+    /// Such as `Deployment web`.
+    pub(super) title: String,
+    /// Index of its document.
+    pub(super) document: usize,
+    /// From the document's root to the pod's `spec`.
+    pub(super) path: Path,
+    /// That `spec`.
+    pub(super) spec: &'a Node,
+}
+
+/// A container of a pod.
+#[derive(Clone)]
+pub(super) struct Container<'a> {
+    /// All of it.
+    pub(super) node: &'a Node,
+    /// From the document's root.
+    pub(super) path: Path,
+    /// Its name; empty where it has none.
+    pub(super) name: &'a str,
+    /// Such as `Deployment web, container nginx`.
+    pub(super) title: String,
+    pod_security: Option<&'a Node>,
+}
+
+/// The way from an object to the pod's `spec`, by kind (Kubernetes API v1, apps, batch).
+const KINDS: [(&str, &[&str]); 9] = [
+    ("Pod", &["spec"]),
+    ("PodTemplate", &["template", "spec"]),
+    ("Deployment", &["spec", "template", "spec"]),
+    ("ReplicaSet", &["spec", "template", "spec"]),
+    ("StatefulSet", &["spec", "template", "spec"]),
+    ("DaemonSet", &["spec", "template", "spec"]),
+    ("ReplicationController", &["spec", "template", "spec"]),
+    ("Job", &["spec", "template", "spec"]),
+    ("CronJob", &["spec", "jobTemplate", "spec", "template", "spec"]),
+];
+
+/// Every workload of every document, also in lists.
+pub(super) fn workloads(documents: &[Document]) -> Vec<Workload<'_>> {
+    let mut found = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        search(&document.root, index, &Path::default(), &mut found);
+    }
+    found
+}
+
+fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Workload<'a>>) {
+    let kind = object.text_of("kind").unwrap_or_default();
+    let group = object.text_of("apiVersion").and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+    if !matches!(group, "" | "apps" | "batch" | "extensions") {
+        return;
+    }
+    if kind.ends_with("List") {
+        for (index, item) in object.get("items").map(Node::items).unwrap_or_default().iter().enumerate() {
+            search(item, document, &path.key("items").index(index), found);
+        }
+        return;
+    }
+    let Some((kind, way)) = KINDS.into_iter().find(|(known, _)| *known == kind) else { return };
+    if let Some(spec) = object.at(way) {
+        let metadata = |key| object.get("metadata").and_then(|metadata| metadata.text_of(key));
+        let name = metadata("name").or_else(|| metadata("generateName")).unwrap_or("without a name");
+        found.push(Workload {
+            kind,
+            title: format!("{kind} {}", lithify::escape::escape(name.as_bytes())),
+            document,
+            path: way.iter().fold(path.clone(), |path, key| path.key(key)),
+            spec,
+        });
+    }
+}
+
+/// Sees to it that there are containers, and each that is named among them.
+pub(super) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names: &[String]) -> Result<(), Failure> {
+    let Some(first) = workloads.first() else { return Ok(()) };
+    let mut known: Vec<&str> =
+        workloads.iter().flat_map(Workload::containers).map(|container| container.name).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.is_empty() {
+        let message = format!("{} has no containers", first.title);
+        let place = first.spec.range.start..first.spec.range.start;
+        return Err(Failure::Manifest(manifest.point(place, &message, "give the whole workload, not a part of it")));
+    }
+    let unknown: Vec<&str> = names.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        format!("no container is called {}", unknown.join(" or ")),
+        format!("the containers of {} are {}", manifest.file, lithify::escape::escape(known.join(", ").as_bytes())),
+    ))
+}
+
+impl<'a> Workload<'a> {
+    /// The containers of the app with these names; all of them where none is given.
+    pub(super) fn chosen(&self, names: &[String]) -> Vec<Container<'a>> {
+        let mut containers = self.containers();
+        containers.retain(|container| names.is_empty() || names.iter().any(|name| name == container.name));
+        containers
+    }
+
+    /// The containers of the app.
+    pub(super) fn containers(&self) -> Vec<Container<'a>> {
+        self.list("containers", "container")
+    }
+
+    /// The init containers, ours among them.
+    pub(super) fn init_containers(&self) -> Vec<Container<'a>> {
+        self.list("initContainers", "init container")
+    }
+
+    fn list(&self, key: &str, what: &str) -> Vec<Container<'a>> {
+        let items = self.spec.get(key).map(Node::items).unwrap_or_default();
+        let container = |(index, node): (usize, &'a Node)| {
+            let name = node.text_of("name").unwrap_or_default();
+            Container {
+                node,
+                path: self.path.key(key).index(index),
+                name,
+                title: format!("{}, {what} {}", self.title, lithify::escape::escape(name.as_bytes())),
+                pod_security: self.spec.get("securityContext"),
+            }
+        };
+        items.iter().enumerate().map(container).collect()
+    }
+
+    /// A volume.
+    pub(super) fn volume(&self, name: &str) -> Option<&'a Node> {
+        self.spec.get("volumes")?.items().iter().find(|volume| volume.text_of("name") == Some(name))
+    }
+}
+
+impl<'a> Container<'a> {
+    /// Its securityContext, or the pod's: whichever decides on a key.
+    fn decides(&self, key: &str) -> Option<&'a Node> {
+        [self.node.get("securityContext"), self.pod_security]
+            .into_iter()
+            .flatten()
+            .find(|context| context.get(key).is_some())
+    }
+
+    /// A key of its securityContext, else of the pod's.
+    pub(super) fn security(&self, key: &str) -> Option<&'a Node> {
+        self.decides(key)?.get(key)
+    }
+
+    /// Where `readOnlyRootFilesystem` is true.
+    pub(super) fn read_only_root(&self) -> Option<&'a Node> {
+        let context = self.node.get("securityContext")?;
+        context.get("readOnlyRootFilesystem").filter(|_| context.is_true("readOnlyRootFilesystem"))
+    }
+
+    /// Where it says that it does not run as root.
+    pub(super) fn non_root(&self) -> Option<&'a Node> {
+        let user = self.security("runAsUser").filter(|user| user.text() != Some("0"));
+        let flag = self.decides("runAsNonRoot").filter(|context| context.is_true("runAsNonRoot"));
+        user.or_else(|| flag?.get("runAsNonRoot"))
+    }
+
+    /// Its volume mounts.
+    pub(super) fn mounts(&self) -> &'a [Node] {
+        self.node.get("volumeMounts").map(Node::items).unwrap_or_default()
+    }
+
+    /// The mount at exactly this path.
+    pub(super) fn mount_at(&self, path: &str) -> Option<&'a Node> {
+        self.mounts().iter().find(|mount| mount.text_of("mountPath").is_some_and(|at| at.trim_end_matches('/') == path))
+    }
+
+    /// The number of a port that is a number or one of its own ports' names.
+    pub(super) fn port(&self, port: &str) -> Option<u16> {
+        if let Ok(number) = port.parse() {
+            return Some(number);
+        }
+        let ports = self.node.get("ports").map(Node::items).unwrap_or_default();
+        let named = ports.iter().find(|known| known.text_of("name") == Some(port))?;
+        named.text_of("containerPort")?.parse().ok()
+    }
+
+    /// The place to point at for the whole container.
+    pub(super) fn place(&self) -> std::ops::Range<usize> {
+        self.node.get("name").map_or(self.node.range.start..self.node.range.start, |name| name.range.clone())
+    }
+}

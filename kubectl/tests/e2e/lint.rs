@@ -1,0 +1,228 @@
+//! `lint`: every finding with its place, and none where there is nothing.
+
+use super::{deployment, inject, manifest, plugin};
+
+#[track_caller]
+fn finds(manifest: &str, profile: &str, texts: &[&str]) {
+    let ran = plugin(manifest, &format!("lint -p {profile}"));
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    assert!(ran.stderr.is_empty() && ran.stdout.contains("\n  fix: "), "{}", ran.all());
+    for text in texts {
+        assert!(ran.stdout.contains(text), "{text:?} is not in:\n{}", ran.stdout);
+    }
+}
+
+#[track_caller]
+fn finds_nothing(manifest: &str, profile: &str) {
+    plugin(manifest, &format!("lint -p {profile}")).exits(0).says("no findings");
+}
+
+#[test]
+fn nothing_in_what_inject_made_and_in_the_examples() {
+    for mode in ["probe", "stage", "run"] {
+        finds_nothing(&manifest(&format!("web.{mode}.yaml")), "nginx");
+    }
+    let examples = std::fs::read_dir(format!("{}/../examples", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let mut seen = 0;
+    for path in
+        examples.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+    {
+        let text = std::fs::read_to_string(&path).unwrap();
+        // The job is Python, and says so in a profile of its own.
+        let profile = if text.contains("python3") { "network-tools" } else { "nginx" };
+        plugin(&text, &format!("lint -p {profile}")).exits(0).does_not_say("accepts any command line");
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen}");
+    plugin("kind: Service\n", "lint -p nginx").exits(0).says("no workload in it");
+}
+
+#[test]
+fn tools_that_go() {
+    let hook = deployment("lifecycle:\n  preStop:\n    exec:\n      command: [sleep, \"5\"]");
+    finds(
+        &hook,
+        "nginx",
+        &[
+            "standard input:14:26: Deployment web, container app, preStop: sleep will not be there",
+            "  14 |                 command: [sleep, \"5\"]\n     |                          ^^^^^^^^^^^^",
+            "fix: command: [\"/lithify/lithify\", \"sleep\", \"5\"]",
+            "lint standard input: 1 finding",
+        ],
+    );
+    finds_nothing(&hook, "shells");
+    let two = format!("{hook}        - name: other\n");
+    finds_nothing(&two, "nginx -c other");
+    finds(&two, "nginx -c app -c other", &["1 finding"]);
+    finds(&deployment("command: [sh, -c, exec app]"), "nginx", &["its script needs the shell"]);
+    finds(
+        &deployment("command: [python3]\nreadinessProbe: { exec: { command: [pgrep, python3] } }"),
+        "distroless",
+        &["2 findings", "pgrep", "httpGet, tcpSocket"],
+    );
+    finds_nothing(&inject(&deployment("command: [sh, -c, exec app]"), "-p nginx --mode run"), "nginx");
+}
+
+#[test]
+fn tools_that_others_start() {
+    let probe =
+        |command: &str| deployment(&format!("command: [app]\nreadinessProbe: {{ exec: {{ command: {command} }} }}"));
+    for (profile, command, program) in [
+        ("shells", "[timeout, \"5\", sh, -c, x]", "sh"),
+        ("shells", "[/usr/bin/env, bash, -c, x]", "bash"),
+        ("shells", "[xargs, -n1, /usr/bin/../bin/bash]", "/usr/bin/../bin/bash"),
+        ("network-tools", "[sh, -c, \"timeout 3 curl -f localhost\"]", "curl"),
+        ("network-tools", "[sh, -c, \"status=`curl x`; test $status = ok\"]", "curl"),
+        ("network-tools", "[sh, -c, 'test \"$(wget -qO- x)\" = ok']", "wget"),
+        ("network-tools", "[sh, -c, 'if ! nc -z localhost 1; then exit 1; fi']", "nc"),
+        ("nginx", "[//bin/sh, -c, x]", "//bin/sh"),
+        ("nginx", "[/bin/../bin/sh]", "/bin/../bin/sh"),
+        ("nginx", "[tini, --, sh, -c, x]", "sh"),
+    ] {
+        finds(&probe(command), profile, &[&format!("readinessProbe: {program} will not be there")]);
+    }
+    finds(
+        &probe("[sh, -c, timeout 3 curl -f http://localhost/]"),
+        "network-tools",
+        &["fix: command: [\"/lithify/lithify\", \"probe\", \"http\", \"http://localhost/\"]"],
+    );
+    for (profile, command) in [
+        // busybox stays with all that is in it, unless it is named itself.
+        ("network-tools", "[/bin/busybox, wget, x]"),
+        ("network-tools", "[sh, -c, \"echo 'a; curl b'; app # curl\"]"),
+        ("network-tools", "[sh, -c, \"if command -v curl; then curl x; else app; fi\"]"),
+        ("network-tools", "[sh, -c, $CURL x]"),
+        ("shells", "[timeout, -t, \"5\", sh, -c, x]"),
+        ("nginx", "[bin/sh]"),
+        ("nginx", "[app, sh, -c, curl]"),
+    ] {
+        finds_nothing(&probe(command), profile);
+    }
+}
+
+#[test]
+fn probes_of_ours_without_time_or_tries() {
+    let injected = manifest("web.probe.yaml");
+    let with = |old: &str, new: &str| {
+        assert!(injected.contains(old), "{old}");
+        injected.replace(old, new)
+    };
+    finds(
+        &with("            timeoutSeconds: 10\n", ""),
+        "nginx",
+        &["2 findings", "startupProbe: timeoutSeconds is 1", "livenessProbe: timeoutSeconds is 1"],
+    );
+    finds(
+        &with("periodSeconds: 22", "periodSeconds: 20"),
+        "nginx",
+        &["14 tries every 20 s are over before its --wait-timeout of 300 s", "failureThreshold x periodSeconds"],
+    );
+    // The kubelet waits before its first try, too.
+    finds_nothing(&with("periodSeconds: 22", "initialDelaySeconds: 21\n            periodSeconds: 20"), "nginx");
+    finds(
+        &with("periodSeconds: 22", "initialDelaySeconds: 20\n            periodSeconds: 20"),
+        "nginx",
+        &["14 tries every 20 s after 20 s are over before its --wait-timeout of 300 s", "initialDelaySeconds + "],
+    );
+    finds(
+        &with("failureThreshold: 14 ", "failureThreshold: 30 "),
+        "nginx",
+        &["30 tries are more events than the kubelet keeps"],
+    );
+    finds(
+        &with("livenessProbe", "readinessProbe").replace("\"verify\"", "\"harden\""),
+        "nginx",
+        &["harden is for the startupProbe"],
+    );
+    finds(
+        &with(
+            "          image: nginx:1.28",
+            "          image: nginx:1.28\n          securityContext: { readOnlyRootFilesystem: true }",
+        ),
+        "nginx",
+        &["the startupProbe deletes, and nothing can be deleted from a read-only root"],
+    );
+    // Booleans as kubectl reads them.
+    for says in ["true", "True", "yes", "on"] {
+        let context = format!("          image: nginx:1.28\n          securityContext: {{ runAsNonRoot: {says} }}");
+        finds(&with("          image: nginx:1.28", &context), "nginx", &["it does not run as root"]);
+    }
+    let context = "          image: nginx:1.28\n          securityContext: { capabilities: { drop: [ALL] } }";
+    finds(&with("          image: nginx:1.28", context), "nginx", &["1 finding", "may not look into directories"]);
+}
+
+#[test]
+fn volumes_of_ours_that_are_wrong() {
+    let run = manifest("web.run.yaml");
+    let with = |old: &str, new: &str| {
+        assert!(run.contains(old), "{old}");
+        run.replace(old, new)
+    };
+    let mount = "            - { name: lithify, mountPath: /lithify, readOnly: true }\n";
+    finds(&with(mount, ""), "nginx", &["/lithify/lithify will not be there: nothing is mounted at /lithify"]);
+    finds(
+        &with(mount, "            - { name: lithify, mountPath: /lithify }\n"),
+        "nginx",
+        &["/lithify is writable", "fix: readOnly: true"],
+    );
+    finds(
+        &with(mount, "            - { name: cache, mountPath: /lithify, readOnly: true }\n"),
+        "nginx",
+        &["no init container installs lithify into it"],
+    );
+    finds(
+        &with(mount, "            - { name: lithify, mountPath: /lithify, subPath: x, readOnly: true }\n"),
+        "nginx",
+        &["a subPath of volume lithify"],
+    );
+    let stage = manifest("web.stage.yaml");
+    finds(
+        &stage.replace("subPath: root/usr/bin, readOnly: true", "subPath: root/usr/bin"),
+        "nginx",
+        &["can write to volume lithify-staged"],
+    );
+    finds(
+        &stage.replace("subPath: root/usr/bin,", "subPath: root/usr/local/bin,"),
+        "nginx",
+        &[
+            "mounts \"root/usr/local/bin\" of volume lithify-staged at /usr/bin, and that is not what lithify-stage stages",
+            "fix: subPath: root/usr/bin\n",
+        ],
+    );
+    let sidecar = stage.replace("      # A volume.\n", "        - name: sidecar\n          image: x\n          volumeMounts: [{ name: lithify-staged, mountPath: /x }]\n");
+    finds(&sidecar, "nginx", &["container sidecar can write to volume lithify-staged"]);
+    plugin(&sidecar, "inject -p nginx --mode stage -c nginx")
+        .exits(3)
+        .says("container sidecar can write to volume lithify-staged");
+}
+
+#[test]
+fn what_the_profile_wants_of_a_read_only_root() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("site.toml");
+    std::fs::write(&file, "schema = 1\nname = \"site\"\n[verify.mounts]\nwritable = [\"/data\", \"/run/app\"]\nwritable_if_present = [\"/cache\"]\n").unwrap();
+    let file = file.to_str().unwrap();
+    let app = |mounts: &str| {
+        deployment(&format!("securityContext:\n  readOnlyRootFilesystem: true\nvolumeMounts: [{mounts}]"))
+    };
+    finds(
+        &app(""),
+        file,
+        &[
+            "2 findings",
+            "standard input:12:37: Deployment web, container app: /data must be writable (profile site)",
+            "mountPath: /data",
+            "/run/app must be",
+            "note: Deployment web, container app: if the image has /cache",
+        ],
+    );
+    finds(&app("{ name: x, mountPath: /data, readOnly: true }"), file, &["/data must be"]);
+    finds_nothing(&app("{ name: x, mountPath: /data }, { name: y, mountPath: /var/run }"), file);
+    finds_nothing(&deployment(""), file);
+    finds(&deployment(""), "restricted", &["the profile wants a read-only root"]);
+    finds(
+        &app("").replace("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: true\n            runAsUser: 0"),
+        "restricted",
+        &["wants a user that is not root"],
+    );
+}

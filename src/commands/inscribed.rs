@@ -1,0 +1,68 @@
+//! What a copy with an inscription does before anything else: a tombstone answers, and a copy that accepts certain command
+//! lines refuses all others.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::process::ExitCode;
+
+use super::{output, tombstone};
+use crate::cli::Command;
+use crate::escape::escape;
+use crate::inscription::{self, Kind};
+use crate::only;
+use crate::processes::OWN_PROGRAM;
+use crate::report::Exit;
+use crate::sys;
+
+/// Whether the arguments are one of certain accepted command lines, rather than any; the code to end with where they are
+/// none of them. lithify's variables are those of that line from now on.
+pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
+    let lines = match own_program().and_then(|program| inscription::read(&program)) {
+        Ok(None) => return Ok(false),
+        Ok(Some((Kind::Grave, table))) => return Err(tombstone::answer(&crate::tombstone::parse(&table), arguments)),
+        Ok(Some((Kind::Only, table))) => only::parse(&table),
+        // It may have an inscription: whoever can hide that (a limit on open files is enough) must gain nothing.
+        Err(error) => {
+            return Err(refuse(&format!(
+                "lithify cannot read its own file, {OWN_PROGRAM}, which may say what it accepts: {error}\n  \
+                 fix: mount /proc, and let everybody read the program (mode 0555)\n"
+            )));
+        }
+    };
+    if let Some(line) = lines.iter().find(|line| line.accepts(arguments)) {
+        sys::replace_variables(only::VARIABLES, &line.variables);
+        return Ok(true);
+    }
+    let accepted: Vec<String> = lines.iter().map(|line| escape(line.text.as_bytes())).collect();
+    Err(refuse(&format!(
+        "lithify accepts only these command lines here, word for word:\n  {}\n  \
+         fix: add the command line to those of `install --only` in the init container\n",
+        accepted.join("\n  ")
+    )))
+}
+
+/// The file of this program. Started by a dynamic loader it would be that of the loader.
+fn own_program() -> io::Result<File> {
+    let program = File::open(OWN_PROGRAM)?;
+    let mut header = [0; 64];
+    program.read_exact_at(&mut header, 0)?;
+    if header == *sys::own_header() { Ok(program) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+fn refuse(message: &str) -> ExitCode {
+    let _ = std::io::stderr().write_all(message.as_bytes());
+    // Whoever else calls it must not write into what the container says at its end.
+    if std::process::id() == 1 {
+        output::leave_message(message);
+    }
+    ExitCode::from(Exit::Usage.code())
+}
+
+/// Whoever calls chooses the working directory, and what a relative path means. `run` passes it on to the app.
+pub(super) fn enter(command: &Command) {
+    if !matches!(command, Command::Run(_)) {
+        let _ = nix::unistd::chdir("/");
+    }
+}

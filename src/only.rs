@@ -1,0 +1,168 @@
+//! The command lines that an installed copy accepts (`install --only`), each as one text: words as a shell splits them,
+//! after variables of lithify's own. Nothing else that such a copy is told, by arguments or environment, has any effect.
+
+use std::ffi::{OsStr, OsString};
+use std::mem;
+
+/// The longest table: what is accepted is printed.
+pub const MAX_TABLE: usize = 64 * 1024;
+
+/// What the names of lithify's variables begin with.
+pub const VARIABLES: &str = "LITHIFY_";
+
+/// One accepted command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// As it was given.
+    pub text: String,
+    /// `LITHIFY_...=VALUE` in front of the words: the whole environment, as far as it is lithify's.
+    pub variables: Vec<(String, String)>,
+    /// Without the program's name.
+    pub words: Vec<String>,
+}
+
+impl Line {
+    /// Reads a text, or says why it cannot be one.
+    pub fn new(text: &str) -> Result<Self, &'static str> {
+        let mut words = split(text)?;
+        let assignment = |word: &String| {
+            let (name, value) = word.split_once('=')?;
+            name.starts_with(VARIABLES).then(|| (name.to_owned(), value.to_owned()))
+        };
+        let variables: Vec<_> = words.iter().map_while(assignment).collect();
+        words.drain(..variables.len());
+        if words.is_empty() {
+            Err("there is no command in it")
+        } else {
+            Ok(Self { text: text.to_owned(), variables, words })
+        }
+    }
+
+    /// Whether these are its words, each exactly; the program's name stands first and does not count.
+    pub fn accepts(&self, arguments: &[OsString]) -> bool {
+        arguments
+            .get(1..)
+            .is_some_and(|words| self.words.iter().map(OsStr::new).eq(words.iter().map(OsString::as_os_str)))
+    }
+}
+
+/// What is inscribed for these lines: each text, and a NUL, which no argument holds.
+pub fn table(lines: &[Line]) -> Vec<u8> {
+    lines.iter().flat_map(|line| line.text.bytes().chain([0])).collect()
+}
+
+/// What a table says.
+pub fn parse(table: &[u8]) -> Vec<Line> {
+    let texts = table.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok());
+    texts.filter_map(|text| Line::new(text).ok()).collect()
+}
+
+/// The words of a text, as a shell splits it (POSIX, Shell Command Language, 2.2): blanks between words, quotes and
+/// backslashes. Nothing is expanded: all other characters stand for themselves.
+pub fn split(text: &str) -> Result<Vec<String>, &'static str> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, ' ' | '\t' | '\n') => words.extend(word.take()),
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (Some(open), close) if open == close => quote = None,
+            (None | Some('"'), '\\') => {
+                let next = characters.next().ok_or("a backslash stands at its end")?;
+                if next == '\n' {
+                    continue;
+                }
+                let word = word.get_or_insert_default();
+                if quote.is_some() && !matches!(next, '"' | '\\' | '$' | '`') {
+                    word.push('\\');
+                }
+                word.push(next);
+            }
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(mem::take(&mut word));
+    if quote.is_some() { Err("a quote is not closed") } else { Ok(words) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
+
+    fn words(text: &str) -> Vec<String> {
+        split(text).unwrap()
+    }
+
+    #[test]
+    fn words_as_a_shell_splits_them() {
+        assert_eq!(words("  harden\t--profile  nginx\n"), ["harden", "--profile", "nginx"]);
+        assert_eq!(words("run -- nginx -g 'daemon off;'"), ["run", "--", "nginx", "-g", "daemon off;"]);
+        assert_eq!(words(r#"a"b "'c d'\ e "\$\"\\\x" '\'"#), [r"ab c d e", r#"$"\\x"#, r"\"]);
+        assert_eq!(words("'' \"\" a\\\nb"), ["", "", "ab"]);
+        assert_eq!(words("$HOME * ~ #x `a` ; | & ( )"), ["$HOME", "*", "~", "#x", "`a`", ";", "|", "&", "(", ")"]);
+        assert_eq!(words(" "), [""; 0]);
+        for unfinished in ["a 'b", "a \"b", "a\\", "\"\\\"", "'"] {
+            assert!(split(unfinished).is_err(), "{unfinished}");
+        }
+    }
+
+    #[test]
+    fn variables_stand_in_front() {
+        let line = Line::new("LITHIFY_PROFILE='a b' LITHIFY_Q= verify LITHIFY_ROOT=/x").unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(line.variables, [pair("LITHIFY_PROFILE", "a b"), pair("LITHIFY_Q", "")]);
+        assert_eq!(line.words, ["verify", "LITHIFY_ROOT=/x"]);
+        // Others are lithify's no more than any word.
+        assert_eq!(Line::new("PATH=/x verify").unwrap().words, ["PATH=/x", "verify"]);
+        assert!(Line::new("").is_err() && Line::new("LITHIFY_PROFILE=a").is_err());
+    }
+
+    #[test]
+    fn every_word_counts() {
+        let line = Line::new("verify --profile nginx").unwrap();
+        let accepts = |words: &[&str]| line.accepts(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(accepts(&["lithify", "verify", "--profile", "nginx"]));
+        assert!(accepts(&["", "verify", "--profile", "nginx"]));
+        for other in [
+            &[][..],
+            &["verify --profile nginx"],
+            &["verify", "--profile", "nginx"],
+            &["lithify"],
+            &["lithify", "verify", "--profile"],
+            &["lithify", "verify", "--profile", "nginx", ""],
+            &["lithify", "verify", "--profile=nginx"],
+            &["lithify", "verify", "-p", "nginx"],
+            &["lithify", "--profile", "nginx", "verify"],
+        ] {
+            assert!(!accepts(other), "{other:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_what_is_inscribed_is_read(texts in prop::collection::vec("[^\0]*", 0..4)) {
+            let lines: Vec<Line> = texts.iter().filter_map(|text| Line::new(text).ok()).collect();
+            prop_assert_eq!(parse(&table(&lines)), lines);
+        }
+
+        /// The shell itself is the judge. Characters that it expands, or that end a command, are left out.
+        #[test]
+        fn as_the_shell_does(text in "([a-z=/.:, \t\n\"'\\\\]|--)*") {
+            let script = format!("printf '%s\\0' x {text}");
+            // A line end ends a command there, where no quote is open: words of one line only.
+            let Ok(ours) = split(&text) else { return Ok(()) };
+            prop_assume!(!text.contains('\n'));
+            let shell = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+            let theirs = String::from_utf8(shell.stdout).unwrap();
+            let theirs: Vec<&str> = theirs.split_terminator('\0').skip(1).collect();
+            prop_assert_eq!(ours, theirs);
+        }
+    }
+}
