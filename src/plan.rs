@@ -1,13 +1,13 @@
 //! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
 //! a pure function; `--dry-run` prints it, `apply` carries it out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use crate::escape::escape;
 use crate::inventory::{Cause, Found, Inventory, LoginShells, MissingNames, Skipped, Strippable};
-use crate::profile::{Method, Profile};
-use crate::protection::Protection;
+use crate::profile::{Method, Profile, quote};
+use crate::protection::{For, Protection, Reason};
 use crate::root::{Identity, Kind, Stat, join};
 
 /// What is done to a name.
@@ -96,7 +96,7 @@ pub struct Refusal {
     /// Why not.
     pub reason: String,
     /// What to do.
-    pub hint: &'static str,
+    pub hint: String,
 }
 
 /// Something that a rule meets and that stays.
@@ -136,23 +136,16 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     let occupied = occupied_directories(inventory);
     let mut noted = HashSet::new();
     let mut ordered: Vec<((u8, u32), Action)> = Vec::new();
+    let mut refused = Refused::default();
     for found in &inventory.found {
-        if let Some((reason, hint)) = protected(found, protection) {
+        if let Some(reason) = protected(found, protection) {
             if inventory.forced.contains(&found.stat.id)
                 && found.library.is_none()
                 && !protection.is_lithify(found.stat.id)
             {
-                plan.notes.push(format!("{} goes by [remove] force, although {reason}", escape(&found.path())));
+                plan.notes.push(format!("{} goes by [remove] force, although {}", escape(&found.path()), reason.text));
             } else {
-                let (path, origin) = (found.path(), origin(found.rule));
-                plan.refusals.push(Refusal {
-                    path,
-                    id: Some(found.stat.id),
-                    origin,
-                    missing_library: false,
-                    reason,
-                    hint,
-                });
+                refused.add(found, reason, origin(found.rule));
                 continue;
             }
         }
@@ -184,6 +177,7 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
         };
         ordered.push((rank(found), action));
     }
+    refused.finish(&mut plan);
     // By rank; then by directory, so that each is opened once, and by name.
     crate::order::sort_by_bytes(&mut ordered, |((rank, depth), action)| {
         let depth = (u32::MAX - depth).to_be_bytes();
@@ -242,7 +236,7 @@ fn without_actions(profile: &Profile, inventory: &Inventory) -> Plan {
         origin: origin(missing.rule),
         missing_library: true,
         reason: missing.reason.clone(),
-        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less",
+        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less".to_owned(),
     }));
     plan
 }
@@ -275,24 +269,81 @@ fn rank(found: &Found) -> (u8, u32) {
 /// What to do about a process of which nothing is known. To keep the file would be no way out: it may be a shell.
 pub const UNREADABLE: &str = "give the container the capability SYS_PTRACE, so that the program can be read, or harden before the app starts: with run, or in the image";
 
-fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static str)> {
-    if let Some(reason) = &found.library {
-        let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
-        return Some((reason.clone(), hint));
+/// Why what was found must stay, if it must.
+fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
+    if let Some(text) = &found.library {
+        return Some(Reason { text: text.clone(), by: For::Library, keep: None });
     }
-    if found.stat.kind == Kind::Symlink {
-        let hint = "save it with [keep] paths, or keep less";
-        return protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint));
+    match found.stat.kind {
+        Kind::File | Kind::Symlink => protection.reason(found.stat.id).cloned(),
+        _ => None,
     }
-    if found.stat.kind != Kind::File {
-        return None;
+}
+
+/// What must stay although a rule asks for it, until it is known what helps against all of it.
+#[derive(Default)]
+struct Refused {
+    list: Vec<(Refusal, For)>,
+    /// What `[keep] paths` has to name.
+    keep: BTreeSet<Vec<u8>>,
+    /// The same for what a command needs only until it is up.
+    passing: BTreeSet<Vec<u8>>,
+}
+
+impl Refused {
+    fn add(&mut self, found: &Found, reason: Reason, origin: Origin) {
+        let path = found.path();
+        let keep = reason.keep.unwrap_or_else(|| path.clone());
+        match reason.by {
+            For::Library | For::Lithify | For::Unreadable => {}
+            For::Command { passes: true } => drop(self.passing.insert(keep)),
+            _ => drop(self.keep.insert(keep)),
+        }
+        let (id, reason, by) = (Some(found.stat.id), reason.text, reason.by);
+        let refusal = Refusal { path, id, origin, missing_library: false, reason, hint: String::new() };
+        self.list.push((refusal, by));
     }
-    let hint = if protection.is_only_possible(found.stat.id) {
-        UNREADABLE
-    } else {
-        "in a startupProbe add --wait-for-app; or save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force"
-    };
-    protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint))
+
+    /// Each says the one `[keep]` that all of them need. What may go when the command is up is in nobody's way as long as
+    /// something else is.
+    fn finish(mut self, plan: &mut Plan) {
+        let passing = For::Command { passes: true };
+        let only_passing = self.list.iter().all(|(_, by)| *by == passing);
+        let keep = keep_paths(if only_passing { &self.passing } else { &self.keep });
+        self.list.retain(|(_, by)| only_passing || *by != passing);
+        plan.refusals.extend(self.list.into_iter().map(|(refusal, by)| Refusal { hint: by.hint(&keep), ..refusal }));
+    }
+}
+
+/// Ready for a profile.
+fn keep_paths<'p>(paths: impl IntoIterator<Item = &'p Vec<u8>>) -> String {
+    let quoted: Vec<String> = paths.into_iter().map(|path| quote(&String::from_utf8_lossy(path))).collect();
+    format!("[keep] paths = [{}]", quoted.join(", "))
+}
+
+impl For {
+    /// What to do where a rule asks for what is protected.
+    fn hint(self, keep: &str) -> String {
+        match self {
+            Self::Library => {
+                "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths"
+                    .to_owned()
+            }
+            Self::Lithify => "name what it removes by paths that do not meet lithify".to_owned(),
+            Self::Unreadable => UNREADABLE.to_owned(),
+            Self::Process => format!(
+                "in a startupProbe add --wait-for-app; or save it with {keep}, harden when nothing of the app needs it any more, or name it in [remove] force"
+            ),
+            Self::Kept => format!("save it with {keep}, or keep less"),
+            Self::App { script: false } => format!("save it in a profile: {keep}"),
+            Self::Command { passes: false } => format!(
+                "save it in a profile: {keep}; or, if the command is a script that only starts the app, add --after-start"
+            ),
+            Self::Command { passes: true } | Self::App { script: true } => format!(
+                "start the app itself in place of its script (and name that by --app), or save what the script needs in a profile: {keep}"
+            ),
+        }
+    }
 }
 
 /// Directories that cannot go because something in them stays.

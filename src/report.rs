@@ -157,7 +157,7 @@ impl Report {
                         refusal.reason.clone()
                     },
                 ),
-                hint: Some(refusal.hint.to_owned()),
+                hint: Some(refusal.hint.clone()),
             });
             self.exit = Exit::Refused;
         }

@@ -77,7 +77,7 @@ impl Collector<'_> {
                 kept.extend(
                     needs(self.root, &path, &self.profile.search())
                         .into_iter()
-                        .map(|(need, role)| (need, format!("{by}: {} needs it as {role}", escape(&path)))),
+                        .map(|(need, role)| (need, format!("{by}: {} needs it as {}", escape(&path), role.text()))),
                 );
             }
         }
