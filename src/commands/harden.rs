@@ -83,7 +83,7 @@ pub(super) fn settled(waited: Waited, root: &Root, profile: &Profile, app: &App)
         Waited::Waiting(what) => Err(CommandError::NotYet(what)),
         Waited::TimedOut(what) => {
             let said = first_command(root, &profile.search(), app).map(|(_, _, program)| program);
-            let keep = said.map_or_else(|| "[keep] paths".to_owned(), |path| keep_paths([&path]));
+            let keep = said.map_or_else(|| "[keep] paths".to_owned(), |path| keep_paths(&[path]));
             Err(CommandError::WaitedInVain { what, keep })
         }
         Waited::NoApp => Err(CommandError::Usage(
