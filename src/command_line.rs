@@ -93,6 +93,15 @@ impl CommandLine {
     }
 }
 
+/// The file at `path` itself, and what it needs to start: none where it is not there.
+pub fn needs_of(root: &Root, path: &[u8], search: &[&str]) -> Vec<Need> {
+    // Of a script that is called there are only its interpreters to know.
+    let line = CommandLine { running: true, ..CommandLine::default() };
+    let mut resolver = Resolver { root, search, line: &line, found: Resolved::default() };
+    resolver.file(path, Role::Program, true, None, &[], 0);
+    resolver.found.needs
+}
+
 /// Where a command stands.
 #[derive(Clone, Copy)]
 struct Context {

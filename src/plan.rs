@@ -1,7 +1,7 @@
 //! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
 //! a pure function; `--dry-run` prints it, `apply` carries it out.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::escape::escape;
@@ -285,19 +285,18 @@ fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
 struct Refused {
     list: Vec<(Refusal, For)>,
     /// What `[keep] paths` has to name.
-    keep: BTreeSet<Vec<u8>>,
+    keep: Vec<Vec<u8>>,
     /// The same for what a command needs only until it is up.
-    passing: BTreeSet<Vec<u8>>,
+    passing: Vec<Vec<u8>>,
 }
 
 impl Refused {
     fn add(&mut self, found: &Found, reason: Reason, origin: Origin) {
         let path = found.path();
         let keep = reason.keep.unwrap_or_else(|| path.clone());
-        match reason.by {
-            For::Library | For::Lithify | For::Unreadable => {}
-            For::Command { passes: true } => drop(self.passing.insert(keep)),
-            _ => drop(self.keep.insert(keep)),
+        let list = if reason.by == (For::Command { passes: true }) { &mut self.passing } else { &mut self.keep };
+        if !matches!(reason.by, For::Library | For::Lithify | For::Unreadable) && !list.contains(&keep) {
+            list.push(keep);
         }
         let (id, reason, by) = (Some(found.stat.id), reason.text, reason.by);
         let refusal = Refusal { path, id, origin, missing_library: false, reason, hint: String::new() };
@@ -309,15 +308,17 @@ impl Refused {
     fn finish(mut self, plan: &mut Plan) {
         let passing = For::Command { passes: true };
         let only_passing = self.list.iter().all(|(_, by)| *by == passing);
-        let keep = keep_paths(if only_passing { &self.passing } else { &self.keep });
+        let mut keep = if only_passing { self.passing } else { self.keep };
+        crate::order::sort_by_bytes(&mut keep, Clone::clone);
+        let keep = keep_paths(&keep);
         self.list.retain(|(_, by)| only_passing || *by != passing);
         plan.refusals.extend(self.list.into_iter().map(|(refusal, by)| Refusal { hint: by.hint(&keep), ..refusal }));
     }
 }
 
 /// Ready for a profile.
-fn keep_paths<'p>(paths: impl IntoIterator<Item = &'p Vec<u8>>) -> String {
-    let quoted: Vec<String> = paths.into_iter().map(|path| quote(&String::from_utf8_lossy(path))).collect();
+fn keep_paths(paths: &[Vec<u8>]) -> String {
+    let quoted: Vec<String> = paths.iter().map(|path| quote(&String::from_utf8_lossy(path))).collect();
     format!("[keep] paths = [{}]", quoted.join(", "))
 }
 

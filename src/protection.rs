@@ -1,17 +1,17 @@
 //! What must never be deleted: lithify itself, what the app runs, and what kept programs need to start. Reads only.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use nix::errno::Errno;
 
 use crate::candidates::{Candidates, Certainty};
-use crate::command_line::{CommandLine, Need, Role};
+use crate::command_line::{CommandLine, Need, Role, needs_of};
 use crate::escape::escape;
 use crate::inventory::Found;
-use crate::needs::{self, needs};
+use crate::needs;
 use crate::processes::{self, App, Process, ProcessError, Program};
 use crate::profile::Profile;
-use crate::root::{Identity, Kind, Root};
+use crate::root::{Identity, Root};
 
 /// Why it cannot be told which libraries the app uses.
 #[derive(Debug, thiserror::Error)]
@@ -131,8 +131,12 @@ impl Protection {
     /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
     pub fn add_needs_of_kept(&mut self, root: &Root, search: &[&str], kept: &[(Vec<u8>, String)]) {
         for (path, entry) in kept {
-            let chain = format!("[keep] {entry}: {}", escape(path));
-            self.add_needs(root, path, search, &chain, &mut HashSet::new());
+            let needs = needs_of(root, path, search);
+            let because = format!("[keep] {entry}:");
+            self.programs.extend(needs.iter().map(|need| need.path.clone()));
+            for index in 1..needs.len() {
+                self.add_need(root, &needs, index, &because, For::Kept);
+            }
         }
     }
 
@@ -208,8 +212,8 @@ impl Protection {
         starter: Starter<'_>,
     ) -> Vec<String> {
         let because = match starter {
-            Starter::Run { .. } => "the command to be run".to_owned(),
-            Starter::Later(said) => format!("the app ({said})"),
+            Starter::Run { .. } => "the command to be run,".to_owned(),
+            Starter::Later(said) => format!("the app ({said}),"),
         };
         let resolved = line.resolve(root, search);
         // What is needed to the last comes first: it may be needed to start, too.
@@ -262,7 +266,7 @@ impl Protection {
             let name = |path: &[u8]| path.rsplit(|&byte| byte == b'/').next().map(<[u8]>::to_vec);
             need.by.is_none() && need.path != program && name(&need.path) == name(&program)
         };
-        let because = format!("the command line of {}, the container's first", who(first));
+        let because = format!("the command line of {}, the container's first,", who(first));
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)
                 || need.role == Role::Launcher && need.by.is_none();
@@ -295,27 +299,6 @@ impl Protection {
     /// Whether the file or link `id` is protected only for the start of the command that is to be run.
     pub fn passes(&self, id: Identity) -> bool {
         self.files.get(&id).is_some_and(|reason| reason.by == For::Command { passes: true })
-    }
-
-    /// `chain` is why the program itself must stay, up to its path.
-    fn add_needs(&mut self, root: &Root, program: &[u8], search: &[&str], chain: &str, seen: &mut HashSet<Identity>) {
-        let Ok(stat) = root.resolve(program) else { return };
-        if stat.kind != Kind::File || !seen.insert(stat.id) {
-            return;
-        }
-        self.programs.push(program.to_vec());
-        for (path, role) in needs(root, program, search) {
-            if let Ok(place) = root.walk(b"", &path, true) {
-                let text = format!("{chain} needs {} as {}", escape(&path), role.text());
-                let reason = Reason { text, by: For::Kept, keep: Some(path.clone()) };
-                // The links on the way, too: a link to a multi-call program goes alone.
-                for link in &place.links {
-                    self.add(link.stat.id, reason.clone());
-                }
-                self.add_needs(root, &path, search, &format!("{}, which", reason.text), seen);
-                self.add(place.stat.id, reason);
-            }
-        }
     }
 
     fn add(&mut self, id: Identity, reason: Reason) {
@@ -360,7 +343,7 @@ fn chain(needs: &[Need], index: usize, because: &str) -> String {
     let Some(need) = needs.get(index) else { return String::new() };
     let path = escape(&need.path);
     match need.by {
-        None => format!("{because}, {path}"),
+        None => format!("{because} {path}"),
         Some((by, role)) => {
             let which = if needs.get(by).is_some_and(|by| by.by.is_some()) { ", which" } else { "" };
             format!("{}{which} needs {path} as {}", chain(needs, by, because), role.text())

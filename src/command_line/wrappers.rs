@@ -6,13 +6,13 @@ use crate::catalogue::{Catalogue, Class};
 
 /// A program that starts the command behind its own options and operands.
 struct Wrapper {
-    names: &'static [&'static str],
+    names: &'static str,
     /// Whether it goes on running beside the command, and does not become it.
     stays: bool,
     /// Its options of one letter, as for getopt(3): with `:` one takes a value, with `?` only in the same word.
     short: &'static str,
     /// The others; those that end with `=` take a value.
-    long: &'static [&'static str],
+    long: &'static str,
     operands: Operands,
 }
 
@@ -24,12 +24,7 @@ enum Operands {
     Variables,
 }
 
-const fn wrapper(
-    names: &'static [&'static str],
-    short: &'static str,
-    long: &'static [&'static str],
-    operands: usize,
-) -> Wrapper {
+const fn wrapper(names: &'static str, short: &'static str, long: &'static str, operands: usize) -> Wrapper {
     Wrapper { names, stays: false, short, long, operands: Operands::Words(operands) }
 }
 
@@ -41,82 +36,40 @@ const fn staying(wrapper: Wrapper) -> Wrapper {
 /// Not here: chroot, because its command is looked for elsewhere, and busybox, which has its programs in itself and goes
 /// as a whole.
 static WRAPPERS: [Wrapper; 17] = [
-    staying(wrapper(&["tini", "tini-static", "docker-init"], "sp:vwge:", &[], 0)),
-    staying(wrapper(&["dumb-init"], "cr:v", &["single-child", "rewrite=", "verbose"], 0)),
-    staying(wrapper(&["catatonit"], "g", &[], 0)),
-    staying(wrapper(
-        &["timeout"],
-        "k:s:vfp",
-        &["kill-after=", "signal=", "verbose", "foreground", "preserve-status"],
-        1,
-    )),
-    wrapper(&["nice"], "n:0123456789", &["adjustment="], 0),
-    wrapper(&["ionice"], "c:n:t", &["class=", "classdata=", "ignore"], 0),
-    wrapper(&["nohup"], "", &[], 0),
-    wrapper(&["setsid"], "cfw", &["ctty", "fork", "wait"], 0),
-    wrapper(&["stdbuf"], "i:o:e:", &["input=", "output=", "error="], 0),
+    staying(wrapper("tini tini-static docker-init", "sp:vwge:", "", 0)),
+    staying(wrapper("dumb-init", "cr:v", "single-child rewrite= verbose", 0)),
+    staying(wrapper("catatonit", "g", "", 0)),
+    staying(wrapper("timeout", "k:s:vfp", "kill-after= signal= verbose foreground preserve-status", 1)),
+    wrapper("nice", "n:0123456789", "adjustment=", 0),
+    wrapper("ionice", "c:n:t", "class= classdata= ignore", 0),
+    wrapper("nohup", "", "", 0),
+    wrapper("setsid", "cfw", "ctty fork wait", 0),
+    wrapper("stdbuf", "i:o:e:", "input= output= error=", 0),
     wrapper(
-        &["xargs"],
+        "xargs",
         "0a:d:E:e?I:i?L:l?n:oP:prs:tx",
-        &[
-            "null",
-            "arg-file=",
-            "delimiter=",
-            "eof",
-            "replace",
-            "max-lines=",
-            "max-args=",
-            "open-tty",
-            "max-procs=",
-            "interactive",
-            "process-slot-var=",
-            "no-run-if-empty",
-            "max-chars=",
-            "verbose",
-            "exit",
-        ],
+        "null arg-file= delimiter= eof replace max-lines= max-args= open-tty max-procs= interactive process-slot-var= no-run-if-empty max-chars= verbose exit",
         0,
     ),
-    wrapper(&["gosu", "su-exec", "setuidgid", "s6-setuidgid"], "", &[], 1),
+    wrapper("gosu su-exec setuidgid s6-setuidgid", "", "", 1),
     wrapper(
-        &["setpriv"],
+        "setpriv",
         "",
-        &[
-            "nnp",
-            "no-new-privs",
-            "ambient-caps=",
-            "inh-caps=",
-            "bounding-set=",
-            "ruid=",
-            "euid=",
-            "rgid=",
-            "egid=",
-            "reuid=",
-            "regid=",
-            "clear-groups",
-            "keep-groups",
-            "init-groups",
-            "groups=",
-            "securebits=",
-            "pdeathsig=",
-            "selinux-label=",
-            "apparmor-profile=",
-            "reset-env",
-        ],
+        "nnp no-new-privs ambient-caps= inh-caps= bounding-set= ruid= euid= rgid= egid= reuid= regid= clear-groups keep-groups init-groups groups= securebits= pdeathsig= selinux-label= apparmor-profile= reset-env",
         0,
     ),
-    staying(wrapper(&["time"], "apvqf:o:", &["append", "portability", "verbose", "quiet", "format=", "output="], 0)),
+    staying(wrapper("time", "apvqf:o:", "append portability verbose quiet format= output=", 0)),
     Wrapper {
-        names: &["env"],
+        names: "env",
         stays: false,
         short: "iu:C:v",
-        long: &["ignore-environment", "unset=", "chdir=", "debug", "block-signal", "default-signal", "ignore-signal"],
+        long: "ignore-environment unset= chdir= debug block-signal default-signal ignore-signal",
         operands: Operands::Variables,
     },
     // Of shells.
-    wrapper(&["exec"], "a:cl", &[], 0),
-    wrapper(&["command"], "p", &[], 0),
-    wrapper(&["builtin"], "", &[], 0),
+    wrapper("exec", "a:cl", "", 0),
+    wrapper("command", "p", "", 0),
+    wrapper("builtin", "", "", 0),
 ];
 
 impl Wrapper {
@@ -124,7 +77,7 @@ impl Wrapper {
     fn takes_next(&self, option: &str) -> Option<bool> {
         if let Some(long) = option.strip_prefix("--") {
             let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
-            let known = self.long.iter().find(|known| known.trim_end_matches('=') == name)?;
+            let known = self.long.split(' ').find(|known| known.trim_end_matches('=') == name)?;
             return Some(known.ends_with('=') && value.is_none());
         }
         let mut letters = option.strip_prefix('-')?.chars();
@@ -151,7 +104,7 @@ pub fn is_wrapper(program: &str) -> bool {
 }
 
 fn wrapper_called(program: &str) -> Option<&'static Wrapper> {
-    WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&file_name(program)))
+    WRAPPERS.iter().find(|wrapper| wrapper.names.split(' ').any(|name| name == file_name(program)))
 }
 
 /// The command that a wrapper starts; `None` where the command is no wrapper, or cannot be told.
