@@ -63,7 +63,7 @@ pub struct Need {
 pub struct Resolved {
     /// What it needs.
     pub needs: Vec<Need>,
-    /// Words that are to be programs, and are not there.
+    /// Words that are to be programs, and are not there or cannot be told.
     pub missing: Vec<String>,
 }
 
@@ -188,7 +188,8 @@ impl Resolver<'_> {
                 found.push((path, stat.id));
             }
         }
-        if found.is_empty() && at.certain && !program.contains(['$', '`']) {
+        // So is what only a shell could tell.
+        if found.is_empty() && at.certain {
             self.found.missing.push(program.to_owned());
         }
         for (path, _) in found {
@@ -371,9 +372,13 @@ mod tests {
     #[test]
     fn what_is_not_there() {
         let (_directory, root) = tree();
-        for (text, expected) in
-            [("nothing", "nothing"), ("tini -- nothing x", "nothing"), ("/entrypoint.sh --flag", ""), ("env $APP", "")]
-        {
+        for (text, expected) in [
+            ("nothing", "nothing"),
+            ("tini -- nothing x", "nothing"),
+            ("/entrypoint.sh --flag", ""),
+            ("env $APP", "$APP"),
+            ("sh -c 'exec $APP'", "$APP"),
+        ] {
             assert_eq!(line(text, false).resolve(&root, &[]).missing.join(" "), expected, "{text}");
         }
     }

@@ -208,6 +208,8 @@ fn what_is_no_command() {
     with("").exits(2).says("write one command");
     with("server; server").exits(2).says("write one command");
     with("serve").exits(3).says("serve is not there");
+    // Nothing is expanded.
+    with("$SERVER").exits(3).says("$SERVER is not there");
     with("tini -- serve").exits(3).says("--app tini -- serve: serve is not there");
     tree.assert_there(&["/usr/bin/perl"]);
     with("tini -- server").exits(0);
