@@ -32,6 +32,32 @@ holds "time in percent of find -perm /111" "$(median <"$work/find.percent")" 300
 # Of what cat reads, less than half is read; but every file of the tree is looked at, which costs as much as find.
 holds "time in percent of cat of the executables" "$(median <"$work/cat.percent")" 200
 
+# Content that is made to be slow to search, against noise of the same size; each in a program whose headers say nothing
+# of where its strings are, so that all of it is searched.
+large() { # NAME; its content from standard input
+  mkdir "$work/$1"
+  { printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0'; head -c 4078 /dev/zero; head -c 128M; } >"$work/$1/program"
+  chmod +x "$work/$1/program"
+}
+large noise </dev/urandom
+worst=0
+for text in 'PATH' '\0getopts\0' 'usage: nc [' 'GNU bash, versio' 'Dropbear SSH client' 'PERL5LIBLUA_PATHPERL5LI'; do
+  # shellcheck disable=SC2059  # it is one
+  (set +o pipefail; yes "$(printf "${text//\\0/@}")" | tr '@\n' '\0?' | large slow)
+  : >"$work/slow.percent"
+  for _ in $(seq 5); do
+    slow=$(timed "$bin" scan --root "$work/slow")
+    noise=$(timed "$bin" scan --root "$work/noise")
+    echo $((100 * slow / noise)) >>"$work/slow.percent"
+  done
+  percent=$(median <"$work/slow.percent")
+  echo "$text: $percent percent"
+  [ "$percent" -le "$worst" ] || worst=$percent
+  rm -r "$work/slow"
+done
+rm -r "$work/noise"
+holds "the slowest content in percent of noise" "$worst" 200
+
 # Many files: 3 of 10,000 are findings. An address space of 6 MiB bounds everything that can be resident.
 mkdir "$work/many"
 mount -t tmpfs -o size=2g,nr_inodes=3m tmpfs "$work/many"

@@ -22,7 +22,7 @@ pub struct Cli {
 }
 
 /// Flags for every command.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Output {
     /// Report as text for people or JSON for machines
     pub format: Format,
@@ -35,9 +35,10 @@ pub struct Output {
 }
 
 /// Output format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// For people.
+    #[default]
     Text,
     /// For machines.
     Json,

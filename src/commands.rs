@@ -21,10 +21,11 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use nix::errno::Errno;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::profile::{Profile, ProfileError, load};
 use crate::report::Exit;
 use crate::root::Failure;
+use crate::stream::Stream;
 
 /// Why a command could not do its work at all.
 #[derive(Debug, thiserror::Error)]
@@ -134,12 +135,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            let output = output::Output::new(&cli::Output::default());
+            return ExitCode::from(output.plain("--help", Exit::Ok, &error.to_string()).code());
+        }
         Err(error) => {
-            // A probe's output is read from both streams; help is what was asked for.
-            let _ = error.print();
-            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                return ExitCode::SUCCESS;
-            }
+            // A probe's output is read from both streams.
+            let _ = Stream::Error.write(&error.to_string());
             output::leave_message(&format!("lithify {error}"));
             return ExitCode::from(Exit::Usage.code());
         }
@@ -215,7 +217,6 @@ fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli;
 
     #[test]
     fn lists_from_the_environment() {

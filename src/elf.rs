@@ -92,7 +92,7 @@ impl<B: AsRef<[u8]>> Headers<B> {
 pub struct Strings {
     /// Offset and size of what the kernel maps read-only: constants, names and strings, without the tables for unwinding
     /// that linkers put after them. `None` where a file has fewer than two such segments (packed, or linked without
-    /// separate ones): its strings may then be anywhere.
+    /// separate ones), or where they overlap, which no linker makes: its strings may then be anywhere.
     pub ranges: Option<Vec<(u64, u64)>>,
     /// Whether the file names a dynamic loader. One that does is a program, but for few libraries ([`classify`] tells).
     pub has_interpreter: bool,
@@ -110,8 +110,13 @@ pub fn strings(head: &[u8]) -> Option<Strings> {
         let before = unwinding.and_then(|offset| offset.checked_sub(segment.offset));
         ranges.push((segment.offset, before.map_or(segment.size, |before| before.min(segment.size))));
     }
+    // Else one part of a file could be searched many times over.
+    let apart = ranges.windows(2).all(|pair| match pair {
+        [(start, size), (next, _)] => start.checked_add(*size).is_some_and(|end| end <= *next),
+        _ => true,
+    });
     Some(Strings {
-        ranges: (ranges.len() >= 2).then_some(ranges),
+        ranges: (ranges.len() >= 2 && apart).then_some(ranges),
         has_interpreter: headers.segments().any(|segment| segment.kind == PT_INTERP),
     })
 }

@@ -46,6 +46,7 @@ pub mod scan;
 pub mod seconds;
 pub mod signature;
 pub mod stage;
+pub mod stream;
 pub mod subject;
 mod sys;
 pub mod tombstone;

@@ -104,8 +104,10 @@ pub struct Report {
     pub root: String,
     /// Names of the profiles that were combined.
     pub profiles: Vec<String>,
-    /// Nothing was changed.
+    /// Nothing was changed, because that was asked for.
     pub dry_run: bool,
+    /// Nothing was changed, because it would have been unsafe; whatever the command then ends with.
+    pub refused: bool,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// Saved by `[keep]`.
@@ -159,6 +161,7 @@ impl Report {
                 ),
                 hint: Some(refusal.hint.clone()),
             });
+            self.refused = true;
             self.exit = Exit::Refused;
         }
         self.kept.extend(plan.kept.into_iter().map(|kept| Kept {
@@ -167,9 +170,8 @@ impl Report {
             reason: kept.reason,
         }));
         self.notes.extend(plan.notes);
-        let refused = self.exit == Exit::Refused;
         match outcomes {
-            Some(outcomes) if !refused => {
+            Some(outcomes) if !self.refused => {
                 explain::failures(&plan.actions, &outcomes, &mut self.findings);
                 let results = outcomes.into_iter().map(explain::result);
                 self.steps
@@ -207,7 +209,9 @@ impl Report {
                 status: Status::Unverified,
                 subject: self.root.clone(),
                 detail: format!("could not be looked at: {error}"),
-                hint: None,
+                hint: (error.errno() == nix::errno::Errno::EFBIG).then(|| {
+                    "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it".to_owned()
+                }),
             });
         }
     }
@@ -249,13 +253,14 @@ impl Report {
         self
     }
 
-    /// How many names were (or would be) removed, disabled, replaced and stripped, and of how many files.
+    /// How many names were (or in a dry run would be) removed, disabled, replaced and stripped, and of how many files.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         let mut files = std::collections::HashSet::new();
         for step in &self.steps {
             match step.result {
-                Result::Done | Result::Planned => {}
+                Result::Done => {}
+                Result::Planned if self.dry_run && !self.refused => {}
                 Result::Disabled => {
                     counts.disabled += 1;
                     continue;
@@ -264,7 +269,7 @@ impl Report {
                     counts.denied += 1;
                     continue;
                 }
-                Result::Gone | Result::Skipped(_) | Result::Failed(_) => continue,
+                Result::Planned | Result::Gone | Result::Skipped(_) | Result::Failed(_) => continue,
             }
             match step.action.verb {
                 Verb::Remove => counts.removed += 1,

@@ -20,7 +20,7 @@ use crate::catalogue::Known;
 use crate::escape::escape;
 use crate::filesystem::is_left_out;
 use crate::order::sort_by_bytes;
-use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, io_errno, join, walk_tree};
+use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, join, walk_tree};
 use crate::subject::Subject;
 
 pub use app::App;
@@ -82,7 +82,7 @@ pub fn scan_all(root: &Root) -> Result<Scan, RootError> {
     let mut scanner = Scanner {
         root,
         app: app.as_ref().ok(),
-        recogniser: Recogniser::default(),
+        recogniser: Recogniser::new(root.deadline()),
         found: Scan::default(),
         reported: HashSet::new(),
         by_identity: HashMap::new(),
@@ -196,10 +196,7 @@ impl Scanner<'_> {
             self.found.tombstones += 1;
             return Ok(());
         }
-        let (recognised, remarks) = self
-            .recogniser
-            .recognise(&opened?, name.to_bytes(), &stat)
-            .map_err(|error| directory.error("read", name, io_errno(&error)))?;
+        let (recognised, remarks) = self.recogniser.recognise(&opened?, directory, name, &stat)?;
         if let Some(interpreter) = remarks.interpreter {
             if self.root.resolve(&interpreter).is_err_and(|error| error.errno() == Errno::ENOENT) {
                 self.weakness("orphaned-script", path(), format!("{} is not there", escape(&interpreter)));

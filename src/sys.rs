@@ -7,6 +7,7 @@
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -420,6 +421,31 @@ pub fn exec_filename() -> Option<&'static CStr> {
         let address = libc::getauxval(libc::AT_EXECFN);
         (address != 0).then(|| CStr::from_ptr(address as *const libc::c_char))
     }
+}
+
+/// Whether standard output and standard error were closed when this program was started.
+static CLOSED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+
+/// Runs before `main`: there the standard library opens `/dev/null` in place of what is closed, and from then on nothing
+/// tells that from a `/dev/null` that somebody gave, where all that is written is meant to be lost.
+extern "C" fn note_closed() {
+    for (closed, number) in CLOSED.iter().zip([libc::STDOUT_FILENO, libc::STDERR_FILENO]) {
+        // SAFETY: F_GETFD only asks.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        closed.store(flags < 0, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: the C library calls what stands in this section once it is ready itself, with one thread; it takes functions with
+// or without arguments.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static NOTE_CLOSED: extern "C" fn() = note_closed;
+
+/// Whether standard output (else standard error) was closed when this program was started.
+pub fn was_closed(output: bool) -> bool {
+    let [first, second] = &CLOSED;
+    if output { first } else { second }.load(Ordering::Relaxed)
 }
 
 /// Waits for SIGTERM, SIGINT or SIGHUP, which it blocks, but at most for `time`; `None` when that has passed, `EINTR`

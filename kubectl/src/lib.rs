@@ -23,7 +23,6 @@ mod workload;
 mod yaml;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -31,6 +30,7 @@ use clap::error::ErrorKind;
 use cli::Command;
 use lithify::profile::ProfileError;
 use lithify::report::Exit;
+use lithify::stream::Stream;
 use manifest::Manifest;
 
 /// Where the containers find lithify.
@@ -92,15 +92,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// To standard error: a manifest may go to standard output.
 fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = Stream::Error.write(text);
 }
 
 /// To standard output: whole, or it is an error.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+    Stream::Output.write(text).map_err(|errno| {
         Failure::Manifest(format!(
-            "standard output: cannot be written: {error}\n  fix: what was printed is not complete, do not use it"
+            "standard output: cannot be written: {}\n  fix: what was printed is not complete, do not use it",
+            errno.desc()
         ))
     })
 }

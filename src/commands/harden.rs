@@ -15,7 +15,7 @@ use crate::probe::Target;
 use crate::processes::{App, Whose};
 use crate::profile::Profile;
 use crate::protection::{Protection, Starter, first_command};
-use crate::report::{Exit, Report};
+use crate::report::Report;
 use crate::root::{Failure, Root, join};
 use crate::wait::{Doomed, Wait, Waited};
 use crate::{apply, host_guard, seconds};
@@ -58,7 +58,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     }
     let outcomes = apply::apply(&root, &plan);
     report.add_plan(plan, Some(outcomes));
-    if report.exit != Exit::Refused {
+    if !report.refused {
         let verification = crate::verify::verify(&root, &profile, &protection);
         match limit.filter(|_| deadline.is_over()) {
             Some(limit) => report.cut_short(limit),

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ use crate::inscription::{self, Kind};
 use crate::only;
 use crate::processes::OWN_PROGRAM;
 use crate::report::Exit;
+use crate::stream::Stream;
 use crate::sys;
 
 /// Whether the arguments are one of certain accepted command lines, rather than any; the code to end with where they are
@@ -52,7 +53,7 @@ fn own_program() -> io::Result<File> {
 }
 
 fn refuse(message: &str) -> ExitCode {
-    let _ = std::io::stderr().write_all(message.as_bytes());
+    let _ = Stream::Error.write(message);
     // Whoever else calls it must not write into what the container says at its end.
     if std::process::id() == 1 {
         output::leave_message(message);

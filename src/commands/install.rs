@@ -47,11 +47,10 @@ pub(super) fn install(directory: &Path, only: &[String], output: &Output) -> Exi
                 text.push_str(&plural(lines.len(), "command line"));
             }
             text.push('\n');
-            output.success(&text, || {
+            output.success("install", &text, || {
                 let (version, changed) = (env!("CARGO_PKG_VERSION"), installed != Installed::Same);
                 json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed })
-            });
-            Exit::Ok
+            })
         }
         Err(error) => output.error("install", Exit::Finding, &error.to_string(), Some(error.hint())),
     }

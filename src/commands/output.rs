@@ -1,13 +1,15 @@
 //! Where a report goes: standard output, `--log`, and the container's termination message.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::Write as _;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use crate::cli;
+use crate::escape::escape;
 use crate::report::{self, Exit, Report, Volume};
+use crate::stream::Stream;
 
 /// Where the kubelet looks for a container's termination message by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -17,7 +19,7 @@ pub(super) struct Output {
     json: bool,
     volume: Volume,
     log: Option<PathBuf>,
-    to_stderr: bool,
+    stream: Stream,
     held_log: Option<File>,
     held_message: Option<File>,
 }
@@ -28,7 +30,7 @@ impl Output {
             json: flags.format == cli::Format::Json,
             volume: Volume { verbose: flags.verbose, quiet: flags.quiet },
             log: flags.log.clone(),
-            to_stderr: false,
+            stream: Stream::Output,
             held_log: None,
             held_message: None,
         }
@@ -49,41 +51,38 @@ impl Output {
             json: self.json,
             volume: self.volume,
             log: self.log.clone(),
-            to_stderr: true,
+            stream: Stream::Error,
             // What cannot be opened now is tried again when there is something to write, and said then.
             held_log: self.log.as_ref().and_then(|path| open_log(path).ok()),
             held_message: open_message(Path::new(TERMINATION_LOG)).ok().flatten(),
         }
     }
 
-    /// Prints a report or the error that prevented it, everywhere it belongs.
+    /// Prints a report or the error that prevented it, everywhere it belongs; the exit code of both.
     pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
         match result {
-            Ok(report) => {
-                self.finish(report.exit, |notes| {
-                    let mut report = report.clone();
-                    report.notes.extend(notes);
-                    let text = report::to_text(&report, self.volume);
-                    (report::termination_message(&report), text, report::to_json(&report))
-                });
-                report.exit
-            }
+            Ok(report) => self.finish(command, report.exit, |notes| {
+                let mut report = report.clone();
+                report.notes.extend(notes);
+                let text = report::to_text(&report, self.volume);
+                (report::termination_message(&report), text, report::to_json(&report))
+            }),
             Err(error) => self.error(command, error.exit(), &error.to_string(), error.hint().as_deref()),
         }
     }
 
     /// Prints what went well: nothing with `-q`; a failure's termination message is cleared.
-    pub(super) fn success(&self, text: &str, json: impl Fn() -> String) {
-        self.finish(Exit::Ok, |notes| {
+    pub(super) fn success(&self, command: &'static str, text: &str, json: impl Fn() -> String) -> Exit {
+        self.finish(command, Exit::Ok, |notes| {
             let notes = notes.iter().flat_map(|note| ["note: ", note, "\n"]);
             let text = if self.volume.quiet { String::new() } else { notes.chain([text]).collect() };
             (String::new(), text, json())
-        });
+        })
     }
 
     /// Prints an error that leaves nothing to report.
     pub(super) fn error(&self, command: &'static str, exit: Exit, message: &str, hint: Option<&str>) -> Exit {
-        self.finish(exit, |notes| {
+        self.finish(command, exit, |notes| {
             let mut text = format!("lithify {command}: {message}\n");
             if let Some(hint) = hint {
                 text.push_str("  fix: ");
@@ -91,35 +90,58 @@ impl Output {
                 text.push('\n');
             }
             (text.clone(), text, report::failure_to_json(command, exit, message, hint, &notes))
-        });
-        exit
+        })
     }
 
-    /// Prints plain text as it is.
-    pub(super) fn plain(&self, text: &str) {
-        // A reader that has gone away is no reason to fail.
-        let _ = if self.to_stderr {
-            std::io::stderr().write_all(text.as_bytes())
-        } else {
-            std::io::stdout().write_all(text.as_bytes())
-        };
+    /// Prints plain text as it is, and no report beside it.
+    pub(super) fn plain(&self, command: &'static str, exit: Exit, text: &str) -> Exit {
+        self.print(command, exit, text, "")
     }
 
     /// `render` makes the termination message, the text and the JSON, with these further notes.
-    pub(super) fn finish(&self, exit: Exit, render: impl Fn(Vec<String>) -> (String, String, String)) {
+    pub(super) fn finish(
+        &self,
+        command: &'static str,
+        exit: Exit,
+        render: impl Fn(Vec<String>) -> (String, String, String),
+    ) -> Exit {
         let (message, text, _) = render(Vec::new());
         let mut notes = Vec::new();
         if let Some(path) = &self.log {
             if let Err(error) = append(path, self.held_log.as_ref(), &text) {
-                notes.push(format!("--log {}: {error}", crate::escape::escape(path.as_os_str().as_encoded_bytes())));
+                notes.push(format!("--log {}: {error}", escape(path.as_os_str().as_encoded_bytes())));
             }
         }
         let message = if exit == Exit::Ok { "" } else { message.as_str() };
-        if let Err(error) = set_termination_message(Path::new(TERMINATION_LOG), self.held_message.as_ref(), message) {
+        if let Err(error) = self.leave(message) {
             notes.push(format!("{TERMINATION_LOG} could not be written: {error}"));
         }
         let (_, text, json) = render(notes);
-        self.plain(if self.json { &json } else { &text });
+        self.print(command, exit, if self.json { &json } else { &text }, message)
+    }
+
+    /// Prints `text`. Where that fails, it is said wherever something can still be written, after `message`, which is the
+    /// termination message already; and what went well did not: nobody has the report. But `run` is there to start the app.
+    fn print(&self, command: &str, exit: Exit, text: &str, message: &str) -> Exit {
+        let Err(errno) = self.stream.write(text) else { return exit };
+        let lost = format!(
+            "lithify {command}: the report could not be written to {}: {} ({errno:?})\n",
+            self.stream.name(),
+            errno.desc()
+        );
+        if let Some(path) = &self.log {
+            let _ = append(path, self.held_log.as_ref(), &lost);
+        }
+        let _ = self.leave(&report::cut_to_termination_message(format!("{message}{lost}")));
+        if self.stream == Stream::Error {
+            return exit;
+        }
+        let _ = Stream::Error.write(&lost);
+        if exit == Exit::Ok { Exit::Finding } else { exit }
+    }
+
+    fn leave(&self, message: &str) -> std::io::Result<()> {
+        set_termination_message(Path::new(TERMINATION_LOG), self.held_message.as_ref(), message)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn probe(options: &Probe, output: &Output) -> Exit {
     match target.probe(&root, options.timeout) {
         Ok(()) => {
             let exit_code = Exit::Ok.code();
-            output.success(&format!("lithify probe: {target} answers\n"), || {
+            output.success("probe", &format!("lithify probe: {target} answers\n"), || {
                 json_line(&Done {
                     schema: 1,
                     command: "probe",
@@ -38,8 +38,7 @@ pub(super) fn probe(options: &Probe, output: &Output) -> Exit {
                     exit_code,
                     target: target.to_string(),
                 })
-            });
-            Exit::Ok
+            })
         }
         Err(error) => output.error("probe", Exit::Finding, &format!("{target}: {error}"), hint(&error)),
     }

@@ -16,16 +16,12 @@ pub(super) fn profile(command: &Command, output: &Output) -> Exit {
         Command::List => list(output),
         Command::Show { profiles } => match load(profiles.iter().map(String::as_str)) {
             Ok(profile) => {
-                output.plain(&if output.is_json() { to_json(&profile) } else { to_toml(&profile) });
-                Exit::Ok
+                output.plain("profile", Exit::Ok, &if output.is_json() { to_json(&profile) } else { to_toml(&profile) })
             }
             Err(error) => invalid(output, &error),
         },
         Command::Check { files } => check(files, output),
-        Command::Schema => {
-            output.plain(SCHEMA);
-            Exit::Ok
-        }
+        Command::Schema => output.plain("profile", Exit::Ok, SCHEMA),
     }
 }
 
@@ -50,12 +46,12 @@ fn list(output: &Output) -> Exit {
             Err(error) => return invalid(output, &error),
         }
     }
-    output.plain(&if output.is_json() {
+    let text = if output.is_json() {
         json_line(&profiles)
     } else {
         profiles.iter().fold(String::new(), |text, row| text + &format!("{:18} {}\n", row.name, row.description))
-    });
-    Exit::Ok
+    };
+    output.plain("profile", Exit::Ok, &text)
 }
 
 #[derive(Serialize)]
@@ -82,6 +78,5 @@ fn check(files: &[String], output: &Output) -> Exit {
         text.push('\n');
         rows.push(Checked { file, valid: error.is_none(), error });
     }
-    output.plain(&if output.is_json() { json_line(&rows) } else { text });
-    exit
+    output.plain("profile", exit, &if output.is_json() { json_line(&rows) } else { text })
 }

@@ -4,7 +4,6 @@ mod after_start;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -28,6 +27,7 @@ use crate::processes::Whose;
 use crate::profile::{ConfineMode, Profile};
 use crate::report::{self, Exit, Report};
 use crate::root::Root;
+use crate::stream::Stream;
 use crate::verify::{self, Check, Status};
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
@@ -54,7 +54,7 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            let _ = Stream::Error.write(&text);
             Exit::RunFailed
         }
     }
@@ -230,7 +230,7 @@ fn harden(
         denied = deny_instead(root, &plan, &mut outcomes, report)?;
     }
     report.add_plan(plan, Some(outcomes));
-    if report.exit != Exit::Refused {
+    if !report.refused {
         let mut verification = verify::verify_tree(root, profile, &protection);
         let unreachable: Vec<String> = unreachable.iter().map(|path| escape(path)).collect();
         verification.checks.retain(|check| check.status != Status::Unverified || !unreachable.contains(&check.subject));

@@ -58,8 +58,7 @@ fn print(options: &Options, looked: &Looked, output: &Output) -> Exit {
         notes.extend(baseline.accept(&mut findings));
     }
     if options.print_baseline {
-        output.plain(&write_baseline(&findings, &found.unreadable));
-        return Exit::Ok;
+        return output.plain("scan", Exit::Ok, &write_baseline(&findings, &found.unreadable));
     }
     let comparison = before.as_ref().map(|before| {
         notes.extend(before.doubt());
@@ -85,11 +84,10 @@ fn print(options: &Options, looked: &Looked, output: &Output) -> Exit {
     let root = escape(options.root.as_os_str().as_encoded_bytes());
     let Scan { executables, tombstones, .. } = *found;
     let outcome = Outcome { root, exit, executables, tombstones, findings, failing, unverified, notes, comparison };
-    output.finish(exit, |further| {
+    output.finish("scan", exit, |further| {
         let text = text::write(&outcome, &further, output.volume());
         (text::termination_message(&outcome), text, json::write(&outcome, &further))
-    });
-    exit
+    })
 }
 
 /// The classes of `--fail-on`.

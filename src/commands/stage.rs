@@ -24,10 +24,8 @@ const NAMED: usize = 5;
 
 pub(super) fn stage(options: &Options, output: &Output) -> Exit {
     match try_stage(options, output) {
-        Ok(Ok(done)) => {
-            output.finish(Exit::Ok, |notes| (String::new(), done.to_text(&notes, output), done.to_json(&notes)));
-            Exit::Ok
-        }
+        Ok(Ok(done)) => output
+            .finish("stage", Exit::Ok, |notes| (String::new(), done.to_text(&notes, output), done.to_json(&notes))),
         Ok(Err(report)) => output.report("stage", Ok(report)),
         Err(error) => output.report("stage", Err(error)),
     }
@@ -77,9 +75,9 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let ours: Vec<RootError> = ours.into_iter().filter(|error| !left_out.contains(error.path())).collect();
     report.add_unreadable(&ours);
     for finding in &mut report.findings {
-        finding.hint = Some(
-            "this user may not read it: run the init container as root, or remove that file in the profile".to_owned(),
-        );
+        finding.hint.get_or_insert_with(|| {
+            "this user may not read it: run the init container as root, or remove that file in the profile".to_owned()
+        });
     }
     if !ours.is_empty() || !plan.refusals.is_empty() {
         report.add_plan(Plan { skipped: Vec::new(), missing: Vec::new(), ..plan }, Some(Vec::new()));

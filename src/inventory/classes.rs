@@ -60,7 +60,7 @@ impl Collector<'_> {
                 Ok(())
             })?;
         }
-        let recogniser = (!rules.is_empty()).then(Recogniser::default);
+        let recogniser = (!rules.is_empty()).then(|| Recogniser::new(self.root.deadline()));
         let mut programs = self.survey(noting, true, recogniser)?;
         sort_by_bytes(&mut programs, |program| join(&program.directory, &program.name));
         for program in programs {

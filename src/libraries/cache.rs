@@ -3,6 +3,8 @@
 //! Two formats: the old one (`ld.so-1.7.0`) and the new one (`glibc-ld.so.cache1.1`, glibc 2.2), alone or appended to
 //! an old one. Flags and hardware capabilities are not looked at: every file of a name may be the one that is loaded.
 
+use std::collections::HashSet;
+
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const OLD_HEAD: usize = 16;
 const OLD_ENTRY: usize = 12;
@@ -10,11 +12,14 @@ const NEW_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const NEW_HEAD: usize = 48;
 const NEW_ENTRY: usize = 24;
 
+/// Longer names and paths nobody can open; without an end to them a cache could lead to all of itself from each entry.
+const MAX_STRING: usize = 4096;
+
 /// The paths that the cache holds for the library `name`; none for what is no cache.
 pub fn paths_of(cache: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
-    let mut paths = Vec::new();
+    let (mut paths, mut known) = (Vec::new(), HashSet::new());
     each(cache, &mut |key, path| {
-        if key == name && !paths.iter().any(|known| known == path) {
+        if key == name && known.insert(path) {
             paths.push(path.to_vec());
         }
     });
@@ -22,7 +27,7 @@ pub fn paths_of(cache: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Calls `visit` with each entry's name and path.
-pub fn each(cache: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) {
+pub fn each<'c>(cache: &'c [u8], visit: &mut dyn FnMut(&'c [u8], &'c [u8])) {
     if cache.starts_with(NEW_MAGIC) {
         return new_format(cache, visit);
     }
@@ -43,7 +48,7 @@ pub fn each(cache: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) {
 }
 
 /// Names and paths are counted from the head.
-fn new_format(cache: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) {
+fn new_format<'c>(cache: &'c [u8], visit: &mut dyn FnMut(&'c [u8], &'c [u8])) {
     let big_endian = cache.get(28).is_some_and(|flags| flags & 3 == 3);
     let count = number(cache, 20, big_endian).unwrap_or(0);
     table(cache, &Table { start: NEW_HEAD, entry: NEW_ENTRY, count, strings: 0, big_endian }, visit);
@@ -58,11 +63,12 @@ struct Table {
     big_endian: bool,
 }
 
-fn table(cache: &[u8], table: &Table, visit: &mut dyn FnMut(&[u8], &[u8])) {
+fn table<'c>(cache: &'c [u8], table: &Table, visit: &mut dyn FnMut(&'c [u8], &'c [u8])) {
     let entries = cache.get(table.start..).unwrap_or_default().chunks_exact(table.entry).take(table.count);
     let string = |entry: &[u8], at| {
         let start = number(entry, at, table.big_endian)?.checked_add(table.strings)?;
-        cache.get(start..)?.split(|&byte| byte == 0).next()
+        let rest = cache.get(start..)?;
+        rest.get(..MAX_STRING).unwrap_or(rest).split(|&byte| byte == 0).next()
     };
     for entry in entries {
         if let (Some(name), Some(path)) = (string(entry, 4), string(entry, 8)) {
@@ -141,6 +147,26 @@ mod tests {
         let cache = std::fs::read("/etc/ld.so.cache").unwrap();
         let paths = paths_of(&cache, b"libc.so.6");
         assert!(!paths.is_empty() && paths.iter().all(|path| path.ends_with(b"/libc.so.6")), "{paths:?}");
+    }
+
+    /// Each of many entries leads to the same text without an end: what is looked at is a path's length for each.
+    #[test]
+    fn a_cache_leads_nowhere_for_ever() {
+        let count = 1000;
+        let mut cache = new(&[("libx.so", "/lib/libx.so")]);
+        cache[20..24].copy_from_slice(&u32::try_from(count).unwrap().to_le_bytes());
+        cache.truncate(NEW_HEAD);
+        let strings = u32::try_from(NEW_HEAD + count * NEW_ENTRY).unwrap().to_le_bytes();
+        for _ in 0..count {
+            cache.extend([&[3, 3, 0, 0], strings.as_slice(), &strings, &[0; 12]].concat());
+        }
+        cache.resize(cache.len() + (1 << 20), b'x');
+        let (mut entries, mut looked_at) = (0, 0);
+        each(&cache, &mut |name, path| {
+            entries += 1;
+            looked_at += name.len() + path.len();
+        });
+        assert_eq!((entries, looked_at), (count, 2 * count * MAX_STRING));
     }
 
     proptest! {

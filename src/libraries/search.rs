@@ -8,7 +8,7 @@ use crate::elf::{Dynamic, Machine};
 use crate::root::{Identity, Kind, Root, RootError, join};
 
 /// Much more than any real cache: that of a desktop takes 100 kB.
-const MAX_CACHE: u64 = 16 * 1024 * 1024;
+const MAX_CACHE: u64 = 4 * 1024 * 1024;
 
 /// Whose rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -119,7 +119,7 @@ pub(super) fn summary(report: &Report) -> String {
     let mut parts = Vec::new();
     let counts = report.counts();
     let would = if report.dry_run { "would be " } else { "" };
-    if matches!(report.exit, Exit::Refused) {
+    if report.refused {
         parts.push("refused; nothing was changed".to_owned());
     } else if report.command != "verify" {
         if counts.removed > 0 {

@@ -1,6 +1,7 @@
 //! What one file is: by its content, else by its name.
 
 use std::collections::HashSet;
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -9,9 +10,10 @@ use nix::unistd::{Whence, lseek};
 
 use super::By;
 use crate::catalogue::{Catalogue, Known};
+use crate::deadline::Deadline;
 use crate::elf::{self, Elf};
 use crate::escape::escape;
-use crate::root::{Identity, Stat, read_part};
+use crate::root::{Directory, Failure, Identity, RootError, Stat, io_errno, read_part};
 use crate::signature::{Matcher, Seen};
 use crate::tombstone;
 
@@ -20,6 +22,8 @@ pub struct Recogniser {
     catalogue: Catalogue,
     matcher: Matcher,
     buffer: Vec<u8>,
+    /// When looking at files must end.
+    deadline: Deadline,
     /// This very program, opened when a file may be a tombstone of it; and the files that are.
     program: Option<File>,
     tombstones: HashSet<Identity>,
@@ -52,33 +56,43 @@ pub struct Remarks {
     pub packed: bool,
 }
 
-impl Default for Recogniser {
-    fn default() -> Self {
+impl Recogniser {
+    /// One that after `deadline` fails with [`Failure::Late`], also within a file.
+    pub fn new(deadline: Deadline) -> Self {
         Self {
             catalogue: Catalogue::default(),
             matcher: Matcher::default(),
             buffer: vec![0; HEAD + PART],
+            deadline,
             program: None,
             tombstones: HashSet::new(),
         }
     }
-}
 
-impl Recogniser {
-    /// What the executable `file` is, which is called `name` and of which `stat` is known.
-    pub fn recognise(&mut self, file: &File, name: &[u8], stat: &Stat) -> std::io::Result<(Recognised, Remarks)> {
+    /// What the executable `file` is, which is `name` in `directory` and of which `stat` is known.
+    pub fn recognise(
+        &mut self,
+        file: &File,
+        directory: &Directory,
+        name: &CStr,
+        stat: &Stat,
+    ) -> Result<(Recognised, Remarks), RootError> {
         let mut remarks = Remarks::default();
         if stat.mode & 0o7777 == tombstone::MODE && self.is_tombstone(file) {
             self.tombstones.insert(stat.id);
             return Ok((Recognised::Tombstone, remarks));
         }
-        let named = self.catalogue.by_name(name);
-        let recognised = match self.content(file, named.is_some(), &mut remarks)? {
+        let named = self.catalogue.by_name(name.to_bytes());
+        let content = self.content(file, named.is_some(), &mut remarks).map_err(|error| match io_errno(&error) {
+            LATE => Failure::Late.into(),
+            errno => directory.error("read", name, errno),
+        })?;
+        let recognised = match content {
             Content::Program(program) => {
                 self.catalogue.exactly(program).map(|known| (By::Content, program.to_owned(), known))
             }
             Content::Library | Content::Data => None,
-            Content::Other => named.map(|known| (By::Name, escape(name), known)),
+            Content::Other => named.map(|known| (By::Name, escape(name.to_bytes()), known)),
         };
         let recognised =
             recognised.map_or(Recognised::Nothing, |(by, program, known)| Recognised::Program { by, program, known });
@@ -120,13 +134,12 @@ impl Recogniser {
             remarks.packed = head.get(..PACKED_WITHIN).unwrap_or(head).windows(4).any(|part| part == b"UPX!");
             vec![(0, u64::MAX)]
         });
-        let mut source = Source { file, head, buffer, overlap: self.matcher.overlap() };
+        let mut source = Source { file, head, buffer, overlap: self.matcher.overlap(), deadline: self.deadline };
         let mut seen = Seen::default();
-        source.parts(&ranges, &mut |part| self.matcher.look(part, &mut seen))?;
-        if self.matcher.wants_short(seen) {
-            source.parts(&ranges, &mut |part| self.matcher.look_for_short(part, &mut seen))?;
-        }
-        let program = self.matcher.program(seen);
+        source.parts(&ranges, &mut |part| {
+            self.matcher.look(part, &mut seen);
+        })?;
+        let program = Matcher::program(&seen);
         // Asked last, because it takes another read, and of a file that is nothing anyway the answer changes nothing.
         if (named || program.is_some()) && has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {
             return Ok(Content::Library);
@@ -154,6 +167,12 @@ const HEAD: usize = 8 * 1024;
 /// How much is searched at once.
 const PART: usize = 256 * 1024;
 
+/// How much of a file is searched at most. Whoever may write a large one must not hold up what looks at it.
+const MOST: u64 = 1 << 30;
+
+/// What stands for the deadline among the kernel's reasons, which for a file is none of them.
+const LATE: Errno = Errno::ETIME;
+
 /// Where UPX puts its mark: right after the program headers.
 const PACKED_WITHIN: usize = 1024;
 
@@ -165,14 +184,23 @@ struct Source<'a> {
     buffer: &'a mut [u8],
     /// How many bytes of a part are looked at again with the next, so that no string is cut.
     overlap: usize,
+    deadline: Deadline,
 }
 
 impl Source<'_> {
-    /// Calls `look` with the parts of each range (start and size), up to the end of the file.
+    /// Calls `look` with the parts of each range (start and size), up to the end of the file; more than [`MOST`] bytes are
+    /// too many.
     fn parts(&mut self, ranges: &[(u64, u64)], look: &mut dyn FnMut(&[u8])) -> std::io::Result<()> {
+        let mut read = 0;
         for &(start, size) in ranges {
             let (mut at, mut left, mut kept) = (start, size, 0);
             while left > 0 {
+                if self.deadline.is_over() {
+                    return Err(LATE.into());
+                }
+                if read > MOST {
+                    return Err(Errno::EFBIG.into());
+                }
                 // Over a hole, which may be as large as a name: a sparse file must not hold up the scan.
                 if at > start {
                     let data = lseek(self.file, i64::try_from(at).unwrap_or(i64::MAX), Whence::SeekData);
@@ -194,6 +222,7 @@ impl Source<'_> {
                 look(self.buffer.get(..filled).unwrap_or_default());
                 at += length as u64;
                 left -= length as u64;
+                read += length as u64;
                 kept = self.overlap.min(filled);
                 self.buffer.copy_within(filled - kept..filled, 0);
             }

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::harness::container::Spec;
 use crate::harness::{lithify, run};
 
 #[test]
@@ -58,10 +59,7 @@ fn the_scratch_image_is_built_from_it_and_works_read_only_as_its_user() {
     assert_eq!(inspected.exits(0).stdout.trim(), "65532:65532 / [/bin/lithify]");
     copy.exits(0);
     assert_eq!(files, [std::path::PathBuf::from("bin/lithify")]);
-    let ran = run(Command::new("chroot").args(["--userspec=65532:65532"]).arg(copied.path()).args([
-        "/bin/lithify",
-        "profile",
-        "list",
-    ]));
+    let spec = Spec::new(copied.path(), &["/bin/lithify", "profile", "list"]).without_lithify();
+    let (ran, _) = spec.read_only().user(65532, 65532).run();
     ran.exits(0).says("shells");
 }

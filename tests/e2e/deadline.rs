@@ -1,10 +1,13 @@
 //! A probe must say something before the kubelet gives it up: `--deadline`, on a tree that takes a while.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::harden;
 use crate::harness::tree::Tree;
+use crate::harness::{harden, run_lithify};
 
 const NAMES: usize = 4000;
 
@@ -67,4 +70,107 @@ fn none_is_set_unless_the_app_is_waited_for() {
         harden(tree.path(), ["--remove=/opt/*/tool*", "--dry-run", deadline]).exits(0);
     }
     harden(tree.path(), ["--remove=x", "--deadline=soon"]).exits(2).says("seconds as a decimal number");
+}
+
+/// An ELF program whose headers say nothing of where its strings are, so that all of it is searched.
+fn program() -> Vec<u8> {
+    let mut head = b"\x7fELF\x02\x01\x01".to_vec();
+    head.resize(16, 0);
+    head.extend(2u16.to_le_bytes()); // ET_EXEC
+    head.resize(4096, 0);
+    head
+}
+
+fn executable(tree: &Tree, path: &str) -> File {
+    tree.file(path);
+    let mut file = File::create(tree.at(path)).unwrap();
+    file.write_all(&program()).unwrap();
+    file.set_permissions(fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+/// How many reads at an offset lithify made, when it is started by what `strace` is given to.
+fn traced(tree: &Tree, start: impl FnOnce(&mut Command)) -> usize {
+    let trace = tree.at("/trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-e", "trace=pread64", "-o", trace.to_str().unwrap()]).arg(crate::harness::lithify());
+    start(&mut strace);
+    fs::read_to_string(trace).unwrap().lines().filter(|line| line.starts_with("pread64")).count()
+}
+
+#[test]
+fn it_holds_within_a_file() {
+    let tree = Tree::new();
+    tree.file("/usr/bin/unwanted");
+    let mut large = executable(&tree, "/tmp/large");
+    let part = b"\0getopts\0PATH?".repeat(80_000);
+    for _ in 0..(200 << 20) / part.len() {
+        large.write_all(&part).unwrap();
+    }
+    let reads = traced(&tree, |strace| {
+        let flags = ["-p=shells", "--remove=unwanted", "--deadline=0.02"];
+        let ran = crate::harness::run(strace.args(["harden", "--root"]).arg(tree.path()).args(flags)).exits(75);
+        assert_eq!(ran.all().lines().count(), 1, "{}", ran.all());
+    });
+    assert!(reads < 700, "{reads} reads of 256 KiB of a file of 200 MiB: the deadline was not looked at meanwhile");
+    assert!(tree.has("/usr/bin/unwanted"));
+    // It is bounded, so that a time that is enough is enough.
+    harden(tree.path(), ["-p=shells", "--remove=unwanted"]).exits(0);
+    assert!(!tree.has("/usr/bin/unwanted"));
+}
+
+/// Whoever may write a file must not be able to hold up for ever what looks at it.
+#[test]
+fn what_is_too_large_is_named_and_not_searched_for_ever() {
+    let tree = Tree::new();
+    tree.file("/usr/bin/unwanted");
+    let hole = executable(&tree, "/tmp/hole");
+    hole.set_len(1 << 40).unwrap();
+    harden(tree.path(), ["-p=shells"]).exits(0);
+    // A byte in each of so many parts that all of it would have to be read.
+    let sparse = executable(&tree, "/tmp/sparse");
+    for part in 1..=4200u64 {
+        sparse.write_all_at(b"x", part << 20).unwrap();
+    }
+    let says = "read /tmp/sparse: File too large";
+    harden(tree.path(), ["-p=shells", "--remove=unwanted"])
+        .exits(1)
+        .says("UNVERIFIED inventory")
+        .says(says)
+        .says("fix: ");
+    assert!(!tree.has("/usr/bin/unwanted"));
+    let staging = Tree::new();
+    let (root, to) = (tree.path().to_str().unwrap(), staging.path().to_str().unwrap());
+    run_lithify(["stage", "-p=shells", "--root", root, "/tmp", "--to", to]).exits(1).says(says).says("[keep] paths");
+    // The app's own may be that large.
+    tree.file_with("/profile.toml", "schema = 1\ninclude = [\"shells\"]\n[keep]\npaths = [\"/tmp/sparse\"]\n");
+    harden(tree.path(), ["-p", tree.at("/profile.toml").to_str().unwrap()]).exits(0).does_not_say("sparse");
+    run_lithify(["scan", "--fail-on=all", "--root", tree.path().to_str().unwrap()])
+        .exits(1)
+        .says("UNVERIFIED")
+        .says(says);
+}
+
+/// Program headers that all lead to the same bytes.
+#[test]
+fn nothing_is_searched_twice() {
+    let tree = Tree::new();
+    let mut head = fs::read("/bin/true").unwrap()[..64].to_vec();
+    head[32..40].copy_from_slice(&64u64.to_le_bytes());
+    head[56..58].copy_from_slice(&140u16.to_le_bytes());
+    for _ in 0..140 {
+        head.extend(1u32.to_le_bytes()); // PT_LOAD
+        head.extend(4u32.to_le_bytes()); // PF_R
+        for word in [0u64, 0, 0, 32 << 20, 32 << 20, 4096] {
+            head.extend(word.to_le_bytes());
+        }
+    }
+    head.resize(32 << 20, b'x');
+    tree.file("/tmp/many");
+    fs::write(tree.at("/tmp/many"), head).unwrap();
+    fs::set_permissions(tree.at("/tmp/many"), fs::Permissions::from_mode(0o755)).unwrap();
+    let reads = traced(&tree, |strace| {
+        crate::harness::run(strace.args(["scan", "--root"]).arg(tree.path())).exits(0);
+    });
+    assert!((128..400).contains(&reads), "{reads} reads for 32 MiB, 256 KiB each");
 }

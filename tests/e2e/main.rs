@@ -38,6 +38,7 @@ mod kubernetes;
 mod only;
 mod other_root;
 mod output;
+mod output_lost;
 mod overlay;
 mod probe;
 mod programs;

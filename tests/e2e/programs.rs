@@ -124,7 +124,7 @@ fn however_a_linker_arranged_it() {
         const char filler[600000] = { 1 };
         int main(int argc, char **argv) {
             puts(filler + argc);
-            puts("OPTIND"); puts("getopts"); puts("PS4"); puts("IFS");
+            puts("-"); puts("OPTIND"); puts("getopts"); puts("OPTARG"); puts("CDPATH");
             return 0;
         }"#,
     )

@@ -50,3 +50,57 @@ fn some_fail_and_the_rest_goes_on() {
     tree.assert_there(&["/sbin/bash"]);
     crate::harness::harden(tree.path(), ["-p", "shells"]).exits(0);
 }
+
+/// Whatever the command then ends with: what was not done is not reported as done.
+#[test]
+fn a_refused_plan_reports_no_removal_in_any_command_and_format() {
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sleep", "1000"]).start();
+    let remove = ["--remove", "sleep", "--remove", "tac", "--remove", "tail"];
+    let after = ["--", "/bin/true"];
+    let cases: [(&[&str], &[&str], i32); 5] = [
+        (&["harden"], &[], 3),
+        (&["harden", "--dry-run"], &[], 3),
+        (&["run"], &after, 125),
+        (&["run", "--fallback=fail"], &after, 125),
+        (&["run", "--init"], &after, 125),
+    ];
+    for (command, rest, code) in cases {
+        for format in ["text", "json"] {
+            let arguments = [command, &["--format", format], remove.as_slice(), rest].concat();
+            let ran = container.lithify(&arguments).exits(code).does_not_say(" removed");
+            let message = container.termination_message();
+            assert!(message.contains("refused; nothing was changed"), "{arguments:?}: {message}");
+            assert!(!message.contains(" removed"), "{arguments:?}: {message}");
+            if format == "text" {
+                ran.says("REFUSED /usr/bin/sleep").says("refused; nothing was changed");
+                continue;
+            }
+            let report: serde_json::Value = serde_json::from_str(ran.all().trim()).unwrap();
+            let summary = &report["summary"];
+            for count in ["removed", "disabled", "tombstoned", "denied", "stripped", "files"] {
+                assert_eq!(summary[count], 0, "{arguments:?}: {summary}");
+            }
+            assert_eq!(report["exit_code"], code, "{arguments:?}");
+            for action in report["actions"].as_array().unwrap() {
+                assert_eq!(action["outcome"], "planned", "{arguments:?}: {action}");
+            }
+        }
+    }
+    for there in ["sleep", "tac", "tail"] {
+        assert!(container.root().join("usr/bin").join(there).exists(), "{there}");
+    }
+}
+
+#[test]
+fn a_refusal_after_the_start_is_reported_as_what_it_ends_with() {
+    // The shell of the app's own script, which it runs again and again, and a library that it has loaded.
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sleep", "1000"]).start();
+    let remove = ["--remove", "tac", "--remove", "/lib/x86_64-linux-gnu/libc.so.6"];
+    let app = ["--", "/usr/bin/tail", "-f", "/dev/null"];
+    let ran = container.lithify(&[&["run", "--after-start", "--format", "json"], remove.as_slice(), &app].concat());
+    let ran = ran.exits(1).does_not_say(" removed");
+    let report: serde_json::Value = serde_json::from_str(ran.all().lines().next().unwrap()).unwrap();
+    assert_eq!((&report["exit_code"], &report["summary"]["removed"]), (&1.into(), &0.into()), "{report}");
+    assert_eq!(report["findings"][0]["id"], "refused", "{report}");
+    assert!(container.root().join("usr/bin/tac").exists());
+}

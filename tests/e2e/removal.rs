@@ -217,6 +217,42 @@ fn strip_clears_bits_and_capabilities_and_leaves_sticky_directories() {
     assert_eq!(tree.manifest(), after);
 }
 
+/// An unpacked tree has device nodes: without /dev/null for everybody nothing starts.
+#[test]
+fn what_is_stripped_is_a_file_or_a_directory() {
+    use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+    use std::os::unix::fs::PermissionsExt;
+    let tree = Tree::new();
+    tree.file("/srv/open").directory("/srv/shared").directory("/dev");
+    let _socket = std::os::unix::net::UnixListener::bind(tree.at("/srv/socket")).unwrap();
+    for (path, kind, device) in [
+        ("/dev/null", SFlag::S_IFCHR, makedev(1, 3)),
+        ("/dev/loop", SFlag::S_IFBLK, makedev(7, 0)),
+        ("/srv/fifo", SFlag::S_IFIFO, 0),
+    ] {
+        mknod(&tree.at(path), kind, Mode::empty(), device).unwrap();
+    }
+    let all = ["/dev/null", "/dev/loop", "/srv/fifo", "/srv/socket", "/srv/open", "/srv/shared"];
+    let mode = |path: &str| fs::metadata(tree.at(path)).unwrap().permissions().mode() & 0o7777;
+    for path in all {
+        fs::set_permissions(tree.at(path), fs::Permissions::from_mode(0o6666 | u32::from(path.ends_with("shared"))))
+            .unwrap();
+    }
+    tree.file_with(
+        "/profile.toml",
+        "schema = 1\n[strip]\nsetid = true\nfile_capabilities = true\nworld_writable = true\n",
+    );
+    let profile = tree.at("/profile.toml");
+    let profile = profile.to_str().unwrap();
+    let verify = || crate::harness::run_lithify(["verify", "-p", profile, "--root", tree.path().to_str().unwrap()]);
+    verify().exits(1).does_not_say("/dev/").does_not_say("/srv/fifo").does_not_say("/srv/socket");
+    harden(tree.path(), ["-p", profile]).exits(0).says("2 files stripped");
+    assert_eq!(all.map(mode), [0o6666, 0o6666, 0o6666, 0o6666, 0o664, 0o6665]);
+    verify().exits(0);
+    let found = crate::harness::run_lithify(["scan", "--root", tree.path().to_str().unwrap()]).exits(0);
+    found.does_not_say("world-writable").does_not_say("/dev/").does_not_say("/srv/");
+}
+
 #[test]
 fn dry_run_prints_what_the_run_does() {
     let lines = |text: &str, verb: &str| -> Vec<String> {

@@ -72,9 +72,17 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
             report.findings.push(failure("parent-death", format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc()), None));
         }
     }
-    let exit = output.report("run", hardened.map(Report::conclude));
+    let hardened = hardened.map(|report| {
+        let mut report = report.conclude();
+        if report.exit != Exit::Ok {
+            // Whatever it was: as what this ends with.
+            report.exit = Exit::Finding;
+        }
+        report
+    });
+    let exit = output.report("run", hardened);
     if exit != Exit::Ok {
-        output.plain("lithify run: the app is stopped, because it is not hardened\n");
+        output.plain("run", exit, "lithify run: the app is stopped, because it is not hardened\n");
         init.stop(options.first.grace);
         return Exit::Finding;
     }
@@ -106,7 +114,7 @@ fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: R
         apply::disable_instead(root, &plan, &mut outcomes);
     }
     report.add_plan(plan, Some(outcomes));
-    if report.exit != Exit::Refused {
+    if !report.refused {
         report.add_verification(verify::verify_tree(root, profile, &protection));
     }
     if read_only && options.fallback == Fallback::Warn {
