@@ -34,6 +34,10 @@ kubectl:
 test *ARGS:
     tests/run.sh {{ARGS}}
 
+# Real apps of Debian's packages, hardened in each way: all of docs/apps.md, of which `just test` runs the quick ones
+apps:
+    tests/run.sh -E 'test(/^apps::quick::/) or test(/^apps::slow::/)'
+
 # Unit tests on the other architecture under qemu-user, which knows no openat2: all but those of Root; and the whole binary linked and started
 aarch64:
     cargo nextest run --locked --lib --target aarch64-unknown-linux-musl -E 'not test(/^root::/)'

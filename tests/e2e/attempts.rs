@@ -6,6 +6,9 @@ use crate::harness::Ran;
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 pub const ECHO: &str = "echo pw''ned";
 
+/// How many of `ANYWHERE`, its first, start a shell by its name.
+pub const SHELLS: usize = 5;
+
 /// In any image of Debian.
 pub const ANYWHERE: &[&[&str]] = &[
     &["/bin/sh", "-c", ECHO],

@@ -15,6 +15,7 @@ mod accounts;
 mod after_start;
 mod allow_list;
 mod app;
+mod apps;
 mod attack;
 mod attempts;
 mod bad_input;

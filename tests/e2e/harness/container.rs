@@ -1,17 +1,16 @@
 //! Real containers: runc bundles over an overlay of a real root filesystem, configured as the kubelet and its runtime do.
 
+mod client;
 mod config;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
 
 use self::config::config;
@@ -138,6 +137,12 @@ impl Spec {
         self
     }
 
+    /// Another command than that of `new`.
+    pub fn command(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Without the program under test, which then comes with the image or in a volume.
     pub fn without_lithify(mut self) -> Self {
         self.with_lithify = false;
@@ -175,19 +180,20 @@ impl Spec {
 
     /// Starts it; it runs until it ends by itself or the value is dropped.
     pub fn start(self) -> Container {
-        let container = Container::create(&self);
-        let log = fs::File::create(container.directory.path().join("log")).unwrap();
-        let mut run = container.run(&["--detach"]);
-        let status = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
-        assert!(status.success(), "runc: {}", container.log());
-        container.wait("start", || !is_runtime(&container.pid()));
+        let container = self.create();
+        container.start();
         container
+    }
+
+    /// Makes its root and configuration, and starts nothing yet.
+    pub fn create(&self) -> Container {
+        Container::create(self)
     }
 
     /// Runs it to its end: as an init container. Its termination message, and what it printed.
     pub fn run(self) -> (Ran, String) {
-        let container = Container::create(&self);
-        let ran = run(&mut container.run(&[]));
+        let container = self.create();
+        let ran = container.run_to_end();
         (ran, container.termination_message())
     }
 }
@@ -197,9 +203,17 @@ pub struct Container {
     name: String,
     directory: tempfile::TempDir,
     root: PathBuf,
+    /// What is mounted in it.
+    kept: Vec<tempfile::TempDir>,
 }
 
 impl Container {
+    /// A directory that is mounted in it, and goes with it.
+    pub fn keeping(mut self, directory: tempfile::TempDir) -> Self {
+        self.kept.push(directory);
+        self
+    }
+
     fn create(spec: &Spec) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "containers need root: run tests/run.sh as root");
         // In a mount namespace of this thread: whatever happens, no mount outlives the test.
@@ -219,13 +233,52 @@ impl Container {
         // The kubelet lets any user of the container write it.
         fs::set_permissions(at("termination-log"), fs::Permissions::from_mode(0o666)).unwrap();
         fs::write(at("hosts"), "127.0.0.1 localhost\n").unwrap();
-        fs::write(at("config.json"), config(spec, &root, directory.path()).to_string()).unwrap();
         let name = format!(
             "lithify-{}-{}",
             std::process::id(),
             directory.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.')
         );
-        Self { name, directory, root }
+        let container = Self { name, directory, root, kept: Vec::new() };
+        container.configure(spec);
+        container
+    }
+
+    /// What it runs from its next start on.
+    pub fn configure(&self, spec: &Spec) {
+        let config = config(spec, &self.root, self.directory.path());
+        fs::write(self.directory.path().join("config.json"), config.to_string()).unwrap();
+    }
+
+    /// Runs it to its end, in the layer that it has already.
+    pub fn run_to_end(&self) -> Ran {
+        run(&mut self.run(&[]))
+    }
+
+    /// Starts it, in the layer that it has already.
+    #[track_caller]
+    fn start(&self) {
+        let status = self.try_start();
+        assert!(status, "runc: {}", self.log());
+    }
+
+    fn try_start(&self) -> bool {
+        let log = fs::File::create(self.directory.path().join("log")).unwrap();
+        let mut run = self.run(&["--detach"]);
+        let started = run.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap().success();
+        if started {
+            self.wait("start", || !is_runtime(&self.pid()));
+        }
+        started
+    }
+
+    /// Ends it at once, and starts it again in the same layer, as Docker does; whether it could be started.
+    pub fn restart(&self) -> bool {
+        self.delete();
+        self.try_start()
+    }
+
+    fn delete(&self) {
+        let _ = self.runc("delete").arg("--force").arg(&self.name).output();
     }
 
     /// `runc run` of its bundle.
@@ -303,55 +356,11 @@ impl Container {
         self.wait("end", || !self.is_running());
     }
 
-    /// What an HTTP client in the same pod gets from its port 8080.
-    #[track_caller]
-    pub fn http(&self) -> String {
-        self.http_at("8080/")
-    }
-
-    /// The same from another port and path.
-    #[track_caller]
-    pub fn http_at(&self, port_and_path: &str) -> String {
-        let url = format!("http://127.0.0.1:{port_and_path}");
-        let mut answer = String::new();
-        self.wait("answer", || {
-            let curl = ["-t", &self.pid(), "-n", "curl", "-sS", "--max-time", "20", &url];
-            let ran = run(Command::new("nsenter").args(curl));
-            answer = ran.stdout;
-            ran.code == 0
-        });
-        answer
-    }
-
-    /// What its port answers to this request, up to a line feed, asked from within the same pod.
-    #[track_caller]
-    pub fn tcp(&self, port: u16, request: &str) -> String {
-        let network = fs::File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();
-        let mut answer = String::new();
-        self.wait("answer", || {
-            // On a thread of its own, whose network namespace ends with it.
-            let asked = std::thread::scope(|scope| {
-                let ask = scope.spawn(|| -> std::io::Result<String> {
-                    setns(&network, CloneFlags::CLONE_NEWNET)?;
-                    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-                    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-                    stream.write_all(request.as_bytes())?;
-                    let mut line = String::new();
-                    BufReader::new(stream).read_line(&mut line)?;
-                    Ok(line)
-                });
-                ask.join().unwrap()
-            });
-            asked.map(|line| answer = line).is_ok()
-        });
-        answer
-    }
-
     #[track_caller]
     pub fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
         let start = Instant::now();
         while !done() {
-            assert!(start.elapsed() < Duration::from_secs(60), "the container did not {what}: {}", self.log());
+            assert!(start.elapsed() < Duration::from_secs(180), "the container did not {what}: {}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -364,7 +373,7 @@ fn is_runtime(pid: &str) -> bool {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = self.runc("delete").arg("--force").arg(&self.name).output();
+        self.delete();
         let _ = umount2(&self.root, MntFlags::MNT_DETACH);
     }
 }
