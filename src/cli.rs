@@ -91,6 +91,8 @@ pub struct Harden {
     pub target: Target,
     /// Also remove this program, or the files that this absolute pattern matches; can be repeated
     pub remove: Vec<String>,
+    /// What the container will start, where nothing runs yet
+    pub app: Vec<String>,
     /// For a startupProbe: exit 75 as long as the app runs anything that would go, such as its entrypoint's shell
     pub wait_for_app: bool,
     /// The same, and until this answers; can be repeated
@@ -168,6 +170,8 @@ pub struct Stage {
     pub target: Target,
     /// Directories of the target to copy, such as /usr/bin
     pub sources: Vec<PathBuf>,
+    /// What the app's container will start
+    pub app: Vec<String>,
     /// Where the volume is mounted; the copy is DIR/root
     pub to: PathBuf,
 }

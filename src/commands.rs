@@ -1,5 +1,6 @@
 //! The subcommands: glue between the modules, one file each.
 
+mod app;
 mod harden;
 mod inscribed;
 mod install;
@@ -42,6 +43,8 @@ pub(crate) enum CommandError {
     Loaded(#[from] crate::protection::LoadedError),
     #[error("refused: {0}")]
     Inventory(crate::root::RootError),
+    #[error("refused: {0}")]
+    App(#[from] app::AppError),
     #[error(transparent)]
     Privileges(#[from] crate::privileges::PrivilegeError),
     #[error("[confine]: {0}")]
@@ -63,6 +66,7 @@ impl CommandError {
             Self::Host(_)
             | Self::Processes(_)
             | Self::Loaded(_)
+            | Self::App(_)
             | Self::Inventory(_)
             | Self::Privileges(_)
             | Self::Landlock(_) => Exit::Refused,
@@ -85,6 +89,7 @@ impl CommandError {
             Self::Loaded(_) => Some(
                 "add CAP_SYS_PTRACE to lithify's container, harden before the app starts (`run`, or in the image's build), list that program in [keep] only, or use libraries = \"all\"",
             ),
+            Self::App(error) => Some(error.hint()),
             Self::Privileges(error) => error.hint(),
             Self::Landlock(error) => error.hint(),
             Self::Stage(error) => Some(error.hint()),
@@ -218,7 +223,7 @@ mod tests {
             for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let name = argument.get_long().unwrap();
                 // Lists are read by `list`.
-                let by_list = ["profile", "remove", "fail-on", "wait-for", "only"].contains(&name);
+                let by_list = ["profile", "remove", "app", "fail-on", "wait-for", "only"].contains(&name);
                 assert_eq!(argument.get_env().is_some() || by_list, name != "allow-host", "{name}");
             }
         }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use crate::sys;
 
 /// Where a command is looked for when `PATH` is not set, as execvp(3) does.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The app that is to be started.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use nix::errno::Errno;
 
 use crate::escape::escape;
 use crate::pattern::PathPattern;
-use crate::profile::{Profile, Selector};
+use crate::profile::{Profile, Rule, Selector};
 use crate::protection::Protection;
 use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, join};
 use crate::sys::DIRENT_BUFFER;
@@ -184,8 +184,15 @@ pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<
 /// The paths of what `[keep]` names, which need not exist, each with the entry that does. What could not be looked at
 /// refuses the whole run when `[keep]` itself is resolved.
 pub fn kept(root: &Root, profile: &Profile) -> Vec<(Vec<u8>, String)> {
+    let mut kept = named(root, profile, &profile.keep);
+    kept.extend(named(root, profile, &profile.only));
+    kept
+}
+
+/// The same of some of its rules.
+pub fn named(root: &Root, profile: &Profile, rules: &[Rule]) -> Vec<(Vec<u8>, String)> {
     let mut kept = Vec::new();
-    for rule in profile.keep.iter().chain(&profile.only) {
+    for rule in rules {
         let paths = match &rule.value {
             Selector::Name(name) => {
                 profile.search().iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()

@@ -1,18 +1,41 @@
 //! What a program needs to start: its ELF interpreter, or the interpreter of its `#!` line. Reads only.
 
 use crate::elf::Elf;
+use crate::exec::DEFAULT_PATH;
 use crate::profile::DEFAULT_SEARCH;
 use crate::root::{Root, join};
 
+/// How a program needs another file to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The ELF interpreter.
+    Loader,
+    /// The interpreter of the `#!` line.
+    Interpreter,
+    /// A program that a script calls.
+    Called,
+}
+
+impl Role {
+    /// In words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Loader => "its ELF interpreter",
+            Self::Interpreter => "the interpreter of its #! line",
+            Self::Called => "a program that it calls",
+        }
+    }
+}
+
 /// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist. What env(1)
 /// looks for may lie in `search` and in the default directories.
-pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, &'static str)> {
+pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, Role)> {
     let needed = match root.classify(program) {
-        Ok(Some(Elf::Program { interpreter: Some(interpreter), .. })) => vec![(interpreter, "its ELF interpreter")],
+        Ok(Some(Elf::Program { interpreter: Some(interpreter), .. })) => vec![(interpreter, Role::Loader)],
         Ok(Some(_)) | Err(_) => return Vec::new(),
         Ok(None) => script_interpreters(&root.read(program, 256).unwrap_or_default()),
     };
-    let everywhere = |(path, role): (Vec<u8>, &'static str)| {
+    let everywhere = |(path, role): (Vec<u8>, Role)| {
         let found = if path.contains(&b'/') { vec![path] } else { in_directories(&path, search) };
         found.into_iter().map(move |path| (path, role))
     };
@@ -20,23 +43,23 @@ pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, &'st
 }
 
 /// The interpreter of a `#!` line (execve(2)), and for `env NAME` the program that env will start.
-fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
     let Some(line) = head.strip_prefix(b"#!") else { return Vec::new() };
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let Some(interpreter) = words.next() else { return Vec::new() };
-    let mut needed = vec![(interpreter.to_vec(), "the interpreter of its #! line")];
+    let mut needed = vec![(interpreter.to_vec(), Role::Interpreter)];
     if interpreter.ends_with(b"/env") {
         let program = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
-        needed.extend(program.map(|program| (program.to_vec(), "the interpreter of its #! line")));
+        needed.extend(program.map(|program| (program.to_vec(), Role::Interpreter)));
     }
     needed
 }
 
 /// Where a program of that name may lie: in `search`, and in the default directories.
 pub(crate) fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
-    let all = search.iter().chain(DEFAULT_SEARCH.iter().filter(|directory| !search.contains(directory)));
-    all.map(|directory| join(directory.as_bytes(), name)).collect()
+    let others = search.iter().copied().filter(|directory| !DEFAULT_SEARCH.contains(directory));
+    DEFAULT_PATH.split(':').chain(others).map(|directory| join(directory.as_bytes(), name)).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
 //! a pure function; `--dry-run` prints it, `apply` carries it out.
 
+mod refused;
+
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -8,8 +10,11 @@ use std::rc::Rc;
 use crate::escape::escape;
 use crate::inventory::{Cause, Found, Inventory, LoginShells, MissingNames, Skipped, Strippable};
 use crate::profile::{Method, Profile, Rule, Sourced};
-use crate::protection::Protection;
+use crate::protection::{For, Protection, Reason};
 use crate::root::{Identity, Kind};
+
+use refused::Refused;
+pub use refused::UNREADABLE;
 
 /// What is done to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +120,7 @@ pub struct Refusal {
     /// Why not.
     pub reason: String,
     /// What to do.
-    pub hint: &'static str,
+    pub hint: String,
 }
 
 /// Something that a rule meets and that stays.
@@ -156,23 +161,16 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
     let occupied = occupied_directories(inventory);
     let mut noted = HashSet::new();
     plan.actions.reserve(inventory.found.len());
+    let mut refused = Refused::default();
     for found in &inventory.found {
-        if let Some((reason, hint)) = protected(found, protection) {
+        if let Some(reason) = protected(found, protection) {
             if inventory.forced.contains(&found.stat.id)
                 && found.library.is_none()
                 && !protection.is_lithify(found.stat.id)
             {
-                plan.notes.push(format!("{} goes by [remove] force, although {reason}", escape(&found.path())));
+                plan.notes.push(format!("{} goes by [remove] force, although {}", escape(&found.path()), reason.text));
             } else {
-                let (path, origin) = (found.path(), origin(found.rule));
-                plan.refusals.push(Refusal {
-                    path,
-                    id: Some(found.stat.id),
-                    origin,
-                    missing_library: false,
-                    reason,
-                    hint,
-                });
+                refused.add(found, reason, origin(found.rule));
                 continue;
             }
         }
@@ -191,6 +189,7 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
         };
         plan.actions.push(Action { verb, file: Rc::clone(found), origin: origin(found.rule) });
     }
+    refused.finish(&mut plan);
     // By rank; then by directory, so that each is opened once, and by name.
     crate::order::sort_by(&mut plan.actions, |a, b| {
         let by_name = || a.parent.compare(&b.parent).then_with(|| a.name.cmp(&b.name));
@@ -246,7 +245,7 @@ fn without_actions(origins: &[Rc<Origin>], inventory: &Inventory) -> Plan {
         origin: origin(missing.rule),
         missing_library: true,
         reason: missing.reason.clone(),
-        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less",
+        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less".to_owned(),
     }));
     plan
 }
@@ -274,27 +273,15 @@ fn rank(found: &Found) -> (u8, Reverse<usize>) {
     (rank, Reverse(depth))
 }
 
-/// What to do about a process of which nothing is known. To keep the file would be no way out: it may be a shell.
-pub const UNREADABLE: &str = "give the container the capability SYS_PTRACE, so that the program can be read, or harden before the app starts: with run, or in the image";
-
-fn protected(found: &Found, protection: &Protection) -> Option<(String, &'static str)> {
-    if let Some(reason) = &found.library {
-        let hint = "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths";
-        return Some((reason.to_string(), hint));
+/// Why what was found must stay, if it must.
+fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
+    if let Some(text) = &found.library {
+        return Some(Reason { text: text.to_string(), by: For::Library, keep: None });
     }
-    if found.stat.kind == Kind::Symlink {
-        let hint = "save it with [keep] paths, or keep less";
-        return protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint));
+    match found.stat.kind {
+        Kind::File | Kind::Symlink => protection.reason(found.stat.id).cloned(),
+        _ => None,
     }
-    if found.stat.kind != Kind::File {
-        return None;
-    }
-    let hint = if protection.is_only_possible(found.stat.id) {
-        UNREADABLE
-    } else {
-        "in a startupProbe add --wait-for-app; or save it with [keep] paths, harden when nothing of the app needs it any more, or name it in [remove] force"
-    };
-    protection.reason(found.stat.id).map(|reason| (reason.to_owned(), hint))
 }
 
 /// Directories that cannot go because something in them stays.

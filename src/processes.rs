@@ -1,6 +1,7 @@
 //! The processes that can be seen, from `/proc`: which programs run, and which of them are the app.
 
 mod app;
+mod command_line;
 mod unreadable;
 
 use std::fmt::Write;
@@ -14,6 +15,7 @@ use crate::root::Identity;
 use crate::sys;
 
 pub use app::{App, Whose, first};
+pub use command_line::command_line;
 
 /// The most that a command name holds (`proc_pid_comm(5)`).
 pub const COMM_LENGTH: usize = 15;

@@ -83,6 +83,8 @@ pub struct Profile {
     pub keep: Vec<Rule>,
     /// `[keep] only`: the programs of an allow-list; with any, every other executable goes.
     pub only: Vec<Rule>,
+    /// `[keep] app`: the command that the container will start.
+    pub app: Option<Sourced<Vec<String>>>,
     /// `[keep] libraries`, the strictest that is written down.
     pub libraries: Option<Sourced<Libraries>>,
     /// `[strip]`.

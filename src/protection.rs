@@ -1,17 +1,18 @@
 //! What must never be deleted: lithify itself, what the app runs, and what kept programs need to start. Reads only.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use nix::errno::Errno;
 
 use crate::candidates::{Candidates, Certainty};
+use crate::command_line::{CommandLine, Need, Role, needs_of};
 use crate::escape::escape;
 use crate::inventory::Found;
-use crate::needs::needs;
+use crate::needs;
 use crate::processes::{self, App, Process, ProcessError, Program};
 use crate::profile::Profile;
-use crate::root::{Identity, Kind, Root};
+use crate::root::{Identity, Root};
 
 /// Why it cannot be told which libraries the app uses.
 #[derive(Debug, thiserror::Error)]
@@ -25,20 +26,65 @@ pub struct LoadedError {
     pub errno: Errno,
 }
 
+/// For whom a file is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// lithify itself.
+    Lithify,
+    /// Every program: a shared library or the loader.
+    Library,
+    /// A process that runs.
+    Process,
+    /// A process of which nothing is known.
+    Unreadable,
+    /// What `[keep]` names.
+    Kept,
+    /// The command that is to be run; `passes` for what it needs only until it is up, such as the shell of its script.
+    Command {
+        /// Whether it needs it only to start.
+        passes: bool,
+    },
+    /// What the container will start; `script` for a shell and its script.
+    App {
+        /// Whether it could do without if the program itself were started.
+        script: bool,
+    },
+}
+
+/// Why a file is protected.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// In words.
+    pub text: String,
+    /// For whom.
+    pub by: For,
+    /// The path that `[keep] paths` has to name, where that is not the file's own: as the command says it, so that the
+    /// links on the way are kept, too.
+    pub keep: Option<Vec<u8>>,
+}
+
+/// Whose command line something is needed by.
+#[derive(Clone, Copy, Debug)]
+pub enum Starter<'a> {
+    /// `run`, which is about to start it.
+    Run {
+        /// It is said that the app is started by scripts, of whatever interpreter.
+        by_scripts: bool,
+    },
+    /// Somebody, some day; where that is said.
+    Later(&'a str),
+}
+
 /// Files that are protected, each with the reason.
 #[derive(Debug, Default)]
 pub struct Protection {
-    files: HashMap<Identity, String>,
+    files: HashMap<Identity, Reason>,
     /// lithify itself.
     own: Option<Identity>,
     /// The program of the container's first process.
     first: Option<Identity>,
-    /// What stays only because the command that is to be run is it, or needs it to start.
-    command: HashSet<Identity>,
     /// Processes of the app whose programs cannot be read, until it is known what is to go.
     unreadable: Vec<(Process, &'static str)>,
-    /// Files that such a process may run, although it is not called so.
-    possible: HashSet<Identity>,
     /// Programs whose libraries stay, with what they need to start: paths inside the root.
     programs: Vec<Vec<u8>>,
     /// Libraries that the app's processes have loaded, each with the process.
@@ -47,15 +93,23 @@ pub struct Protection {
     others: HashMap<Identity, String>,
 }
 
+impl Reason {
+    fn new(text: String, by: For) -> Self {
+        Self { text, by, keep: None }
+    }
+}
+
 impl Protection {
     /// Protects lithify itself and the programs of the app.
     pub fn of_running(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::of_waited_for(app)?;
         for process in app.processes() {
             let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
-            let role = if first { "the container's first" } else { "a descendant of the container's first" };
+            let role = if first { FIRST } else { "a descendant of the container's first" };
             match &process.program {
-                Program::Known(id) => protection.add(*id, format!("{}, {role}, runs it", who(process))),
+                Program::Known(id) => {
+                    protection.add(*id, Reason::new(format!("{}, {role}, runs it", who(process)), For::Process));
+                }
                 Program::Unreadable { .. } => protection.unreadable.push((process.clone(), role)),
                 Program::None => {}
             }
@@ -71,7 +125,7 @@ impl Protection {
         if let Some(Program::Known(id)) = app.first.as_ref().map(|first| &first.program) {
             protection.first = Some(*id);
         }
-        protection.add(own, "it is lithify itself".to_owned());
+        protection.add(own, Reason::new("it is lithify itself".to_owned(), For::Lithify));
         for process in &app.others {
             if let Program::Known(id) = process.program {
                 protection.others.entry(id).or_insert_with(|| who(process));
@@ -83,8 +137,12 @@ impl Protection {
     /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
     pub fn add_needs_of_kept(&mut self, root: &Root, search: &[&str], kept: &[(Vec<u8>, String)]) {
         for (path, entry) in kept {
-            let chain = format!("[keep] {entry}: {}", escape(path));
-            self.add_needs(root, path, search, &chain, &mut HashSet::new());
+            let needs = needs_of(root, path, search);
+            let because = format!("[keep] {entry}:");
+            self.programs.extend(needs.iter().map(|need| need.path.clone()));
+            for index in 1..needs.len() {
+                self.add_need(root, &needs, index, &because, For::Kept);
+            }
         }
     }
 
@@ -100,17 +158,9 @@ impl Protection {
         let candidates = Candidates::new(root, profile, &self.programs, programs.collect());
         for (process, role) in &unreadable {
             for (id, certainty) in candidates.of(process) {
-                let certain = certainty != Certainty::Possible;
-                let (runs, why) = if certain {
-                    ("seems to run it", "what can be seen of it fits")
-                } else {
-                    ("may run it", "there is no program that it is called by, and the size of its code fits")
-                };
-                let who = who(process);
-                self.add(id, format!("{who}, {role}, {runs}: its program cannot be read (CAP_SYS_PTRACE), and {why}"));
-                if !certain {
-                    self.possible.insert(id);
-                }
+                let by = if certainty == Certainty::Possible { For::Unreadable } else { For::Process };
+                let (text, keep) = (seems_to_run(process, role, certainty), candidates.called(process, id));
+                self.add(id, Reason { text, by, keep });
             }
         }
     }
@@ -159,60 +209,118 @@ impl Protection {
         &self.loaded
     }
 
-    /// Protects `program` (a path inside the root) and what it needs to start.
-    pub fn add_program(&mut self, root: &Root, profile: &Profile, program: &[u8]) {
-        let before: HashSet<Identity> = self.files.keys().copied().collect();
-        let chain = format!("the command to be run, {}", escape(program));
-        if let Ok(stat) = root.resolve(program) {
-            self.add(stat.id, format!("it is {chain}"));
-        }
-        self.add_needs(root, program, &profile.search(), &chain, &mut HashSet::new());
-        self.command = self.files.keys().filter(|id| !before.contains(id)).copied().collect();
-    }
-
-    /// Whether the file or link `id` is protected for nothing but the command that is to be run.
-    pub fn is_command(&self, id: Identity) -> bool {
-        self.command.contains(&id)
-    }
-
-    /// `chain` is why the program itself must stay, up to its path.
-    fn add_needs(&mut self, root: &Root, program: &[u8], search: &[&str], chain: &str, seen: &mut HashSet<Identity>) {
-        let Ok(stat) = root.resolve(program) else { return };
-        if stat.kind != Kind::File || !seen.insert(stat.id) {
-            return;
-        }
-        self.programs.push(program.to_vec());
-        for (path, role) in needs(root, program, search) {
-            if let Ok(place) = root.walk(b"", &path, true) {
-                let reason = format!("{chain} needs {} as {role}", escape(&path));
-                // The links on the way, too: a link to a multi-call program goes alone.
-                for link in &place.links {
-                    self.add(link.stat.id, reason.clone());
+    /// Protects what a command line needs to start. Returns what it names and what is not there.
+    pub fn add_command(
+        &mut self,
+        root: &Root,
+        search: &[&str],
+        line: &CommandLine,
+        starter: Starter<'_>,
+    ) -> Vec<String> {
+        let because = match starter {
+            Starter::Run { .. } => "the command to be run,".to_owned(),
+            Starter::Later(said) => format!("the app ({said}),"),
+        };
+        let resolved = line.resolve(root, search);
+        // What is needed to the last comes first: it may be needed to start, too.
+        for wanted in [true, false] {
+            for (index, need) in resolved.needs.iter().enumerate() {
+                let called = need.by.is_some_and(|(_, how)| how == needs::Role::Called);
+                let script = called || matches!(need.role, Role::Shell | Role::ShellScript);
+                let passes = match need.role {
+                    Role::Interpreter | Role::Script => matches!(starter, Starter::Run { by_scripts: true }),
+                    role => script || role == Role::Launcher,
+                };
+                let lasts = need.lasts && !passes;
+                let by = match starter {
+                    Starter::Run { .. } => For::Command { passes: !lasts },
+                    Starter::Later(_) => For::App { script },
+                };
+                // What the script of `run` calls is the profile's to decide: nobody can tell whether it can do without.
+                if lasts == wanted && !(called && matches!(starter, Starter::Run { .. })) {
+                    self.programs.push(need.path.clone());
+                    self.add_need(root, &resolved.needs, index, &because, by);
                 }
-                self.add_needs(root, &path, search, &format!("{reason}, which"), seen);
-                self.add(place.stat.id, reason);
             }
         }
+        resolved.missing
     }
 
-    fn add(&mut self, id: Identity, reason: String) {
+    /// Protects what the container's first process was started by, beside its program: the links that lead there, and for
+    /// an interpreter its script. Not what a shell needed for a script that led here. Whether there is anything.
+    pub fn add_first(&mut self, root: &Root, profile: &Profile, app: &App) -> bool {
+        let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
+        let id = match first.program {
+            Program::Known(id) => Some(id),
+            Program::Unreadable { .. } => Candidates::new(root, profile, &self.programs, Vec::new()).program(first),
+            Program::None => None,
+        };
+        let Some(id) = id else { return false };
+        let Some(line) = processes::command_line(first.pid) else { return false };
+        let needs = line.resolve(root, &profile.search()).needs;
+        // A process may call itself anything: only what leads to its program is its command.
+        let leads_there = |need: &&Need| need.by.is_none() && root.resolve(&need.path).is_ok_and(|stat| stat.id == id);
+        let Some(program) = needs.iter().find(leads_there).map(|need| need.path.clone()) else { return false };
+        if matches!(first.program, Program::Unreadable { .. }) {
+            self.add(id, Reason::new(seems_to_run(first, FIRST, Certainty::Named), For::Process));
+        }
+        if let Some(reason) = self.files.get_mut(&id) {
+            reason.keep.get_or_insert_with(|| program.clone());
+        }
+        // Where PATH cannot be read, programs of its name that it is not were found, too.
+        let another = |need: &Need| {
+            let name = |path: &[u8]| path.rsplit(|&byte| byte == b'/').next().map(<[u8]>::to_vec);
+            need.by.is_none() && need.path != program && name(&need.path) == name(&program)
+        };
+        let because = format!("the command line of {}, the container's first,", who(first));
+        for (index, need) in needs.iter().enumerate() {
+            let passed = matches!(need.role, Role::Shell | Role::ShellScript)
+                || need.role == Role::Launcher && need.by.is_none();
+            if need.lasts && !passed && !another(need) {
+                self.add_need(root, &needs, index, &because, For::Process);
+            }
+        }
+        true
+    }
+
+    /// Protects one of `needs`, with the links that lead there.
+    fn add_need(&mut self, root: &Root, needs: &[Need], index: usize, because: &str, by: For) {
+        let Some(need) = needs.get(index) else { return };
+        let Ok(place) = root.walk(b"", &need.path, true) else { return };
+        let chain = chain(needs, index, because);
+        let reason = |text: String| Reason { text, by, keep: Some(need.path.clone()) };
+        for link in &place.links {
+            let and = if need.by.is_some() { ", and that path" } else { "" };
+            self.add(link.stat.id, reason(format!("{chain}{and} leads through it")));
+        }
+        let text = if need.by.is_none() { format!("it is {chain}") } else { chain };
+        self.add(place.stat.id, reason(text));
+    }
+
+    /// Whether the file or link `id` is needed as long as the command that is to be run runs.
+    pub fn is_command(&self, id: Identity) -> bool {
+        self.files.get(&id).is_some_and(|reason| reason.by == For::Command { passes: false })
+    }
+
+    /// Whether the file or link `id` is protected only for the start of the command that is to be run.
+    pub fn passes(&self, id: Identity) -> bool {
+        self.files.get(&id).is_some_and(|reason| reason.by == For::Command { passes: true })
+    }
+
+    fn add(&mut self, id: Identity, reason: Reason) {
         self.files.entry(id).or_insert(reason);
     }
 
     /// Why the file or link `id` must stay.
-    pub fn reason(&self, id: Identity) -> Option<&str> {
-        self.files.get(&id).map(String::as_str)
+    pub fn reason(&self, id: Identity) -> Option<&Reason> {
+        self.files.get(&id)
     }
 
-    /// Whether `id` must stay only because nothing is known of a process that may run it.
-    pub fn is_only_possible(&self, id: Identity) -> bool {
-        self.possible.contains(&id)
-    }
-
-    /// Whether the app is started by the file `id`: it is what the container's first process runs, or what the command
-    /// that is to be run is or needs.
+    /// Whether the app is started by the file `id`: it is what the container's first process runs, or what a command
+    /// line of the app is or needs.
     pub fn starts_app(&self, id: Identity) -> bool {
-        self.first == Some(id) || self.is_command(id)
+        let command = |reason: &Reason| matches!(reason.by, For::Command { .. } | For::App { .. });
+        self.first == Some(id) || self.files.get(&id).is_some_and(command)
     }
 
     /// Whether the file `id` is lithify itself.
@@ -226,6 +334,32 @@ impl Protection {
     }
 }
 
+/// What process 1 is, mostly.
+const FIRST: &str = "the container's first";
+
+/// Why a file is protected for a process whose program cannot be read.
+fn seems_to_run(process: &Process, role: &str, certainty: Certainty) -> String {
+    let (runs, why) = if certainty == Certainty::Possible {
+        ("may run it", "there is no program that it is called by, and the size of its code fits")
+    } else {
+        ("seems to run it", "what can be seen of it fits")
+    };
+    format!("{}, {role}, {runs}: its program cannot be read (CAP_SYS_PTRACE), and {why}", who(process))
+}
+
 fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
+}
+
+/// Why one of `needs` is needed, from the command on.
+fn chain(needs: &[Need], index: usize, because: &str) -> String {
+    let Some(need) = needs.get(index) else { return String::new() };
+    let path = escape(&need.path);
+    match need.by {
+        None => format!("{because} {path}"),
+        Some((by, role)) => {
+            let which = if needs.get(by).is_some_and(|by| by.by.is_some()) { ", which" } else { "" };
+            format!("{}{which} needs {path} as {}", chain(needs, by, because), role.text())
+        }
+    }
 }

@@ -169,7 +169,7 @@ impl Report {
                         refusal.reason.clone()
                     },
                 ),
-                hint: Some(refusal.hint.to_owned()),
+                hint: Some(refusal.hint.clone()),
             });
             self.refused = true;
             self.exit = Exit::Refused;

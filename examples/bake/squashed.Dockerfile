@@ -11,7 +11,7 @@
 #   podman build -f examples/bake/squashed.Dockerfile examples/bake
 FROM docker.io/library/nginx:1.28 AS hardened
 RUN --mount=type=bind,from=registry.example/lithify:0.1.0,source=/bin/lithify,target=/lithify \
-    ["/lithify", "harden", "--profile", "nginx", "--profile", "distroless"]
+    ["/lithify", "harden", "--profile", "nginx", "--profile", "distroless", "--app", "nginx -g 'daemon off;'"]
 
 FROM scratch
 COPY --from=hardened / /

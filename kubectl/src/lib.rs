@@ -18,7 +18,6 @@ mod manifest;
 mod ours;
 mod paths;
 mod removed;
-mod script;
 mod suggestion;
 mod workload;
 mod yaml;

@@ -94,11 +94,6 @@ pub(super) fn is_script(program: &str) -> bool {
     std::path::Path::new(program).extension().is_some_and(|extension| extension == "sh")
 }
 
-/// Shells by what they are called, for scripts on a command line.
-pub(super) fn is_shell(program: &str) -> bool {
-    Catalogue::default().by_name(file_name(program).as_bytes()).is_some_and(|known| known.class == Class::Shell)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

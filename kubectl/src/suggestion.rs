@@ -1,8 +1,9 @@
 //! What a command needs that a profile removes, and what of lithify's own can take its place.
 
-use super::calls::{programs, script, unwrapped};
+use super::calls::{programs, unwrapped};
 use super::paths::file_name;
 use super::removed::{Removed, is_script};
+use lithify::command_line::wrappers::script_of;
 use lithify::probe::Target;
 use lithify::seconds;
 
@@ -36,7 +37,7 @@ pub(super) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
 /// The words of a command without its wrappers and its shell, where they do nothing more than start it.
 fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     let words = unwrapped(words);
-    let Some(script) = script(words) else { return Some(words.to_vec()) };
+    let Some(script) = script_of(words) else { return Some(words.to_vec()) };
     let mut script = script.trim().trim_end_matches(';');
     // What makes an exit code of 1 of any other, and what silences.
     for tail in

@@ -30,6 +30,7 @@ fn command(name: &str, matches: &mut ArgMatches) -> Option<Command> {
         "harden" => Command::Harden(Harden {
             target: target(matches)?,
             remove: texts(matches, "remove"),
+            app: texts(matches, "app"),
             wait_for_app: flag(matches, "wait-for-app"),
             wait_for: texts(matches, "wait-for"),
             wait_timeout: seconds(matches, "wait-timeout")?,
@@ -69,6 +70,7 @@ fn command(name: &str, matches: &mut ArgMatches) -> Option<Command> {
         }),
         "stage" => Command::Stage(Stage {
             target: target(matches)?,
+            app: texts(matches, "app"),
             sources: many::<PathBuf>(matches, "SOURCE"),
             to: path(matches, "to")?,
         }),

@@ -92,6 +92,14 @@ const REMOVE: Argument = Argument {
     help: "Also remove this program, or the files that this absolute pattern matches; can be repeated",
     ..NONE
 };
+const APP: Argument = Argument {
+    long: "app",
+    value: "COMMAND",
+    kind: Kind::Texts,
+    help: "What the container will start, one command with its arguments, such as \"nginx -g 'daemon off;'\": nothing that it \
+           needs to start goes. `none` where nothing is started; can be repeated",
+    ..NONE
+};
 const ALLOW_HOST: Argument = flag("allow-host", "", "Go on even if the target is, or may be, the root of a machine");
 
 /// Flags for every command.
@@ -130,6 +138,7 @@ const HARDEN: &[Argument] = &[
     ROOT,
     PROFILE,
     REMOVE,
+    APP,
     flag(
         "wait-for-app",
         "LITHIFY_WAIT_FOR_APP",
@@ -245,6 +254,7 @@ const RUN: &[Argument] = &[
 const STAGE: &[Argument] = &[
     ROOT,
     PROFILE,
+    APP,
     place("SOURCE", Kind::Paths, "Directories of the target to copy, such as /usr/bin"),
     Argument { required: true, ..path("to", "LITHIFY_TO", "DIR", "Where the volume is mounted; the copy is DIR/root") },
 ];

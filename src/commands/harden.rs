@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::app::{self, Declared};
 use super::{CommandError, effective_profile, list};
 use crate::cli::Harden;
+use crate::command_line::CommandLine;
 use crate::deadline::Deadline;
 use crate::inventory::{self, Depth, Inventory};
 use crate::plan::{Plan, plan};
 use crate::probe::Target;
 use crate::processes::{App, Whose};
 use crate::profile::Profile;
-use crate::protection::Protection;
+use crate::protection::{Protection, Starter};
 use crate::report::Report;
 use crate::root::{Failure, Root, join};
 use crate::wait::{Doomed, Wait, Waited};
@@ -29,7 +31,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
-    let prepared = Prepared::with(&root, &profile, options.allow_host, None, Whose::of(&root), running);
+    let starts = Starts::Later(Declared::new(&options.app, &profile)?);
+    let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, Whose::of(&root), running);
     if deadline.is_over() {
         return Err(late(limit));
     }
@@ -102,32 +105,32 @@ pub(super) enum Running {
     WaitedFor(Duration),
 }
 
+/// What is to be started.
+pub(super) enum Starts {
+    /// By `run`: at once; and whether it is said that scripts come first.
+    Now(CommandLine, bool),
+    /// By somebody: at some time, if this is said at all.
+    Later(Declared),
+    /// It runs.
+    Done,
+}
+
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
-    app: App,
+    pub(super) app: App,
     inventory: Inventory,
     plan: Plan,
     protection: Protection,
 }
 
 impl Prepared {
-    /// Looks whether `root` may be hardened at all, what is to be protected, and what is to be done. `command` is a
-    /// program inside the root that is about to be started.
-    pub(super) fn new(
-        root: &Root,
-        profile: &Profile,
-        allow_host: bool,
-        command: Option<&[u8]>,
-    ) -> Result<Self, CommandError> {
-        Self::with(root, profile, allow_host, command, Whose::of(root), Running::Protected)
-    }
-
-    /// The same, with a choice of whose processes are the app and of what becomes of programs that it runs.
+    /// Looks whether `root` may be hardened at all, what is to be protected, and what is to be done; with a choice of whose
+    /// processes are the app and of what becomes of programs that it runs.
     pub(super) fn with(
         root: &Root,
         profile: &Profile,
         allow_host: bool,
-        command: Option<&[u8]>,
+        starts: &Starts,
         whose: Whose,
         running: Running,
     ) -> Result<Self, CommandError> {
@@ -143,8 +146,18 @@ impl Prepared {
         if profile.closure() {
             protection.add_loaded(root, profile, &app)?;
         }
-        if let Some(command) = command {
-            protection.add_program(root, profile, command);
+        let search = profile.search();
+        let note = match starts {
+            Starts::Now(command, by_scripts) => {
+                let starter = Starter::Run { by_scripts: *by_scripts };
+                protection.add_command(root, &search, command, starter);
+                None
+            }
+            Starts::Later(declared) => declared.protect(root, profile, app::runs(&whose, &app), &mut protection)?,
+            Starts::Done => None,
+        };
+        if running == Running::Protected && whose != Whose::Directory {
+            protection.add_first(root, profile, &app);
         }
         if let Running::WaitedFor(timeout) = running {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
@@ -155,7 +168,17 @@ impl Prepared {
             }
             protection = doomed.protection;
         }
-        Ok(Self { app, ..Self::collect(root, profile, protection, Depth::Full)? })
+        let mut prepared = Self { app, ..Self::collect(root, profile, protection, Depth::Full)? };
+        // What the first process was started by, once that is the app and no script that is waited for.
+        let first = prepared.app.first.as_ref();
+        if running != Running::Protected
+            && first.is_some_and(|first| prepared.doomed(root, profile).run_by(first).is_none())
+            && prepared.protection.add_first(root, profile, &prepared.app)
+        {
+            prepared.plan = plan(profile, &prepared.inventory, &prepared.protection);
+        }
+        prepared.plan.notes.extend(note);
+        Ok(prepared)
     }
 
     fn collect(root: &Root, profile: &Profile, mut protection: Protection, depth: Depth) -> Result<Self, CommandError> {
@@ -165,11 +188,27 @@ impl Prepared {
         Ok(Self { app: App::default(), inventory, plan, protection })
     }
 
-    /// Whether the plan is refused, and only because of the command that is to be started: its program, or what that
-    /// needs to start, such as the shell of an entrypoint script.
-    pub(super) fn only_refuses_command(&self) -> bool {
+    /// Whether the plan is refused, and only because of what the command that is to be started needs no longer once it is
+    /// up, such as the shell of an entrypoint script.
+    pub(super) fn only_refuses_start(&self) -> bool {
+        let mut refusals = self.plan.refusals.iter();
         !self.plan.refusals.is_empty()
-            && self.plan.refusals.iter().all(|refusal| refusal.id.is_some_and(|id| self.protection.is_command(id)))
+            && refusals.all(|refusal| refusal.id.is_some_and(|id| self.protection.passes(id)))
+    }
+
+    /// Whether the plan would take away the command that is to be started itself.
+    pub(super) fn refuses_command(&self) -> bool {
+        let mut refusals = self.plan.refusals.iter();
+        refusals.any(|refusal| refusal.id.is_some_and(|id| self.protection.is_command(id)))
+    }
+
+    /// Why nothing can be deleted in a directory that holds something refused, now or later.
+    pub(super) fn stuck(&self, root: &Root) -> Option<Errno> {
+        let errno = self.plan.refusals.iter().find_map(|refusal| {
+            let directory = refusal.path.rsplitn(2, |&byte| byte == b'/').nth(1).unwrap_or_default();
+            root.write_test(if directory.is_empty() { b"/" } else { directory }).err().map(|error| error.errno())
+        });
+        errno.filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES))
     }
 
     /// What an app that is waited for may not run.

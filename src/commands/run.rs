@@ -11,17 +11,19 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
-use super::harden::Prepared;
+use super::harden::{Prepared, Running, Starts};
 use super::output::Output;
 use super::{CommandError, effective_profile, list};
 use crate::apply::{self, Outcome};
 use crate::cli::{Fallback, Run};
+use crate::command_line::CommandLine;
 use crate::escape::escape;
-use crate::exec::App;
+use crate::exec::{App, DEFAULT_PATH};
 use crate::init::{self, Init};
 use crate::landlock::{LandlockError, Ruleset, deniable};
 use crate::plan::{Plan, Verb};
 use crate::privileges::Privileges;
+use crate::processes::Whose;
 use crate::profile::{ConfineMode, Profile};
 use crate::report::{self, Exit, Report};
 use crate::root::Root;
@@ -40,7 +42,9 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         Err(Stop::Reported(exit)) => return exit,
         Err(Stop::CannotStart(errno)) => return cannot_start(&output, name.as_bytes(), errno),
         // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
-        Err(Stop::Failed(error)) => return output.error("run", Exit::RunFailed, &error.to_string(), error.hint()),
+        Err(Stop::Failed(error)) => {
+            return output.error("run", Exit::RunFailed, &error.to_string(), error.hint());
+        }
     };
     if !options.first.init {
         return execute(app, options, &output);
@@ -121,9 +125,20 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         Err(error) => return Err(error.into()),
     }
     if profile != Profile::default() {
-        let program = program.as_os_str().as_bytes();
-        let prepared = Prepared::new(&root, &profile, options.allow_host, Some(program))?;
-        if options.first.after_start || prepared.only_refuses_command() {
+        let starts = Starts::Now(command_line(options, &program), options.first.after_start);
+        let (whose, running) = (Whose::of(&root), Running::Protected);
+        let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, whose, running)?;
+        let later = options.first.after_start || prepared.only_refuses_start();
+        // Once it runs, what cannot be deleted can no longer be denied either.
+        let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
+        let stuck = prepared.stuck(&root).filter(|errno| later && !warns(errno));
+        if let Some(errno) = stuck {
+            report.notes.push(format!(
+                "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
+                errno.desc()
+            ));
+        }
+        if later && stuck.is_none() && !prepared.refuses_command() {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
             }
@@ -156,6 +171,18 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         output.report("run", Ok(report));
     }
     if failed { Err(Stop::Reported(Exit::RunFailed)) } else { Ok(app) }
+}
+
+/// The command that is to be started.
+fn command_line(options: &Run, program: &Path) -> CommandLine {
+    let text = |text: &OsStr| text.to_string_lossy().into_owned();
+    let arguments = options.command.iter().skip(1).map(|word| text(word));
+    CommandLine {
+        words: [text(program.as_os_str())].into_iter().chain(arguments).collect(),
+        path: Some(std::env::var("PATH").unwrap_or_else(|_| DEFAULT_PATH.to_owned())),
+        directory: std::env::current_dir().map(|path| text(path.as_os_str())).unwrap_or_default(),
+        running: false,
+    }
 }
 
 /// What the command line names; nothing at all is enough where something else is asked for.

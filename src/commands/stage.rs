@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::app::{AppError, Declared};
 use super::output::Output;
 use super::{CommandError, effective_profile};
 use crate::cli::Stage as Options;
@@ -51,8 +52,15 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
     let mut protection = Protection::of_running(&App::default())?;
     protection.add_needs_of_kept(&root, &profile.search(), &inventory::kept(&root, &profile));
+    // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
+    let declared = Declared::new(&options.app, &profile)?;
+    let unknown = match declared.protect(&root, &profile, false, &mut protection) {
+        Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
+        known => known?,
+    };
     let inventory = inventory::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
-    let plan = plan(&profile, &inventory, &protection);
+    let mut plan = plan(&profile, &inventory, &protection);
+    plan.notes.extend(unknown);
     let mut report = Report::new("stage", root.path(), &profile);
     // Of the rest of the image nothing is copied, and a user who is not root may not look at all of it.
     let (ours, others): (Vec<_>, Vec<_>) =

@@ -76,9 +76,9 @@ impl Collector<'_> {
             self.keep_chain(&path, &by)?;
             if allow_list && needing.insert(path.clone()) {
                 kept.extend(
-                    needs(self.root, &path, &self.profile.search())
-                        .into_iter()
-                        .map(|(need, role)| (need, format!("{by}: {} needs it as {role}", escape(&path)).into())),
+                    needs(self.root, &path, &self.profile.search()).into_iter().map(|(need, role)| {
+                        (need, format!("{by}: {} needs it as {}", escape(&path), role.text()).into())
+                    }),
                 );
             }
         }

@@ -49,6 +49,7 @@ impl Profile {
             let selector = selector(entry.get_ref()).map_err(|reason| source.error(entry.span(), reason, None))?;
             from.push(&mut self.only, selector);
         }
+        from.app(&mut self.app, document.keep.app)?;
         if let Some(libraries) = &document.keep.libraries {
             let libraries = from.libraries(libraries)?;
             if self.libraries.as_ref().is_none_or(|known| libraries > known.value) {
@@ -316,6 +317,33 @@ impl Adding<'_> {
             _ => *slot = Some(self.sourced(value)),
         }
         Ok(())
+    }
+
+    /// A container starts one command.
+    fn app(
+        self,
+        slot: &mut Option<Sourced<Vec<String>>>,
+        words: Option<Vec<Spanned<String>>>,
+    ) -> Result<(), ProfileError> {
+        let Some(words) = words else { return Ok(()) };
+        let span = words.first().map_or(0..0, Spanned::span);
+        let words: Vec<String> = words.into_iter().map(Spanned::into_inner).collect();
+        let hint = |text: &str| Some(text.to_owned());
+        if words.first().is_none_or(String::is_empty) {
+            let example = hint("its words one by one: app = [\"nginx\", \"-g\", \"daemon off;\"], or [\"none\"]");
+            return Err(self.source.error(span, "app names no command", example));
+        }
+        match slot {
+            Some(known) if known.value != words => {
+                let message = format!("app contradicts {:?} of profile {}", known.value, known.profile);
+                Err(self.source.error(span, message, hint("let one of the two profiles decide")))
+            }
+            Some(_) => Ok(()),
+            None => {
+                *slot = Some(self.sourced(words));
+                Ok(())
+            }
+        }
     }
 
     fn capabilities(self, names: &[Spanned<String>]) -> Result<Vec<String>, ProfileError> {

@@ -49,6 +49,7 @@ pub(super) struct Keep {
     pub(super) names: Vec<Spanned<String>>,
     pub(super) paths: Vec<Spanned<String>>,
     pub(super) only: Vec<Spanned<String>>,
+    pub(super) app: Option<Vec<Spanned<String>>>,
     pub(super) libraries: Option<Spanned<String>>,
 }
 
@@ -126,6 +127,7 @@ impl Document {
                     names: table.strings("names"),
                     paths: table.strings("paths"),
                     only: table.strings("only"),
+                    app: table.optional_strings("app"),
                     libraries: table.string("libraries"),
                 },
                 &[],

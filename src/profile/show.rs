@@ -299,6 +299,9 @@ fn strip_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
 
 fn keep_scalars(profile: &Profile) -> Vec<Scalar<'_>> {
     let mut list = Vec::new();
+    let array =
+        |words: &Vec<String>| format!("[{}]", words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(", "));
+    scalar(&mut list, "app", profile.app.as_ref(), array);
     scalar(&mut list, "libraries", profile.libraries.as_ref(), |libraries| quote(libraries.name()));
     list
 }

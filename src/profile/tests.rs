@@ -110,6 +110,15 @@ fn users_that_contradict_each_other_are_an_error() {
 }
 
 #[test]
+fn the_app_is_one_command() {
+    let words = ["nginx", "-g", "daemon off;"];
+    let one = "[keep]\napp = [\"nginx\", \"-g\", \"daemon off;\"]";
+    let shown = to_toml(&profile(one));
+    assert_eq!(load_text("shown.toml", &shown).unwrap().app.unwrap().value, words, "{shown}");
+    assert_eq!(combined(&[one, "", one]).app.unwrap().value, words);
+}
+
+#[test]
 fn errors_show_the_place_and_a_hint() {
     for (body, place, says) in [
         ("[verify.mounts]\nread-only = [\"/\"]", "t.toml:3:1", "did you mean `read_only`?"),
@@ -123,6 +132,8 @@ fn errors_show_the_place_and_a_hint() {
         ("include = [\"shels\"]", "t.toml:2:12", "shells"),
         ("[remove]\nclasses = [\"shel\"]", "t.toml:3:12", "did you mean `shell`?"),
         ("[keep]\nlibraries = \"some\"", "t.toml:3:13", "closure"),
+        ("[keep]\napp = \"nginx\"", "t.toml:3:7", "a list of strings"),
+        ("[keep]\napp = [\"\"]", "t.toml:3:8", "names no command"),
         ("[confine]\nwrite = [\"tmp\"]", "t.toml:3:10", "absolute"),
         ("[confine]\nmode = \"try\"", "t.toml:3:8", "best-effort"),
         ("[confine]\nwrite = [\"/usr/\"]\nexecute = [\"/usr/bin/x\"]", "t.toml:3:10", "both writable and executable"),

@@ -9,7 +9,8 @@ use crate::harness::{Ran, harden, rootfs};
 fn with(tree: &Tree, profile: &str) -> Ran {
     let path = tree.at("/p.toml");
     fs::write(&path, format!("schema = 1\n{profile}\n")).unwrap();
-    harden(&tree.at("/r"), ["-v", "-p", path.to_str().unwrap()])
+    // These trees have no app.
+    harden(&tree.at("/r"), ["-v", "--app", "none", "-p", path.to_str().unwrap()])
 }
 
 fn copy(tree: &Tree, from: &std::path::Path, to: &str) {

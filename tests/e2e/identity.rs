@@ -227,10 +227,12 @@ fn by_class_whatever_it_is_called() {
     with(&tree, "[remove]\nclasses = [\"shell\"]").exits(0).says("/bin/busybox is a multi-call program");
     tree.assert_gone(&["/r/opt/app/healthd", "/r/opt/.x", "/r/bin/h"]);
     tree.assert_there(&["/r/bin/busybox", "/r/bin/sh", "/r/bin/app"]);
-    with(&tree, "[remove]\nclasses = [\"shell\", \"multi-call\"]").exits(0);
+    with(&tree, "[remove]\nclasses = [\"shell\", \"multi-call\"]\n[keep]\napp = [\"app\"]").exits(0);
     tree.assert_gone(&["/r/bin/busybox", "/r/bin/sh"]);
     tree.assert_there(&["/r/bin/app"]);
-    with(&tree, "[remove]\nclasses = [\"shell\", \"multi-call\"]").exits(0).says("nothing to remove");
+    with(&tree, "[remove]\nclasses = [\"shell\", \"multi-call\"]\n[keep]\napp = [\"app\"]")
+        .exits(0)
+        .says("nothing to remove");
 }
 
 #[test]

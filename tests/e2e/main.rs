@@ -14,6 +14,7 @@ mod harness;
 mod accounts;
 mod after_start;
 mod allow_list;
+mod app;
 mod apps;
 mod attack;
 mod attempts;

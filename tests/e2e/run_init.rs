@@ -345,15 +345,15 @@ fn a_log_that_nobody_reads_does_not_kill_the_app() {
 fn orphans_without_end_do_not_put_off_hardening_nor_the_end() {
     let orphans = "$SIG{TERM} = 'IGNORE'; while (1) { if (!fork) { if (!fork) { select(undef, undef, undef, 0.02) } exit } \
                    wait; select(undef, undef, undef, 0.02) }";
-    let start = |remove: &str, more: &str| {
-        let run = ["/lithify/lithify", "run", "--after-start", "--wait-timeout=1", "--grace=1", remove, more];
-        Spec::new(&rootfs("nginx"), &[&run[..], &["--", "/usr/bin/perl", "-e", orphans]].concat()).start()
+    let start = |remove: &str, command: &[&str]| {
+        let run = ["/lithify/lithify", "run", "--after-start", "--wait-timeout=1", "--grace=1", "-q", remove, "--"];
+        Spec::new(&rootfs("nginx"), &[&run[..], command, &["/usr/bin/perl", "-e", orphans]].concat()).start()
     };
-    let container = start("--remove=touch", "-q");
+    let container = start("--remove=touch", &[]);
     container.wait("lose touch", || !container.root().join("usr/bin/touch").exists());
     assert!(container.is_running());
-    // Not hardened: its interpreter goes, and it does not end by itself.
-    let container = start("--remove=perl", "-q");
+    // Not hardened: its shell goes, which stays, and it does not end by itself.
+    let container = start("--remove=sh", &["/bin/sh", "-c", "trap '' TERM; \"$@\"; true", "sh"]);
     container.wait_until_it_ends();
     assert!(container.log().contains("the app is stopped"), "{}", container.log());
 }

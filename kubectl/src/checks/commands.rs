@@ -1,13 +1,14 @@
 //! Probes, hooks and the command of a container that need what the profile removes.
 
-use super::super::calls::{script, unwrapped};
+use super::super::calls::unwrapped;
 use super::super::cli::Mode;
 use super::super::finding::{Finding, Weight};
 use super::super::ours;
-use super::super::removed::{Removed, is_script, is_shell};
+use super::super::removed::{Removed, is_script};
 use super::super::suggestion::broken;
 use super::super::workload::Container;
 use super::capabilities::unsearchable;
+use lithify::command_line::wrappers::{is_shell, script_of};
 
 /// Where a container calls programs besides its command, and what becomes of it when the call fails.
 pub(in super::super) const HANDLERS: [(&[&str], &str); 5] = [
@@ -82,7 +83,7 @@ pub(in super::super) fn calls(
     let needs_shell = starts_by_script && broken.program == program;
     let of_script = starts_by_script && !words.iter().any(|word| *word == broken.program);
     // A shell with nothing to do waits for ever.
-    let ends = script(inner).map_or(inner.len() > 1 || is_script(program), |script| script.contains("exec "));
+    let ends = script_of(inner).map_or(inner.len() > 1 || is_script(program), |script| script.contains("exec "));
     let may_delete = container.read_only_root().is_none();
     // What the script needs goes when it has become the app. `run` sees a script only where that is its command.
     let waits = match mode {

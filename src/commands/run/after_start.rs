@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
 use super::super::CommandError;
-use super::super::harden::{Prepared, Running, settled};
+use super::super::harden::{Prepared, Running, Starts, settled};
 use super::super::output::Output;
 use super::{Late, accept_read_only, become_restricted, failure, is_read_only};
 use crate::apply;
@@ -100,7 +100,7 @@ fn has_executed(pipe: &OwnedFd) -> bool {
 fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: Report) -> Result<Report, CommandError> {
     let (whose, timeout) = (Whose::Started(pid), options.first.wait_timeout);
     let running = Running::WaitedFor(timeout);
-    let prepared = Prepared::with(root, profile, options.allow_host, None, whose.clone(), running)?;
+    let prepared = Prepared::with(root, profile, options.allow_host, &Starts::Done, whose.clone(), running)?;
     let doomed = prepared.doomed(root, profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if plan.refusals.is_empty() {

@@ -3,10 +3,29 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+/// Words of a shell itself, which need no program.
+const BUILT_IN: &str = "exec command builtin exit echo test [ [[ fi for in done esac } set cd pwd export unset readonly local \
+                        declare typeset shift return break continue . source : true false trap wait read kill printf ulimit \
+                        umask eval type hash alias getopts let function select jobs times";
+
+/// Words of a shell with a command behind them.
+const BEFORE_COMMANDS: &str = "if then do else elif ! while until { time";
+
+/// Whether a shell knows this command by itself.
+pub fn is_built_in(word: &str) -> bool {
+    BUILT_IN.split(' ').any(|known| known == word)
+}
+
+/// The command among the words of a script's command, behind keywords and assignments.
+pub fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
+    let before = |word: &&&str| BEFORE_COMMANDS.split(' ').any(|known| known == **word) || is_assignment(word);
+    words.get(words.iter().take_while(before).count()..).unwrap_or_default()
+}
+
 /// The commands of a script, those of substitutions among them: each as its words, without quotes, redirections and
 /// comments. In a word, `$` and a backtick stand for what only the shell can tell. From a here-document or `case` on
 /// nothing is said, because what follows may be text.
-pub(super) fn commands(script: &str) -> Vec<Vec<String>> {
+pub fn commands(script: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     Reader::default().read(&mut script.chars().peekable(), &mut found);
     found
@@ -172,6 +191,13 @@ fn skip(text: &mut Text<'_>, (opens, closes): (char, char), mut open: usize) {
             None => return,
         }
     }
+}
+
+/// `NAME=VALUE` before a command.
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'+'))
+    })
 }
 
 #[cfg(test)]
