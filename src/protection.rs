@@ -35,6 +35,8 @@ pub enum For {
     Library,
     /// A process that runs.
     Process,
+    /// A process that is a shell, and so mostly a script that starts the app.
+    Script,
     /// A process of which nothing is known.
     Unreadable,
     /// What `[keep]` names.
