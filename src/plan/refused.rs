@@ -32,10 +32,13 @@ impl Refused {
         let keep = reason.keep.unwrap_or_else(|| path.clone());
         let by = match reason.by {
             For::Process if is_shell(&path) => For::Script,
+            For::Kept if is_shell(&path) => For::KeptScript,
             by => by,
         };
         let list = if by.passes() { &mut self.passing } else { &mut self.keep };
-        if !matches!(by, For::Library | For::Lithify | For::Unreadable | For::Script) && !list.contains(&keep) {
+        if !matches!(by, For::Library | For::Lithify | For::Unreadable | For::Script | For::KeptScript)
+            && !list.contains(&keep)
+        {
             list.push(keep);
         }
         let (id, reason) = (Some(found.stat.id), reason.text);
@@ -98,6 +101,9 @@ impl For {
                 "in a startupProbe add --wait-for-app; or save it with {keep}, harden when nothing of the app needs it any more, or name it in [remove] force"
             ),
             Self::Script => format!("in a startupProbe add --wait-for-app; {STAYS}"),
+            Self::KeptScript => {
+                "keep the program itself in place of the script that starts it; or keep its shell, too, which then is an intruder's".to_owned()
+            }
             Self::Kept => format!("save it with {keep}, or keep less"),
             Self::App { script: false } => format!("save it in a profile: {keep}"),
             Self::Command { passes: false } => format!(

@@ -280,8 +280,8 @@ fn advice_for_a_path_with_special_characters() {
         let path = site(&tree, &format!("{all}\n{}", advised(&refused)));
         harden(&tree.at("root"), ["-p", &path, "--app", &command, "--dry-run"])
             .exits(0)
-            .says("4 names")
-            .does_not_say(app);
+            .says("5 names of 5 files")
+            .does_not_say(&format!("remove {app} "));
     }
 }
 
