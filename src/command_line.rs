@@ -210,7 +210,8 @@ impl Resolver<'_> {
                     self.command(&words, Context { in_script: true, ..at });
                 }
             } else if !word.is_empty() {
-                self.programs(word, Role::Program, &[], at);
+                let role = if is_shell(word) { Role::Shell } else { Role::Program };
+                self.programs(word, role, &[], at);
             }
         }
         if matches!(file_name(program), "su" | "runuser") {

@@ -259,7 +259,7 @@ impl Protection {
             // Workers are called as their master.
             if !known.contains(&line.words) {
                 known.push(line.words.clone());
-                self.add_started(root, profile, process, line, role);
+                self.add_started(root, profile, process, &line, role);
             }
         }
     }
@@ -267,7 +267,7 @@ impl Protection {
     /// Protects what the container's first process was started by. Whether there is anything.
     pub fn add_first(&mut self, root: &Root, profile: &Profile, app: &App) -> bool {
         app.first.as_ref().is_some_and(|first| {
-            processes::command_line(first.pid).is_some_and(|line| self.add_started(root, profile, first, line, FIRST))
+            processes::command_line(first.pid).is_some_and(|line| self.add_started(root, profile, first, &line, FIRST))
         })
     }
 
@@ -278,7 +278,7 @@ impl Protection {
         root: &Root,
         profile: &Profile,
         process: &Process,
-        line: CommandLine,
+        line: &CommandLine,
         role: &str,
     ) -> bool {
         let id = match process.program {

@@ -262,6 +262,10 @@ fn a_launcher_whose_options_are_not_known() {
         assert_eq!(paths.join(" "), lost, "{command}");
         assert_eq!(tree.manifest(), before);
     }
+    // Nobody is told to keep the shell, but to do without.
+    let shells = site(&tree, "include = [\"shells\"]");
+    let refused = harden(&tree.at("root"), ["-p", &shells, "--app", "su web -s /bin/sh -c node"]).exits(3);
+    refused.says("start the app itself").does_not_say("save it in a profile: [keep] paths = [\"/bin");
 }
 
 /// A path in an advice is a pattern: pasted as it is, it means that file and no other.
