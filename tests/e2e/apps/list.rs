@@ -224,7 +224,7 @@ pub const APPS: &[App] = &[
         name: "rabbitmq",
         tree: Layer("rabbitmq"),
         command: &["gosu", "rabbitmq", "/usr/lib/rabbitmq/bin/rabbitmq-server"],
-        starts: Some("`epmd` before it"),
+        starts: Some("`rabbitmq-env.conf`"),
         port: 5672,
         request: Tcp(b"AMQP\0\0\x09\x01"),
         answer: b"RabbitMQ",
