@@ -12,7 +12,8 @@ use crate::inventory::Found;
 use crate::needs;
 use crate::processes::{self, App, Process, ProcessError, Program};
 use crate::profile::Profile;
-use crate::root::{Identity, Root};
+use crate::root::{EntryKind, Identity, Kind, Root, RootError, join};
+use crate::sys::DIRENT_BUFFER;
 
 /// Why it cannot be told which libraries the app uses.
 #[derive(Debug, thiserror::Error)]
@@ -252,23 +253,56 @@ impl Protection {
 
     /// Protects what each process of the app was started by: [`Self::add_started`].
     pub fn add_all_started(&mut self, root: &Root, profile: &Profile, app: &App) {
+        self.add_first(root, profile, app);
         let mut known = Vec::new();
-        for process in app.processes() {
-            let role = if known.is_empty() { FIRST } else { DESCENDANT };
+        for process in &app.descendants {
             let Some(line) = processes::command_line(process.pid) else { continue };
             // Workers are called as their master.
             if !known.contains(&line.words) {
                 known.push(line.words.clone());
-                self.add_started(root, profile, process, &line, role);
+                self.add_started(root, profile, process, &line, DESCENDANT);
             }
         }
     }
 
     /// Protects what the container's first process was started by. Whether there is anything.
     pub fn add_first(&mut self, root: &Root, profile: &Profile, app: &App) -> bool {
-        app.first.as_ref().is_some_and(|first| {
-            processes::command_line(first.pid).is_some_and(|line| self.add_started(root, profile, first, &line, FIRST))
-        })
+        let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
+        let line = processes::command_line(first.pid);
+        let told = line.is_some_and(|line| self.add_started(root, profile, first, &line, FIRST));
+        if let (false, Program::Known(id)) = (told, &first.program) {
+            self.add_links(root, profile, first, *id);
+        }
+        told
+    }
+
+    /// Protects every link to the program of the container's first process: one that has put a title of its own in place
+    /// of its command line may have been started by any of them.
+    fn add_links(&mut self, root: &Root, profile: &Profile, first: &Process, program: Identity) {
+        let text = format!(
+            "it leads to what {}, {FIRST}, runs, whose command line does not say by which name it was started",
+            who(first)
+        );
+        let mut buffer = vec![0; DIRENT_BUFFER];
+        for directory in profile.search() {
+            let mut links = Vec::new();
+            // What cannot be listed is a finding of the survey.
+            let _ = root.directory(directory.as_bytes()).and_then(|directory| {
+                directory.for_each(&mut buffer, |name, kind| {
+                    if matches!(kind, EntryKind::Known(Kind::Symlink) | EntryKind::Unknown) {
+                        links.push(join(directory.path(), name.to_bytes()));
+                    }
+                    Ok::<(), RootError>(())
+                })
+            });
+            for path in links {
+                let Ok(place) = root.walk(b"", &path, true) else { continue };
+                for link in place.links.iter().filter(|_| place.stat.id == program) {
+                    let keep = Some(path.clone());
+                    self.add(link.stat.id, Reason { text: text.clone(), by: For::Process, keep });
+                }
+            }
+        }
     }
 
     /// Protects what a process was started by, beside its program: the links that lead there, and for an interpreter its

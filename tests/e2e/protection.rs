@@ -152,3 +152,26 @@ fn the_link_that_a_descendant_was_called_by() {
     assert!(container.restart());
     PYTHON.answers(&container);
 }
+
+/// One that has put a title in place of its command line may have been started by any link to its program.
+#[test]
+fn the_links_to_a_program_that_calls_itself_something_else() {
+    let command = ["/usr/bin/env", "-S", "python3 /srv/title.py"];
+    let layer = Tree::new();
+    let title = "import ctypes, os\nfd = os.open('/proc/self/mem', os.O_RDWR)\nline = open('/proc/self/stat').read().split()\n\
+                 os.pwrite(fd, b'app: ready'.ljust(int(line[48]) - int(line[47]), b'\\0'), int(line[47]))\n\
+                 exec(open('/srv/app.py').read())\n";
+    layer.file_with("/srv/title.py", title);
+    let container = Spec::new(&rootfs("python"), &command).layer(layer.path()).start();
+    PYTHON.answers(&container);
+    let pid = container.pid();
+    assert!(std::fs::read(format!("/proc/{pid}/cmdline")).unwrap().starts_with(b"app: ready\0"), "its title");
+    let keep = |path: &str| {
+        App::harden(&container, &format!("include = [\"distroless\"]\n[keep]\npaths = [\"{path}\"]"), "site")
+    };
+    let refused = keep("/usr/bin/python3.11").exits(3);
+    refused.says("REFUSED /usr/bin/python3: ").says("[keep] paths = [\"/usr/bin/python3\"]");
+    keep("/usr/bin/python3").exits(0);
+    assert!(container.root().join("usr/bin/python3.11").exists());
+    assert!(container.root().join("usr/bin/python3").symlink_metadata().is_ok());
+}
