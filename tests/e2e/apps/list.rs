@@ -264,6 +264,17 @@ pub const APPS: &[App] = &[
     },
 ];
 
+impl App {
+    /// What starts it and is gone when it is up: nothing that runs then tells of it.
+    pub fn starts_by(&self) -> Option<&'static str> {
+        if self.starts.is_some() || self.is_script() {
+            Some("a shell")
+        } else {
+            (self.command[0] == "gosu").then_some("`gosu`")
+        }
+    }
+}
+
 pub fn app(name: &str) -> &'static App {
     APPS.iter().find(|app| app.name == name).unwrap()
 }

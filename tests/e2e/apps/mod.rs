@@ -118,7 +118,8 @@ enum Lives {
     Never,
 }
 
-/// It answers, and so it does after a restart in the same layer; but for scripts, and what is known to start a shell.
+/// It answers, and so it does after a restart in the same layer; but for scripts, for what a launcher has started, and for what is known to
+/// start a shell.
 #[track_caller]
 fn lives_on(app: &App, way: Way, container: &Container, fixes: &[String]) -> Lives {
     let context = |what| format!("{} {way:?} {fixes:?} {what}: {}", app.name, container.log());
@@ -129,7 +130,8 @@ fn lives_on(app: &App, way: Way, container: &Container, fixes: &[String]) -> Liv
     if container.restart() && client::answers(app, container) {
         return Lives::On;
     }
-    assert!(app.starts.is_some() || app.is_script() && way != Way::Build, "{}", context("does not start again"));
+    let gone = app.starts.is_some() || app.starts_by().is_some() && way != Way::Build;
+    assert!(gone, "{}", context("does not start again"));
     Lives::Once
 }
 
