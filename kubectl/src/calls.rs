@@ -99,7 +99,7 @@ mod tests {
             ("command -v curl && curl x || wget y", "wget"),
             ("which curl >/dev/null && curl x", "which"),
             ("time sh -c 'nc x'; for x in curl wget; do ping $x; done", "sh nc ping"),
-            ("case $1 in curl) ls;; esac", ""),
+            ("case $1 in curl) ls;; esac", "ls"),
         ] {
             assert_eq!(programs(&["bash", "-ec", script]).join(" "), format!("bash {expected}").trim_end(), "{script}");
         }

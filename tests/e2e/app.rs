@@ -447,3 +447,14 @@ fn run_refuses_a_script_on_a_read_only_root() {
     assert!(kept.start().http().contains("nginx"));
     assert!(nginx(&["-p", "nginx", "--", "nginx", "-g", "daemon off;"]).start().http().contains("nginx"));
 }
+
+/// A script that is kept keeps no shell by the way: that is for somebody to decide.
+#[test]
+fn advice_for_a_kept_script() {
+    let tree = Tree::new();
+    tree.program("/root/usr/bin/dash").link("/root/bin", "usr/bin").link("/root/usr/bin/sh", "dash");
+    tree.file_with("/root/usr/bin/ctl", "#!/bin/sh\nexec server\n");
+    let path = site(&tree, "include = [\"shells\"]\n[keep]\nnames = [\"ctl\"]");
+    let refused = harden(&tree.at("root"), ["-p", &path]).exits(3).says("REFUSED /usr/bin/dash");
+    refused.says("keep the program itself in place of the script").does_not_say("[keep] paths");
+}
