@@ -226,7 +226,7 @@ impl Report {
                         "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it",
                     ),
                     Errno::ENAMETOOLONG => Some(
-                        "remove it: the directories below each other there have paths of more than 64 KiB, which only somebody who hides something needs",
+                        "remove it: the directories below each other there have paths of more than 16 KiB, which only somebody who hides something needs",
                     ),
                     _ => None,
                 }

@@ -24,9 +24,9 @@ pub enum EntryKind {
 /// File capabilities (capabilities(7)).
 const CAPABILITIES: &CStr = c"security.capability";
 
-/// The longest path of a directory, which is made anew for each: without an end a chain of them, which any user can make,
-/// would take a time that grows with its square.
-const DEEPEST: usize = 64 * 1024;
+/// The longest path of a directory, which is made anew for each, and which the kernel follows anew for each link: without
+/// an end a chain of them, which any user can make, would take a time that grows with its square.
+const DEEPEST: usize = 16 * 1024;
 
 /// How much is said of a path that is longer: a directory above it.
 const NAMED: usize = 256;

@@ -30,6 +30,7 @@ const VARIANTS: &[&[&str]] = &[
     &["-e", "print 'pw' . 'ned'"],
     &["-c", "print('pw' + 'ned')"],
     &["BEGIN { print \"pw\" \"ned\" }"],
+    &["-n", "1e echo pw''ned", "/etc/hostname"],
 ];
 
 /// The app's container, with what somebody has prepared.
