@@ -11,7 +11,7 @@ use crate::catalogue::Class;
 use crate::exec::DEFAULT_PATH;
 use crate::needs::{self, needs};
 use crate::root::{Identity, Kind, Root, join};
-use wrappers::{class, inner, is_shell, script_of, stays};
+use wrappers::{class, file_name, inner, is_shell, is_wrapper, script_of, stays};
 
 /// A command line, and how its words are to be understood.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +73,9 @@ const DEEPEST: usize = 8;
 /// How much of a `PATH` is looked at, which a process may have written.
 const MOST_DIRECTORIES: usize = 64;
 
+/// How many words are looked at where any may be a program.
+const MOST_WORDS: usize = 64;
+
 /// How much of a script is read.
 const SCRIPT_BYTES: u64 = 64 * 1024;
 
@@ -131,11 +134,16 @@ impl Resolver<'_> {
         let Some((&program, rest)) = words.split_first().filter(|_| at.depth <= DEEPEST) else { return };
         let deeper = Context { in_script: false, depth: at.depth + 1, ..at };
         let built_in = at.in_script && script::is_built_in(program);
-        let (command, text) = (inner(words).or_else(|| run_by_lithify(words)), script_of(words));
+        let (command, text) = (inner(words), script_of(words));
         if !built_in {
             let becomes = inner(words).is_some() && !stays(program);
-            let operand = rest.iter().position(|word| !word.starts_with(['-', '+'])).filter(|_| command.is_none());
-            let operand = operand.filter(|_| text.is_none() && reads_scripts(program));
+            // An option's value is mostly no file.
+            let is_script = |word: &&str| {
+                !word.starts_with(['-', '+'])
+                    && self.root.resolve(&self.absolute(word)).is_ok_and(|stat| stat.kind == Kind::File)
+            };
+            let reads = command.is_none() && text.is_none() && reads_scripts(program);
+            let operand = rest.iter().take(MOST_WORDS).position(is_script).filter(|_| reads);
             let script = operand.and_then(|index| Some((rest.get(index)?, rest.get(index + 1..)?)));
             let role = if becomes {
                 Role::Launcher
@@ -154,9 +162,22 @@ impl Resolver<'_> {
                 self.file(&self.absolute(script), role, at.lasts, at.by, arguments, at.depth);
             }
         }
+        let unsure = Context { certain: false, ..deeper };
+        if command.is_none() && text.is_none() {
+            if starts_others(program) {
+                self.any_of(program, rest, unsure);
+            } else if let Some(end) = rest.iter().position(|word| *word == "--") {
+                self.command(rest.get(end + 1..).unwrap_or_default(), unsure);
+            }
+        }
         if let Some(command) = command {
             self.command(command, Context { in_script: built_in && program != "exec", ..deeper });
         } else if let Some(text) = text.filter(|_| !self.line.running) {
+            // What `"$0" "$@"` are to it.
+            let behind = rest.iter().position(|word| *word == text).and_then(|text| rest.get(text + 1..));
+            let behind = behind.unwrap_or_default();
+            self.command(behind, unsure);
+            self.command(behind.get(1..).unwrap_or_default(), unsure);
             let commands = script::commands(text);
             let last = commands.len().saturating_sub(1);
             for (index, words) in commands.iter().enumerate() {
@@ -164,9 +185,42 @@ impl Resolver<'_> {
                 let becomes = index == last && (last == 0 || words.first() == Some(&"exec"));
                 self.command(
                     &words,
-                    Context { in_script: true, lasts: at.lasts && becomes, certain: becomes, ..deeper },
+                    Context {
+                        in_script: true,
+                        lasts: at.lasts && becomes,
+                        certain: becomes && behind.is_empty(),
+                        ..deeper
+                    },
                 );
             }
+        }
+    }
+
+    /// What a launcher starts whose options are not known: each of its words may be a program, or commands for a shell.
+    fn any_of(&mut self, program: &str, words: &[&str], at: Context) {
+        for word in words.iter().take(MOST_WORDS) {
+            let word = match word.strip_prefix("--") {
+                Some(long) => long.split_once('=').map_or("", |(_, value)| value),
+                None if word.starts_with('-') => word.get(2..).unwrap_or_default(),
+                None => word,
+            };
+            if word.contains(char::is_whitespace) {
+                for words in script::commands(word) {
+                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                    self.command(&words, Context { in_script: true, ..at });
+                }
+            } else if !word.is_empty() {
+                let role = if is_shell(word) { Role::Shell } else { Role::Program };
+                self.programs(word, role, &[], at);
+            }
+        }
+        if matches!(file_name(program), "su" | "runuser") {
+            let accounts = lossy(&self.root.read(b"/etc/passwd", SCRIPT_BYTES).unwrap_or_default());
+            let of_user = |line: &&str| words.iter().any(|word| line.split(':').next() == Some(word));
+            for account in accounts.lines().filter(of_user).take(MOST_WORDS) {
+                self.programs(account.rsplit(':').next().unwrap_or_default(), Role::Shell, &[], at);
+            }
+            self.programs("/bin/sh", Role::Shell, &[], at);
         }
     }
 
@@ -257,9 +311,8 @@ impl Resolver<'_> {
     /// What the shell's script at `path` calls, as far as it can be read, and the command that its `arguments` are.
     fn script(&mut self, path: &[u8], index: usize, at: Context, arguments: &[&str]) {
         let text = lossy(&self.root.read(path, SCRIPT_BYTES).unwrap_or_default());
-        if text.contains("$@") && !arguments.is_empty() {
-            self.command(arguments, at);
-        }
+        // With "$@", $* or $1 in it, as far as that can be told: they are a command, if they can be.
+        self.command(arguments, at);
         let commands = script::commands(&text);
         // It may do without what it looks for first.
         let looks =
@@ -280,11 +333,14 @@ fn reads_scripts(program: &str) -> bool {
     matches!(class(program), Some(Class::Shell | Class::Interpreter))
 }
 
-/// The command of `lithify run`.
-fn run_by_lithify<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
-    let (program, rest) = words.split_first()?;
-    let end = rest.iter().position(|word| *word == "--")?;
-    rest.get(end + 1..).filter(|_| program.ends_with("lithify") && rest.contains(&"run"))
+/// Whether a program of this name starts others that its words name.
+fn starts_others(program: &str) -> bool {
+    let name = file_name(program);
+    let class = class(program);
+    is_wrapper(program)
+        || matches!(class, Some(Class::Launcher | Class::Privilege | Class::MultiCall))
+        || name.starts_with("tini")
+        || name.ends_with("init")
 }
 
 fn lossy(path: &[u8]) -> String {

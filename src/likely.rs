@@ -44,8 +44,8 @@ const PACKAGES: &str = "/var/lib/dpkg/info/*.list";
 pub fn apps(root: &Root) -> Vec<Vec<u8>> {
     let mut found = Found { root, files: HashSet::new(), paths: Vec::new() };
     found.matching(&SCRIPTS);
-    found.newest_package();
     found.matching(&SERVERS);
+    found.newest_package();
     found.matching(&OWN);
     found.paths
 }

@@ -49,9 +49,15 @@ fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let Some(interpreter) = words.next() else { return Vec::new() };
     let mut needed = vec![(interpreter.to_vec(), Role::Interpreter)];
-    if interpreter.ends_with(b"/env") {
-        let program = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
-        needed.extend(program.map(|program| (program.to_vec(), Role::Interpreter)));
+    if interpreter.ends_with(b"/env") || interpreter.ends_with(b"/with-contenv") {
+        // Values of its options among them, which are mostly no programs; and `-SPROGRAM` is one.
+        let programs = words.filter_map(|word| match word.strip_prefix(b"--split-string=") {
+            Some(program) => Some(program),
+            None if word.starts_with(b"-") => word.splitn(2, |&byte| byte == b'S').nth(1),
+            None => Some(word),
+        });
+        let programs = programs.filter(|word| !word.is_empty() && !word.contains(&b'='));
+        needed.extend(programs.map(|program| (program.to_vec(), Role::Interpreter)));
     }
     needed
 }
@@ -70,7 +76,17 @@ mod tests {
     fn hash_bang_lines() {
         let paths = |head: &[u8]| script_interpreters(head).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
         assert_eq!(paths(b"#!/bin/sh -e\nx"), [b"/bin/sh".to_vec()]);
-        assert_eq!(paths(b"#! /usr/bin/env -S A=1 python3 -u\n"), [b"/usr/bin/env".to_vec(), b"python3".to_vec()]);
+        for (line, programs) in [
+            ("-S A=1 python3 -u", "python3"),
+            ("-Spython3 -u", "python3"),
+            ("-vSpython3", "python3"),
+            ("--split-string=python3 -u", "python3"),
+            ("-S -u HOME python3", "HOME python3"),
+            ("-S nice -n 5 python3", "nice 5 python3"),
+        ] {
+            let all = paths(format!("#! /usr/bin/env {line}\n").as_bytes()).join(&b' ');
+            assert_eq!(String::from_utf8(all).unwrap(), format!("/usr/bin/env {programs}"));
+        }
         assert!(paths(b"#!\n").is_empty() && paths(b"\x7fELF").is_empty());
     }
 }

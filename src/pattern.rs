@@ -71,13 +71,7 @@ impl PathPattern {
 
     /// Every file of this name, or of one that begins so, wherever it lies.
     pub fn anywhere(name: &[u8], cut: bool) -> Self {
-        let mut glob = Vec::new();
-        for &byte in name {
-            if b"*?[]{}\\!".contains(&byte) {
-                glob.push(b'\\');
-            }
-            glob.push(byte);
-        }
+        let mut glob = literal(name);
         glob.push(b'*');
         let last = if cut { Component::Glob(glob) } else { Component::Literal(name.to_vec()) };
         Self { text: String::new(), components: vec![Component::AnyDepth, last] }
@@ -98,6 +92,12 @@ impl PathPattern {
     pub fn components(&self) -> &[Component] {
         &self.components
     }
+}
+
+/// A pattern that only this name or path matches.
+pub fn literal(name: &[u8]) -> Vec<u8> {
+    let special = |byte: &u8| b"*?[]{}\\!".contains(byte);
+    name.iter().flat_map(|byte| special(byte).then_some(b'\\').into_iter().chain([*byte])).collect()
 }
 
 fn match_names(components: &[Component], names: &[&[u8]]) -> bool {
@@ -128,9 +128,8 @@ fn component(pattern: &str, part: &str) -> Result<Component, PatternError> {
     if part.contains("**") {
         return Err(fail("`**` must be a component of its own"));
     }
-    let open = part.bytes().filter(|&byte| byte == b'{').count();
-    let closed = part.bytes().filter(|&byte| byte == b'}').count();
-    if open != closed {
+    let plain = part.replace("\\\\", "").replace("\\{", "").replace("\\}", "");
+    if plain.matches('{').count() != plain.matches('}').count() {
         return Err(fail("unbalanced braces; alternatives cannot hold a `/`, write two patterns instead"));
     }
     fast_glob::validate(part).map_err(|_| fail("unbalanced brackets or a stray backslash"))?;
@@ -186,6 +185,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn literally(path in "(/[^/\0]{1,9}){1,3}", other in "(/[^/\0]{1,9}){1,3}") {
+            prop_assume!(!path.split('/').any(|name| name == "." || name == ".."));
+            let pattern = PathPattern::parse(&String::from_utf8(literal(path.as_bytes())).unwrap()).unwrap();
+            prop_assert!(pattern.matches(path.as_bytes()), "{:?}", pattern);
+            prop_assert_eq!(pattern.matches(other.as_bytes()), path == other);
+        }
+
         #[test]
         fn a_name_anywhere(name in "[^/\0]{1,12}", directory in "(/[a-z]{1,3}){0,3}", rest in "[^/\0]{0,3}") {
             prop_assume!(name != "." && name != "..");

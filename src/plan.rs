@@ -14,7 +14,7 @@ use crate::protection::{For, Protection, Reason};
 use crate::root::{Identity, Kind};
 
 use refused::Refused;
-pub use refused::UNREADABLE;
+pub use refused::{STAYS, UNREADABLE, is_shell, pattern_for};
 
 /// What is done to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

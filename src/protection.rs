@@ -35,10 +35,14 @@ pub enum For {
     Library,
     /// A process that runs.
     Process,
+    /// A process that is a shell, and so mostly a script that starts the app.
+    Script,
     /// A process of which nothing is known.
     Unreadable,
     /// What `[keep]` names.
     Kept,
+    /// A script that `[keep]` names, for its shell.
+    KeptScript,
     /// The command that is to be run; `passes` for what it needs only until it is up, such as the shell of its script.
     Command {
         /// Whether it needs it only to start.
@@ -105,7 +109,7 @@ impl Protection {
         let mut protection = Self::of_waited_for(app)?;
         for process in app.processes() {
             let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
-            let role = if first { FIRST } else { "a descendant of the container's first" };
+            let role = if first { FIRST } else { DESCENDANT };
             match &process.program {
                 Program::Known(id) => {
                     protection.add(*id, Reason::new(format!("{}, {role}, runs it", who(process)), For::Process));
@@ -246,23 +250,50 @@ impl Protection {
         resolved.missing
     }
 
-    /// Protects what the container's first process was started by, beside its program: the links that lead there, and for
-    /// an interpreter its script. Not what a shell needed for a script that led here. Whether there is anything.
+    /// Protects what each process of the app was started by: [`Self::add_started`].
+    pub fn add_all_started(&mut self, root: &Root, profile: &Profile, app: &App) {
+        let mut known = Vec::new();
+        for process in app.processes() {
+            let role = if known.is_empty() { FIRST } else { DESCENDANT };
+            let Some(line) = processes::command_line(process.pid) else { continue };
+            // Workers are called as their master.
+            if !known.contains(&line.words) {
+                known.push(line.words.clone());
+                self.add_started(root, profile, process, &line, role);
+            }
+        }
+    }
+
+    /// Protects what the container's first process was started by. Whether there is anything.
     pub fn add_first(&mut self, root: &Root, profile: &Profile, app: &App) -> bool {
-        let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
-        let id = match first.program {
+        app.first.as_ref().is_some_and(|first| {
+            processes::command_line(first.pid).is_some_and(|line| self.add_started(root, profile, first, &line, FIRST))
+        })
+    }
+
+    /// Protects what a process was started by, beside its program: the links that lead there, and for an interpreter its
+    /// script. Not what a shell needed for a script that led here. Whether there is anything.
+    fn add_started(
+        &mut self,
+        root: &Root,
+        profile: &Profile,
+        process: &Process,
+        line: &CommandLine,
+        role: &str,
+    ) -> bool {
+        let id = match process.program {
+            _ if process.pid == std::process::id() => None,
             Program::Known(id) => Some(id),
-            Program::Unreadable { .. } => Candidates::new(root, profile, &self.programs, Vec::new()).program(first),
+            Program::Unreadable { .. } => Candidates::new(root, profile, &self.programs, Vec::new()).program(process),
             Program::None => None,
         };
         let Some(id) = id else { return false };
-        let Some(line) = processes::command_line(first.pid) else { return false };
         let needs = line.resolve(root, &profile.search()).needs;
         // A process may call itself anything: only what leads to its program is its command.
         let leads_there = |need: &&Need| need.by.is_none() && root.resolve(&need.path).is_ok_and(|stat| stat.id == id);
         let Some(program) = needs.iter().find(leads_there).map(|need| need.path.clone()) else { return false };
-        if matches!(first.program, Program::Unreadable { .. }) {
-            self.add(id, Reason::new(seems_to_run(first, FIRST, Certainty::Named), For::Process));
+        if matches!(process.program, Program::Unreadable { .. }) {
+            self.add(id, Reason::new(seems_to_run(process, role, Certainty::Named), For::Process));
         }
         if let Some(reason) = self.files.get_mut(&id) {
             reason.keep.get_or_insert_with(|| program.clone());
@@ -272,7 +303,7 @@ impl Protection {
             let name = |path: &[u8]| path.rsplit(|&byte| byte == b'/').next().map(<[u8]>::to_vec);
             need.by.is_none() && need.path != program && name(&need.path) == name(&program)
         };
-        let because = format!("the command line of {}, the container's first,", who(first));
+        let because = format!("the command line of {}, {role},", who(process));
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)
                 || need.role == Role::Launcher && need.by.is_none();
@@ -336,6 +367,7 @@ impl Protection {
 
 /// What process 1 is, mostly.
 const FIRST: &str = "the container's first";
+const DESCENDANT: &str = "a descendant of the container's first";
 
 /// Why a file is protected for a process whose program cannot be read.
 fn seems_to_run(process: &Process, role: &str, certainty: Certainty) -> String {

@@ -12,6 +12,7 @@ mod judge;
 
 use std::time::Duration;
 
+use crate::plan::STAYS;
 use crate::probe::Target;
 use crate::processes::{App, Process, ProcessError, Program, Whose};
 use crate::root::Root;
@@ -81,7 +82,7 @@ impl Wait<'_> {
 
     /// Past the time limit there is no next try.
     fn not_yet(&self, app: &App, what: String) -> Waited {
-        if self.expired(app) { Waited::TimedOut(what, doomed::STAYS.to_owned()) } else { Waited::Waiting(what) }
+        if self.expired(app) { Waited::TimedOut(what, STAYS.to_owned()) } else { Waited::Waiting(what) }
     }
 
     /// After two looks alike: the targets, and the last look.
@@ -184,6 +185,6 @@ mod tests {
         let after = |seconds| App { first: Some(zombie.clone()), time: Duration::from_secs(seconds), ..App::default() };
         let what = "no process of the app runs".to_owned();
         assert_eq!(wait.blocked(&after(4)), Some(Waited::Waiting(what.clone())));
-        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what, doomed::STAYS.to_owned())));
+        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what, STAYS.to_owned())));
     }
 }

@@ -23,8 +23,7 @@ pub fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
 }
 
 /// The commands of a script, those of substitutions among them: each as its words, without quotes, redirections and
-/// comments. In a word, `$` and a backtick stand for what only the shell can tell. From a here-document or `case` on
-/// nothing is said, because what follows may be text.
+/// comments. In a word, `$` and a backtick stand for what only the shell can tell.
 pub fn commands(script: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     Reader::default().read(&mut script.chars().peekable(), &mut found);
@@ -45,6 +44,12 @@ struct Reader {
     open: usize,
     /// How many substitutions it is within.
     depth: usize,
+    /// `case`s that are open.
+    cases: usize,
+    /// A pattern of one comes next.
+    pattern: bool,
+    /// What ends each here-document that begins on the next line.
+    documents: Vec<String>,
 }
 
 type Text<'a> = Peekable<Chars<'a>>;
@@ -65,13 +70,19 @@ impl Reader {
                 '$' | '`' => self.substitution(c, text, found),
                 '#' if self.word.is_none() => while text.next_if(|c| *c != '\n').is_some() {},
                 '&' | '|' | '(' | ')' | '<' | '>' if is_test => self.end_word(),
-                '<' | '>' => {
-                    if !self.redirection(c, text, found) {
-                        text.by_ref().for_each(drop);
+                '<' | '>' => self.redirection(c, text, found),
+                '&' if text.peek() == Some(&'>') => {}
+                ';' if self.cases > 0 && text.next_if(|c| matches!(c, ';' | '&')).is_some() => {
+                    text.next_if_eq(&'&');
+                    self.end_command(found);
+                    self.pattern = true;
+                }
+                '\n' | ';' | '|' | '&' => {
+                    self.end_command(found);
+                    if c == '\n' {
+                        self.documents.drain(..).for_each(|end| skip_document(text, &end));
                     }
                 }
-                '&' if text.peek() == Some(&'>') => {}
-                '\n' | ';' | '|' | '&' => self.end_command(found),
                 '(' => self.parenthesis(text, found),
                 ')' if self.open == 0 => break,
                 ')' => {
@@ -81,9 +92,9 @@ impl Reader {
                 c if c.is_whitespace() => self.end_word(),
                 c => self.push(c.encode_utf8(&mut [0; 4])),
             }
-            if self.command.last().is_some_and(|word| word == "case") && self.command.len() == 1 {
-                self.command.clear();
-                text.by_ref().for_each(drop);
+            self.begin_case();
+            if std::mem::take(&mut self.pattern) {
+                self.skip_pattern(text);
             }
         }
         self.end_command(found);
@@ -103,8 +114,39 @@ impl Reader {
 
     fn end_command(&mut self, found: &mut Vec<Vec<String>>) {
         self.end_word();
+        self.begin_case();
+        if self.command.first().is_some_and(|word| word == "esac") {
+            self.cases = self.cases.saturating_sub(1);
+        }
         if !self.command.is_empty() {
             found.push(std::mem::take(&mut self.command));
+        }
+    }
+
+    /// Behind `case WORD in`.
+    fn begin_case(&mut self) {
+        let words = script_words(&self.command);
+        if matches!(words, [case, _, is_in] if case == "case" && is_in == "in") {
+            self.command.clear();
+            self.cases += 1;
+            self.pattern = true;
+        }
+    }
+
+    /// To behind the pattern of a branch, or to the end of the branches.
+    fn skip_pattern(&mut self, text: &mut Text<'_>) {
+        let mut pattern = String::new();
+        while let Some(c) = text.next() {
+            match c {
+                ')' => return,
+                '(' if pattern.trim().is_empty() => {}
+                '#' if pattern.trim().is_empty() => while text.next_if(|c| *c != '\n').is_some() {},
+                c => pattern.push(c),
+            }
+            if pattern.trim_start() == "esac" && text.peek().is_none_or(|c| !c.is_alphanumeric()) {
+                self.cases = self.cases.saturating_sub(1);
+                return;
+            }
         }
     }
 
@@ -150,22 +192,27 @@ impl Reader {
         }
     }
 
-    /// Behind `<` or `>`; false at a here-document.
-    fn redirection(&mut self, c: char, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) -> bool {
+    /// Behind `<` or `>`.
+    fn redirection(&mut self, c: char, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         // `2>` and the like.
         self.word.take_if(|word| word.bytes().all(|c| c.is_ascii_digit()));
         self.end_word();
         if text.next_if_eq(&'(').is_some() {
-            self.inner(text, found);
-            return true;
+            return self.inner(text, found);
         }
         let mut same = 1;
         while text.next_if_eq(&c).is_some() {
             same += 1;
         }
+        if (c, same) == ('<', 2) {
+            while text.next_if(|c| matches!(c, '-' | ' ' | '\t')).is_some() {}
+            let ends = |c: &char| c.is_whitespace() || ";|&<>()".contains(*c);
+            let word: String = std::iter::from_fn(|| text.next_if(|c| !ends(c))).collect();
+            self.documents.push(word.replace(['\'', '"', '\\'], ""));
+            return;
+        }
         text.next_if(|c| matches!(c, '&' | '|' | '>'));
         self.redirected = true;
-        c != '<' || same != 2
     }
 
     fn parenthesis(&mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
@@ -178,6 +225,26 @@ impl Reader {
         self.word = None;
         self.open += 1;
         self.end_command(found);
+    }
+}
+
+/// Behind keywords.
+fn script_words(mut words: &[String]) -> &[String] {
+    while let Some((_, rest)) =
+        words.split_first().filter(|(word, _)| BEFORE_COMMANDS.split(' ').any(|known| known == *word))
+    {
+        words = rest;
+    }
+    words
+}
+
+/// To behind the line that ends a here-document.
+fn skip_document(text: &mut Text<'_>, end: &str) {
+    while text.peek().is_some() {
+        let line: String = text.by_ref().take_while(|c| *c != '\n').collect();
+        if line.trim_start_matches('\t') == end {
+            return;
+        }
     }
 }
 
@@ -232,8 +299,13 @@ mod tests {
             ("[[ a && b > c ]] && d", "[[ a b c ]]/d"),
             ("f() { a; }; x=(b c) d", "{ a/}/x= d"),
             ("a <(b) >(c) d", "b/c/a d"),
-            ("a; case $x in b) c;; esac; d", "a"),
-            ("a <<END\nb; c\nEND\nd", "a"),
+            ("a; case $x in b) c;; esac; d", "a/c/d"),
+            ("case a in\n# b)\n(b|c) d x; e;; *)\n case f in g) h;; esac\nesac\ni", "d x/e/h/esac/i"),
+            ("if case a in b) c; esac; then d; fi", "c/esac/then d/fi"),
+            ("x=$(case a in b) c;; esac) d", "c/x=$ d"),
+            ("a <<END | d\nb; c\nEND\ne", "a/d/e"),
+            ("a <<-'E' <<G >x\nb\n\tE\nc\nG\nd", "a/d"),
+            ("a <<END\nb; c", "a"),
             ("a <<<b; c", "a/c"),
             ("a 'b", "a b"),
             ("$(`\"", "/`/$"),

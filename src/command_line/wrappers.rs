@@ -164,7 +164,8 @@ pub fn is_shell(program: &str) -> bool {
     class(program) == Some(Class::Shell)
 }
 
-fn file_name(path: &str) -> &str {
+/// The last part of a path.
+pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 

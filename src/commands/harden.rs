@@ -157,7 +157,7 @@ impl Prepared {
             Starts::Done => None,
         };
         if running == Running::Protected && whose != Whose::Directory {
-            protection.add_first(root, profile, &app);
+            protection.add_all_started(root, profile, &app);
         }
         if let Running::WaitedFor(timeout) = running {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.

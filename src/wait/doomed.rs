@@ -5,16 +5,12 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::candidates::{Candidates, Certainty};
-use crate::catalogue::{Catalogue, Class};
 use crate::escape::escape;
-use crate::plan::{Origin, Plan, UNREADABLE, Verb};
+use crate::plan::{Origin, Plan, STAYS, UNREADABLE, Verb, is_shell, pattern_for};
 use crate::processes::{Process, Program};
-use crate::profile::{Profile, quote};
+use crate::profile::Profile;
 use crate::protection::Protection;
 use crate::root::{Identity, Kind, Root};
-
-/// What to do about a script that stays, or whatever else is never over.
-pub const STAYS: &str = "let the entrypoint script end with exec, or start the app itself as the container's command; if the app is a script of that program, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold";
 
 /// Programs that a plan removes or disables.
 #[derive(Debug, Default)]
@@ -94,9 +90,7 @@ impl<'a> Doomed<'a> {
             return UNREADABLE.to_owned();
         }
         let path = &run.file.path;
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        let known = Catalogue::default().by_name(name).map(|known| known.class);
-        if matches!(known, Some(Class::Shell | Class::MultiCall)) {
+        if is_shell(path) {
             return STAYS.to_owned();
         }
         // As the command says it: where that is a link, it is needed, too.
@@ -104,7 +98,7 @@ impl<'a> Doomed<'a> {
         let path = called.as_ref().unwrap_or(path);
         format!(
             "if that is the app, or what its scripts run in, save it: [keep] paths = [{}]; if an entrypoint script runs in it, let that end with exec; if it only takes longer, raise --wait-timeout and failureThreshold",
-            quote(&String::from_utf8_lossy(path))
+            pattern_for(path)
         )
     }
 

@@ -1,6 +1,7 @@
 //! Where nothing runs yet: what the container will start is named by `--app` or `[keep]`, and protected; where nobody
 //! says it, nothing is deleted.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -24,12 +25,18 @@ fn site(tree: &Tree, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// What a message advises, ready to paste.
+/// What a message advises, ready to paste: everything.
 #[track_caller]
 fn advised(ran: &Ran) -> String {
-    let said = ran.all();
-    let (_, after) = said.split_once("[keep] paths = [").unwrap_or_else(|| panic!("no advice: {said}"));
-    format!("[keep]\npaths = [{}]", after.split_once(']').unwrap().0)
+    let paths: BTreeSet<_> = ran.all().lines().flat_map(advised_by).collect();
+    assert!(!paths.is_empty(), "no advice: {}", ran.all());
+    format!("[keep]\npaths = [{}]", paths.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// The paths of one line, each as it is quoted.
+fn advised_by(line: &str) -> Vec<String> {
+    let list = line.split_once("[keep] paths = [").map_or("", |(_, after)| after.split_once("\"]").unwrap().0);
+    list.split("\", \"").filter(|path| !path.is_empty()).map(|path| format!("\"{}\"", path.trim_matches('"'))).collect()
 }
 
 /// Nothing runs in a copy: refused, with what looks like the app; as the message says with the app named, it works.
@@ -120,7 +127,7 @@ fn shells_alone_are_noted() {
     harden(&tree.at("root"), ["-p", "coreutils"]).exits(0).does_not_say("note: nothing runs");
     // Names of what runs apps are as good as a class of it.
     let noted = harden(&tree.at("root"), ["-p", "interpreters", "--dry-run"]).exits(0);
-    noted.says("note: nothing runs in this root").says("names \"perl\" of profile interpreters may take that away");
+    noted.says("note: nothing runs in this root").says(" of profile interpreters may take that away");
 }
 
 /// What a `[keep]` names must be there, and can be an app.
@@ -187,6 +194,12 @@ fn all_that_a_command_line_needs() {
         assert_eq!(paths.join(" "), keep, "{command}: {}", refused.all());
         assert_eq!(tree.manifest(), before);
     }
+    // What only starts the app is advised apart, so that nobody keeps a shell unasked.
+    let refused = harden(&tree.at("root"), ["-p", &path, "--app", "/entrypoint.sh server"]).exits(3).all();
+    let fixes: BTreeSet<_> = refused.lines().filter(|line| line.contains("[keep] paths")).collect();
+    let fixes: Vec<_> = fixes.into_iter().collect();
+    assert!(fixes.len() == 2 && fixes[0].contains("save it in a profile: [keep] paths = [\"/usr/bin/server\"]"));
+    assert!(fixes[1].contains("start the app itself") && fixes[1].contains("[\"/bin/sh\", \"/entrypoint.sh\"]"));
     // As it is advised it works, and no more is kept than that.
     let refused = harden(&tree.at("root"), ["-p", &path, "--app", "/entrypoint.sh python3 /srv/plain.py"]).exits(3);
     let path = site(&tree, &format!("{all}\n{}", advised(&refused)));
@@ -198,6 +211,82 @@ fn all_that_a_command_line_needs() {
         "/root/srv/plain.py",
     ]);
     tree.assert_gone(&["/root/usr/bin/server", "/root/usr/bin/env", "/root/srv/app.py", "/root/start.sh"]);
+}
+
+/// Where it cannot be told which word is the app, each that is a program may be it.
+#[test]
+fn a_launcher_whose_options_are_not_known() {
+    let tree = Tree::new();
+    for program in ["env", "tini-amd64", "runuser", "su", "timeout", "taskset", "busybox", "setpriv", "dash", "bash"] {
+        tree.program(&format!("/root/usr/bin/{program}"));
+    }
+    tree.program("/root/usr/bin/node").program("/root/usr/bin/python3").program("/root/usr/bin/nice");
+    tree.link("/root/bin", "usr/bin").link("/root/usr/bin/sh", "dash");
+    tree.file_with("/root/etc/passwd", "root:x:0:0::/root:/bin/dash\nweb:x:9:9::/:/bin/bash\n");
+    tree.file_with("/root/srv/app.js", "").file_with("/root/srv/u.py", "#!/usr/bin/env -S -u HOME python3 -u\n");
+    tree.file_with("/root/srv/s.py", "#!/usr/bin/env -Spython3 -u\n");
+    tree.file_with("/root/srv/nice.py", "#!/usr/bin/env -S nice -n 5 python3\n");
+    tree.file_with("/root/set.sh", "#!/bin/sh\nset -- node \"$@\"\nexec \"${@}\"\n");
+    tree.file_with("/root/star.sh", "#!/bin/sh\nexec $*\n");
+    let case = "cat <<END\nusage\nEND\ncase \"$1\" in\nstart)\n  exec node ;;\nesac\n";
+    tree.file_with("/root/case.sh", &format!("#!/bin/sh\n{case}"));
+    tree.file_with("/root/long.sh", &format!("#!/bin/sh\n{}exec \"$@\"\n", "# comment\n".repeat(10_000)));
+    let path = site(&tree, "[remove]\nnames = [\"node\", \"python3\", \"bash\"]\npaths = [\"/srv/*\"]");
+    for (command, lost) in [
+        ("env -S 'node -x' /srv/app.js", "/srv/app.js /usr/bin/node"),
+        ("env -Snode", "/usr/bin/node"),
+        ("tini-amd64 -- node", "/usr/bin/node"),
+        ("tini-amd64 node", "/usr/bin/node"),
+        ("runuser -u web -- node", "/bin/bash /usr/bin/node"),
+        ("su web -c 'exec node app'", "/bin/bash /usr/bin/node"),
+        ("timeout --weird 5 node", "/usr/bin/node"),
+        ("taskset 1 node", "/usr/bin/node"),
+        ("busybox timeout 5 node", "/usr/bin/node"),
+        ("busybox sh -c 'exec node x'", "/usr/bin/node"),
+        ("setpriv --reuid=1 --weird node", "/usr/bin/node"),
+        ("node --require x /srv/app.js", "/srv/app.js /usr/bin/node"),
+        ("sh -c 'exec \"$0\" \"$@\"' node x", "/usr/bin/node"),
+        ("sh -c '\"$@\"' x node", "/usr/bin/node"),
+        ("sh -c 'case x in *) node;; esac'", "/usr/bin/node"),
+        ("/srv/u.py", "/srv/u.py /usr/bin/python3"),
+        ("/srv/s.py", "/srv/s.py /usr/bin/python3"),
+        ("/srv/nice.py", "/srv/nice.py /usr/bin/python3"),
+        ("/set.sh", "/usr/bin/node"),
+        ("/star.sh node", "/usr/bin/node"),
+        ("/case.sh start", "/usr/bin/node"),
+        ("/long.sh node", "/usr/bin/node"),
+    ] {
+        let before = tree.manifest();
+        let advice = advised(&harden(&tree.at("root"), ["-p", &path, "--app", command]).exits(3));
+        let paths: Vec<_> = advice.split('"').skip(1).step_by(2).collect();
+        assert_eq!(paths.join(" "), lost, "{command}");
+        assert_eq!(tree.manifest(), before);
+    }
+    // Nobody is told to keep the shell, but to do without.
+    let shells = site(&tree, "include = [\"shells\"]");
+    let refused = harden(&tree.at("root"), ["-p", &shells, "--app", "su web -s /bin/sh -c node"]).exits(3);
+    refused.says("start the app itself").does_not_say("save it in a profile: [keep] paths = [\"/bin");
+}
+
+/// A path in an advice is a pattern: pasted as it is, it means that file and no other.
+#[test]
+fn advice_for_a_path_with_special_characters() {
+    let tree = Tree::new();
+    let apps = ["/opt/a[b]/x", "/opt/{a/x", "/opt/!*/x", "/opt/a?\"\\/x"];
+    for app in apps {
+        tree.program(&format!("/root{app}"));
+    }
+    tree.program("/root/opt/ab/x").program("/root/opt/q/x");
+    let all = "[remove]\npaths = [\"/opt/*/x\"]";
+    for app in apps {
+        let command = format!("'{app}'");
+        let refused = harden(&tree.at("root"), ["-p", &site(&tree, all), "--app", &command]).exits(3);
+        let path = site(&tree, &format!("{all}\n{}", advised(&refused)));
+        harden(&tree.at("root"), ["-p", &path, "--app", &command, "--dry-run"])
+            .exits(0)
+            .says("5 names of 5 files")
+            .does_not_say(&format!("remove {app} "));
+    }
 }
 
 #[test]

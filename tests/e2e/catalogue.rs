@@ -58,7 +58,7 @@ fn scan_finds_whatever_a_profile_removes_by_name() {
         assert!(missed.is_empty(), "{profile}: scan does not know {missed:?}");
         let root = tree.path().to_str().unwrap();
         run_lithify(["scan", "--fail-on=all", "--root", root]).exits(1);
-        harden(tree.path(), ["--allow-host", "-p", profile]).exits(0);
+        harden(tree.path(), ["--allow-host", "--app", "none", "-p", profile]).exits(0);
         run_lithify(["scan", "--fail-on=all", "--root", root]).exits(0).says("nothing of use");
     }
 }
@@ -71,7 +71,7 @@ fn distroless_removes_whatever_scan_knows() {
     assert!(names.len() > 1_900, "{}", names.len());
     let tree = tree_of(&names);
     tree.program("/usr/bin/app");
-    harden(tree.path(), ["--allow-host", "-p", "distroless"]).exits(0);
+    harden(tree.path(), ["--allow-host", "--app", "none", "-p", "distroless"]).exits(0);
     let left: Vec<PathBuf> = fs::read_dir(tree.at("/usr/bin")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(left, [tree.at("/usr/bin/app")]);
 }
@@ -87,11 +87,11 @@ fn what_starts_apps_goes_by_class_only() {
     }
     let paths = INITS.map(|name| format!("/usr/bin/{name}"));
     let paths = paths.each_ref().map(String::as_str);
-    harden(tree.path(), ["--allow-host", "-p", "shells", "-p", "coreutils", "-p", "nginx"]).exits(0);
+    harden(tree.path(), ["--allow-host", "--app", "none", "-p", "shells", "-p", "coreutils", "-p", "nginx"]).exits(0);
     tree.assert_there(&paths);
     assert_eq!(scan(tree.path()).len(), INITS.len());
     tree.file_with("/site.toml", "schema = 1\ninclude = [\"distroless\"]\n[keep]\nnames = [\"tini\"]\n");
-    harden(tree.path(), ["--allow-host", "-p", tree.at("/site.toml").to_str().unwrap()]).exits(0);
+    harden(tree.path(), ["--allow-host", "--app", "none", "-p", tree.at("/site.toml").to_str().unwrap()]).exits(0);
     tree.assert_there(&paths[..1]);
     tree.assert_gone(&paths[1..]);
 }
@@ -183,7 +183,7 @@ fn under_another_name() {
     copy(&nginx.join("usr/bin/sort"), &tree, "/srv/sort");
     expected.insert(("/srv/sort".to_owned(), "sort".to_owned(), "content".to_owned()));
     assert_eq!(scan(tree.path()), expected);
-    harden(tree.path(), ["--allow-host", "-p", "distroless"]).exits(0);
+    harden(tree.path(), ["--allow-host", "--app", "none", "-p", "distroless"]).exits(0);
     assert_eq!(fs::read_dir(tree.at("/srv")).unwrap().count(), 0);
 }
 

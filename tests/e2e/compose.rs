@@ -41,7 +41,13 @@ fn by_exec(docker: &Docker) -> usize {
 #[test]
 fn compose() {
     let docker = Docker::with(&IMAGES);
-    let file = example();
+    // The attack below is started in place of the app, so that it is a command line that the program must accept.
+    let attack = ["/app/app", "attack", "/bin/sh", LOADER, "/run"];
+    let line = "      - --only=run --profile nginx -- ";
+    let text = fs::read_to_string(example()).unwrap().replacen(line, &format!("{line}{}\n{line}", attack.join(" ")), 1);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("compose.yaml");
+    fs::write(&file, text).unwrap();
     // Against the JSON Schema of the Compose specification, which docker-compose brings along.
     docker.compose(&file, ["config", "--quiet"]).exits(0);
     starts(&docker, &file);
@@ -51,7 +57,6 @@ fn compose() {
 
     // Somebody who got in through the app: one that tries every way to a shell, without lithify and with it.
     let volume = format!("{}:/app:ro", app().parent().unwrap().display());
-    let attack = ["/app/app", "attack", "/bin/sh", LOADER, "/run"];
     let instead = ["run", "--rm", "-T", "--no-deps", "--volume", &volume];
     let open = docker.compose(&file, [&instead[..], &["--entrypoint", attack[0], "web"], &attack[1..]].concat());
     let closed = docker.compose(&file, [&instead[..], &["web"], &attack].concat());
@@ -65,8 +70,7 @@ fn compose() {
 
     // Without the installed program the app is not started, rather than started as it is.
     docker.compose(&file, ["down", "--timeout", "5", "--volumes"]).exits(0);
-    let directory = tempfile::tempdir().unwrap();
-    let broken = directory.path().join("compose.yaml");
+    let broken = directory.path().join("broken.yaml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&broken, text.replace("      - /lithify\n", "      - /elsewhere\n")).unwrap();
     let up = docker.compose(&broken, ["up", "--detach"]);

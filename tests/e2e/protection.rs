@@ -2,9 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use crate::harness::app::{App, PYTHON};
 use crate::harness::container::Spec;
 use crate::harness::rootfs;
-use crate::harness::tree::manifest;
+use crate::harness::tree::{Tree, manifest};
 
 #[test]
 fn the_first_processs_interpreter() {
@@ -15,7 +16,11 @@ fn the_first_processs_interpreter() {
         .exits(3)
         .says("REFUSED /usr/bin/dash")
         .says("process 1 (sh), the container's first, runs it")
-        .says("nothing was changed");
+        .says("nothing was changed")
+        // To keep the shell would be no way out.
+        .says("add --wait-for-app")
+        .says("start the app itself as the container's command")
+        .does_not_say("[keep] paths = [");
     assert_eq!(manifest(container.root()), before);
     assert!(container.termination_message().contains("REFUSED /usr/bin/dash"));
     container.lithify(&["harden", "-p", "shells", "--dry-run"]).exits(3);
@@ -107,4 +112,43 @@ fn force_overrides_per_path_but_never_for_lithify_or_a_library() {
     harden(&[]).exits(0).says("note: /usr/bin/dash goes by [remove] force, although process 1 (sh)");
     assert!(!at("/usr/bin/dash").exists() && !at("/usr/bin/sh").is_symlink());
     assert!(container.is_running());
+}
+
+/// Like podman's and other inits, which nobody knows all: what their command line names is the app's, too.
+#[test]
+fn what_an_unknown_init_was_told_to_start() {
+    for name in ["podman-init", "tini-amd64"] {
+        let layer = Tree::new();
+        layer.file("/opt/init");
+        std::fs::copy(rootfs("python").join("usr/bin/timeout"), layer.at("/opt/init")).unwrap();
+        std::fs::rename(layer.at("/opt/init"), layer.at("/opt").join(name)).unwrap();
+        let path = format!("/opt/{name}");
+        let container =
+            Spec::new(&rootfs("python"), &[path.as_str(), "0", "python3", "/srv/app.py"]).layer(layer.path()).start();
+        PYTHON.answers(&container);
+        let before = manifest(container.root());
+        let wait = ["harden", "-p", "interpreters", "--wait-for-app", "--wait-timeout", "0"];
+        let refused = container.lithify(&wait).exits(3);
+        refused.says("REFUSED /usr/bin/python3").says("[keep] paths = [\"/usr/bin/python3\"]");
+        assert_eq!(manifest(container.root()), before, "{name}");
+    }
+}
+
+/// A program that the app starts by a link is started by it again, when the container is.
+#[test]
+fn the_link_that_a_descendant_was_called_by() {
+    let command = ["/usr/bin/perl", "-e", "system('python3', '/srv/app.py')"];
+    let container = Spec::new(&rootfs("python"), &command).start();
+    PYTHON.answers(&container);
+    let keep = |path: &str| {
+        let keep = format!("include = [\"distroless\"]\n[keep]\npaths = [\"/usr/bin/perl\", \"{path}\"]");
+        App::harden(&container, &keep, "site")
+    };
+    keep("/usr/bin/python3.11")
+        .exits(3)
+        .says("REFUSED /usr/bin/python3: ")
+        .says("[keep] paths = [\"/usr/bin/python3\"]");
+    keep("/usr/bin/python3").exits(0);
+    assert!(container.restart());
+    PYTHON.answers(&container);
 }

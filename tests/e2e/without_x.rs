@@ -103,7 +103,9 @@ fn libraries_data_and_what_nothing_starts_stay() {
     for text in ["[remove]\nclasses = [\"shell\"]", "[keep]\nonly = [\"/none\"]"] {
         hide(&tree.join("usr/bin/bash"), &at("opt/bash"));
         fs::write(&profile, format!("schema = 1\n{text}\n")).unwrap();
-        harden(root, ["-v", "--app=none", "-p", profile.to_str().unwrap()]).exits(0).says("1 name of 1 file removed");
+        harden(root, ["-v", "--app", "none", "-p", profile.to_str().unwrap()])
+            .exits(0)
+            .says("1 name of 1 file removed");
         assert!(!at("opt/bash").exists());
         for path in [
             "lib/libc.so.6",

@@ -224,7 +224,7 @@ pub const APPS: &[App] = &[
         name: "rabbitmq",
         tree: Layer("rabbitmq"),
         command: &["gosu", "rabbitmq", "/usr/lib/rabbitmq/bin/rabbitmq-server"],
-        starts: Some("`epmd` before it"),
+        starts: Some("`rabbitmq-env.conf`"),
         port: 5672,
         request: Tcp(b"AMQP\0\0\x09\x01"),
         answer: b"RabbitMQ",
@@ -263,6 +263,17 @@ pub const APPS: &[App] = &[
         ..APP
     },
 ];
+
+impl App {
+    /// What starts it and is gone when it is up: nothing that runs then tells of it.
+    pub fn starts_by(&self) -> Option<&'static str> {
+        if self.starts.is_some() || self.is_script() {
+            Some("a shell")
+        } else {
+            (self.command[0] == "gosu").then_some("`gosu`")
+        }
+    }
+}
 
 pub fn app(name: &str) -> &'static App {
     APPS.iter().find(|app| app.name == name).unwrap()

@@ -38,7 +38,10 @@ impl Row {
         match (lives, self.app.starts) {
             (Lives::On, _) => {}
             (Lives::Never, starts) => cell = format!("ends at its start, where a shell runs {}", starts.unwrap()),
-            (Lives::Once, _) => cell += "; not a second time in the same layer: its start needs a shell",
+            (Lives::Once, _) => {
+                let needs = self.app.starts_by().unwrap_or("a shell");
+                cell += &format!("; not a second time in the same layer: its start needs {needs}");
+            }
         }
         self.ways.push(cell);
     }
