@@ -6,6 +6,8 @@ mod text;
 
 use std::collections::HashSet;
 
+use nix::errno::Errno;
+
 use crate::apply::Outcome;
 use crate::escape::escape;
 use crate::plan::{Action, Plan, Verb};
@@ -219,9 +221,16 @@ impl Report {
                 status: Status::Unverified,
                 subject: self.root.clone(),
                 detail: format!("could not be looked at: {error}"),
-                hint: (error.errno() == nix::errno::Errno::EFBIG).then(|| {
-                    "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it".to_owned()
-                }),
+                hint: match error.errno() {
+                    Errno::EFBIG => Some(
+                        "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it",
+                    ),
+                    Errno::ENAMETOOLONG => Some(
+                        "remove it: the directories below each other there have paths of more than 16 KiB, which only somebody who hides something needs",
+                    ),
+                    _ => None,
+                }
+                .map(str::to_owned),
             });
         }
     }

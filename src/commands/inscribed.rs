@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 
+use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
+
 use super::{output, tombstone};
 use crate::cli::Command;
 use crate::escape::escape;
@@ -26,10 +28,11 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
         Ok(Some((Kind::Only, table))) => only::parse(&table),
         // It may have an inscription: whoever can hide that (a limit on open files is enough) must gain nothing.
         Err(error) => {
-            return Err(refuse(&format!(
+            let message = format!(
                 "lithify cannot read its own file, {OWN_PROGRAM}, which may say what it accepts: {error}\n  \
-                 fix: mount /proc, and let everybody read the program (mode 0555)\n"
-            )));
+                 fix: mount proc on /proc, and let everybody read the program (mode 0555)\n"
+            );
+            return Err(refuse(Exit::Refused, &message));
         }
     };
     if let Some(line) = lines.iter().find(|line| line.accepts(arguments)) {
@@ -37,28 +40,33 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
         return Ok(true);
     }
     let accepted: Vec<String> = lines.iter().map(|line| escape(line.text.as_bytes())).collect();
-    Err(refuse(&format!(
+    let message = format!(
         "lithify accepts only these command lines here, word for word:\n  {}\n  \
          fix: add the command line to those of `install --only` in the init container\n",
         accepted.join("\n  ")
-    )))
+    );
+    Err(refuse(Exit::Usage, &message))
 }
 
-/// The file of this program. Started by a dynamic loader it would be that of the loader.
+/// The file of this program, as the kernel names it and not whoever calls: in a root of his own (chroot(2)) he may put a
+/// file of that name. Started by a dynamic loader it would be that of the loader.
 fn own_program() -> io::Result<File> {
+    if statfs(c"/proc/self")?.filesystem_type() != PROC_SUPER_MAGIC {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     let program = File::open(OWN_PROGRAM)?;
     let mut header = [0; 64];
     program.read_exact_at(&mut header, 0)?;
     if header == *sys::own_header() { Ok(program) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-fn refuse(message: &str) -> ExitCode {
+fn refuse(exit: Exit, message: &str) -> ExitCode {
     let _ = Stream::Error.write(message);
     // Whoever else calls it must not write into what the container says at its end.
     if std::process::id() == 1 {
         output::leave_message(message);
     }
-    ExitCode::from(Exit::Usage.code())
+    ExitCode::from(exit.code())
 }
 
 /// Whoever calls chooses the working directory, and what a relative path means. `run` passes it on to the app.

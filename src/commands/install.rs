@@ -23,6 +23,7 @@ struct Done<'a> {
     exit_code: u8,
     path: &'a str,
     changed: bool,
+    notes: &'a [String],
 }
 
 pub(super) fn install(directory: &Path, only: &[String], output: &Output) -> Exit {
@@ -47,9 +48,9 @@ pub(super) fn install(directory: &Path, only: &[String], output: &Output) -> Exi
                 text.push_str(&plural(lines.len(), "command line"));
             }
             text.push('\n');
-            output.success("install", &text, || {
+            output.success("install", &text, |notes| {
                 let (version, changed) = (env!("CARGO_PKG_VERSION"), installed != Installed::Same);
-                json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed })
+                json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed, notes })
             })
         }
         Err(error) => output.error("install", Exit::Finding, &error.to_string(), Some(error.hint())),

@@ -1,10 +1,12 @@
 //! Where a report goes: standard output, `--log`, and the container's termination message.
 
 use std::cell::RefCell;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Write as _;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
 
 use super::CommandError;
 use crate::cli;
@@ -79,11 +81,12 @@ impl Output {
     }
 
     /// Prints what went well: nothing with `-q`; a failure's termination message is cleared.
-    pub(super) fn success(&self, command: &'static str, text: &str, json: impl Fn() -> String) -> Exit {
+    pub(super) fn success(&self, command: &'static str, text: &str, json: impl Fn(&[String]) -> String) -> Exit {
         self.finish(command, Exit::Ok, |notes| {
+            let json = json(&notes);
             let notes = notes.iter().flat_map(|note| ["note: ", note, "\n"]);
             let text = if self.volume.quiet { String::new() } else { notes.chain([text]).collect() };
-            (String::new(), text, json())
+            (String::new(), text, json)
         })
     }
 
@@ -96,6 +99,7 @@ impl Output {
                 text.push_str(hint);
                 text.push('\n');
             }
+            text.extend(notes.iter().flat_map(|note| ["note: ", note, "\n"]));
             (text.clone(), text, report::failure_to_json(command, exit, message, hint, &notes))
         })
     }
@@ -166,8 +170,11 @@ fn append(path: &Path, held: Option<&File>, text: &str) -> std::io::Result<()> {
 }
 
 fn open_log(path: &Path) -> std::io::Result<File> {
+    // A link that another user made, such as the app's in its directory for logs, may lead to any file of root's.
+    let is_ours = |link: &Metadata| link.is_symlink() && [0, geteuid().as_raw()].contains(&link.uid());
+    let follows = path.starts_with("/proc") || std::fs::symlink_metadata(path).is_ok_and(|link| is_ours(&link));
     // Not blocking: a fifo that nobody reads must not hang a probe.
-    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY | if follows { 0 } else { nix::libc::O_NOFOLLOW };
     File::options().append(true).create(true).mode(0o644).custom_flags(flags).open(path)
 }
 
@@ -251,5 +258,10 @@ mod tests {
         append(&path, None, "a\n").unwrap();
         append(&path, None, "b\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\n");
+        // By a link of one's own; the tests in containers have another's.
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        append(&link, None, "c\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
     }
 }

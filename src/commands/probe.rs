@@ -10,12 +10,13 @@ use crate::report::{Exit, json_line};
 use crate::root::Root;
 
 #[derive(serde::Serialize)]
-struct Done {
+struct Done<'a> {
     schema: u32,
     command: &'static str,
     version: &'static str,
     exit_code: u8,
     target: String,
+    notes: &'a [String],
 }
 
 pub(super) fn probe(options: &Probe, output: &Output) -> Exit {
@@ -30,13 +31,14 @@ pub(super) fn probe(options: &Probe, output: &Output) -> Exit {
     match target.probe(&root, options.timeout) {
         Ok(()) => {
             let exit_code = Exit::Ok.code();
-            output.success("probe", &format!("lithify probe: {target} answers\n"), || {
+            output.success("probe", &format!("lithify probe: {target} answers\n"), |notes| {
                 json_line(&Done {
                     schema: 1,
                     command: "probe",
                     version: env!("CARGO_PKG_VERSION"),
                     exit_code,
                     target: target.to_string(),
+                    notes,
                 })
             })
         }

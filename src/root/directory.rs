@@ -24,6 +24,13 @@ pub enum EntryKind {
 /// File capabilities (capabilities(7)).
 const CAPABILITIES: &CStr = c"security.capability";
 
+/// The longest path of a directory, which is made anew for each, and which the kernel follows anew for each link: without
+/// an end a chain of them, which any user can make, would take a time that grows with its square.
+const DEEPEST: usize = 16 * 1024;
+
+/// How much is said of a path that is longer: a directory above it.
+const NAMED: usize = 256;
+
 /// An open directory.
 #[derive(Debug)]
 pub struct Directory {
@@ -104,6 +111,10 @@ impl Directory {
     pub fn child(&self, name: &CStr) -> Result<Self, RootError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let path = self.join(name);
+        if path.len() > DEEPEST {
+            let start = path.get(..NAMED).unwrap_or_default().rsplitn(2, |&byte| byte == b'/').last();
+            return Err(os("openat", start.unwrap_or_default())(Errno::ENAMETOOLONG));
+        }
         let fd = openat(&self.fd, name, flags, Mode::empty()).map_err(os("openat", &path))?;
         Self::new(fd, path)
     }

@@ -27,6 +27,8 @@ pub struct Recogniser {
     /// This very program, opened when a file may be a tombstone of it; and the files that are.
     program: Option<File>,
     tombstones: HashSet<Identity>,
+    /// Files with several names that are searched no more: nothing is in them, or they are too large.
+    searched: HashSet<Identity>,
 }
 
 /// What an executable turned out to be.
@@ -66,6 +68,7 @@ impl Recogniser {
             deadline,
             program: None,
             tombstones: HashSet::new(),
+            searched: HashSet::new(),
         }
     }
 
@@ -83,10 +86,11 @@ impl Recogniser {
             return Ok((Recognised::Tombstone, remarks));
         }
         let named = self.catalogue.by_name(name.to_bytes());
-        let content = self.content(file, named.is_some(), &mut remarks).map_err(|error| match io_errno(&error) {
-            LATE => Failure::Late.into(),
-            errno => directory.error("read", name, errno),
-        })?;
+        let content =
+            self.content(file, stat, named.is_some(), &mut remarks).map_err(|error| match io_errno(&error) {
+                LATE => Failure::Late.into(),
+                errno => directory.error("read", name, errno),
+            })?;
         let recognised = match content {
             Content::Program(FAMILY) if named.is_some() => {
                 named.map(|known| (By::Content, escape(name.to_bytes()), known))
@@ -115,7 +119,7 @@ impl Recogniser {
     }
 
     /// What the file is by its content; `named` is whether its name says something, too.
-    fn content(&mut self, file: &File, named: bool, remarks: &mut Remarks) -> std::io::Result<Content> {
+    fn content(&mut self, file: &File, stat: &Stat, named: bool, remarks: &mut Remarks) -> std::io::Result<Content> {
         let (head, buffer) = self.buffer.split_at_mut(HEAD);
         let length = file.read_at(head, 0)?;
         let head = head.get(..length).unwrap_or_default();
@@ -137,6 +141,8 @@ impl Recogniser {
             remarks.packed = head.get(..PACKED_WITHIN).unwrap_or(head).windows(4).any(|part| part == b"UPX!");
             vec![(0, u64::MAX)]
         });
+        // A name more costs nobody anything, and must not cost a search.
+        let ranges = if stat.nlink > 1 && !self.searched.insert(stat.id) { Vec::new() } else { ranges };
         let mut source = Source { file, head, buffer, overlap: self.matcher.overlap(), deadline: self.deadline };
         let mut seen = Seen::default();
         source.parts(&ranges, &mut |part| {

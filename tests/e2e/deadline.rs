@@ -174,3 +174,28 @@ fn nothing_is_searched_twice() {
     });
     assert!((128..400).contains(&reads), "{reads} reads for 32 MiB, 256 KiB each");
 }
+
+/// A file's names are many ways to it, and one search.
+#[test]
+fn a_file_with_many_names_is_searched_once() {
+    let tree = Tree::new();
+    let mut large = executable(&tree, "/tmp/large");
+    large.write_all(&vec![b'x'; 64 << 20]).unwrap();
+    let vast = executable(&tree, "/tmp/vast");
+    for part in 1..=4200u64 {
+        vast.write_all_at(b"x", part << 20).unwrap();
+    }
+    for link in 0..20 {
+        fs::hard_link(tree.at("/tmp/large"), tree.at(&format!("/tmp/large{link}"))).unwrap();
+        fs::hard_link(tree.at("/tmp/vast"), tree.at(&format!("/tmp/vast{link}"))).unwrap();
+    }
+    let root = tree.path().to_str().unwrap();
+    for words in [&["harden", "-p", "shells"][..], &["scan", "--fail-on", "all"]] {
+        let reads = traced(&tree, |strace| {
+            let ran = crate::harness::run(strace.args(words).args(["--root", root])).exits(1);
+            assert_eq!(ran.all().matches("File too large").count(), 1, "{}", ran.all());
+        });
+        // Twice, where a run looks before and after; in parts of 256 KiB, of 1 GiB and of 64 MiB.
+        assert!(reads < 2 * (4096 + 256 + 300), "{words:?}: {reads} reads");
+    }
+}

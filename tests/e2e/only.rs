@@ -113,7 +113,7 @@ fn the_command_lines_of_the_pod_work_and_nothing_else_does() {
     // It cannot be kept from reading what it accepts: a limit on open files, or a loader in its place.
     container
         .exec(["/bin/bash", "-c", "ulimit -n 0; exec /lithify/lithify scan"])
-        .exits(2)
+        .exits(3)
         .says("cannot read its own file")
         .says("fix: ");
     let loader = "/lib64/ld-linux-x86-64.so.2";
@@ -153,6 +153,18 @@ fn an_entrypoint_starts_its_own_app_and_no_other() {
     ] {
         assert_refused(container.lithify(attempt), &format!("{attempt:?}"));
     }
+}
+
+/// In a root of his own he says what `/proc/self/exe` is.
+#[test]
+fn another_root_shows_it_no_other_program() {
+    let volume = volume(&[VERIFY]);
+    let tree = Tree::new();
+    tree.directory("/proc/self").directory("/tmp");
+    fs::copy(volume.path().join("lithify"), tree.at("/program")).unwrap();
+    fs::copy(lithify(), tree.at("/proc/self/exe")).unwrap();
+    let ran = run(Command::new("chroot").arg(tree.path()).args(["/program", "profile", "list"]));
+    ran.exits(3).says("cannot read its own file").does_not_say("nginx");
 }
 
 /// Who writes the pod's spec sees what is wrong in the init container, not in the probe.

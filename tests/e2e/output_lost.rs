@@ -149,3 +149,47 @@ fn run_starts_the_app_and_notes_it_where_it_can() {
     container.exec(["/bin/sh", "-c", "/lithify/lithify harden --remove tac >/dev/full"]).exits(1);
     assert!(container.termination_message().starts_with("lithify harden: the report could not be written"));
 }
+
+#[test]
+fn a_log_that_cannot_be_written_is_a_note_whatever_is_said() {
+    let tree = tree();
+    let volume = Tree::new();
+    for (text, code) in [
+        ("harden --root ROOT --remove none", 0),
+        ("harden --root ROOT -p nonsense", 2),
+        ("verify --root ROOT -p nonsense", 2),
+        ("stage --root ROOT -p shells /none --to VOLUME", 1),
+        ("stage --root ROOT -p shells /data --to VOLUME", 0),
+        ("install VOLUME/none", 1),
+        ("install VOLUME", 0),
+        ("probe file ROOT/nonsense", 1),
+        ("probe file ROOT/profile.toml", 0),
+    ] {
+        let arguments = arguments(&format!("{text} --log /dev/full"), &tree, &volume);
+        let says = "--log /dev/full: No space left on device (os error 28)";
+        run(command().args(&arguments)).exits(code).says(&format!("note: {says}\n"));
+        let json = run(command().args(&arguments).arg("--format=json")).exits(code).json();
+        assert!(json["notes"].as_array().unwrap().contains(&says.into()), "{text}: {json}");
+    }
+}
+
+/// Who may write into the directory of the log must not choose which of root's files it is appended to.
+#[test]
+fn a_log_does_not_follow_a_link_of_another_user() {
+    let container = Spec::new(&rootfs("nginx"), &["/bin/sleep", "1000"]).start();
+    let root = container.root();
+    let log = root.join("var/log/app.log");
+    let harden = |log| container.lithify(&["harden", "--remove", "none", "--log", log]).exits(0);
+    fs::write(root.join("etc/ld.so.preload"), "").unwrap();
+    let read = || fs::read_to_string(root.join("etc/ld.so.preload")).unwrap();
+    std::os::unix::fs::symlink("/etc/ld.so.preload", &log).unwrap();
+    std::os::unix::fs::lchown(&log, Some(33), Some(33)).unwrap();
+    harden("/var/log/app.log").says("note: --log /var/log/app.log: ");
+    assert_eq!(read(), "");
+    // One that root made is meant, as are the kernel's own.
+    std::os::unix::fs::lchown(&log, Some(0), Some(0)).unwrap();
+    for log in ["/var/log/app.log", "/proc/1/fd/2", "/proc/self/fd/2", "/dev/stderr"] {
+        harden(log).does_not_say("note: --log");
+    }
+    assert!(read().starts_with("lithify harden"));
+}

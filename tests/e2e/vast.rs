@@ -92,12 +92,21 @@ fn a_kept_directory_is_kept_however_deep_it_is() {
 
 #[test]
 fn long_names_below_each_other_take_no_more_memory() {
-    // Together the paths of all of these directories have 150 MB.
+    // Together the paths of all of these directories have 60 MB.
     let (_vast, root) = vast();
-    deep(&root, &"n".repeat(250), 1100);
+    let name = "n".repeat(250);
+    deep(&root, &name, 60);
+    let directory = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let mut at = open(&root.join("deep"), directory, Mode::empty()).unwrap();
+    for _ in 0..60 {
+        at = openat(at.as_fd(), name.as_str(), directory, Mode::empty()).unwrap();
+    }
+    for leaf in 0..4000 {
+        mkdirat(at.as_fd(), format!("leaf{leaf}").as_str(), Mode::S_IRWXU).unwrap();
+    }
     limited("ulimit -n 256; ulimit -v 24576", &root, &["--remove", "/deep"])
         .exits(0)
-        .says("2203 names of 2 files removed");
+        .says("4123 names of 2 files removed");
     assert_eq!(find(&root, &[]), 1);
 }
 
@@ -115,4 +124,21 @@ fn a_hundred_thousand_names_take_some_hundred_bytes_each() {
     let ran = limited("ulimit -v 43155", &root, &["--remove", "/cache"]).exits(0);
     ran.says("100101 names of 100000 files removed");
     assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+}
+
+/// Each directory's path has to be made: without an end to that, a chain of directories that any user can make would take
+/// a time that grows with its square, and every probe fail for it.
+#[test]
+fn what_is_deeper_than_anybody_needs_is_named_and_the_rest_is_done() {
+    let (_vast, root) = vast();
+    deep(&root, "d", 9000);
+    fs::create_dir(root.join("bin")).unwrap();
+    fs::copy(rootfs("nginx").join("usr/bin/dash"), root.join("bin/sh")).unwrap();
+    let harden = limited("ulimit -n 256", &root, &["-p", "shells"]).exits(1).says("UNVERIFIED").says("fix: remove it");
+    assert!(!root.join("bin/sh").exists());
+    let scan = ["scan", "--root", root.to_str().unwrap(), "--fail-on", "all"];
+    for ran in [harden, crate::harness::run_lithify(scan).exits(1)] {
+        let ran = ran.says("/deep/d/d/d/").says("File name too long");
+        assert!(ran.all().len() < 2000, "{}", ran.all());
+    }
 }
