@@ -57,7 +57,8 @@ for text in 'PATH' '\0getopts\0' 'usage: nc [' 'GNU bash, versio' 'Dropbear SSH 
   rm -r "$work/slow"
 done
 rm -r "$work/noise"
-holds "the slowest content in percent of noise" "$worst" 200
+# At most twice the work, which a unit test of src/signature.rs counts; and a tenth for what clocks add.
+holds "the slowest content in percent of noise" "$worst" 220
 
 # Many files: 3 of 10,000 are findings. An address space of 6 MiB bounds everything that can be resident.
 mkdir "$work/many"
