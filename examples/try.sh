@@ -61,4 +61,4 @@ sed 's/^/    /' target/try/after
 as_root chroot "$tree" /usr/sbin/nginx -v 2>&1 | sed 's/^/    the app still starts: /'
 
 say "Again: nothing is left to do"
-as_root "$lithify" harden --root "$tree" --profile shells --profile coreutils --profile network-tools
+as_root "$lithify" harden --root "$tree" --app nginx --profile shells --profile coreutils --profile network-tools
