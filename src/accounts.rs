@@ -8,6 +8,8 @@ pub mod nologin;
 use std::collections::HashSet;
 use std::ops::Range;
 
+use crate::root::file_name;
+
 /// One line of passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account<'a> {
@@ -35,7 +37,7 @@ impl<'a> Account<'a> {
     /// in, such as `/usr/sbin/nologin` or `/dev/null`.
     pub fn login_shell(&self) -> Option<&'a [u8]> {
         let shell = self.shell.trim_ascii();
-        let name = shell.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let name = file_name(shell);
         if shell.is_empty() {
             Some(b"/bin/sh")
         } else if NO_LOGIN.contains(&name) {

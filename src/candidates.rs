@@ -16,7 +16,7 @@ use crate::needs::in_directories;
 use crate::pattern::PathPattern;
 use crate::processes::{self, Process, Program, Whose, may_be_called};
 use crate::profile::Profile;
-use crate::root::{Identity, Kind, Root, join, read_part};
+use crate::root::{Identity, Kind, Root, file_name, join, read_part};
 
 /// How often the whole tree is searched for a name: processes may have as many as they like.
 const SEARCHES: usize = 16;
@@ -148,7 +148,7 @@ impl<'a> Candidates<'a> {
         let said = Some(argument.to_vec()).filter(|path| path.starts_with(b"/"));
         let variable = std::env::var_os("PATH").unwrap_or_default();
         let directories = variable.as_bytes().split(|&byte| byte == b':').filter(|path| path.starts_with(b"/"));
-        let started = directories.map(|directory| join(directory, base(argument)));
+        let started = directories.map(|directory| join(directory, file_name(argument)));
         let kept = self.kept.iter().filter(|path| is_called(names, path)).cloned();
         let installed = names.into_iter().flat_map(|name| in_directories(name, &self.search));
         said.into_iter().chain(started).chain(kept).chain(installed).collect()
@@ -199,13 +199,9 @@ impl<'a> Candidates<'a> {
 
 /// What a process is called: its command name, and the file name of its first argument.
 fn names<'p>(process: &'p Process, argument: &'p [u8]) -> [&'p [u8]; 2] {
-    [&process.comm, base(argument)]
+    [&process.comm, file_name(argument)]
 }
 
 fn is_called(names: [&[u8]; 2], path: &[u8]) -> bool {
-    names.into_iter().any(|name| may_be_called(name, base(path)))
-}
-
-fn base(path: &[u8]) -> &[u8] {
-    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+    names.into_iter().any(|name| may_be_called(name, file_name(path)))
 }

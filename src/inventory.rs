@@ -27,7 +27,7 @@ use crate::escape::escape;
 use crate::pattern::PathPattern;
 use crate::profile::{Profile, Rule, Selector};
 use crate::protection::Protection;
-use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, join};
+use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, file_name, join};
 use crate::sys::DIRENT_BUFFER;
 
 use found::Indices;
@@ -440,8 +440,7 @@ impl Collector<'_> {
             if self.doomed(id).is_some() {
                 continue;
             }
-            let base = program.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-            let name = link.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            let (base, name) = (file_name(&program), file_name(&link));
             self.inventory.notes.push(format!(
                 "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
                 escape(&link), escape(&program), escape(base), escape(name), escape(base),

@@ -42,7 +42,9 @@ const PACKAGES: &str = "/var/lib/dpkg/info/*.list";
 
 /// The likeliest first.
 pub fn apps(root: &Root) -> Vec<Vec<u8>> {
-    let mut found = Found { root, files: HashSet::new(), paths: Vec::new() };
+    // Not lithify itself.
+    let files = crate::processes::own_program().into_iter().collect();
+    let mut found = Found { root, files, paths: Vec::new() };
     found.matching(&SCRIPTS);
     found.matching(&SERVERS);
     found.newest_package();
@@ -71,6 +73,7 @@ pub fn is_program(root: &Root, path: &[u8]) -> bool {
 
 struct Found<'a> {
     root: &'a Root,
+    /// Those that are named, or never are.
     files: HashSet<crate::root::Identity>,
     paths: Vec<Vec<u8>>,
 }
@@ -83,9 +86,8 @@ impl Found<'_> {
     }
 
     fn add(&mut self, path: Vec<u8>) {
-        let own = crate::processes::own_program().ok();
         let Ok(stat) = self.root.resolve(&path) else { return };
-        if self.paths.len() < NAMED && Some(stat.id) != own && is_app(self.root, &path) && self.files.insert(stat.id) {
+        if self.paths.len() < NAMED && is_app(self.root, &path) && self.files.insert(stat.id) {
             self.paths.push(path);
         }
     }

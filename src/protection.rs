@@ -12,7 +12,7 @@ use crate::inventory::Found;
 use crate::needs;
 use crate::processes::{self, App, Process, ProcessError, Program};
 use crate::profile::Profile;
-use crate::root::{EntryKind, Identity, Kind, Root, RootError, join};
+use crate::root::{EntryKind, Identity, Kind, Root, RootError, file_name, join};
 use crate::sys::DIRENT_BUFFER;
 
 /// Why it cannot be told which libraries the app uses.
@@ -333,10 +333,8 @@ impl Protection {
             reason.keep.get_or_insert_with(|| program.clone());
         }
         // Where PATH cannot be read, programs of its name that it is not were found, too.
-        let another = |need: &Need| {
-            let name = |path: &[u8]| path.rsplit(|&byte| byte == b'/').next().map(<[u8]>::to_vec);
-            need.by.is_none() && need.path != program && name(&need.path) == name(&program)
-        };
+        let another =
+            |need: &Need| need.by.is_none() && need.path != program && file_name(&need.path) == file_name(&program);
         let because = format!("the command line of {}, {role},", who(process));
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)

@@ -473,6 +473,11 @@ fn mount_from_fdinfo(file: BorrowedFd<'_>) -> Result<u64, Errno> {
         .ok_or(Errno::ENODATA)
 }
 
+/// The last name of a path; all of it where it holds no `/`.
+pub fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+}
+
 /// `directory` and `name` as one path inside the root; canonical paths begin with `/`, the root itself is `/`.
 pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = directory.to_vec();

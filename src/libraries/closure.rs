@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::search::{Libc, Located, PathList, Search, read_if_there};
 use crate::elf::Elf;
 use crate::escape::escape;
-use crate::root::{Identity, Root, RootError};
+use crate::root::{Identity, Root, RootError, file_name};
 
 /// What glibc loads by itself, besides the services of `nsswitch.conf`: `libgcc_s` to end a thread or print a backtrace,
 /// and the name services that hold where that file is missing.
@@ -188,7 +188,7 @@ impl Finder<'_> {
 
     /// A library of that name that `[keep]` saves: `LD_LIBRARY_PATH` may lead to it.
     fn kept_as(&self, name: &[u8], machine: crate::elf::Machine) -> Option<&Located> {
-        let named = |path: &[u8]| path.rsplit(|&byte| byte == b'/').next() == Some(name);
+        let named = |path: &[u8]| file_name(path) == name;
         let kept = self.kept.iter().find(|(path, library)| {
             library.dynamic.machine == machine && (named(path) || library.dynamic.soname.as_deref() == Some(name))
         });
