@@ -21,10 +21,10 @@ use clap::error::ErrorKind;
 use nix::errno::Errno;
 
 use crate::cli::{self, Cli, Command};
+use crate::linux::stream::Stream;
 use crate::profile::{Profile, ProfileError, load};
 use crate::report::Exit;
 use crate::root::Failure;
-use crate::stream::Stream;
 
 /// Why a command could not do its work at all.
 #[derive(Debug, thiserror::Error)]
@@ -36,21 +36,21 @@ pub(crate) enum CommandError {
     #[error("--root {0}")]
     Root(crate::root::RootError),
     #[error("refused: {0}")]
-    Host(#[from] crate::host_guard::HostRoot),
+    Host(#[from] crate::target::host_guard::HostRoot),
     #[error("refused: {0}")]
-    Processes(#[from] crate::processes::ProcessError),
+    Processes(#[from] crate::target::processes::ProcessError),
     #[error("refused: {0}")]
-    Loaded(#[from] crate::protection::LoadedError),
+    Loaded(#[from] crate::harden::protection::LoadedError),
     #[error("refused: {0}")]
     Inventory(crate::root::RootError),
     #[error("refused: {0}")]
     App(#[from] app::AppError),
     #[error(transparent)]
-    Privileges(#[from] crate::privileges::PrivilegeError),
+    Privileges(#[from] crate::launch::privileges::PrivilegeError),
     #[error("[confine]: {0}")]
-    Landlock(#[from] crate::landlock::LandlockError),
+    Landlock(#[from] crate::launch::landlock::LandlockError),
     #[error(transparent)]
-    Stage(#[from] crate::stage::StageError),
+    Stage(#[from] crate::volume::stage::StageError),
     /// The app is still starting, or there was no time.
     #[error("not yet: {0}")]
     NotYet(String),
@@ -79,7 +79,8 @@ impl CommandError {
     fn hint(&self) -> Option<&str> {
         match self {
             Self::Host(
-                crate::host_guard::HostRoot::Undecidable { .. } | crate::host_guard::HostRoot::DiskMount { .. },
+                crate::target::host_guard::HostRoot::Undecidable { .. }
+                | crate::target::host_guard::HostRoot::DiskMount { .. },
             ) => Some(
                 "if this is a container's root filesystem (some runtimes mount a whole disk for each container), say so with --allow-host",
             ),
@@ -110,7 +111,7 @@ impl CommandError {
 
 fn is_process_root(path: &[u8]) -> bool {
     use std::os::unix::ffi::OsStrExt;
-    crate::host_guard::process_of(std::path::Path::new(std::ffi::OsStr::from_bytes(path))).is_some()
+    crate::target::host_guard::process_of(std::path::Path::new(std::ffi::OsStr::from_bytes(path))).is_some()
 }
 
 /// Parses the command line, does what it says and prints the result.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::deadline::Deadline;
-use crate::escape::escape;
+use crate::linux::deadline::Deadline;
 use crate::root::{Root, RootError};
+use crate::text::escape::escape;
 
 use address::Endpoint;
 

@@ -1,9 +1,11 @@
 //! Profiles: what to remove, keep, strip and verify, read from TOML and combined into one.
 
+pub mod builtin;
 mod combine;
 pub(crate) mod diagnostic;
 mod document;
 pub(crate) mod load;
+pub mod pattern;
 mod show;
 pub(crate) mod table;
 
@@ -16,8 +18,9 @@ pub use load::{load, load_text};
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
 
-use crate::catalogue::Class;
-use crate::pattern::PathPattern;
+use crate::profile::pattern::PathPattern;
+use crate::recognise::catalogue::Class;
+use crate::recognise::search_path::DEFAULT_SEARCH;
 
 /// A value and the profile that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,9 +174,6 @@ impl Verify {
             || self.capabilities.is_some()
     }
 }
-
-/// Where programs are looked for by name when no profile says otherwise.
-pub const DEFAULT_SEARCH: [&str; 6] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
 impl Profile {
     /// The directories for names.

@@ -8,12 +8,12 @@ use std::collections::HashSet;
 
 use nix::errno::Errno;
 
-use crate::apply::Outcome;
-use crate::escape::escape;
-use crate::plan::{Action, Plan, Verb};
+use crate::harden::apply::Outcome;
+use crate::harden::plan::{Action, Plan, Verb};
+use crate::text::escape::escape;
 use crate::verify::{Check, Status, Verification};
 
-pub use json::{failure as failure_to_json, line as json_line, write as to_json};
+pub use json::{failure as failure_to_json, write as to_json};
 pub(crate) use text::plural;
 pub use text::{Volume, cut_to_termination_message, termination_message, write as to_text};
 
@@ -102,7 +102,7 @@ pub struct Kept {
     /// Canonical path.
     pub path: Vec<u8>,
     /// The rule and its profile.
-    pub origin: std::rc::Rc<crate::plan::Origin>,
+    pub origin: std::rc::Rc<crate::harden::plan::Origin>,
     /// Why.
     pub reason: String,
 }
@@ -141,7 +141,7 @@ impl Report {
     pub fn new(command: &'static str, root: &std::path::Path, profile: &crate::profile::Profile) -> Self {
         Self {
             command,
-            root: crate::escape::escape(root.as_os_str().as_encoded_bytes()),
+            root: crate::text::escape::escape(root.as_os_str().as_encoded_bytes()),
             profiles: profile.sources.iter().map(|source| source.name.to_string()).collect(),
             ..Self::default()
         }
@@ -154,7 +154,7 @@ impl Report {
             self.findings.push(Check {
                 id: "refused",
                 status: Status::Fail,
-                subject: crate::escape::escape(&refusal.path),
+                subject: crate::text::escape::escape(&refusal.path),
                 detail: format!(
                     "{} of profile {} {} {}; nothing was deleted at all",
                     refusal.origin.rule,
@@ -200,7 +200,7 @@ impl Report {
             self.findings.push(Check {
                 id: "remove",
                 status: Status::Fail,
-                subject: crate::escape::escape(&stays.path),
+                subject: crate::text::escape::escape(&stays.path),
                 detail: format!("was not removed ({}: {}): {}", stays.origin.profile, stays.origin.rule, stays.reason),
                 hint: Some(hint.to_owned()),
             });
@@ -265,7 +265,7 @@ impl Report {
     #[must_use]
     pub fn conclude(mut self) -> Self {
         // Failures before what is merely unverified.
-        crate::order::sort_by_bytes(&mut self.findings, |finding| {
+        crate::text::order::sort_by_bytes(&mut self.findings, |finding| {
             vec![u8::from(finding.id != "refused"), u8::from(finding.status == Status::Unverified)]
         });
         if self.exit == Exit::Ok && !self.findings.is_empty() {

@@ -7,6 +7,7 @@
 
 mod directory;
 mod follow;
+pub(crate) mod path;
 mod read;
 mod replace;
 mod tree;
@@ -23,15 +24,14 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
 pub use follow::Followed;
-pub use read::LEAST_PROGRAM;
 pub(crate) use read::{io_errno, read_part};
 pub use replace::PENDING;
 pub use tree::{Visitor, walk_below, walk_tree};
 pub use walk::{Link, Place};
 
-use crate::deadline::Deadline;
-use crate::escape::escape;
-use crate::sys;
+use crate::linux::deadline::Deadline;
+use crate::linux::sys;
+use crate::text::escape::escape;
 
 /// The kernel takes only paths that are shorter, with the NUL at their end.
 const PATH_MAX: usize = nix::libc::PATH_MAX as usize;

@@ -9,7 +9,7 @@ mod app;
 mod baseline;
 mod compare;
 mod finding;
-mod recognise;
+pub mod json;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
@@ -17,27 +17,19 @@ use std::fs::File;
 
 use nix::errno::Errno;
 
-use crate::catalogue::{Known, holds_programs};
-use crate::escape::escape;
-use crate::filesystem::is_left_out;
-use crate::order::sort_by_bytes;
-use crate::root::{Directory, Identity, Kind, LEAST_PROGRAM, Root, RootError, Stat, Visitor, join, walk_tree};
-use crate::subject::Subject;
+use crate::linux::filesystem::is_left_out;
+use crate::recognise::catalogue::{Known, holds_programs};
+use crate::recognise::elf::LEAST_PROGRAM;
+use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
+use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, join, walk_tree};
+use crate::target::owner::Subject;
+use crate::text::escape::escape;
+use crate::text::order::sort_by_bytes;
 
 pub use app::App;
 pub use baseline::{Baseline, write as write_baseline};
 pub use compare::{Before, Comparison, compare};
 pub use finding::{Finding, Gap, WEAKNESSES, Weakness, What, classes};
-pub use recognise::{Recognised, Recogniser};
-
-/// How a program was recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// By what is in it.
-    Content,
-    /// By what it is called.
-    Name,
-}
 
 /// A program of the catalogue.
 #[derive(Clone, Debug)]
@@ -49,7 +41,7 @@ pub struct Sighting {
     /// Which directory it lies in.
     pub parent: Stat,
     /// How it was recognised.
-    pub by: By,
+    pub by: RecognisedBy,
     /// The program that it is, as in the catalogue.
     pub program: String,
     /// What that is.
@@ -219,7 +211,7 @@ impl Scanner<'_> {
             self.weakness("packed", path(), "packed with UPX: its content cannot be recognised");
         }
         match recognised {
-            Recognised::Program { by: By::Name, .. } if other_script => {}
+            Recognised::Program { by: RecognisedBy::Name, .. } if other_script => {}
             Recognised::Program { by, program, known } => {
                 self.by_identity.insert(stat.id, self.found.programs.len());
                 let parent = *directory.own_stat();

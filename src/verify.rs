@@ -9,10 +9,10 @@ mod staged;
 
 use serde::Serialize;
 
+use crate::harden::protection::Protection;
 use crate::profile::Profile;
-use crate::protection::Protection;
 use crate::root::Root;
-use crate::subject::Subject;
+use crate::target::owner::Subject;
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lithify::accounts::{accounts, passwords, without_password};
+use lithify::recognise::accounts::{accounts, passwords, without_password};
 
 fuzz_target!(|text: &[u8]| {
     let open = without_password(text);

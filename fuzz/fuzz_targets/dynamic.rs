@@ -9,7 +9,7 @@ fuzz_target!(|file: &[u8]| {
         let end = start.saturating_add(length).min(file.len());
         file.get(start..end).map(<[u8]>::to_vec)
     };
-    let dynamic = lithify::elf::Dynamic::read(read);
+    let dynamic = lithify::recognise::elf::Dynamic::read(read);
     // What is no ELF file for one is none for the other.
-    assert!(dynamic.is_none() || lithify::elf::classify(read).is_some());
+    assert!(dynamic.is_none() || lithify::recognise::elf::classify(read).is_some());
 });

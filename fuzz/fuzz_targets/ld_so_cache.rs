@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lithify::libraries::cache;
+use lithify::recognise::libraries::cache;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut entries = 0_usize;

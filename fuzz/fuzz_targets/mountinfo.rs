@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lithify::mounts::Mounts;
+use lithify::linux::mountinfo::Mounts;
 
 fuzz_target!(|text: &[u8]| {
     if let Ok(mounts) = Mounts::parse(text) {

@@ -1,7 +1,7 @@
 //! Which programs a command line starts: also those that another program starts for it, and those of a shell's script.
 
-use lithify::command_line::script;
-use lithify::command_line::wrappers::{inner, script_of};
+use lithify::recognise::command_line::script;
+use lithify::recognise::command_line::wrappers::{inner, script_of};
 
 /// The command behind all wrappers.
 pub(super) fn unwrapped<'a, 'w>(mut words: &'a [&'w str]) -> &'a [&'w str] {

@@ -8,7 +8,7 @@ use super::checks::{HANDLERS, installs, mount_over};
 use super::ours;
 use super::workload::{Container, Workload};
 use super::yaml::Node;
-use lithify::only::{Line, VARIABLES};
+use lithify::recognise::only::{Line, VARIABLES};
 
 /// The option that inscribes one.
 pub(super) const ONLY: &str = "--only=";
@@ -204,7 +204,7 @@ mod tests {
         #[test]
         fn quoted_words_are_read_as_they_were(words in prop::collection::vec("[^\0]*|[ '\"\\\\$a]*", 1..5)) {
             let text = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-            prop_assert_eq!(lithify::only::split(&text).unwrap(), words);
+            prop_assert_eq!(lithify::recognise::only::split(&text).unwrap(), words);
         }
     }
 }

@@ -28,9 +28,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 
 use cli::Command;
+use lithify::linux::stream::Stream;
 use lithify::profile::ProfileError;
 use lithify::report::Exit;
-use lithify::stream::Stream;
 use manifest::Manifest;
 
 /// Where the containers find lithify.

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::Failure;
 use super::yaml::{self, Document};
-use lithify::escape::escape;
 use lithify::profile::{ProfileError, SourceText};
+use lithify::text::escape::escape;
 
 /// More than any manifest has.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;

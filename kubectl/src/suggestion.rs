@@ -3,9 +3,9 @@
 use super::calls::{programs, unwrapped};
 use super::paths::file_name;
 use super::removed::{Removed, is_script};
-use lithify::command_line::wrappers::script_of;
 use lithify::probe::Target;
-use lithify::seconds;
+use lithify::recognise::command_line::wrappers::script_of;
+use lithify::text::seconds;
 
 /// A command that will not work.
 #[derive(Debug, PartialEq, Eq)]

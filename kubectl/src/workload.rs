@@ -72,7 +72,7 @@ fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Wo
         let name = metadata("name").or_else(|| metadata("generateName")).unwrap_or("without a name");
         found.push(Workload {
             kind,
-            title: format!("{kind} {}", lithify::escape::escape(name.as_bytes())),
+            title: format!("{kind} {}", lithify::text::escape::escape(name.as_bytes())),
             document,
             path: way.iter().fold(path.clone(), |path, key| path.key(key)),
             spec,
@@ -98,7 +98,11 @@ pub(super) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names
     }
     Err(Failure::usage(
         format!("no container is called {}", unknown.join(" or ")),
-        format!("the containers of {} are {}", manifest.file, lithify::escape::escape(known.join(", ").as_bytes())),
+        format!(
+            "the containers of {} are {}",
+            manifest.file,
+            lithify::text::escape::escape(known.join(", ").as_bytes())
+        ),
     ))
 }
 
@@ -128,7 +132,7 @@ impl<'a> Workload<'a> {
                 node,
                 path: self.path.key(key).index(index),
                 name,
-                title: format!("{}, {what} {}", self.title, lithify::escape::escape(name.as_bytes())),
+                title: format!("{}, {what} {}", self.title, lithify::text::escape::escape(name.as_bytes())),
                 pod_security: self.spec.get("securityContext"),
             }
         };

@@ -6,7 +6,7 @@ use clap::builder::{BoolishValueParser, PossibleValue, PossibleValuesParser, Val
 use clap::{Arg, ArgAction, Command};
 
 use super::table::{Argument, Kind, OUTPUT, SUBCOMMANDS, Subcommand};
-use crate::seconds;
+use crate::text::seconds;
 
 /// The whole command line.
 pub fn command() -> Command {

@@ -1,14 +1,14 @@
 //! What the container will start, where nothing runs yet: `--app` and `[keep] app`.
 
-use crate::catalogue::Class;
-use crate::command_line::CommandLine;
-use crate::escape::escape;
-use crate::inventory;
-use crate::likely;
-use crate::processes::{App, Whose, own_root};
+use crate::harden::protection::{Protection, Starter};
+use crate::harden::survey;
 use crate::profile::{Profile, Rule, Selector};
-use crate::protection::{Protection, Starter};
+use crate::recognise::catalogue::Class;
+use crate::recognise::command_line::CommandLine;
 use crate::root::Root;
+use crate::target::likely;
+use crate::target::processes::{App, Whose, own_root};
+use crate::text::escape::escape;
 
 use super::CommandError;
 
@@ -146,7 +146,7 @@ fn careless(profile: &Profile) -> Option<(String, bool)> {
 
 /// Whether `[keep]` names something that is there and can be the app; an allow-list is always meant to hold it.
 fn is_kept(root: &Root, profile: &Profile) -> bool {
-    let named = |rules| inventory::named(root, profile, rules).into_iter().map(|(path, _)| path);
+    let named = |rules| survey::named(root, profile, rules).into_iter().map(|(path, _)| path);
     named(&profile.keep).any(|path| likely::is_app(root, &path))
         || named(&profile.only).any(|path| likely::is_program(root, &path))
 }

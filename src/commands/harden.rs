@@ -7,25 +7,27 @@ use nix::errno::Errno;
 use super::app::{self, Declared};
 use super::{CommandError, effective_profile, list};
 use crate::cli::Harden;
-use crate::command_line::CommandLine;
-use crate::deadline::Deadline;
-use crate::inventory::{self, Depth, Inventory};
-use crate::plan::{Plan, plan};
+use crate::harden::apply;
+use crate::harden::plan::{Plan, plan};
+use crate::harden::protection::{Protection, Starter};
+use crate::harden::survey::{self, Depth, Inventory};
+use crate::harden::wait::{Doomed, Wait, Waited};
+use crate::linux::deadline::Deadline;
 use crate::probe::Target;
-use crate::processes::{App, Whose};
 use crate::profile::Profile;
-use crate::protection::{Protection, Starter};
+use crate::recognise::command_line::CommandLine;
 use crate::report::Report;
 use crate::root::{Failure, Root, join};
-use crate::wait::{Doomed, Wait, Waited};
-use crate::{apply, host_guard, seconds};
+use crate::target::host_guard;
+use crate::target::processes::{App, Whose};
+use crate::text::seconds;
 
 pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let targets = targets(options)?;
     let waits = options.wait_for_app || !targets.is_empty();
     // A probe must say something before the kubelet gives it up; where nobody waits for it, it may take its time.
     let limit = options.deadline.filter(|limit| !limit.is_zero());
-    let limit = limit.or((waits && options.deadline.is_none()).then_some(crate::wait::DEADLINE));
+    let limit = limit.or((waits && options.deadline.is_none()).then_some(crate::harden::wait::DEADLINE));
     let deadline = limit.map_or_else(Deadline::default, Deadline::after);
 
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
@@ -46,7 +48,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
         report.notes.extend(settled(wait.try_once(&root)?)?);
         // The libraries that stay are those that the app had loaded then.
         if profile.closure() && !wait.is_unchanged_since(&app)? {
-            return Err(CommandError::NotYet(crate::wait::CHANGING.to_owned()));
+            return Err(CommandError::NotYet(crate::harden::wait::CHANGING.to_owned()));
         }
         if deadline.is_over() {
             return Err(late(limit));
@@ -142,7 +144,7 @@ impl Prepared {
             Running::Protected => Protection::of_running(&app)?,
             Running::WaitedFor(_) => Protection::of_waited_for(&app)?,
         };
-        protection.add_needs_of_kept(root, &profile.search(), &inventory::kept(root, profile));
+        protection.add_needs_of_kept(root, &profile.search(), &survey::kept(root, profile));
         if profile.closure() {
             protection.add_loaded(root, profile, &app)?;
         }
@@ -182,7 +184,7 @@ impl Prepared {
     }
 
     fn collect(root: &Root, profile: &Profile, mut protection: Protection, depth: Depth) -> Result<Self, CommandError> {
-        let inventory = inventory::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
+        let inventory = survey::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
         protection.add_unreadable(root, profile, &inventory.found);
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { app: App::default(), inventory, plan, protection })

@@ -11,20 +11,22 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
 use super::{output, tombstone};
 use crate::cli::Command;
-use crate::escape::escape;
-use crate::inscription::{self, Kind};
-use crate::only;
-use crate::processes::OWN_PROGRAM;
+use crate::linux::stream::Stream;
+use crate::linux::sys;
+use crate::recognise::inscription::{self, Kind};
+use crate::recognise::only;
 use crate::report::Exit;
-use crate::stream::Stream;
-use crate::sys;
+use crate::target::processes::OWN_PROGRAM;
+use crate::text::escape::escape;
 
 /// Whether the arguments are one of certain accepted command lines, rather than any; the code to end with where they are
 /// none of them. lithify's variables are those of that line from now on.
 pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
     let lines = match own_program().and_then(|program| inscription::read(&program)) {
         Ok(None) => return Ok(false),
-        Ok(Some((Kind::Grave, table))) => return Err(tombstone::answer(&crate::tombstone::parse(&table), arguments)),
+        Ok(Some((Kind::Grave, table))) => {
+            return Err(tombstone::answer(&crate::recognise::tombstone::parse(&table), arguments));
+        }
         Ok(Some((Kind::Only, table))) => only::parse(&table),
         // It may have an inscription: whoever can hide that (a limit on open files is enough) must gain nothing.
         Err(error) => {

@@ -7,13 +7,14 @@ use clap::error::ErrorKind;
 
 use super::output::Output;
 use crate::cli::{Cli, Command};
-use crate::escape::escape;
-use crate::inscription::{Kind, inscription};
-use crate::install::{Installed, NAME, install as copy};
-use crate::only::{self, Line};
+use crate::linux::sys;
 use crate::profile::is_file;
-use crate::report::{Exit, json_line, plural};
-use crate::sys;
+use crate::recognise::inscription::{Kind, inscription};
+use crate::recognise::only::{self, Line};
+use crate::report::{Exit, plural};
+use crate::text::escape::escape;
+use crate::text::json_line::json_line;
+use crate::volume::install::{Installed, NAME, install as copy};
 
 #[derive(serde::Serialize)]
 struct Done<'a> {

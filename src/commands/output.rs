@@ -10,9 +10,9 @@ use nix::unistd::geteuid;
 
 use super::CommandError;
 use crate::cli;
-use crate::escape::escape;
+use crate::linux::stream::Stream;
 use crate::report::{self, Exit, Report, Volume};
-use crate::stream::Stream;
+use crate::text::escape::escape;
 
 /// Where the kubelet looks for a container's termination message by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";

@@ -6,8 +6,9 @@ use super::CommandError;
 use super::output::Output;
 use crate::cli::{Probe, ProbeTarget};
 use crate::probe::{ProbeError, Target, TargetError};
-use crate::report::{Exit, json_line};
+use crate::report::Exit;
 use crate::root::Root;
+use crate::text::json_line::json_line;
 
 #[derive(serde::Serialize)]
 struct Done<'a> {

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::output::Output;
-use crate::builtin;
 use crate::cli::Profile as Command;
+use crate::profile::builtin;
 use crate::profile::{ProfileError, load, to_json, to_toml};
-use crate::report::{Exit, json_line};
+use crate::report::Exit;
+use crate::text::json_line::json_line;
 
 /// The schema that is also at `schema/profile.schema.json`.
 const SCHEMA: &str = include_str!("../../schema/profile.schema.json");
@@ -70,7 +71,7 @@ fn check(files: &[String], output: &Output) -> Exit {
         // A file, whatever it is called.
         let path = if name.contains('/') { name.clone() } else { format!("./{name}") };
         let error = load([path.as_str()]).err().map(|error| error.to_string());
-        let file = crate::escape::escape(name.as_bytes());
+        let file = crate::text::escape::escape(name.as_bytes());
         if error.is_some() {
             exit = Exit::Usage;
         }

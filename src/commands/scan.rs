@@ -6,10 +6,10 @@ mod text;
 use super::output::Output;
 use super::{CommandError, list};
 use crate::cli::Scan as Options;
-use crate::escape::escape;
 use crate::report::Exit;
 use crate::root::Root;
 use crate::scan::{Baseline, Before, Comparison, Finding, Scan, classes, compare, scan_all, write_baseline};
+use crate::text::escape::escape;
 
 /// Everything there is to say of a scan.
 struct Outcome<'a> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::deadline::Deadline;
+use crate::linux::deadline::Deadline;
+use crate::linux::sys;
 use crate::report::Exit;
-use crate::sys;
 
 /// Waits; SIGTERM, SIGINT and SIGHUP end it at once with 128 plus their number, also as process 1, which the kernel would
 /// spare otherwise.

@@ -9,15 +9,16 @@ use super::app::{AppError, Declared};
 use super::output::Output;
 use super::{CommandError, effective_profile};
 use crate::cli::Stage as Options;
-use crate::escape::escape;
-use crate::inventory::{self, Depth};
-use crate::mounts::is_at_or_below;
-use crate::plan::{Action, Plan, Verb, plan};
-use crate::processes::App;
-use crate::protection::Protection;
-use crate::report::{Exit, Report, json_line};
+use crate::harden::plan::{Action, Plan, Verb, plan};
+use crate::harden::protection::Protection;
+use crate::harden::survey::{self, Depth};
+use crate::linux::mountinfo::is_at_or_below;
+use crate::report::{Exit, Report};
 use crate::root::{Kind, Root, RootError};
-use crate::stage::{self, StageError, Staged};
+use crate::target::processes::App;
+use crate::text::escape::escape;
+use crate::text::json_line::json_line;
+use crate::volume::stage::{self, StageError, Staged};
 
 /// How many paths a note names, unless `-v` asks for all.
 const NAMED: usize = 5;
@@ -51,14 +52,14 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let directories = stage::resolve(&root, &options.sources, &options.to)?;
     // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
     let mut protection = Protection::of_running(&App::default())?;
-    protection.add_needs_of_kept(&root, &profile.search(), &inventory::kept(&root, &profile));
+    protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
     // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
     let declared = Declared::new(&options.app, &profile)?;
     let unknown = match declared.protect(&root, &profile, false, &mut protection) {
         Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
         known => known?,
     };
-    let inventory = inventory::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+    let inventory = survey::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
     plan.notes.extend(unknown);
     let mut report = Report::new("stage", root.path(), &profile);

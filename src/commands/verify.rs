@@ -2,11 +2,11 @@
 
 use super::{CommandError, effective_profile};
 use crate::cli::Target;
-use crate::inventory;
-use crate::processes::{App, Whose};
-use crate::protection::Protection;
+use crate::harden::protection::Protection;
+use crate::harden::survey;
 use crate::report::Report;
 use crate::root::Root;
+use crate::target::processes::{App, Whose};
 use crate::verify::{Check, Status};
 
 pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
@@ -15,7 +15,7 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     // Without /proc nothing is known of the processes; the checks that need them say so themselves.
     let app = App::look(&Whose::of(&root)).unwrap_or_default();
     let mut protection = Protection::of_running(&app).unwrap_or_default();
-    protection.add_needs_of_kept(&root, &profile.search(), &inventory::kept(&root, &profile));
+    protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
     if profile.closure() {
         // What cannot be read protects nothing here: what is left is told.
         let _ = protection.add_loaded(&root, &profile, &app);

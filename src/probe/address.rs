@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::ProbeError;
-use crate::escape::escape;
+use crate::text::escape::escape;
 
 /// The size up to which `/etc/hosts` is read.
 const HOSTS_BYTES: u64 = 1024 * 1024;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::address::Endpoint;
 use super::{ProbeError, TIMED_OUT, describe};
-use crate::deadline::Deadline;
+use crate::linux::deadline::Deadline;
 
 /// A status line is shorter than this.
 const HEAD_BYTES: usize = 4096;

@@ -10,9 +10,9 @@ use super::diagnostic::{ProfileError, SourceText, nearest};
 use super::document::{self, ConfineMode, Document, Libraries, Method, Principal};
 use super::load::selector;
 use super::{Confine, Profile, Rule, Selector, Source, Sourced};
-use crate::catalogue::Class;
-use crate::escape::escape;
-use crate::pattern::PathPattern;
+use crate::profile::pattern::PathPattern;
+use crate::recognise::catalogue::Class;
+use crate::text::escape::escape;
 
 impl Profile {
     /// Adds what one document says, all of it checked, and the removal of `listed` names.
@@ -184,7 +184,7 @@ impl Adding<'_> {
 
     fn pattern(self, path: &Spanned<String>) -> Result<PathPattern, ProfileError> {
         PathPattern::parse(path.get_ref()).map_err(|error| {
-            let hint = matches!(error, crate::pattern::PatternError::Relative(_))
+            let hint = matches!(error, crate::profile::pattern::PatternError::Relative(_))
                 .then(|| format!("paths are absolute inside the root: \"/{}\"", path.get_ref()));
             self.source.error(path.span(), error.to_string(), hint)
         })
@@ -208,7 +208,7 @@ impl Adding<'_> {
         for (mine, others) in [(&said.write, &confine.execute), (&said.execute, &confine.write)] {
             for path in mine.iter().flatten() {
                 let text = path.get_ref().trim_end_matches('/').as_bytes();
-                let overlaps = |other: &&Sourced<String>| crate::landlock::overlap(text, other.value.as_bytes());
+                let overlaps = |other: &&Sourced<String>| crate::root::path::overlap(text, other.value.as_bytes());
                 if let Some(other) = others.iter().flatten().find(overlaps) {
                     let message = format!(
                         "`{}` and {:?} (profile {}) would make something both writable and executable",

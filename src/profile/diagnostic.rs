@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::escape::escape;
+use crate::text::escape::escape;
 
 /// Why profiles could not be loaded.
 #[derive(Debug, thiserror::Error)]

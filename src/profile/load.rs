@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::{ProfileError, SourceText, is_quoted, nearest};
 use super::document::Document;
 use super::{Profile, Selector};
-use crate::builtin;
-use crate::catalogue::names_of_profile;
-use crate::escape::escape;
-use crate::pattern::PathPattern;
+use crate::profile::builtin;
+use crate::profile::pattern::PathPattern;
+use crate::recognise::catalogue::names_of_profile;
+use crate::text::escape::escape;
 
 /// Larger files are not profiles: ours are under 4 KiB.
 pub(crate) const MAX_BYTES: u64 = 1024 * 1024;

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{Profile, Rule, Selector, Sourced};
-use crate::pattern::PathPattern;
-use crate::report::json_line;
+use crate::profile::pattern::PathPattern;
+use crate::text::json_line::json_line;
 
 /// A TOML basic string (a JSON string is one, but for DEL).
 /// As a TOML string.

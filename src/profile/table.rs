@@ -7,7 +7,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::Principal;
 use super::diagnostic::{ProfileError, SourceText, nearest};
-use crate::escape::escape;
+use crate::text::escape::escape;
 
 /// One table being read: keys are taken out one by one, and what is left over is unknown. The first mistake is kept,
 /// and reading goes on with what a missing key would give: one way out in place of one for each key.

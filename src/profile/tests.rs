@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Method, Principal, Profile, Selector, load, load_text, to_toml};
-use crate::builtin;
+use crate::profile::builtin;
 
 fn profile(body: &str) -> Profile {
     load_text("t.toml", &format!("schema = 1\nname = \"t\"\n{body}")).unwrap()

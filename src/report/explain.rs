@@ -3,9 +3,9 @@
 use nix::errno::Errno;
 
 use super::Result;
-use crate::apply::Outcome;
-use crate::escape::escape;
-use crate::plan::Action;
+use crate::harden::apply::Outcome;
+use crate::harden::plan::Action;
+use crate::text::escape::escape;
 use crate::verify::{Check, Status};
 
 /// Names that the kernel refused for the same reason.

@@ -3,7 +3,8 @@
 use serde::{Serialize, Serializer};
 
 use super::{Counts, Report, Result, Step};
-use crate::escape::escape;
+use crate::text::escape::escape;
+use crate::text::json_line::json_line;
 use crate::verify::Check;
 
 #[derive(Serialize)]
@@ -108,7 +109,7 @@ pub fn write(report: &Report) -> String {
         profile: &kept.origin.profile,
         reason: &kept.reason,
     });
-    line(&Document {
+    json_line(&Document {
         schema: 1,
         command: report.command,
         version: env!("CARGO_PKG_VERSION"),
@@ -127,7 +128,7 @@ pub fn write(report: &Report) -> String {
 
 /// The object for an error that left nothing to report.
 pub fn failure(command: &str, exit: super::Exit, error: &str, hint: Option<&str>, notes: &[String]) -> String {
-    line(&Failure {
+    json_line(&Failure {
         schema: 1,
         command,
         version: env!("CARGO_PKG_VERSION"),
@@ -136,11 +137,4 @@ pub fn failure(command: &str, exit: super::Exit, error: &str, hint: Option<&str>
         hint,
         notes,
     })
-}
-
-/// `value` as one line of JSON; strings and numbers cannot fail to serialize.
-pub fn line<T: Serialize>(value: &T) -> String {
-    let mut text = serde_json::to_string(value).unwrap_or_default();
-    text.push('\n');
-    text
 }

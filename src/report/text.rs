@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{Exit, Report, Result, Step};
-use crate::escape::escape;
-use crate::plan::Verb;
+use crate::harden::plan::Verb;
+use crate::text::escape::escape;
 use crate::verify::{Check, Status};
 
 /// The kubelet cuts a termination message at 4 KiB.
@@ -149,7 +149,7 @@ pub(super) fn summary(report: &Report) -> String {
         }
     }
     if let Some(limit) = report.late {
-        let limit = crate::seconds::format(limit);
+        let limit = crate::text::seconds::format(limit);
         parts.insert(0, format!("not yet: the deadline of {limit} s came; the next run completes it"));
     }
     let holding = report.checks.iter().filter(|check| check.status == Status::Pass).count();

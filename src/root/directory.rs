@@ -10,7 +10,7 @@ use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Identity, Kind, RootError, Stat, c_name, join, os, stat_of};
-use crate::sys;
+use crate::linux::sys;
 
 /// A directory entry's type as `getdents64(2)` tells it, without looking at the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

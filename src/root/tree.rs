@@ -6,7 +6,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use super::{Directory, EntryKind, Identity, Kind, Root, RootError, os};
-use crate::sys::DIRENT_BUFFER;
+use crate::linux::sys::DIRENT_BUFFER;
 
 /// How many directories with something left to visit are held open; those above are opened again when their turn comes.
 const OPEN: usize = 64;

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use nix::errno::Errno;
 
 use super::{Gap, Scanner, Weakness};
-use crate::accounts::{accounts, without_password};
-use crate::escape::escape;
+use crate::recognise::accounts::{accounts, without_password};
 use crate::root::{Identity, Kind, Root, RootError};
+use crate::text::escape::escape;
 
 const PASSWD: &[u8] = b"/etc/passwd";
 const SHADOW: &[u8] = b"/etc/shadow";

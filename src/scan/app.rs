@@ -7,10 +7,10 @@
 use std::ffi::CStr;
 
 use super::{Gap, Scanner, Weakness};
-use crate::identity::Status;
+use crate::linux::status::Status;
 use crate::profile::Profile;
 use crate::root::{Directory, Kind, RootError, Stat, join};
-use crate::subject::Subject;
+use crate::target::owner::Subject;
 
 /// Bit of `CAP_DAC_OVERRIDE` (capabilities(7)).
 const DAC_OVERRIDE: u64 = 1 << 1;

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Finding, classes};
-use crate::escape::escape;
-use crate::json::Json;
 use crate::profile::load::read_file;
+use crate::scan::json::Json;
+use crate::text::escape::escape;
 
 /// A scan of a whole machine is about 1 MiB.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;

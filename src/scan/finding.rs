@@ -1,7 +1,7 @@
 //! Weaknesses, and programs and weaknesses as one list: what is reported, accepted and compared.
 
 use super::{Scan, Sighting};
-use crate::catalogue::Class;
+use crate::recognise::catalogue::Class;
 
 /// Something other than a program that helps an intruder.
 #[derive(Clone, Debug, PartialEq, Eq)]

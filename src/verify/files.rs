@@ -1,12 +1,12 @@
 //! Files: nothing left of what should be gone, absent and present ones, and what should not be visible.
 
 use super::{Check, Status, Verification};
-use crate::escape::escape;
-use crate::inventory::{self, Depth};
-use crate::plan::{Verb, plan};
+use crate::harden::plan::{Verb, plan};
+use crate::harden::protection::Protection;
+use crate::harden::survey::{self, Depth};
 use crate::profile::{Profile, Verify};
-use crate::protection::Protection;
 use crate::root::{Kind, Root};
+use crate::text::escape::escape;
 
 /// Sockets of container runtimes; who can write to one is root on the node.
 const RUNTIME_SOCKETS: [&str; 9] = [
@@ -25,7 +25,7 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// What `[remove]` and `[strip]` would still change.
 pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
-    let inventory = match inventory::collect(root, profile, protection, Depth::Rules) {
+    let inventory = match survey::collect(root, profile, protection, Depth::Rules) {
         Ok(inventory) => inventory,
         Err(error) => {
             out.checks.push(Check::new("remove", Status::Unverified, "/", error.to_string()));
@@ -69,7 +69,7 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
     for (id, patterns, wanted) in [("files.absent", &verify.absent, false), ("files.present", &verify.present, true)] {
         for pattern in patterns {
             let subject = escape(pattern.value.as_str().as_bytes());
-            let (paths, problems) = match inventory::matches(root, &pattern.value) {
+            let (paths, problems) = match survey::matches(root, &pattern.value) {
                 Ok(found) => found,
                 Err(error) => {
                     out.checks.push(Check::new(id, Status::Unverified, subject, error.to_string()));
@@ -96,7 +96,7 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
 
 /// Whether lithify put the file there in place of a command that it removed.
 fn is_tombstone(root: &Root, path: &[u8]) -> bool {
-    let program = std::fs::File::open(crate::processes::OWN_PROGRAM);
+    let program = std::fs::File::open(crate::target::processes::OWN_PROGRAM);
     program.is_ok_and(|program| root.is_tombstone(path, &program).unwrap_or(false))
 }
 
@@ -129,7 +129,7 @@ pub(super) fn exposure(root: &Root, verify: &Verify, out: &mut Verification) {
         });
     }
     if verify.no_host_pid.is_some() {
-        out.checks.push(match crate::host_guard::in_initial_pid_namespace() {
+        out.checks.push(match crate::target::host_guard::in_initial_pid_namespace() {
             Ok(false) => Check::new("exposure.host_pid", Status::Pass, "pid namespace", "the container has its own"),
             Ok(true) => Check::new("exposure.host_pid", Status::Fail, "pid namespace", "it is the machine's own")
                 .hint("set hostPID: false in the pod spec"),

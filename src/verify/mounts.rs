@@ -3,11 +3,11 @@
 use nix::errno::Errno;
 
 use super::{Check, Status, Verification};
-use crate::escape::escape;
-use crate::mounts::{Mount, Mounts, is_at_or_below};
+use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
 use crate::profile::Verify;
 use crate::root::{Kind, Place, Root, RootError};
-use crate::subject::Subject;
+use crate::target::owner::Subject;
+use crate::text::escape::escape;
 
 /// What the checks share.
 struct Context<'a> {
@@ -54,7 +54,7 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
         context.noexec(&path.value, out);
     }
     if !runtime.is_empty() {
-        crate::order::sort_by_bytes(&mut runtime, |path| path.clone().into_bytes());
+        crate::text::order::sort_by_bytes(&mut runtime, |path| path.clone().into_bytes());
         runtime.dedup();
         out.notes.push(format!("writable mounts of the runtime and the kubelet, not counted: {}", runtime.join(", ")));
     }

@@ -1,11 +1,11 @@
 //! `[verify.process]`: who the app's process is and what it may do.
 
 use super::{Check, Status, Verification};
-use crate::escape::escape;
-use crate::identity::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
+use crate::linux::status::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
 use crate::profile::{Principal, Verify};
 use crate::root::Root;
-use crate::subject::Subject;
+use crate::target::owner::Subject;
+use crate::text::escape::escape;
 
 pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut Verification) {
     if !verify.asks_for_privileges() && verify.seccomp.is_none() {

@@ -2,11 +2,11 @@
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
 use super::{Check, Status, Verification};
-use crate::escape::escape;
-use crate::mounts::{Mount, Mounts, is_at_or_below};
+use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
 use crate::root::{Kind, Root, join};
-use crate::stage::{MARKER, NAME};
-use crate::subject::Subject;
+use crate::target::owner::Subject;
+use crate::text::escape::escape;
+use crate::volume::stage::{MARKER, NAME};
 
 pub(super) fn check(root: &Root, subject: &Subject, out: &mut Verification) {
     let mounts = subject.mountinfo().and_then(|(text, prefix)| {

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use lithify::catalogue::Catalogue;
+use lithify::recognise::catalogue::Catalogue;
 use serde_json::Value;
 
 use crate::harness::app::NGINX;

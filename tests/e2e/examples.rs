@@ -60,7 +60,7 @@ fn every_command_line_parses_and_its_profiles_exist() {
                     lithify::profile::load_text(file, &text).unwrap_or_else(|error| panic!("{name}: {error}"));
                     continue;
                 }
-                assert!(lithify::builtin::lookup(profile).is_some(), "{name}: {profile}");
+                assert!(lithify::profile::builtin::lookup(profile).is_some(), "{name}: {profile}");
             }
             seen += 1;
         }
@@ -75,7 +75,8 @@ fn every_accepted_command_line_parses() {
     for name in [files("examples"), files("docs"), vec!["README.md".to_owned()]].concat() {
         let text = read(&name);
         for line in text.lines().filter_map(|line| line.trim().strip_prefix("- --only=")) {
-            let line = lithify::only::Line::new(line).unwrap_or_else(|error| panic!("{name}: {line}: {error}"));
+            let line =
+                lithify::recognise::only::Line::new(line).unwrap_or_else(|error| panic!("{name}: {line}: {error}"));
             let words = std::iter::once("lithify").chain(line.words.iter().map(String::as_str));
             lithify::cli::Cli::parse(words.map(Into::into)).unwrap_or_else(|error| panic!("{name}: {line:?}: {error}"));
             seen += 1;
@@ -86,7 +87,9 @@ fn every_accepted_command_line_parses() {
     let compose = read("examples/compose.yaml");
     let accepted: Vec<Vec<String>> = compose
         .lines()
-        .filter_map(|line| Some(lithify::only::Line::new(line.trim().strip_prefix("- --only=")?).unwrap().words))
+        .filter_map(|line| {
+            Some(lithify::recognise::only::Line::new(line.trim().strip_prefix("- --only=")?).unwrap().words)
+        })
         .collect();
     let array = |key: &str| -> Vec<String> {
         let line =

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use lithify::catalogue::Catalogue;
+use lithify::recognise::catalogue::Catalogue;
 
 use crate::harness::tree::{manifest, resolve};
 use crate::harness::{rootfs, run_lithify};

@@ -47,7 +47,7 @@ fn labelled_workloads_are_hardened_and_others_are_not() {
     for (name, profile) in [("web", "nginx"), ("cache", "redis")] {
         let pod = pods::of_documents(&[named(&built, name)]).remove(0);
         assert_eq!(pod["metadata"]["labels"], json!({ "app": name, "lithify.dev/profile": profile }));
-        assert!(lithify::builtin::lookup(profile).is_some());
+        assert!(lithify::profile::builtin::lookup(profile).is_some());
         // What is demanded of pods, and what startup-probe.yaml has.
         assert_eq!(
             validate(

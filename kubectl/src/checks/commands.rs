@@ -8,7 +8,7 @@ use super::super::removed::{Removed, is_script};
 use super::super::suggestion::broken;
 use super::super::workload::Container;
 use super::capabilities::unsearchable;
-use lithify::command_line::wrappers::{is_shell, script_of};
+use lithify::recognise::command_line::wrappers::{is_shell, script_of};
 
 /// Where a container calls programs besides its command, and what becomes of it when the call fails.
 pub(in super::super) const HANDLERS: [(&[&str], &str); 5] = [
@@ -130,5 +130,5 @@ pub(in super::super) fn calls(
 }
 
 fn shown(program: &str) -> String {
-    lithify::escape::escape(program.as_bytes())
+    lithify::text::escape::escape(program.as_bytes())
 }

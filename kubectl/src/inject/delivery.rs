@@ -8,7 +8,7 @@ use super::super::workload::Container;
 use super::super::yaml::{Style, Value};
 use super::super::{MOUNT_POINT, NAME};
 use super::pod::{Additions, Pod};
-use lithify::only::Line;
+use lithify::recognise::only::Line;
 
 /// What the init container has of a CPU, in thousandths. The pod asks for as much from then on, so that no other init
 /// container need have less.

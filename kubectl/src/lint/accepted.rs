@@ -4,8 +4,8 @@ use super::super::checks;
 use super::super::finding::{Finding, Weight};
 use super::super::inscribed;
 use super::super::workload::Workload;
-use lithify::escape::escape;
-use lithify::only::Line;
+use lithify::recognise::only::Line;
+use lithify::text::escape::escape;
 
 /// A copy that accepts anything, and calls that one would refuse.
 pub(super) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {

@@ -286,7 +286,7 @@ fn unique(entries: &[Entry]) -> Result<(), YamlError> {
             key_range.clone(),
             format!(
                 "the key `{}` stands twice in this mapping, and who reads it decides which counts",
-                lithify::escape::escape(key.as_bytes())
+                lithify::text::escape::escape(key.as_bytes())
             ),
         )),
     }

@@ -34,8 +34,9 @@ fn every_call_of_every_container_is_accepted() {
     );
     assert_eq!(inject(&injected, "-p nginx -c app --mode run"), injected);
     // As `install` reads them, when the kubelet has.
-    let read =
-        lines(&injected).into_iter().map(|line| lithify::only::Line::new(&line.replace("$$", "$")).unwrap().words);
+    let read = lines(&injected)
+        .into_iter()
+        .map(|line| lithify::recognise::only::Line::new(&line.replace("$$", "$")).unwrap().words);
     let read: Vec<Vec<String>> = read.collect();
     assert_eq!(read[0], ["run", "--profile", "nginx", "--", "app", "a b"]);
     assert_eq!(read[1], ["probe", "file", "/tmp/$x y"]);

@@ -12,15 +12,15 @@ use super::super::CommandError;
 use super::super::harden::{Prepared, Running, Starts, settled};
 use super::super::output::Output;
 use super::{Late, accept_read_only, become_restricted, failure, is_read_only};
-use crate::apply;
 use crate::cli::{Fallback, Run};
-use crate::init::{Init, on_parent_death};
-use crate::processes::Whose;
+use crate::harden::apply;
+use crate::harden::wait::Wait;
+use crate::launch::init::{Init, on_parent_death};
 use crate::profile::Profile;
 use crate::report::{Exit, Report};
 use crate::root::Root;
+use crate::target::processes::Whose;
 use crate::verify;
-use crate::wait::Wait;
 
 /// How long signals and orphans are attended to between two looks at the app.
 const BETWEEN: Duration = Duration::from_millis(300);

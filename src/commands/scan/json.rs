@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::Outcome;
-use crate::escape::escape;
-use crate::report::json_line;
-use crate::scan::{By, Comparison, What, classes};
+use crate::recognise::recogniser::RecognisedBy;
+use crate::scan::{Comparison, What, classes};
+use crate::text::escape::escape;
+use crate::text::json_line::json_line;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -61,8 +62,8 @@ pub(super) fn write(outcome: &Outcome<'_>, further: &[String]) -> String {
                 class: finding.class(),
                 path,
                 by: match program.by {
-                    By::Content => "content",
-                    By::Name => "name",
+                    RecognisedBy::Content => "content",
+                    RecognisedBy::Name => "name",
                 },
                 program: &program.program,
                 functions: program.known.functions().collect(),

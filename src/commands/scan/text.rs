@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::Outcome;
-use crate::escape::escape;
+use crate::recognise::recogniser::RecognisedBy;
 use crate::report::{Volume, cut_to_termination_message};
-use crate::scan::{By, Comparison, Finding, What, classes};
+use crate::scan::{Comparison, Finding, What, classes};
+use crate::text::escape::escape;
 
 /// So many paths are named where there is one line for many.
 const FEW: usize = 5;
@@ -108,8 +109,8 @@ fn described(finding: &Finding<'_>, verbose: bool) -> String {
         What::Program(program) => program,
     };
     let mut text = match program.by {
-        By::Content => format!("{} by its content", program.program),
-        By::Name => "by its name".to_owned(),
+        RecognisedBy::Content => format!("{} by its content", program.program),
+        RecognisedBy::Name => "by its name".to_owned(),
     };
     let names: Vec<String> = program.names.iter().map(|name| escape(name)).collect();
     let shown = if verbose || names.len() <= FEW { names.len() } else { FEW };

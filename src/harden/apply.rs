@@ -1,0 +1,158 @@
+//! Carrying out a plan: the only place that deletes or changes anything in the target.
+
+mod accounts;
+mod tombstones;
+
+use std::collections::HashSet;
+
+use nix::errno::Errno;
+
+use crate::harden::plan::{Action, Plan, Verb};
+use crate::harden::survey::Parent;
+use crate::root::{Directory, Kind, Root, RootError};
+use tombstones::Tombstones;
+
+/// How one step ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Somebody else, such as a second run at the same time, did it first.
+    Gone,
+    /// The name means another file than when the plan was made: left alone.
+    Changed,
+    /// By now the name is a mount point, or on another mount: left alone.
+    OtherMount,
+    /// Left for a next run, because a name that only it leads to could not be removed.
+    Withheld,
+    /// It could not be removed, and now has mode 000.
+    Disabled,
+    /// It could not be removed, and is denied to the app instead.
+    Denied,
+    /// Left for a next run, because the root's deadline came.
+    Late,
+    /// The kernel refused.
+    Failed {
+        /// The error.
+        error: RootError,
+        /// Owner and mode of the directory.
+        directory: Option<(u32, u32)>,
+    },
+}
+
+/// Carries out every step before the root's deadline; one that fails does not stop the rest. One outcome for each action, in order.
+pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(plan.actions.len());
+    if !plan.refusals.is_empty() {
+        return outcomes;
+    }
+    // One directory is opened for all steps that follow each other in it, and opened again by its path for each such
+    // batch: one that was moved out of the root meanwhile is not found there any more.
+    let mut open: Option<(&Parent, Result<Directory, Errno>)> = None;
+    // Names that must stay because something that leads from them does: a next run would not find that again.
+    let mut withheld: HashSet<&[u8]> = HashSet::new();
+    let mut tombstones = Tombstones::new(plan);
+    for action in &plan.actions {
+        // The order of the steps lets a next run complete them wherever this one stops.
+        if root.deadline().is_over() {
+            outcomes.push(Outcome::Late);
+            continue;
+        }
+        if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
+            withheld.extend(action.leads_from());
+            outcomes.push(Outcome::Withheld);
+            continue;
+        }
+        let parent = &*action.parent;
+        let known = open.as_ref().is_some_and(|(opened, _)| opened.id == parent.id && opened.compare(parent).is_eq());
+        if !known {
+            open = Some((parent, open_batch(root, action)));
+        }
+        let outcome = match open.as_ref().map(|(_, directory)| directory) {
+            Some(Ok(directory)) => step(directory, action, &mut tombstones),
+            Some(Err(Errno::ENOENT)) => Outcome::Gone,
+            Some(Err(Errno::ETIME)) => Outcome::Late,
+            None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
+            Some(Err(errno)) => {
+                let error = RootError::os("openat2", &parent.path(), *errno);
+                Outcome::Failed { error, directory: None }
+            }
+        };
+        // Where the whole filesystem is read-only all fail alike.
+        if matches!(&outcome, Outcome::Failed { error, .. } if error.errno() != Errno::EROFS) {
+            withheld.extend(action.leads_from());
+        }
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+impl Outcome {
+    /// Whether the file is still there because the kernel let nobody like us remove it.
+    pub fn was_refused(&self) -> bool {
+        match self {
+            Self::Withheld => true,
+            Self::Failed { error, .. } => matches!(error.errno(), Errno::EROFS | Errno::EACCES | Errno::EPERM),
+            _ => false,
+        }
+    }
+}
+
+/// Where a file could not be removed, tries the next best: mode 000, which its owner may set even where the directory
+/// is another's. Nothing of it helps on a read-only filesystem.
+pub fn disable_instead(root: &Root, plan: &Plan, outcomes: &mut [Outcome]) {
+    for (action, outcome) in plan.actions.iter().zip(outcomes) {
+        let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
+        let removes = matches!(action.verb, Verb::Remove | Verb::Tombstone);
+        if !removes || action.stat.kind != Kind::File || read_only || !outcome.was_refused() {
+            continue;
+        }
+        let instead = Action { verb: Verb::Disable, ..action.clone() };
+        if let Ok(directory) = open_batch(root, action) {
+            if matches!(step(&directory, &instead, &mut Tombstones::new(plan)), Outcome::Done) {
+                *outcome = Outcome::Disabled;
+            }
+        }
+    }
+}
+
+/// The directory of a batch, if it still is the one that the plan was made for.
+fn open_batch(root: &Root, action: &Action) -> Result<Directory, Errno> {
+    let directory = root.directory(&action.parent.path()).map_err(|error| error.errno())?;
+    if directory.own_stat().id == action.parent.id { Ok(directory) } else { Err(Errno::ESTALE) }
+}
+
+fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>) -> Outcome {
+    let (id, mount) = (action.stat.id, action.stat.mount);
+    let result = match action.verb {
+        Verb::Remove => directory.remove(&action.name, id, mount),
+        Verb::Disable => directory.set_mode(&action.name, id, mount, 0, false),
+        Verb::Tombstone => tombstones.put(directory, action),
+        Verb::LoginShells { shell } => accounts::rewrite(directory, action, shell),
+        Verb::Strip { bits, capabilities } => {
+            directory.set_mode(&action.name, id, mount, action.stat.mode & 0o7777 & !bits, capabilities)
+        }
+    };
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(error) => match error.errno() {
+            Errno::ENOENT => Outcome::Gone,
+            Errno::ESTALE if is_done(directory, action) => Outcome::Gone,
+            Errno::ESTALE => Outcome::Changed,
+            Errno::EXDEV => Outcome::OtherMount,
+            _ => {
+                let stat = directory.own_stat();
+                Outcome::Failed { error, directory: Some((stat.uid, stat.mode & 0o7777)) }
+            }
+        },
+    }
+}
+
+/// Whether a run at the same time has already put in place what this step would.
+fn is_done(directory: &Directory, action: &Action) -> bool {
+    match action.verb {
+        Verb::Tombstone => tombstones::stands(directory, action),
+        Verb::LoginShells { .. } => accounts::are_locked(directory, action),
+        Verb::Remove | Verb::Disable | Verb::Strip { .. } => false,
+    }
+}

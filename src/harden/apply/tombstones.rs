@@ -1,0 +1,70 @@
+//! Putting tombstones in place of removed commands: one file for all of a run, and on each filesystem.
+
+use std::ffi::CString;
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+
+use nix::errno::Errno;
+
+use crate::harden::plan::{Action, Plan, Verb};
+use crate::recognise::inscription::length_without;
+use crate::recognise::tombstone::{MODE, inscription, is_tombstone};
+use crate::root::{Directory, RootError, os};
+use crate::target::processes::OWN_PROGRAM;
+
+/// Runs at the same time may take each other's file away; not for ever.
+const TRIES: usize = 16;
+
+pub(super) struct Tombstones<'p> {
+    plan: &'p Plan,
+    /// The file that was put in place last: the next name is one more link to it.
+    stone: Option<File>,
+}
+
+impl<'p> Tombstones<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        Self { plan, stone: None }
+    }
+
+    /// Puts a tombstone in place of the name.
+    pub(super) fn put(&mut self, directory: &Directory, action: &Action) -> Result<(), RootError> {
+        // On another mount, as many names as one file can have, or none left: then a new one. That the name itself is on
+        // another mount is found out again.
+        for tries in 0..TRIES {
+            if let Some(stone) = &self.stone {
+                match directory.replace(&action.name, action.stat.id, action.stat.mount, stone) {
+                    Err(error) if error.errno() == Errno::EMLINK || error.errno() == Errno::EXDEV && tries == 0 => {}
+                    result => return result,
+                }
+            }
+            let mut stone = directory.draft()?;
+            self.carve(&mut stone).map_err(|error| {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+                os("write a tombstone", &action.path())(errno)
+            })?;
+            self.stone = Some(stone);
+        }
+        Err(os("renameat", &action.path())(Errno::EBUSY))
+    }
+
+    /// Writes this very program, without an inscription of its own, and one for all commands of the plan.
+    fn carve(&self, stone: &mut File) -> io::Result<()> {
+        let program = File::open(OWN_PROGRAM)?;
+        let length = length_without(&program)?;
+        io::copy(&mut program.take(length), stone)?;
+        let commands = self.plan.actions.iter().filter(|action| action.verb == Verb::Tombstone);
+        let commands: Vec<(Vec<u8>, &Action)> = commands.map(|action| (action.path(), action)).collect();
+        let rows =
+            commands.iter().map(|(path, action)| (path.as_slice(), &*action.origin.profile, &*action.origin.rule));
+        stone.write_all(&inscription(rows))?;
+        stone.set_permissions(Permissions::from_mode(MODE))
+    }
+}
+
+/// Whether a run at the same time has put one there first.
+pub(super) fn stands(directory: &Directory, action: &Action) -> bool {
+    let Ok(name) = CString::new(&*action.name) else { return false };
+    let (Ok(file), Ok(program)) = (directory.file(&name), File::open(OWN_PROGRAM)) else { return false };
+    is_tombstone(&file, &program).unwrap_or(false)
+}

@@ -1,0 +1,344 @@
+//! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
+//! a pure function; `--dry-run` prints it, `apply` carries it out.
+
+mod refused;
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use crate::harden::protection::{For, Protection, Reason};
+use crate::harden::survey::{Cause, Found, Inventory, LoginShells, MissingNames, Skipped, Strippable};
+use crate::profile::{Method, Profile, Rule, Sourced};
+use crate::root::{Identity, Kind};
+use crate::text::escape::escape;
+
+use refused::Refused;
+pub use refused::{STAYS, UNREADABLE, is_shell, pattern_for};
+
+/// What is done to a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Unlinked.
+    Remove,
+    /// Mode 000.
+    Disable,
+    /// Replaced by a tombstone ([`crate::recognise::tombstone`]).
+    Tombstone,
+    /// Mode bits cleared, and file capabilities removed if asked for.
+    Strip {
+        /// Bits to clear; may be 0.
+        bits: u32,
+        /// Whether `security.capability` goes.
+        capabilities: bool,
+    },
+    /// Login shells of passwd(5) replaced.
+    LoginShells {
+        /// What they are replaced by.
+        shell: &'static str,
+    },
+}
+
+impl Verb {
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::Disable => "disable",
+            Self::Tombstone => "tombstone",
+            Self::Strip { .. } | Self::LoginShells { .. } => "strip",
+        }
+    }
+}
+
+/// Why something is done: the rule and its profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The rule as text, such as `names "sh"`.
+    pub rule: String,
+    /// The profile that it stands in.
+    pub profile: Rc<str>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// What is done.
+    pub verb: Verb,
+    /// To which name, what that was, and how the rule led there.
+    pub file: Rc<Found>,
+    /// Who asks for it.
+    pub origin: Rc<Origin>,
+}
+
+impl std::ops::Deref for Action {
+    type Target = Found;
+
+    fn deref(&self) -> &Found {
+        &self.file
+    }
+}
+
+impl Action {
+    /// Canonical path inside the root.
+    pub fn path(&self) -> Vec<u8> {
+        self.file.path()
+    }
+
+    /// The name by which it was found, when the rule does not name it itself.
+    pub fn leads_from(&self) -> Option<&[u8]> {
+        match &self.cause {
+            Cause::Target { of, .. } | Cause::HardLink { of } | Cause::LinkTo { of } => Some(of),
+            Cause::Rule | Cause::Content { .. } | Cause::Strip | Cause::LoginShells { .. } => None,
+        }
+    }
+
+    /// How the rule led here, in words, when it does not name the file itself.
+    pub fn reason(&self) -> Option<String> {
+        match &self.cause {
+            Cause::Rule | Cause::Strip => None,
+            Cause::Content { of } => Some(format!("content of {}", escape(of))),
+            Cause::Target { of, .. } => Some(format!("target of {}", escape(of))),
+            Cause::HardLink { of } => Some(format!("the same file as {}", escape(of))),
+            Cause::LinkTo { of } => Some(format!("link to {}", escape(of))),
+            Cause::LoginShells { of } => Some(format!("of {}", String::from_utf8_lossy(of))),
+        }
+    }
+}
+
+/// A rule that asks for something that must not go.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What it would delete.
+    pub path: Vec<u8>,
+    /// Which file that is.
+    pub id: Option<Identity>,
+    /// Who asks for it.
+    pub origin: Rc<Origin>,
+    /// Whether it is about a library that `path` needs and that is not there, so that what else it needs is not known.
+    pub missing_library: bool,
+    /// Why not.
+    pub reason: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Something that a rule meets and that stays.
+#[derive(Clone, Debug)]
+pub struct Stays {
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// Who asks for it.
+    pub origin: Rc<Origin>,
+    /// Why it stays.
+    pub reason: String,
+}
+
+/// The whole plan.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The steps in order.
+    pub actions: Vec<Action>,
+    /// Not empty: nothing may be done at all.
+    pub refusals: Vec<Refusal>,
+    /// Saved by `[keep]`.
+    pub kept: Vec<Stays>,
+    /// On other mounts: each one is a finding.
+    pub skipped: Vec<Stays>,
+    /// Files with names that were not found: each one is a finding.
+    pub missing: Vec<Stays>,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+/// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
+/// that would dangle, other names of a file, targets of a named link) goes before what rules name.
+pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -> Plan {
+    let origins = origins(profile);
+    let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
+    let mut plan = without_actions(&origins, inventory);
+    let method = profile.method();
+    let occupied = occupied_directories(inventory);
+    let mut noted = HashSet::new();
+    plan.actions.reserve(inventory.found.len());
+    let mut refused = Refused::default();
+    for found in &inventory.found {
+        if let Some(reason) = protected(found, protection) {
+            if inventory.forced.contains(&found.stat.id)
+                && found.library.is_none()
+                && !protection.is_lithify(found.stat.id)
+            {
+                plan.notes.push(format!("{} goes by [remove] force, although {}", escape(&found.path()), reason.text));
+            } else {
+                refused.add(found, reason, origin(found.rule));
+                continue;
+            }
+        }
+        if let Some(user) = protection.other_user(found.stat.id) {
+            if noted.insert(found.stat.id) {
+                plan.notes
+                    .push(format!("{} is being run by {user}, which is not part of the app", escape(&found.path())));
+            }
+        }
+        let verb = match (method, found.stat.kind) {
+            (Method::Delete | Method::Tombstone, Kind::Directory) if occupied.contains(&found.path()) => continue,
+            (Method::Tombstone, _) if is_command(profile, found) => Verb::Tombstone,
+            (Method::Delete | Method::Tombstone, _) => Verb::Remove,
+            (Method::Disable, Kind::File) if found.stat.mode & 0o7777 != 0 => Verb::Disable,
+            (Method::Disable, _) => continue,
+        };
+        plan.actions.push(Action { verb, file: Rc::clone(found), origin: origin(found.rule) });
+    }
+    refused.finish(&mut plan);
+    // By rank; then by directory, so that each is opened once, and by name.
+    crate::text::order::sort_by(&mut plan.actions, |a, b| {
+        let by_name = || a.parent.compare(&b.parent).then_with(|| a.name.cmp(&b.name));
+        rank(a).cmp(&rank(b)).then_with(by_name)
+    });
+    plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
+    plan.actions.extend(inventory.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
+    plan
+}
+
+/// The rules of `[remove]`, each with its profile.
+fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
+    let origin = |rule: &Rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) };
+    profile.remove.iter().map(origin).map(Rc::new).collect()
+}
+
+/// What the plan says of names that stay.
+fn without_actions(origins: &[Rc<Origin>], inventory: &Inventory) -> Plan {
+    let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
+    let mut plan = Plan { notes: inventory.notes.clone(), ..Plan::default() };
+    for kept in &inventory.kept {
+        plan.kept.push(Stays {
+            path: kept.path.clone(),
+            origin: origin(kept.rule),
+            reason: format!("kept by [keep] {}", kept.by),
+        });
+    }
+    for skipped in &inventory.skipped {
+        plan.skipped.push(Stays {
+            path: skipped.path.clone(),
+            origin: origin(skipped.rule),
+            reason: skip_reason(skipped),
+        });
+    }
+    for missing in &inventory.missing {
+        if missing.overlay {
+            plan.notes.push(format!(
+                "{}: {}; on overlayfs the count includes names that lower layers hide",
+                escape(&missing.path),
+                missing_reason(missing)
+            ));
+        } else {
+            plan.missing.push(Stays {
+                path: missing.path.clone(),
+                origin: origin(missing.rule),
+                reason: missing_reason(missing),
+            });
+        }
+    }
+    plan.refusals.extend(inventory.missing_libraries.iter().map(|missing| Refusal {
+        path: missing.path.clone(),
+        id: None,
+        origin: origin(missing.rule),
+        missing_library: true,
+        reason: missing.reason.clone(),
+        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less".to_owned(),
+    }));
+    plan
+}
+
+/// Whether somebody may start it by this name, so that a tombstone in its place has somebody to tell. What a directory
+/// holds goes with the directory.
+fn is_command(profile: &Profile, found: &Found) -> bool {
+    match (found.stat.kind, &found.cause) {
+        (_, Cause::Content { .. }) => false,
+        (Kind::File, _) => found.stat.mode & 0o111 != 0,
+        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.parent.path()),
+        _ => false,
+    }
+}
+
+/// What goes first: the lower rank, and within it the greater depth. A directory goes after its content.
+fn rank(found: &Found) -> (u8, Reverse<usize>) {
+    let (rank, depth) = match &found.cause {
+        _ if found.stat.kind == Kind::Directory => (4, found.parent.depth()),
+        Cause::LinkTo { .. } => (0, 0),
+        Cause::HardLink { .. } => (1, 0),
+        Cause::Target { depth, .. } => (2, *depth as usize),
+        Cause::Rule | Cause::Content { .. } | Cause::Strip | Cause::LoginShells { .. } => (3, 0),
+    };
+    (rank, Reverse(depth))
+}
+
+/// Why what was found must stay, if it must.
+fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
+    if let Some(text) = &found.library {
+        return Some(Reason { text: text.to_string(), by: For::Library, keep: None });
+    }
+    match found.stat.kind {
+        Kind::File | Kind::Symlink => protection.reason(found.stat.id).cloned(),
+        _ => None,
+    }
+}
+
+/// Directories that cannot go because something in them stays.
+fn occupied_directories(inventory: &Inventory) -> HashSet<Vec<u8>> {
+    let mut occupied = HashSet::new();
+    let staying =
+        inventory.kept.iter().map(|kept| &kept.path).chain(inventory.skipped.iter().map(|skipped| &skipped.path));
+    for path in staying {
+        let mut end = path.len();
+        while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {
+            occupied.insert(path.get(..slash).unwrap_or_default().to_vec());
+            end = slash;
+        }
+    }
+    occupied
+}
+
+fn skip_reason(skipped: &Skipped) -> String {
+    if skipped.mount_point {
+        "it is a mount point, which is never unlinked".to_owned()
+    } else {
+        "it is on another mount".to_owned()
+    }
+}
+
+fn missing_reason(missing: &MissingNames) -> String {
+    let (expected, found) = (missing.expected, missing.found);
+    format!("the file has {expected} names and {found} found under the root: it lives on under the others")
+}
+
+fn strip(profile: &Profile, file: &Strippable) -> Action {
+    let mut wanted = Vec::new();
+    let mut by = None;
+    for (bit, name, flag) in [
+        (0o4000, "setuid", &profile.strip.setid),
+        (0o2000, "setgid", &profile.strip.setid),
+        (0o002, "world-writable", &profile.strip.world_writable),
+    ] {
+        if file.bits & bit != 0 {
+            wanted.push(name);
+            by = by.or(flag.as_ref());
+        }
+    }
+    if file.capabilities {
+        wanted.push("file capabilities");
+        by = by.or(profile.strip.file_capabilities.as_ref());
+    }
+    let verb = Verb::Strip { bits: file.bits, capabilities: file.capabilities };
+    action(verb, &file.file, format!("strip {}", wanted.join(", ")), by)
+}
+
+fn login_shells(profile: &Profile, accounts: &LoginShells) -> Action {
+    let verb = Verb::LoginShells { shell: accounts.shell };
+    action(verb, &accounts.file, "strip login shells".to_owned(), profile.strip.login_shells.as_ref())
+}
+
+fn action(verb: Verb, file: &Rc<Found>, rule: String, by: Option<&Sourced<bool>>) -> Action {
+    let profile = by.map(|flag| Rc::clone(&flag.profile)).unwrap_or_default();
+    Action { verb, file: Rc::clone(file), origin: Rc::new(Origin { rule, profile }) }
+}

@@ -1,0 +1,456 @@
+//! Inventory: what the rules of a profile meet under the root. Reads only.
+//!
+//! Three passes, so that memory grows with what is found and not with what is seen. The first looks at the directories
+//! and paths that rules name, and follows the chain of every link found. The second is one walk through the tree, for
+//! programs by class and for `[strip]`. The third looks again where the second saw links and files with several names:
+//! other names of the files found, and links that would dangle.
+
+mod accounts;
+mod classes;
+mod content;
+mod found;
+mod keep;
+mod libraries;
+mod other_names;
+mod others;
+mod parent;
+mod rules;
+mod walk;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::rc::Rc;
+
+use nix::errno::Errno;
+
+use crate::harden::protection::Protection;
+use crate::linux::sys::DIRENT_BUFFER;
+use crate::profile::pattern::PathPattern;
+use crate::profile::{Profile, Rule, Selector};
+use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, file_name, join};
+use crate::text::escape::escape;
+
+use found::Indices;
+pub use found::{Cause, Found, Shared};
+pub use parent::Parent;
+
+/// A file whose bits `[strip]` clears.
+#[derive(Clone, Debug)]
+pub struct Strippable {
+    /// Which.
+    pub file: Rc<Found>,
+    /// Mode bits to clear; 0 when only capabilities go.
+    pub bits: u32,
+    /// Whether it has file capabilities to remove.
+    pub capabilities: bool,
+}
+
+/// `/etc/passwd`, where accounts have a login shell that `[strip]` takes away.
+#[derive(Clone, Debug)]
+pub struct LoginShells {
+    /// The file.
+    pub file: Rc<Found>,
+    /// What the accounts get in its place.
+    pub shell: &'static str,
+}
+
+/// A name that a rule meets, and that `[keep]` saves.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`].
+    pub rule: usize,
+    /// The entry of `[keep]`.
+    pub by: Rc<str>,
+}
+
+/// A name that a rule meets and that must not be touched.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    /// Canonical path.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`].
+    pub rule: usize,
+    /// Whether the name itself is a mount point; else it lies on another mount.
+    pub mount_point: bool,
+}
+
+/// A file of which not every name was found.
+#[derive(Clone, Debug)]
+pub struct MissingNames {
+    /// A name that was found.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`].
+    pub rule: usize,
+    /// The inode's link count.
+    pub expected: u32,
+    /// Names found.
+    pub found: u32,
+    /// Whether it is on overlayfs, where link counts do not tell.
+    pub overlay: bool,
+}
+
+/// A library that what is kept needs, and that is not there.
+#[derive(Clone, Debug)]
+pub struct MissingLibrary {
+    /// The kept program.
+    pub path: Vec<u8>,
+    /// Index of the rule in [`Profile::remove`] that removes every library not needed.
+    pub rule: usize,
+    /// Who needs what.
+    pub reason: String,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Names to remove.
+    pub found: Vec<Rc<Found>>,
+    /// Files to strip.
+    pub strippable: Vec<Strippable>,
+    /// Accounts with a login shell to take away.
+    pub login_shells: Option<LoginShells>,
+    /// Saved by `[keep]`.
+    pub kept: Vec<Kept>,
+    /// On other mounts.
+    pub skipped: Vec<Skipped>,
+    /// Files with names not found.
+    pub missing: Vec<MissingNames>,
+    /// Libraries that programs of the allow-list need and that were not found.
+    pub missing_libraries: Vec<MissingLibrary>,
+    /// What could not be looked at.
+    pub unreadable: Vec<RootError>,
+    /// What `[remove] force` names, files and links.
+    pub forced: HashSet<Identity>,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+/// How far to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything: before a change.
+    Full,
+    /// Only what rules name: enough to see whether anything is left.
+    Rules,
+    /// Only what rules name by name or path, with link chains: without a look at the content or the whole tree.
+    Names,
+}
+
+/// Takes the inventory of `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
+/// returned only where nothing can be said at all.
+pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Inventory, RootError> {
+    let mut collector = Collector::new(root, profile);
+    collector.allow_mounts()?;
+    collector.keep()?;
+    collector.closure(protection)?;
+    collector.names()?;
+    collector.paths()?;
+    let mut surveyed = false;
+    if depth != Depth::Names {
+        surveyed = collector.classes(depth == Depth::Full, protection)?;
+        collector.others()?;
+    }
+    collector.chains()?;
+    collector.occupied();
+    if depth == Depth::Full && !collector.inventory.found.is_empty() {
+        if !surveyed {
+            collector.survey(true, collector.has_missing_names(), None)?;
+        }
+        collector.other_names()?;
+    }
+    if depth != Depth::Names {
+        collector.login_shells()?;
+        collector.libraries();
+    }
+    collector.forced()?;
+    Ok(collector.finish())
+}
+
+/// The canonical paths that `pattern` matches, and what could not be looked at.
+pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<RootError>), RootError> {
+    let profile = Profile::default();
+    let mut collector = Collector::new(root, &profile);
+    collector.enters_mounts = true;
+    let mut paths = Vec::new();
+    collector.expand(pattern.components(), &mut |_, at, _| {
+        paths.push(at.path());
+        Ok(())
+    })?;
+    Ok((paths, collector.inventory.unreadable))
+}
+
+/// The paths of what `[keep]` names, which need not exist, each with the entry that does. What could not be looked at
+/// refuses the whole run when `[keep]` itself is resolved.
+pub fn kept(root: &Root, profile: &Profile) -> Vec<(Vec<u8>, String)> {
+    let mut kept = named(root, profile, &profile.keep);
+    kept.extend(named(root, profile, &profile.only));
+    kept
+}
+
+/// The same of some of its rules.
+pub fn named(root: &Root, profile: &Profile, rules: &[Rule]) -> Vec<(Vec<u8>, String)> {
+    let mut kept = Vec::new();
+    for rule in rules {
+        let paths = match &rule.value {
+            Selector::Name(name) => {
+                profile.search().iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()
+            }
+            Selector::Class(_) | Selector::Others => Vec::new(),
+            Selector::Path(pattern) => matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default(),
+        };
+        kept.extend(paths.into_iter().map(|path| (path, format!("{} ({})", rule.value, rule.profile))));
+    }
+    kept
+}
+
+struct Collector<'a> {
+    root: &'a Root,
+    profile: &'a Profile,
+    /// Mounts that deletion may touch: the root's own and those of `[remove] mounts`.
+    allowed: Vec<u64>,
+    /// Whether `**` enters every mount but the kernel's own: reading does, deletion does not.
+    enters_mounts: bool,
+    kept: keep::KeptSet,
+    /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
+    needed: Option<HashMap<Identity, Rc<String>>>,
+    inventory: Inventory,
+    /// Of `inventory.found`: by path, and files and directories that go by the name found first.
+    indices: Indices,
+    /// The directory of what was found last.
+    parent: Option<Rc<Parent>>,
+    /// Paths of what others lead to.
+    paths: HashMap<usize, Shared>,
+    /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
+    cuts: bool,
+    /// Directories in which pass 2 saw links, or files with several names.
+    noted: Vec<walk::Noted>,
+    /// Links to multi-call programs that were cut: link, program.
+    cut_notes: Vec<(Vec<u8>, Vec<u8>, Identity)>,
+    /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
+    program: Option<File>,
+    tombstones: HashMap<Identity, bool>,
+    buffer: Vec<u8>,
+}
+
+/// Where a file lies.
+#[derive(Clone, Copy)]
+struct Location<'a> {
+    directory: &'a [u8],
+    parent: &'a Stat,
+    name: &'a [u8],
+}
+
+impl<'a> Location<'a> {
+    fn new(directory: &'a Directory, name: &'a [u8]) -> Self {
+        Self { directory: directory.path(), parent: directory.own_stat(), name }
+    }
+
+    fn path(self) -> Vec<u8> {
+        join(self.directory, self.name)
+    }
+}
+
+impl<'a> Collector<'a> {
+    fn new(root: &'a Root, profile: &'a Profile) -> Self {
+        Self {
+            root,
+            profile,
+            allowed: vec![root.stat().mount],
+            enters_mounts: false,
+            kept: keep::KeptSet::default(),
+            needed: None,
+            inventory: Inventory::default(),
+            indices: Indices::default(),
+            parent: None,
+            paths: HashMap::new(),
+            cuts: false,
+            noted: Vec::new(),
+            cut_notes: Vec::new(),
+            program: None,
+            tombstones: HashMap::new(),
+            buffer: vec![0; DIRENT_BUFFER],
+        }
+    }
+}
+
+impl Collector<'_> {
+    fn allow_mounts(&mut self) -> Result<(), RootError> {
+        for mount in &self.profile.mounts {
+            match self.root.resolve(mount.value.as_bytes()) {
+                Ok(stat) => self.allowed.push(stat.mount),
+                Err(error) => self.unreadable(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
+    fn add(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> bool {
+        let path = at.path();
+        if let Some(known) = self.indices.path(&self.inventory.found, &path) {
+            // What lies in a directory that goes may be named by a rule, too: then its chain goes with it.
+            if let (Some(found), Cause::Rule) = (self.inventory.found.get_mut(known).and_then(Rc::get_mut), &cause) {
+                if matches!(found.cause, Cause::Content { .. }) {
+                    (found.cause, found.rule) = (cause, rule);
+                }
+            }
+            return true;
+        }
+        if let Some(by) = self.kept.reason(&path, &stat) {
+            self.inventory.kept.push(Kept { path, rule, by });
+            return false;
+        }
+        let mount_point = stat.mount != at.parent.mount;
+        if mount_point || !self.allowed.contains(&stat.mount) {
+            self.inventory.skipped.push(Skipped { path, rule, mount_point });
+            return false;
+        }
+        if self.is_tombstone(&path, &stat) {
+            return false;
+        }
+        let first = self.indices.file(&self.inventory.found, stat.id);
+        let is_first = stat.kind != Kind::Symlink && first.is_none();
+        if let Some(first) = first.and_then(|first| self.inventory.found.get_mut(first)).and_then(Rc::get_mut) {
+            first.names += 1;
+        }
+        let mut found = self.entry(at, stat, rule, cause);
+        found.names = u32::from(is_first);
+        self.inventory.found.push(Rc::new(found));
+        self.indices.add(&self.inventory.found, is_first);
+        true
+    }
+
+    /// A name as it is remembered.
+    fn entry(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> Found {
+        let parent = self.parent(at.directory, at.parent.id);
+        Found { parent, name: at.name.into(), stat, rule, cause, library: None, names: 0, occupied: false }
+    }
+
+    /// The directory `id` at a canonical path, as it is remembered.
+    fn parent(&mut self, path: &[u8], id: Identity) -> Rc<Parent> {
+        let parent = self.indices.parent(self.parent.as_ref(), path, id);
+        self.parent = Some(Rc::clone(&parent));
+        parent
+    }
+
+    /// The path of what was found, once for all that lead there.
+    fn shared_path(&mut self, position: usize) -> Option<Shared> {
+        if let Some(known) = self.paths.get(&position) {
+            return Some(Rc::clone(known));
+        }
+        let path = Rc::new(self.inventory.found.get(position)?.path());
+        self.paths.insert(position, Rc::clone(&path));
+        Some(path)
+    }
+
+    /// The position of a path that goes.
+    fn position(&self, path: &[u8]) -> Option<usize> {
+        self.indices.path(&self.inventory.found, path).filter(|position| !self.is_occupied(*position))
+    }
+
+    /// The position of a path that goes, or of the nearest directory above it that does.
+    fn position_upwards(&self, path: &[u8]) -> Option<usize> {
+        self.indices.upwards(&self.inventory.found, path).find(|position| !self.is_occupied(*position))
+    }
+
+    /// The position of the first name of a file or directory that goes.
+    fn doomed(&self, id: Identity) -> Option<usize> {
+        self.indices.file(&self.inventory.found, id).filter(|position| !self.is_occupied(*position))
+    }
+
+    fn is_occupied(&self, position: usize) -> bool {
+        self.inventory.found.get(position).is_some_and(|found| found.occupied)
+    }
+
+    /// Whether the file is what stands in place of a command that was removed already.
+    fn is_tombstone(&mut self, path: &[u8], stat: &Stat) -> bool {
+        if stat.kind != Kind::File || stat.mode & 0o7777 != crate::recognise::tombstone::MODE {
+            return false;
+        }
+        if let Some(&known) = self.tombstones.get(&stat.id) {
+            return known;
+        }
+        if self.program.is_none() {
+            self.program = File::open(crate::target::processes::OWN_PROGRAM).ok();
+        }
+        // What cannot be read is taken for what its name says.
+        let known = self.program.as_ref().is_some_and(|program| self.root.is_tombstone(path, program).unwrap_or(false));
+        self.tombstones.insert(stat.id, known);
+        known
+    }
+
+    /// What `[remove] force` names: the file itself, and where it is a link what that leads to.
+    fn forced(&mut self) -> Result<(), RootError> {
+        let profile = self.profile;
+        for pattern in &profile.force {
+            self.expand(pattern.value.components(), &mut |collector, at, stat| {
+                collector.inventory.forced.insert(stat.id);
+                if let Ok(place) = collector.root.walk(b"", &at.path(), true) {
+                    collector.inventory.forced.insert(place.stat.id);
+                    collector.inventory.forced.extend(place.links.iter().filter(|link| link.last).map(|l| l.stat.id));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is, and
+    /// the deadline ends everything.
+    fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
+        match error.errno() {
+            _ if matches!(error.failure(), Failure::MountUnknown { .. } | Failure::Late) => Err(error),
+            Errno::ENOENT | Errno::ENOTDIR => Ok(()),
+            _ => {
+                // Each walk over the tree meets it.
+                if self.inventory.unreadable.iter().all(|known| known.path() != error.path()) {
+                    self.inventory.unreadable.push(error);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Directories that a rule names and that cannot go, because something in them stays, doom nothing.
+    fn occupied(&mut self) {
+        let staying: Vec<Vec<u8>> = self
+            .inventory
+            .kept
+            .iter()
+            .map(|kept| kept.path.clone())
+            .chain(self.inventory.skipped.iter().map(|skipped| skipped.path.clone()))
+            .collect();
+        for path in staying {
+            let directory = path.get(..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)).unwrap_or_default();
+            let above = self.indices.upwards(&self.inventory.found, directory);
+            // What is above one that is known to stay is known, too.
+            let above: Vec<usize> = above.take_while(|position| !self.is_occupied(*position)).collect();
+            for position in above {
+                if let Some(found) = self.inventory.found.get_mut(position).and_then(Rc::get_mut) {
+                    found.occupied = true;
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Inventory {
+        for (link, program, id) in std::mem::take(&mut self.cut_notes) {
+            if self.doomed(id).is_some() {
+                continue;
+            }
+            let (base, name) = (file_name(&program), file_name(&link));
+            self.inventory.notes.push(format!(
+                "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
+                escape(&link), escape(&program), escape(base), escape(name), escape(base),
+            ));
+        }
+        let mut strippable = std::mem::take(&mut self.inventory.strippable);
+        strippable.retain(|Strippable { file, .. }| {
+            self.position(&file.path()).is_none() && self.doomed(file.stat.id).is_none()
+        });
+        self.inventory.strippable = strippable;
+        self.inventory
+    }
+}

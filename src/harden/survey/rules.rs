@@ -1,0 +1,322 @@
+//! Pass 1: the names and paths that rules say, the content of directories, and the chains of links.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
+use std::rc::Rc;
+
+use nix::errno::Errno;
+
+use super::{Cause, Collector, Location};
+use crate::linux::filesystem::is_left_out;
+use crate::profile::Selector;
+use crate::profile::pattern::Component;
+use crate::root::{EntryKind, Kind, RootError, Stat};
+
+/// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
+const MULTI_CALL: [&str; 18] = [
+    "busybox",
+    "toybox",
+    "coreutils",
+    "kmod",
+    "systemctl",
+    "lvm",
+    "xtables-nft-multi",
+    "xtables-legacy-multi",
+    "dropbearmulti",
+    "sbase-box",
+    "ubase-box",
+    "mtools",
+    "nix",
+    "snap",
+    "bbsuid",
+    "hush",
+    "bb",
+    "static-sh",
+];
+
+/// The kernel's limit on links in one resolution.
+const MAX_CHAIN: u32 = 40;
+
+/// What [`Collector::expand`] calls for each match.
+pub(super) type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<(), RootError> + 'v;
+
+impl Collector<'_> {
+    /// Rules by name.
+    pub(super) fn names(&mut self) -> Result<(), RootError> {
+        let names: HashMap<&[u8], usize> = self
+            .profile
+            .remove
+            .iter()
+            .enumerate()
+            .filter_map(|(index, rule)| match &rule.value {
+                Selector::Name(name) => Some((name.as_bytes(), index)),
+                Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
+            })
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.search(
+            |name| names.get(name).copied(),
+            |collector, at, stat, rule| {
+                collector.add(at, stat, rule, Cause::Rule);
+            },
+        )
+    }
+
+    /// Looks through each directory of `search` once, for programs (regular files and links) that `select` picks.
+    pub(super) fn search<T>(
+        &mut self,
+        select: impl Fn(&[u8]) -> Option<T>,
+        mut found: impl FnMut(&mut Self, Location<'_>, Stat, T),
+    ) -> Result<(), RootError> {
+        let mut seen = HashSet::new();
+        for path in self.profile.search() {
+            let directory = match self.root.walk(b"", path.as_bytes(), true) {
+                Ok(place) if place.stat.kind == Kind::Directory => {
+                    // `/bin` may be a link to `/usr/bin`; and a bind mount shows the same directory twice.
+                    if !seen.insert((place.stat.id, place.stat.mount)) {
+                        continue;
+                    }
+                    self.root.directory(&place.path())
+                }
+                Ok(_) => continue,
+                Err(error) if error.leads_nowhere() => continue,
+                Err(error) => Err(error),
+            };
+            let directory = match directory {
+                Ok(directory) => directory,
+                Err(error) => {
+                    self.unreadable(error)?;
+                    continue;
+                }
+            };
+            let mut picked: Vec<(CString, T)> = Vec::new();
+            let listed = directory.for_each(&mut self.buffer, |name, kind| {
+                if matches!(kind, EntryKind::Unknown | EntryKind::Known(Kind::File | Kind::Symlink)) {
+                    if let Some(value) = select(name.to_bytes()) {
+                        picked.push((name.to_owned(), value));
+                    }
+                }
+                Ok::<(), RootError>(())
+            });
+            if let Err(error) = listed {
+                self.unreadable(error)?;
+            }
+            for (name, value) in picked {
+                match directory.stat(&name) {
+                    Ok(stat) if matches!(stat.kind, Kind::File | Kind::Symlink) => {
+                        found(self, Location::new(&directory, name.to_bytes()), stat, value);
+                    }
+                    Ok(_) => {}
+                    Err(error) => self.unreadable(error)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rules by path.
+    pub(super) fn paths(&mut self) -> Result<(), RootError> {
+        let profile = self.profile;
+        for (index, rule) in profile.remove.iter().enumerate() {
+            if let Selector::Path(pattern) = &rule.value {
+                self.expand(pattern.components(), &mut |collector, at, stat| {
+                    if stat.kind == Kind::Directory {
+                        collector.directory_with_content(at, stat, index)?;
+                    } else {
+                        collector.add(at, stat, index, Cause::Rule);
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `found` for every file that the components match. A link in the middle is followed, a last one is the match.
+    pub(super) fn expand(&mut self, components: &[Component], found: &mut OnMatch<'_>) -> Result<(), RootError> {
+        self.expand_from(b"/", components, found)
+    }
+
+    pub(super) fn expand_from(
+        &mut self,
+        base: &[u8],
+        components: &[Component],
+        found: &mut OnMatch<'_>,
+    ) -> Result<(), RootError> {
+        let literals = components.iter().take_while(|component| matches!(component, Component::Literal(_))).count();
+        if literals > 0 {
+            let (literal, rest) = components.split_at(literals);
+            let path: Vec<u8> = literal
+                .iter()
+                .filter_map(|part| if let Component::Literal(name) = part { Some(name.as_slice()) } else { None })
+                .collect::<Vec<_>>()
+                .join(&b'/');
+            // Most paths of a profile are not there, which takes one system call to see in place of one a component.
+            let directory = match path.iter().rposition(|&byte| byte == b'/') {
+                _ if !rest.is_empty() => path.as_slice(),
+                slash => path.get(..slash.unwrap_or(0)).unwrap_or_default(),
+            };
+            if base == b"/" && self.root.resolve(directory).is_err_and(|error| error.leads_nowhere()) {
+                return Ok(());
+            }
+            return match self.root.walk(base, &path, !rest.is_empty()) {
+                Ok(place) if rest.is_empty() => {
+                    let parent = match self.root.resolve(&place.directory) {
+                        Ok(parent) => parent,
+                        Err(error) => return self.unreadable(error),
+                    };
+                    found(
+                        self,
+                        Location { directory: &place.directory, parent: &parent, name: &place.name },
+                        place.stat,
+                    )
+                }
+                Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found),
+                Ok(_) => Ok(()),
+                Err(error) if error.leads_nowhere() => Ok(()),
+                Err(error) => self.unreadable(error),
+            };
+        }
+        let Some((component, rest)) = components.split_first() else { return Ok(()) };
+        if *component == Component::AnyDepth {
+            return self.at_any_depth(base, rest, found);
+        }
+        let directory = match self.root.directory(base) {
+            Ok(directory) => directory,
+            Err(error) => return self.unreadable(error),
+        };
+        let last = rest.is_empty();
+        let mut matches: Vec<(CString, EntryKind)> = Vec::new();
+        let listed = directory.for_each(&mut self.buffer, |name, kind| {
+            let may_lead_on = !matches!(kind, EntryKind::Known(Kind::File | Kind::Other));
+            if component.matches(name.to_bytes()) && (last || may_lead_on) {
+                matches.push((name.to_owned(), kind));
+            }
+            Ok::<(), RootError>(())
+        });
+        if let Err(error) = listed {
+            self.unreadable(error)?;
+        }
+        for (name, _) in matches {
+            let stat = match directory.stat(&name) {
+                Ok(stat) => stat,
+                Err(error) => {
+                    self.unreadable(error)?;
+                    continue;
+                }
+            };
+            let at = Location::new(&directory, name.to_bytes());
+            if last {
+                found(self, at, stat)?;
+            } else {
+                match self.root.walk(directory.path(), name.to_bytes(), true) {
+                    Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found)?,
+                    Ok(_) => {}
+                    Err(error) if error.leads_nowhere() => {}
+                    Err(error) => self.unreadable(error)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A directory that a rule names goes with everything in it; links in it go without their targets.
+    fn directory_with_content(&mut self, at: Location<'_>, stat: Stat, rule: usize) -> Result<(), RootError> {
+        let top = at.path();
+        // What is known is known with its content.
+        let known = self.position(&top).is_some();
+        if top == b"/" || !self.add(at, stat, rule, Cause::Rule) || known {
+            return Ok(());
+        }
+        self.cuts = true;
+        let of = Rc::new(top);
+        self.content(&of, &mut |collector, at, stat| {
+            Ok(collector.add(at, stat, rule, Cause::Content { of: Rc::clone(&of) }))
+        })
+    }
+
+    /// Follows every link that a rule names: its chain and the file at its end go, too.
+    pub(super) fn chains(&mut self) -> Result<(), RootError> {
+        for index in 0..self.inventory.found.len() {
+            let Some(found) = self.inventory.found.get(index) else { continue };
+            if found.stat.kind != Kind::Symlink {
+                continue;
+            }
+            if found.cause == Cause::Rule {
+                let (rule, directory, name) = (found.rule, found.parent.path(), found.name.to_vec());
+                self.chain(rule, directory, name)?;
+            } else {
+                self.cuts = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn chain(&mut self, rule: usize, mut directory: Vec<u8>, mut name: Vec<u8>) -> Result<(), RootError> {
+        for depth in 1..=MAX_CHAIN {
+            let link = crate::root::join(&directory, &name);
+            let (parent, stat) = match self.hop(&mut directory, &mut name) {
+                Ok(hop) => hop,
+                // Already dangling, or by now no link at all: nothing more to follow.
+                Err(error) if error.leads_nowhere() || error.errno() == Errno::EINVAL => return Ok(()),
+                Err(error) => return self.unreadable(error),
+            };
+            if !self.allowed.contains(&stat.mount) && self.root.filesystem(&directory).is_none_or(is_left_out) {
+                // A link of procfs itself, such as /proc/self/exe, stands for a process and is no file of this tree.
+                self.cuts = true;
+                return Ok(());
+            }
+            let path = crate::root::join(&directory, &name);
+            match stat.kind {
+                Kind::Directory | Kind::Other => {
+                    self.cuts = true;
+                    return Ok(());
+                }
+                Kind::File if is_multi_call(&name) && !link.ends_with(&[b"/", name.as_slice()].concat()) => {
+                    self.cuts = true;
+                    self.cut_notes.push((link, path, stat.id));
+                    return Ok(());
+                }
+                _ => {}
+            }
+            let at = Location { directory: &directory, parent: &parent, name: &name };
+            if !self.add(at, stat, rule, Cause::Target { of: Rc::new(link), depth }) {
+                self.cuts = true;
+                return Ok(());
+            }
+            if stat.kind == Kind::File {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// One step along a chain: replaces the link's place by the place that its text names; that place's directory and file.
+    fn hop(&self, directory: &mut Vec<u8>, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
+        let handle = self.root.directory(directory)?;
+        let c_name = CString::new(name.as_slice()).unwrap_or_default();
+        let target = handle.read_link(&c_name)?;
+        if is_plain(&target) {
+            let next = CString::new(target.as_slice()).unwrap_or_default();
+            let stat = handle.stat(&next)?;
+            *name = target;
+            return Ok((*handle.own_stat(), stat));
+        }
+        let place = self.root.walk(directory, &target, false)?;
+        let parent = self.root.resolve(&place.directory)?;
+        *directory = place.directory;
+        *name = place.name;
+        Ok((parent, place.stat))
+    }
+}
+
+/// Whether a link's text is just a name in the same directory.
+fn is_plain(target: &[u8]) -> bool {
+    !target.is_empty() && !target.contains(&b'/') && target != b"." && target != b".."
+}
+
+fn is_multi_call(name: &[u8]) -> bool {
+    MULTI_CALL.iter().any(|known| known.as_bytes() == name)
+}

@@ -1,0 +1,148 @@
+//! The judgement on two looks at the app: pure functions over what was seen.
+
+use super::doomed::{Doomed, Run};
+use crate::target::processes::{App, Process, Program};
+
+/// What one look says by itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Look<'d> {
+    /// Nothing of the app runs.
+    NoApp,
+    /// The first process runs something that goes.
+    First(&'d Process, Run<'d>),
+    /// Another process of the app does.
+    Descendant(Run<'d>),
+    /// Nobody does.
+    Clean,
+}
+
+/// Judges one look. Past the time limit only the first process counts. Of several processes the oldest is named: it is
+/// the script, and what it starts changes from look to look.
+pub(super) fn look<'d>(app: &'d App, doomed: &'d Doomed<'_>, expired: bool) -> Look<'d> {
+    let Some(first) = app.first.as_ref().filter(|first| first.program != Program::None) else { return Look::NoApp };
+    if let Some(what) = doomed.run_by(first) {
+        return Look::First(first, what);
+    }
+    let running = app
+        .descendants
+        .iter()
+        .filter(|_| !expired)
+        .filter_map(|process| doomed.run_by(process).map(|what| (process.start, process.pid, what)));
+    running.min_by_key(|(start, pid, _)| (*start, *pid)).map_or(Look::Clean, |(_, _, what)| Look::Descendant(what))
+}
+
+/// Whether nothing changed from one look to the next: the same processes, by pid and start time, run the same programs.
+///
+/// A pid may be used again between the reading of its start time and that of its program, which then belongs to another
+/// process than the start time. Two looks alike are proof against that for the first: had the pid changed hands during
+/// it, the second would see another start time. So the last look only ever serves to confirm the one before.
+pub(super) fn unchanged(before: &App, now: &App, expired: bool) -> bool {
+    fn key(process: &Process) -> (u32, u64, &Program) {
+        (process.pid, process.start, &process.program)
+    }
+    let first = before.first.as_ref().map(key) == now.first.as_ref().map(key);
+    let same = |left: &App, right: &App| {
+        left.descendants.iter().all(|process| right.descendants.iter().any(|other| key(process) == key(other)))
+    };
+    first && (expired || same(before, now) && same(now, before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::Identity;
+
+    const APP: Program = known(1);
+    const SHELL: Program = known(2);
+    const SLEEP: Program = known(3);
+
+    const fn known(ino: u64) -> Program {
+        Program::Known(Identity { dev: 1, ino })
+    }
+
+    fn doomed() -> Doomed<'static> {
+        let id = |ino| Identity { dev: 1, ino };
+        Doomed::test(&[(id(2), "/bin/sh"), (id(3), "/bin/sleep")])
+    }
+
+    /// Processes as (pid, start, program), the first one first.
+    fn app(processes: &[(u32, u64, Program)]) -> App {
+        let mut list = processes.iter().map(|(pid, start, program)| Process {
+            pid: *pid,
+            thread: *pid,
+            parent: 0,
+            start: *start,
+            comm: vec![],
+            program: program.clone(),
+        });
+        App { first: list.next(), descendants: list.collect(), ..App::default() }
+    }
+
+    /// What is said of a look.
+    fn said(processes: &[(u32, u64, Program)], expired: bool) -> String {
+        match look(&app(processes), &doomed(), expired) {
+            Look::First(_, run) => format!("first{run}"),
+            Look::Descendant(run) => format!("descendant{run}"),
+            Look::Clean => "clean".to_owned(),
+            Look::NoApp => "no app".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_first_process_always_counts_others_until_the_time_limit() {
+        let shell = " still runs /bin/sh, which profile site removes (names)";
+        for (expired, descendant) in [(false, format!("descendant{shell}")), (true, "clean".to_owned())] {
+            assert_eq!(said(&[(1, 1, SHELL), (9, 5, SLEEP)], expired), format!("first{shell}"));
+            assert_eq!(said(&[(1, 1, APP), (9, 5, SLEEP), (8, 4, SHELL)], expired), descendant);
+            assert_eq!(said(&[(1, 1, APP)], expired), "clean");
+            assert_eq!(said(&[], expired), "no app");
+            assert_eq!(said(&[(1, 1, Program::None)], expired), "no app", "a zombie");
+        }
+    }
+
+    #[test]
+    fn the_oldest_process_is_named_whatever_runs_below_it() {
+        for child in [SLEEP, SHELL, APP] {
+            let said = said(&[(1, 1, APP), (70, 9, child), (8, 4, SHELL)], false);
+            assert!(said.starts_with("descendant still runs /bin/sh,"), "{said}");
+        }
+    }
+
+    #[test]
+    fn changes() {
+        let before = app(&[(1, 1, APP), (7, 3, APP)]);
+        assert!(unchanged(&before, &before.clone(), false));
+        let reused = app(&[(1, 1, APP), (7, 8, APP)]);
+        let executed = app(&[(1, 1, APP), (7, 3, SLEEP)]);
+        let forked = app(&[(1, 1, APP), (7, 3, APP), (8, 4, APP)]);
+        let ended = app(&[(1, 1, APP)]);
+        for now in [reused, executed, forked, ended] {
+            assert!(!unchanged(&before, &now, false) && !unchanged(&now, &before, false), "{now:?}");
+            assert!(unchanged(&before, &now, true), "past the time limit only the first process counts");
+        }
+        let first_executed = app(&[(1, 1, SHELL), (7, 3, APP)]);
+        let first_restarted = app(&[(1, 2, APP), (7, 3, APP)]);
+        for now in [first_executed, first_restarted, app(&[])] {
+            assert!(!unchanged(&before, &now, false) && !unchanged(&before, &now, true), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn a_child_between_fork_and_exec_shows_at_the_next_look() {
+        // It still has its parent's program, which stays; then it runs the shell.
+        let forked = app(&[(1, 1, APP), (7, 3, APP)]);
+        let executed = app(&[(1, 1, APP), (7, 3, SHELL)]);
+        assert_eq!(look(&forked, &doomed(), false), Look::Clean);
+        assert!(!unchanged(&forked, &executed, false));
+        assert!(matches!(look(&executed, &doomed(), false), Look::Descendant(_)));
+    }
+
+    #[test]
+    fn a_torn_look_is_never_confirmed() {
+        // Process 7 (start 3) ran the shell and ended while it was read; the pid now is an app process (start 9).
+        let torn = app(&[(1, 1, APP), (7, 3, APP)]);
+        let next = app(&[(1, 1, APP), (7, 9, APP)]);
+        assert_eq!(look(&torn, &doomed(), false), Look::Clean);
+        assert!(!unchanged(&torn, &next, false));
+    }
+}

@@ -1,0 +1,120 @@
+//! Becoming the app: its program, arguments, environment and descriptors, and nothing of lithify's own.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::linux::sys;
+use crate::recognise::search_path::DEFAULT_PATH;
+
+/// The app that is to be started.
+#[derive(Debug)]
+pub struct App {
+    program: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    descriptors: Descriptors,
+}
+
+/// Which descriptors from 3 upwards the app gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Descriptors {
+    None,
+    /// Those that lithify inherited.
+    All,
+    /// This many sockets from 3 on, handed over as `sd_listen_fds(3)` describes.
+    Listen(u32),
+}
+
+impl App {
+    /// Looks the command up in `PATH`, as execvp(3) does, and takes over the environment. With `keep_descriptors` the app
+    /// gets every descriptor that lithify inherited, else only the sockets that `LISTEN_FDS` counts, if they are meant for
+    /// this process.
+    pub fn new(command: &[OsString], keep_descriptors: bool) -> Result<Self, Errno> {
+        let name = command.first().ok_or(Errno::ENOENT)?;
+        let arguments = command.iter().map(|argument| c_string(argument.as_bytes())).collect::<Result<_, _>>()?;
+        let environment = std::env::vars_os()
+            .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
+            .collect::<Result<_, _>>()?;
+        let descriptors = match listen_descriptors() {
+            _ if keep_descriptors => Descriptors::All,
+            Some(count) => Descriptors::Listen(count),
+            None => Descriptors::None,
+        };
+        Ok(Self { program: find(name)?, arguments, environment, descriptors })
+    }
+
+    /// Absolute path of its program.
+    pub fn program(&self) -> PathBuf {
+        let path = Path::new(OsStr::from_bytes(self.program.as_bytes()));
+        std::env::current_dir().unwrap_or_else(|_| "/".into()).join(path)
+    }
+
+    /// Sets a variable of its environment.
+    pub fn set_variable(&mut self, name: &str, value: &[u8]) -> Result<(), Errno> {
+        let start = [name.as_bytes(), b"="].concat();
+        self.environment.retain(|entry| !entry.as_bytes().starts_with(&start));
+        self.environment.push(c_string(&[start.as_slice(), value].concat())?);
+        Ok(())
+    }
+
+    /// Replaces this process by the app, with every signal unblocked and at its default action; returns only if that
+    /// fails.
+    pub fn execute(mut self) -> Errno {
+        // Every descriptor of lithify's own is close-on-exec from the start. Where those inherited cannot be marked so
+        // (close_range refused, and no /proc), they stay, as with any other program.
+        let _ = match self.descriptors {
+            Descriptors::All => Ok(()),
+            Descriptors::None => sys::close_on_exec_from(3),
+            Descriptors::Listen(count) => sys::close_on_exec_from(3u32.saturating_add(count)),
+        };
+        if self.descriptors != Descriptors::None && std::env::var_os("LISTEN_FDS").is_some() {
+            // With --init the app is another process than the one that the sockets were handed to.
+            let _ = self.set_variable("LISTEN_PID", std::process::id().to_string().as_bytes());
+            self.environment.retain(|entry| !entry.as_bytes().starts_with(b"LISTEN_PIDFDID="));
+        }
+        if let Err(errno) = sys::default_signals() {
+            return errno;
+        }
+        match nix::unistd::execve(&self.program, &self.arguments, &self.environment) {
+            Err(errno) => errno,
+        }
+    }
+}
+
+/// `LISTEN_FDS`, when `LISTEN_PID` names this process or is not set.
+fn listen_descriptors() -> Option<u32> {
+    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
+    let meant = std::env::var_os("LISTEN_PID").is_none() || number("LISTEN_PID") == Some(std::process::id());
+    number("LISTEN_FDS").filter(|_| meant)
+}
+
+fn c_string(bytes: &[u8]) -> Result<CString, Errno> {
+    CString::new(bytes).map_err(|_| Errno::EINVAL)
+}
+
+fn find(name: &OsStr) -> Result<CString, Errno> {
+    let bytes = name.as_bytes();
+    if bytes.is_empty() {
+        return Err(Errno::ENOENT);
+    }
+    if bytes.contains(&b'/') {
+        return c_string(bytes);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    let mut denied = false;
+    for directory in std::env::split_paths(&path) {
+        let candidate = directory.join(name);
+        let c = c_string(candidate.as_os_str().as_bytes())?;
+        if !candidate.is_file() {
+            continue;
+        }
+        match nix::unistd::access(c.as_c_str(), nix::unistd::AccessFlags::X_OK) {
+            Ok(()) => return Ok(c),
+            Err(_) => denied = true,
+        }
+    }
+    Err(if denied { Errno::EACCES } else { Errno::ENOENT })
+}

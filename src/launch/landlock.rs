@@ -1,0 +1,268 @@
+//! Landlock (landlock(7)): what the app and its children may write, execute and read, whatever their privileges.
+//!
+//! Landlock knows only what is allowed. So `[confine]` allows what it lists, and denying single files means allowing
+//! everything else: whole directories that hold none of them, and the others file by file.
+
+mod denial;
+
+pub use denial::deniable;
+
+use std::collections::HashSet;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use crate::linux::sys;
+use crate::profile::{Confine, ConfineMode};
+use crate::recognise::needs::needs;
+use crate::root::{Identity, Kind, Root, RootError};
+use crate::text::escape::escape;
+
+/// Rights to files, as in linux/landlock.h.
+mod right {
+    pub(super) const EXECUTE: u64 = 1;
+    pub(super) const WRITE_FILE: u64 = 1 << 1;
+    pub(super) const READ_FILE: u64 = 1 << 2;
+    /// `REMOVE_DIR`, `REMOVE_FILE`, `MAKE_DIR`, `MAKE_REG`, `MAKE_SOCK`, `MAKE_FIFO`, `MAKE_SYM`.
+    pub(super) const CHANGE_DIRECTORY: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 12;
+    /// `MAKE_CHAR` and `MAKE_BLOCK`: handled and never allowed.
+    pub(super) const MAKE_DEVICE: u64 = 1 << 6 | 1 << 11;
+    /// Linking and renaming from one directory to another (version 2); never allowed where it is not handled.
+    pub(super) const REFER: u64 = 1 << 13;
+    /// Version 3.
+    pub(super) const TRUNCATE: u64 = 1 << 14;
+    /// Those that mean something for a file.
+    pub(super) const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE;
+    pub(super) const WRITE: u64 = WRITE_FILE | CHANGE_DIRECTORY | MAKE_DEVICE | REFER | TRUNCATE;
+
+    /// Those that a version of the interface knows.
+    pub(super) fn of_version(version: u32) -> u64 {
+        match version {
+            0 | 1 => REFER - 1,
+            2 => REFER | (REFER - 1),
+            _ => TRUNCATE | REFER | (REFER - 1),
+        }
+    }
+}
+
+/// What every program may write to besides what is listed: nothing there is stored.
+const DEVICES: [&str; 8] =
+    ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
+
+/// Why the app cannot be confined.
+#[derive(Debug, thiserror::Error)]
+pub enum LandlockError {
+    /// The kernel has none.
+    #[error("Landlock is not available: {}", unavailable(*.0))]
+    Unavailable(Errno),
+    /// It is too old for all of it.
+    #[error("this kernel's Landlock (ABI {0}) cannot limit truncation, which Linux 6.2 (ABI 3) can")]
+    Partial(u32),
+    /// Writable and executable at once.
+    #[error("{} would be both writable ([confine] write {:?}) and executable", escape(path), write)]
+    Both {
+        /// What may be executed.
+        path: Vec<u8>,
+        /// The entry that makes it writable.
+        write: String,
+    },
+    /// A system call failed.
+    #[error("{call}: {}", errno.desc())]
+    Os {
+        /// Its name.
+        call: &'static str,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// Something in the root cannot be looked at.
+    #[error(transparent)]
+    Root(#[from] RootError),
+}
+
+impl LandlockError {
+    /// What to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unavailable(_) => Some(
+                "use a kernel with Landlock (5.13, lsm=...,landlock) and a seccomp profile that allows landlock_create_ruleset, \
+                 or say mode = \"best-effort\" in [confine]",
+            ),
+            Self::Partial(_) => Some("say mode = \"best-effort\" in [confine] to take what there is"),
+            Self::Both { .. } => Some("list a directory under write that holds no program, or remove it there"),
+            Self::Os { .. } | Self::Root(_) => None,
+        }
+    }
+}
+
+fn unavailable(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ENOSYS => "this kernel was built without it, is older than 5.13, or a seccomp profile hides it (ENOSYS)",
+        Errno::EOPNOTSUPP => "it was not enabled when this kernel booted (EOPNOTSUPP)",
+        Errno::EPERM => "a seccomp profile refuses it (EPERM)",
+        errno => errno.desc(),
+    }
+}
+
+/// Rules that are complete and wait to be enforced.
+#[derive(Debug)]
+pub struct Ruleset {
+    fd: OwnedFd,
+    version: u32,
+    handled: u64,
+    rules: usize,
+    /// Listed paths that are not there: nothing can be allowed on them.
+    pub missing: Vec<String>,
+}
+
+impl Ruleset {
+    /// A ruleset that denies these rights but where they are allowed.
+    fn new(rights: u64) -> Result<Self, LandlockError> {
+        let version = sys::landlock_version().map_err(LandlockError::Unavailable)?;
+        let handled = rights & right::of_version(version);
+        let fd = sys::landlock_ruleset(handled).map_err(os("landlock_create_ruleset"))?;
+        Ok(Self { fd, version, handled, rules: 0, missing: Vec::new() })
+    }
+
+    /// What `[confine]` asks for; `command` (absolute, inside `root`) and what it needs to start may be executed, too.
+    /// `None` where nothing is asked for.
+    pub fn confining(root: &Root, confine: &Confine, command: &[u8]) -> Result<Option<Self>, LandlockError> {
+        let mut rights = 0;
+        if confine.write.is_some() {
+            rights |= right::WRITE;
+        }
+        if confine.execute.is_some() {
+            // Unhandled, REFER would forbid every rename from one directory to another.
+            rights |= right::EXECUTE | right::REFER;
+        }
+        if rights == 0 {
+            return Ok(None);
+        }
+        let mut ruleset = Self::new(rights)?;
+        if confine.mode() == ConfineMode::Require && ruleset.is_partial(rights) {
+            return Err(LandlockError::Partial(ruleset.version));
+        }
+        let mut writable = Vec::new();
+        for entry in confine.write.iter().flatten() {
+            let path = entry.value.as_bytes();
+            if ruleset.allow_listed(root, path, right::WRITE & !right::MAKE_DEVICE)? {
+                writable.push((line(root, &root.walk(b"", path, true)?.path()), &entry.value));
+            }
+        }
+        if confine.write.is_some() {
+            for device in DEVICES {
+                ruleset.allow_listed(root, device.as_bytes(), right::WRITE_FILE | right::TRUNCATE)?;
+            }
+            ruleset.missing.retain(|path| !DEVICES.contains(&path.as_str()));
+            // Where the app's output goes, if it opens that by name (/dev/stdout) and it is a file.
+            for output in [std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
+                let _ = ruleset.allow(output, right::WRITE_FILE | right::TRUNCATE);
+            }
+        }
+        if let Some(execute) = &confine.execute {
+            if confine.write.is_none() {
+                ruleset.allow(root.as_fd(), right::REFER)?;
+            }
+            let mut programs: Vec<Vec<u8>> = execute.iter().map(|entry| entry.value.clone().into_bytes()).collect();
+            programs.push(command.to_vec());
+            let mut seen = HashSet::new();
+            while let Some(program) = programs.pop() {
+                if !seen.insert(program.clone()) || !ruleset.allow_listed(root, &program, right::EXECUTE)? {
+                    continue;
+                }
+                let place = root.walk(b"", &program, true)?;
+                let above = line(root, &place.path());
+                let meet = |other: &[Identity]| {
+                    above.first().is_some_and(|id| other.contains(id))
+                        || other.first().is_some_and(|id| above.contains(id))
+                };
+                if let Some((_, write)) = writable.iter().find(|(other, _)| meet(other)) {
+                    return Err(LandlockError::Both { path: place.path(), write: (*write).clone() });
+                }
+                if place.stat.kind == Kind::File {
+                    let more = needs(root, &place.path(), &[]).into_iter().map(|(path, _)| path);
+                    programs.extend(more.filter(|path| root.resolve(path).is_ok()));
+                }
+            }
+        }
+        Ok(Some(ruleset))
+    }
+
+    fn is_partial(&self, rights: u64) -> bool {
+        // Without REFER nothing is renamed from one directory to another at all: that is stricter, not less.
+        rights & !self.handled & !right::REFER != 0
+    }
+
+    /// Allows `rights` on the path `path` of the root; whether it is there.
+    fn allow_listed(&mut self, root: &Root, path: &[u8], rights: u64) -> Result<bool, LandlockError> {
+        match root.handle(path) {
+            Ok((fd, stat)) => {
+                let rights = if stat.kind == Kind::Directory { rights } else { rights & right::OF_FILES };
+                self.allow(fd.as_fd(), rights)?;
+                Ok(true)
+            }
+            Err(error) if error.leads_nowhere() => {
+                self.missing.push(escape(path));
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn allow(&mut self, at: BorrowedFd<'_>, rights: u64) -> Result<(), LandlockError> {
+        let rights = rights & self.handled;
+        if rights != 0 {
+            sys::landlock_allow(self.fd.as_fd(), at, rights).map_err(os("landlock_add_rule"))?;
+            self.rules += 1;
+        }
+        Ok(())
+    }
+
+    /// Confines this process and its children to come, for good. `no_new_privs` must be set.
+    pub fn enforce(&self) -> Result<(), LandlockError> {
+        sys::landlock_restrict_self(self.fd.as_fd()).map_err(os("landlock_restrict_self"))
+    }
+
+    /// What is enforced, in words.
+    pub fn level(&self) -> String {
+        let how = if self.version < 3 && self.handled & right::WRITE_FILE != 0 {
+            "partially enforced (truncation cannot be limited before ABI 3)"
+        } else {
+            "fully enforced"
+        };
+        format!("Landlock ABI {}, {how}, {} rules", self.version, self.rules)
+    }
+}
+
+/// What lies at a canonical path and above it. By identity, as Landlock sees it: one directory may be mounted twice.
+fn line(root: &Root, path: &[u8]) -> Vec<Identity> {
+    let directories = std::iter::once(path).chain(denial::above(path)).chain([b"/".as_slice()]);
+    directories.filter_map(|path| root.resolve(path).ok()).map(|stat| stat.id).collect()
+}
+
+fn os(call: &'static str) -> impl FnOnce(Errno) -> LandlockError {
+    move |errno| LandlockError::Os { call, errno }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_those_of_the_kernel() {
+        // linux/landlock.h: EXECUTE 0, WRITE_FILE 1, READ_FILE 2, READ_DIR 3, REMOVE_DIR 4, REMOVE_FILE 5, MAKE_CHAR 6,
+        // MAKE_DIR 7, MAKE_REG 8, MAKE_SOCK 9, MAKE_FIFO 10, MAKE_BLOCK 11, MAKE_SYM 12, REFER 13, TRUNCATE 14.
+        let bits = |right: u64| (0..64).filter(|bit| right & 1 << bit != 0).collect::<Vec<u32>>();
+        assert_eq!(bits(right::CHANGE_DIRECTORY), [4, 5, 7, 8, 9, 10, 12]);
+        assert_eq!(bits(right::WRITE), [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        assert_eq!(bits(right::of_version(1)), (0..13).collect::<Vec<_>>());
+        assert_eq!(bits(right::of_version(7)), (0..15).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn overlapping_paths() {
+        for (a, b) in [("/usr", "/usr/bin/x"), ("/usr/bin", "/usr"), ("/", "/x"), ("/a", "/a")] {
+            assert!(crate::root::path::overlap(a.as_bytes(), b.as_bytes()), "{a} {b}");
+        }
+        assert!(!crate::root::path::overlap(b"/usr", b"/usrlocal") && !crate::root::path::overlap(b"/a/b", b"/a/c"));
+    }
+}

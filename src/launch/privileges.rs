@@ -1,0 +1,370 @@
+//! Giving up privileges: exactly what is asked for is brought about, then read back and compared.
+//!
+//! Order (capabilities(7)): bounding set, ambient set, securebits, groups, gid, uid, the other sets, `no_new_privs`. A
+//! step that is not needed is left out, and one that fails is remembered: where everything is as asked for already, as
+//! in a restricted container, nothing has to be possible. What `/proc/self/status` says at the end decides.
+
+mod account;
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
+
+pub use account::User;
+
+use crate::linux::status::{CapabilitySets, Status, capability_mask, capability_names};
+use crate::linux::sys;
+use crate::profile::{Principal, Profile, Verify};
+use crate::root::Root;
+
+/// Why the privileges could not be brought to what is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivilegeError {
+    /// A name or number that cannot be resolved.
+    #[error("{0}")]
+    Unknown(String),
+    /// The profile wants some other user than root, and nobody says which.
+    #[error(
+        "[verify.process] user = \"non-root\" (profile {0}), and this container runs as root: which user the app should become is not said"
+    )]
+    NonRoot(String),
+    /// `/proc/self/status` cannot be read or lacks a field.
+    #[error("what this process may do cannot be read back from /proc/self/status ({0}); mount proc on /proc")]
+    Unverified(&'static str),
+    /// It is not as it should be.
+    #[error("{what} {seen}, not {wanted}{}", .reason.map(|(call, errno)| format!(": {call}: {}", errno.desc())).unwrap_or_default())]
+    Mismatch {
+        /// Of what.
+        what: &'static str,
+        /// As it is.
+        seen: String,
+        /// As it should be.
+        wanted: String,
+        /// The first system call that failed, if one did.
+        reason: Option<(&'static str, Errno)>,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+impl PrivilegeError {
+    /// What to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NonRoot(_) => {
+                Some("give it with --user UID:GID, or set runAsUser and runAsGroup in the securityContext")
+            }
+            Self::Mismatch { hint, .. } => Some(hint),
+            Self::Unknown(_) | Self::Unverified(_) => None,
+        }
+    }
+}
+
+/// What the app should be and may do; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    uid: Option<u32>,
+    gid: Option<u32>,
+    groups: Option<Vec<u32>>,
+    /// Home directory of the user, where it is another than before.
+    home: Option<Vec<u8>>,
+    /// The most that any set may hold, as a mask; each gets exactly what of it this process has.
+    capabilities: Option<u64>,
+    no_new_privs: bool,
+}
+
+impl Privileges {
+    /// What the command line's `--user` and the profile's `[verify.process]` ask for; the former wins. Names are looked up
+    /// inside `root`.
+    pub fn wanted(root: &Root, verify: &Verify, user: Option<&str>) -> Result<Self, PrivilegeError> {
+        let mut wanted = Self::default();
+        if user.is_none() && !verify.asks_for_privileges() {
+            return Ok(wanted);
+        }
+        let now = own_status()?;
+        if let Some(text) = user {
+            let user = User::parse(root, text).map_err(PrivilegeError::Unknown)?;
+            (wanted.uid, wanted.gid, wanted.groups) = (Some(user.uid), Some(user.gid), Some(user.groups));
+            wanted.home = Some(user.home);
+        } else {
+            let group = match verify.group.as_ref().map(|group| &group.value) {
+                Some(Principal::NonRoot) | None => None,
+                Some(named) => Some(named.to_string()),
+            };
+            match verify.user.as_ref().map(|user| (&user.value, &user.profile)) {
+                Some((Principal::NonRoot, profile)) if now.uid.is_some_and(|ids| ids.contains(&0)) => {
+                    return Err(PrivilegeError::NonRoot(profile.to_string()));
+                }
+                Some((Principal::NonRoot, _)) | None => {}
+                Some((Principal::Id(id), _)) if now.uid == Some([*id; 4]) => {}
+                Some((user, _)) => {
+                    let text = group.iter().fold(user.to_string(), |user, group| user + ":" + group);
+                    let user = User::parse(root, &text).map_err(PrivilegeError::Unknown)?;
+                    if now.uid != Some([user.uid; 4]) {
+                        wanted.uid = Some(user.uid);
+                        (wanted.gid, wanted.groups, wanted.home) = (Some(user.gid), Some(user.groups), Some(user.home));
+                    }
+                }
+            }
+            if let (Some(group), None) = (group, wanted.gid) {
+                wanted.gid = Some(account::group(root, &group).map_err(PrivilegeError::Unknown)?);
+            }
+        }
+        if let Some(limit) = &verify.groups {
+            let groups = wanted.groups.take().or_else(|| now.groups.clone()).unwrap_or_default();
+            wanted.groups = Some(groups.into_iter().filter(|id| limit.value.contains(id)).collect());
+        }
+        wanted.capabilities = verify.capabilities.as_ref().map(|names| capability_mask(&names.value));
+        wanted.no_new_privs = verify.no_new_privs.as_ref().is_some_and(|wanted| wanted.value);
+        Ok(wanted)
+    }
+
+    /// Whether anything is asked for.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the app is to be another user than this process.
+    pub fn changes_user(&self) -> bool {
+        self.uid.is_some_and(|uid| uid != geteuid().as_raw()) || self.gid.is_some_and(|gid| gid != getegid().as_raw())
+    }
+
+    /// Asks for `no_new_privs`, too.
+    pub fn require_no_new_privs(&mut self) {
+        self.no_new_privs = true;
+    }
+
+    /// The home directory that the app should be told of.
+    pub fn home(&self) -> Option<&[u8]> {
+        self.home.as_deref()
+    }
+
+    /// What `--user` says takes the place of a user and group that the profile names, so that later checks agree.
+    pub fn replace_in(&self, profile: &mut Profile) {
+        for (id, slot) in [(self.uid, &mut profile.verify.user), (self.gid, &mut profile.verify.group)] {
+            if let (Some(id), Some(wanted)) = (id, slot) {
+                if wanted.value != Principal::NonRoot {
+                    wanted.value = Principal::Id(id);
+                }
+            }
+        }
+    }
+
+    /// Brings it about for this process and compares.
+    pub fn bring_about(&self) -> Result<(), PrivilegeError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let before = own_status()?;
+        let held = before.capabilities.ok_or(PrivilegeError::Unverified("the capability sets"))?;
+        // What is not held cannot be kept: the profile says the most.
+        let kept = self.capabilities.map(|allowed| allowed & held.bounding & held.permitted);
+        let mut tried = Tried::default();
+        if let Some(kept) = kept {
+            limit(held, kept, &mut tried);
+        }
+        let all = |id: u32| Some([id; 4]);
+        if let Some(groups) = &self.groups {
+            if !same(before.groups.as_deref(), groups) {
+                let ids: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+                tried.call("setgroups(2)", setgroups(&ids));
+            }
+        }
+        if let Some(gid) = self.gid.filter(|gid| before.gid != all(*gid)) {
+            let id = Gid::from_raw(gid);
+            tried.call("setresgid(2)", setresgid(id, id, id));
+        }
+        if let Some(uid) = self.uid.filter(|uid| before.uid != all(*uid)) {
+            if kept.is_some_and(|kept| kept != 0) {
+                tried.call("prctl(PR_SET_KEEPCAPS)", prctl::set_keepcaps(true));
+            }
+            let id = Uid::from_raw(uid);
+            tried.call("setresuid(2)", setresuid(id, id, id));
+        }
+        if let Some(kept) = kept {
+            keep(kept);
+        }
+        if self.no_new_privs {
+            tried.call("prctl(PR_SET_NO_NEW_PRIVS)", prctl::set_no_new_privs());
+        }
+        self.compare(&own_status()?, kept, &tried)
+    }
+
+    fn compare(&self, seen: &Status, kept: Option<u64>, tried: &Tried) -> Result<(), PrivilegeError> {
+        for (what, call, wanted, ids, hint) in [
+            (
+                "the user ids are",
+                "setresuid",
+                self.uid,
+                seen.uid,
+                "set runAsUser in the securityContext, or run as root with the capability SETUID",
+            ),
+            (
+                "the group ids are",
+                "setresgid",
+                self.gid,
+                seen.gid,
+                "set runAsGroup in the securityContext, or run as root with the capability SETGID",
+            ),
+        ] {
+            let Some(id) = wanted else { continue };
+            let ids = ids.ok_or(PrivilegeError::Unverified("the ids"))?;
+            if ids != [id; 4] {
+                return Err(PrivilegeError::Mismatch {
+                    what,
+                    seen: format!("{ids:?}"),
+                    wanted: id.to_string(),
+                    reason: tried.of(call),
+                    hint,
+                });
+            }
+        }
+        if let Some(groups) = &self.groups {
+            let ids = seen.groups.as_deref().ok_or(PrivilegeError::Unverified("the groups"))?;
+            if !same(Some(ids), groups) {
+                return Err(PrivilegeError::Mismatch {
+                    what: "the supplementary groups are",
+                    seen: format!("{ids:?}"),
+                    wanted: format!("{groups:?}"),
+                    reason: tried.of("setgroups"),
+                    hint: "set supplementalGroups and fsGroup in the pod's securityContext, or run as root with the capability SETGID",
+                });
+            }
+        }
+        if let Some(kept) = kept {
+            let sets = seen.capabilities.ok_or(PrivilegeError::Unverified("the capability sets"))?;
+            // What the bounding set allows beyond that, and the profile as well, need not go where it cannot.
+            let allowed = self.capabilities.unwrap_or(kept);
+            let differs = |(set, mask): &(&str, u64)| *mask != kept && (*set != "bounding" || mask & !allowed != 0);
+            if let Some((set, mask)) = sets.named().into_iter().find(differs) {
+                return Err(PrivilegeError::Mismatch {
+                    what: "the capabilities are",
+                    seen: format!("{set} {}", names(mask)),
+                    wanted: names(kept),
+                    reason: tried.of("prctl(PR_CAPBSET"),
+                    hint: "set capabilities: {drop: [ALL]} in the securityContext and add those that the profile allows; \
+                           to take them away itself, lithify needs the capability SETPCAP",
+                });
+            }
+        }
+        match seen.no_new_privs {
+            _ if !self.no_new_privs => Ok(()),
+            Some(true) => Ok(()),
+            Some(false) => Err(PrivilegeError::Mismatch {
+                what: "no_new_privs is",
+                seen: "off".to_owned(),
+                wanted: "on".to_owned(),
+                reason: tried.of("prctl(PR_SET_NO"),
+                hint: "set allowPrivilegeEscalation: false in the securityContext",
+            }),
+            None => Err(PrivilegeError::Unverified("NoNewPrivs")),
+        }
+    }
+}
+
+/// The calls that failed, which explain a mismatch.
+#[derive(Clone, Debug, Default)]
+struct Tried(Vec<(&'static str, Errno)>);
+
+impl Tried {
+    fn call(&mut self, call: &'static str, result: Result<(), Errno>) {
+        self.0.extend(result.err().map(|errno| (call, errno)));
+    }
+
+    /// The first that failed of those called so.
+    fn of(&self, start: &str) -> Option<(&'static str, Errno)> {
+        self.0.iter().find(|(call, _)| call.starts_with(start)).copied()
+    }
+}
+
+/// Takes from the bounding and ambient set what is not kept, and locks root out of getting any back.
+fn limit(held: CapabilitySets, kept: u64, tried: &mut Tried) {
+    for number in numbers(held.bounding & !kept) {
+        tried.call("prctl(PR_CAPBSET_DROP)", sys::drop_bounding(number));
+    }
+    if held.ambient != 0 {
+        let _ = sys::clear_ambient();
+    }
+    // Where the kernel lets us: it only makes firmer what the sets say already.
+    let _ = sys::lock_no_root();
+}
+
+/// Brings the other sets to `kept`. Ambient ones survive the exec of a user that is not root. What fails shows when the
+/// sets are compared.
+fn keep(kept: u64) {
+    let _ = sys::set_capabilities(kept);
+    for number in numbers(kept) {
+        let _ = sys::raise_ambient(number);
+    }
+}
+
+fn numbers(mask: u64) -> impl Iterator<Item = u32> {
+    (0..64).filter(move |number| mask & 1 << number != 0)
+}
+
+fn own_status() -> Result<Status, PrivilegeError> {
+    let text =
+        std::fs::read_to_string("/proc/self/status").map_err(|_| PrivilegeError::Unverified("it cannot be read"))?;
+    Ok(Status::parse(&text))
+}
+
+/// The same ids in any order.
+fn same(seen: Option<&[u32]>, wanted: &[u32]) -> bool {
+    seen.is_some_and(|seen| seen.iter().all(|id| wanted.contains(id)) && wanted.iter().all(|id| seen.contains(id)))
+}
+
+fn names(mask: u64) -> String {
+    if mask == 0 { "none".to_owned() } else { capability_names(mask).join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_compared_in_any_order() {
+        assert!(same(Some(&[2, 1]), &[1, 2]) && same(Some(&[]), &[]));
+        assert!(!same(Some(&[1]), &[1, 2]) && !same(Some(&[1, 2]), &[1]) && !same(None, &[]));
+    }
+
+    #[test]
+    fn every_difference_is_a_mismatch() {
+        let good = Status {
+            uid: Some([9; 4]),
+            gid: Some([8; 4]),
+            groups: Some(vec![7]),
+            capabilities: Some(CapabilitySets::default()),
+            no_new_privs: Some(true),
+            seccomp: None,
+        };
+        let wanted = Privileges {
+            uid: Some(9),
+            gid: Some(8),
+            groups: Some(vec![7]),
+            home: None,
+            capabilities: Some(1),
+            no_new_privs: true,
+        };
+        let compare = |status: &Status| wanted.compare(status, Some(0), &Tried::default());
+        assert!(compare(&good).is_ok());
+        let with = |change: &dyn Fn(&mut Status)| {
+            let mut status = good.clone();
+            change(&mut status);
+            status
+        };
+        let sets = CapabilitySets { bounding: 1 << 21, ..CapabilitySets::default() };
+        for (change, text) in [
+            (&(|status: &mut Status| status.uid = Some([9, 9, 0, 9])) as &dyn Fn(&mut Status), "[9, 9, 0, 9], not 9"),
+            (&|status| status.gid = Some([0; 4]), "not 8"),
+            (&|status| status.groups = Some(vec![7, 0]), "[7, 0], not [7]"),
+            (&move |status| status.capabilities = Some(sets), "bounding SYS_ADMIN, not none"),
+            (&|status| status.no_new_privs = Some(false), "off, not on"),
+            (&|status| status.uid = None, "cannot be read back"),
+            (&|status| status.capabilities = None, "cannot be read back"),
+            (&|status| status.no_new_privs = None, "cannot be read back"),
+        ] {
+            let error = compare(&with(change)).unwrap_err().to_string();
+            assert!(error.contains(text), "{error}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The built-in profiles of `profiles/*.toml`, embedded.
+
+/// Name and text of every built-in profile, in the order of `profile list`.
+pub const BUILTIN: [(&str, &str); 13] = [
+    ("shells", include_str!("../../profiles/shells.toml")),
+    ("coreutils", include_str!("../../profiles/coreutils.toml")),
+    ("network-tools", include_str!("../../profiles/network-tools.toml")),
+    ("package-managers", include_str!("../../profiles/package-managers.toml")),
+    ("interpreters", include_str!("../../profiles/interpreters.toml")),
+    ("compilers", include_str!("../../profiles/compilers.toml")),
+    ("setuid", include_str!("../../profiles/setuid.toml")),
+    ("leftovers", include_str!("../../profiles/leftovers.toml")),
+    ("distroless", include_str!("../../profiles/distroless.toml")),
+    ("restricted", include_str!("../../profiles/restricted.toml")),
+    ("nginx", include_str!("../../profiles/nginx.toml")),
+    ("httpd", include_str!("../../profiles/httpd.toml")),
+    ("redis", include_str!("../../profiles/redis.toml")),
+];
+
+/// The text of a built-in profile, with its name as known here.
+pub fn lookup(name: &str) -> Option<(&'static str, &'static str)> {
+    BUILTIN.into_iter().find(|(known, _)| *known == name)
+}
+
+/// The names of all built-in profiles.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILTIN.into_iter().map(|(name, _)| name)
+}

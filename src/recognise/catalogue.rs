@@ -1,0 +1,343 @@
+//! The catalogue: what a program is, by its name, and what it lends an intruder.
+//!
+//! `programs.txt` is the one list of names: `scan` and rules by class recognise by it, and the built-in profiles remove
+//! by it. A line with a single word begins a class. Every other line holds names, after the profiles that remove them
+//! (letters of [`PROFILES`]), a colon, and what they lend themselves to (letters of [`FUNCTIONS`]); a line that begins
+//! with a space goes on with the names of the line before. In no profile is what only a rule by class removes: what images
+//! start their app with, what mostly is the app where it is there, and what is of little use.
+//!
+//! The functions of a name are facts of `GTFOBins` (<https://gtfobins.org>, commit 7382261 of 2026-04-20); classes and
+//! all other names are ours, most of them from the lists of contents of Debian 12.
+
+mod directories;
+
+pub use directories::{DIRECTORIES, holds_programs};
+
+/// The names.
+const TABLE: &str = include_str!("catalogue/programs.txt");
+
+/// The built-in profiles that remove names of the table, by the letter that stands for each there.
+const PROFILES: [(char, &str); 7] = [
+    ('s', "shells"),
+    ('c', "coreutils"),
+    ('n', "network-tools"),
+    ('p', "package-managers"),
+    ('i', "interpreters"),
+    ('m', "compilers"),
+    ('u', "setuid"),
+];
+
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Talks to a person or runs scripts of commands.
+    Shell,
+    /// Many programs in one, chosen by the name it is called by.
+    MultiCall,
+    /// Runs programs given as text.
+    Interpreter,
+    /// Installs software.
+    PackageManager,
+    /// Fetches files.
+    Downloader,
+    /// Opens or watches connections.
+    Network,
+    /// Makes programs.
+    Compiler,
+    /// Looks into processes or changes them.
+    Debugger,
+    /// Changes identity, namespaces or mounts.
+    Privilege,
+    /// Editor or pager: most start a shell.
+    Editor,
+    /// Starts another program that it is told.
+    Launcher,
+    /// Talks to a container runtime or cluster.
+    ContainerClient,
+    /// Reads, writes or lists files and processes.
+    FileTool,
+}
+
+impl Class {
+    /// All of them, in order of weight.
+    pub const ALL: [Self; 13] = [
+        Self::Shell,
+        Self::MultiCall,
+        Self::Interpreter,
+        Self::PackageManager,
+        Self::Downloader,
+        Self::Network,
+        Self::Compiler,
+        Self::Debugger,
+        Self::Privilege,
+        Self::Editor,
+        Self::Launcher,
+        Self::ContainerClient,
+        Self::FileTool,
+    ];
+
+    /// The name in profiles and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shell => "shell",
+            Self::MultiCall => "multi-call",
+            Self::Interpreter => "interpreter",
+            Self::PackageManager => "package-manager",
+            Self::Downloader => "downloader",
+            Self::Network => "network",
+            Self::Compiler => "compiler",
+            Self::Debugger => "debugger",
+            Self::Privilege => "privilege",
+            Self::Editor => "editor",
+            Self::Launcher => "launcher",
+            Self::ContainerClient => "container-client",
+            Self::FileTool => "file-tool",
+        }
+    }
+
+    /// The class of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+/// The functions of a program, by the letter that stands for each in the table; names as in `GTFOBins`.
+pub const FUNCTIONS: [(char, &str); 10] = [
+    ('s', "shell"),
+    ('c', "command"),
+    ('v', "reverse-shell"),
+    ('b', "bind-shell"),
+    ('r', "file-read"),
+    ('w', "file-write"),
+    ('u', "upload"),
+    ('d', "download"),
+    ('l', "library-load"),
+    ('p', "privilege-escalation"),
+];
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its class.
+    pub class: Class,
+    /// Letters of [`FUNCTIONS`].
+    letters: &'static str,
+}
+
+impl Known {
+    /// What the program lends itself to.
+    pub fn functions(self) -> impl Iterator<Item = &'static str> {
+        FUNCTIONS.into_iter().filter(move |(letter, _)| self.letters.contains(*letter)).map(|(_, name)| name)
+    }
+}
+
+/// A name of the table, the profiles that remove it, and what it is.
+struct Entry {
+    name: &'static str,
+    profiles: &'static str,
+    known: Known,
+}
+
+fn entries() -> impl Iterator<Item = Entry> {
+    let mut profiles = "";
+    let mut known = Known { class: Class::Shell, letters: "" };
+    TABLE.lines().flat_map(move |line| {
+        let (head, names) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some((removed_by, letters)) = head.split_once(':') {
+            (profiles, known.letters) = (removed_by, letters);
+        } else if let Some(class) = Class::parse(head) {
+            known.class = class;
+        }
+        let (profiles, known) = (profiles, known);
+        names.split(' ').filter(|name| !name.is_empty()).map(move |name| Entry { name, profiles, known })
+    })
+}
+
+/// The names that the built-in profile `profile` removes.
+pub fn names_of_profile(profile: &str) -> impl Iterator<Item = &'static str> {
+    let letter = PROFILES.into_iter().find(|(_, name)| *name == profile).map(|(letter, _)| letter);
+    entries().filter(move |entry| letter.is_some_and(|letter| entry.profiles.contains(letter))).map(|entry| entry.name)
+}
+
+/// All names, ready for lookups.
+pub struct Catalogue {
+    /// Sorted by name.
+    names: Vec<(&'static [u8], Known)>,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        let mut names: Vec<_> = entries().map(|entry| (entry.name.as_bytes(), entry.known)).collect();
+        crate::text::order::sort_by_bytes(&mut names, |(name, _)| name.to_vec());
+        Self { names }
+    }
+}
+
+impl Catalogue {
+    /// What a file of this name is taken for. Versions (`python3.11`, `gcc-12`), flavours (`vim.tiny`) and targets
+    /// (`x86_64-linux-gnu-gcc`) are left out where the whole name is not known.
+    pub fn by_name(&self, name: &[u8]) -> Option<Known> {
+        let others = [without_version(name), without_flavour(name), without_version(after_target(name))];
+        self.get(name).or_else(|| {
+            let mut others = others.into_iter().filter(|other| other.len() < name.len());
+            others.find_map(|other| self.get(other))
+        })
+    }
+
+    /// What a program of this canonical name is: for a signature's label.
+    pub fn exactly(&self, name: &str) -> Option<Known> {
+        self.get(name.as_bytes())
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.names.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok())
+    }
+
+    fn get(&self, name: &[u8]) -> Option<Known> {
+        let index = self.names.binary_search_by_key(&name, |(known, _)| known).ok()?;
+        self.names.get(index).map(|(_, known)| *known)
+    }
+}
+
+/// `perl5.36.0`, `gcc-12`, `python3`; never to nothing.
+fn without_version(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'-')).map_or(0, |last| last + 1);
+    name.get(..end).filter(|stem| !stem.is_empty()).unwrap_or(name)
+}
+
+/// How Debian and Alpine tell variants of one program apart: `vim.tiny`, `nc.traditional`.
+const FLAVOURS: [&str; 14] = [
+    ".tiny",
+    ".basic",
+    ".nox",
+    ".gtk3",
+    ".athena",
+    ".traditional",
+    ".openbsd",
+    ".byron",
+    ".static",
+    ".real",
+    ".distrib",
+    ".debianutils",
+    ".ul",
+    ".textutils",
+];
+
+fn without_flavour(name: &[u8]) -> &[u8] {
+    FLAVOURS.iter().find_map(|flavour| name.strip_suffix(flavour.as_bytes())).unwrap_or(name)
+}
+
+/// What follows `CPU-SYSTEM-LIBC-`.
+fn after_target(name: &[u8]) -> &[u8] {
+    ["-gnu-", "-musl-", "-gnueabihf-"]
+        .iter()
+        .find_map(|mark| {
+            let at = name.windows(mark.len()).position(|part| part == mark.as_bytes())?;
+            name.get(at + mark.len()..)
+        })
+        .unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_table_holds_together() {
+        let (catalogue, mut class, mut seen) = (Catalogue::default(), None, HashSet::new());
+        for line in TABLE.lines() {
+            let (head, names) = line.split_once(' ').unwrap_or((line, ""));
+            assert!(line.len() <= 120, "{line}");
+            if let Some((profiles, letters)) = head.split_once(':') {
+                assert!(profiles.chars().all(|letter| PROFILES.iter().any(|(known, _)| *known == letter)), "{line}");
+                assert!(letters.chars().all(|letter| FUNCTIONS.iter().any(|(known, _)| *known == letter)), "{line}");
+            } else if !head.is_empty() {
+                assert!(names.is_empty() && Class::parse(head).is_some(), "{line}");
+                class = Class::parse(head);
+                continue;
+            }
+            for name in names.split(' ') {
+                assert!(!name.is_empty() && seen.insert(name), "{name:?}: {line}");
+                assert_eq!(catalogue.exactly(name).map(|known| known.class), class, "{name}");
+            }
+        }
+        assert_eq!(catalogue.names().count(), seen.len());
+        for class in Class::ALL {
+            assert_eq!(Class::parse(class.name()), Some(class));
+            assert!(entries().any(|entry| entry.known.class == class), "{class:?} is empty");
+        }
+        for (_, profile) in PROFILES {
+            assert!(
+                crate::profile::builtin::lookup(profile).is_some() && names_of_profile(profile).count() > 10,
+                "{profile}"
+            );
+        }
+    }
+
+    #[test]
+    fn versions_flavours_and_targets() {
+        let catalogue = Catalogue::default();
+        for (name, class) in [
+            ("python3.11", Class::Interpreter),
+            ("perl5.36.0", Class::Interpreter),
+            ("lua5.4", Class::Interpreter),
+            ("gcc-12", Class::Compiler),
+            ("x86_64-linux-gnu-gcc-12", Class::Compiler),
+            ("vim.tiny", Class::Editor),
+            ("nc.traditional", Class::Network),
+            ("rc.byron", Class::Shell),
+            ("ksh93", Class::Shell),
+        ] {
+            assert_eq!(catalogue.by_name(name.as_bytes()).map(|known| known.class), Some(class), "{name}");
+        }
+        // Servers, which mostly are the app.
+        let servers = [
+            "nginx",
+            "apache2",
+            "httpd",
+            "redis-server",
+            "valkey-server",
+            "postgres",
+            "mysqld",
+            "mariadbd",
+            "haproxy",
+            "memcached",
+            "varnishd",
+            "squid",
+            "lighttpd",
+            "caddy",
+            "traefik",
+            "envoy",
+            "mosquitto",
+            "named",
+            "mongod",
+            "rabbitmq-server",
+            "vsftpd",
+            "gunicorn",
+            "unicorn",
+            "puma",
+            "catalina",
+            "postfix",
+            "exim4",
+            "dovecot",
+            "etcd",
+            "prometheus",
+            "grafana-server",
+            "influxd",
+            "consul",
+            "vault",
+            "minio",
+            "unbound",
+            "coredns",
+            "slapd",
+        ];
+        for name in servers {
+            assert_eq!(catalogue.by_name(name.as_bytes()), None, "{name}");
+        }
+        for name in ["nginx", "httpd", "7", "-", ".", "", "libc.so.6"] {
+            assert_eq!(catalogue.by_name(name.as_bytes()), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! What a command line needs to start: the programs that it names or that these start for it, the scripts, and the
+//! interpreters of both. Reads only.
+//!
+//! A launcher such as `tini` or `env` starts the command behind it, a shell those of its `-c`, and an entrypoint script
+//! with `"$@"` in it what stands behind the script. What else a script calls is not known.
+
+pub mod script;
+pub mod wrappers;
+
+use crate::recognise::catalogue::Class;
+use crate::recognise::needs::{self, needs};
+use crate::recognise::search_path::DEFAULT_PATH;
+use crate::root::{Identity, Kind, Root, join};
+use wrappers::{class, file_name, inner, is_shell, is_wrapper, script_of, stays};
+
+/// A command line, and how its words are to be understood.
+#[derive(Clone, Debug, Default)]
+pub struct CommandLine {
+    /// Its words.
+    pub words: Vec<String>,
+    /// Its `PATH`, whose first hit counts; where that is not known, a program may lie in any of the usual directories.
+    pub path: Option<String>,
+    /// Its working directory, absolute inside the root.
+    pub directory: String,
+    /// Whether they are those of a process: the kernel puts the interpreter of a script before it.
+    pub running: bool,
+}
+
+/// What a file is to a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A program that is there to stay.
+    Program,
+    /// A program that becomes another, such as `env` and `gosu`.
+    Launcher,
+    /// What the `#!` line of a script names, other than a shell.
+    Interpreter,
+    /// A shell that runs a script, which mostly ends as another program.
+    Shell,
+    /// The script of a shell.
+    ShellScript,
+    /// The script of another interpreter.
+    Script,
+    /// An ELF interpreter.
+    Loader,
+}
+
+/// One file that a command line needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Its path inside the root as the command, or the file that needs it, says it: links lead on from there.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub role: Role,
+    /// Whether it is still needed when the app is up, as far as that can be told.
+    pub lasts: bool,
+    /// Which of the others needs it, and how; `None` for what the words themselves say.
+    pub by: Option<(usize, needs::Role)>,
+}
+
+/// What was found of a command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// What it needs.
+    pub needs: Vec<Need>,
+    /// Words that are to be programs, and are not there or cannot be told.
+    pub missing: Vec<String>,
+}
+
+/// A launcher behind a launcher, a script behind a script ...
+const DEEPEST: usize = 8;
+
+/// How much of a `PATH` is looked at, which a process may have written.
+const MOST_DIRECTORIES: usize = 64;
+
+/// How many words are looked at where any may be a program.
+const MOST_WORDS: usize = 64;
+
+/// How much of a script is read.
+const SCRIPT_BYTES: u64 = 64 * 1024;
+
+impl CommandLine {
+    /// Splits one command line as a shell does, without expanding anything; `None` unless it is one command.
+    pub fn split(text: &str) -> Option<Vec<String>> {
+        let mut commands = script::commands(text);
+        let words = commands.pop().filter(|words| words.first().is_some_and(|program| !program.is_empty()));
+        words.filter(|_| commands.is_empty())
+    }
+
+    /// Looks for everything that it needs. `search` are the profile's directories for names.
+    pub fn resolve(&self, root: &Root, search: &[&str]) -> Resolved {
+        let mut resolver = Resolver { root, search, line: self, found: Resolved::default() };
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        resolver.command(&words, Context { lasts: true, in_script: false, certain: true, by: None, depth: 0 });
+        resolver.found
+    }
+}
+
+/// The file at `path` itself, and what it needs to start: none where it is not there.
+pub fn needs_of(root: &Root, path: &[u8], search: &[&str]) -> Vec<Need> {
+    // Of a script that is called there are only its interpreters to know.
+    let line = CommandLine { running: true, ..CommandLine::default() };
+    let mut resolver = Resolver { root, search, line: &line, found: Resolved::default() };
+    resolver.file(path, Role::Program, true, None, &[], 0);
+    resolver.found.needs
+}
+
+/// Where a command stands.
+#[derive(Clone, Copy)]
+struct Context {
+    /// Whether it is what runs in the end.
+    lasts: bool,
+    /// Whether a shell reads the words.
+    in_script: bool,
+    /// Whether it certainly is a command.
+    certain: bool,
+    /// The script that calls it.
+    by: Option<(usize, needs::Role)>,
+    depth: usize,
+}
+
+struct Resolver<'a> {
+    root: &'a Root,
+    search: &'a [&'a str],
+    line: &'a CommandLine,
+    found: Resolved,
+}
+
+impl Resolver<'_> {
+    fn command(&mut self, mut words: &[&str], at: Context) {
+        if at.in_script {
+            words = script::command(words);
+        }
+        let Some((&program, rest)) = words.split_first().filter(|_| at.depth <= DEEPEST) else { return };
+        let deeper = Context { in_script: false, depth: at.depth + 1, ..at };
+        let built_in = at.in_script && script::is_built_in(program);
+        let (command, text) = (inner(words), script_of(words));
+        if !built_in {
+            let becomes = inner(words).is_some() && !stays(program);
+            // An option's value is mostly no file.
+            let is_script = |word: &&str| {
+                !word.starts_with(['-', '+'])
+                    && self.root.resolve(&self.absolute(word)).is_ok_and(|stat| stat.kind == Kind::File)
+            };
+            let reads = command.is_none() && text.is_none() && reads_scripts(program);
+            let operand = rest.iter().take(MOST_WORDS).position(is_script).filter(|_| reads);
+            let script = operand.and_then(|index| Some((rest.get(index)?, rest.get(index + 1..)?)));
+            let role = if becomes {
+                Role::Launcher
+            } else if is_shell(program) && (text.is_some() || script.is_some()) {
+                Role::Shell
+            } else {
+                Role::Program
+            };
+            let mut arguments = rest;
+            if command.is_some() || text.is_some() || script.is_some() {
+                arguments = &[];
+            }
+            self.programs(program, role, arguments, at);
+            if let Some((script, arguments)) = script {
+                let role = if is_shell(program) { Role::ShellScript } else { Role::Script };
+                self.file(&self.absolute(script), role, at.lasts, at.by, arguments, at.depth);
+            }
+        }
+        let unsure = Context { certain: false, ..deeper };
+        if command.is_none() && text.is_none() {
+            if starts_others(program) {
+                self.any_of(program, rest, unsure);
+            } else if let Some(end) = rest.iter().position(|word| *word == "--") {
+                self.command(rest.get(end + 1..).unwrap_or_default(), unsure);
+            }
+        }
+        if let Some(command) = command {
+            self.command(command, Context { in_script: built_in && program != "exec", ..deeper });
+        } else if let Some(text) = text.filter(|_| !self.line.running) {
+            // What `"$0" "$@"` are to it.
+            let behind = rest.iter().position(|word| *word == text).and_then(|text| rest.get(text + 1..));
+            let behind = behind.unwrap_or_default();
+            self.command(behind, unsure);
+            self.command(behind.get(1..).unwrap_or_default(), unsure);
+            let commands = script::commands(text);
+            let last = commands.len().saturating_sub(1);
+            for (index, words) in commands.iter().enumerate() {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let becomes = index == last && (last == 0 || words.first() == Some(&"exec"));
+                self.command(
+                    &words,
+                    Context {
+                        in_script: true,
+                        lasts: at.lasts && becomes,
+                        certain: becomes && behind.is_empty(),
+                        ..deeper
+                    },
+                );
+            }
+        }
+    }
+
+    /// What a launcher starts whose options are not known: each of its words may be a program, or commands for a shell.
+    fn any_of(&mut self, program: &str, words: &[&str], at: Context) {
+        for word in words.iter().take(MOST_WORDS) {
+            let word = match word.strip_prefix("--") {
+                Some(long) => long.split_once('=').map_or("", |(_, value)| value),
+                None if word.starts_with('-') => word.get(2..).unwrap_or_default(),
+                None => word,
+            };
+            if word.contains(char::is_whitespace) {
+                for words in script::commands(word) {
+                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                    self.command(&words, Context { in_script: true, ..at });
+                }
+            } else if !word.is_empty() {
+                let role = if is_shell(word) { Role::Shell } else { Role::Program };
+                self.programs(word, role, &[], at);
+            }
+        }
+        if matches!(file_name(program), "su" | "runuser") {
+            let accounts = lossy(&self.root.read(b"/etc/passwd", SCRIPT_BYTES).unwrap_or_default());
+            let of_user = |line: &&str| words.iter().any(|word| line.split(':').next() == Some(word));
+            for account in accounts.lines().filter(of_user).take(MOST_WORDS) {
+                self.programs(account.rsplit(':').next().unwrap_or_default(), Role::Shell, &[], at);
+            }
+            self.programs("/bin/sh", Role::Shell, &[], at);
+        }
+    }
+
+    /// The files that a word may mean.
+    fn programs(&mut self, program: &str, role: Role, arguments: &[&str], at: Context) {
+        let directories: Vec<&str> = match &self.line.path {
+            _ if program.contains('/') => vec![""],
+            Some(path) => path.split(':').take(MOST_DIRECTORIES).collect(),
+            None => DEFAULT_PATH.split(':').chain(self.search.iter().copied()).collect(),
+        };
+        let mut found: Vec<(Vec<u8>, Identity)> = Vec::new();
+        for directory in directories {
+            let path = if directory.is_empty() { program.to_owned() } else { format!("{directory}/{program}") };
+            let path = self.absolute(&path);
+            let Ok(stat) = self.root.resolve(&path) else { continue };
+            let starts = stat.kind == Kind::File && stat.mode & 0o111 != 0;
+            // In PATH the first counts; each of several files may be it where that is not known, by its first name.
+            if starts && (found.is_empty() || self.line.path.is_none()) && found.iter().all(|(_, id)| *id != stat.id) {
+                found.push((path, stat.id));
+            }
+        }
+        // So is what only a shell could tell.
+        if found.is_empty() && at.certain {
+            self.found.missing.push(program.to_owned());
+        }
+        for (path, _) in found {
+            self.file(&path, role, at.lasts, at.by, arguments, at.depth);
+        }
+    }
+
+    fn absolute(&self, path: &str) -> Vec<u8> {
+        if path.starts_with('/') { path.into() } else { join(self.line.directory.as_bytes(), path.as_bytes()) }
+    }
+
+    /// Adds a file with all that it needs; `arguments` are what it is called with.
+    fn file(
+        &mut self,
+        path: &[u8],
+        mut role: Role,
+        lasts: bool,
+        by: Option<(usize, needs::Role)>,
+        arguments: &[&str],
+        depth: usize,
+    ) {
+        if let Some(known) = self.found.needs.iter_mut().find(|known| known.path == path) {
+            // Of two the one that needs it longer.
+            if lasts && !known.lasts {
+                (known.lasts, known.role) = (lasts, role);
+            }
+            return;
+        }
+        let Ok(stat) = self.root.resolve(path) else { return };
+        if stat.kind != Kind::File || depth > DEEPEST {
+            return;
+        }
+        // The kernel looks at its #! line only where it starts it.
+        let started = !matches!(role, Role::Script | Role::ShellScript) || self.line.running && stat.mode & 0o111 != 0;
+        let needed = if started { needs(self.root, path, self.search) } else { Vec::new() };
+        let of_shell = needed.iter().any(|(path, role)| *role == needs::Role::Interpreter && is_shell(&lossy(path)));
+        if of_shell {
+            role = Role::ShellScript;
+        } else if needed.iter().any(|(_, how)| *how == needs::Role::Interpreter) {
+            role = Role::Script;
+        }
+        let index = self.found.needs.len();
+        self.found.needs.push(Need { path: path.to_vec(), role, lasts, by });
+        for (path, how) in needed {
+            let role = match how {
+                needs::Role::Loader => Role::Loader,
+                needs::Role::Interpreter if of_shell && is_shell(&lossy(&path)) => Role::Shell,
+                needs::Role::Interpreter if path.ends_with(b"/env") => Role::Launcher,
+                needs::Role::Interpreter | needs::Role::Called => Role::Interpreter,
+            };
+            self.file(&path, role, lasts, Some((index, how)), &[], depth + 1);
+        }
+        if role == Role::ShellScript && !self.line.running {
+            self.script(
+                path,
+                index,
+                Context { lasts, in_script: false, certain: false, by: None, depth: depth + 1 },
+                arguments,
+            );
+        }
+    }
+}
+
+impl Resolver<'_> {
+    /// What the shell's script at `path` calls, as far as it can be read, and the command that its `arguments` are.
+    fn script(&mut self, path: &[u8], index: usize, at: Context, arguments: &[&str]) {
+        let text = lossy(&self.root.read(path, SCRIPT_BYTES).unwrap_or_default());
+        // With "$@", $* or $1 in it, as far as that can be told: they are a command, if they can be.
+        self.command(arguments, at);
+        let commands = script::commands(&text);
+        // It may do without what it looks for first.
+        let looks =
+            |words: &&Vec<String>| words.iter().any(|word| matches!(word.as_str(), "-v" | "which" | "type" | "hash"));
+        let optional: Vec<String> = commands.iter().filter(looks).flatten().cloned().collect();
+        for words in &commands {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            if !words.iter().any(|word| optional.iter().any(|known| known == word)) {
+                let by = Some((index, needs::Role::Called));
+                self.command(&words, Context { lasts: false, in_script: true, by, ..at });
+            }
+        }
+    }
+}
+
+/// Whether a program of this name takes a script as its first operand.
+fn reads_scripts(program: &str) -> bool {
+    matches!(class(program), Some(Class::Shell | Class::Interpreter))
+}
+
+/// Whether a program of this name starts others that its words name.
+fn starts_others(program: &str) -> bool {
+    let name = file_name(program);
+    let class = class(program);
+    is_wrapper(program)
+        || matches!(class, Some(Class::Launcher | Class::Privilege | Class::MultiCall))
+        || name.starts_with("tini")
+        || name.ends_with("init")
+}
+
+fn lossy(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, content) in [
+            ("usr/bin/dash", "\x7fELF"),
+            ("usr/bin/python3.11", "\x7fELF"),
+            ("usr/bin/env", "\x7fELF"),
+            ("usr/bin/tini", "\x7fELF"),
+            ("usr/bin/touch", "\x7fELF"),
+            ("usr/bin/curl", "\x7fELF"),
+            ("opt/bin/server", "\x7fELF"),
+            ("entrypoint.sh", "#!/bin/sh\ncommand -v curl && curl x\ntouch y\nexec \"$@\"\n"),
+            ("srv/app.py", "#!/usr/bin/env python3\n"),
+        ] {
+            let at = directory.path().join(path);
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            fs::write(&at, content).unwrap();
+            fs::set_permissions(&at, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        symlink("usr/bin", directory.path().join("bin")).unwrap();
+        symlink("dash", directory.path().join("usr/bin/sh")).unwrap();
+        symlink("python3.11", directory.path().join("usr/bin/python3")).unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        (directory, root)
+    }
+
+    fn line(text: &str, running: bool) -> CommandLine {
+        let words = CommandLine::split(text).unwrap();
+        CommandLine { words, path: Some("/opt/bin:/usr/bin".to_owned()), directory: "/srv".to_owned(), running }
+    }
+
+    /// What it needs, each with its role, and `+` where it lasts.
+    fn needs_of(root: &Root, line: &CommandLine) -> String {
+        let needs = line.resolve(root, &[]).needs.into_iter().map(|need| {
+            let lasts = if need.lasts { "+" } else { "" };
+            format!("{} {:?}{lasts}", lossy(&need.path), need.role)
+        });
+        needs.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn roles() {
+        let (_directory, root) = tree();
+        for (text, expected) in [
+            ("server -x", "/opt/bin/server Program+"),
+            ("python3 app.py", "/usr/bin/python3 Program+, /srv/app.py Script+"),
+            (
+                "./app.py",
+                "/srv/./app.py Script+, /usr/bin/env Launcher+, /usr/bin/python3 Interpreter+, /bin/python3 Interpreter+",
+            ),
+            ("tini -- env A=b server", "/usr/bin/tini Program+, /usr/bin/env Launcher+, /opt/bin/server Program+"),
+            (
+                "/entrypoint.sh server",
+                "/entrypoint.sh ShellScript+, /bin/sh Shell+, /opt/bin/server Program+, /usr/bin/touch Program",
+            ),
+            ("sh -c 'touch x; exec server'", "/usr/bin/sh Shell+, /usr/bin/touch Program, /opt/bin/server Program+"),
+            ("sh -c 'touch x; server'", "/usr/bin/sh Shell+, /usr/bin/touch Program, /opt/bin/server Program"),
+            ("sh", "/usr/bin/sh Program+"),
+            ("/lithify run --init -- server", "/opt/bin/server Program+"),
+            ("nothing", ""),
+        ] {
+            assert_eq!(needs_of(&root, &line(text, false)), expected, "{text}");
+        }
+        // Of a process: what its script has called is no matter any more.
+        for (text, expected) in [
+            ("sh /entrypoint.sh server", "/usr/bin/sh Shell+, /entrypoint.sh ShellScript+, /bin/sh Shell+"),
+            ("sh -c 'touch x; exec server'", "/usr/bin/sh Shell+"),
+        ] {
+            assert_eq!(needs_of(&root, &line(text, true)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let (_directory, root) = tree();
+        for (text, expected) in [
+            ("nothing", "nothing"),
+            ("tini -- nothing x", "nothing"),
+            ("/entrypoint.sh --flag", ""),
+            ("env $APP", "$APP"),
+            ("sh -c 'exec $APP'", "$APP"),
+        ] {
+            assert_eq!(line(text, false).resolve(&root, &[]).missing.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_command() {
+        let split = |text: &str| CommandLine::split(text).map(|words| words.join("|"));
+        assert_eq!(split("nginx -g 'daemon off;'").as_deref(), Some("nginx|-g|daemon off;"));
+        assert_eq!(split(" a  \"b c\" '' ").as_deref(), Some("a|b c|"));
+        for text in ["", " ", "a; b", "a && b", "''", "a | b"] {
+            assert_eq!(split(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The closure: every library that a set of programs needs, and the libraries that those need.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::search::{Libc, Located, PathList, Search, read_if_there};
+use crate::recognise::elf::Elf;
+use crate::root::{Identity, Root, RootError, file_name};
+use crate::text::escape::escape;
+
+/// What glibc loads by itself, besides the services of `nsswitch.conf`: `libgcc_s` to end a thread or print a backtrace,
+/// and the name services that hold where that file is missing.
+const LOADED_BY_GLIBC: [&str; 3] = ["libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2"];
+
+/// A library that is needed and was not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The program or library that was to be kept.
+    pub path: Vec<u8>,
+    /// Who needs what, as text.
+    pub reason: String,
+    /// Whether a program cannot start without it; else only a library that is loaded at run time lacks it.
+    pub program: bool,
+}
+
+/// What a set of programs needs.
+#[derive(Debug, Default)]
+pub struct Closure {
+    /// Libraries and the links on the way to them, each with the chain of reasons.
+    pub needed: HashMap<Identity, String>,
+    /// What was not found.
+    pub missing: Vec<Missing>,
+    /// Programs and libraries that may load others at run time (`dlopen`).
+    pub loading: Vec<Vec<u8>>,
+}
+
+/// The closure of `files` (canonical paths; what is no ELF file needs nothing). What cannot be looked at is an error:
+/// it might be what is needed.
+pub fn closure(root: &Root, files: &[Vec<u8>]) -> Result<Closure, RootError> {
+    let mut search = Search::new(root);
+    let (mut programs, mut libraries) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for file in files {
+        if let Some(located) = search.look(file)?.filter(|located| seen.insert(located.id)) {
+            let program = matches!(located.dynamic.kind, Elf::Program { .. });
+            if program { &mut programs } else { &mut libraries }.push(located);
+        }
+    }
+    let mut finder = Finder {
+        services: services(root)?,
+        preloaded: words(&read_if_there(root, b"/etc/ld.so.preload", 64 * 1024)?),
+        programs_paths: programs.iter().filter_map(|program| list(program, Libc::Glibc)).collect(),
+        musl: programs.iter().any(is_musl) && programs.iter().all(is_musl),
+        kept: libraries.iter().map(|library| (library.canonical.clone(), library.clone())).collect(),
+        search,
+        closure: Closure::default(),
+        noted: HashSet::new(),
+    };
+    for (start, program) in
+        programs.into_iter().map(|start| (start, true)).chain(libraries.into_iter().map(|l| (l, false)))
+    {
+        finder.process(start, program)?;
+    }
+    let mut closure = finder.closure;
+    closure.loading.sort_unstable();
+    Ok(closure)
+}
+
+struct Finder<'a> {
+    search: Search<'a>,
+    /// Name services of nsswitch.conf(5), as names of libraries.
+    services: Vec<Vec<u8>>,
+    /// `/etc/ld.so.preload`.
+    preloaded: Vec<Vec<u8>>,
+    /// `DT_RPATH` of the programs, which holds for what they load at run time, too.
+    programs_paths: Vec<PathList>,
+    /// Whether libraries that nothing tells about are musl's.
+    musl: bool,
+    /// Libraries that are kept anyway, wherever they lie.
+    kept: Vec<(Vec<u8>, Located)>,
+    closure: Closure,
+    noted: HashSet<Identity>,
+}
+
+/// One file in a process to be.
+struct Object {
+    located: Located,
+    /// Index of the one that asked for it.
+    by: Option<usize>,
+    /// The chain of reasons so far.
+    reason: String,
+    /// Whether the process cannot start without it.
+    required: bool,
+}
+
+impl Finder<'_> {
+    /// Everything that is loaded with `start`.
+    fn process(&mut self, start: Located, program: bool) -> Result<(), RootError> {
+        let libc = if is_musl(&start) || !program && self.musl { Libc::Musl } else { Libc::Glibc };
+        let path = start.canonical.clone();
+        let mut names: HashSet<Vec<u8>> = start.dynamic.soname.iter().cloned().collect();
+        let mut objects = vec![Object { reason: escape(&path), located: start, by: None, required: program }];
+        let mut at = 0;
+        while let Some(object) = objects.get(at) {
+            self.note_dlopen(object);
+            let dynamic = Rc::clone(&object.located.dynamic);
+            let (machine, origins) = (dynamic.machine, object.located.origins());
+            let (reason, required) = (object.reason.clone(), object.required);
+            let lists = self.lists(&objects, at, libc, program);
+            for (name, optional) in self.wanted(&objects, at, program) {
+                if names.contains(&name) {
+                    continue;
+                }
+                let mut found = if name.contains(&b'/') {
+                    self.search.at(&name, machine, &origins)?
+                } else {
+                    self.search.find(&name, machine, libc, &lists)?
+                };
+                if found.is_empty() {
+                    found.extend(self.kept_as(&name, machine).cloned());
+                }
+                let verb = if optional { "may load" } else { "needs" };
+                let chain = if at == 0 {
+                    format!("{reason} {verb} {}", escape(&name))
+                } else {
+                    format!("{reason}, which {verb} {}", escape(&name))
+                };
+                if found.is_empty() && !optional && !(libc == Libc::Musl && is_part_of_musl(&name)) {
+                    let missing = Missing { path: path.clone(), reason: chain.clone(), program: required };
+                    if !self.closure.missing.contains(&missing) {
+                        self.closure.missing.push(missing);
+                    }
+                }
+                names.insert(name);
+                for located in found {
+                    names.extend(located.dynamic.soname.iter().cloned());
+                    let text = format!("{chain}, found at {}", escape(&located.path));
+                    for id in located.links.iter().chain([&located.id]) {
+                        self.closure.needed.entry(*id).or_insert_with(|| text.clone());
+                    }
+                    if !objects.iter().any(|known| known.located.id == located.id) {
+                        let required = required && !optional;
+                        objects.push(Object { located, by: Some(at), reason: chain.clone(), required });
+                    }
+                }
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+
+    /// What the object asks for, each with whether it does without.
+    fn wanted(&self, objects: &[Object], at: usize, program: bool) -> Vec<(Vec<u8>, bool)> {
+        let Some(object) = objects.get(at) else { return Vec::new() };
+        let dynamic = &object.located.dynamic;
+        let mut wanted: Vec<(Vec<u8>, bool)> = Vec::new();
+        if at == 0 && program && !dynamic.needed.is_empty() {
+            wanted.extend(self.preloaded.iter().map(|name| (name.clone(), true)));
+        }
+        wanted.extend(dynamic.needed.iter().map(|name| (name.clone(), false)));
+        wanted.extend(dynamic.filters.iter().map(|name| (name.clone(), true)));
+        if dynamic.soname.as_deref() == Some(b"libc.so.6") {
+            wanted.extend(LOADED_BY_GLIBC.iter().map(|name| (name.as_bytes().to_vec(), true)));
+            wanted.extend(self.services.iter().map(|name| (name.clone(), true)));
+        }
+        wanted
+    }
+
+    /// The directories that the object at `at` and those that loaded it name, in the order of ld.so(8).
+    fn lists(&self, objects: &[Object], at: usize, libc: Libc, program: bool) -> Vec<PathList> {
+        let mut lists = Vec::new();
+        let mut next = Some(at);
+        while let Some(object) = next.and_then(|index| objects.get(index)) {
+            let dynamic = &object.located.dynamic;
+            if libc == Libc::Glibc && next == Some(at) {
+                if let Some(runpath) = &dynamic.runpath {
+                    return vec![PathList { directories: runpath.clone(), origins: object.located.origins() }];
+                }
+            }
+            lists.extend(list(&object.located, libc));
+            next = object.by;
+        }
+        if !program {
+            lists.extend(self.programs_paths.iter().cloned());
+        }
+        lists
+    }
+
+    /// A library of that name that `[keep]` saves: `LD_LIBRARY_PATH` may lead to it.
+    fn kept_as(&self, name: &[u8], machine: crate::recognise::elf::Machine) -> Option<&Located> {
+        let named = |path: &[u8]| file_name(path) == name;
+        let kept = self.kept.iter().find(|(path, library)| {
+            library.dynamic.machine == machine && (named(path) || library.dynamic.soname.as_deref() == Some(name))
+        });
+        kept.map(|(_, library)| library)
+    }
+
+    fn note_dlopen(&mut self, object: &Object) {
+        let dynamic = &object.located.dynamic;
+        // The libraries that are dlopen's own.
+        let own = dynamic.soname.as_deref().is_some_and(|name| {
+            [b"libc.".as_slice(), b"libdl.", b"ld-", b"libgcc_s."].iter().any(|prefix| name.starts_with(prefix))
+        });
+        if dynamic.names_dlopen && !own && self.noted.insert(object.located.id) {
+            self.closure.loading.push(object.located.canonical.clone());
+        }
+    }
+}
+
+/// The directories that a file itself names for what it loads, and that hold for what those load in turn: `DT_RPATH`
+/// where there is no `DT_RUNPATH`; for musl either.
+fn list(located: &Located, libc: Libc) -> Option<PathList> {
+    let dynamic = &located.dynamic;
+    let directories = match (libc, &dynamic.runpath) {
+        (Libc::Glibc, Some(_)) => return None,
+        (Libc::Musl, Some(runpath)) => runpath.clone(),
+        (_, None) => dynamic.rpath.clone()?,
+    };
+    Some(PathList { directories, origins: located.origins() })
+}
+
+fn is_musl(file: &Located) -> bool {
+    let dynamic = &file.dynamic;
+    match &dynamic.kind {
+        Elf::Program { interpreter: Some(interpreter), .. } => interpreter.windows(8).any(|part| part == b"ld-musl-"),
+        Elf::Program { interpreter: None, .. } => false,
+        Elf::Library => dynamic.needed.iter().any(|name| name == b"libc.so" || name.starts_with(b"libc.musl-")),
+    }
+}
+
+/// Names that musl's loader takes for itself.
+fn is_part_of_musl(name: &[u8]) -> bool {
+    let Some(stem) = name.strip_prefix(b"lib").and_then(|rest| rest.split(|&byte| byte == b'.').next()) else {
+        return false;
+    };
+    [b"c".as_slice(), b"pthread", b"rt", b"m", b"dl", b"util", b"xnet"].contains(&stem)
+}
+
+/// The libraries of the services that nsswitch.conf(5) names.
+fn services(root: &Root) -> Result<Vec<Vec<u8>>, RootError> {
+    let text = read_if_there(root, b"/etc/nsswitch.conf", 64 * 1024)?;
+    let mut libraries = Vec::new();
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = line.split(|&byte| byte == b'#').next().unwrap_or_default();
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+        for service in words(line.get(colon + 1..).unwrap_or_default()) {
+            if service.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-') {
+                let name = [b"libnss_", service.as_slice(), b".so.2"].concat();
+                if !libraries.contains(&name) {
+                    libraries.push(name);
+                }
+            }
+        }
+    }
+    Ok(libraries)
+}
+
+/// The words of a text; colons separate them, too.
+fn words(text: &[u8]) -> Vec<Vec<u8>> {
+    let parts = text.split(|byte| byte.is_ascii_whitespace() || *byte == b':');
+    parts.filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect()
+}

@@ -1,0 +1,265 @@
+//! What one file is: by its content, else by its name.
+
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use nix::errno::Errno;
+use nix::unistd::{Whence, lseek};
+
+use crate::linux::deadline::Deadline;
+use crate::recognise::catalogue::{Catalogue, Known};
+use crate::recognise::elf::{self, Elf};
+use crate::recognise::signature::{FAMILY, Matcher, Seen};
+use crate::recognise::tombstone;
+use crate::root::{Directory, Failure, Identity, RootError, Stat, io_errno, read_part};
+use crate::text::escape::escape;
+
+/// How a program was recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecognisedBy {
+    /// By what is in it.
+    Content,
+    /// By what it is called.
+    Name,
+}
+
+/// Recognises executables, one after the other.
+pub struct Recogniser {
+    catalogue: Catalogue,
+    matcher: Matcher,
+    buffer: Vec<u8>,
+    /// When looking at files must end.
+    deadline: Deadline,
+    /// This very program, opened when a file may be a tombstone of it; and the files that are.
+    program: Option<File>,
+    tombstones: HashSet<Identity>,
+    /// Files with several names that are searched no more: nothing is in them, or they are too large.
+    searched: HashSet<Identity>,
+}
+
+/// What an executable turned out to be.
+#[derive(Debug)]
+pub enum Recognised {
+    /// A program of the catalogue.
+    Program {
+        /// How it was recognised.
+        by: RecognisedBy,
+        /// Its name in the catalogue.
+        program: String,
+        /// What that is.
+        known: Known,
+    },
+    /// What stands in place of a removed command.
+    Tombstone,
+    /// Nothing that is known; a library, for example.
+    Nothing,
+}
+
+/// What is worth saying of a file besides what it is.
+#[derive(Debug, Default)]
+pub struct Remarks {
+    /// The interpreter that a script's first line names.
+    pub interpreter: Option<Vec<u8>>,
+    /// Whether it is packed, so that its content says nothing.
+    pub packed: bool,
+}
+
+impl Recogniser {
+    /// One that after `deadline` fails with [`Failure::Late`], also within a file.
+    pub fn new(deadline: Deadline) -> Self {
+        Self {
+            catalogue: Catalogue::default(),
+            matcher: Matcher::default(),
+            buffer: vec![0; HEAD + PART],
+            deadline,
+            program: None,
+            tombstones: HashSet::new(),
+            searched: HashSet::new(),
+        }
+    }
+
+    /// What the executable `file` is, which is `name` in `directory` and of which `stat` is known.
+    pub fn recognise(
+        &mut self,
+        file: &File,
+        directory: &Directory,
+        name: &CStr,
+        stat: &Stat,
+    ) -> Result<(Recognised, Remarks), RootError> {
+        let mut remarks = Remarks::default();
+        if stat.mode & 0o7777 == tombstone::MODE && self.is_tombstone(file) {
+            self.tombstones.insert(stat.id);
+            return Ok((Recognised::Tombstone, remarks));
+        }
+        let named = self.catalogue.by_name(name.to_bytes());
+        let content =
+            self.content(file, stat, named.is_some(), &mut remarks).map_err(|error| match io_errno(&error) {
+                LATE => Failure::Late.into(),
+                errno => directory.error("read", name, errno),
+            })?;
+        let recognised = match content {
+            Content::Program(FAMILY) if named.is_some() => {
+                named.map(|known| (RecognisedBy::Content, escape(name.to_bytes()), known))
+            }
+            Content::Program(program) => {
+                self.catalogue.exactly(program).map(|known| (RecognisedBy::Content, program.to_owned(), known))
+            }
+            Content::Library | Content::Data => None,
+            Content::Other => named.map(|known| (RecognisedBy::Name, escape(name.to_bytes()), known)),
+        };
+        let recognised =
+            recognised.map_or(Recognised::Nothing, |(by, program, known)| Recognised::Program { by, program, known });
+        Ok((recognised, remarks))
+    }
+
+    /// The files that turned out to be tombstones.
+    pub fn tombstones(&self) -> &HashSet<Identity> {
+        &self.tombstones
+    }
+
+    fn is_tombstone(&mut self, file: &File) -> bool {
+        if self.program.is_none() {
+            self.program = File::open(crate::target::processes::OWN_PROGRAM).ok();
+        }
+        self.program.as_ref().is_some_and(|program| tombstone::is_tombstone(file, program).unwrap_or(false))
+    }
+
+    /// What the file is by its content; `named` is whether its name says something, too.
+    fn content(&mut self, file: &File, stat: &Stat, named: bool, remarks: &mut Remarks) -> std::io::Result<Content> {
+        let (head, buffer) = self.buffer.split_at_mut(HEAD);
+        let length = file.read_at(head, 0)?;
+        let head = head.get(..length).unwrap_or_default();
+        if head.starts_with(b"#!") {
+            remarks.interpreter = interpreter(head);
+            return Ok(Content::Other);
+        }
+        if !head.starts_with(b"\x7fELF") {
+            // An x bit makes no program of what the kernel cannot start, such as an `/etc/hostname` of mode 755.
+            return Ok(Content::Data);
+        }
+        let mut read_at = |offset: u64, length: usize| read_part(file, head, offset, length);
+        let strings = elf::strings(head);
+        let has_interpreter = strings.as_ref().is_some_and(|strings| strings.has_interpreter);
+        if !has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {
+            return Ok(Content::Library);
+        }
+        let ranges = strings.and_then(|strings| strings.ranges).unwrap_or_else(|| {
+            remarks.packed = head.get(..PACKED_WITHIN).unwrap_or(head).windows(4).any(|part| part == b"UPX!");
+            vec![(0, u64::MAX)]
+        });
+        // A name more costs nobody anything, and must not cost a search.
+        let ranges = if stat.nlink > 1 && !self.searched.insert(stat.id) { Vec::new() } else { ranges };
+        let mut source = Source { file, head, buffer, overlap: self.matcher.overlap(), deadline: self.deadline };
+        let mut seen = Seen::default();
+        source.parts(&ranges, &mut |part| {
+            self.matcher.look(part, &mut seen);
+        })?;
+        let program = Matcher::program(&seen);
+        // Asked last, because it takes another read, and of a file that is nothing anyway the answer changes nothing.
+        if (named || program.is_some()) && has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {
+            return Ok(Content::Library);
+        }
+        Ok(program.map_or(Content::Other, Content::Program))
+    }
+}
+
+/// What a file is by its content.
+#[derive(Clone, Copy)]
+enum Content {
+    /// A program that a signature knows, by its name in the catalogue.
+    Program(&'static str),
+    /// A shared library, which nobody starts.
+    Library,
+    /// Neither a program nor a script.
+    Data,
+    /// Any other program or script.
+    Other,
+}
+
+/// How much is read of a file at first: most often its headers and the first of its read-only segments.
+const HEAD: usize = 8 * 1024;
+
+/// How much is searched at once.
+const PART: usize = 256 * 1024;
+
+/// How much of a file is searched at most. Whoever may write a large one must not hold up what looks at it.
+const MOST: u64 = 1 << 30;
+
+/// What stands for the deadline among the kernel's reasons, which for a file is none of them.
+const LATE: Errno = Errno::ETIME;
+
+/// Where UPX puts its mark: right after the program headers.
+const PACKED_WITHIN: usize = 1024;
+
+/// A file to be searched.
+struct Source<'a> {
+    file: &'a File,
+    /// Its beginning, read already.
+    head: &'a [u8],
+    buffer: &'a mut [u8],
+    /// How many bytes of a part are looked at again with the next, so that no string is cut.
+    overlap: usize,
+    deadline: Deadline,
+}
+
+impl Source<'_> {
+    /// Calls `look` with the parts of each range (start and size), up to the end of the file; more than [`MOST`] bytes are
+    /// too many.
+    fn parts(&mut self, ranges: &[(u64, u64)], look: &mut dyn FnMut(&[u8])) -> std::io::Result<()> {
+        let mut read = 0;
+        for &(start, size) in ranges {
+            let (mut at, mut left, mut kept) = (start, size, 0);
+            while left > 0 {
+                if self.deadline.is_over() {
+                    return Err(LATE.into());
+                }
+                if read > MOST {
+                    return Err(Errno::EFBIG.into());
+                }
+                // Over a hole, which may be as large as a name: a sparse file must not hold up the scan.
+                if at > start {
+                    let data = lseek(self.file, i64::try_from(at).unwrap_or(i64::MAX), Whence::SeekData);
+                    let skipped = match data {
+                        Ok(data) => u64::try_from(data).unwrap_or(at).saturating_sub(at),
+                        Err(Errno::ENXIO) => break,
+                        Err(_) => 0,
+                    };
+                    (at, left) = (at + skipped, left.saturating_sub(skipped));
+                }
+                let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len() - kept);
+                let Some(part) = self.buffer.get_mut(kept..kept + wanted) else { break };
+                let known = usize::try_from(at).ok().and_then(|at| self.head.get(at..)).unwrap_or_default();
+                let length = if known.is_empty() { self.file.read_at(part, at)? } else { copy(known, part) };
+                if length == 0 {
+                    break;
+                }
+                let filled = kept + length;
+                look(self.buffer.get(..filled).unwrap_or_default());
+                at += length as u64;
+                left -= length as u64;
+                read += length as u64;
+                kept = self.overlap.min(filled);
+                self.buffer.copy_within(filled - kept..filled, 0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Copies as much as fits; how much that was.
+fn copy(from: &[u8], to: &mut [u8]) -> usize {
+    let length = from.len().min(to.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..length), from.get(..length)) {
+        to.copy_from_slice(from);
+    }
+    length
+}
+
+/// The interpreter that a script's first line names.
+fn interpreter(head: &[u8]) -> Option<Vec<u8>> {
+    let line = head.get(2..)?.split(|&byte| byte == b'\n').next()?;
+    let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
+    (word.first() == Some(&b'/')).then(|| word.to_vec())
+}

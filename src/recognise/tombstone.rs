@@ -1,0 +1,95 @@
+//! Tombstones: what stands in place of a removed command (`method = "tombstone"`). A tombstone is this very program with
+//! an inscription at its end, so that whoever starts it is told what was removed, by which rule, and what to do instead.
+//!
+//! All names of one run share one file. Only a file that equals this program up to its inscription is taken for a
+//! tombstone: a shell with an inscription appended is a shell.
+
+use std::fs::File;
+use std::io;
+
+use crate::recognise::inscription::{self, Kind};
+use crate::root::{Root, RootError, io_errno, os};
+use crate::text::escape::escape;
+
+/// Mode of a tombstone: whoever runs it, nobody changes it.
+pub const MODE: u32 = 0o555;
+
+/// One removed command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epitaph {
+    /// Escaped path inside the root.
+    pub path: String,
+    /// The profile that asked for it.
+    pub profile: String,
+    /// The rule, such as `names "sh"`.
+    pub rule: String,
+}
+
+/// What follows this program's own bytes in a tombstone for these commands: canonical path, profile, rule.
+pub fn inscription<'a>(commands: impl Iterator<Item = (&'a [u8], &'a str, &'a str)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (path, profile, rule) in commands {
+        // Escaped, none of them holds a tab or a line end.
+        for (field, end) in [(path, b'\t'), (profile.as_bytes(), b'\t'), (rule.as_bytes(), b'\n')] {
+            bytes.extend_from_slice(escape(field).as_bytes());
+            bytes.push(end);
+        }
+    }
+    inscription::inscription(Kind::Grave, bytes)
+}
+
+/// What a table says.
+pub fn parse(table: &[u8]) -> Vec<Epitaph> {
+    let text = String::from_utf8_lossy(table);
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split('\t').map(str::to_owned);
+            Some(Epitaph { path: fields.next()?, profile: fields.next()?, rule: fields.next()? })
+        })
+        .collect()
+}
+
+/// Whether `file` is `program` with an inscription, which makes it a tombstone.
+pub fn is_tombstone(file: &File, program: &File) -> io::Result<bool> {
+    inscription::is_inscribed(Kind::Grave, file, program)
+}
+
+impl Root {
+    /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
+    pub fn is_tombstone(&self, path: &[u8], program: &File) -> Result<bool, RootError> {
+        is_tombstone(&self.file(path)?, program).map_err(|error| os("read", path)(io_errno(&error)))
+    }
+}
+
+/// The entry for a command that was started as one of `names` (paths as the caller gave them): by the whole path, else
+/// by the file name.
+pub fn find<'e>(epitaphs: &'e [Epitaph], names: &[Vec<u8>]) -> Option<&'e Epitaph> {
+    fn file_name(path: &str) -> &str {
+        path.rsplit('/').next().unwrap_or_default()
+    }
+    let names: Vec<String> = names.iter().map(|name| escape(name)).collect();
+    let exactly = names.iter().find_map(|name| epitaphs.iter().find(|epitaph| epitaph.path == *name));
+    exactly.or_else(|| {
+        names.iter().find_map(|name| epitaphs.iter().find(|epitaph| file_name(&epitaph.path) == file_name(name)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_is_inscribed_is_read() {
+        let commands = [(b"/usr/bin/sh".as_slice(), "shells", "names \"sh\""), (b"/bin/a\nb\t", "x", "y")];
+        let mut stone = tempfile::tempfile().unwrap();
+        stone.write_all(&inscription(commands.into_iter())).unwrap();
+        let (kind, table) = inscription::read(&stone).unwrap().unwrap();
+        let epitaphs = parse(&table);
+        assert_eq!((kind, epitaphs.len()), (Kind::Grave, 2));
+        assert_eq!((epitaphs[0].path.as_str(), epitaphs[0].profile.as_str()), ("/usr/bin/sh", "shells"));
+        assert_eq!(find(&epitaphs, &[b"/bin/sh".to_vec()]).unwrap().rule, "names \"sh\"");
+        assert_eq!(find(&epitaphs, &[b"/x".to_vec(), b"a\nb\t".to_vec()]).unwrap().profile, "x");
+        assert_eq!(find(&epitaphs, &[b"/x".to_vec()]), None);
+    }
+}

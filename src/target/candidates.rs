@@ -1,0 +1,207 @@
+//! Which files a process may run whose program cannot be read. Reads only.
+//!
+//! A daemon that starts as root and changes its user by itself can be looked into with `CAP_SYS_PTRACE` only, which no
+//! runtime grants. What everybody sees: its command name, its arguments, and how many pages its program's code takes
+//! (`proc_pid_statm(5)`), which the program headers of the file say, too. So a file with another size is not what it runs,
+//! and nor is a script: its interpreter is. Of the files that are left all count, until a program of the right size is
+//! found that the process is called by; then only that one and those of the same name do.
+
+use std::cell::{OnceCell, RefCell};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::harden::survey;
+use crate::profile::Profile;
+use crate::profile::pattern::PathPattern;
+use crate::recognise::elf;
+use crate::recognise::needs::in_directories;
+use crate::root::{Identity, Kind, Root, file_name, join, read_part};
+use crate::target::processes::{self, Process, Program, Whose, may_be_called};
+
+/// How often the whole tree is searched for a name: processes may have as many as they like.
+const SEARCHES: usize = 16;
+
+/// How sure it is that a process runs a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// The kernel says so.
+    Known,
+    /// The process is called so, and nothing speaks against it.
+    Named,
+    /// Nothing speaks against it, and there is no program that the process is called by.
+    Possible,
+}
+
+/// Files, and what is needed to tell which of them a process may run.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    root: &'a Root,
+    /// Where programs are looked for by name.
+    search: Vec<&'a str>,
+    /// Programs that stay, which may lie elsewhere.
+    kept: Vec<Vec<u8>>,
+    /// Whether the processes have their programs from `root`: in an unpacked tree only what is called as they are counts.
+    inside: bool,
+    /// Each with its canonical path.
+    files: Vec<(Identity, Vec<u8>)>,
+    /// What each of `files` is, read when first needed.
+    codes: OnceCell<Vec<Code>>,
+    /// Whether this kernel counts pages as [`elf::code`] does.
+    counts: OnceCell<bool>,
+    /// What was found in the whole tree, by name and size.
+    found: RefCell<Vec<Search>>,
+}
+
+/// A search through the whole tree.
+#[derive(Debug)]
+struct Search {
+    name: Vec<u8>,
+    code: Option<u64>,
+    program: Option<Identity>,
+}
+
+/// The code of a file.
+#[derive(Clone, Copy, Debug)]
+enum Code {
+    /// It is no program, or not there.
+    None,
+    /// It cannot be read.
+    Unknown,
+    Pages([u64; 2]),
+}
+
+impl Code {
+    fn of(root: &Root, path: &[u8]) -> Self {
+        match root.code(path) {
+            Ok(code) => code.map_or(Self::None, Self::Pages),
+            Err(error) if error.leads_nowhere() => Self::None,
+            Err(_) => Self::Unknown,
+        }
+    }
+
+    /// Whether a process whose code takes so many pages may run it.
+    fn fits(self, code: Option<u64>) -> bool {
+        match self {
+            Self::None => false,
+            Self::Unknown => true,
+            Self::Pages(counts) => code.is_none_or(|code| counts.contains(&code)),
+        }
+    }
+}
+
+impl<'a> Candidates<'a> {
+    /// Of these files (canonical paths), for processes of `root`; `kept` are the paths of programs that stay.
+    pub fn new(root: &'a Root, profile: &'a Profile, kept: &[Vec<u8>], files: Vec<(Identity, Vec<u8>)>) -> Self {
+        Self {
+            root,
+            search: profile.search(),
+            kept: kept.to_vec(),
+            inside: Whose::of(root) != Whose::Directory,
+            files,
+            codes: OnceCell::new(),
+            counts: OnceCell::new(),
+            found: RefCell::default(),
+        }
+    }
+
+    /// Which of the files `process` may run; none where its program can be read.
+    pub fn of(&self, process: &Process) -> Vec<(Identity, Certainty)> {
+        if !matches!(process.program, Program::Unreadable { .. }) {
+            return Vec::new();
+        }
+        let code = self.code(process);
+        let argument = process.argument();
+        let names = names(process, &argument);
+        let codes = self.codes.get_or_init(|| self.files.iter().map(|(_, path)| Code::of(self.root, path)).collect());
+        let fitting = self.files.iter().zip(codes).filter(|(_, file)| file.fits(code));
+        let fitting: Vec<_> = fitting.map(|((id, path), _)| (*id, is_called(names, path))).collect();
+        if fitting.is_empty() {
+            return Vec::new();
+        }
+        let program = self.program(process).or_else(|| self.program_anywhere(names, code));
+        let certainty = |(id, by_name)| match program {
+            _ if by_name || program == Some(id) => Some((id, Certainty::Named)),
+            None if self.inside => Some((id, Certainty::Possible)),
+            _ => None,
+        };
+        fitting.into_iter().filter_map(certainty).collect()
+    }
+
+    /// The program that `process`, whose program cannot be read, is called by.
+    pub fn program(&self, process: &Process) -> Option<Identity> {
+        let code = self.code(process);
+        let argument = process.argument();
+        self.paths(names(process, &argument), &argument).into_iter().find_map(|path| self.fitting(&path, code))
+    }
+
+    /// The path by which `process` is called, if it leads to the program `id`: that of the link, where the last name is one.
+    pub fn called(&self, process: &Process, id: Identity) -> Option<Vec<u8>> {
+        let argument = process.argument();
+        let leads_there = |path: &Vec<u8>| self.root.resolve(path).is_ok_and(|stat| stat.id == id);
+        let path = self.paths(names(process, &argument), &argument).into_iter().find(leads_there)?;
+        self.root.walk(b"", &path, false).ok().map(|place| place.path())
+    }
+
+    /// Where a process may have its program from: the path that its first argument says, a program that stays and has its
+    /// name, or one in the directories for programs. A container's processes mostly have the same `PATH`.
+    fn paths(&self, names: [&[u8]; 2], argument: &[u8]) -> Vec<Vec<u8>> {
+        let said = Some(argument.to_vec()).filter(|path| path.starts_with(b"/"));
+        let variable = std::env::var_os("PATH").unwrap_or_default();
+        let directories = variable.as_bytes().split(|&byte| byte == b':').filter(|path| path.starts_with(b"/"));
+        let started = directories.map(|directory| join(directory, file_name(argument)));
+        let kept = self.kept.iter().filter(|path| is_called(names, path)).cloned();
+        let installed = names.into_iter().flat_map(|name| in_directories(name, &self.search));
+        said.into_iter().chain(started).chain(kept).chain(installed).collect()
+    }
+
+    /// A program of this name and size, wherever it lies: daemons have helpers in directories of their own.
+    fn program_anywhere(&self, names: [&[u8]; 2], code: Option<u64>) -> Option<Identity> {
+        let mut found = self.found.borrow_mut();
+        for name in names.into_iter().filter(|name| self.inside && !name.is_empty()) {
+            let known =
+                found.iter().find(|search| search.name == name && search.code == code).map(|search| search.program);
+            let program = known.unwrap_or_else(|| {
+                if found.len() == SEARCHES {
+                    return None;
+                }
+                let pattern = PathPattern::anywhere(name, name.len() == processes::COMM_LENGTH);
+                let paths = survey::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
+                let program = paths.iter().find_map(|path| self.fitting(path, code));
+                found.push(Search { name: name.to_vec(), code, program });
+                program
+            });
+            if program.is_some() {
+                return program;
+            }
+        }
+        None
+    }
+
+    /// The file that `path` leads to, if it is a program of this size.
+    fn fitting(&self, path: &[u8], code: Option<u64>) -> Option<Identity> {
+        let place = self.root.walk(b"", path, true).ok().filter(|place| place.stat.kind == Kind::File)?;
+        let file = Code::of(self.root, &place.path());
+        (matches!(file, Code::Pages(_)) && file.fits(code)).then_some(place.stat.id)
+    }
+
+    /// The size of the code of a process whose program cannot be read, if the kernel counts as is expected: the size of
+    /// this very program shows.
+    fn code(&self, process: &Process) -> Option<u64> {
+        let Program::Unreadable { code } = process.program else { return None };
+        let counts = || {
+            let file = File::open(processes::OWN_PROGRAM).ok()?;
+            let own = elf::code(|offset, length| read_part(&file, &[], offset, length))?;
+            Some(own.contains(&processes::own_code()?))
+        };
+        code.filter(|_| *self.counts.get_or_init(|| counts() == Some(true)))
+    }
+}
+
+/// What a process is called: its command name, and the file name of its first argument.
+fn names<'p>(process: &'p Process, argument: &'p [u8]) -> [&'p [u8]; 2] {
+    [&process.comm, file_name(argument)]
+}
+
+fn is_called(names: [&[u8]; 2], path: &[u8]) -> bool {
+    names.into_iter().any(|name| may_be_called(name, file_name(path)))
+}

@@ -1,0 +1,299 @@
+//! Which processes are the app: the container's first process and its descendants.
+//!
+//! Mostly that is process 1. Where a pod's containers share one process namespace (`shareProcessNamespace`, `hostPID`),
+//! process 1 is another container's or the machine's; then those in the mount namespace of the root in question count,
+//! and the oldest of them is the first: nothing can be started in a container before its own command.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::{Proc, Process, ProcessError, Program, list, own_program, own_root, unreadable};
+use crate::root::{Identity, Root};
+use crate::target::host_guard::process_of;
+
+/// What `USER_HZ` is on every architecture that is built for (`proc_pid_stat(5)`).
+const TICKS_PER_SECOND: u64 = 100;
+
+/// Whose processes are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of the container that this runs in.
+    Own,
+    /// The same, for a directory that is no process's root: then also every descendant of process 1, which may use it.
+    Directory,
+    /// Those of the container that this process belongs to (`--root /proc/PID/root`), as long as it has that root: its pid
+    /// may become another container's.
+    Container(String, Identity),
+    /// Those that `run`, which is this process, has started: this one first.
+    Started(u32),
+}
+
+impl Whose {
+    /// Those that go with `root`.
+    pub fn of(root: &Root) -> Self {
+        match process_of(root.path()) {
+            Some(pid) if pid != "self" => Self::Container(pid, root.stat().id),
+            // By identity: many paths lead to another process's root, and all of them read as "/".
+            _ if own_root().is_ok_and(|own| own == root.stat().id) => Self::Own,
+            _ => Self::Directory,
+        }
+    }
+
+    /// A process of the mount namespace in question, as a name in `/proc`.
+    fn member(&self) -> &str {
+        match self {
+            Self::Container(pid, _) => pid,
+            Self::Own | Self::Directory | Self::Started(_) => "self",
+        }
+    }
+}
+
+/// One look at the processes. Kernel threads, zombies and this process itself (unless it is the first) are left out.
+#[derive(Clone, Debug, Default)]
+pub struct App {
+    /// The container's first process.
+    pub first: Option<Process>,
+    /// Its descendants, orphans of a `kubectl exec` among them: they cannot be told apart.
+    pub descendants: Vec<Process>,
+    /// Everybody else: other containers, and what `kubectl exec` started.
+    pub others: Vec<Process>,
+    /// When this was, since the machine started.
+    pub time: Duration,
+}
+
+impl App {
+    /// Looks now. Programs of the app that this user may not read are read by a child that becomes their user.
+    pub fn look(whose: &Whose) -> Result<Self, ProcessError> {
+        let processes = list()?;
+        if let Whose::Container(pid, root) = whose {
+            if Proc::open()?.identity(format_args!("{pid}/root")) != Ok(*root) {
+                return Err(ProcessError(Errno::ESRCH));
+            }
+        }
+        let own = std::process::id();
+        let (first, members) = if let Whose::Started(pid) = whose {
+            // What the app left behind is ours: this process is the first, or the subreaper.
+            (Some(*pid), descendants(&processes, HashSet::from([own])))
+        } else {
+            let namespace = Namespace::of(whose.member())?;
+            let program = own_program().ok();
+            let (first, mut members) = members(&processes, &|pid| namespace.holds(pid), program);
+            if *whose == Whose::Directory {
+                members.extend(descendants(&processes, HashSet::from([1])));
+            }
+            (first, members)
+        };
+        let mut app = Self { time: crate::linux::sys::time_since_boot().map_err(ProcessError)?, ..Self::default() };
+        for process in processes {
+            if Some(process.pid) == first {
+                app.first = Some(process);
+            } else if process.pid != own && process.program != Program::None {
+                let list = if members.contains(&process.pid) { &mut app.descendants } else { &mut app.others };
+                list.push(process);
+            }
+        }
+        unreadable::read(app.first.iter_mut().chain(&mut app.descendants));
+        Ok(app)
+    }
+
+    /// How long ago the first process started; `None` where there is none.
+    pub fn age(&self) -> Option<Duration> {
+        let start = Duration::from_millis(self.first.as_ref()?.start.saturating_mul(1000 / TICKS_PER_SECOND));
+        Some(self.time.saturating_sub(start))
+    }
+
+    /// The first process and its descendants.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.first.iter().chain(&self.descendants)
+    }
+}
+
+/// The first process of a container, without looking at every process where there is no need to.
+pub fn first(whose: &Whose) -> Result<Option<u32>, ProcessError> {
+    if Namespace::of(whose.member())?.holds(1) {
+        return Ok(Some(1));
+    }
+    Ok(App::look(whose)?.first.map(|process| process.pid))
+}
+
+/// The first process, and with it all that belong to the app. `holds` says whether a process is in the container's mount
+/// namespace, `own` is lithify's program.
+fn members(processes: &[Process], holds: &dyn Fn(u32) -> bool, own: Option<Identity>) -> (Option<u32>, HashSet<u32>) {
+    if holds(1) {
+        return (Some(1), descendants(processes, HashSet::from([1])));
+    }
+    let inside: HashSet<u32> = processes.iter().map(|process| process.pid).filter(|pid| holds(*pid)).collect();
+    let entered = |process: &&Process| inside.contains(&process.pid) && !inside.contains(&process.parent);
+    let first = processes.iter().filter(entered).min_by_key(|process| (process.start, process.pid));
+    let first = first.map(|process| process.pid);
+    // A runtime starts what it puts in from outside, so that it has no parent here; whoever has one that is in another
+    // container was adopted by it. Where the machine's processes are seen both have the runtime's shim: only lithify
+    // itself, as another probe, is certainly no orphan of the app.
+    let adopted =
+        |process: &&Process| process.parent != 0 && own.is_none_or(|own| process.program != Program::Known(own));
+    let orphans = processes.iter().filter(entered).filter(adopted).map(|process| process.pid);
+    (first, descendants(processes, orphans.chain(first).collect()))
+}
+
+/// `members` and all their descendants.
+fn descendants(processes: &[Process], mut members: HashSet<u32>) -> HashSet<u32> {
+    // Parents usually have lower pids, but need not: repeat until nothing is added.
+    loop {
+        let before = members.len();
+        for process in processes {
+            if members.contains(&process.parent) {
+                members.insert(process.pid);
+            }
+        }
+        if members.len() == before {
+            return members;
+        }
+    }
+}
+
+/// A mount namespace, known by one process that is in it.
+struct Namespace {
+    proc: Proc,
+    id: Option<Identity>,
+    member: String,
+    /// The member's, read when first needed.
+    mounts: OnceCell<Option<Vec<u64>>>,
+}
+
+impl Namespace {
+    fn of(member: &str) -> Result<Self, ProcessError> {
+        let proc = Proc::open()?;
+        let id = proc.identity(format_args!("{member}/ns/mnt")).ok();
+        Ok(Self { proc, id, member: member.to_owned(), mounts: OnceCell::new() })
+    }
+
+    /// Whether process `pid` is in it. Another user's namespace cannot be read without `CAP_SYS_PTRACE`, but its
+    /// mountinfo can; no two namespaces have a mount id in common. Where neither is readable, process 1 is taken to be
+    /// in it unless it is called as a pause container's.
+    fn holds(&self, pid: u32) -> bool {
+        match self.proc.identity(format_args!("{pid}/ns/mnt")) {
+            Ok(id) if self.id.is_some() => self.id == Some(id),
+            Err(Errno::ENOENT | Errno::ESRCH) => false,
+            _ => match (self.mounts.get_or_init(|| mount_ids(&self.member)), mount_ids(&pid.to_string())) {
+                (Some(ours), Some(theirs)) => theirs.iter().any(|id| ours.contains(id)),
+                _ => pid == 1 && std::fs::read_to_string("/proc/1/comm").is_ok_and(|comm| comm.trim_end() != "pause"),
+            },
+        }
+    }
+}
+
+/// The first field of each line of mountinfo; `None` if it cannot be read or is empty, as for a zombie.
+fn mount_ids(pid: &str) -> Option<Vec<u64>> {
+    let text = std::fs::read(format!("/proc/{pid}/mountinfo")).ok()?;
+    let ids: Vec<u64> = text
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| std::str::from_utf8(line.split(|&byte| byte == b' ').next()?).ok()?.parse().ok())
+        .collect();
+    (!ids.is_empty()).then_some(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Identity = Identity { dev: 1, ino: 1 };
+    const APP: Identity = Identity { dev: 1, ino: 2 };
+
+    fn process(pid: u32, parent: u32, start: u64, program: Identity) -> Process {
+        Process { pid, thread: pid, parent, start, comm: vec![], program: Program::Known(program) }
+    }
+
+    #[test]
+    fn a_container_of_its_own() {
+        let all = [
+            process(9, 8, 3, APP),
+            process(8, 1, 2, APP),
+            process(1, 0, 1, APP),
+            process(5, 0, 4, APP),
+            process(6, 5, 5, APP),
+        ];
+        assert_eq!(members(&all, &|_| true, Some(OWN)), (Some(1), HashSet::from([1, 8, 9])));
+    }
+
+    #[test]
+    fn a_shared_process_namespace() {
+        // pause; ours with a child, an orphan that pause adopted, an exec session with a child, another probe; another
+        // container. The pid numbers have wrapped round.
+        let all = [
+            process(1, 0, 1, APP),
+            process(30, 0, 10, APP),
+            process(31, 30, 11, APP),
+            process(32, 1, 12, APP),
+            process(7, 0, 90, APP),
+            process(8, 7, 91, APP),
+            process(9, 0, 92, OWN),
+            process(20, 0, 5, APP),
+            process(21, 20, 6, APP),
+        ];
+        let holds = |pid: u32| ![1, 20, 21].contains(&pid);
+        assert_eq!(members(&all, &holds, Some(OWN)), (Some(30), HashSet::from([30, 31, 32])));
+    }
+
+    #[test]
+    fn the_machines_processes_in_sight() {
+        // A shim outside is the parent of the app and of everything that is exec'd.
+        let all = [
+            process(1, 0, 1, APP),
+            process(50, 1, 2, APP),
+            process(51, 50, 3, APP),
+            process(52, 50, 4, OWN),
+            process(53, 50, 5, APP),
+        ];
+        assert_eq!(members(&all, &|pid| pid > 50, Some(OWN)), (Some(51), HashSet::from([51, 53])));
+        assert_eq!(members(&all, &|_| false, Some(OWN)), (None, HashSet::new()));
+    }
+
+    #[test]
+    fn this_process_is_in_its_own_namespace_and_a_gone_one_in_none() {
+        let namespace = Namespace::of("self").unwrap();
+        assert!(namespace.holds(std::process::id()) && !namespace.holds(u32::MAX));
+        let unreadable = Namespace { id: None, ..Namespace::of("self").unwrap() };
+        assert!(unreadable.holds(std::process::id()), "by its mountinfo");
+    }
+
+    #[test]
+    fn a_process_that_ended_or_has_another_root_says_nothing_about_its_container() {
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        let root = Root::open(std::path::Path::new(&format!("/proc/{}/root", child.id()))).unwrap();
+        let whose = Whose::of(&root);
+        let looked = App::look(&whose);
+        let reused = App::look(&Whose::Container(child.id().to_string(), OWN));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(looked.is_ok() && reused.is_err(), "{looked:?} {reused:?}");
+        assert!(App::look(&whose).is_err(), "its root is still open, and nobody would be protected");
+    }
+
+    #[test]
+    fn another_path_to_a_root() {
+        let whose = |path: &str| Whose::of(&Root::open(std::path::Path::new(path)).unwrap());
+        assert_eq!((whose("/"), whose("/proc/self/root"), whose("/.")), (Whose::Own, Whose::Own, Whose::Own));
+        let own = format!("/proc/{}/root", std::process::id());
+        assert!(matches!(whose(&own), Whose::Container(..)));
+        let other = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(own, other.path().join("root")).unwrap();
+        assert_eq!(whose(other.path().join("root").to_str().unwrap()), Whose::Own);
+        assert_eq!(whose("/usr"), Whose::Directory);
+    }
+
+    #[test]
+    fn a_started_process() {
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        let app = App::look(&Whose::Started(child.id())).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let age = app.age().unwrap();
+        assert!(age >= Duration::from_millis(80) && age < Duration::from_secs(60), "{age:?}");
+        assert_eq!(app.first.unwrap().pid, child.id());
+        assert!(app.descendants.is_empty() && app.others.iter().all(|other| other.pid != std::process::id()));
+    }
+}

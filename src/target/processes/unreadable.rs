@@ -1,0 +1,152 @@
+//! Programs of processes that belong to another user.
+//!
+//! `/proc/PID/exe` is for the same user, group and capabilities, or for `CAP_SYS_PTRACE` (ptrace(2), "Ptrace access mode
+//! checking"), which no runtime grants by default. `CAP_SETUID` and `CAP_SETGID` they do grant: a child becomes that user,
+//! looks, tells by a pipe and ends. A process that kept capabilities, or changed its
+//! user by itself and so is not dumpable, stays unreadable: see [`crate::target::candidates`].
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::{Pid, pipe2};
+
+use super::{Process, Program};
+use crate::linux::deadline::Deadline;
+use crate::linux::status::Status;
+use crate::linux::sys::{Credentials, STAT_RECORD, fork_to_stat};
+use crate::root::{Identity, c_name};
+
+/// How long a child may take, which its new user could stop.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Fills in what can be read of those processes whose program this user may not read. One child for each set of credentials.
+pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
+    let mut groups: Vec<(Credentials, Vec<&mut Process>)> = Vec::new();
+    for process in processes.filter(|process| matches!(process.program, Program::Unreadable { .. })) {
+        let Some(who) = credentials(process.pid) else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == who) {
+            Some((_, list)) => list.push(process),
+            None => groups.push((who, vec![process])),
+        }
+    }
+    for (who, list) in groups {
+        let paths: Result<Vec<CString>, Errno> =
+            list.iter().map(|process| c_name(format!("/proc/{}/exe", process.task()).as_bytes())).collect();
+        let Ok(programs) = paths.and_then(|paths| ask(&who, &paths)) else { continue };
+        for (process, program) in list.into_iter().zip(programs) {
+            match program {
+                Ok(id) => process.program = Program::Known(id),
+                Err(Errno::ENOENT | Errno::ESRCH) => process.program = Program::None,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Its real, effective and saved ids must be alike, or the kernel would not take the child for the same user.
+fn credentials(pid: u32) -> Option<Credentials> {
+    let text = std::fs::read(format!("/proc/{pid}/status")).ok()?;
+    let status = Status::parse(&String::from_utf8_lossy(&text));
+    let alike = |[real, effective, saved, _]: [u32; 4]| (real == effective && real == saved).then_some(real);
+    Some(Credentials {
+        uid: status.uid.and_then(alike)?,
+        gid: status.gid.and_then(alike)?,
+        groups: status.groups.unwrap_or_default(),
+    })
+}
+
+/// What each path leads to for `who`; fewer answers than paths where the child could not or would not go on.
+fn ask(who: &Credentials, paths: &[CString]) -> Result<Vec<Result<Identity, Errno>>, Errno> {
+    let (answers, pipe) = pipe2(OFlag::O_CLOEXEC)?;
+    let child = Pid::from_raw(fork_to_stat(who, paths, pipe.as_fd())?);
+    drop(pipe);
+    let (bytes, ended) = receive(&answers);
+    if !ended {
+        // Somebody of its new user has stopped it.
+        let _ = kill(child, Signal::SIGKILL);
+    }
+    let _ = waitpid(child, None);
+    Ok(bytes.chunks_exact(STAT_RECORD).filter_map(parse).collect())
+}
+
+/// What comes through the pipe, and whether its other end was closed in time.
+fn receive(answers: &OwnedFd) -> (Vec<u8>, bool) {
+    let deadline = Deadline::after(PATIENCE);
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 32 * STAT_RECORD];
+    loop {
+        let mut ready = [PollFd::new(answers.as_fd(), PollFlags::POLLIN)];
+        let patience = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut ready, patience) {
+            Err(Errno::EINTR) => continue,
+            Ok(0) | Err(_) => return (bytes, false),
+            Ok(_) => {}
+        }
+        match nix::unistd::read(answers, &mut buffer) {
+            Ok(0) => return (bytes, true),
+            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+            Err(_) => return (bytes, false),
+        }
+    }
+}
+
+fn parse(record: &[u8]) -> Option<Result<Identity, Errno>> {
+    let mut numbers = record.chunks_exact(8).map(|part| part.try_into().map_or(0, u64::from_ne_bytes));
+    let (errno, dev, ino) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    Some(match i32::try_from(errno) {
+        Ok(0) => Ok(Identity { dev, ino }),
+        errno => Err(Errno::from_raw(errno.unwrap_or(nix::libc::EIO))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records() {
+        let record = |numbers: [u64; 3]| numbers.map(u64::to_ne_bytes).concat();
+        assert_eq!(parse(&record([0, 7, 8])), Some(Ok(Identity { dev: 7, ino: 8 })));
+        assert_eq!(parse(&record([13, 0, 0])), Some(Err(Errno::EACCES)));
+        assert_eq!(parse(b"short"), None);
+    }
+
+    #[test]
+    fn a_child_that_says_nothing_is_not_waited_for() {
+        let (answers, pipe) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let start = std::time::Instant::now();
+        assert_eq!(receive(&answers), (vec![], false));
+        assert!(start.elapsed() >= PATIENCE * 9 / 10);
+        nix::unistd::write(&pipe, &[7; 1000]).unwrap();
+        drop(pipe);
+        assert_eq!(receive(&answers), (vec![7; 1000], true), "one that has ended");
+    }
+
+    #[test]
+    fn a_child_as_oneself_sees_what_this_process_sees() {
+        use std::os::unix::fs::MetadataExt;
+        let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
+        let me = credentials(std::process::id()).unwrap();
+        assert_eq!((me.uid, me.gid), (uid, gid));
+        let mut paths = vec![c"/proc/self/fd/0".to_owned(), c"/".to_owned(), c"/nowhere".to_owned()];
+        paths.extend((1..30).map(|fd| c_name(format!("/proc/self/fd/{fd}").as_bytes()).unwrap()));
+        let answers = ask(&me, &paths).unwrap();
+        // setgroups(2) needs a privilege that the tests do not have everywhere.
+        if answers.is_empty() {
+            assert_ne!(uid, 0);
+            return;
+        }
+        let slash = std::fs::metadata("/").unwrap();
+        assert_eq!(answers[1], Ok(Identity { dev: slash.dev(), ino: slash.ino() }));
+        assert_eq!(answers[2], Err(Errno::ENOENT));
+        assert!(answers[0].is_ok(), "the pipe");
+        assert!(answers[3..].iter().all(|answer| *answer == Err(Errno::ENOENT)), "and nothing else: {answers:?}");
+        assert_eq!(answers.len(), paths.len());
+    }
+}

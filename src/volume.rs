@@ -1,0 +1,5 @@
+//! What is put into volumes: this program, and hardened copies of directories.
+
+pub mod install;
+pub mod lock;
+pub mod stage;

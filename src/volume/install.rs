@@ -1,0 +1,234 @@
+//! Copying this very program into a directory, such as a volume that the app mounts: whole or not at all.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
+
+use crate::linux::sys;
+use crate::recognise::inscription::length_without;
+use crate::text::escape::escape;
+use crate::volume::lock::VolumeLock;
+
+/// The name of the copy.
+pub const NAME: &str = "lithify";
+
+/// Mode of the copy: whoever runs it, nobody changes it.
+const MODE: Mode = Mode::from_bits_truncate(0o555);
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installed {
+    /// The copy was made, of so many bytes.
+    New(u64),
+    /// The very same was there already.
+    Same,
+}
+
+/// Why there is no copy; nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// A system call failed.
+    #[error("{operation} {path}: {}", errno.desc())]
+    Os {
+        /// What was being done.
+        operation: &'static str,
+        /// Escaped path of the caller.
+        path: String,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// Another run does not end.
+    #[error("{path}: another lithify has been at work there for a minute")]
+    Busy {
+        /// Escaped path of the caller.
+        path: String,
+    },
+    /// What was written is not what was read.
+    #[error("{path}: the copy differs from this program")]
+    Differs {
+        /// Escaped path of the copy.
+        path: String,
+    },
+}
+
+impl InstallError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Os { errno: Errno::ENOENT | Errno::ENOTDIR, operation: "open", .. } => {
+                "name the mount point of a volume: add an emptyDir and mount it there in this init container"
+            }
+            Self::Os { errno: Errno::EROFS, .. } => {
+                "mount the volume writable in this init container, and read-only in the app's"
+            }
+            Self::Os { errno: Errno::EACCES | Errno::EPERM, .. } => {
+                "the directory belongs to another user: set fsGroup in the pod's securityContext, or run this init container as its owner"
+            }
+            Self::Os { errno: Errno::ENOSPC | Errno::EDQUOT, .. } => {
+                "the volume needs room for 1 MiB: raise its sizeLimit"
+            }
+            _ => "see the reason above; nothing was left behind",
+        }
+    }
+}
+
+/// What is copied: the running program, as far as it goes, and what follows it.
+struct Source<'a> {
+    program: File,
+    length: u64,
+    inscription: &'a [u8],
+}
+
+impl Source<'_> {
+    fn read(&mut self) -> std::io::Result<impl Read> {
+        self.program.rewind()?;
+        Ok((&self.program).take(self.length).chain(self.inscription))
+    }
+}
+
+/// Copies the running program to `directory`/lithify, mode 0555: written without a name, synced, named, compared.
+/// `directory` is a path of the caller. A copy that is the same already stays as it is. The copy has this inscription, or
+/// with `None` that of the running program.
+pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed, InstallError> {
+    let shown = escape(directory.as_os_str().as_bytes());
+    let fail = |operation: &'static str| {
+        let path = shown.clone();
+        move |errno: Errno| InstallError::Os { operation, path, errno }
+    };
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let target = nix::fcntl::open(directory, flags, Mode::empty()).map_err(fail("open"))?;
+    let program = File::open("/proc/self/exe").map_err(|error| io("open", "/proc/self/exe", &error))?;
+    let length = if inscription.is_some() { length_without(&program) } else { program.metadata().map(|is| is.len()) };
+    let length = length.map_err(|error| io("read", "/proc/self/exe", &error))?;
+    let mut source = Source { program, length, inscription: inscription.unwrap_or_default() };
+    if is_same(&mut source, &target).unwrap_or(false) {
+        return Ok(Installed::Same);
+    }
+    let lock = VolumeLock::take(target.as_fd()).map_err(|errno| match errno {
+        Errno::EWOULDBLOCK => InstallError::Busy { path: shown.clone() },
+        errno => fail("open")(errno),
+    })?;
+    if lock.is_held() {
+        // What cannot be removed, such as another user's, is in nobody's way.
+        let _ = remove_leftovers(&target);
+    }
+    let path = format!("{}/{NAME}", shown.trim_end_matches('/'));
+    // Beside it, under a name of its own for each try: two init containers may run at once, both as process 1.
+    let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    let beside = format!(".{NAME}-{}-{unique}", std::process::id());
+    let copied = write_beside(&mut source, &target, &beside, &path)
+        .and_then(|size| renameat(&target, beside.as_str(), &target, NAME).map_err(fail("rename")).map(|()| size));
+    let size = match copied {
+        Ok(size) => size,
+        Err(error) => {
+            let _ = unlinkat(&target, beside.as_str(), UnlinkatFlags::NoRemoveDir);
+            return Err(error);
+        }
+    };
+    // The directory is not synced: after a crash the name means the old copy or the whole new one.
+    match is_same(&mut source, &target) {
+        Ok(true) => Ok(Installed::New(size)),
+        Ok(false) => Err(InstallError::Differs { path }),
+        Err(error) => Err(io("read", &path, &error)),
+    }
+}
+
+/// Removes the copies beside that killed runs left.
+fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
+    let listed = openat(target, c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let mut buffer = vec![0; sys::DIRENT_BUFFER];
+    let mut left = Vec::new();
+    loop {
+        let filled = sys::getdents(listed.as_fd(), &mut buffer)?;
+        if filled == 0 {
+            break;
+        }
+        let names = sys::dirents(buffer.get(..filled).unwrap_or_default()).map(|(name, _)| name);
+        left.extend(names.filter(|name| is_beside(name.to_bytes())).map(CStr::to_owned));
+    }
+    for name in left {
+        let _ = unlinkat(target, name.as_c_str(), UnlinkatFlags::NoRemoveDir);
+    }
+    Ok(())
+}
+
+/// Whether this is a name that [`install`] writes a copy under: process id and time.
+fn is_beside(name: &[u8]) -> bool {
+    let prefix = [b".", NAME.as_bytes(), b"-"].concat();
+    let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
+    name.strip_prefix(prefix.as_slice()).is_some_and(|rest| rest.contains(&b'-') && rest.iter().all(digits))
+}
+
+/// Writes the copy under the name `beside`. Where the filesystem can, it has no name until it is whole, so that nothing
+/// is left even by a kill.
+fn write_beside(source: &mut Source<'_>, target: &OwnedFd, beside: &str, path: &str) -> Result<u64, InstallError> {
+    let os = |operation| move |errno| InstallError::Os { operation, path: path.to_owned(), errno };
+    let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let (file, named) = match openat(target, c".", flags | OFlag::O_TMPFILE, Mode::S_IRUSR) {
+        Ok(file) => (file, false),
+        Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {
+            let flags = flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+            (openat(target, beside, flags, Mode::S_IRUSR).map_err(os("open"))?, true)
+        }
+        Err(errno) => return Err(os("open")(errno)),
+    };
+    let mut file = File::from(file);
+    let mut program = source.read().map_err(|error| io("read", "/proc/self/exe", &error))?;
+    let mut size = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = program.read(&mut buffer).map_err(|error| io("read", "/proc/self/exe", &error))?;
+        let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
+        file.write_all(part).map_err(|error| io("write", path, &error))?;
+        size += length as u64;
+    }
+    fchmod(file.as_fd(), MODE).map_err(os("chmod"))?;
+    fsync(&file).map_err(os("fsync"))?;
+    if !named {
+        // open(2): the way to name an O_TMPFILE without privileges.
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(AT_FDCWD, unnamed.as_str(), target, beside, AtFlags::AT_SYMLINK_FOLLOW).map_err(os("link"))?;
+    }
+    Ok(size)
+}
+
+/// Whether the copy in `target` is a regular file of the right mode with this content, which no user but root and this one
+/// can change.
+fn is_same(source: &mut Source<'_>, target: &OwnedFd) -> std::io::Result<bool> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let copy = openat(target, NAME, flags, Mode::empty())?;
+    let stat = fstat(&copy)?;
+    let expected = nix::libc::S_IFREG | MODE.bits();
+    if stat.st_mode != expected || stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() {
+        return Ok(false);
+    }
+    let mut copy = File::from(copy);
+    let mut program = source.read()?;
+    let (mut ours, mut theirs) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    loop {
+        let length = program.read(&mut ours)?;
+        let (Some(ours), Some(theirs)) = (ours.get(..length), theirs.get_mut(..length)) else { return Ok(false) };
+        if length == 0 {
+            return Ok(copy.read(&mut [0])? == 0);
+        }
+        match copy.read_exact(theirs) {
+            Ok(()) if ours == theirs => {}
+            Ok(()) => return Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn io(operation: &'static str, path: &str, error: &std::io::Error) -> InstallError {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+    InstallError::Os { operation, path: path.to_owned(), errno }
+}

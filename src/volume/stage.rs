@@ -1,0 +1,286 @@
+//! Staging: a copy of directories of this container in a volume, without what a plan removes. Nothing of the source is
+//! changed. The copy is whole or not there: it is made beside, written out, compared, and then gets its name.
+
+mod attributes;
+mod compare;
+mod content;
+mod copy;
+mod links;
+mod mounts_spec;
+mod omitted;
+mod place;
+mod sources;
+
+use std::ffi::{CStr, CString};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::harden::plan::Plan;
+use crate::linux::sys::DIRENT_BUFFER;
+use crate::profile::Profile;
+use crate::root::{Directory, Failure, Root, RootError};
+use crate::text::escape::escape;
+use content::Side;
+use copy::Copier;
+use omitted::Omitted;
+use place::Place;
+
+pub use links::{Links, OUTSIDE};
+pub use mounts_spec::{Mount, mounts, present, to_yaml, volume_name};
+pub use place::NAME;
+pub use sources::resolve;
+
+/// The file in each staged directory that tells it from the image's own and from an empty volume.
+pub const MARKER: &str = ".lithify-staged";
+
+/// What was staged.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// Canonical paths of the directories inside the root.
+    pub directories: Vec<Vec<u8>>,
+    /// Names in the copy: files, links, directories.
+    pub names: u64,
+    /// Bytes of its regular files, holes included, without those that are disabled.
+    pub bytes: u64,
+    /// Links that cross the mounts.
+    pub links: Links,
+    /// Whether anything was written; not when the same was there already.
+    pub changed: bool,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+/// Why nothing was staged; what was there before is there still.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A relative path.
+    #[error("SOURCE {} is not an absolute path", escape(path))]
+    Relative {
+        /// As given.
+        path: Vec<u8>,
+    },
+    /// A file.
+    #[error("SOURCE {} is not a directory", escape(path))]
+    NotADirectory {
+        /// As given.
+        path: Vec<u8>,
+    },
+    /// A name that no pod spec can hold.
+    #[error(
+        "SOURCE {} cannot be written into a pod spec, whose mount paths are UTF-8 without ':' and control characters",
+        escape(path)
+    )]
+    NotText {
+        /// Canonical path.
+        path: Vec<u8>,
+    },
+    /// Nothing can be mounted over the root.
+    #[error("refused: SOURCE {} is the whole root, and nothing can be mounted over that", escape(path))]
+    WholeRoot {
+        /// As given.
+        path: Vec<u8>,
+    },
+    /// The volume lies in a source, or a source in the volume.
+    #[error("refused: {} and --to {} lie in each other: the copy would be copied", escape(source_path), escape(volume.as_os_str().as_encoded_bytes()))]
+    Itself {
+        /// Canonical path of the source.
+        source_path: Vec<u8>,
+        /// As given.
+        volume: PathBuf,
+    },
+    /// Something is mounted in a source.
+    #[error("refused: {} is on another mount, which the image does not have", escape(path))]
+    OtherMount {
+        /// Canonical path inside the root.
+        path: Vec<u8>,
+    },
+    /// Too many directories in each other.
+    #[error("{}: more than {most} directories in each other", escape(path))]
+    TooDeep {
+        /// Path.
+        path: Vec<u8>,
+        /// So many are not.
+        most: usize,
+    },
+    /// Another run does not end.
+    #[error("--to {}: another lithify has been staging there for a minute", escape(path))]
+    Busy {
+        /// As given.
+        path: Vec<u8>,
+    },
+    /// Reading a source failed.
+    #[error("SOURCE: {0}")]
+    Source(RootError),
+    /// Writing to the volume failed.
+    #[error("--to: {operation} {}: {}", escape(path), errno.desc())]
+    Volume {
+        /// The operation, as the name of its system call.
+        operation: &'static str,
+        /// Path of the caller.
+        path: Vec<u8>,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// What was written is not what was read.
+    #[error("{}: the copy differs from its source: {what}", escape(path))]
+    Differs {
+        /// Canonical path of the source.
+        path: Vec<u8>,
+        /// What differs.
+        what: &'static str,
+    },
+}
+
+impl StageError {
+    /// An error at what was there a moment ago.
+    fn of_source(error: RootError) -> Self {
+        if error.errno() == Errno::ENOENT {
+            return Self::Differs { path: error.path().to_vec(), what: "it is gone from the source" };
+        }
+        Self::Source(error)
+    }
+
+    fn of_volume(volume: &[u8], error: RootError) -> Self {
+        let errno = error.errno();
+        let (operation, path) = match error.into_failure() {
+            Failure::Os { operation: "open", path, .. } if path == volume => ("open", path),
+            Failure::Os { operation, path, .. } => (operation, shown(volume, &path)),
+            Failure::MountUnknown { path, .. } => ("statx", shown(volume, &path)),
+            Failure::Proc(path) => ("open", path),
+            Failure::Late => ("open", volume.to_vec()),
+        };
+        Self::Volume { operation, path, errno }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Volume { errno: Errno::EBUSY | Errno::EXDEV, .. } => {
+                "something is mounted there in this container: mount nothing but the volume itself"
+            }
+            Self::Relative { .. } => "write it from the root on, such as /usr/bin",
+            Self::NotText { .. } => "name the directory above it",
+            Self::NotADirectory { .. } => {
+                "name the directory that holds it: a volume is mounted over whole directories"
+            }
+            Self::WholeRoot { .. } => "name the directories that hold programs: /usr/bin /usr/sbin /bin /sbin",
+            Self::Itself { .. } => "mount the volume at a place of its own, such as /staged, and name that with --to",
+            Self::OtherMount { .. } => {
+                "leave that volume out of the init container; or, if its content is meant to be copied too, name its mount point in [remove] mounts"
+            }
+            Self::TooDeep { .. } => "name a directory further down, or remove this one in the profile",
+            Self::Busy { .. } => "give each init container a volume or a directory of its own",
+            Self::Source(error) => match error.errno() {
+                Errno::ENOENT | Errno::ENOTDIR => {
+                    "name directories that the image has; the init container must use the app's own image"
+                }
+                Errno::EACCES | Errno::EPERM => {
+                    "this user may not read it: run the init container as root, or remove that file in the profile"
+                }
+                _ => "see the reason of the kernel; nothing was staged",
+            },
+            Self::Volume { errno, .. } => match errno {
+                Errno::ENOENT | Errno::ENOTDIR => {
+                    "name the mount point of a volume: add an emptyDir and mount it there in this init container"
+                }
+                Errno::EROFS => "mount the volume writable in this init container, and read-only in the app's",
+                Errno::EACCES | Errno::EPERM => {
+                    "the directory belongs to another user: set fsGroup in the pod's securityContext, or run this init container as its owner"
+                }
+                Errno::ENOSPC | Errno::EDQUOT => {
+                    "the volume is full: raise its sizeLimit, or stage fewer directories; a repeat needs room for both copies"
+                }
+                _ => "see the reason of the kernel; nothing was staged",
+            },
+            Self::Differs { .. } => {
+                "something changed the source or the volume meanwhile, or the disk is bad: run again"
+            }
+        }
+    }
+
+    fn content(side: Side, errno: Errno, source: &[u8], copy: Vec<u8>) -> Self {
+        match side {
+            Side::Source => Self::Source(RootError::os("read", source, errno)),
+            Side::Volume => Self::Volume { operation: "write", path: copy, errno },
+        }
+    }
+}
+
+/// Copies `directories` (canonical paths inside `root`, as [`resolve`] gives them) to `volume`/root, a path of the
+/// caller, without what `plan` removes. `plan` must be free of refusals.
+pub fn stage(
+    root: &Root,
+    profile: &Profile,
+    plan: &Plan,
+    directories: Vec<Vec<u8>>,
+    volume: &Path,
+) -> Result<Staged, StageError> {
+    let omitted = Omitted::of(plan);
+    let mut mounts = vec![root.stat().mount];
+    for mount in &profile.mounts {
+        mounts.extend(root.resolve(mount.value.as_bytes()).ok().map(|stat| stat.mount));
+    }
+    let names: Vec<&str> = profile.sources.iter().map(|source| &*source.name).collect();
+    let marker = format!("Staged by lithify {} with {}\n", env!("CARGO_PKG_VERSION"), names.join(", "));
+    let mut place = Place::prepare(volume)?;
+    let earlier = [b"/", NAME.as_bytes()].concat();
+    // The same is there already, and an app may have it mounted: it keeps its files.
+    let result = compare::compare(root, &omitted, &directories, &marker, &place, &earlier, true).or_else(|_| {
+        let result = copy_all(root, &omitted, &mounts, &directories, &marker, &mut place);
+        if result.is_err() {
+            place.abandon();
+        }
+        result
+    });
+    let mut staged = result?;
+    staged.notes.append(&mut place.notes);
+    staged.directories = directories;
+    Ok(staged)
+}
+
+fn copy_all(
+    root: &Root,
+    omitted: &Omitted,
+    mounts: &[u64],
+    directories: &[Vec<u8>],
+    marker: &str,
+    place: &mut Place,
+) -> Result<Staged, StageError> {
+    place.begin()?;
+    let mut copier = Copier::new(root, omitted, mounts, marker, place);
+    for directory in directories {
+        copier.source(directory)?;
+    }
+    let notes = copier.notes();
+    place.sync()?;
+    // Read back from what the kernel holds, which is by now what it has written.
+    let mut staged = compare::compare(root, omitted, directories, marker, place, &place.top(), false)?;
+    staged.changed = true;
+    staged.notes.extend(notes);
+    place.finish()?;
+    Ok(staged)
+}
+
+/// The entries of a directory.
+fn list(directory: &Directory) -> Result<Vec<CString>, RootError> {
+    let mut names = Vec::new();
+    let mut buffer = vec![0; DIRENT_BUFFER];
+    directory.for_each(&mut buffer, |name: &CStr, _| {
+        names.push(name.to_owned());
+        Ok::<(), RootError>(())
+    })?;
+    Ok(names)
+}
+
+/// A path inside the volume as the caller knows it.
+fn shown(volume: &[u8], path: &[u8]) -> Vec<u8> {
+    let mut shown = volume.to_vec();
+    while shown.last() == Some(&b'/') {
+        shown.pop();
+    }
+    if path != b"/" || shown.is_empty() {
+        shown.extend_from_slice(path);
+    }
+    shown
+}

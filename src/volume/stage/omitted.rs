@@ -1,0 +1,39 @@
+//! What a plan means for a copy: which names are left out, and which are copied with fewer rights.
+
+use std::collections::HashMap;
+
+use crate::harden::plan::{Plan, Verb};
+
+/// How a name is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Treatment {
+    /// Mode bits that the copy does not get.
+    pub(super) without: u32,
+    /// Whether file capabilities are copied.
+    pub(super) capabilities: bool,
+}
+
+/// A name that the plan leaves alone.
+pub(super) const AS_IT_IS: Treatment = Treatment { without: 0, capabilities: true };
+
+/// The names of a plan, by canonical path; `None` is left out.
+pub(super) struct Omitted(HashMap<Vec<u8>, Option<Treatment>>);
+
+impl Omitted {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let treatment = |verb| match verb {
+            // A copy gets no tombstones: the command is left out all the same.
+            Verb::Remove | Verb::Tombstone => None,
+            Verb::Disable => Some(Treatment { without: 0o7777, capabilities: false }),
+            Verb::Strip { bits, capabilities } => Some(Treatment { without: bits, capabilities: !capabilities }),
+            // Content is copied as it is; the command says so.
+            Verb::LoginShells { .. } => Some(AS_IT_IS),
+        };
+        Self(plan.actions.iter().map(|action| (action.path(), treatment(action.verb))).collect())
+    }
+
+    /// How `path` is copied; `None` when it is left out.
+    pub(super) fn treatment(&self, path: &[u8]) -> Option<Treatment> {
+        self.0.get(path).copied().unwrap_or(Some(AS_IT_IS))
+    }
+}

@@ -1,0 +1,212 @@
+//! The place of a staged tree in the volume. A tree is made under a name of its own, and gets its final name by one
+//! rename when it is whole; a mount point cannot be renamed, so that name is a directory in it.
+
+use std::ffi::{CStr, CString};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::libc::{RENAME_EXCHANGE, RENAME_NOREPLACE};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
+use nix::unistd::{fsync, syncfs};
+
+use super::{StageError, list};
+use crate::linux::sys;
+use crate::root::{Directory, Kind, Root, join};
+use crate::volume::lock::VolumeLock;
+
+/// The final name of the tree.
+pub const NAME: &str = "root";
+
+/// How the names of unfinished and replaced trees begin.
+const UNFINISHED: &str = ".tmp.lithify-";
+
+/// Directories deeper than this are not copied and not removed: each level holds descriptors.
+pub(super) const MAX_DEPTH: usize = 200;
+
+/// The same for removal, which holds one descriptor a level where copying holds two.
+const MAX_REMOVED_DEPTH: usize = 4 * MAX_DEPTH;
+
+/// A volume that this run has for itself.
+pub(super) struct Place {
+    root: Root,
+    directory: Directory,
+    /// Name of the unfinished tree.
+    name: CString,
+    lock: VolumeLock,
+    /// What could not be removed, for people.
+    pub(super) notes: Vec<String>,
+}
+
+impl Place {
+    /// Opens `volume` (a path of the caller), waits for other runs and removes what killed ones left.
+    pub(super) fn prepare(volume: &Path) -> Result<Self, StageError> {
+        let root = Root::open(volume).map_err(|error| StageError::of_volume(&root_path(volume), error))?;
+        let directory = root.directory(b"/").map_err(|error| StageError::of_volume(&root_path(volume), error))?;
+        let unique =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let name = format!("{UNFINISHED}{}-{unique}", std::process::id());
+        let name = CString::new(name).unwrap_or_default();
+        let lock = VolumeLock::take(directory.as_fd()).map_err(|errno| match errno {
+            Errno::EWOULDBLOCK => StageError::Busy { path: root_path(volume) },
+            errno => StageError::Volume { operation: "open", path: root_path(volume), errno },
+        })?;
+        let mut place = Self { root, directory, name, lock, notes: Vec::new() };
+        if place.lock.is_held() {
+            place.remove_leftovers()?;
+        }
+        Ok(place)
+    }
+
+    /// Makes the directory for the unfinished tree.
+    pub(super) fn begin(&self) -> Result<(), StageError> {
+        // Until it is whole, no other user may enter it.
+        mkdirat(self.directory.as_fd(), self.name.as_c_str(), Mode::S_IRWXU).map_err(self.fail("mkdir"))
+    }
+
+    /// The volume.
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Path of the unfinished tree in the volume.
+    pub(super) fn top(&self) -> Vec<u8> {
+        join(b"/", self.name.to_bytes())
+    }
+
+    /// Opens the unfinished tree.
+    pub(super) fn open(&self) -> Result<Directory, StageError> {
+        self.directory.child(&self.name).map_err(|error| self.volume(error))
+    }
+
+    /// Writes everything out: content and names, with the errors of writing that come late (Linux 5.8).
+    pub(super) fn sync(&self) -> Result<(), StageError> {
+        syncfs(self.directory.as_fd()).map_err(self.fail("syncfs"))
+    }
+
+    /// Gives the tree its final name, and removes the one that had it.
+    pub(super) fn finish(&mut self) -> Result<(), StageError> {
+        let final_name = CString::new(NAME).unwrap_or_default();
+        fchmodat(
+            self.directory.as_fd(),
+            self.name.as_c_str(),
+            Mode::from_bits_truncate(0o755),
+            FchmodatFlags::NoFollowSymlink,
+        )
+        .map_err(self.fail("chmod"))?;
+        let rename = |from: &CStr, to: &CStr, flags| sys::rename_with_flags(self.directory.as_fd(), from, to, flags);
+        let replaced = match rename(&self.name, &final_name, RENAME_NOREPLACE) {
+            Ok(()) => None,
+            Err(Errno::EEXIST) => match rename(&self.name, &final_name, RENAME_EXCHANGE) {
+                Ok(()) => Some(self.name.clone()),
+                Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM) => {
+                    Some(self.replace(&final_name)?)
+                }
+                Err(errno) => return Err(self.fail("renameat2")(errno)),
+            },
+            Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM) => {
+                if self.directory.stat(&final_name).is_ok() {
+                    Some(self.replace(&final_name)?)
+                } else {
+                    self.rename(&self.name, &final_name)?;
+                    None
+                }
+            }
+            Err(errno) => return Err(self.fail("renameat2")(errno)),
+        };
+        fsync(self.directory.as_fd()).map_err(self.fail("fsync"))?;
+        if let Some(old) = replaced {
+            self.remove_or_note(&old);
+        }
+        Ok(())
+    }
+
+    /// Where two names cannot be exchanged: the old tree aside, then the new one in its place. A kill in between
+    /// leaves no tree, never a half one.
+    fn replace(&self, final_name: &CStr) -> Result<CString, StageError> {
+        let aside = CString::new([self.name.to_bytes(), b"-old"].concat()).unwrap_or_default();
+        self.rename(final_name, &aside)?;
+        match self.rename(&self.name, final_name) {
+            Ok(()) => Ok(aside),
+            Err(error) => {
+                let _ = self.rename(&aside, final_name);
+                Err(error)
+            }
+        }
+    }
+
+    fn rename(&self, from: &CStr, to: &CStr) -> Result<(), StageError> {
+        let directory = self.directory.as_fd();
+        nix::fcntl::renameat(directory, from, directory, to).map_err(self.fail("rename"))
+    }
+
+    /// Removes the unfinished tree, as far as that goes.
+    pub(super) fn abandon(&self) {
+        let _ = self.remove(&self.directory, &self.name, 0);
+    }
+
+    fn remove_leftovers(&mut self) -> Result<(), StageError> {
+        for name in list(&self.directory).map_err(|error| self.volume(error))? {
+            if name.to_bytes().starts_with(UNFINISHED.as_bytes()) {
+                self.remove_or_note(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// What cannot be removed, such as another user's, is in nobody's way but takes room.
+    fn remove_or_note(&mut self, name: &CStr) {
+        if let Err(error) = self.remove(&self.directory, name, 0) {
+            self.notes.push(format!("an old tree is left in the volume, and takes room: {error}"));
+        }
+    }
+
+    /// Removes `name` with everything in it: by descriptors, no link followed, no other mount entered.
+    fn remove(&self, parent: &Directory, name: &CStr, depth: usize) -> Result<(), StageError> {
+        let fail = |error| self.volume(error);
+        let gone = |error: &crate::root::RootError| error.errno() == Errno::ENOENT;
+        let stat = match parent.stat(name) {
+            Ok(stat) => stat,
+            Err(error) if gone(&error) => return Ok(()),
+            Err(error) => return Err(fail(error)),
+        };
+        let mount = self.root.stat().mount;
+        if stat.kind == Kind::Directory && stat.mount == mount {
+            if depth > MAX_REMOVED_DEPTH {
+                let path = self.shown(&join(parent.path(), name.to_bytes()));
+                return Err(StageError::TooDeep { path, most: MAX_REMOVED_DEPTH });
+            }
+            if stat.mode & 0o700 != 0o700 {
+                // A directory's owner who is not root needs its bits to empty it.
+                let all = Mode::S_IRWXU;
+                fchmodat(parent.as_fd(), name, all, FchmodatFlags::NoFollowSymlink).map_err(self.fail("chmod"))?;
+            }
+            let child = parent.child(name).map_err(fail)?;
+            for entry in list(&child).map_err(fail)? {
+                self.remove(&child, &entry, depth + 1)?;
+            }
+        }
+        match parent.remove(name.to_bytes(), stat.id, mount) {
+            Err(error) if !gone(&error) => Err(fail(error)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn volume(&self, error: crate::root::RootError) -> StageError {
+        StageError::of_volume(&root_path(self.root.path()), error)
+    }
+
+    /// An error of a call in the volume's own directory.
+    fn fail(&self, operation: &'static str) -> impl Fn(Errno) -> StageError + use<> {
+        let path = self.shown(b"/");
+        move |errno| StageError::Volume { operation, path: path.clone(), errno }
+    }
+
+    /// A path inside the volume as the caller knows it.
+    pub(super) fn shown(&self, path: &[u8]) -> Vec<u8> {
+        super::shown(&root_path(self.root.path()), path)
+    }
+}
+
+fn root_path(volume: &Path) -> Vec<u8> {
+    volume.as_os_str().as_encoded_bytes().to_vec()
+}

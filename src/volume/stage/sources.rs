@@ -1,0 +1,81 @@
+//! The directories that are named on the command line: where they really are, each once.
+
+use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::StageError;
+use crate::linux::mountinfo::is_at_or_below;
+use crate::root::{Identity, Kind, Root, join};
+use crate::text::order::sort_by_bytes;
+
+/// The canonical paths inside `root` of `sources`, without those that lie in another one: on a merged image `/bin` is
+/// `/usr/bin`. Refuses what would copy a tree into itself; `volume` is a path of the caller.
+pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Vec<u8>>, StageError> {
+    let mut found: Vec<Vec<u8>> = Vec::new();
+    for source in sources {
+        let bytes = source.as_os_str().as_bytes();
+        if bytes.first() != Some(&b'/') {
+            return Err(StageError::Relative { path: bytes.to_vec() });
+        }
+        let place = root.walk(b"", bytes, true).map_err(StageError::Source)?;
+        if place.stat.kind != Kind::Directory {
+            return Err(StageError::NotADirectory { path: bytes.to_vec() });
+        }
+        let path = place.path();
+        if path == b"/" {
+            return Err(StageError::WholeRoot { path: bytes.to_vec() });
+        }
+        // Of the Kubernetes API: a mountPath must not contain ':'; and no YAML can hold control characters.
+        if !std::str::from_utf8(&path).is_ok_and(|text| !text.chars().any(|c| c == ':' || c.is_control())) {
+            return Err(StageError::NotText { path });
+        }
+        if !found.contains(&path) {
+            found.push(path);
+        }
+    }
+    let all = found.clone();
+    found.retain(|path| !all.iter().any(|other| other != path && is_at_or_below(path, other)));
+    sort_by_bytes(&mut found, Clone::clone);
+    apart(root, &found, volume)?;
+    Ok(found)
+}
+
+/// Neither is the volume in a source, nor a source in the volume.
+fn apart(root: &Root, sources: &[Vec<u8>], volume: &Path) -> Result<(), StageError> {
+    let as_volume = |error: std::io::Error| StageError::Volume {
+        operation: "open",
+        path: volume.as_os_str().as_bytes().to_vec(),
+        errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)),
+    };
+    let canonical = std::fs::canonicalize(volume).map_err(as_volume)?;
+    let identity = |path: &Path| std::fs::metadata(path).map(|stat| Identity { dev: stat.dev(), ino: stat.ino() });
+    let own = identity(&canonical).map_err(as_volume)?;
+    let above: HashSet<Identity> = canonical.ancestors().filter_map(|path| identity(path).ok()).collect();
+    let itself = |source: &Vec<u8>| StageError::Itself { source_path: source.clone(), volume: volume.into() };
+    for source in sources {
+        if above.contains(&root.resolve(source).map_err(StageError::Source)?.id) {
+            return Err(itself(source));
+        }
+        let mut path = b"/".to_vec();
+        for component in std::iter::once(&b""[..]).chain(source.split(|&byte| byte == b'/')) {
+            if !component.is_empty() {
+                path = join(&path, component);
+            }
+            if root.resolve(&path).map_err(StageError::Source)?.id == own {
+                return Err(itself(source));
+            }
+        }
+    }
+    // The target itself may lie in the volume; the root of another process is not among our paths.
+    if crate::target::host_guard::process_of(root.path()).is_none() {
+        let target = std::fs::canonicalize(root.path()).unwrap_or_default();
+        if let Some(source) =
+            sources.first().filter(|_| target.ancestors().any(|path| identity(path).ok() == Some(own)))
+        {
+            return Err(itself(source));
+        }
+    }
+    Ok(())
+}
