@@ -6,14 +6,14 @@ use super::rules::OnMatch;
 use super::{Collector, Location};
 use crate::linux::filesystem::is_left_out;
 use crate::profile::pattern::Component;
-use crate::root::{Directory, Kind, RootError, Stat, Visitor, walk_below};
+use crate::root::{Canonical, Directory, Kind, RootError, Stat, Visitor, walk_below};
 
 /// What is done with a name; of a directory it says whether to go on in it.
 type Each<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<bool, RootError> + 'v;
 
 impl Collector<'_> {
-    /// Calls `each` for everything below the directory at `path` (canonical), a directory before what it holds.
-    pub(super) fn content(&mut self, path: &[u8], each: &mut Each<'_>) -> Result<(), RootError> {
+    /// Calls `each` for everything below the directory at `path`, a directory before what it holds.
+    pub(super) fn content(&mut self, path: &Canonical, each: &mut Each<'_>) -> Result<(), RootError> {
         let root = self.root;
         match root.directory(path) {
             Ok(directory) => walk_below(root, directory, (), &mut Content { collector: self, each }),
@@ -21,10 +21,10 @@ impl Collector<'_> {
         }
     }
 
-    /// Calls `found` for what `rest` matches in the directory at `base` (canonical) and in every one below it.
+    /// Calls `found` for what `rest` matches in the directory at `base` and in every one below it.
     pub(super) fn at_any_depth(
         &mut self,
-        base: &[u8],
+        base: &Canonical,
         rest: &[Component],
         found: &mut OnMatch<'_>,
     ) -> Result<(), RootError> {

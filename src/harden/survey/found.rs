@@ -5,10 +5,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
 use super::parent::Parent;
-use crate::root::{Identity, Stat, join};
+use crate::root::{Canonical, Identity, InRoot, Stat};
 
 /// A path that several names share.
-pub type Shared = Rc<Vec<u8>>;
+pub type Shared = Rc<Canonical>;
 
 /// Why a file was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum Cause {
     /// `[strip]` takes login shells from accounts in it.
     LoginShells {
         /// The accounts, escaped.
-        of: Shared,
+        of: Rc<String>,
     },
 }
 
@@ -68,9 +68,9 @@ pub struct Found {
 }
 
 impl Found {
-    /// Canonical path inside the root.
-    pub fn path(&self) -> Vec<u8> {
-        join(&self.parent.path(), &self.name)
+    /// Where it is.
+    pub fn path(&self) -> Canonical {
+        self.parent.path().join(&self.name)
     }
 }
 
@@ -171,10 +171,10 @@ impl Indices {
     /// The position in `found` of the first `end` bytes of a path, which have this hash.
     fn step(&self, found: &[Rc<Found>], path: &[u8], end: usize, hash: u64) -> Option<usize> {
         let path = path.get(..end)?;
-        let (directory, name) = path.split_at_checked(path.iter().rposition(|&byte| byte == b'/')?)?;
+        let (directory, name) = (InRoot(path).directory(), InRoot(path).name());
         self.paths.get(hash, &|position| {
             let found = found.get(position);
-            found.is_some_and(|found| Some(&*found.name) == name.get(1..) && found.parent.is(directory))
+            found.is_some_and(|found| *found.name == *name && found.parent.is(directory))
         })
     }
 
@@ -235,7 +235,7 @@ mod tests {
         }
         for number in 0..5000 {
             let (directory, name) = path(number);
-            let path = join(directory.as_bytes(), name.as_bytes());
+            let path = InRoot(directory.as_bytes()).join(name.as_bytes());
             assert_eq!(indices.path(&list, &path), Some(number), "{}", String::from_utf8_lossy(&path));
             assert_eq!(indices.file(&list, Identity { dev: 1, ino: number as u64 / 2 }), Some(number & !1));
             let below = [&path, b"/x/y".as_slice()].concat();

@@ -10,7 +10,7 @@ use super::{Cause, Collector, Location};
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Selector;
 use crate::profile::pattern::Component;
-use crate::root::{EntryKind, Kind, RootError, Stat};
+use crate::root::{Canonical, EntryKind, InRoot, Kind, RootError, Stat};
 
 /// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
 const MULTI_CALL: [&str; 18] = [
@@ -72,13 +72,13 @@ impl Collector<'_> {
     ) -> Result<(), RootError> {
         let mut seen = HashSet::new();
         for path in self.profile.search() {
-            let directory = match self.root.walk(b"", path.as_bytes(), true) {
+            let directory = match self.root.walk(path.as_bytes(), true) {
                 Ok(place) if place.stat.kind == Kind::Directory => {
                     // `/bin` may be a link to `/usr/bin`; and a bind mount shows the same directory twice.
                     if !seen.insert((place.stat.id, place.stat.mount)) {
                         continue;
                     }
-                    self.root.directory(&place.path())
+                    self.root.directory(&place.path)
                 }
                 Ok(_) => continue,
                 Err(error) if error.leads_nowhere() => continue,
@@ -136,12 +136,12 @@ impl Collector<'_> {
 
     /// Calls `found` for every file that the components match. A link in the middle is followed, a last one is the match.
     pub(super) fn expand(&mut self, components: &[Component], found: &mut OnMatch<'_>) -> Result<(), RootError> {
-        self.expand_from(b"/", components, found)
+        self.expand_from(&Canonical::default(), components, found)
     }
 
     pub(super) fn expand_from(
         &mut self,
-        base: &[u8],
+        base: &Canonical,
         components: &[Component],
         found: &mut OnMatch<'_>,
     ) -> Result<(), RootError> {
@@ -154,26 +154,24 @@ impl Collector<'_> {
                 .collect::<Vec<_>>()
                 .join(&b'/');
             // Most paths of a profile are not there, which takes one system call to see in place of one a component.
-            let directory = match path.iter().rposition(|&byte| byte == b'/') {
-                _ if !rest.is_empty() => path.as_slice(),
-                slash => path.get(..slash.unwrap_or(0)).unwrap_or_default(),
-            };
+            let directory = if rest.is_empty() { InRoot(&path).directory() } else { &path };
             if base == b"/" && self.root.resolve(directory).is_err_and(|error| error.leads_nowhere()) {
                 return Ok(());
             }
-            return match self.root.walk(base, &path, !rest.is_empty()) {
+            return match self.root.walk_from(base, &path, !rest.is_empty()) {
                 Ok(place) if rest.is_empty() => {
-                    let parent = match self.root.resolve(&place.directory) {
+                    let directory = place.directory();
+                    let parent = match self.root.resolve(&directory) {
                         Ok(parent) => parent,
                         Err(error) => return self.unreadable(error),
                     };
                     found(
                         self,
-                        Location { directory: &place.directory, parent: &parent, name: &place.name },
+                        Location { directory: &directory, parent: &parent, name: place.path.name() },
                         place.stat,
                     )
                 }
-                Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found),
+                Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path, rest, found),
                 Ok(_) => Ok(()),
                 Err(error) if error.leads_nowhere() => Ok(()),
                 Err(error) => self.unreadable(error),
@@ -211,8 +209,8 @@ impl Collector<'_> {
             if last {
                 found(self, at, stat)?;
             } else {
-                match self.root.walk(directory.path(), name.to_bytes(), true) {
-                    Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found)?,
+                match self.root.walk_from(directory.path(), name.to_bytes(), true) {
+                    Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path, rest, found)?,
                     Ok(_) => {}
                     Err(error) if error.leads_nowhere() => {}
                     Err(error) => self.unreadable(error)?,
@@ -254,9 +252,9 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn chain(&mut self, rule: usize, mut directory: Vec<u8>, mut name: Vec<u8>) -> Result<(), RootError> {
+    fn chain(&mut self, rule: usize, mut directory: Canonical, mut name: Vec<u8>) -> Result<(), RootError> {
         for depth in 1..=MAX_CHAIN {
-            let link = crate::root::join(&directory, &name);
+            let link = directory.join(&name);
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
                 Ok(hop) => hop,
                 // Already dangling, or by now no link at all: nothing more to follow.
@@ -268,13 +266,13 @@ impl Collector<'_> {
                 self.cuts = true;
                 return Ok(());
             }
-            let path = crate::root::join(&directory, &name);
+            let path = directory.join(&name);
             match stat.kind {
                 Kind::Directory | Kind::Other => {
                     self.cuts = true;
                     return Ok(());
                 }
-                Kind::File if is_multi_call(&name) && !link.ends_with(&[b"/", name.as_slice()].concat()) => {
+                Kind::File if is_multi_call(&name) && link.name() != name => {
                     self.cuts = true;
                     self.cut_notes.push((link, path, stat.id));
                     return Ok(());
@@ -294,7 +292,7 @@ impl Collector<'_> {
     }
 
     /// One step along a chain: replaces the link's place by the place that its text names; that place's directory and file.
-    fn hop(&self, directory: &mut Vec<u8>, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
+    fn hop(&self, directory: &mut Canonical, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
         let handle = self.root.directory(directory)?;
         let c_name = CString::new(name.as_slice()).unwrap_or_default();
         let target = handle.read_link(&c_name)?;
@@ -304,10 +302,10 @@ impl Collector<'_> {
             *name = target;
             return Ok((*handle.own_stat(), stat));
         }
-        let place = self.root.walk(directory, &target, false)?;
-        let parent = self.root.resolve(&place.directory)?;
-        *directory = place.directory;
-        *name = place.name;
+        let place = self.root.walk_from(directory, &target, false)?;
+        *name = place.path.name().to_vec();
+        *directory = place.directory();
+        let parent = self.root.resolve(&*directory)?;
         Ok((parent, place.stat))
     }
 }
