@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::{Finding, classes};
 use crate::profile::diagnostic::{ProfileError, SourceText, is_quoted, nearest};
 use crate::profile::load::{MAX_BYTES, read_file};
-use crate::profile::pattern::PathPattern;
+use crate::root::pattern::PathPattern;
 use crate::profile::quote;
 use crate::profile::table::Table;
 use crate::root::RootError;

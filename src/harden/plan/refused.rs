@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Origin, Plan, Refusal};
 use crate::harden::protection::{For, Reason};
 use crate::harden::survey::Found;
-use crate::profile::pattern;
+use crate::root::pattern;
 use crate::profile::quote;
 use crate::recognise::catalogue::Class;
 use crate::recognise::command_line::wrappers::class;
