@@ -17,9 +17,9 @@ pub use load::{load, load_text};
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
 
-use crate::root::pattern::PathPattern;
 use crate::recognise::catalogue::Class;
 use crate::recognise::search_path::DEFAULT_SEARCH;
+use crate::root::pattern::PathPattern;
 
 /// A value and the profile that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

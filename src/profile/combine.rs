@@ -10,8 +10,8 @@ use super::diagnostic::{ProfileError, SourceText, nearest};
 use super::document::{self, ConfineMode, Document, Libraries, Method, Principal};
 use super::load::selector;
 use super::{Confine, Profile, Rule, Selector, Source, Sourced};
-use crate::root::pattern::PathPattern;
 use crate::recognise::catalogue::Class;
+use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
 impl Profile {

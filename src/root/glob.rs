@@ -236,8 +236,7 @@ pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<
         }
 
         fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
-            child.own_stat().mount == parent.own_stat().mount
-                || !self.root.filesystem_of(child).is_none_or(is_left_out)
+            child.own_stat().mount == parent.own_stat().mount || !self.root.filesystem_of(child).is_none_or(is_left_out)
         }
     }
     let mut paths = Paths { root, paths: Vec::new(), unreadable: Unreadable::default() };
