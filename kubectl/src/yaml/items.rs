@@ -12,7 +12,7 @@ type Hunk<'a> = (Range<usize>, &'a [Value]);
 
 impl Splicer<'_> {
     /// The edits; `None` where there is no place for them.
-    pub(super) fn items(&self, list: &Node, new: &[Value]) -> Option<Vec<Edit>> {
+    pub(crate) fn items(&self, list: &Node, new: &[Value]) -> Option<Vec<Edit>> {
         let old: Vec<Value> = list.items().iter().map(Node::value).collect();
         let mut edits = Vec::new();
         for (range, new) in hunks(&old, new) {

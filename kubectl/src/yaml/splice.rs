@@ -103,9 +103,9 @@ fn form(root: &Node) -> Form {
     Form { list_indent: indent(root).unwrap_or(2), json: root.flow }
 }
 
-pub(super) struct Splicer<'a> {
-    pub(super) text: &'a str,
-    pub(super) form: Form,
+pub(crate) struct Splicer<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) form: Form,
     newline: &'static str,
 }
 
@@ -174,7 +174,7 @@ impl Splicer<'_> {
     }
 
     /// New lines at the start of a line, or at the end of a text that does not end its last one.
-    pub(super) fn lines(&self, at: usize, lines: &[String]) -> Edit {
+    pub(crate) fn lines(&self, at: usize, lines: &[String]) -> Edit {
         let mut text = lines.join(self.newline);
         if self.text.get(..at).is_some_and(|before| before.is_empty() || before.ends_with('\n')) {
             text.push_str(self.newline);
@@ -185,7 +185,7 @@ impl Splicer<'_> {
     }
 
     /// The place of the dash in front of an item, and its column. Comments may stand between them.
-    pub(super) fn dash(&self, item: &Node) -> Option<(usize, usize)> {
+    pub(crate) fn dash(&self, item: &Node) -> Option<(usize, usize)> {
         let mut before = self.text.get(..item.outer)?;
         loop {
             before = before.trim_end();
@@ -240,11 +240,11 @@ impl Splicer<'_> {
         at
     }
 
-    pub(super) fn line_start(&self, at: usize) -> usize {
+    pub(crate) fn line_start(&self, at: usize) -> usize {
         self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
     }
 
-    pub(super) fn line_end(&self, at: usize) -> usize {
+    pub(crate) fn line_end(&self, at: usize) -> usize {
         self.text.get(at..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |newline| at + newline + 1)
     }
 }
@@ -269,21 +269,21 @@ fn end_of(node: &Node) -> Option<usize> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(in super::super) fn changed(text: &str, change: impl FnOnce(&mut Changes)) -> Result<String, YamlError> {
+    pub(crate) fn changed(text: &str, change: impl FnOnce(&mut Changes)) -> Result<String, YamlError> {
         let documents = read(text).unwrap();
         let mut changes = Changes::default();
         change(&mut changes);
         apply(text, &documents, &[changes]).map(|changed| changed.text)
     }
 
-    pub(in super::super) fn at(keys: &[&str]) -> Path {
+    pub(crate) fn at(keys: &[&str]) -> Path {
         keys.iter().fold(Path::default(), |path, key| path.key(key))
     }
 
-    pub(in super::super) fn item() -> Value {
+    pub(crate) fn item() -> Value {
         Value::braces([("name", Value::text("x"))])
     }
 
