@@ -1,8 +1,8 @@
 //! Why changes cannot be carried out, and where.
 
 use super::change::Path;
+use super::edit::Edit;
 use super::read::{Document, YamlError};
-use super::splice::Edit;
 
 /// The new text is not what was intended, or cannot be made: why, and where it begins.
 pub(crate) fn in_vain(document: &Document, path: &Path) -> YamlError {
@@ -38,7 +38,7 @@ pub(crate) fn unreadable(edits: &[Edit], error: &YamlError) -> YamlError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::splice::tests::{at, changed, item};
+    use super::super::apply::tests::{at, changed, item};
     use super::*;
 
     #[test]
