@@ -37,7 +37,7 @@ fn modules(source: &Path) -> BTreeMap<Module, String> {
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The paths of a `use` tree, each as its segments: `a::{b, c::d}` is `a::b` and `a::c::d`.
