@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::harden::protection::Protection;
 use crate::profile::Profile;
 use crate::root::Root;
-use crate::target::owner::Subject;
+use crate::target::owner::Owner;
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,26 +65,26 @@ pub struct Verification {
 /// and `[strip]` name. `protection` explains what stays because the app runs it.
 pub fn verify(root: &Root, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = verify_tree(root, profile, protection);
-    process::check(root, &profile.verify, &Subject::of(root), &mut verification);
+    process::check(root, &profile.verify, &Owner::of(root), &mut verification);
     verification
 }
 
 /// What `[verify.process]` asks, of this very process: the app's, before it is there.
 pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
     let mut verification = Verification::default();
-    process::check(root, &profile.verify, &Subject::Process { pid: "self".to_owned() }, &mut verification);
+    process::check(root, &profile.verify, &Owner::Process { pid: "self".to_owned() }, &mut verification);
     verification
 }
 
 /// Everything but `[verify.process]`.
 pub fn verify_tree(root: &Root, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = Verification::default();
-    let subject = Subject::of(root);
+    let owner = Owner::of(root);
     if profile.changes_anything() {
         files::nothing_left(root, profile, protection, &mut verification);
     }
-    mounts::check(root, &profile.verify, &subject, &mut verification);
-    staged::check(root, &subject, &mut verification);
+    mounts::check(root, &profile.verify, &owner, &mut verification);
+    staged::check(root, &owner, &mut verification);
     files::check(root, &profile.verify, &mut verification);
     files::exposure(root, &profile.verify, &mut verification);
     verification

@@ -10,7 +10,7 @@ use super::{Gap, Scanner, Weakness};
 use crate::linux::status::Status;
 use crate::profile::Profile;
 use crate::root::{Directory, Kind, RootError, Stat, join};
-use crate::target::owner::Subject;
+use crate::target::owner::Owner;
 
 /// Bit of `CAP_DAC_OVERRIDE` (capabilities(7)).
 const DAC_OVERRIDE: u64 = 1 << 1;
@@ -26,10 +26,10 @@ pub struct App {
 
 impl App {
     /// Who the app is; a gap where that cannot be told, or where it may write everything anyway.
-    pub fn of(subject: &Subject) -> Result<Self, Gap> {
+    pub fn of(owner: &Owner) -> Result<Self, Gap> {
         let gap = |reason, only_if_named| Gap { class: "app-writable", reason, only_if_named };
-        let directory = matches!(subject, Subject::Directory { .. });
-        let (process, status) = subject
+        let directory = matches!(owner, Owner::Directory { .. });
+        let (process, status) = owner
             .status()
             .map_err(|reason| gap(format!("which executables the app may write is not known: {reason}"), directory))?;
         Self::new(&status)

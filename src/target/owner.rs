@@ -10,7 +10,7 @@ use crate::text::escape::escape;
 
 /// The process that a root belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum Owner {
     /// Process with this id (as in `/proc`), whose root is the target.
     Process {
         /// `/proc/PID`.
@@ -25,7 +25,7 @@ pub enum Subject {
     },
 }
 
-impl Subject {
+impl Owner {
     /// The process or directory that `root` stands for.
     pub fn of(root: &Root) -> Self {
         if let Some(pid) = process_of(root.path()) {
@@ -82,13 +82,13 @@ impl Subject {
 }
 
 /// The app's process in our own container: process 1, unless the pod shares one process namespace among its containers.
-fn first_process() -> Subject {
+fn first_process() -> Owner {
     match first(&Whose::Own) {
-        Ok(Some(pid)) if pid == std::process::id() => Subject::Process { pid: "self".to_owned() },
-        Ok(Some(pid)) => Subject::Process { pid: pid.to_string() },
-        Ok(None) => Subject::Unknown(
+        Ok(Some(pid)) if pid == std::process::id() => Owner::Process { pid: "self".to_owned() },
+        Ok(Some(pid)) => Owner::Process { pid: pid.to_string() },
+        Ok(None) => Owner::Unknown(
             "process 1 belongs to another container (shareProcessNamespace), and no process of this one can be made out".to_owned(),
         ),
-        Err(error) => Subject::Unknown(error.to_string()),
+        Err(error) => Owner::Unknown(error.to_string()),
     }
 }

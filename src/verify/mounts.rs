@@ -6,7 +6,7 @@ use super::{Check, Status, Verification};
 use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
 use crate::profile::Verify;
 use crate::root::{Kind, Place, Root, RootError};
-use crate::target::owner::Subject;
+use crate::target::owner::Owner;
 use crate::text::escape::escape;
 
 /// What the checks share.
@@ -18,7 +18,7 @@ struct Context<'a> {
     writable: Vec<Vec<u8>>,
 }
 
-pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut Verification) {
+pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verification) {
     if verify.read_only.is_empty()
         && verify.writable.is_empty()
         && verify.writable_if_present.is_empty()
@@ -26,7 +26,7 @@ pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut V
     {
         return;
     }
-    let mounts = subject.mountinfo().and_then(|(text, prefix)| {
+    let mounts = owner.mountinfo().and_then(|(text, prefix)| {
         Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
     });
     let writable = verify.writable.iter().chain(&verify.writable_if_present);

@@ -4,14 +4,14 @@ use super::{Check, Status, Verification};
 use crate::linux::status::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
 use crate::profile::{Principal, Verify};
 use crate::root::Root;
-use crate::target::owner::Subject;
+use crate::target::owner::Owner;
 use crate::text::escape::escape;
 
-pub(super) fn check(root: &Root, verify: &Verify, subject: &Subject, out: &mut Verification) {
+pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verification) {
     if !verify.asks_for_privileges() && verify.seccomp.is_none() {
         return;
     }
-    let (name, status) = subject.status().unwrap_or_else(|reason| (reason, ProcStatus::default()));
+    let (name, status) = owner.status().unwrap_or_else(|reason| (reason, ProcStatus::default()));
     let mut check = |id, status, detail: String, hint: &str| {
         let check = Check::new(id, status, name.clone(), detail);
         out.checks.push(if status == Status::Fail { check.hint(hint) } else { check });

@@ -4,12 +4,12 @@
 use super::{Check, Status, Verification};
 use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
 use crate::root::{Kind, Root, join};
-use crate::target::owner::Subject;
+use crate::target::owner::Owner;
 use crate::text::escape::escape;
 use crate::volume::stage::{MARKER, NAME};
 
-pub(super) fn check(root: &Root, subject: &Subject, out: &mut Verification) {
-    let mounts = subject.mountinfo().and_then(|(text, prefix)| {
+pub(super) fn check(root: &Root, owner: &Owner, out: &mut Verification) {
+    let mounts = owner.mountinfo().and_then(|(text, prefix)| {
         Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
     });
     let (mounts, prefix) = match mounts {

@@ -2,10 +2,10 @@
 
 use crate::manifest::paths::normal;
 use crate::names::PROGRAM;
-use lithify::profile::pattern::PathPattern;
 use lithify::profile::{Profile, Rule, Selector};
 use lithify::recognise::catalogue::{Catalogue, Class, DIRECTORIES};
 use lithify::recognise::command_line::wrappers::file_name;
+use lithify::root::pattern::PathPattern;
 
 /// Answers for one profile.
 pub(crate) struct Removed<'a> {
