@@ -25,7 +25,7 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// What `[remove]` and `[strip]` would still change.
 pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
-    let inventory = match survey::collect(root, profile, protection, Depth::Rules) {
+    let inventory = match survey::survey(root, profile, protection, Depth::Rules) {
         Ok(inventory) => inventory,
         Err(error) => {
             out.checks.push(Check::new("remove", Status::Unverified, "/", error.to_string()));
