@@ -5,6 +5,7 @@ mod command_line;
 mod unreadable;
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -71,15 +72,12 @@ pub struct Process {
 pub fn list() -> Result<Vec<Process>, ProcessError> {
     let proc = Proc::open()?;
     let mut pids: Vec<u32> = Vec::new();
-    let mut buffer = vec![0; sys::DIRENT_BUFFER];
-    loop {
-        let filled = sys::getdents(proc.fd.as_fd(), &mut buffer).map_err(ProcessError)?;
-        if filled == 0 {
-            break;
-        }
-        let names = sys::dirents(buffer.get(..filled).unwrap_or_default());
-        pids.extend(names.filter_map(|(name, _)| name.to_str().ok()?.parse::<u32>().ok()));
-    }
+    sys::list_directory(proc.fd.as_fd(), &mut |name, _| {
+        pids.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+        ControlFlow::Continue(())
+    })
+    .map_err(ProcessError)?;
+    let mut buffer = vec![0; 32 * 1024];
     let mut processes = Vec::with_capacity(pids.len());
     let mut first = false;
     for pid in pids {
@@ -88,7 +86,7 @@ pub fn list() -> Result<Vec<Process>, ProcessError> {
         let (thread, program) = match stat.life {
             // Its files may not be read as those of a living one may not: that says nothing.
             Life::Over => (pid, Err(Errno::ENOENT)),
-            life => proc.program(pid, life == Life::Headless, &mut buffer),
+            life => proc.program(pid, life == Life::Headless),
         };
         let program = match program {
             Ok(id) => Program::Known(id),
@@ -184,19 +182,26 @@ impl Proc {
     }
 
     /// The program of `PID/exe` and which thread's that is; of a headless process, that of its other threads.
-    fn program(&self, pid: u32, headless: bool, buffer: &mut [u8]) -> (u32, Result<Identity, Errno>) {
+    fn program(&self, pid: u32, headless: bool) -> (u32, Result<Identity, Errno>) {
         if !headless {
             return (pid, self.identity(format_args!("{pid}/exe")));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let filled = openat(&self.fd, format!("{pid}/task").as_str(), flags, Mode::empty())
-            .and_then(|tasks| sys::getdents(tasks.as_fd(), buffer));
-        let threads = sys::dirents(buffer.get(..filled.unwrap_or(0)).unwrap_or_default())
-            .filter_map(|(name, _)| name.to_str().ok()?.parse::<u32>().ok());
-        let mut programs = threads.map(|thread| (thread, self.identity(format_args!("{pid}/task/{thread}/exe"))));
-        // Those that have ended run nothing; one that may not be read runs something all the same.
-        let running = programs.find(|(_, program)| !matches!(program, Err(Errno::ENOENT | Errno::ESRCH)));
-        running.unwrap_or((pid, Err(Errno::ENOENT)))
+        let mut running = (pid, Err(Errno::ENOENT));
+        let Ok(tasks) = openat(&self.fd, format!("{pid}/task").as_str(), flags, Mode::empty()) else { return running };
+        let _ = sys::list_directory(tasks.as_fd(), &mut |name, _| {
+            let thread = name.to_str().ok().and_then(|name| name.parse::<u32>().ok());
+            let program = thread.map(|thread| (thread, self.identity(format_args!("{pid}/task/{thread}/exe"))));
+            // Those that have ended run nothing; one that may not be read runs something all the same.
+            match program {
+                None | Some((_, Err(Errno::ENOENT | Errno::ESRCH))) => ControlFlow::Continue(()),
+                Some(program) => {
+                    running = program;
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        running
     }
 
     /// The first bytes of a file of `/proc/PID`, in `buffer`.
