@@ -1,6 +1,6 @@
 //! Links in a staged tree that lead across the mounts which the app will have.
 
-use crate::linux::mountinfo::is_at_or_below;
+use crate::linux::proc::mountinfo::is_at_or_below;
 use crate::root::{Root, RootError};
 
 /// What a link that leads out of the staged directories means for the app.

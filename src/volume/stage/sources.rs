@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::StageError;
-use crate::linux::mountinfo::is_at_or_below;
+use crate::linux::proc::mountinfo::is_at_or_below;
 use crate::root::{Identity, Kind, Root, join};
 use crate::text::order::sort_by_bytes;
 
@@ -69,7 +69,7 @@ fn apart(root: &Root, sources: &[Vec<u8>], volume: &Path) -> Result<(), StageErr
         }
     }
     // The target itself may lie in the volume; the root of another process is not among our paths.
-    if crate::target::host_guard::process_of(root.path()).is_none() {
+    if crate::linux::proc::Task::of_root(root.path()).is_none() {
         let target = std::fs::canonicalize(root.path()).unwrap_or_default();
         if let Some(source) =
             sources.first().filter(|_| target.ancestors().any(|path| identity(path).ok() == Some(own)))
