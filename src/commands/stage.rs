@@ -59,7 +59,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
         Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
         known => known?,
     };
-    let inventory = survey::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+    let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
     plan.notes.extend(unknown);
     let mut report = Report::new("stage", root.path(), &profile);

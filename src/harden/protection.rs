@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use crate::harden::survey::Found;
+use crate::harden::found::Found;
 use crate::linux::proc;
 use crate::linux::proc::processes::{Process, Program};
 use crate::linux::sys::DIRENT_BUFFER;

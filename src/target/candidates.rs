@@ -9,13 +9,13 @@
 use std::cell::{OnceCell, RefCell};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::harden::survey;
 use crate::linux::proc::processes::{Process, Program};
 use crate::linux::proc::{COMM_LENGTH, Task, open_own_program};
 use crate::profile::Profile;
-use crate::profile::pattern::PathPattern;
 use crate::recognise::elf;
 use crate::recognise::needs::in_directories;
+use crate::root::glob;
+use crate::root::pattern::PathPattern;
 use crate::root::{Identity, Kind, Root, file_name, join, read_part};
 use crate::target::owner::Owner;
 
@@ -166,7 +166,7 @@ impl<'a> Candidates<'a> {
                     return None;
                 }
                 let pattern = PathPattern::anywhere(name, name.len() == COMM_LENGTH);
-                let paths = survey::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
+                let paths = glob::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
                 let program = paths.iter().find_map(|path| self.fitting(path, code));
                 found.push(Search { name: name.to_vec(), code, program });
                 program

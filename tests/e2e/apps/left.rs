@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::list::App;
-use crate::attempts::works;
+use crate::harness::attempts::works;
 use crate::harness::container::Container;
 use crate::harness::run_lithify;
 

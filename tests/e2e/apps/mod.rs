@@ -16,8 +16,8 @@ use self::list::{APPS, App, app};
 use self::running::Running;
 use self::table::Row;
 use self::way::Way;
-use crate::attempts::{ANYWHERE, SHELLS};
 use crate::harness::Ran;
+use crate::harness::attempts::{ANYWHERE, SHELLS};
 use crate::harness::container::Container;
 
 macro_rules! apps {

@@ -1,6 +1,7 @@
 //! What the scenarios share: the built static binary, temporary trees, and real containers.
 
 pub mod app;
+pub mod attempts;
 pub mod builder;
 pub mod cluster;
 pub mod container;

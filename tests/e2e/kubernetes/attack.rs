@@ -1,7 +1,7 @@
 //! What somebody tries who may `kubectl exec` into a pod. Each attempt is shown to succeed in the unhardened pods of the
 //! same images.
 
-use crate::attempts::{ANYWHERE, LOADER, works};
+use crate::harness::attempts::{ANYWHERE, LOADER, works};
 use crate::harness::cluster::{Namespace, Pod};
 
 /// No attempt works in the container, and not because nothing can be started at all.

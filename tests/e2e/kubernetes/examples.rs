@@ -241,7 +241,7 @@ fn every_manifest_is_run() {
     manifests.sort();
     let run = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file!())).unwrap();
     for name in manifests {
-        // The one that this cluster is too old for says so itself; the other is for Docker Compose: compose.rs.
+        // The one that this cluster is too old for says so itself; the other is for Docker Compose: image/compose.rs.
         let runs = run.contains(&format!("example(\"{name}\")"));
         assert!(runs != ["image-volume", "compose"].contains(&name.as_str()), "{name}");
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::attempts::{ANYWHERE, works};
 use crate::harness::Ran;
+use crate::harness::attempts::{ANYWHERE, works};
 use crate::harness::cluster::{Namespace, Pod, status};
 
 /// Executes the commands that the path of a request holds, JSON in hexadecimal, and answers with what they print.

@@ -29,7 +29,7 @@ const NOT_MEANT: [&str; 6] = [
 ];
 
 fn facts() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let lines = include_str!("../data/gtfobins.tsv").lines().filter(|line| !line.starts_with('#'));
+    let lines = include_str!("../../data/gtfobins.tsv").lines().filter(|line| !line.starts_with('#'));
     let facts: Vec<(&str, &str)> = lines.map(|line| line.split_once('\t').unwrap()).collect();
     assert!(facts.is_sorted(), "one name a line, in order");
     facts.into_iter().map(|(name, functions)| (name, functions.split(',').collect())).collect()

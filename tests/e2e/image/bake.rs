@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::attack::by_every_name;
-use crate::attempts::{ANYWHERE, ECHO, LOADER, works};
+use crate::harden::attack::by_every_name;
+use crate::harness::attempts::{ANYWHERE, ECHO, LOADER, works};
 use crate::harness::builder::{Builder, Image};
 use crate::harness::container::Container;
 use crate::harness::tree::manifest;

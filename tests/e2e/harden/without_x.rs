@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::attempts::{ECHO, LOADER};
 use crate::harness::app::NGINX;
+use crate::harness::attempts::{ECHO, LOADER};
 use crate::harness::container::Container;
 use crate::harness::{harden, rootfs, run_lithify};
 

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 
+use super::copy::{everything, stage};
+use super::refusals::{bind, own_mounts};
 use crate::harness::tree::{Tree, manifest};
 use crate::harness::{Ran, lithify, run};
-use crate::stage::{everything, stage};
-use crate::stage_refusals::{bind, own_mounts};
 
 const PROFILE: &str = "schema = 1\n[remove]\nnames = [\"sh\", \"bash\"]\n";
 

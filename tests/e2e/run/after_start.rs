@@ -1,10 +1,10 @@
 //! `run --after-start`: the app's entrypoint script still needs the shell; lithify starts it, waits, hardens, and gives up
 //! its own privileges last.
 
+use crate::harden::wait_for_app::{HELD, go};
 use crate::harness::container::{Container, Spec};
 use crate::harness::rootfs;
 use crate::harness::tree::Tree;
-use crate::wait_for_app::{HELD, go};
 
 /// The nginx container with this command line of `run`.
 fn nginx(arguments: &[&str]) -> Spec {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::command::output::assert_valid;
 use crate::harness::tree::Tree;
 use crate::harness::{Ran, harden, rootfs, run_lithify};
-use crate::output::assert_valid;
 
 fn scan(tree: &Tree, more: &[&str]) -> Ran {
     let root = tree.at("/r");

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::attempts::{ANYWHERE, LOADER, works};
 use crate::harness::Ran;
+use crate::harness::attempts::{ANYWHERE, LOADER, works};
 use crate::harness::docker::Docker;
 use crate::harness::init_app::app;
 

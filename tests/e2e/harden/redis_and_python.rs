@@ -5,11 +5,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::harden::wait_for_app::{HELD, go};
 use crate::harness::app::{App, PYTHON, REDIS};
 use crate::harness::container::{Container, Spec};
 use crate::harness::init_app::module;
 use crate::harness::rootfs;
-use crate::wait_for_app::{HELD, go};
 
 /// An image with the app.
 struct Image {

@@ -6,9 +6,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::Value;
 
+use super::programs::is_of_coreutils;
 use crate::harness::tree::{Tree, manifest};
 use crate::harness::{rootfs, run_lithify};
-use crate::programs::is_of_coreutils;
 
 fn scan(root: &std::path::Path) -> Value {
     run_lithify(["scan".as_ref(), "--format=json".as_ref(), "--root".as_ref(), root.as_os_str()]).exits(0).json()

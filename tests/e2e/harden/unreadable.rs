@@ -5,13 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::harden::wait_for_app::{HELD, assert_no_shell, go};
 use crate::harness::Ran;
 use crate::harness::app::App;
 use crate::harness::container::{Container, DEFAULT_CAPABILITIES, Spec};
 use crate::harness::init_app::daemon;
 use crate::harness::rootfs;
 use crate::harness::tree::Tree;
-use crate::wait_for_app::{HELD, assert_no_shell, go};
 
 const SCRIPT: &str = "#!/bin/sh\nexit 0\n";
 

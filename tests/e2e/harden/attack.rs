@@ -10,8 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::attempts::{ANYWHERE, ECHO, LOADER, PREPARED, works};
 use crate::harness::app::{App, HTTPD, NGINX, PYTHON};
+use crate::harness::attempts::{ANYWHERE, ECHO, LOADER, PREPARED, works};
 use crate::harness::container::Container;
 use crate::harness::rootfs;
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 
+use super::copy::{everything, stage};
 use crate::harness::tree::{Tree, manifest};
 use crate::harness::{Ran, run};
-use crate::stage::{everything, stage};
 
 const ARGUMENTS: [&str; 4] = ["-p", "shells", "/usr/bin", "/usr/sbin"];
 

@@ -6,9 +6,9 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::command::output::assert_valid;
 use crate::harness::tree::{Tree, dangling_links, manifest};
 use crate::harness::{Ran, command, lithify, rootfs, run};
-use crate::output::assert_valid;
 
 pub fn stage<S: AsRef<std::ffi::OsStr>>(root: &Path, to: &Path, arguments: impl IntoIterator<Item = S>) -> Ran {
     run(command().arg("stage").arg("--root").arg(root).arg("--to").arg(to).args(arguments))

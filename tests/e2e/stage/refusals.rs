@@ -7,9 +7,9 @@ use std::path::Path;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
+use super::copy::stage;
 use crate::harness::tree::{Tree, manifest};
 use crate::harness::{command, rootfs, run};
-use crate::stage::stage;
 
 pub fn own_mounts() {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();

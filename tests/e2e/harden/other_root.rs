@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use crate::harden::wait_for_app::{HELD, go};
 use crate::harness::container::{Container, DEFAULT_CAPABILITIES, Spec};
 use crate::harness::rootfs;
 use crate::harness::tree::manifest;
-use crate::wait_for_app::{HELD, go};
 
 const NGINX: [&str; 4] = ["/docker-entrypoint.sh", "nginx", "-g", "daemon off;"];
 

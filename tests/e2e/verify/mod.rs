@@ -1,0 +1,3 @@
+//! `verify`: what is proved, and what is not.
+
+mod containers;
