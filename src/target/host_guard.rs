@@ -9,9 +9,9 @@ use nix::errno::Errno;
 
 use super::Target;
 use super::owner::Owner;
-use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts, is_at_or_below};
+use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
 use crate::linux::proc::{Task, first_root, own_pid_namespace, own_root};
-use crate::root::Root;
+use crate::root::{InRoot, Root};
 
 /// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, `linux/proc_ns.h`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -115,11 +115,9 @@ fn looks_like_disk(root: &Root, mounts: &Mounts, own: bool, target: &str) -> Res
     }
     let below = mounts.iter().find(|other| {
         other.id != mount.id
-            && is_at_or_below(&other.point, &mount.point)
+            && InRoot(&other.point).is_within(&mount.point)
             && matches!(other.filesystem.as_slice(), b"proc" | b"sysfs" | b"devtmpfs")
-            || other.id != mount.id
-                && other.filesystem == b"tmpfs"
-                && other.point == crate::root::join(&mount.point, b"dev")
+            || other.id != mount.id && other.filesystem == b"tmpfs" && other.point == InRoot(&mount.point).join(b"dev")
     });
     match below {
         Some(below) => Err(HostRoot::DiskMount {
