@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod found;
+pub mod kept;
 pub mod plan;
 pub mod protection;
 pub mod survey;

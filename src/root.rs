@@ -5,6 +5,7 @@
 //! it resolves (`RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`); where it has not, or a seccomp profile refuses it, the same
 //! is done component by component (`walk`).
 
+mod below;
 mod directory;
 mod entry;
 mod follow;

@@ -1,7 +1,7 @@
 //! What the container will start, where nothing runs yet: `--app` and `[keep] app`.
 
+use crate::harden::kept::Kept;
 use crate::harden::protection::{Protection, Starter};
-use crate::harden::survey;
 use crate::linux::proc::own_root;
 use crate::profile::{Profile, Rule, Selector};
 use crate::recognise::catalogue::Class;
@@ -91,6 +91,7 @@ impl Declared {
         root: &Root,
         profile: &Profile,
         runs: bool,
+        kept: &Kept,
         protection: &mut Protection,
     ) -> Result<Option<String>, AppError> {
         let (path, directory) = surroundings(root);
@@ -109,7 +110,7 @@ impl Declared {
                 Some(_) => {}
             }
         }
-        let Some((rule, shells)) = careless(profile).filter(|_| !known && !is_kept(root, profile)) else {
+        let Some((rule, shells)) = careless(profile).filter(|_| !known && !is_kept(root, kept)) else {
             return Ok(None);
         };
         let likely: Vec<String> = likely::apps(root).iter().map(|path| escape(path)).collect();
@@ -147,10 +148,11 @@ fn careless(profile: &Profile) -> Option<(String, bool)> {
 }
 
 /// Whether `[keep]` names something that is there and can be the app; an allow-list is always meant to hold it.
-fn is_kept(root: &Root, profile: &Profile) -> bool {
-    let named = |rules| survey::named(root, profile, rules).into_iter().map(|(path, _)| path);
-    named(&profile.keep).any(|path| likely::is_app(root, &path))
-        || named(&profile.only).any(|path| likely::is_program(root, &path))
+fn is_kept(root: &Root, kept: &Kept) -> bool {
+    kept.named.iter().any(|named| {
+        let is_one = if named.only { likely::is_program } else { likely::is_app };
+        is_one(root, &named.path)
+    })
 }
 
 /// Whether a process belongs to the root and is the app, or may be: not lithify itself, nor what has started it there,

@@ -8,6 +8,7 @@ use super::app::{self, Declared};
 use super::{CommandError, effective_profile, list};
 use crate::cli::Harden;
 use crate::harden::apply;
+use crate::harden::kept::Kept;
 use crate::harden::plan::{Plan, plan};
 use crate::harden::protection::{Protection, Starter};
 use crate::harden::survey::{self, Depth, Survey};
@@ -146,7 +147,8 @@ impl Prepared {
             Running::Protected => Protection::of_running(&app)?,
             Running::WaitedFor(_) => Protection::of_waited_for(&app)?,
         };
-        protection.add_needs_of_kept(root, &profile.search(), &survey::kept(root, profile));
+        let kept = Kept::resolve(root, profile).map_err(CommandError::Inventory)?;
+        protection.add_needs_of_kept(root, &profile.search(), &kept);
         if profile.closure() {
             protection.add_loaded(root, profile, &app)?;
         }
@@ -158,7 +160,7 @@ impl Prepared {
                 None
             }
             Starts::Later(declared) => {
-                declared.protect(root, profile, app::runs(&target.owner, &app), &mut protection)?
+                declared.protect(root, profile, app::runs(&target.owner, &app), &kept, &mut protection)?
             }
             Starts::Done => None,
         };
@@ -167,14 +169,14 @@ impl Prepared {
         }
         if let Running::WaitedFor(timeout) = running {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
-            let doomed = Self::collect(root, profile, protection, Depth::Names)?;
+            let doomed = Self::collect(root, profile, &kept, protection, Depth::Names)?;
             let wait = Wait { owner: &target.owner, doomed: &doomed.doomed(root, profile), targets: &[], timeout };
             if let Some(not_yet) = wait.blocked(&app) {
                 settled(not_yet)?;
             }
             protection = doomed.protection;
         }
-        let mut prepared = Self { app, ..Self::collect(root, profile, protection, Depth::Full)? };
+        let mut prepared = Self { app, ..Self::collect(root, profile, &kept, protection, Depth::Full)? };
         // What the first process was started by, once that is the app and no script that is waited for.
         let first = prepared.app.first.as_ref();
         if running != Running::Protected
@@ -187,8 +189,14 @@ impl Prepared {
         Ok(prepared)
     }
 
-    fn collect(root: &Root, profile: &Profile, mut protection: Protection, depth: Depth) -> Result<Self, CommandError> {
-        let inventory = survey::survey(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
+    fn collect(
+        root: &Root,
+        profile: &Profile,
+        kept: &Kept,
+        mut protection: Protection,
+        depth: Depth,
+    ) -> Result<Self, CommandError> {
+        let inventory = survey::survey(root, profile, kept, &protection, depth).map_err(CommandError::Inventory)?;
         protection.add_unreadable(root, profile, &inventory.found);
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { app: App::default(), inventory, plan, protection })

@@ -9,6 +9,7 @@ use super::app::{AppError, Declared};
 use super::output::Output;
 use super::{CommandError, effective_profile};
 use crate::cli::Stage as Options;
+use crate::harden::kept::Kept;
 use crate::harden::plan::{Action, Plan, Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
@@ -51,14 +52,16 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let directories = stage::resolve(&root, &options.sources, &options.to)?;
     // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
     let mut protection = Protection::of_running(&App::default())?;
-    protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
+    let kept = Kept::resolve(&root, &profile).map_err(CommandError::Inventory)?;
+    protection.add_needs_of_kept(&root, &profile.search(), &kept);
     // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
     let declared = Declared::new(&options.app, &profile)?;
-    let unknown = match declared.protect(&root, &profile, false, &mut protection) {
+    let unknown = match declared.protect(&root, &profile, false, &kept, &mut protection) {
         Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
         known => known?,
     };
-    let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+    let inventory =
+        survey::survey(&root, &profile, &kept, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
     plan.notes.extend(unknown);
     let mut report = Report::new("stage", root.path(), &profile);

@@ -2,8 +2,8 @@
 
 use super::{CommandError, effective_profile};
 use crate::cli::Target as Options;
+use crate::harden::kept::Kept;
 use crate::harden::protection::Protection;
-use crate::harden::survey;
 use crate::linux::deadline::Deadline;
 use crate::report::Report;
 use crate::target::Target;
@@ -16,7 +16,10 @@ pub(super) fn verify(options: &Options) -> Result<Report, CommandError> {
     // Without /proc nothing is known of the processes; the checks that need them say so themselves.
     let app = target.look().unwrap_or_default();
     let mut protection = Protection::of_running(&app).unwrap_or_default();
-    protection.add_needs_of_kept(root, &profile.search(), &survey::kept(root, &profile));
+    // What cannot be resolved is told when it is looked for what is left.
+    if let Ok(kept) = Kept::resolve(root, &profile) {
+        protection.add_needs_of_kept(root, &profile.search(), &kept);
+    }
     if profile.closure() {
         // What cannot be read protects nothing here: what is left is told.
         let _ = protection.add_loaded(root, &profile, &app);

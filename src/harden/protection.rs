@@ -6,6 +6,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use crate::harden::found::Found;
+use crate::harden::kept::{Kept, Named};
 use crate::linux::proc;
 use crate::linux::proc::processes::{Process, Program};
 use crate::profile::Profile;
@@ -143,8 +144,8 @@ impl Protection {
     }
 
     /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
-    pub fn add_needs_of_kept(&mut self, root: &Root, search: &[&str], kept: &[(Vec<u8>, String)]) {
-        for (path, entry) in kept {
+    pub fn add_needs_of_kept(&mut self, root: &Root, search: &[&str], kept: &Kept) {
+        for Named { path, entry, .. } in &kept.named {
             let needs = needs_of(root, path, search);
             let because = format!("[keep] {entry}:");
             self.programs.extend(needs.iter().map(|need| need.path.clone()));

@@ -1,32 +1,38 @@
 //! The survey: what the rules of a profile meet under the root. Reads only.
 //!
-//! Three passes, so that memory grows with what is found and not with what is seen. The first looks at the directories
-//! and paths that rules name, and follows the chain of every link found. The second is one walk through the tree, for
-//! programs by class and for `[strip]`. The third looks again where the second saw links and files with several names:
-//! other names of the files found, and links that would dangle.
+//! A chain of values, each made of the one before: what rules name; the one walk through the tree, for programs by class, an
+//! allow-list and `[strip]`; the chains of the links among that; other names, and links that would dangle, for which only the
+//! directories are looked at again where the walk saw links and files with several names. So memory grows with what is found
+//! and not with what is seen.
 
 mod accounts;
 mod classes;
-mod content;
-mod indices;
-mod keep;
+mod index;
 mod libraries;
+mod links;
+mod named;
 mod other_names;
 mod others;
-mod rules;
+mod removals;
+mod selection;
+mod strip;
 mod walk;
 
-use std::collections::{HashMap, HashSet};
-use std::fs::File;
+use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::harden::found::{Cause, Found, Parent, Shared};
+use crate::harden::found::Found;
+use crate::harden::kept::Kept;
 use crate::harden::protection::Protection;
-use crate::profile::{Profile, Rule, Selector};
-use crate::root::{Canonical, Entry, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable, glob};
+use crate::profile::Profile;
+use crate::root::{Canonical, Identity, Root, RootError};
 use crate::text::escape::escape;
 
-use indices::Indices;
+use libraries::Libraries;
+use links::Cut;
+use named::Named;
+use other_names::Complete;
+use selection::{Scope, Selection};
 
 /// A file whose bits `[strip]` clears.
 #[derive(Clone, Debug)]
@@ -50,7 +56,7 @@ pub struct LoginShells {
 
 /// A name that a rule meets, and that `[keep]` saves.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct Saved {
     /// Where it is.
     pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
@@ -106,7 +112,7 @@ pub struct Survey {
     /// Accounts with a login shell to take away.
     pub login_shells: Option<LoginShells>,
     /// Saved by `[keep]`.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<Saved>,
     /// On other mounts.
     pub skipped: Vec<Skipped>,
     /// Files with names not found.
@@ -132,286 +138,73 @@ pub enum Depth {
     Names,
 }
 
-/// Surveys `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
-/// returned only where nothing can be said at all.
-pub fn survey(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Survey, RootError> {
-    let mut collector = Collector::new(root, profile);
-    collector.allow_mounts()?;
-    collector.keep()?;
-    collector.closure(protection)?;
-    collector.names()?;
-    collector.paths()?;
-    let mut surveyed = false;
-    if depth != Depth::Names {
-        surveyed = collector.classes(depth == Depth::Full, protection)?;
-        collector.others()?;
-    }
-    collector.chains()?;
-    collector.occupied();
-    if depth == Depth::Full && !collector.inventory.found.is_empty() {
-        if !surveyed {
-            collector.survey(true, collector.has_missing_names(), None)?;
-        }
-        collector.other_names()?;
-    }
-    if depth != Depth::Names {
-        collector.login_shells()?;
-        collector.libraries();
-    }
-    collector.forced()?;
-    Ok(collector.finish())
+/// Surveys `root` for `profile`; what `protection` names needs its libraries, too. What cannot be looked at is in the result;
+/// an error is returned only where nothing can be said at all.
+pub fn survey(
+    root: &Root,
+    profile: &Profile,
+    kept: &Kept,
+    protection: &Protection,
+    depth: Depth,
+) -> Result<Survey, RootError> {
+    let scope = Scope { root, profile, kept, depth };
+    let libraries = Libraries::of(scope, protection)?;
+    Named::by_rules(scope)?.walk(&libraries, protection)?.follow_links()?.other_names()?.finish(libraries)
 }
 
-/// The paths of what `[keep]` names, which need not exist, each with the entry that does. What could not be looked at
-/// refuses the whole run when `[keep]` itself is resolved.
-pub fn kept(root: &Root, profile: &Profile) -> Vec<(Vec<u8>, String)> {
-    let mut kept = named(root, profile, &profile.keep);
-    kept.extend(named(root, profile, &profile.only));
-    kept
-}
-
-/// The same of some of its rules.
-pub fn named(root: &Root, profile: &Profile, rules: &[Rule]) -> Vec<(Vec<u8>, String)> {
-    let mut kept = Vec::new();
-    for rule in rules {
-        let paths = match &rule.value {
-            Selector::Name(name) => {
-                profile.search().iter().map(|directory| InRoot(directory.as_bytes()).join(name.as_bytes())).collect()
-            }
-            Selector::Class(_) | Selector::Others => Vec::new(),
-            Selector::Path(pattern) => {
-                let paths = glob::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default();
-                paths.into_iter().map(Canonical::into_bytes).collect()
-            }
-        };
-        kept.extend(paths.into_iter().map(|path| (path, format!("{} ({})", rule.value, rule.profile))));
-    }
-    kept
-}
-
-struct Collector<'a> {
-    root: &'a Root,
-    profile: &'a Profile,
-    /// Mounts that deletion may touch: the root's own and those of `[remove] mounts`.
-    allowed: Vec<u64>,
-    kept: keep::KeptSet,
-    /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
-    needed: Option<HashMap<Identity, Rc<String>>>,
-    inventory: Survey,
-    unreadable: Unreadable,
-    /// Of `inventory.found`: by path, and files and directories that go by the name found first.
-    indices: Indices,
-    /// The directory of what was found last.
-    parent: Option<Rc<Parent>>,
-    /// Paths of what others lead to.
-    paths: HashMap<usize, Shared>,
-    /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
-    cuts: bool,
-    /// Directories in which pass 2 saw links, or files with several names.
-    noted: Vec<walk::Noted>,
-    /// Links to multi-call programs that were cut: link, program.
-    cut_notes: Vec<(Canonical, Canonical, Identity)>,
-    /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
-    program: Option<File>,
-    tombstones: HashMap<Identity, bool>,
-}
-
-impl<'a> Collector<'a> {
-    fn new(root: &'a Root, profile: &'a Profile) -> Self {
-        Self {
-            root,
-            profile,
-            allowed: vec![root.stat().mount],
-            kept: keep::KeptSet::default(),
-            needed: None,
-            inventory: Survey::default(),
-            unreadable: Unreadable::default(),
-            indices: Indices::default(),
-            parent: None,
-            paths: HashMap::new(),
-            cuts: false,
-            noted: Vec::new(),
-            cut_notes: Vec::new(),
-            program: None,
-            tombstones: HashMap::new(),
+impl Complete<'_> {
+    /// What can be said only of all that goes.
+    fn finish(self, libraries: Libraries) -> Result<Survey, RootError> {
+        let Self { mut selection, mut strippable, cut, missing, notes: further } = self;
+        let scope = selection.scope;
+        let (mut notes, mut login_shells) = (libraries.notes.clone(), None);
+        notes.extend(further);
+        if scope.depth != Depth::Names {
+            login_shells = accounts::login_shells(&mut selection, &mut notes)?;
+            libraries.mark(scope.root, &mut selection.removals);
         }
-    }
-}
-
-impl Collector<'_> {
-    fn allow_mounts(&mut self) -> Result<(), RootError> {
-        for mount in &self.profile.mounts {
-            match self.root.resolve(mount.value.as_bytes()) {
-                Ok(stat) => self.allowed.push(stat.mount),
-                Err(error) => self.unreadable(error)?,
+        let forced = forced(&mut selection)?;
+        let Selection { removals, saved, skipped, unreadable, .. } = selection;
+        for Cut { link, program, id } in cut {
+            if removals.doomed_file(id).is_none() {
+                let (base, name) = (program.name(), link.name());
+                notes.push(format!(
+                    "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
+                    escape(&link), escape(&program), escape(base), escape(name), escape(base),
+                ));
             }
         }
-        Ok(())
-    }
-
-    /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
-    fn add(&mut self, entry: Entry<'_>, rule: usize, cause: Cause) -> bool {
-        let (path, stat) = (entry.path(), entry.stat);
-        if let Some(known) = self.indices.path(&self.inventory.found, &path) {
-            // What lies in a directory that goes may be named by a rule, too: then its chain goes with it.
-            if let (Some(found), Cause::Rule) = (self.inventory.found.get_mut(known).and_then(Rc::get_mut), &cause) {
-                if matches!(found.cause, Cause::Content { .. }) {
-                    (found.cause, found.rule) = (cause, rule);
-                }
-            }
-            return true;
-        }
-        if let Some(by) = self.kept.reason(&path, &stat) {
-            self.inventory.kept.push(Kept { path, rule, by });
-            return false;
-        }
-        let mount_point = stat.mount != entry.parent.mount;
-        if mount_point || !self.allowed.contains(&stat.mount) {
-            self.inventory.skipped.push(Skipped { path, rule, mount_point });
-            return false;
-        }
-        if self.is_tombstone(&path, &stat) {
-            return false;
-        }
-        let first = self.indices.file(&self.inventory.found, stat.id);
-        let is_first = stat.kind != Kind::Symlink && first.is_none();
-        if let Some(first) = first.and_then(|first| self.inventory.found.get_mut(first)).and_then(Rc::get_mut) {
-            first.names += 1;
-        }
-        let mut found = self.remembered(entry, rule, cause);
-        found.names = u32::from(is_first);
-        self.inventory.found.push(Rc::new(found));
-        self.indices.add(&self.inventory.found, is_first);
-        true
-    }
-
-    /// A name as it is remembered.
-    fn remembered(&mut self, entry: Entry<'_>, rule: usize, cause: Cause) -> Found {
-        let parent = self.parent(entry.directory, entry.parent.id);
-        Found {
-            parent,
-            name: entry.name.into(),
-            stat: entry.stat,
-            rule,
-            cause,
-            library: None,
-            names: 0,
-            occupied: false,
-        }
-    }
-
-    /// The directory `id` at a canonical path, as it is remembered.
-    fn parent(&mut self, path: &[u8], id: Identity) -> Rc<Parent> {
-        let parent = self.indices.parent(self.parent.as_ref(), path, id);
-        self.parent = Some(Rc::clone(&parent));
-        parent
-    }
-
-    /// The path of what was found, once for all that lead there.
-    fn shared_path(&mut self, position: usize) -> Option<Shared> {
-        if let Some(known) = self.paths.get(&position) {
-            return Some(Rc::clone(known));
-        }
-        let path = Rc::new(self.inventory.found.get(position)?.path());
-        self.paths.insert(position, Rc::clone(&path));
-        Some(path)
-    }
-
-    /// The position of a path that goes.
-    fn position(&self, path: &[u8]) -> Option<usize> {
-        self.indices.path(&self.inventory.found, path).filter(|position| !self.is_occupied(*position))
-    }
-
-    /// The position of a path that goes, or of the nearest directory above it that does.
-    fn position_upwards(&self, path: &[u8]) -> Option<usize> {
-        self.indices.upwards(&self.inventory.found, path).find(|position| !self.is_occupied(*position))
-    }
-
-    /// The position of the first name of a file or directory that goes.
-    fn doomed(&self, id: Identity) -> Option<usize> {
-        self.indices.file(&self.inventory.found, id).filter(|position| !self.is_occupied(*position))
-    }
-
-    fn is_occupied(&self, position: usize) -> bool {
-        self.inventory.found.get(position).is_some_and(|found| found.occupied)
-    }
-
-    /// Whether the file is what stands in place of a command that was removed already.
-    fn is_tombstone(&mut self, path: &[u8], stat: &Stat) -> bool {
-        if stat.kind != Kind::File || stat.mode & 0o7777 != crate::recognise::tombstone::MODE {
-            return false;
-        }
-        if let Some(&known) = self.tombstones.get(&stat.id) {
-            return known;
-        }
-        if self.program.is_none() {
-            self.program = crate::linux::proc::open_own_program().ok();
-        }
-        // What cannot be read is taken for what its name says.
-        let known = self.program.as_ref().is_some_and(|program| self.root.is_tombstone(path, program).unwrap_or(false));
-        self.tombstones.insert(stat.id, known);
-        known
-    }
-
-    /// What `[remove] force` names: the file itself, and where it is a link what that leads to.
-    fn forced(&mut self) -> Result<(), RootError> {
-        let profile = self.profile;
-        for pattern in &profile.force {
-            self.expand(&pattern.value, &mut |collector, entry| {
-                collector.inventory.forced.insert(entry.stat.id);
-                if let Ok(place) = collector.root.walk(&entry.path(), true) {
-                    collector.inventory.forced.insert(place.stat.id);
-                    collector.inventory.forced.extend(place.links.iter().filter(|link| link.last).map(|l| l.stat.id));
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Notes what could not be looked at.
-    fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
-        self.unreadable.note(error)
-    }
-
-    /// Directories that a rule names and that cannot go, because something in them stays, doom nothing.
-    fn occupied(&mut self) {
-        let staying: Vec<Canonical> = self
-            .inventory
-            .kept
-            .iter()
-            .map(|kept| kept.path.clone())
-            .chain(self.inventory.skipped.iter().map(|skipped| skipped.path.clone()))
-            .collect();
-        for path in staying {
-            let above = self.indices.upwards(&self.inventory.found, InRoot(&path).directory());
-            // What is above one that is known to stay is known, too.
-            let above: Vec<usize> = above.take_while(|position| !self.is_occupied(*position)).collect();
-            for position in above {
-                if let Some(found) = self.inventory.found.get_mut(position).and_then(Rc::get_mut) {
-                    found.occupied = true;
-                }
-            }
-        }
-    }
-
-    fn finish(mut self) -> Survey {
-        for (link, program, id) in std::mem::take(&mut self.cut_notes) {
-            if self.doomed(id).is_some() {
-                continue;
-            }
-            let (base, name) = (program.name(), link.name());
-            self.inventory.notes.push(format!(
-                "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
-                escape(&link), escape(&program), escape(base), escape(name), escape(base),
-            ));
-        }
-        let mut strippable = std::mem::take(&mut self.inventory.strippable);
         strippable.retain(|Strippable { file, .. }| {
-            self.position(&file.path()).is_none() && self.doomed(file.stat.id).is_none()
+            removals.doomed_path(&file.path()).is_none() && removals.doomed_file(file.stat.id).is_none()
         });
-        self.inventory.strippable = strippable;
-        self.inventory.unreadable = self.unreadable.into_errors();
-        self.inventory
+        Ok(Survey {
+            found: removals.into_list(),
+            strippable,
+            login_shells,
+            kept: saved,
+            skipped,
+            missing,
+            missing_libraries: libraries.missing,
+            unreadable: unreadable.into_errors(),
+            forced,
+            notes,
+        })
     }
+}
+
+/// What `[remove] force` names: the file itself, and where it is a link what that leads to.
+fn forced(selection: &mut Selection<'_>) -> Result<HashSet<Identity>, RootError> {
+    let Scope { root, profile, .. } = selection.scope;
+    let mut forced = HashSet::new();
+    for pattern in &profile.force {
+        selection.expand(&pattern.value, &mut |_, entry| {
+            forced.insert(entry.stat.id);
+            if let Ok(place) = root.walk(&entry.path(), true) {
+                forced.insert(place.stat.id);
+                forced.extend(place.links.iter().filter(|link| link.last).map(|link| link.stat.id));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(forced)
 }

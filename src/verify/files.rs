@@ -1,6 +1,7 @@
 //! Files: nothing left of what should be gone, absent and present ones, and what should not be visible.
 
 use super::{Check, Status, Verification};
+use crate::harden::kept::Kept;
 use crate::harden::plan::{Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
@@ -25,19 +26,21 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// What `[remove]` and `[strip]` would still change.
 pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
-    let inventory = match survey::survey(root, profile, protection, Depth::Rules) {
-        Ok(inventory) => inventory,
+    let survey =
+        Kept::resolve(root, profile).and_then(|kept| survey::survey(root, profile, &kept, protection, Depth::Rules));
+    let survey = match survey {
+        Ok(survey) => survey,
         Err(error) => {
             out.checks.push(Check::new("remove", Status::Unverified, "/", error.to_string()));
             return;
         }
     };
     let mut clean = true;
-    for error in &inventory.unreadable {
+    for error in &survey.unreadable {
         clean = false;
         out.checks.push(Check::new("remove", Status::Unverified, escape(error.path()), error.to_string()));
     }
-    let plan = plan(profile, &inventory, protection);
+    let plan = plan(profile, &survey, protection);
     let planned = plan.actions.iter().map(|action| {
         let (id, what) = match action.verb {
             Verb::Strip { .. } => ("strip", "still set".to_owned()),

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::{Collector, LoginShells};
+use super::LoginShells;
+use super::selection::{Scope, Selection};
 use crate::harden::found::Cause;
 use crate::recognise::accounts::nologin::with_login_shell;
 use crate::root::{Entry, Kind, RootError};
@@ -16,42 +17,43 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Where distributions keep the program that turns a login away.
 const NOLOGIN: [&str; 2] = ["/usr/sbin/nologin", "/sbin/nologin"];
 
-impl Collector<'_> {
-    pub(super) fn login_shells(&mut self) -> Result<(), RootError> {
-        if !self.profile.strip.login_shells.as_ref().is_some_and(|flag| flag.value) {
-            return Ok(());
-        }
-        let place = match self.root.walk(PASSWD, true) {
-            Ok(place) if place.stat.kind == Kind::File => place,
-            Ok(_) => return Ok(()),
-            Err(error) if error.leads_nowhere() => return Ok(()),
-            Err(error) => return self.unreadable(error),
-        };
-        let text = match self.root.read(PASSWD, MAX_BYTES) {
-            Ok(text) => text,
-            Err(error) => return self.unreadable(error),
-        };
-        let users: Vec<String> = with_login_shell(&text).map(|account| escape(account.name)).collect();
-        let directory = place.directory();
-        let parent = self.root.resolve(&directory)?;
-        if users.is_empty() || self.kept.reason(&place.path, &place.stat).is_some() {
-            return Ok(());
-        }
-        if text.len() as u64 == MAX_BYTES || place.stat.mount != parent.mount || !self.allowed.contains(&parent.mount) {
-            let path = escape(&place.path);
-            self.inventory.notes.push(format!(
-                "{path} keeps the login shells of {}: it is on another mount, or longer than {MAX_BYTES} bytes",
-                users.join(", ")
-            ));
-            return Ok(());
-        }
-        let found = |path: &&str| self.root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::File);
-        let shell = NOLOGIN.into_iter().find(found).unwrap_or(NOLOGIN[0]);
-        let of = Rc::new(users.join(", "));
-        let (name, stat) = (place.path.name(), place.stat);
-        let entry = Entry { directory: &directory, parent: &parent, name, stat };
-        let file = Rc::new(self.remembered(entry, 0, Cause::LoginShells { of }));
-        self.inventory.login_shells = Some(LoginShells { file, shell });
-        Ok(())
+/// The accounts whose login shell `[strip]` takes away, if there are any.
+pub(super) fn login_shells(
+    selection: &mut Selection<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Option<LoginShells>, RootError> {
+    let Scope { root, profile, kept, .. } = selection.scope;
+    if !profile.strip.login_shells.as_ref().is_some_and(|flag| flag.value) {
+        return Ok(None);
     }
+    let place = match root.walk(PASSWD, true) {
+        Ok(place) if place.stat.kind == Kind::File => place,
+        Ok(_) => return Ok(None),
+        Err(error) if error.leads_nowhere() => return Ok(None),
+        Err(error) => return selection.unreadable.note(error).map(|()| None),
+    };
+    let text = match root.read(PASSWD, MAX_BYTES) {
+        Ok(text) => text,
+        Err(error) => return selection.unreadable.note(error).map(|()| None),
+    };
+    let users: Vec<String> = with_login_shell(&text).map(|account| escape(account.name)).collect();
+    let directory = place.directory();
+    let parent = root.resolve(&directory)?;
+    let (name, stat) = (place.path.name(), place.stat);
+    if users.is_empty() || kept.entry(&place.path, &stat).is_some() {
+        return Ok(None);
+    }
+    if text.len() as u64 == MAX_BYTES || stat.mount != parent.mount || !kept.mounts.contains(parent.mount) {
+        notes.push(format!(
+            "{} keeps the login shells of {}: it is on another mount, or longer than {MAX_BYTES} bytes",
+            escape(&place.path),
+            users.join(", ")
+        ));
+        return Ok(None);
+    }
+    let found = |path: &&str| root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::File);
+    let shell = NOLOGIN.into_iter().find(found).unwrap_or(NOLOGIN[0]);
+    let entry = Entry { directory: &directory, parent: &parent, name, stat };
+    let of = Rc::new(users.join(", "));
+    Ok(Some(LoginShells { file: selection.removals.remember(entry, 0, Cause::LoginShells { of }), shell }))
 }

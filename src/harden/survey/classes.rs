@@ -1,32 +1,41 @@
 //! Rules by class: what a program is, wherever it lies and whatever it is called.
 
 use std::collections::HashSet;
+use std::ffi::CStr;
 
-use super::Collector;
+use nix::errno::Errno;
+
+use super::selection::{Scope, Selection};
 use crate::harden::found::Cause;
 use crate::harden::protection::Protection;
 use crate::profile::Selector;
 use crate::recognise::catalogue::{Class, DIRECTORIES, Known};
-use crate::recognise::recogniser::{RecognisedBy, Recogniser};
+use crate::recognise::elf::LEAST_PROGRAM;
+use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::pattern::PathPattern;
-use crate::root::{Canonical, Entry, RootError, Stat};
+use crate::root::{Canonical, Directory, Entry, Identity, Kind, RootError, Stat};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
+/// The rules by class, and the programs that were recognised for them.
+pub(super) struct Classes {
+    rules: Vec<(Class, usize)>,
+    /// The directories in which a name alone tells.
+    by_name: HashSet<Identity>,
+    recogniser: Recogniser,
+    /// Each by one of its names.
+    programs: Vec<Program>,
+    known: HashSet<Identity>,
+}
+
 /// A program of the catalogue.
-pub(super) struct Program {
-    /// Its directory.
-    pub directory: Canonical,
-    /// Its name there.
-    pub name: Vec<u8>,
-    /// What is known of the directory.
-    pub parent: Stat,
-    /// And of the file.
-    pub stat: Stat,
-    /// How it was recognised.
-    pub by: RecognisedBy,
-    /// What it is.
-    pub known: Known,
+struct Program {
+    directory: Canonical,
+    name: Vec<u8>,
+    parent: Stat,
+    stat: Stat,
+    by: RecognisedBy,
+    known: Known,
 }
 
 impl Program {
@@ -35,73 +44,97 @@ impl Program {
     }
 }
 
-impl Collector<'_> {
-    /// Looks at each file, for rules by class and for `[strip]`, if the profile has any; whether it has. With
-    /// `noting` for pass 3, too.
+impl Classes {
+    /// Those of the profile, if it has any.
     ///
     /// By content wherever a program lies; by name only where programs are looked for by name, and in the catalogue's
-    /// further directories, since a file of that name elsewhere is mostly something else. A launcher that the app is
-    /// started by, such as an image's init, stays.
-    pub(super) fn classes(&mut self, noting: bool, protection: &Protection) -> Result<bool, RootError> {
-        let rules: Vec<(Class, usize)> = self
-            .profile
-            .remove
-            .iter()
-            .enumerate()
-            .filter_map(
-                |(index, rule)| if let Selector::Class(class) = rule.value { Some((class, index)) } else { None },
-            )
-            .collect();
-        if rules.is_empty() && !self.profile.strips() {
-            return Ok(false);
+    /// further directories, since a file of that name elsewhere is mostly something else.
+    pub(super) fn of(selection: &mut Selection<'_>) -> Result<Option<Self>, RootError> {
+        let Scope { root, profile, .. } = selection.scope;
+        let class = |(index, rule): (usize, &crate::profile::Rule)| {
+            if let Selector::Class(class) = rule.value { Some((class, index)) } else { None }
+        };
+        let rules: Vec<(Class, usize)> = profile.remove.iter().enumerate().filter_map(class).collect();
+        if rules.is_empty() {
+            return Ok(None);
         }
-        let wants = |class| rules.iter().find(|(known, _)| *known == class).map(|(_, rule)| *rule);
-        let mut search = HashSet::new();
-        for path in self.profile.search() {
-            if let Ok(stat) = self.root.resolve(path.as_bytes()) {
-                search.insert(stat.id);
-            }
+        let mut by_name = HashSet::new();
+        for path in profile.search() {
+            by_name.extend(root.resolve(path.as_bytes()).map(|stat| stat.id));
         }
-        for pattern in DIRECTORIES.iter().filter(|_| !rules.is_empty()).filter_map(|text| PathPattern::parse(text).ok())
-        {
-            self.expand(&pattern, &mut |collector, entry| {
-                search.extend(collector.root.resolve(&entry.path()).map(|stat| stat.id));
+        for pattern in DIRECTORIES.iter().filter_map(|text| PathPattern::parse(text).ok()) {
+            selection.expand(&pattern, &mut |_, entry| {
+                by_name.extend(root.resolve(&entry.path()).map(|stat| stat.id));
                 Ok(())
             })?;
         }
-        let recogniser = (!rules.is_empty()).then(|| Recogniser::new(self.root.deadline()));
-        let mut programs = self.survey(noting, true, recogniser)?;
-        sort_by_bytes(&mut programs, |program| program.entry().path().into_bytes());
-        for program in programs {
-            if program.by == RecognisedBy::Name && !search.contains(&program.parent.id) {
+        let recogniser = Recogniser::new(root.deadline());
+        Ok(Some(Self { rules, by_name, recogniser, programs: Vec::new(), known: HashSet::new() }))
+    }
+
+    /// Looks at a file: is it a program of the catalogue?
+    pub(super) fn look(
+        &mut self,
+        selection: &Selection<'_>,
+        directory: &Directory,
+        name: &CStr,
+        stat: Stat,
+    ) -> Result<(), RootError> {
+        // What goes anyway need not be read.
+        if stat.kind != Kind::File
+            || selection.removals.doomed_file(stat.id).is_some()
+            || stat.nlink > 1 && self.known.contains(&stat.id)
+        {
+            return Ok(());
+        }
+        let Some((file, _)) = directory.program(name, &stat, LEAST_PROGRAM)? else { return Ok(()) };
+        let found = match self.recogniser.recognise(&file, directory, name, &stat) {
+            Ok((found, _)) => found,
+            // It stays whatever it is.
+            Err(error)
+                if error.errno() == Errno::EFBIG
+                    && selection.scope.kept.entry(&directory.join(name), &stat).is_some() =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if let Recognised::Program { by, known, .. } = found {
+            self.known.insert(stat.id);
+            let (path, parent) = (directory.path().clone(), *directory.own_stat());
+            self.programs.push(Program { directory: path, name: name.to_bytes().to_vec(), parent, stat, by, known });
+        }
+        Ok(())
+    }
+
+    /// Chooses of the programs that were recognised. A launcher that the app is started by, such as an image's init, stays.
+    pub(super) fn choose(mut self, selection: &mut Selection<'_>, protection: &Protection, notes: &mut Vec<String>) {
+        let profile = selection.scope.profile;
+        let wants = |class| self.rules.iter().find(|(known, _)| *known == class).map(|(_, rule)| *rule);
+        sort_by_bytes(&mut self.programs, |program| program.entry().path().into_bytes());
+        for program in &self.programs {
+            if program.by == RecognisedBy::Name && !self.by_name.contains(&program.parent.id) {
                 continue;
             }
             let entry = program.entry();
             if let Some(rule) = wants(program.known.class) {
                 // A container's init runs as long as the container: a rule against all launchers does not mean it.
-                let forced = || self.profile.force.iter().any(|pattern| pattern.value.matches(&entry.path()));
+                let forced = || profile.force.iter().any(|pattern| pattern.value.matches(&entry.path()));
                 if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) && !forced() {
-                    self.inventory
-                        .notes
-                        .push(format!("{} stays, because the app is started by it", escape(&entry.path())));
+                    notes.push(format!("{} stays, because the app is started by it", escape(&entry.path())));
                     continue;
                 }
-                self.add(entry, rule, Cause::Rule);
+                selection.add(entry, rule, Cause::Rule);
             } else if program.by == RecognisedBy::Content && program.known.class == Class::MultiCall {
+                // A shell that goes on as one of many programs in one must not go unsaid.
                 if let Some(rule) = wants(Class::Shell) {
-                    self.multi_call_note(&entry.path(), rule);
+                    let profile = profile.remove.get(rule).map_or("", |rule| &*rule.profile);
+                    notes.push(format!(
+                        "{} is a multi-call program, which may act as a shell, and stays: add \"multi-call\" to [remove] classes ({profile}) to remove it with all its links",
+                        escape(&entry.path()),
+                    ));
                 }
             }
         }
-        Ok(true)
-    }
-
-    /// A shell that goes on as one of many programs in one must not go unsaid.
-    fn multi_call_note(&mut self, path: &[u8], rule: usize) {
-        let profile = self.profile.remove.get(rule).map_or("", |rule| &*rule.profile);
-        self.inventory.notes.push(format!(
-            "{} is a multi-call program, which may act as a shell, and stays: add \"multi-call\" to [remove] classes ({profile}) to remove it with all its links",
-            escape(path),
-        ));
     }
 }

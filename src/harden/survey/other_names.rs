@@ -1,129 +1,166 @@
-//! Pass 3, in the directories that pass 2 noted: other names of doomed files, and links that would dangle.
+//! Other names of what goes, and links to it that would dangle: in the directories that the walk noted.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
-use std::rc::Rc;
 
 use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 
-use super::walk::{Look, Noted};
-use super::{Collector, MissingNames};
+use super::links::{Cut, Linked};
+use super::selection::{Scope, Selection};
+use super::walk::{self, Look, Noted, Walked};
+use super::{Depth, MissingNames, Strippable};
 use crate::harden::found::{Cause, Found};
-use crate::root::{Directory, Identity, Kind, RootError};
+use crate::root::{Directory, Identity, Kind, Root, RootError};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
-impl Collector<'_> {
+/// All that is to go.
+pub(super) struct Complete<'a> {
+    pub selection: Selection<'a>,
+    pub strippable: Vec<Strippable>,
+    pub cut: Vec<Cut>,
+    pub missing: Vec<MissingNames>,
+    pub notes: Vec<String>,
+}
+
+impl<'a> Linked<'a> {
     /// Adds the other names of what goes, and the links to it.
-    pub(super) fn other_names(&mut self) -> Result<(), RootError> {
-        let missing = self.has_missing_names();
-        for Noted { at, look, files } in std::mem::take(&mut self.noted) {
-            let files = files && missing;
-            let directory = match self.root.directory(&at.path()) {
-                Ok(directory) => directory,
-                Err(error) => {
-                    self.unreadable(error)?;
-                    continue;
-                }
+    pub(super) fn other_names(self) -> Result<Complete<'a>, RootError> {
+        let Self { walked: Walked { mut selection, strippable, noted, mut notes }, cut } = self;
+        let mut missing = Vec::new();
+        if selection.scope.depth == Depth::Full && !selection.removals.is_empty() {
+            let files = lacks_names(&selection);
+            let noted = match noted {
+                Some(noted) => noted,
+                None => walk::note(&mut selection, files)?,
             };
-            directory.list(&mut |listed| {
-                let looked = listed.and_then(|(name, kind)| match kind {
-                    Kind::Symlink => self.link(&directory, name, look),
-                    Kind::File | Kind::Other if files => self.file(&directory, name),
-                    _ => Ok(()),
-                });
-                looked.or_else(|error| self.unreadable(error))
-            })?;
+            for directory in noted {
+                again(&mut selection, &directory, files, &mut notes)?;
+            }
+            missing = missing_names(&selection);
         }
-        self.missing_names();
-        Ok(())
+        Ok(Complete { selection, strippable, cut, missing, notes })
     }
+}
 
-    /// A file: another name of a doomed one?
-    fn file(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
-        let entry = directory.entry(name)?;
-        if let Some(first) = self.doomed(entry.stat.id) {
-            let Some(rule) = self.inventory.found.get(first).map(|found| found.rule) else { return Ok(()) };
-            let Some(of) = self.shared_path(first) else { return Ok(()) };
-            self.add(entry, rule, Cause::HardLink { of });
-        }
-        Ok(())
+/// Looks at a directory again: at its links, and with `missing` at its files, too.
+fn again(
+    selection: &mut Selection<'_>,
+    place: &Noted,
+    missing: bool,
+    notes: &mut Vec<String>,
+) -> Result<(), RootError> {
+    let directory = match selection.scope.root.directory(&place.at.path()) {
+        Ok(directory) => directory,
+        Err(error) => return selection.unreadable.note(error),
+    };
+    directory.list(&mut |listed| {
+        let looked = listed.and_then(|(name, kind)| match kind {
+            Kind::Symlink => link(selection, &directory, name, place.look, notes),
+            Kind::File | Kind::Other if place.files && missing => file(selection, &directory, name),
+            _ => Ok(()),
+        });
+        looked.or_else(|error| selection.unreadable.note(error))
+    })
+}
+
+/// A file: another name of a doomed one?
+fn file(selection: &mut Selection<'_>, directory: &Directory, name: &CStr) -> Result<(), RootError> {
+    let entry = directory.entry(name)?;
+    if let Some(first) = selection.removals.doomed_file(entry.stat.id) {
+        let Some(rule) = selection.removals.get(first).map(|found| found.rule) else { return Ok(()) };
+        let Some(of) = selection.removals.shared_path(first) else { return Ok(()) };
+        selection.add(entry, rule, Cause::HardLink { of });
     }
+    Ok(())
+}
 
-    /// A link: does it lead to something that goes, so that it would dangle?
-    fn link(&mut self, directory: &Directory, name: &CStr, look: Look) -> Result<(), RootError> {
-        let path = directory.join(name);
-        if self.position(&path).is_some() || self.kept.holds(&path) {
-            return Ok(());
-        }
-        let followed = match self.root.follow(directory, name) {
-            Ok(followed) => followed,
-            // Links that dangled before stay as they are.
-            Err(error) if error.leads_nowhere() => return Ok(()),
-            Err(error) => return Err(error),
+/// A link: does it lead to something that goes, so that it would dangle?
+fn link(
+    selection: &mut Selection<'_>,
+    directory: &Directory,
+    name: &CStr,
+    look: Look,
+    notes: &mut Vec<String>,
+) -> Result<(), RootError> {
+    let Scope { root, kept, .. } = selection.scope;
+    let removals = &mut selection.removals;
+    let path = directory.join(name);
+    if removals.doomed_path(&path).is_some() || kept.holds(&path) {
+        return Ok(());
+    }
+    let followed = match root.follow(directory, name) {
+        Ok(followed) => followed,
+        // Links that dangled before stay as they are.
+        Err(error) if error.leads_nowhere() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut doomed = removals.doomed_file(followed.target.id);
+    if doomed.is_none() && selection.cuts {
+        doomed = if let Some(end) = followed.direct {
+            // Directories that `..` leaves are above the link itself.
+            removals.doomed_above(&path).or_else(|| removals.doomed_above(&end))
+        } else {
+            let way = root.walk(&path, true)?;
+            let mut passed = way.links.iter().map(|link| &link.path).chain(&way.left).chain([&way.path]);
+            passed.find_map(|passed| removals.doomed_above(passed))
         };
-        let mut doomed = self.doomed(followed.target.id);
-        if doomed.is_none() && self.cuts {
-            doomed = match followed.direct {
-                // Directories that `..` leaves are above the link itself.
-                Some(end) => self.position_upwards(&path).or_else(|| self.position_upwards(&end)),
-                None => self.passes_through_doomed(&path)?,
-            };
-        }
-        let Some(position) = doomed else { return Ok(()) };
-        let Some(rule) = self.inventory.found.get(position).map(|found| found.rule) else { return Ok(()) };
-        let Some(of) = self.shared_path(position) else { return Ok(()) };
-        if look == Look::Links {
-            let note =
-                format!("{} is a link on another mount and will dangle: it leads to {}", escape(&path), escape(&of));
-            self.inventory.notes.push(note);
-            return Ok(());
-        }
-        self.add(directory.entry(name)?, rule, Cause::LinkTo { of });
-        Ok(())
     }
+    let Some(position) = doomed else { return Ok(()) };
+    let Some(rule) = removals.get(position).map(|found| found.rule) else { return Ok(()) };
+    let Some(of) = removals.shared_path(position) else { return Ok(()) };
+    if look == Look::Links {
+        notes.push(format!(
+            "{} is a link on another mount and will dangle: it leads to {}",
+            escape(&path),
+            escape(&of)
+        ));
+    } else {
+        selection.add(directory.entry(name)?, rule, Cause::LinkTo { of });
+    }
+    Ok(())
+}
 
-    /// The doomed link or directory, if any, on the way that `path` takes.
-    fn passes_through_doomed(&self, path: &[u8]) -> Result<Option<usize>, RootError> {
-        let place = self.root.walk(path, true)?;
-        let mut passed = place.links.iter().map(|link| &link.path).chain(&place.left).chain([&place.path]);
-        Ok(passed.find_map(|passed| self.position_upwards(passed)))
-    }
+/// Whether a file goes of which not every name is known yet.
+fn lacks_names(selection: &Selection<'_>) -> bool {
+    let several_mounts = selection.scope.kept.mounts.are_several();
+    selection.removals.iter().filter(|found| found.names > 0).any(|found| {
+        matches!(found.stat.kind, Kind::File | Kind::Other)
+            && (found.stat.nlink > found.names || several_mounts && found.stat.nlink > 1)
+    })
+}
 
-    pub(super) fn has_missing_names(&self) -> bool {
-        self.inventory.found.iter().filter(|found| found.names > 0).any(|found| {
-            matches!(found.stat.kind, Kind::File | Kind::Other)
-                && (found.stat.nlink > found.names || self.allowed.len() > 1 && found.stat.nlink > 1)
-        })
+/// The files of which not every name was found.
+fn missing_names(selection: &Selection<'_>) -> Vec<MissingNames> {
+    let Scope { root, kept, .. } = selection.scope;
+    let mut names: HashMap<Identity, Vec<&Found>> = HashMap::new();
+    for found in selection.removals.iter() {
+        let several = found.stat.nlink > 1 && matches!(found.stat.kind, Kind::File | Kind::Other);
+        if several && !kept.holds_file(found.stat.id) {
+            names.entry(found.stat.id).or_default().push(found);
+        }
     }
+    let mut missing: Vec<MissingNames> = names.into_values().filter_map(|names| lacking(root, &names)).collect();
+    sort_by_bytes(&mut missing, |missing| missing.path.to_vec());
+    missing
+}
 
-    fn missing_names(&mut self) {
-        let mut names: HashMap<Identity, Vec<usize>> = HashMap::new();
-        for (index, found) in self.inventory.found.iter().enumerate() {
-            let several = found.stat.nlink > 1 && matches!(found.stat.kind, Kind::File | Kind::Other);
-            if several && !self.kept.holds_file(found.stat.id) {
-                names.entry(found.stat.id).or_default().push(index);
-            }
-        }
-        for indices in names.into_values() {
-            let files: Vec<&Found> =
-                indices.iter().filter_map(|&index| self.inventory.found.get(index)).map(Rc::as_ref).collect();
-            // A bind mount shows the same name of the same directory once more.
-            let distinct: HashSet<(Identity, &[u8])> =
-                files.iter().map(|found| (found.parent.id, &*found.name)).collect();
-            let count = u32::try_from(distinct.len()).unwrap_or(u32::MAX);
-            let Some(&first) = files.first().filter(|first| first.stat.nlink > count) else { continue };
-            // Counted again, because a second run at the same time may have removed some. A name that is left tells.
-            let now = files.iter().find_map(|found| {
-                self.root.walk(&found.path(), false).ok().filter(|place| place.stat.id == found.stat.id)
-            });
-            let expected = now.map_or(0, |place| place.stat.nlink);
-            if expected > count {
-                let overlay = self.root.filesystem(&first.parent.path()) == Some(OVERLAYFS_SUPER_MAGIC);
-                let (path, rule) = (first.path(), first.rule);
-                self.inventory.missing.push(MissingNames { path, rule, expected, found: count, overlay });
-            }
-        }
-        sort_by_bytes(&mut self.inventory.missing, |missing| missing.path.to_vec());
-    }
+/// What is missing of a file with these names, if anything is.
+fn lacking(root: &Root, names: &[&Found]) -> Option<MissingNames> {
+    // A bind mount shows the same name of the same directory once more.
+    let distinct: HashSet<(Identity, &[u8])> = names.iter().map(|found| (found.parent.id, &*found.name)).collect();
+    let count = u32::try_from(distinct.len()).unwrap_or(u32::MAX);
+    let first = names.first().filter(|first| first.stat.nlink > count)?;
+    // Counted again, because a second run at the same time may have removed some. A name that is left tells.
+    let now = names
+        .iter()
+        .find_map(|found| root.walk(&found.path(), false).ok().filter(|place| place.stat.id == found.stat.id))?;
+    let expected = now.stat.nlink;
+    (expected > count).then(|| MissingNames {
+        path: first.path(),
+        rule: first.rule,
+        expected,
+        found: count,
+        overlay: root.filesystem(&first.parent.path()) == Some(OVERLAYFS_SUPER_MAGIC),
+    })
 }

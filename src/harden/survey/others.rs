@@ -2,39 +2,55 @@
 //! that nothing on it needs.
 
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::Collector;
-use crate::harden::found::Cause;
+use super::libraries::Libraries;
+use super::selection::Selection;
+use crate::harden::found::{Cause, Found};
+use crate::linux::proc::own_program;
+use crate::profile::{Profile, Selector};
 use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
-use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat, Visitor, walk_tree};
+use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat};
 
-impl Collector<'_> {
-    /// Adds every executable but lithify itself, what is kept, and shared libraries; of these those that are not needed,
-    /// if the profile wants that.
-    pub(super) fn others(&mut self) -> Result<(), RootError> {
-        let Some(rule) = self.others_rule() else { return Ok(()) };
-        let root = self.root;
-        let own = crate::linux::proc::own_program().ok();
-        walk_tree(root, (), &mut Others { collector: self, rule, own, recogniser: None })
-    }
+/// The index of the allow-list's rule, if the profile has one.
+pub(super) fn allow_list(profile: &Profile) -> Option<usize> {
+    profile.remove.iter().position(|rule| rule.value == Selector::Others)
 }
 
-struct Others<'c, 'a> {
-    collector: &'c mut Collector<'a>,
+/// Every executable but lithify itself and shared libraries; of these those that are not needed, if the profile wants that.
+pub(super) struct Others {
     rule: usize,
     own: Option<Identity>,
     recogniser: Option<Recogniser>,
+    found: Vec<Rc<Found>>,
 }
 
-impl Others<'_, '_> {
-    fn goes(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<bool, RootError> {
+impl Others {
+    /// Of the profile's allow-list, if it has one.
+    pub(super) fn of(profile: &Profile) -> Option<Self> {
+        let rule = allow_list(profile)?;
+        Some(Self { rule, own: own_program().ok(), recogniser: None, found: Vec::new() })
+    }
+
+    /// Looks at a file: is it an executable, and not on the list?
+    pub(super) fn look(
+        &mut self,
+        selection: &mut Selection<'_>,
+        libraries: &Libraries,
+        directory: &Directory,
+        name: &CStr,
+        stat: Stat,
+    ) -> Result<(), RootError> {
+        if stat.kind != Kind::File || stat.mount != directory.own_stat().mount || self.own == Some(stat.id) {
+            return Ok(());
+        }
         let executable = stat.mode & 0o111 != 0;
-        let needed = self.collector.needed.as_ref().map(|needed| needed.contains_key(&stat.id));
+        let needed = libraries.need(stat.id);
         if !executable && (stat.size < elf::LEAST || needed == Some(true)) {
-            return Ok(false);
+            return Ok(());
         }
         let content = match directory.classify(name) {
             // A library needs no x bit to be loaded; else what nobody can read nobody can start.
@@ -43,7 +59,7 @@ impl Others<'_, '_> {
             content => content?,
         };
         let is_library = may_be_library(name.to_bytes(), content.as_ref());
-        Ok(match (content, needed) {
+        let goes = match (content, needed) {
             (Some(Elf::Library), needed) => needed == Some(false),
             // What is called a library but is none is a program like others.
             (Some(Elf::Program { .. }), Some(_)) if executable => true,
@@ -51,13 +67,26 @@ impl Others<'_, '_> {
             (Some(Elf::Program { .. }), needed) if is_library => needed == Some(false),
             // Without an x bit only the dynamic loader starts it, and of those that it does not only what is known is a tool
             // and no data, such as the kernel for a virtual machine.
-            (Some(Elf::Program { dynamic, .. }), _) => executable || dynamic || self.is_known(directory, name, stat)?,
-        })
+            (Some(Elf::Program { dynamic, .. }), _) => {
+                executable || dynamic || self.is_known(selection, directory, name, &stat)?
+            }
+        };
+        if goes {
+            let entry = Entry::new(directory, name, stat);
+            self.found.push(selection.removals.remember(entry, self.rule, Cause::Rule));
+        }
+        Ok(())
     }
 
     /// Whether it is a program of the catalogue by its content.
-    fn is_known(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<bool, RootError> {
-        let recogniser = self.recogniser.get_or_insert_with(|| Recogniser::new(self.collector.root.deadline()));
+    fn is_known(
+        &mut self,
+        selection: &Selection<'_>,
+        directory: &Directory,
+        name: &CStr,
+        stat: &Stat,
+    ) -> Result<bool, RootError> {
+        let recogniser = self.recogniser.get_or_insert_with(|| Recogniser::new(selection.scope.root.deadline()));
         match recogniser.recognise(&directory.file(name)?, directory, name, stat) {
             Ok((found, _)) => Ok(matches!(found, Recognised::Program { by: RecognisedBy::Content, .. })),
             // Too large to be searched: nothing starts it.
@@ -65,30 +94,11 @@ impl Others<'_, '_> {
             Err(error) => Err(error),
         }
     }
-}
 
-impl Visitor for Others<'_, '_> {
-    type Look = ();
-
-    fn entry(&mut self, directory: &Directory, (): (), name: &CStr, kind: Kind) -> Result<(), RootError> {
-        if kind != Kind::File {
-            return Ok(());
+    /// Chooses all of them: a rule that means a program says more than one that means all.
+    pub(super) fn choose(self, selection: &mut Selection<'_>) {
+        for found in self.found {
+            selection.add_found(found, false);
         }
-        let stat = directory.stat(name)?;
-        if stat.kind != Kind::File || stat.mount != directory.own_stat().mount || self.own == Some(stat.id) {
-            return Ok(());
-        }
-        if self.goes(directory, name, &stat)? {
-            self.collector.add(Entry::new(directory, name, stat), self.rule, Cause::Rule);
-        }
-        Ok(())
-    }
-
-    fn enter(&mut self, _: &Directory, (): (), _: &CStr, child: &Directory) -> Result<Option<()>, RootError> {
-        Ok(self.collector.allowed.contains(&child.own_stat().mount).then_some(()))
-    }
-
-    fn failed(&mut self, error: RootError) -> Result<(), RootError> {
-        self.collector.unreadable(error)
     }
 }

@@ -1,19 +1,29 @@
-//! Pass 2, one walk through the tree: programs by class, bits to strip, and where pass 3 has to look again.
+//! The one walk through the tree: programs by class, what is not on an allow-list, bits to strip, and where to look again for
+//! other names and links.
 
-use std::collections::HashSet;
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use nix::errno::Errno;
-
-use super::classes::Program;
-use super::{Collector, Strippable};
-use crate::harden::found::{Cause, Parent};
+use super::classes::Classes;
+use super::libraries::Libraries;
+use super::named::Named;
+use super::others::Others;
+use super::selection::{Scope, Selection};
+use super::strip::strip;
+use super::{Depth, Strippable};
+use crate::harden::found::Parent;
+use crate::harden::protection::Protection;
 use crate::linux::filesystem::is_left_out;
-use crate::profile::Sourced;
-use crate::recognise::elf::LEAST_PROGRAM;
-use crate::recognise::recogniser::{Recognised, Recogniser};
-use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat, Visitor, walk_tree};
+use crate::root::{Directory, Kind, RootError, Visitor, walk_tree};
+
+/// What the rules choose, those by class and the allow-list among them.
+pub(super) struct Walked<'a> {
+    pub selection: Selection<'a>,
+    pub strippable: Vec<Strippable>,
+    /// Where to look again; nothing is known of that where no rule asked for the walk.
+    pub noted: Option<Vec<Noted>>,
+    pub notes: Vec<String>,
+}
 
 /// What is looked at in a directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,46 +44,70 @@ pub(super) struct Noted {
     pub files: bool,
 }
 
-/// What the walk is for.
-struct TreeWalk<'c, 'a> {
-    collector: &'c mut Collector<'a>,
-    /// Whether pass 3 follows.
-    noting: bool,
-    /// Whether each file is looked at; if not, those with several names are not noted.
-    files: bool,
-    /// For rules by class.
-    recogniser: Option<Recogniser>,
-    /// What that recognised, each by one of its names.
-    programs: Vec<Program>,
-    known: HashSet<Identity>,
-}
-
-impl Collector<'_> {
-    /// Walks through the tree: the programs that `recogniser` knows. With `noting` also for pass 3, for which `files`
-    /// finds those with several names.
-    pub(super) fn survey(
-        &mut self,
-        noting: bool,
-        files: bool,
-        recogniser: Option<Recogniser>,
-    ) -> Result<Vec<Program>, RootError> {
-        let root = self.root;
-        let (programs, known) = (Vec::new(), HashSet::new());
-        let mut survey = TreeWalk { collector: self, noting, files, recogniser, programs, known };
-        walk_tree(root, Look::All, &mut survey)?;
-        Ok(survey.programs)
+impl<'a> Named<'a> {
+    /// Walks through the tree, if a rule asks for that.
+    pub(super) fn walk(self, libraries: &Libraries, protection: &Protection) -> Result<Walked<'a>, RootError> {
+        let Scope { root, profile, depth, .. } = self.selection.scope;
+        let mut walked = Walked { selection: self.selection, strippable: Vec::new(), noted: None, notes: Vec::new() };
+        if depth == Depth::Names {
+            return Ok(walked);
+        }
+        let (classes, others) = (Classes::of(&mut walked.selection)?, Others::of(profile));
+        if classes.is_none() && others.is_none() && !profile.strips() {
+            return Ok(walked);
+        }
+        let (selection, jobs, noting) =
+            (&mut walked.selection, Jobs { classes, others, libraries }, depth == Depth::Full);
+        let mut walk =
+            TreeWalk { selection, jobs: Some(jobs), noting, files: true, strippable: Vec::new(), noted: Vec::new() };
+        walk_tree(root, Look::All, &mut walk)?;
+        (walked.strippable, walked.noted) = (walk.strippable, Some(walk.noted));
+        let (classes, others) = walk.jobs.map(|jobs| (jobs.classes, jobs.others)).unwrap_or_default();
+        if let Some(classes) = classes {
+            classes.choose(&mut walked.selection, protection, &mut walked.notes);
+        }
+        if let Some(others) = others {
+            others.choose(&mut walked.selection);
+        }
+        Ok(walked)
     }
 }
 
-impl TreeWalk<'_, '_> {
-    /// Pass 3 has to look at this directory's links, or at its files, too.
+/// Where to look for other names of what goes, if `files`, and for links to it.
+pub(super) fn note(selection: &mut Selection<'_>, files: bool) -> Result<Vec<Noted>, RootError> {
+    let root = selection.scope.root;
+    let mut walk = TreeWalk { selection, jobs: None, noting: true, files, strippable: Vec::new(), noted: Vec::new() };
+    walk_tree(root, Look::All, &mut walk)?;
+    Ok(walk.noted)
+}
+
+/// What is done with each file.
+struct Jobs<'l> {
+    classes: Option<Classes>,
+    others: Option<Others>,
+    libraries: &'l Libraries,
+}
+
+struct TreeWalk<'s, 'a, 'l> {
+    selection: &'s mut Selection<'a>,
+    jobs: Option<Jobs<'l>>,
+    /// Whether somebody looks again afterwards.
+    noting: bool,
+    /// Whether each file is looked at; if not, those with several names are not noted.
+    files: bool,
+    strippable: Vec<Strippable>,
+    noted: Vec<Noted>,
+}
+
+impl TreeWalk<'_, '_, '_> {
+    /// This directory's links are to be looked at again, or its files, too.
     fn note(&mut self, directory: &Directory, look: Look, files: bool) {
         let id = directory.own_stat().id;
-        match self.collector.noted.last_mut() {
+        match self.noted.last_mut() {
             Some(last) if last.at.id == id => last.files |= files,
             _ => {
-                let at = self.collector.parent(directory.path(), id);
-                self.collector.noted.push(Noted { at, look, files });
+                let at = self.selection.removals.directory(directory.path(), id);
+                self.noted.push(Noted { at, look, files });
             }
         }
     }
@@ -83,37 +117,21 @@ impl TreeWalk<'_, '_> {
         if stat.nlink > 1 && self.noting {
             self.note(directory, Look::All, true);
         }
-        self.collector.strip(directory, name, &stat)?;
-        // What goes anyway need not be read.
-        if stat.kind != Kind::File
-            || self.collector.doomed(stat.id).is_some()
-            || stat.nlink > 1 && self.known.contains(&stat.id)
-        {
-            return Ok(());
+        let Some(Jobs { classes, others, libraries }) = &mut self.jobs else { return Ok(()) };
+        let selection = &mut *self.selection;
+        let looked = strip(selection, directory, name, stat, &mut self.strippable).and_then(|()| match classes {
+            Some(classes) => classes.look(selection, directory, name, stat),
+            None => Ok(()),
+        });
+        looked.or_else(|error| selection.unreadable.note(error))?;
+        match others {
+            Some(others) => others.look(selection, libraries, directory, name, stat),
+            None => Ok(()),
         }
-        let Some(recogniser) = self.recogniser.as_mut() else { return Ok(()) };
-        let Some((file, _)) = directory.program(name, &stat, LEAST_PROGRAM)? else { return Ok(()) };
-        let found = match recogniser.recognise(&file, directory, name, &stat) {
-            Ok((found, _)) => found,
-            // It stays whatever it is.
-            Err(error)
-                if error.errno() == Errno::EFBIG
-                    && self.collector.kept.reason(&directory.join(name), &stat).is_some() =>
-            {
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        if let Recognised::Program { by, known, .. } = found {
-            self.known.insert(stat.id);
-            let (path, parent) = (directory.path().clone(), *directory.own_stat());
-            self.programs.push(Program { directory: path, name: name.to_bytes().to_vec(), parent, stat, by, known });
-        }
-        Ok(())
     }
 }
 
-impl Visitor for TreeWalk<'_, '_> {
+impl Visitor for TreeWalk<'_, '_, '_> {
     type Look = Look;
 
     fn entry(&mut self, directory: &Directory, look: Look, name: &CStr, kind: Kind) -> Result<(), RootError> {
@@ -132,13 +150,14 @@ impl Visitor for TreeWalk<'_, '_> {
         name: &CStr,
         child: &Directory,
     ) -> Result<Option<Look>, RootError> {
-        let stat = child.own_stat();
-        if look == Look::All && stat.mount == parent.own_stat().mount {
-            self.collector.strip(parent, name, stat)?;
+        let stat = *child.own_stat();
+        let scope = self.selection.scope;
+        if self.jobs.is_some() && look == Look::All && stat.mount == parent.own_stat().mount {
+            strip(self.selection, parent, name, stat, &mut self.strippable)?;
         }
-        Ok(if self.collector.allowed.contains(&stat.mount) {
+        Ok(if scope.kept.mounts.contains(stat.mount) {
             Some(Look::All)
-        } else if self.noting && !self.collector.root.filesystem_of(child).is_none_or(is_left_out) {
+        } else if self.noting && !scope.root.filesystem_of(child).is_none_or(is_left_out) {
             Some(Look::Links)
         } else {
             None
@@ -146,42 +165,6 @@ impl Visitor for TreeWalk<'_, '_> {
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
-        self.collector.unreadable(error)
-    }
-}
-
-impl Collector<'_> {
-    /// Notes what `[strip]` clears, except of what is kept. What goes is left out at the end, when that is known.
-    fn strip(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<(), RootError> {
-        // A device has no bits to lend: everybody may write to /dev/null.
-        if !matches!(stat.kind, Kind::File | Kind::Directory) {
-            return Ok(());
-        }
-        let on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-        let entry = Entry::new(directory, name, *stat);
-        let strip = &self.profile.strip;
-        let sticky = stat.kind == Kind::Directory && stat.mode & 0o1000 != 0;
-        let mut bits = 0;
-        if on(&strip.setid) && stat.kind == Kind::File {
-            bits |= stat.mode & 0o6000;
-        }
-        if on(&strip.world_writable) && !sticky {
-            bits |= stat.mode & 0o002;
-        }
-        let capabilities =
-            on(&strip.file_capabilities) && stat.kind == Kind::File && directory.has_capabilities(name, None)?;
-        if bits == 0 && !capabilities {
-            return Ok(());
-        }
-        if self.kept.reason(&entry.path(), stat).is_some() {
-            return Ok(());
-        }
-        // A mount point, or a mount that was not meant.
-        if stat.mount != directory.own_stat().mount || !self.allowed.contains(&stat.mount) {
-            return Ok(());
-        }
-        let file = Rc::new(self.remembered(entry, 0, Cause::Strip));
-        self.inventory.strippable.push(Strippable { file, bits, capabilities });
-        Ok(())
+        self.selection.unreadable.note(error)
     }
 }

@@ -36,7 +36,7 @@ pub struct Closure {
 
 /// The closure of `files` (what is no ELF file needs nothing). What cannot be looked at is an error:
 /// it might be what is needed.
-pub fn closure(root: &Root, files: &[Vec<u8>]) -> Result<Closure, RootError> {
+pub fn closure(root: &Root, files: &mut dyn Iterator<Item = &[u8]>) -> Result<Closure, RootError> {
     let mut search = Search::new(root);
     let (mut programs, mut libraries) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();

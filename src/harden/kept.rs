@@ -1,0 +1,252 @@
+//! `[keep]`, resolved: what every rule leaves alone. Keeping a link keeps its whole chain. Reads only.
+
+mod mounts;
+mod search;
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use crate::linux::filesystem::is_left_out;
+use crate::profile::{Profile, Rule, Selector};
+use crate::recognise::needs::needs;
+use crate::root::glob::{self, Matches};
+use crate::root::pattern::PathPattern;
+use crate::root::{Canonical, Directory, Entry, Failure, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable};
+use crate::text::escape::escape;
+
+pub use mounts::Mounts;
+pub(crate) use search::programs;
+
+/// Everything that is kept, with the entry of `[keep]` that says so; and where deletion may reach at all.
+#[derive(Debug)]
+pub struct Kept {
+    /// Where deletion may reach.
+    pub mounts: Mounts,
+    /// What `[keep]` names, on whatever mount.
+    pub named: Vec<Named>,
+    paths: HashMap<Canonical, Rc<str>>,
+    files: HashMap<Identity, Rc<str>>,
+    /// The files, for the libraries that they need.
+    found: Vec<Canonical>,
+}
+
+/// A path that `[keep]` names; it need not exist.
+#[derive(Debug)]
+pub struct Named {
+    /// The path.
+    pub path: Vec<u8>,
+    /// The entry of `[keep]`.
+    pub entry: Rc<str>,
+    /// Whether that is one of the allow-list.
+    pub only: bool,
+}
+
+impl Kept {
+    /// Resolves `[keep]` and the mounts of `[remove] mounts`. What could not be looked at is an error: it might be what is to
+    /// be kept.
+    pub fn resolve(root: &Root, profile: &Profile) -> Result<Self, RootError> {
+        let mut unreadable = Unreadable::default();
+        let mounts = Mounts::of(root, profile, &mut unreadable)?;
+        let kept = Self { mounts, named: Vec::new(), paths: HashMap::new(), files: HashMap::new(), found: Vec::new() };
+        let mut resolution = Resolution { root, profile, search: profile.search(), kept, unreadable };
+        let pending = resolution.name()?;
+        resolution.follow(pending)?;
+        resolution.unreadable.none()?;
+        Ok(resolution.kept)
+    }
+
+    /// The entry that keeps this name, if any.
+    pub fn entry(&self, path: &Canonical, stat: &Stat) -> Option<&Rc<str>> {
+        self.paths.get(path).or_else(|| if stat.kind == Kind::File { self.files.get(&stat.id) } else { None })
+    }
+
+    /// The kept files, each once; only where their libraries matter.
+    pub fn files(&self) -> &[Canonical] {
+        &self.found
+    }
+
+    /// Whether this path is kept by name.
+    pub fn holds(&self, path: &Canonical) -> bool {
+        self.paths.contains_key(path)
+    }
+
+    /// Whether this file is kept under whatever name.
+    pub fn holds_file(&self, id: Identity) -> bool {
+        self.files.contains_key(&id)
+    }
+}
+
+/// Paths that are to be kept, each with the entry of `[keep]`.
+type Pending = Vec<(Vec<u8>, Rc<str>)>;
+
+struct Resolution<'a> {
+    root: &'a Root,
+    profile: &'a Profile,
+    search: Vec<&'a str>,
+    kept: Kept,
+    unreadable: Unreadable,
+}
+
+impl Resolution<'_> {
+    /// What the entries name. What deletion may reach of that is returned.
+    fn name(&mut self) -> Result<Pending, RootError> {
+        let Profile { keep, only, .. } = self.profile;
+        let (mut names, mut by_name, mut by_path) = (HashMap::new(), Vec::new(), Vec::new());
+        let mut entries = Vec::new();
+        for (rule, only) in keep.iter().map(|rule| (rule, false)).chain(only.iter().map(|rule| (rule, true))) {
+            let entry = entry(rule);
+            let mut add = |path| self.kept.named.push(Named { path, entry: Rc::clone(&entry), only });
+            match &rule.value {
+                Selector::Name(name) => {
+                    names.insert(name.as_bytes(), entries.len());
+                    self.search.iter().for_each(|path| add(InRoot(path.as_bytes()).join(name.as_bytes())));
+                }
+                Selector::Path(pattern) => {
+                    for (path, reachable) in matches(self.root, pattern, &self.kept.mounts, &mut self.unreadable)? {
+                        if reachable {
+                            by_path.push((path.to_vec(), Rc::clone(&entry)));
+                        }
+                        add(path.into_bytes());
+                    }
+                }
+                Selector::Class(_) | Selector::Others => {}
+            }
+            entries.push(entry);
+        }
+        programs(self.root, &self.search, &names, &mut |program| {
+            match program {
+                Ok((program, index)) => {
+                    by_name.extend(entries.get(index).map(|entry| (program.path().into_bytes(), Rc::clone(entry))));
+                }
+                Err(error) => self.unreadable.note(error)?,
+            }
+            Ok(())
+        })?;
+        by_name.extend(by_path);
+        Ok(by_name)
+    }
+
+    /// Keeps what these paths lead to; with an allow-list what its programs need to start is on it, too.
+    fn follow(&mut self, mut pending: Pending) -> Result<(), RootError> {
+        let allow_list = !self.profile.only.is_empty();
+        let mut needing: HashSet<Vec<u8>> = HashSet::new();
+        while let Some((path, entry)) = pending.pop() {
+            self.keep(&path, &entry)?;
+            if allow_list && needing.insert(path.clone()) {
+                pending.extend(needs(self.root, &path, &self.search).into_iter().map(|(need, role)| {
+                    (need, format!("{entry}: {} needs it as {}", escape(&path), role.text()).into())
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the path leads to, with every link on the way.
+    fn keep(&mut self, path: &[u8], entry: &Rc<str>) -> Result<(), RootError> {
+        let mut pending = vec![path.to_vec()];
+        while let Some(path) = pending.pop() {
+            let place = match self.root.walk(&path, true) {
+                Ok(place) => place,
+                Err(error) if error.leads_nowhere() => continue,
+                Err(error) => {
+                    self.unreadable.note(error)?;
+                    continue;
+                }
+            };
+            // Also the links to directories on the way: without them it is not reached.
+            for link in &place.links {
+                self.kept.paths.insert(link.path.clone(), Rc::clone(entry));
+            }
+            let known = self.kept.paths.insert(place.path.clone(), Rc::clone(entry)).is_some();
+            match place.stat.kind {
+                Kind::File => self.keep_file(place.stat.id, place.path, entry),
+                Kind::Directory if !known => self.keep_content(&place.path, entry, &mut pending)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_file(&mut self, id: Identity, path: Canonical, entry: &Rc<str>) {
+        if self.kept.files.insert(id, Rc::clone(entry)).is_none() && self.profile.closure() {
+            self.kept.found.push(path);
+        }
+    }
+
+    /// A kept directory is kept with its content; the links in it go to `links`.
+    fn keep_content(&mut self, path: &Canonical, by: &Rc<str>, links: &mut Vec<Vec<u8>>) -> Result<(), RootError> {
+        self.root.everything_below(path, &mut |entry| {
+            match entry {
+                Ok(entry) => {
+                    let path = entry.path();
+                    match entry.stat.kind {
+                        Kind::File => self.keep_file(entry.stat.id, path.clone(), by),
+                        Kind::Symlink => links.push(path.to_vec()),
+                        Kind::Directory | Kind::Other => {}
+                    }
+                    self.kept.paths.insert(path, Rc::clone(by));
+                }
+                Err(error) => self.unreadable.note(error)?,
+            }
+            Ok(true)
+        })
+    }
+}
+
+/// What `pattern` matches on every mount but the kernel's own, each with whether rules reach it there: a kept program may lie
+/// on another mount, and what it needs to start must stay all the same. What rules do not reach need not be readable.
+fn matches(
+    root: &Root,
+    pattern: &PathPattern,
+    mounts: &Mounts,
+    unreadable: &mut Unreadable,
+) -> Result<Vec<(Canonical, bool)>, RootError> {
+    let mut everywhere = Everywhere { root, mounts, beyond: Vec::new(), paths: Vec::new(), unreadable };
+    glob::expand(root, pattern, &mut everywhere)?;
+    Ok(everywhere.paths)
+}
+
+struct Everywhere<'a> {
+    root: &'a Root,
+    mounts: &'a Mounts,
+    /// The mount points that rules do not go down into.
+    beyond: Vec<Canonical>,
+    paths: Vec<(Canonical, bool)>,
+    unreadable: &'a mut Unreadable,
+}
+
+impl Everywhere<'_> {
+    fn is_reached(&self, path: &[u8]) -> bool {
+        !self.beyond.iter().any(|mount_point| InRoot(path).is_within(mount_point))
+    }
+}
+
+impl Matches for Everywhere<'_> {
+    fn found(&mut self, found: Entry<'_>) -> Result<(), RootError> {
+        let path = found.path();
+        let reached = self.is_reached(&path);
+        self.paths.push((path, reached));
+        Ok(())
+    }
+
+    fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        let late = matches!(error.failure(), Failure::Late);
+        if late || self.is_reached(error.path()) { self.unreadable.note(error) } else { Ok(()) }
+    }
+
+    fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
+        if self.mounts.are_entered(parent, child) {
+            return true;
+        }
+        let enters = !self.root.filesystem_of(child).is_none_or(is_left_out);
+        if enters {
+            self.beyond.push(child.path().clone());
+        }
+        enters
+    }
+}
+
+/// An entry of `[keep]` in words.
+fn entry(rule: &Rule) -> Rc<str> {
+    format!("{} ({})", rule.value, rule.profile).into()
+}

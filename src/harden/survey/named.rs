@@ -1,0 +1,76 @@
+//! What rules name: programs by name, and paths, directories with their content.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::selection::{Scope, Selection};
+use crate::harden::found::Cause;
+use crate::harden::kept::programs;
+use crate::profile::Selector;
+use crate::root::{Entry, Kind, RootError};
+
+/// What rules by name and by path choose.
+pub(super) struct Named<'a> {
+    pub selection: Selection<'a>,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn by_rules(scope: Scope<'a>) -> Result<Self, RootError> {
+        let mut named = Self { selection: Selection::new(scope) };
+        named.names()?;
+        named.paths()?;
+        Ok(named)
+    }
+
+    fn names(&mut self) -> Result<(), RootError> {
+        let Scope { root, profile, .. } = self.selection.scope;
+        let names: HashMap<&[u8], usize> = profile
+            .remove
+            .iter()
+            .enumerate()
+            .filter_map(|(index, rule)| match &rule.value {
+                Selector::Name(name) => Some((name.as_bytes(), index)),
+                Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
+            })
+            .collect();
+        programs(root, &profile.search(), &names, &mut |program| {
+            match program {
+                Ok((program, rule)) => drop(self.selection.add(program, rule, Cause::Rule)),
+                Err(error) => self.selection.unreadable.note(error)?,
+            }
+            Ok(())
+        })
+    }
+
+    fn paths(&mut self) -> Result<(), RootError> {
+        for (index, rule) in self.selection.scope.profile.remove.iter().enumerate() {
+            if let Selector::Path(pattern) = &rule.value {
+                self.selection.expand(pattern, &mut |selection, entry| {
+                    if entry.stat.kind == Kind::Directory {
+                        add_with_content(selection, entry, index)
+                    } else {
+                        selection.add(entry, index, Cause::Rule);
+                        Ok(())
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A directory that a rule names goes with everything in it; links in it go without their targets.
+fn add_with_content(selection: &mut Selection<'_>, entry: Entry<'_>, rule: usize) -> Result<(), RootError> {
+    let top = entry.path();
+    // What is known is known with its content.
+    let known = selection.removals.doomed_path(&top).is_some();
+    if top == b"/" || !selection.add(entry, rule, Cause::Rule) || known {
+        return Ok(());
+    }
+    selection.cuts = true;
+    let of = Rc::new(top);
+    selection.scope.root.everything_below(&of, &mut |entry| match entry {
+        Ok(entry) => Ok(selection.add(entry, rule, Cause::Content { of: Rc::clone(&of) })),
+        Err(error) => selection.unreadable.note(error).map(|()| true),
+    })
+}

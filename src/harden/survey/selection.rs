@@ -1,0 +1,143 @@
+//! What the rules choose: names that are to go, and names that stay all the same.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::rc::Rc;
+
+use super::removals::Removals;
+use super::{Depth, Saved, Skipped};
+use crate::harden::found::{Cause, Found};
+use crate::harden::kept::Kept;
+use crate::linux::proc::open_own_program;
+use crate::profile::Profile;
+use crate::recognise::tombstone;
+use crate::root::glob::{self, Matches};
+use crate::root::pattern::PathPattern;
+use crate::root::{Canonical, Directory, Entry, Identity, Kind, Root, RootError, Stat, Unreadable};
+
+/// What is surveyed, and how far.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub root: &'a Root,
+    pub profile: &'a Profile,
+    pub kept: &'a Kept,
+    pub depth: Depth,
+}
+
+/// What the rules have chosen so far.
+pub(super) struct Selection<'a> {
+    pub scope: Scope<'a>,
+    /// Names that are to go.
+    pub removals: Removals,
+    /// Saved by `[keep]`.
+    pub saved: Vec<Saved>,
+    /// On other mounts.
+    pub skipped: Vec<Skipped>,
+    /// What could not be looked at.
+    pub unreadable: Unreadable,
+    /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
+    pub cuts: bool,
+    tombstones: Tombstones,
+}
+
+/// What [`Selection::expand`] calls for each match.
+type OnMatch<'v> = dyn FnMut(&mut Selection<'_>, Entry<'_>) -> Result<(), RootError> + 'v;
+
+impl<'a> Selection<'a> {
+    pub(super) fn new(scope: Scope<'a>) -> Self {
+        Self {
+            scope,
+            removals: Removals::default(),
+            saved: Vec::new(),
+            skipped: Vec::new(),
+            unreadable: Unreadable::default(),
+            cuts: false,
+            tombstones: Tombstones::default(),
+        }
+    }
+
+    /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
+    pub(super) fn add(&mut self, entry: Entry<'_>, rule: usize, cause: Cause) -> bool {
+        let mount_point = entry.stat.mount != entry.parent.mount;
+        let found = self.removals.remember(entry, rule, cause);
+        self.add_found(found, mount_point)
+    }
+
+    /// The same of a name as it is remembered.
+    pub(super) fn add_found(&mut self, found: Rc<Found>, mount_point: bool) -> bool {
+        let Scope { root, kept, .. } = self.scope;
+        let (path, stat, rule) = (found.path(), &found.stat, found.rule);
+        if let Some(known) = self.removals.position(&path) {
+            // What lies in a directory that goes may be named by a rule, too: then its chain goes with it.
+            if let (Some(known), Cause::Rule) = (self.removals.get_mut(known), &found.cause) {
+                if matches!(known.cause, Cause::Content { .. }) {
+                    (known.cause, known.rule) = (Cause::Rule, rule);
+                }
+            }
+            return true;
+        }
+        if let Some(entry) = kept.entry(&path, stat) {
+            self.saved.push(Saved { path, rule, by: Rc::clone(entry) });
+            return false;
+        }
+        if mount_point || !kept.mounts.contains(stat.mount) {
+            self.skipped.push(Skipped { path, rule, mount_point });
+            return false;
+        }
+        if self.tombstones.contain(root, &path, stat) {
+            return false;
+        }
+        self.removals.push(found);
+        true
+    }
+
+    /// Calls `found` for every file that the pattern matches.
+    pub(super) fn expand(&mut self, pattern: &PathPattern, found: &mut OnMatch<'_>) -> Result<(), RootError> {
+        glob::expand(self.scope.root, pattern, &mut Expansion { selection: self, found })
+    }
+}
+
+struct Expansion<'s, 'a, 'f, 'v> {
+    selection: &'s mut Selection<'a>,
+    found: &'f mut OnMatch<'v>,
+}
+
+impl Matches for Expansion<'_, '_, '_, '_> {
+    fn found(&mut self, found: Entry<'_>) -> Result<(), RootError> {
+        (self.found)(self.selection, found)
+    }
+
+    fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        self.selection.unreadable.note(error)
+    }
+
+    fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
+        self.selection.scope.kept.mounts.are_entered(parent, child)
+    }
+}
+
+/// Which files stand in place of commands that were removed already.
+#[derive(Default)]
+struct Tombstones {
+    /// This very program, opened when a file may be a tombstone of it.
+    program: Option<File>,
+    known: HashMap<Identity, bool>,
+}
+
+impl Tombstones {
+    fn contain(&mut self, root: &Root, path: &Canonical, stat: &Stat) -> bool {
+        if stat.kind != Kind::File || stat.mode & 0o7777 != tombstone::MODE {
+            return false;
+        }
+        if let Some(&known) = self.known.get(&stat.id) {
+            return known;
+        }
+        if self.program.is_none() {
+            self.program = open_own_program().ok();
+        }
+        // What cannot be read is taken for what its name says.
+        let known = self.program.as_ref().is_some_and(|program| root.is_tombstone(path, program).unwrap_or(false));
+        self.known.insert(stat.id, known);
+        known
+    }
+}

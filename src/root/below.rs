@@ -1,0 +1,49 @@
+//! Everything below a directory, however deep.
+
+use std::ffi::CStr;
+
+use super::{Canonical, Directory, Entry, Kind, Root, RootError, Visitor, walk_below};
+
+/// Called with each entry, a directory before what it holds, or with what could not be looked at; of a directory it says
+/// whether to go on in it. An error that it returns for an error ends the walk.
+pub type EachBelow<'v> = dyn FnMut(Result<Entry<'_>, RootError>) -> Result<bool, RootError> + 'v;
+
+impl Root {
+    /// Calls `each` for everything below the directory at `path`.
+    pub fn everything_below(&self, path: &Canonical, each: &mut EachBelow<'_>) -> Result<(), RootError> {
+        match self.directory(path) {
+            Ok(directory) => walk_below(self, directory, (), &mut Below(each)),
+            Err(error) => each(Err(error)).map(drop),
+        }
+    }
+}
+
+struct Below<'e, 'v>(&'e mut EachBelow<'v>);
+
+impl Below<'_, '_> {
+    fn look(&mut self, directory: &Directory, name: &CStr) -> Result<bool, RootError> {
+        let entry = directory.entry(name)?;
+        let further = (self.0)(Ok(entry))?;
+        Ok(further && entry.stat.kind == Kind::Directory)
+    }
+}
+
+impl Visitor for Below<'_, '_> {
+    type Look = ();
+
+    fn entry(&mut self, directory: &Directory, (): (), name: &CStr, _: Kind) -> Result<(), RootError> {
+        self.look(directory, name).map(drop)
+    }
+
+    fn meet(&mut self, parent: &Directory, (): (), name: &CStr) -> Result<bool, RootError> {
+        self.look(parent, name)
+    }
+
+    fn enter(&mut self, _: &Directory, (): (), _: &CStr, _: &Directory) -> Result<Option<()>, RootError> {
+        Ok(Some(()))
+    }
+
+    fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        (self.0)(Err(error)).map(drop)
+    }
+}
