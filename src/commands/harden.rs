@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::app::{self, Declared};
-use super::{CommandError, effective_profile, list};
+use super::options::{declared_app, effective_profile, list};
 use crate::cli::Harden;
 use crate::harden::apply;
+use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError};
 use crate::harden::plan::{Plan, plan};
 use crate::harden::protection::{Protection, Starter};
 use crate::harden::survey::{self, Depth, Inventory};
@@ -16,7 +16,7 @@ use crate::linux::deadline::Deadline;
 use crate::probe::Target;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
-use crate::report::Report;
+use crate::report::{CommandError, Report};
 use crate::root::{Failure, Root, join};
 use crate::target::host_guard;
 use crate::target::processes::{App, Whose};
@@ -33,7 +33,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
-    let starts = Starts::Later(Declared::new(&options.app, &profile)?);
+    let starts = Starts::Later(declared_app(&options.app, &profile)?);
     let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, Whose::of(&root), running);
     if deadline.is_over() {
         return Err(late(limit));
@@ -56,7 +56,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     }
     if options.dry_run {
         report.add_plan(plan, None);
-        return Ok(report.conclude());
+        return Ok(report);
     }
     let outcomes = apply::apply(&root, &plan);
     report.add_plan(plan, Some(outcomes));
@@ -67,7 +67,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
             None => report.add_verification(verification),
         }
     }
-    Ok(report.conclude())
+    Ok(report)
 }
 
 /// What `--wait-for` names.
@@ -112,7 +112,7 @@ pub(super) enum Starts {
     /// By `run`: at once; and whether it is said that scripts come first.
     Now(CommandLine, bool),
     /// By somebody: at some time, if this is said at all.
-    Later(Declared),
+    Later(DeclaredApp),
     /// It runs.
     Done,
 }
@@ -155,7 +155,12 @@ impl Prepared {
                 protection.add_command(root, &search, command, starter);
                 None
             }
-            Starts::Later(declared) => declared.protect(root, profile, app::runs(&whose, &app), &mut protection)?,
+            Starts::Later(declared) => {
+                match declared.protect(root, profile, declared_app::runs(&whose, &app), &mut protection)? {
+                    Some(unknown) if !unknown.only_shells => return Err(DeclaredAppError::Unknown(unknown).into()),
+                    unknown => unknown.map(|unknown| format!("{unknown}; --app protects it")),
+                }
+            }
             Starts::Done => None,
         };
         if running == Running::Protected && whose != Whose::Directory {

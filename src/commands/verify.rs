@@ -1,10 +1,10 @@
 //! `lithify verify`: only checks.
 
-use super::{CommandError, effective_profile};
+use super::options::effective_profile;
 use crate::cli::Target;
 use crate::harden::protection::Protection;
 use crate::harden::survey;
-use crate::report::Report;
+use crate::report::{CommandError, Report};
 use crate::root::Root;
 use crate::target::processes::{App, Whose};
 use crate::verify::{Check, Status};
@@ -30,5 +30,5 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
                 .to_owned(),
         );
     }
-    Ok(report.conclude())
+    Ok(report)
 }
