@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod declared_app;
+pub mod found;
 pub mod plan;
 pub mod protection;
 pub mod survey;

@@ -7,10 +7,13 @@
 
 mod directory;
 mod follow;
+pub mod glob;
 pub(crate) mod path;
+pub mod pattern;
 mod read;
 mod replace;
 mod tree;
+mod unreadable;
 mod walk;
 
 use std::ffi::{CStr, CString};
@@ -27,6 +30,7 @@ pub use follow::Followed;
 pub(crate) use read::{io_errno, read_part};
 pub use replace::PENDING;
 pub use tree::{Visitor, walk_below, walk_tree};
+pub use unreadable::Unreadable;
 pub use walk::{Link, Place};
 
 use crate::linux::deadline::Deadline;

@@ -1,9 +1,9 @@
 //! Which programs a profile removes, as far as a name or a path tells: by the profile's own rules and the catalogue.
 
 use super::paths::{file_name, normal};
-use lithify::profile::pattern::PathPattern;
 use lithify::profile::{Profile, Rule, Selector};
 use lithify::recognise::catalogue::{Catalogue, Class, DIRECTORIES};
+use lithify::root::pattern::PathPattern;
 
 /// Answers for one profile.
 pub(super) struct Removed<'a> {

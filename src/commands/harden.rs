@@ -10,7 +10,7 @@ use crate::harden::apply;
 use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError};
 use crate::harden::plan::{Plan, plan};
 use crate::harden::protection::{Protection, Starter};
-use crate::harden::survey::{self, Depth, Inventory};
+use crate::harden::survey::{self, Depth, Survey};
 use crate::harden::wait::{Doomed, Wait, Waited};
 use crate::linux::deadline::Deadline;
 use crate::probe::Target;
@@ -120,7 +120,7 @@ pub(super) enum Starts {
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
     pub(super) app: App,
-    inventory: Inventory,
+    inventory: Survey,
     plan: Plan,
     protection: Protection,
 }
@@ -189,7 +189,7 @@ impl Prepared {
     }
 
     fn collect(root: &Root, profile: &Profile, mut protection: Protection, depth: Depth) -> Result<Self, CommandError> {
-        let inventory = survey::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
+        let inventory = survey::survey(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
         protection.add_unreadable(root, profile, &inventory.found);
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { app: App::default(), inventory, plan, protection })

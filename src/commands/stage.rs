@@ -45,7 +45,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
         let protects = if unknown.only_shells { "; --app protects it" } else { "" };
         format!("{unknown}{protects}")
     });
-    let inventory = survey::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+    let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
     plan.notes.extend(unknown);
     let mut report = Report::new("stage", root.path(), &profile);

@@ -1,4 +1,4 @@
-//! Inventory: what the rules of a profile meet under the root. Reads only.
+//! The survey: what the rules of a profile meet under the root. Reads only.
 //!
 //! Three passes, so that memory grows with what is found and not with what is seen. The first looks at the directories
 //! and paths that rules name, and follows the chain of every link found. The second is one walk through the tree, for
@@ -8,12 +8,11 @@
 mod accounts;
 mod classes;
 mod content;
-mod found;
+mod indices;
 mod keep;
 mod libraries;
 mod other_names;
 mod others;
-mod parent;
 mod rules;
 mod walk;
 
@@ -21,18 +20,14 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::rc::Rc;
 
-use nix::errno::Errno;
-
+use crate::harden::found::{Cause, Found, Parent, Shared};
 use crate::harden::protection::Protection;
 use crate::linux::sys::DIRENT_BUFFER;
-use crate::profile::pattern::PathPattern;
 use crate::profile::{Profile, Rule, Selector};
-use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, file_name, join};
+use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Unreadable, file_name, glob, join};
 use crate::text::escape::escape;
 
-use found::Indices;
-pub use found::{Cause, Found, Shared};
-pub use parent::Parent;
+use indices::Indices;
 
 /// A file whose bits `[strip]` clears.
 #[derive(Clone, Debug)]
@@ -104,7 +99,7 @@ pub struct MissingLibrary {
 
 /// Everything that was found.
 #[derive(Debug, Default)]
-pub struct Inventory {
+pub struct Survey {
     /// Names to remove.
     pub found: Vec<Rc<Found>>,
     /// Files to strip.
@@ -138,9 +133,9 @@ pub enum Depth {
     Names,
 }
 
-/// Takes the inventory of `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
+/// Surveys `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
 /// returned only where nothing can be said at all.
-pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Inventory, RootError> {
+pub fn survey(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Survey, RootError> {
     let mut collector = Collector::new(root, profile);
     collector.allow_mounts()?;
     collector.keep()?;
@@ -168,19 +163,6 @@ pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: D
     Ok(collector.finish())
 }
 
-/// The canonical paths that `pattern` matches, and what could not be looked at.
-pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<RootError>), RootError> {
-    let profile = Profile::default();
-    let mut collector = Collector::new(root, &profile);
-    collector.enters_mounts = true;
-    let mut paths = Vec::new();
-    collector.expand(pattern.components(), &mut |_, at, _| {
-        paths.push(at.path());
-        Ok(())
-    })?;
-    Ok((paths, collector.inventory.unreadable))
-}
-
 /// The paths of what `[keep]` names, which need not exist, each with the entry that does. What could not be looked at
 /// refuses the whole run when `[keep]` itself is resolved.
 pub fn kept(root: &Root, profile: &Profile) -> Vec<(Vec<u8>, String)> {
@@ -198,7 +180,7 @@ pub fn named(root: &Root, profile: &Profile, rules: &[Rule]) -> Vec<(Vec<u8>, St
                 profile.search().iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()
             }
             Selector::Class(_) | Selector::Others => Vec::new(),
-            Selector::Path(pattern) => matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default(),
+            Selector::Path(pattern) => glob::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default(),
         };
         kept.extend(paths.into_iter().map(|path| (path, format!("{} ({})", rule.value, rule.profile))));
     }
@@ -210,12 +192,11 @@ struct Collector<'a> {
     profile: &'a Profile,
     /// Mounts that deletion may touch: the root's own and those of `[remove] mounts`.
     allowed: Vec<u64>,
-    /// Whether `**` enters every mount but the kernel's own: reading does, deletion does not.
-    enters_mounts: bool,
     kept: keep::KeptSet,
     /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
     needed: Option<HashMap<Identity, Rc<String>>>,
-    inventory: Inventory,
+    inventory: Survey,
+    unreadable: Unreadable,
     /// Of `inventory.found`: by path, and files and directories that go by the name found first.
     indices: Indices,
     /// The directory of what was found last.
@@ -258,10 +239,10 @@ impl<'a> Collector<'a> {
             root,
             profile,
             allowed: vec![root.stat().mount],
-            enters_mounts: false,
             kept: keep::KeptSet::default(),
             needed: None,
-            inventory: Inventory::default(),
+            inventory: Survey::default(),
+            unreadable: Unreadable::default(),
             indices: Indices::default(),
             parent: None,
             paths: HashMap::new(),
@@ -385,7 +366,7 @@ impl Collector<'_> {
     fn forced(&mut self) -> Result<(), RootError> {
         let profile = self.profile;
         for pattern in &profile.force {
-            self.expand(pattern.value.components(), &mut |collector, at, stat| {
+            self.expand(&pattern.value, &mut |collector, at, stat| {
                 collector.inventory.forced.insert(stat.id);
                 if let Ok(place) = collector.root.walk(b"", &at.path(), true) {
                     collector.inventory.forced.insert(place.stat.id);
@@ -397,20 +378,9 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is, and
-    /// the deadline ends everything.
+    /// Notes what could not be looked at.
     fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
-        match error.errno() {
-            _ if matches!(error.failure(), Failure::MountUnknown { .. } | Failure::Late) => Err(error),
-            Errno::ENOENT | Errno::ENOTDIR => Ok(()),
-            _ => {
-                // Each walk over the tree meets it.
-                if self.inventory.unreadable.iter().all(|known| known.path() != error.path()) {
-                    self.inventory.unreadable.push(error);
-                }
-                Ok(())
-            }
-        }
+        self.unreadable.note(error)
     }
 
     /// Directories that a rule names and that cannot go, because something in them stays, doom nothing.
@@ -435,7 +405,7 @@ impl Collector<'_> {
         }
     }
 
-    fn finish(mut self) -> Inventory {
+    fn finish(mut self) -> Survey {
         for (link, program, id) in std::mem::take(&mut self.cut_notes) {
             if self.doomed(id).is_some() {
                 continue;
@@ -451,6 +421,7 @@ impl Collector<'_> {
             self.position(&file.path()).is_none() && self.doomed(file.stat.id).is_none()
         });
         self.inventory.strippable = strippable;
+        self.inventory.unreadable = self.unreadable.into_errors();
         self.inventory
     }
 }

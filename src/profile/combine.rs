@@ -10,8 +10,8 @@ use super::diagnostic::{ProfileError, SourceText, nearest};
 use super::document::{self, ConfineMode, Document, Libraries, Method, Principal};
 use super::load::selector;
 use super::{Confine, Profile, Rule, Selector, Source, Sourced};
-use crate::profile::pattern::PathPattern;
 use crate::recognise::catalogue::Class;
+use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
 impl Profile {
@@ -184,7 +184,7 @@ impl Adding<'_> {
 
     fn pattern(self, path: &Spanned<String>) -> Result<PathPattern, ProfileError> {
         PathPattern::parse(path.get_ref()).map_err(|error| {
-            let hint = matches!(error, crate::profile::pattern::PatternError::Relative(_))
+            let hint = matches!(error, crate::root::pattern::PatternError::Relative(_))
                 .then(|| format!("paths are absolute inside the root: \"/{}\"", path.get_ref()));
             self.source.error(path.span(), error.to_string(), hint)
         })

@@ -10,11 +10,11 @@ use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::harden::survey;
 use crate::profile::Profile;
-use crate::profile::pattern::PathPattern;
 use crate::recognise::elf;
 use crate::recognise::needs::in_directories;
+use crate::root::glob;
+use crate::root::pattern::PathPattern;
 use crate::root::{Identity, Kind, Root, file_name, join, read_part};
 use crate::target::processes::{self, Process, Program, Whose, may_be_called};
 
@@ -165,7 +165,7 @@ impl<'a> Candidates<'a> {
                     return None;
                 }
                 let pattern = PathPattern::anywhere(name, name.len() == processes::COMM_LENGTH);
-                let paths = survey::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
+                let paths = glob::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
                 let program = paths.iter().find_map(|path| self.fitting(path, code));
                 found.push(Search { name: name.to_vec(), code, program });
                 program

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::harden::survey::matches;
-use crate::profile::pattern::PathPattern;
 use crate::recognise::catalogue::Class;
 use crate::recognise::command_line::wrappers::{class, is_wrapper};
 use crate::recognise::elf::Elf;
+use crate::root::glob::matches;
+use crate::root::pattern::PathPattern;
 use crate::root::{Kind, Root};
 
 /// How many are named.

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{Cause, Collector, Location};
+use super::{Collector, Location};
+use crate::harden::found::Cause;
 use crate::harden::protection::Protection;
 use crate::profile::Selector;
-use crate::profile::pattern::PathPattern;
 use crate::recognise::catalogue::{Class, DIRECTORIES, Known};
 use crate::recognise::recogniser::{RecognisedBy, Recogniser};
+use crate::root::pattern::PathPattern;
 use crate::root::{RootError, Stat, join};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
@@ -57,7 +58,7 @@ impl Collector<'_> {
         }
         for pattern in DIRECTORIES.iter().filter(|_| !rules.is_empty()).filter_map(|text| PathPattern::parse(text).ok())
         {
-            self.expand(pattern.components(), &mut |collector, at, _| {
+            self.expand(&pattern, &mut |collector, at, _| {
                 search.extend(collector.root.resolve(&at.path()).map(|stat| stat.id));
                 Ok(())
             })?;

@@ -63,7 +63,7 @@ impl Collector<'_> {
         for rule in self.profile.keep.iter().chain(&self.profile.only) {
             if let Selector::Path(pattern) = &rule.value {
                 let by = by(rule);
-                self.expand(pattern.components(), &mut |_, at, _| {
+                self.expand(pattern, &mut |_, at, _| {
                     kept.push((at.path(), Rc::clone(&by)));
                     Ok(())
                 })?;
@@ -83,7 +83,7 @@ impl Collector<'_> {
             }
         }
         // What could not be looked at might be what is to be kept.
-        self.inventory.unreadable.pop().map_or(Ok(()), Err)
+        std::mem::take(&mut self.unreadable).none()
     }
 
     fn keep_chain(&mut self, path: &[u8], by: &Rc<str>) -> Result<(), RootError> {

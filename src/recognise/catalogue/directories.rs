@@ -41,7 +41,7 @@ pub fn holds_programs(path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::pattern::PathPattern;
+    use crate::root::pattern::PathPattern;
 
     #[test]
     fn every_one_is_a_pattern() {
