@@ -1,11 +1,11 @@
 //! `lithify verify`: only checks.
 
-use super::{CommandError, effective_profile};
+use super::options::effective_profile;
 use crate::cli::Target as Options;
 use crate::harden::kept::Kept;
 use crate::harden::protection::Protection;
 use crate::linux::deadline::Deadline;
-use crate::report::Report;
+use crate::report::{CommandError, Report};
 use crate::target::Target;
 use crate::verify::{Check, Status};
 
@@ -34,5 +34,5 @@ pub(super) fn verify(options: &Options) -> Result<Report, CommandError> {
                 .to_owned(),
         );
     }
-    Ok(report.conclude())
+    Ok(report)
 }
