@@ -39,7 +39,7 @@ pub enum Owner {
     Unknown(OwnerError),
 }
 
-/// Why nobody is known whose process could be looked at.
+/// Why no process, or no mounts, can be looked at.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum OwnerError {
     /// Some path leads to the root of a process in another container.
@@ -64,6 +64,9 @@ pub enum OwnerError {
     /// The processes cannot be listed.
     #[error(transparent)]
     Processes(#[from] ProcessError),
+    /// The mounts cannot be read.
+    #[error(transparent)]
+    Mounts(#[from] MountinfoError),
     /// The process's state cannot be read.
     #[error("process {task}: /proc/{task}/status: {}", std::io::Error::from(*.errno))]
     Status {
@@ -117,7 +120,10 @@ impl Owner {
     }
 
     /// The mounts, and the path of the root among them.
-    pub fn mounts(&self) -> Result<(Mounts, Vec<u8>), MountinfoError> {
+    pub fn mounts(&self) -> Result<(Mounts, Vec<u8>), OwnerError> {
+        if let Self::Unknown(error) = self {
+            return Err(error.clone());
+        }
         let namespace = |task| Proc::open().and_then(|proc| proc.mount_namespace(task)).ok();
         let mounts = match self.member() {
             // Whoever shares our mount namespace sees our mounts, which are readable without privileges.
