@@ -5,20 +5,18 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::app::{AppError, Declared};
+use super::options::{declared_app, effective_profile};
 use super::output::Output;
-use super::{CommandError, effective_profile};
 use crate::cli::Stage as Options;
 use crate::harden::plan::{Action, Plan, Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
-use crate::linux::mountinfo::is_at_or_below;
-use crate::report::{Exit, Report};
-use crate::root::{Kind, Root, RootError};
-use crate::target::processes::App;
+use crate::report::{CommandError, Exit, Report};
+use crate::root::{Canonical, InRoot, Kind, Root, RootError};
+use crate::target::app::App;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
-use crate::volume::stage::{self, StageError, Staged};
+use crate::volume::stage::{self, Staged};
 
 /// How many paths a note names, unless `-v` asks for all.
 const NAMED: usize = 5;
@@ -32,19 +30,6 @@ pub(super) fn stage(options: &Options, output: &Output) -> Exit {
     }
 }
 
-/// Which exit code an error is.
-pub(super) fn exit(error: &StageError) -> Exit {
-    match error {
-        StageError::Relative { .. } | StageError::NotADirectory { .. } | StageError::NotText { .. } => Exit::Usage,
-        StageError::WholeRoot { .. } | StageError::Itself { .. } | StageError::OtherMount { .. } => Exit::Refused,
-        StageError::TooDeep { .. }
-        | StageError::Busy { .. }
-        | StageError::Source(_)
-        | StageError::Volume { .. }
-        | StageError::Differs { .. } => Exit::Finding,
-    }
-}
-
 /// What was staged, or the report of what stands against it.
 fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>, CommandError> {
     let profile = effective_profile(&options.target.profiles, None)?;
@@ -54,11 +39,11 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let mut protection = Protection::of_running(&App::default())?;
     protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
     // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
-    let declared = Declared::new(&options.app, &profile)?;
-    let unknown = match declared.protect(&root, &profile, false, &mut protection) {
-        Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
-        known => known?,
-    };
+    let unknown = declared_app(&options.app, &profile)?.protect(&root, &profile, false, &mut protection)?;
+    let unknown = unknown.map(|unknown| {
+        let protects = if unknown.only_shells { "; --app protects it" } else { "" };
+        format!("{unknown}{protects}")
+    });
     let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
     plan.notes.extend(unknown);
@@ -67,7 +52,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let (ours, others): (Vec<_>, Vec<_>) =
         inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
     // What is left out need not be readable.
-    let left_out: HashSet<Vec<u8>> = plan
+    let left_out: HashSet<Canonical> = plan
         .actions
         .iter()
         .filter(|action| matches!(action.verb, Verb::Remove | Verb::Tombstone))
@@ -82,14 +67,14 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     }
     if !ours.is_empty() || !plan.refusals.is_empty() {
         report.add_plan(Plan { skipped: Vec::new(), missing: Vec::new(), ..plan }, Some(Vec::new()));
-        return Ok(Err(report.conclude()));
+        return Ok(Err(report));
     }
     let staged = stage::stage(&root, &profile, &plan, directories, &options.to)?;
     Ok(Ok(Done::new(options, report, staged, plan, &root, &others, output)))
 }
 
-fn lies_in(directories: &[Vec<u8>], path: &[u8]) -> bool {
-    directories.iter().any(|directory| is_at_or_below(path, directory))
+fn lies_in(directories: &[Canonical], path: &[u8]) -> bool {
+    directories.iter().any(|directory| InRoot(path).is_within(directory))
 }
 
 /// Everything there is to say.
@@ -127,7 +112,7 @@ impl Done {
             outside.iter().partition(|action| leads_into(root, directories, action));
         let mut notes = Vec::new();
         let paths = |actions: Vec<&Action>| actions.into_iter().map(Action::path).collect::<Vec<_>>();
-        let mut note = |paths: Vec<Vec<u8>>, text: &str| {
+        let mut note = |paths: Vec<Canonical>, text: &str| {
             if !paths.is_empty() {
                 notes.push(format!("{}: {text}", some(&paths, named)));
             }
@@ -231,7 +216,7 @@ impl Done {
             rule: &action.origin.rule,
             profile: &action.origin.profile,
         });
-        let escaped = |paths: &[Vec<u8>]| paths.iter().map(|path| escape(path)).collect();
+        let escaped = |paths: &[Canonical]| paths.iter().map(|path| escape(path)).collect();
         json_line(&Json {
             schema: 1,
             command: "stage",
@@ -254,12 +239,12 @@ impl Done {
 }
 
 /// Whether this is a link that leads to a place in `directories`.
-fn leads_into(root: &Root, directories: &[Vec<u8>], action: &Action) -> bool {
+fn leads_into(root: &Root, directories: &[Canonical], action: &Action) -> bool {
     action.stat.kind == Kind::Symlink
-        && root.walk(b"", &action.path(), true).is_ok_and(|place| lies_in(directories, &place.path()))
+        && root.walk(&action.path(), true).is_ok_and(|place| lies_in(directories, &place.path))
 }
 
-fn some(paths: &[Vec<u8>], most: usize) -> String {
+fn some(paths: &[Canonical], most: usize) -> String {
     let named: Vec<String> = paths.iter().take(most).map(|path| escape(path)).collect();
     let more = paths.len() - named.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -7,10 +7,11 @@
 use std::ffi::CStr;
 
 use super::{Gap, Scanner, Weakness};
-use crate::linux::status::Status;
+use crate::linux::proc::status::Status;
 use crate::profile::Profile;
-use crate::root::{Directory, Kind, RootError, Stat, join};
-use crate::target::owner::Owner;
+use crate::root::{Canonical, Directory, Kind, RootError, Stat};
+use crate::target::owner::OwnerError;
+use crate::target::{Target, name, status};
 
 /// Bit of `CAP_DAC_OVERRIDE` (capabilities(7)).
 const DAC_OVERRIDE: u64 = 1 << 1;
@@ -26,12 +27,12 @@ pub struct App {
 
 impl App {
     /// Who the app is; a gap where that cannot be told, or where it may write everything anyway.
-    pub fn of(owner: &Owner) -> Result<Self, Gap> {
+    pub fn of(target: &Target) -> Result<Self, Gap> {
         let gap = |reason, only_if_named| Gap { class: "app-writable", reason, only_if_named };
-        let directory = matches!(owner, Owner::Directory { .. });
-        let (process, status) = owner
-            .status()
-            .map_err(|reason| gap(format!("which executables the app may write is not known: {reason}"), directory))?;
+        let (process, status) = target.first().and_then(|task| Ok((name(task), status(task)?))).map_err(|reason| {
+            let directory = reason == OwnerError::Directory;
+            gap(format!("which executables the app may write is not known: {reason}"), directory)
+        })?;
         Self::new(&status)
             .ok_or_else(|| {
                 gap(format!("which executables the app may write is not known: /proc/PID/status of {process} does not tell its user"), false)
@@ -78,16 +79,16 @@ impl Scanner<'_> {
     pub(super) fn search_directories(&mut self) {
         let Some(app) = self.app else { return };
         for path in Profile::default().search() {
-            let Ok(place) = self.root.walk(b"", path.as_bytes(), true) else { continue };
+            let Ok(place) = self.root.walk(path.as_bytes(), true) else { continue };
             if place.stat.kind != Kind::Directory || self.reported.contains(&place.stat.id) {
                 continue;
             }
             let Some(why) = app.may_write(&place.stat) else { continue };
-            match self.root.directory(&place.path()) {
+            match self.root.directory(&place.path) {
                 Ok(directory) if directory.is_read_only() => {}
                 Ok(_) => {
                     self.reported.insert(place.stat.id);
-                    self.app_writable(place.path(), format!("directory that programs are looked for in, {why}"));
+                    self.app_writable(place.path, format!("directory that programs are looked for in, {why}"));
                 }
                 Err(error) => self.found.unreadable.push(error),
             }
@@ -101,7 +102,7 @@ impl Scanner<'_> {
         if !self.reported.contains(&parent.id) {
             if let Some(why) = app.may_replace_in(parent).filter(|_| !directory.is_read_only()) {
                 self.reported.insert(parent.id);
-                self.app_writable(directory.path().to_vec(), format!("directory that holds executables, {why}"));
+                self.app_writable(directory.path().clone(), format!("directory that holds executables, {why}"));
             }
         }
         if let Some(why) = app.may_write(stat) {
@@ -112,14 +113,14 @@ impl Scanner<'_> {
                 directory.is_file_read_only(name)?
             };
             if !read_only {
-                self.app_writable(join(directory.path(), name.to_bytes()), format!("executable, {why}"));
+                self.app_writable(directory.join(name), format!("executable, {why}"));
             }
         }
         Ok(())
     }
 
-    fn app_writable(&mut self, path: Vec<u8>, detail: String) {
-        self.found.weaknesses.push(Weakness { class: "app-writable", path, account: None, detail });
+    fn app_writable(&mut self, path: Canonical, detail: String) {
+        self.found.weaknesses.push(Weakness { class: "app-writable", path: path.into_bytes(), account: None, detail });
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Refused {
 impl Refused {
     pub(super) fn add(&mut self, found: &Found, reason: Reason, origin: Rc<Origin>) {
         let path = found.path();
-        let keep = reason.keep.unwrap_or_else(|| path.clone());
+        let keep = reason.keep.unwrap_or_else(|| path.to_vec());
         let by = match reason.by {
             For::Process if is_shell(&path) => For::Script,
             For::Kept if is_shell(&path) => For::KeptScript,

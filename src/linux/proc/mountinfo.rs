@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 
+use nix::errno::Errno;
+
+use super::Task;
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
@@ -35,10 +39,21 @@ impl Mount {
     }
 }
 
-/// A line that is not in the format of mountinfo.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("line {0} of mountinfo is not in the format of proc_pid_mountinfo(5)")]
-pub struct MountinfoError(pub usize);
+/// Why the mounts are not known.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum MountinfoError {
+    /// The file cannot be read.
+    #[error("/proc/{task}/mountinfo cannot be read: {}; mount proc on /proc", std::io::Error::from(*.errno))]
+    Unreadable {
+        /// Whose file.
+        task: Task,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A line, counted from 1, that is not in the format.
+    #[error("line {0} of mountinfo is not in the format of proc_pid_mountinfo(5)")]
+    Format(usize),
+}
 
 /// All mounts of one mount namespace that a process can see.
 #[derive(Debug, Default)]
@@ -57,7 +72,7 @@ impl Mounts {
             if line.is_empty() {
                 continue;
             }
-            let mount = parse_line(line).ok_or(MountinfoError(number + 1))?;
+            let mount = parse_line(line).ok_or(MountinfoError::Format(number + 1))?;
             let index = mounts.mounts.len();
             mounts.by_id.insert(mount.id, index);
             mounts.on.insert((mount.parent, mount.point.clone()), index);
@@ -93,11 +108,9 @@ impl Mounts {
         Some(current)
     }
 
-    /// The mounts that can be seen at or below `path`, by mount point.
-    pub fn visible_below<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = &'a Mount> {
-        self.mounts.iter().filter(move |mount| {
-            is_at_or_below(&mount.point, path) && self.covering(&mount.point).is_some_and(|top| top.id == mount.id)
-        })
+    /// The mounts that can be seen: those that no other hides.
+    pub fn visible(&self) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter().filter(|mount| self.covering(&mount.point).is_some_and(|top| top.id == mount.id))
     }
 
     fn has_listed_parent(&self, mount: &Mount) -> bool {
@@ -116,14 +129,6 @@ impl Mounts {
         }
         top
     }
-}
-
-/// Whether the canonical path `path` is `top` or lies below it.
-pub fn is_at_or_below(path: &[u8], top: &[u8]) -> bool {
-    if top == b"/" {
-        return path.first() == Some(&b'/');
-    }
-    path.strip_prefix(top).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
 }
 
 fn position_after(path: &[u8], component: &[u8], from: usize) -> usize {
@@ -210,7 +215,7 @@ mod tests {
         let mounts = Mounts::parse(text).unwrap();
         // 5 is stacked on the root and hides everything that was mounted before.
         assert_eq!(mounts.covering(b"/a/b").unwrap().id, 5);
-        let visible: Vec<u64> = mounts.visible_below(b"/").map(|mount| mount.id).collect();
+        let visible: Vec<u64> = mounts.visible().map(|mount| mount.id).collect();
         assert_eq!(visible, [5]);
         let without_top = Mounts::parse(text.get(..text.len() - 34).unwrap()).unwrap();
         assert_eq!(without_top.covering(b"/a/b").unwrap().id, 4, "4 is stacked over 2 and hides 3");
@@ -218,8 +223,8 @@ mod tests {
 
     #[test]
     fn bad_lines_are_named() {
-        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw - overlay o rw\nnonsense\n").unwrap_err(), MountinfoError(2));
-        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw\n").unwrap_err(), MountinfoError(1));
+        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw - overlay o rw\nnonsense\n").unwrap_err(), MountinfoError::Format(2));
+        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw\n").unwrap_err(), MountinfoError::Format(1));
         assert!(Mounts::parse(b"").unwrap().covering(b"/").is_none());
     }
 
@@ -231,7 +236,7 @@ mod tests {
             writeln!(text, "{i} 1 0:{i} / /m\\040{i} rw,noexec shared:{i} - tmpfs  rw").unwrap();
         }
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
-        assert_eq!(mounts.visible_below(b"/").count(), 10_001);
+        assert_eq!(mounts.visible().count(), 10_001);
         assert_eq!(mounts.covering(b"/m 5000/x").unwrap().id, 5000);
     }
 
