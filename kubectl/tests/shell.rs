@@ -1,5 +1,5 @@
 //! The core's reader of shell scripts against a whole shell's parser, brush-parser: both find the same commands with the same
-//! words. The core keeps its own reader because that is small; what it leaves out is in the last test.
+//! words. The core keeps its own reader because that is small. The last test shows what that reader leaves out.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -125,7 +125,9 @@ impl Reader {
                 AssignmentValue::Scalar(_) => words.push(self.word(word)),
                 AssignmentValue::Array(values) => {
                     words.push(word.value.split('(').next().unwrap().to_owned());
-                    values.iter().for_each(|(_, value)| drop(self.word(value)));
+                    for (_, value) in values {
+                        self.word(value);
+                    }
                 }
             },
             CommandPrefixOrSuffixItem::ProcessSubstitution(_, group) => self.list(&group.list),
@@ -243,8 +245,9 @@ fn list() -> impl Strategy<Value = String> {
         let next = prop_oneof![Just("\n"), Just("\n\n# y; y\n")];
         let beside = prop_oneof![Just(""), Just("x; "), Just("x && "), Just("x | "), Just("! x || "), Just("x & ")];
         prop::collection::vec((beside, command, next), 1..3).prop_map(|parts| {
-            let lines: String =
-                parts.into_iter().map(|(beside, command, next)| format!("{beside}{command}{next}")).collect();
+            let lines =
+                parts.into_iter().flat_map(|(beside, command, next)| [beside.to_owned(), command, next.to_owned()]);
+            let lines: String = lines.collect();
             lines.trim_end().to_owned()
         })
     })
@@ -260,19 +263,13 @@ proptest! {
     }
 }
 
-/// What the core leaves out, and why that is safe: a program that is not known to be called is not kept for the script, and
-/// the plugin says nothing of it.
+/// The core does not know the keyword `function`, which only bash has: it finds the body only on lines of its own.
 #[test]
 fn what_only_a_whole_parser_sees() {
-    for (text, ours_are, theirs_are) in [
-        // The keyword that only bash has, with the body on its line.
-        ("function f { x; }", "function f { x", "x"),
-    ] {
-        let line = |commands: Commands| commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join("/");
-        assert_eq!(
-            (line(ours(text)), line(theirs(text).unwrap())),
-            (ours_are.to_owned(), theirs_are.to_owned()),
-            "{text}"
-        );
-    }
+    let line = |commands: Option<Commands>| {
+        commands.unwrap().iter().map(|words| words.join(" ")).collect::<Vec<_>>().join("/")
+    };
+    let text = "function f { x; }";
+    assert_eq!((line(Some(ours(text))), line(theirs(text))), ("function f { x".to_owned(), "x".to_owned()));
+    assert!(ours("function f {\nx\n}\n").contains(&vec!["x".to_owned()]));
 }
