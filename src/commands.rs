@@ -124,7 +124,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            let output = output::Output::new(&cli::Output::default());
+            let output = output::Output::new(&cli::Output {
+                format: cli::Format::Text,
+                verbose: false,
+                quiet: false,
+                log: None,
+            });
             return ExitCode::from(output.plain("--help", Exit::Ok, &error.to_string()).code());
         }
         Err(error) => {
@@ -147,45 +152,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let exit = match cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
-        Command::Verify(target) => output.report("verify", verify::verify(&target)),
+        Command::Verify(options) => output.report("verify", verify::verify(&options)),
         Command::Scan(options) => scan::scan(&options, &output),
         Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
-        Command::Install { directory, only } => install::install(&directory, &only, &output),
-        Command::Sleep { time } => sleep::sleep(time),
+        Command::Install(options) => install::install(&options, &output),
+        Command::Sleep(options) => sleep::sleep(options.time),
         Command::Probe(options) => probe::probe(&options, &output),
         Command::Profile(command) => profile::profile(&command, &output),
     };
     ExitCode::from(exit.code())
 }
 
-/// A list given by flags, else by a comma-separated environment variable. Commas inside braces belong to a pattern.
-fn list(flags: &[String], variable: &str) -> Vec<String> {
-    if !flags.is_empty() {
-        return flags.to_vec();
-    }
-    let value = std::env::var(variable).unwrap_or_default();
-    split_list(&value)
-}
-
-fn split_list(value: &str) -> Vec<String> {
-    let mut depth = 0usize;
-    let parts = value.split(|c| {
-        match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-/// The profile that flags and environment name.
-fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<Profile, CommandError> {
-    let names = list(profiles, "LITHIFY_PROFILE");
-    let mut profile = load(names.iter().map(String::as_str))?;
-    for text in list(remove.unwrap_or_default(), "LITHIFY_REMOVE").iter().take_while(|_| remove.is_some()) {
+/// The profile that `--profile` and `--remove` name.
+fn effective_profile(profiles: &[String], remove: &[String]) -> Result<Profile, CommandError> {
+    let mut profile = load(profiles.iter().map(String::as_str))?;
+    for text in remove {
         profile.add_remove(text)?;
     }
     if profile.closure() && profile.only.is_empty() {
@@ -200,33 +182,4 @@ fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<P
         ));
     }
     Ok(profile)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_from_the_environment() {
-        assert_eq!(split_list("shells, nginx,,"), ["shells", "nginx"]);
-        assert_eq!(split_list("/usr/bin/{vi,ex},touch"), ["/usr/bin/{vi,ex}", "touch"]);
-        assert!(split_list("").is_empty());
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_but_allow_host_has_a_variable() {
-        for sub in cli::command().get_subcommands().filter(|sub| sub.get_name() != "profile") {
-            for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
-                let name = argument.get_long().unwrap();
-                // Lists are read by `list`.
-                let by_list = ["profile", "remove", "app", "fail-on", "wait-for", "only"].contains(&name);
-                assert_eq!(argument.get_env().is_some() || by_list, name != "allow-host", "{name}");
-            }
-        }
-    }
 }

@@ -54,12 +54,10 @@ impl AppError {
 }
 
 impl Declared {
-    /// From `--app`, else `LITHIFY_APP` with a command on each line, and from `[keep] app`.
+    /// From `--app` and from `[keep] app`.
     pub(super) fn new(flags: &[String], profile: &Profile) -> Result<Self, CommandError> {
         let mut declared = Self::default();
-        let variable = std::env::var("LITHIFY_APP").unwrap_or_default();
-        let lines = variable.lines().map(str::trim).filter(|line| !line.is_empty() && flags.is_empty());
-        for text in flags.iter().map(String::as_str).chain(lines) {
+        for text in flags.iter().map(|text| text.trim()) {
             let words = CommandLine::split(text).ok_or_else(|| {
                 CommandError::Usage(format!(
                     "--app {}: write one command with its arguments, quoted as for a shell; for several repeat --app",

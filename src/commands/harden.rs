@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::app::{self, Declared};
-use super::{CommandError, effective_profile, list};
+use super::{CommandError, effective_profile};
 use crate::cli::Harden;
 use crate::harden::apply;
 use crate::harden::plan::{Plan, plan};
@@ -30,8 +30,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let limit = limit.or((waits && options.deadline.is_none()).then_some(crate::harden::wait::DEADLINE));
     let deadline = limit.map_or_else(Deadline::default, Deadline::after);
 
-    let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
-    let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
+    let profile = effective_profile(&options.profiles, &options.remove)?;
+    let root = Root::open(&options.root).map_err(CommandError::Root)?.with_deadline(deadline);
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
     let starts = Starts::Later(Declared::new(&options.app, &profile)?);
     let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, Whose::of(&root), running);
@@ -72,7 +72,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
 
 /// What `--wait-for` names.
 fn targets(options: &Harden) -> Result<Vec<Target>, CommandError> {
-    list(&options.wait_for, "LITHIFY_WAIT_FOR")
+    options
+        .wait_for
         .iter()
         .map(|text| Target::parse(text).map_err(|error| CommandError::Usage(format!("--wait-for {error}"))))
         .collect()

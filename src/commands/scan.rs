@@ -3,8 +3,8 @@
 mod json;
 mod text;
 
+use super::CommandError;
 use super::output::Output;
-use super::{CommandError, list};
 use crate::cli::Scan as Options;
 use crate::report::Exit;
 use crate::root::Root;
@@ -107,10 +107,8 @@ impl Wanted {
 
 /// Reads `--fail-on`; `all` means every class.
 fn fail_on(options: &Options) -> Result<Wanted, CommandError> {
-    let from_environment = list(&[], "LITHIFY_FAIL_ON").into_iter().filter(|_| options.fail_on.is_empty());
-    let words = options.fail_on.iter().flat_map(|text| text.split(',')).map(str::trim).map(str::to_owned);
     let mut wanted = Wanted::default();
-    for word in words.chain(from_environment) {
+    for word in options.fail_on.iter().flat_map(|text| text.split(',')).map(str::trim) {
         if word == "all" {
             wanted.classes = classes();
         } else if let Some(class) = classes().into_iter().find(|class| *class == word) {

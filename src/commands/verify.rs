@@ -1,7 +1,7 @@
 //! `lithify verify`: only checks.
 
 use super::{CommandError, effective_profile};
-use crate::cli::Target;
+use crate::cli::Verify;
 use crate::harden::protection::Protection;
 use crate::harden::survey;
 use crate::report::Report;
@@ -9,9 +9,9 @@ use crate::root::Root;
 use crate::target::processes::{App, Whose};
 use crate::verify::{Check, Status};
 
-pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
-    let profile = effective_profile(&target.profiles, None)?;
-    let root = Root::open(&target.root).map_err(CommandError::Root)?;
+pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
+    let profile = effective_profile(&options.profiles, &[])?;
+    let root = Root::open(&options.root).map_err(CommandError::Root)?;
     // Without /proc nothing is known of the processes; the checks that need them say so themselves.
     let app = App::look(&Whose::of(&root)).unwrap_or_default();
     let mut protection = Protection::of_running(&app).unwrap_or_default();

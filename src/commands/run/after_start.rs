@@ -29,7 +29,7 @@ const BETWEEN: Duration = Duration::from_millis(300);
 pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
     let Late { app, root, profile, privileges, rulesets, report, parent, parent_death } = late;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
-        let init = Init::start(options.first.process_group, || {
+        let init = Init::start(options.process_group, || {
             let mut report = report.clone();
             become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
             if report.findings.is_empty() {
@@ -83,7 +83,7 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
     let exit = output.report("run", hardened);
     if exit != Exit::Ok {
         output.plain("run", exit, "lithify run: the app is stopped, because it is not hardened\n");
-        init.stop(options.first.grace);
+        init.stop(options.grace);
         return Exit::Finding;
     }
     Exit::App(init.attend_to_the_end())
@@ -98,7 +98,7 @@ fn has_executed(pipe: &OwnedFd) -> bool {
 
 /// One try: `NotYet` while the app, which is process `pid` and what it started, still runs something that goes.
 fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: Report) -> Result<Report, CommandError> {
-    let (whose, timeout) = (Whose::Started(pid), options.first.wait_timeout);
+    let (whose, timeout) = (Whose::Started(pid), options.wait_timeout);
     let running = Running::WaitedFor(timeout);
     let prepared = Prepared::with(root, profile, options.allow_host, &Starts::Done, whose.clone(), running)?;
     let doomed = prepared.doomed(root, profile);
