@@ -5,7 +5,6 @@ mod combine;
 pub(crate) mod diagnostic;
 mod document;
 pub(crate) mod load;
-pub mod pattern;
 mod show;
 pub(crate) mod table;
 
@@ -18,9 +17,9 @@ pub use load::{load, load_text};
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
 
-use crate::profile::pattern::PathPattern;
 use crate::recognise::catalogue::Class;
 use crate::recognise::search_path::DEFAULT_SEARCH;
+use crate::root::pattern::PathPattern;
 
 /// A value and the profile that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -99,8 +99,8 @@ pub struct Step {
 /// Something that a rule met and that stays by the profile's own wish.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: crate::root::Canonical,
     /// The rule and its profile.
     pub origin: std::rc::Rc<crate::harden::plan::Origin>,
     /// Why.

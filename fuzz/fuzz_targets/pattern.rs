@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lithify::profile::pattern::PathPattern;
+use lithify::root::pattern::PathPattern;
 
 fuzz_target!(|input: (&str, &[u8])| {
     if let Ok(pattern) = PathPattern::parse(input.0) {

@@ -10,14 +10,14 @@ use crate::cli::Harden;
 use crate::harden::apply;
 use crate::harden::plan::{Plan, plan};
 use crate::harden::protection::{Protection, Starter};
-use crate::harden::survey::{self, Depth, Inventory};
+use crate::harden::survey::{self, Depth, Survey};
 use crate::harden::wait::{Doomed, Wait, Waited};
 use crate::linux::deadline::Deadline;
 use crate::probe::Target;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
 use crate::report::Report;
-use crate::root::{Failure, Root, join};
+use crate::root::{Failure, InRoot, Root};
 use crate::target::host_guard;
 use crate::target::processes::{App, Whose};
 use crate::text::seconds;
@@ -121,7 +121,7 @@ pub(super) enum Starts {
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
     pub(super) app: App,
-    inventory: Inventory,
+    inventory: Survey,
     plan: Plan,
     protection: Protection,
 }
@@ -185,7 +185,7 @@ impl Prepared {
     }
 
     fn collect(root: &Root, profile: &Profile, mut protection: Protection, depth: Depth) -> Result<Self, CommandError> {
-        let inventory = survey::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
+        let inventory = survey::survey(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
         protection.add_unreadable(root, profile, &inventory.found);
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { app: App::default(), inventory, plan, protection })
@@ -208,8 +208,7 @@ impl Prepared {
     /// Why nothing can be deleted in a directory that holds something refused, now or later.
     pub(super) fn stuck(&self, root: &Root) -> Option<Errno> {
         let errno = self.plan.refusals.iter().find_map(|refusal| {
-            let directory = refusal.path.rsplitn(2, |&byte| byte == b'/').nth(1).unwrap_or_default();
-            root.write_test(if directory.is_empty() { b"/" } else { directory }).err().map(|error| error.errno())
+            root.write_test(InRoot(InRoot(&refusal.path).directory())).err().map(|error| error.errno())
         });
         errno.filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES))
     }
@@ -224,7 +223,7 @@ impl Prepared {
         let mut unreachable = Vec::new();
         self.inventory.unreadable.retain(|error| {
             let Failure::Os { path, errno: Errno::EACCES, .. } = error.failure() else { return true };
-            let inside = join(path, b".");
+            let inside = InRoot(path).join(b".");
             let closed = matches!(root.resolve(&inside), Err(error) if error.errno() == Errno::EACCES);
             if closed {
                 unreachable.push(path.clone());

@@ -12,9 +12,8 @@ use crate::cli::Stage as Options;
 use crate::harden::plan::{Action, Plan, Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
-use crate::linux::mountinfo::is_at_or_below;
 use crate::report::{Exit, Report};
-use crate::root::{Kind, Root, RootError};
+use crate::root::{Canonical, InRoot, Kind, Root, RootError};
 use crate::target::processes::App;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
@@ -59,7 +58,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
         Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
         known => known?,
     };
-    let inventory = survey::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+    let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
     plan.notes.extend(unknown);
     let mut report = Report::new("stage", root.path(), &profile);
@@ -67,7 +66,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let (ours, others): (Vec<_>, Vec<_>) =
         inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
     // What is left out need not be readable.
-    let left_out: HashSet<Vec<u8>> = plan
+    let left_out: HashSet<Canonical> = plan
         .actions
         .iter()
         .filter(|action| matches!(action.verb, Verb::Remove | Verb::Tombstone))
@@ -88,8 +87,8 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     Ok(Ok(Done::new(options, report, staged, plan, &root, &others, output)))
 }
 
-fn lies_in(directories: &[Vec<u8>], path: &[u8]) -> bool {
-    directories.iter().any(|directory| is_at_or_below(path, directory))
+fn lies_in(directories: &[Canonical], path: &[u8]) -> bool {
+    directories.iter().any(|directory| InRoot(path).is_within(directory))
 }
 
 /// Everything there is to say.
@@ -127,7 +126,7 @@ impl Done {
             outside.iter().partition(|action| leads_into(root, directories, action));
         let mut notes = Vec::new();
         let paths = |actions: Vec<&Action>| actions.into_iter().map(Action::path).collect::<Vec<_>>();
-        let mut note = |paths: Vec<Vec<u8>>, text: &str| {
+        let mut note = |paths: Vec<Canonical>, text: &str| {
             if !paths.is_empty() {
                 notes.push(format!("{}: {text}", some(&paths, named)));
             }
@@ -231,7 +230,7 @@ impl Done {
             rule: &action.origin.rule,
             profile: &action.origin.profile,
         });
-        let escaped = |paths: &[Vec<u8>]| paths.iter().map(|path| escape(path)).collect();
+        let escaped = |paths: &[Canonical]| paths.iter().map(|path| escape(path)).collect();
         json_line(&Json {
             schema: 1,
             command: "stage",
@@ -254,12 +253,12 @@ impl Done {
 }
 
 /// Whether this is a link that leads to a place in `directories`.
-fn leads_into(root: &Root, directories: &[Vec<u8>], action: &Action) -> bool {
+fn leads_into(root: &Root, directories: &[Canonical], action: &Action) -> bool {
     action.stat.kind == Kind::Symlink
-        && root.walk(b"", &action.path(), true).is_ok_and(|place| lies_in(directories, &place.path()))
+        && root.walk(&action.path(), true).is_ok_and(|place| lies_in(directories, &place.path))
 }
 
-fn some(paths: &[Vec<u8>], most: usize) -> String {
+fn some(paths: &[Canonical], most: usize) -> String {
     let named: Vec<String> = paths.iter().take(most).map(|path| escape(path)).collect();
     let more = paths.len() - named.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use nix::errno::Errno;
 
+use crate::harden::found::Parent;
 use crate::harden::plan::{Action, Plan, Verb};
-use crate::harden::survey::Parent;
 use crate::root::{Directory, Kind, Root, RootError};
 use tombstones::Tombstones;
 
@@ -58,7 +58,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             outcomes.push(Outcome::Late);
             continue;
         }
-        if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
+        if !withheld.is_empty() && withheld.contains(&*action.path()) {
             withheld.extend(action.leads_from());
             outcomes.push(Outcome::Withheld);
             continue;

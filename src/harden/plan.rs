@@ -7,10 +7,11 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use crate::harden::found::{Cause, Found};
 use crate::harden::protection::{For, Protection, Reason};
-use crate::harden::survey::{Cause, Found, Inventory, LoginShells, MissingNames, Skipped, Strippable};
+use crate::harden::survey::{LoginShells, MissingNames, Skipped, Strippable, Survey};
 use crate::profile::{Method, Profile, Rule, Sourced};
-use crate::root::{Identity, Kind};
+use crate::root::{Canonical, Identity, Kind};
 use crate::text::escape::escape;
 
 use refused::Refused;
@@ -80,8 +81,8 @@ impl std::ops::Deref for Action {
 }
 
 impl Action {
-    /// Canonical path inside the root.
-    pub fn path(&self) -> Vec<u8> {
+    /// Where it is.
+    pub fn path(&self) -> Canonical {
         self.file.path()
     }
 
@@ -101,7 +102,7 @@ impl Action {
             Cause::Target { of, .. } => Some(format!("target of {}", escape(of))),
             Cause::HardLink { of } => Some(format!("the same file as {}", escape(of))),
             Cause::LinkTo { of } => Some(format!("link to {}", escape(of))),
-            Cause::LoginShells { of } => Some(format!("of {}", String::from_utf8_lossy(of))),
+            Cause::LoginShells { of } => Some(format!("of {of}")),
         }
     }
 }
@@ -110,7 +111,7 @@ impl Action {
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// What it would delete.
-    pub path: Vec<u8>,
+    pub path: Canonical,
     /// Which file that is.
     pub id: Option<Identity>,
     /// Who asks for it.
@@ -126,8 +127,8 @@ pub struct Refusal {
 /// Something that a rule meets and that stays.
 #[derive(Clone, Debug)]
 pub struct Stays {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: Canonical,
     /// Who asks for it.
     pub origin: Rc<Origin>,
     /// Why it stays.
@@ -153,18 +154,18 @@ pub struct Plan {
 
 /// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
 /// that would dangle, other names of a file, targets of a named link) goes before what rules name.
-pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -> Plan {
+pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan {
     let origins = origins(profile);
     let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
-    let mut plan = without_actions(&origins, inventory);
+    let mut plan = without_actions(&origins, survey);
     let method = profile.method();
-    let occupied = occupied_directories(inventory);
+    let occupied = occupied_directories(survey);
     let mut noted = HashSet::new();
-    plan.actions.reserve(inventory.found.len());
+    plan.actions.reserve(survey.found.len());
     let mut refused = Refused::default();
-    for found in &inventory.found {
+    for found in &survey.found {
         if let Some(reason) = protected(found, protection) {
-            if inventory.forced.contains(&found.stat.id)
+            if survey.forced.contains(&found.stat.id)
                 && found.library.is_none()
                 && !protection.is_lithify(found.stat.id)
             {
@@ -195,8 +196,8 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
         let by_name = || a.parent.compare(&b.parent).then_with(|| a.name.cmp(&b.name));
         rank(a).cmp(&rank(b)).then_with(by_name)
     });
-    plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
-    plan.actions.extend(inventory.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
+    plan.actions.extend(survey.strippable.iter().map(|file| strip(profile, file)));
+    plan.actions.extend(survey.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
     plan
 }
 
@@ -207,24 +208,24 @@ fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
 }
 
 /// What the plan says of names that stay.
-fn without_actions(origins: &[Rc<Origin>], inventory: &Inventory) -> Plan {
+fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
     let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
-    let mut plan = Plan { notes: inventory.notes.clone(), ..Plan::default() };
-    for kept in &inventory.kept {
+    let mut plan = Plan { notes: survey.notes.clone(), ..Plan::default() };
+    for kept in &survey.kept {
         plan.kept.push(Stays {
             path: kept.path.clone(),
             origin: origin(kept.rule),
             reason: format!("kept by [keep] {}", kept.by),
         });
     }
-    for skipped in &inventory.skipped {
+    for skipped in &survey.skipped {
         plan.skipped.push(Stays {
             path: skipped.path.clone(),
             origin: origin(skipped.rule),
             reason: skip_reason(skipped),
         });
     }
-    for missing in &inventory.missing {
+    for missing in &survey.missing {
         if missing.overlay {
             plan.notes.push(format!(
                 "{}: {}; on overlayfs the count includes names that lower layers hide",
@@ -239,7 +240,7 @@ fn without_actions(origins: &[Rc<Origin>], inventory: &Inventory) -> Plan {
             });
         }
     }
-    plan.refusals.extend(inventory.missing_libraries.iter().map(|missing| Refusal {
+    plan.refusals.extend(survey.missing_libraries.iter().map(|missing| Refusal {
         path: missing.path.clone(),
         id: None,
         origin: origin(missing.rule),
@@ -256,7 +257,7 @@ fn is_command(profile: &Profile, found: &Found) -> bool {
     match (found.stat.kind, &found.cause) {
         (_, Cause::Content { .. }) => false,
         (Kind::File, _) => found.stat.mode & 0o111 != 0,
-        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.parent.path()),
+        (Kind::Symlink, _) => profile.search().iter().any(|directory| found.parent.path() == *directory),
         _ => false,
     }
 }
@@ -285,18 +286,9 @@ fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
 }
 
 /// Directories that cannot go because something in them stays.
-fn occupied_directories(inventory: &Inventory) -> HashSet<Vec<u8>> {
-    let mut occupied = HashSet::new();
-    let staying =
-        inventory.kept.iter().map(|kept| &kept.path).chain(inventory.skipped.iter().map(|skipped| &skipped.path));
-    for path in staying {
-        let mut end = path.len();
-        while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {
-            occupied.insert(path.get(..slash).unwrap_or_default().to_vec());
-            end = slash;
-        }
-    }
-    occupied
+fn occupied_directories(survey: &Survey) -> HashSet<Canonical> {
+    let staying = survey.kept.iter().map(|kept| &kept.path).chain(survey.skipped.iter().map(|skipped| &skipped.path));
+    staying.flat_map(Canonical::ancestors).collect()
 }
 
 fn skip_reason(skipped: &Skipped) -> String {

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use crate::harden::survey::Found;
+use crate::harden::found::Found;
 use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::Profile;
 use crate::recognise::command_line::{CommandLine, Need, Role, needs_of};
 use crate::recognise::needs;
-use crate::root::{EntryKind, Identity, Kind, Root, RootError, file_name, join};
+use crate::root::{Canonical, EntryKind, Identity, InRoot, Kind, Root, RootError};
 use crate::target::candidates::{Candidates, Certainty};
 use crate::target::processes::{self, App, Process, ProcessError, Program};
 use crate::text::escape::escape;
@@ -165,7 +165,7 @@ impl Protection {
             for (id, certainty) in candidates.of(process) {
                 let by = if certainty == Certainty::Possible { For::Unreadable } else { For::Process };
                 let (text, keep) = (seems_to_run(process, role, certainty), candidates.called(process, id));
-                self.add(id, Reason { text, by, keep });
+                self.add(id, Reason { text, by, keep: keep.map(Canonical::into_bytes) });
             }
         }
     }
@@ -287,18 +287,18 @@ impl Protection {
         for directory in profile.search() {
             let mut links = Vec::new();
             // What cannot be listed is a finding of the survey.
-            let _ = root.directory(directory.as_bytes()).and_then(|directory| {
+            let _ = root.directory_at(directory.as_bytes()).and_then(|directory| {
                 directory.for_each(&mut buffer, |name, kind| {
                     if matches!(kind, EntryKind::Known(Kind::Symlink) | EntryKind::Unknown) {
-                        links.push(join(directory.path(), name.to_bytes()));
+                        links.push(directory.join(name));
                     }
                     Ok::<(), RootError>(())
                 })
             });
             for path in links {
-                let Ok(place) = root.walk(b"", &path, true) else { continue };
+                let Ok(place) = root.walk(&path, true) else { continue };
                 for link in place.links.iter().filter(|_| place.stat.id == program) {
-                    let keep = Some(path.clone());
+                    let keep = Some(path.to_vec());
                     self.add(link.stat.id, Reason { text: text.clone(), by: For::Process, keep });
                 }
             }
@@ -333,8 +333,9 @@ impl Protection {
             reason.keep.get_or_insert_with(|| program.clone());
         }
         // Where PATH cannot be read, programs of its name that it is not were found, too.
-        let another =
-            |need: &Need| need.by.is_none() && need.path != program && file_name(&need.path) == file_name(&program);
+        let another = |need: &Need| {
+            need.by.is_none() && need.path != program && InRoot(&need.path).name() == InRoot(&program).name()
+        };
         let because = format!("the command line of {}, {role},", who(process));
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)
@@ -349,7 +350,7 @@ impl Protection {
     /// Protects one of `needs`, with the links that lead there.
     fn add_need(&mut self, root: &Root, needs: &[Need], index: usize, because: &str, by: For) {
         let Some(need) = needs.get(index) else { return };
-        let Ok(place) = root.walk(b"", &need.path, true) else { return };
+        let Ok(place) = root.walk(&need.path, true) else { return };
         let chain = chain(needs, index, because);
         let reason = |text: String| Reason { text, by, keep: Some(need.path.clone()) };
         for link in &place.links {

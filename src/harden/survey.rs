@@ -1,4 +1,4 @@
-//! Inventory: what the rules of a profile meet under the root. Reads only.
+//! The survey: what the rules of a profile meet under the root. Reads only.
 //!
 //! Three passes, so that memory grows with what is found and not with what is seen. The first looks at the directories
 //! and paths that rules name, and follows the chain of every link found. The second is one walk through the tree, for
@@ -8,12 +8,11 @@
 mod accounts;
 mod classes;
 mod content;
-mod found;
+mod indices;
 mod keep;
 mod libraries;
 mod other_names;
 mod others;
-mod parent;
 mod rules;
 mod walk;
 
@@ -21,18 +20,14 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::rc::Rc;
 
-use nix::errno::Errno;
-
+use crate::harden::found::{Cause, Found, Parent, Shared};
 use crate::harden::protection::Protection;
 use crate::linux::sys::DIRENT_BUFFER;
-use crate::profile::pattern::PathPattern;
 use crate::profile::{Profile, Rule, Selector};
-use crate::root::{Directory, Failure, Identity, Kind, Root, RootError, Stat, file_name, join};
+use crate::root::{Canonical, Directory, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable, glob};
 use crate::text::escape::escape;
 
-use found::Indices;
-pub use found::{Cause, Found, Shared};
-pub use parent::Parent;
+use indices::Indices;
 
 /// A file whose bits `[strip]` clears.
 #[derive(Clone, Debug)]
@@ -57,8 +52,8 @@ pub struct LoginShells {
 /// A name that a rule meets, and that `[keep]` saves.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
     /// The entry of `[keep]`.
@@ -68,8 +63,8 @@ pub struct Kept {
 /// A name that a rule meets and that must not be touched.
 #[derive(Clone, Debug)]
 pub struct Skipped {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
     /// Whether the name itself is a mount point; else it lies on another mount.
@@ -80,7 +75,7 @@ pub struct Skipped {
 #[derive(Clone, Debug)]
 pub struct MissingNames {
     /// A name that was found.
-    pub path: Vec<u8>,
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
     /// The inode's link count.
@@ -95,7 +90,7 @@ pub struct MissingNames {
 #[derive(Clone, Debug)]
 pub struct MissingLibrary {
     /// The kept program.
-    pub path: Vec<u8>,
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`] that removes every library not needed.
     pub rule: usize,
     /// Who needs what.
@@ -104,7 +99,7 @@ pub struct MissingLibrary {
 
 /// Everything that was found.
 #[derive(Debug, Default)]
-pub struct Inventory {
+pub struct Survey {
     /// Names to remove.
     pub found: Vec<Rc<Found>>,
     /// Files to strip.
@@ -138,9 +133,9 @@ pub enum Depth {
     Names,
 }
 
-/// Takes the inventory of `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
+/// Surveys `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
 /// returned only where nothing can be said at all.
-pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Inventory, RootError> {
+pub fn survey(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Survey, RootError> {
     let mut collector = Collector::new(root, profile);
     collector.allow_mounts()?;
     collector.keep()?;
@@ -168,19 +163,6 @@ pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: D
     Ok(collector.finish())
 }
 
-/// The canonical paths that `pattern` matches, and what could not be looked at.
-pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<RootError>), RootError> {
-    let profile = Profile::default();
-    let mut collector = Collector::new(root, &profile);
-    collector.enters_mounts = true;
-    let mut paths = Vec::new();
-    collector.expand(pattern.components(), &mut |_, at, _| {
-        paths.push(at.path());
-        Ok(())
-    })?;
-    Ok((paths, collector.inventory.unreadable))
-}
-
 /// The paths of what `[keep]` names, which need not exist, each with the entry that does. What could not be looked at
 /// refuses the whole run when `[keep]` itself is resolved.
 pub fn kept(root: &Root, profile: &Profile) -> Vec<(Vec<u8>, String)> {
@@ -195,10 +177,13 @@ pub fn named(root: &Root, profile: &Profile, rules: &[Rule]) -> Vec<(Vec<u8>, St
     for rule in rules {
         let paths = match &rule.value {
             Selector::Name(name) => {
-                profile.search().iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()
+                profile.search().iter().map(|directory| InRoot(directory.as_bytes()).join(name.as_bytes())).collect()
             }
             Selector::Class(_) | Selector::Others => Vec::new(),
-            Selector::Path(pattern) => matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default(),
+            Selector::Path(pattern) => {
+                let paths = glob::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default();
+                paths.into_iter().map(Canonical::into_bytes).collect()
+            }
         };
         kept.extend(paths.into_iter().map(|path| (path, format!("{} ({})", rule.value, rule.profile))));
     }
@@ -210,12 +195,11 @@ struct Collector<'a> {
     profile: &'a Profile,
     /// Mounts that deletion may touch: the root's own and those of `[remove] mounts`.
     allowed: Vec<u64>,
-    /// Whether `**` enters every mount but the kernel's own: reading does, deletion does not.
-    enters_mounts: bool,
     kept: keep::KeptSet,
     /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
     needed: Option<HashMap<Identity, Rc<String>>>,
-    inventory: Inventory,
+    inventory: Survey,
+    unreadable: Unreadable,
     /// Of `inventory.found`: by path, and files and directories that go by the name found first.
     indices: Indices,
     /// The directory of what was found last.
@@ -227,7 +211,7 @@ struct Collector<'a> {
     /// Directories in which pass 2 saw links, or files with several names.
     noted: Vec<walk::Noted>,
     /// Links to multi-call programs that were cut: link, program.
-    cut_notes: Vec<(Vec<u8>, Vec<u8>, Identity)>,
+    cut_notes: Vec<(Canonical, Canonical, Identity)>,
     /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
     program: Option<File>,
     tombstones: HashMap<Identity, bool>,
@@ -237,7 +221,7 @@ struct Collector<'a> {
 /// Where a file lies.
 #[derive(Clone, Copy)]
 struct Location<'a> {
-    directory: &'a [u8],
+    directory: &'a Canonical,
     parent: &'a Stat,
     name: &'a [u8],
 }
@@ -247,8 +231,8 @@ impl<'a> Location<'a> {
         Self { directory: directory.path(), parent: directory.own_stat(), name }
     }
 
-    fn path(self) -> Vec<u8> {
-        join(self.directory, self.name)
+    fn path(self) -> Canonical {
+        self.directory.join(self.name)
     }
 }
 
@@ -258,10 +242,10 @@ impl<'a> Collector<'a> {
             root,
             profile,
             allowed: vec![root.stat().mount],
-            enters_mounts: false,
             kept: keep::KeptSet::default(),
             needed: None,
-            inventory: Inventory::default(),
+            inventory: Survey::default(),
+            unreadable: Unreadable::default(),
             indices: Indices::default(),
             parent: None,
             paths: HashMap::new(),
@@ -385,9 +369,9 @@ impl Collector<'_> {
     fn forced(&mut self) -> Result<(), RootError> {
         let profile = self.profile;
         for pattern in &profile.force {
-            self.expand(pattern.value.components(), &mut |collector, at, stat| {
+            self.expand(&pattern.value, &mut |collector, at, stat| {
                 collector.inventory.forced.insert(stat.id);
-                if let Ok(place) = collector.root.walk(b"", &at.path(), true) {
+                if let Ok(place) = collector.root.walk(&at.path(), true) {
                     collector.inventory.forced.insert(place.stat.id);
                     collector.inventory.forced.extend(place.links.iter().filter(|link| link.last).map(|l| l.stat.id));
                 }
@@ -397,25 +381,14 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Notes what could not be looked at. What is not there (any more) is no matter; not knowing a file's mount is, and
-    /// the deadline ends everything.
+    /// Notes what could not be looked at.
     fn unreadable(&mut self, error: RootError) -> Result<(), RootError> {
-        match error.errno() {
-            _ if matches!(error.failure(), Failure::MountUnknown { .. } | Failure::Late) => Err(error),
-            Errno::ENOENT | Errno::ENOTDIR => Ok(()),
-            _ => {
-                // Each walk over the tree meets it.
-                if self.inventory.unreadable.iter().all(|known| known.path() != error.path()) {
-                    self.inventory.unreadable.push(error);
-                }
-                Ok(())
-            }
-        }
+        self.unreadable.note(error)
     }
 
     /// Directories that a rule names and that cannot go, because something in them stays, doom nothing.
     fn occupied(&mut self) {
-        let staying: Vec<Vec<u8>> = self
+        let staying: Vec<Canonical> = self
             .inventory
             .kept
             .iter()
@@ -423,8 +396,7 @@ impl Collector<'_> {
             .chain(self.inventory.skipped.iter().map(|skipped| skipped.path.clone()))
             .collect();
         for path in staying {
-            let directory = path.get(..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)).unwrap_or_default();
-            let above = self.indices.upwards(&self.inventory.found, directory);
+            let above = self.indices.upwards(&self.inventory.found, InRoot(&path).directory());
             // What is above one that is known to stay is known, too.
             let above: Vec<usize> = above.take_while(|position| !self.is_occupied(*position)).collect();
             for position in above {
@@ -435,12 +407,12 @@ impl Collector<'_> {
         }
     }
 
-    fn finish(mut self) -> Inventory {
+    fn finish(mut self) -> Survey {
         for (link, program, id) in std::mem::take(&mut self.cut_notes) {
             if self.doomed(id).is_some() {
                 continue;
             }
-            let (base, name) = (file_name(&program), file_name(&link));
+            let (base, name) = (program.name(), link.name());
             self.inventory.notes.push(format!(
                 "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
                 escape(&link), escape(&program), escape(base), escape(name), escape(base),
@@ -451,6 +423,7 @@ impl Collector<'_> {
             self.position(&file.path()).is_none() && self.doomed(file.stat.id).is_none()
         });
         self.inventory.strippable = strippable;
+        self.inventory.unreadable = self.unreadable.into_errors();
         self.inventory
     }
 }

@@ -10,8 +10,9 @@ use super::diagnostic::{ProfileError, SourceText, nearest};
 use super::document::{self, ConfineMode, Document, Libraries, Method, Principal};
 use super::load::selector;
 use super::{Confine, Profile, Rule, Selector, Source, Sourced};
-use crate::profile::pattern::PathPattern;
 use crate::recognise::catalogue::Class;
+use crate::root::InRoot;
+use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
 impl Profile {
@@ -184,7 +185,7 @@ impl Adding<'_> {
 
     fn pattern(self, path: &Spanned<String>) -> Result<PathPattern, ProfileError> {
         PathPattern::parse(path.get_ref()).map_err(|error| {
-            let hint = matches!(error, crate::profile::pattern::PatternError::Relative(_))
+            let hint = matches!(error, crate::root::pattern::PatternError::Relative(_))
                 .then(|| format!("paths are absolute inside the root: \"/{}\"", path.get_ref()));
             self.source.error(path.span(), error.to_string(), hint)
         })
@@ -208,7 +209,7 @@ impl Adding<'_> {
         for (mine, others) in [(&said.write, &confine.execute), (&said.execute, &confine.write)] {
             for path in mine.iter().flatten() {
                 let text = path.get_ref().trim_end_matches('/').as_bytes();
-                let overlaps = |other: &&Sourced<String>| crate::root::path::overlap(text, other.value.as_bytes());
+                let overlaps = |other: &&Sourced<String>| InRoot(text).overlaps(other.value.as_bytes());
                 if let Some(other) = others.iter().flatten().find(overlaps) {
                     let message = format!(
                         "`{}` and {:?} (profile {}) would make something both writable and executable",

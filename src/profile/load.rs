@@ -10,8 +10,8 @@ use super::diagnostic::{ProfileError, SourceText, is_quoted, nearest};
 use super::document::Document;
 use super::{Profile, Selector};
 use crate::profile::builtin;
-use crate::profile::pattern::PathPattern;
 use crate::recognise::catalogue::names_of_profile;
+use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
 /// Larger files are not profiles: ours are under 4 KiB.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{Profile, Rule, Selector, Sourced};
-use crate::profile::pattern::PathPattern;
+use crate::root::pattern::PathPattern;
 use crate::text::json_line::json_line;
 
 /// A TOML basic string (a JSON string is one, but for DEL).

@@ -8,10 +8,10 @@ use toml::Spanned;
 use super::{Finding, classes};
 use crate::profile::diagnostic::{ProfileError, SourceText, is_quoted, nearest};
 use crate::profile::load::{MAX_BYTES, read_file};
-use crate::profile::pattern::PathPattern;
 use crate::profile::quote;
 use crate::profile::table::Table;
 use crate::root::RootError;
+use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
 /// A baseline that was read.

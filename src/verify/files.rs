@@ -5,7 +5,7 @@ use crate::harden::plan::{Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
 use crate::profile::{Profile, Verify};
-use crate::root::{Kind, Root};
+use crate::root::{Kind, Root, glob};
 use crate::text::escape::escape;
 
 /// Sockets of container runtimes; who can write to one is root on the node.
@@ -25,7 +25,7 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// What `[remove]` and `[strip]` would still change.
 pub(super) fn nothing_left(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
-    let inventory = match survey::collect(root, profile, protection, Depth::Rules) {
+    let inventory = match survey::survey(root, profile, protection, Depth::Rules) {
         Ok(inventory) => inventory,
         Err(error) => {
             out.checks.push(Check::new("remove", Status::Unverified, "/", error.to_string()));
@@ -69,7 +69,7 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
     for (id, patterns, wanted) in [("files.absent", &verify.absent, false), ("files.present", &verify.present, true)] {
         for pattern in patterns {
             let subject = escape(pattern.value.as_str().as_bytes());
-            let (paths, problems) = match survey::matches(root, &pattern.value) {
+            let (paths, problems) = match glob::matches(root, &pattern.value) {
                 Ok(found) => found,
                 Err(error) => {
                     out.checks.push(Check::new(id, Status::Unverified, subject, error.to_string()));

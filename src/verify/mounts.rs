@@ -3,9 +3,9 @@
 use nix::errno::Errno;
 
 use super::{Check, Status, Verification};
-use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
+use crate::linux::mountinfo::{Mount, Mounts};
 use crate::profile::Verify;
-use crate::root::{Kind, Place, Root, RootError};
+use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::Owner;
 use crate::text::escape::escape;
 
@@ -14,8 +14,8 @@ struct Context<'a> {
     root: &'a Root,
     /// The mounts, and the path of the root among them; the reason when they cannot be read.
     mounts: Result<(Mounts, Vec<u8>), String>,
-    /// Canonical paths that may be writable, below a read-only one.
-    writable: Vec<Vec<u8>>,
+    /// What may be writable, below a read-only directory.
+    writable: Vec<Canonical>,
 }
 
 pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verification) {
@@ -30,7 +30,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
         Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
     });
     let writable = verify.writable.iter().chain(&verify.writable_if_present);
-    let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path()).collect();
+    let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path).collect();
     let context = Context { root, mounts, writable };
     let mut runtime = Vec::new();
     for path in &verify.read_only {
@@ -61,7 +61,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
 }
 
 fn place(root: &Root, path: &str) -> Result<Place, RootError> {
-    root.walk(b"", path.as_bytes(), true)
+    root.walk(path.as_bytes(), true)
 }
 
 fn unreadable(id: &'static str, path: &str, error: &RootError) -> Check {
@@ -84,7 +84,7 @@ impl Context<'_> {
     fn read_only(&self, path: &str, runtime: &mut Vec<String>, out: &mut Verification) {
         let id = "mounts.read_only";
         let place = match place(self.root, path) {
-            Ok(place) => place.path(),
+            Ok(place) => place.path,
             Err(error) => {
                 let hint = "a path that is not there cannot be checked: correct it, or check its parent";
                 out.checks.push(unreadable(id, path, &error).hint(hint));
@@ -111,9 +111,9 @@ impl Context<'_> {
             });
         }
         out.checks.push(check);
-        for mount in mounts.visible_below(&host) {
+        for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
             let Some(point) = inside(prefix, &mount.point) else { continue };
-            if point == place || self.writable.iter().any(|allowed| is_at_or_below(point, allowed)) {
+            if place == point || self.writable.iter().any(|allowed| InRoot(point).is_within(allowed)) {
                 continue;
             }
             if is_runtime_mount(point, mount, self.is_directory(point)) {
@@ -139,7 +139,7 @@ impl Context<'_> {
     fn try_write(&self, path: &[u8], mount: Option<&Mount>) -> (Status, String) {
         let on = mount
             .map_or_else(String::new, |mount| format!(" ({}, {})", escape(&mount.filesystem), escape(&mount.options)));
-        match (self.root.write_test(path).map_err(|error| error.errno()), mount.map(Mount::is_read_only)) {
+        match (self.root.write_test(InRoot(path)).map_err(|error| error.errno()), mount.map(Mount::is_read_only)) {
             (Err(Errno::EROFS), _) => (Status::Pass, format!("read-only: writing fails with EROFS{on}")),
             (Ok(()), _) => (Status::Fail, format!("writable: a file could be made{on}")),
             // A mounted file, such as /etc/hosts, cannot hold one.
@@ -170,7 +170,7 @@ impl Context<'_> {
         let subject = escape(path.as_bytes());
         let volume = volume_hint(path);
         let place = match place(self.root, path) {
-            Ok(place) => place.path(),
+            Ok(place) => place.path,
             Err(error) if error.errno() == Errno::ENOENT => {
                 return Check::new(
                     id,
@@ -183,7 +183,7 @@ impl Context<'_> {
             Err(error) => return unreadable(id, path, &error),
         };
         let mount = self.mounts.as_ref().ok().and_then(|(mounts, prefix)| mounts.covering(&host_path(prefix, &place)));
-        match self.root.write_test(&place).map_err(|error| error.errno()) {
+        match self.root.write_test(InRoot(&place)).map_err(|error| error.errno()) {
             Ok(()) => Check::new(id, Status::Pass, subject, "writable"),
             Err(Errno::EROFS) => {
                 Check::new(id, Status::Fail, subject, "is read-only (EROFS), and the app must be able to write there")
@@ -219,7 +219,7 @@ impl Context<'_> {
         let id = "mounts.noexec";
         let subject = escape(path.as_bytes());
         let place = match place(self.root, path) {
-            Ok(place) => place.path(),
+            Ok(place) => place.path,
             Err(error) => return out.checks.push(unreadable(id, path, &error)),
         };
         let (mounts, prefix) = match &self.mounts {
@@ -239,9 +239,9 @@ impl Context<'_> {
             .hint(hint),
             None => Check::new(id, Status::Unverified, subject, "its mount is not known"),
         });
-        for mount in mounts.visible_below(&host) {
+        for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
             let Some(point) = inside(prefix, &mount.point) else { continue };
-            if point != place && !mount.has("noexec") {
+            if place != point && !mount.has("noexec") {
                 let detail = format!("mounted below {}: programs can be started there", escape(path.as_bytes()));
                 out.checks.push(Check::new(id, Status::Fail, escape(point), detail).hint(hint));
             }
@@ -307,8 +307,10 @@ fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
         b"/run/secrets"
         | b"/run/secrets/kubernetes.io/serviceaccount"
         | b"/var/run/secrets/kubernetes.io/serviceaccount" => filesystem == b"tmpfs" || single_file,
-        _ if is_at_or_below(point, b"/proc") => matches!(filesystem, b"proc" | b"tmpfs" | b"devtmpfs" | b"fuse.lxcfs"),
-        _ if is_at_or_below(point, b"/sys") => {
+        _ if InRoot(point).is_within(b"/proc") => {
+            matches!(filesystem, b"proc" | b"tmpfs" | b"devtmpfs" | b"fuse.lxcfs")
+        }
+        _ if InRoot(point).is_within(b"/sys") => {
             matches!(
                 filesystem,
                 b"sysfs"
@@ -327,7 +329,7 @@ fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
             )
         }
         // Device nodes bound one by one, as rootless runtimes do.
-        _ if is_at_or_below(point, b"/dev") => filesystem == b"devtmpfs" && single_file,
+        _ if InRoot(point).is_within(b"/dev") => filesystem == b"devtmpfs" && single_file,
         _ => false,
     }
 }

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use super::{Origin, Plan, Refusal};
+use crate::harden::found::Found;
 use crate::harden::protection::{For, Reason};
-use crate::harden::survey::Found;
-use crate::profile::pattern;
 use crate::profile::quote;
 use crate::recognise::catalogue::Class;
 use crate::recognise::command_line::wrappers::class;
+use crate::root::pattern;
 
 /// What to do about a process of which nothing is known. To keep the file would be no way out: it may be a shell.
 pub const UNREADABLE: &str = "give the container the capability SYS_PTRACE, so that the program can be read, or harden before the app starts: with run, or in the image";
@@ -29,7 +29,7 @@ pub(super) struct Refused {
 impl Refused {
     pub(super) fn add(&mut self, found: &Found, reason: Reason, origin: Rc<Origin>) {
         let path = found.path();
-        let keep = reason.keep.unwrap_or_else(|| path.clone());
+        let keep = reason.keep.unwrap_or_else(|| path.to_vec());
         let by = match reason.by {
             For::Process if is_shell(&path) => For::Script,
             For::Kept if is_shell(&path) => For::KeptScript,

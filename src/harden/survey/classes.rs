@@ -2,20 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::{Cause, Collector, Location};
+use super::{Collector, Location};
+use crate::harden::found::Cause;
 use crate::harden::protection::Protection;
 use crate::profile::Selector;
-use crate::profile::pattern::PathPattern;
 use crate::recognise::catalogue::{Class, DIRECTORIES, Known};
 use crate::recognise::recogniser::{RecognisedBy, Recogniser};
-use crate::root::{RootError, Stat, join};
+use crate::root::pattern::PathPattern;
+use crate::root::{Canonical, RootError, Stat};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
 /// A program of the catalogue.
 pub(super) struct Program {
-    /// Canonical path of its directory.
-    pub directory: Vec<u8>,
+    /// Its directory.
+    pub directory: Canonical,
     /// Its name there.
     pub name: Vec<u8>,
     /// What is known of the directory.
@@ -57,14 +58,14 @@ impl Collector<'_> {
         }
         for pattern in DIRECTORIES.iter().filter(|_| !rules.is_empty()).filter_map(|text| PathPattern::parse(text).ok())
         {
-            self.expand(pattern.components(), &mut |collector, at, _| {
+            self.expand(&pattern, &mut |collector, at, _| {
                 search.extend(collector.root.resolve(&at.path()).map(|stat| stat.id));
                 Ok(())
             })?;
         }
         let recogniser = (!rules.is_empty()).then(|| Recogniser::new(self.root.deadline()));
         let mut programs = self.survey(noting, true, recogniser)?;
-        sort_by_bytes(&mut programs, |program| join(&program.directory, &program.name));
+        sort_by_bytes(&mut programs, |program| program.directory.join(&program.name).into_bytes());
         for program in programs {
             if program.by == RecognisedBy::Name && !search.contains(&program.parent.id) {
                 continue;

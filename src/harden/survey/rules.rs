@@ -6,11 +6,13 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::{Cause, Collector, Location};
+use super::{Collector, Location};
+use crate::harden::found::Cause;
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Selector;
-use crate::profile::pattern::Component;
-use crate::root::{EntryKind, Kind, RootError, Stat};
+use crate::root::glob::{Glob, Match, Matches};
+use crate::root::pattern::PathPattern;
+use crate::root::{Canonical, Directory, EntryKind, Kind, RootError, Stat};
 
 /// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
 const MULTI_CALL: [&str; 18] = [
@@ -38,7 +40,29 @@ const MULTI_CALL: [&str; 18] = [
 const MAX_CHAIN: u32 = 40;
 
 /// What [`Collector::expand`] calls for each match.
-pub(super) type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<(), RootError> + 'v;
+type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<(), RootError> + 'v;
+
+struct Expansion<'c, 'a, 'f, 'v> {
+    collector: &'c mut Collector<'a>,
+    found: &'f mut OnMatch<'v>,
+}
+
+impl Matches for Expansion<'_, '_, '_, '_> {
+    fn found(&mut self, found: Match<'_>) -> Result<(), RootError> {
+        let Match { directory, parent, name, stat } = found;
+        (self.found)(self.collector, Location { directory, parent, name }, stat)
+    }
+
+    fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        self.collector.unreadable(error)
+    }
+
+    fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
+        // Not into other mounts: what lies there is not removed anyway, and may be vast.
+        let mount = child.own_stat().mount;
+        mount == parent.own_stat().mount || self.collector.allowed.contains(&mount)
+    }
+}
 
 impl Collector<'_> {
     /// Rules by name.
@@ -72,13 +96,13 @@ impl Collector<'_> {
     ) -> Result<(), RootError> {
         let mut seen = HashSet::new();
         for path in self.profile.search() {
-            let directory = match self.root.walk(b"", path.as_bytes(), true) {
+            let directory = match self.root.walk(path.as_bytes(), true) {
                 Ok(place) if place.stat.kind == Kind::Directory => {
                     // `/bin` may be a link to `/usr/bin`; and a bind mount shows the same directory twice.
                     if !seen.insert((place.stat.id, place.stat.mount)) {
                         continue;
                     }
-                    self.root.directory(&place.path())
+                    self.root.directory(&place.path)
                 }
                 Ok(_) => continue,
                 Err(error) if error.leads_nowhere() => continue,
@@ -121,7 +145,7 @@ impl Collector<'_> {
         let profile = self.profile;
         for (index, rule) in profile.remove.iter().enumerate() {
             if let Selector::Path(pattern) = &rule.value {
-                self.expand(pattern.components(), &mut |collector, at, stat| {
+                self.expand(pattern, &mut |collector, at, stat| {
                     if stat.kind == Kind::Directory {
                         collector.directory_with_content(at, stat, index)?;
                     } else {
@@ -134,92 +158,9 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Calls `found` for every file that the components match. A link in the middle is followed, a last one is the match.
-    pub(super) fn expand(&mut self, components: &[Component], found: &mut OnMatch<'_>) -> Result<(), RootError> {
-        self.expand_from(b"/", components, found)
-    }
-
-    pub(super) fn expand_from(
-        &mut self,
-        base: &[u8],
-        components: &[Component],
-        found: &mut OnMatch<'_>,
-    ) -> Result<(), RootError> {
-        let literals = components.iter().take_while(|component| matches!(component, Component::Literal(_))).count();
-        if literals > 0 {
-            let (literal, rest) = components.split_at(literals);
-            let path: Vec<u8> = literal
-                .iter()
-                .filter_map(|part| if let Component::Literal(name) = part { Some(name.as_slice()) } else { None })
-                .collect::<Vec<_>>()
-                .join(&b'/');
-            // Most paths of a profile are not there, which takes one system call to see in place of one a component.
-            let directory = match path.iter().rposition(|&byte| byte == b'/') {
-                _ if !rest.is_empty() => path.as_slice(),
-                slash => path.get(..slash.unwrap_or(0)).unwrap_or_default(),
-            };
-            if base == b"/" && self.root.resolve(directory).is_err_and(|error| error.leads_nowhere()) {
-                return Ok(());
-            }
-            return match self.root.walk(base, &path, !rest.is_empty()) {
-                Ok(place) if rest.is_empty() => {
-                    let parent = match self.root.resolve(&place.directory) {
-                        Ok(parent) => parent,
-                        Err(error) => return self.unreadable(error),
-                    };
-                    found(
-                        self,
-                        Location { directory: &place.directory, parent: &parent, name: &place.name },
-                        place.stat,
-                    )
-                }
-                Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found),
-                Ok(_) => Ok(()),
-                Err(error) if error.leads_nowhere() => Ok(()),
-                Err(error) => self.unreadable(error),
-            };
-        }
-        let Some((component, rest)) = components.split_first() else { return Ok(()) };
-        if *component == Component::AnyDepth {
-            return self.at_any_depth(base, rest, found);
-        }
-        let directory = match self.root.directory(base) {
-            Ok(directory) => directory,
-            Err(error) => return self.unreadable(error),
-        };
-        let last = rest.is_empty();
-        let mut matches: Vec<(CString, EntryKind)> = Vec::new();
-        let listed = directory.for_each(&mut self.buffer, |name, kind| {
-            let may_lead_on = !matches!(kind, EntryKind::Known(Kind::File | Kind::Other));
-            if component.matches(name.to_bytes()) && (last || may_lead_on) {
-                matches.push((name.to_owned(), kind));
-            }
-            Ok::<(), RootError>(())
-        });
-        if let Err(error) = listed {
-            self.unreadable(error)?;
-        }
-        for (name, _) in matches {
-            let stat = match directory.stat(&name) {
-                Ok(stat) => stat,
-                Err(error) => {
-                    self.unreadable(error)?;
-                    continue;
-                }
-            };
-            let at = Location::new(&directory, name.to_bytes());
-            if last {
-                found(self, at, stat)?;
-            } else {
-                match self.root.walk(directory.path(), name.to_bytes(), true) {
-                    Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, found)?,
-                    Ok(_) => {}
-                    Err(error) if error.leads_nowhere() => {}
-                    Err(error) => self.unreadable(error)?,
-                }
-            }
-        }
-        Ok(())
+    /// Calls `found` for every file that the pattern matches.
+    pub(super) fn expand(&mut self, pattern: &PathPattern, found: &mut OnMatch<'_>) -> Result<(), RootError> {
+        Glob::new(self.root).expand(pattern, &mut Expansion { collector: self, found })
     }
 
     /// A directory that a rule names goes with everything in it; links in it go without their targets.
@@ -254,9 +195,9 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn chain(&mut self, rule: usize, mut directory: Vec<u8>, mut name: Vec<u8>) -> Result<(), RootError> {
+    fn chain(&mut self, rule: usize, mut directory: Canonical, mut name: Vec<u8>) -> Result<(), RootError> {
         for depth in 1..=MAX_CHAIN {
-            let link = crate::root::join(&directory, &name);
+            let link = directory.join(&name);
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
                 Ok(hop) => hop,
                 // Already dangling, or by now no link at all: nothing more to follow.
@@ -268,13 +209,13 @@ impl Collector<'_> {
                 self.cuts = true;
                 return Ok(());
             }
-            let path = crate::root::join(&directory, &name);
+            let path = directory.join(&name);
             match stat.kind {
                 Kind::Directory | Kind::Other => {
                     self.cuts = true;
                     return Ok(());
                 }
-                Kind::File if is_multi_call(&name) && !link.ends_with(&[b"/", name.as_slice()].concat()) => {
+                Kind::File if is_multi_call(&name) && link.name() != name => {
                     self.cuts = true;
                     self.cut_notes.push((link, path, stat.id));
                     return Ok(());
@@ -294,7 +235,7 @@ impl Collector<'_> {
     }
 
     /// One step along a chain: replaces the link's place by the place that its text names; that place's directory and file.
-    fn hop(&self, directory: &mut Vec<u8>, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
+    fn hop(&self, directory: &mut Canonical, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
         let handle = self.root.directory(directory)?;
         let c_name = CString::new(name.as_slice()).unwrap_or_default();
         let target = handle.read_link(&c_name)?;
@@ -304,10 +245,10 @@ impl Collector<'_> {
             *name = target;
             return Ok((*handle.own_stat(), stat));
         }
-        let place = self.root.walk(directory, &target, false)?;
-        let parent = self.root.resolve(&place.directory)?;
-        *directory = place.directory;
-        *name = place.name;
+        let place = self.root.walk_from(directory, &target, false)?;
+        *name = place.path.name().to_vec();
+        *directory = place.directory();
+        let parent = self.root.resolve(&*directory)?;
         Ok((parent, place.stat))
     }
 }
