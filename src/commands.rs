@@ -111,7 +111,7 @@ impl CommandError {
 
 fn is_process_root(path: &[u8]) -> bool {
     use std::os::unix::ffi::OsStrExt;
-    crate::target::host_guard::process_of(std::path::Path::new(std::ffi::OsStr::from_bytes(path))).is_some()
+    crate::linux::proc::Task::of_root(std::path::Path::new(std::ffi::OsStr::from_bytes(path))).is_some()
 }
 
 /// Parses the command line, does what it says and prints the result.

@@ -20,13 +20,14 @@ use crate::launch::exec::App;
 use crate::launch::init::{self, Init};
 use crate::launch::landlock::{LandlockError, Ruleset, deniable};
 use crate::launch::privileges::Privileges;
+use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
 use crate::report::{self, Exit, Report};
 use crate::root::Root;
-use crate::target::processes::Whose;
+use crate::target::Target;
 use crate::text::escape::escape;
 use crate::verify::{self, Check, Status};
 
@@ -69,7 +70,7 @@ fn execute(app: App, options: &Run, output: &Output) -> Exit {
 /// An app that is to be started before anything is deleted, with all that was found out for it.
 struct Late {
     app: App,
-    root: Root,
+    target: Target,
     profile: Profile,
     privileges: Privileges,
     rulesets: Vec<(&'static str, Ruleset)>,
@@ -106,10 +107,11 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         std::env::set_current_dir(directory).map_err(usage)?;
     }
     let mut app = App::new(&options.command, options.keep_fds).map_err(Stop::CannotStart)?;
-    let root = Root::open(Path::new("/")).map_err(CommandError::Root)?;
+    let target = Target::open(Path::new("/"), Deadline::default()).map_err(CommandError::Root)?;
+    let root = &target.root;
 
     // Whatever can refuse comes before anything is changed.
-    let mut privileges = Privileges::wanted(&root, &profile.verify, options.user.as_deref())?;
+    let mut privileges = Privileges::wanted(root, &profile.verify, options.user.as_deref())?;
     privileges.replace_in(&mut profile);
     if let Some(home) = privileges.home() {
         app.set_variable("HOME", home).map_err(Stop::CannotStart)?;
@@ -117,7 +119,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     let mut report = Report::new("run", root.path(), &profile);
     let program = app.program();
     let mut rulesets = Vec::new();
-    match Ruleset::confining(&root, &profile.confine, program.as_os_str().as_bytes()) {
+    match Ruleset::confining(root, &profile.confine, program.as_os_str().as_bytes()) {
         Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| ("confine", ruleset))),
         Err(error @ LandlockError::Unavailable(_)) if profile.confine.mode() == ConfineMode::BestEffort => {
             report.notes.push(format!("[confine] is not enforced: {error}"));
@@ -126,12 +128,11 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     }
     if profile != Profile::default() {
         let starts = Starts::Now(command_line(options, &program), options.after_start);
-        let (whose, running) = (Whose::of(&root), Running::Protected);
-        let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, whose, running)?;
+        let prepared = Prepared::with(&target, &profile, options.allow_host, &starts, Running::Protected)?;
         let later = options.after_start || prepared.only_refuses_start();
         // Once it runs, what cannot be deleted can no longer be denied either.
         let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
-        let stuck = prepared.stuck(&root).filter(|errno| later && !warns(errno));
+        let stuck = prepared.stuck(root).filter(|errno| later && !warns(errno));
         if let Some(errno) = stuck {
             report.notes.push(format!(
                 "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
@@ -142,10 +143,10 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
             }
-            let late = Late { app, root, profile, privileges, rulesets, report, parent, parent_death };
+            let late = Late { app, target, profile, privileges, rulesets, report, parent, parent_death };
             return Err(Stop::Late(Box::new(late)));
         }
-        let denied = harden(options, &root, &profile, prepared, &mut privileges, &mut report)?;
+        let denied = harden(options, &target, &profile, prepared, &mut privileges, &mut report)?;
         rulesets.extend(denied.map(|ruleset| ("fallback", ruleset)));
     }
 
@@ -154,7 +155,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         privileges.require_no_new_privs();
     }
     if report.findings.is_empty() {
-        become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
+        become_restricted(root, &profile, &privileges, &rulesets, &mut report);
     }
     if let Some(signal) = parent_death {
         if let Err(errno) = init::on_parent_death(signal, parent) {
@@ -210,12 +211,13 @@ fn signal(text: &str) -> Result<Signal, CommandError> {
 /// that is returned.
 fn harden(
     options: &Run,
-    root: &Root,
+    target: &Target,
     profile: &Profile,
     mut prepared: Prepared,
     privileges: &mut Privileges,
     report: &mut Report,
 ) -> Result<Option<Ruleset>, CommandError> {
+    let root = &target.root;
     // An app that is this user and can gain no privileges may not enter what this user may not enter.
     let unreachable = if privileges.changes_user() { Vec::new() } else { prepared.take_unreachable(root) };
     if !unreachable.is_empty() {
@@ -231,7 +233,7 @@ fn harden(
     }
     report.add_plan(plan, Some(outcomes));
     if !report.refused {
-        let mut verification = verify::verify_tree(root, profile, &protection);
+        let mut verification = verify::verify_tree(target, profile, &protection);
         let unreachable: Vec<String> = unreachable.iter().map(|path| escape(path)).collect();
         verification.checks.retain(|check| check.status != Status::Unverified || !unreachable.contains(&check.subject));
         report.add_verification(verification);
