@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::app::{self, Declared};
-use super::{CommandError, effective_profile};
+use super::options::{declared_app, effective_profile};
 use crate::cli::Harden;
 use crate::harden::apply;
+use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError};
 use crate::harden::plan::{Plan, plan};
 use crate::harden::protection::{Protection, Starter};
 use crate::harden::survey::{self, Depth, Survey};
@@ -16,7 +16,7 @@ use crate::linux::deadline::Deadline;
 use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
-use crate::report::Report;
+use crate::report::{CommandError, Report};
 use crate::root::{Failure, InRoot, Root};
 use crate::target::Target;
 use crate::target::app::App;
@@ -35,7 +35,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let target = Target::open(&options.root, deadline).map_err(CommandError::Root)?;
     let root = &target.root;
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
-    let starts = Starts::Later(Declared::new(&options.app, &profile)?);
+    let starts = Starts::Later(declared_app(&options.app, &profile)?);
     let prepared = Prepared::with(&target, &profile, options.allow_host, &starts, running);
     if deadline.is_over() {
         return Err(late(limit));
@@ -58,7 +58,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     }
     if options.dry_run {
         report.add_plan(plan, None);
-        return Ok(report.conclude());
+        return Ok(report);
     }
     let outcomes = apply::apply(root, &plan);
     report.add_plan(plan, Some(outcomes));
@@ -69,7 +69,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
             None => report.add_verification(verification),
         }
     }
-    Ok(report.conclude())
+    Ok(report)
 }
 
 /// What `--wait-for` names.
@@ -115,7 +115,7 @@ pub(super) enum Starts {
     /// By `run`: at once; and whether it is said that scripts come first.
     Now(CommandLine, bool),
     /// By somebody: at some time, if this is said at all.
-    Later(Declared),
+    Later(DeclaredApp),
     /// It runs.
     Done,
 }
@@ -159,7 +159,10 @@ impl Prepared {
                 None
             }
             Starts::Later(declared) => {
-                declared.protect(root, profile, app::runs(&target.owner, &app), &mut protection)?
+                match declared.protect(root, profile, declared_app::runs(&target.owner, &app), &mut protection)? {
+                    Some(unknown) if !unknown.only_shells => return Err(DeclaredAppError::Unknown(unknown).into()),
+                    unknown => unknown.map(|unknown| format!("{unknown}; --app protects it")),
+                }
             }
             Starts::Done => None,
         };

@@ -11,8 +11,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
 use super::harden::{Prepared, Running, Starts};
+use super::options::effective_profile;
 use super::output::Output;
-use super::{CommandError, effective_profile};
 use crate::cli::{Fallback, Run};
 use crate::harden::apply::{self, Outcome};
 use crate::harden::plan::{Plan, Verb};
@@ -25,7 +25,7 @@ use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
-use crate::report::{self, Exit, Report};
+use crate::report::{self, CommandError, Exit, Report};
 use crate::root::Root;
 use crate::target::Target;
 use crate::text::escape::escape;
@@ -33,25 +33,20 @@ use crate::verify::{self, Check, Status};
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
     let output = output.for_run();
-    let Some(name) = options.command.first() else { return Exit::Usage };
     if let Err(errno) = init::hold_signals() {
-        return output.error("run", Exit::RunFailed, &format!("rt_sigprocmask: {}", errno.desc()), None);
+        return output.failure("run", &CommandError::Signals(errno));
     }
     let app = match ready(options, &output) {
         Ok(app) => app,
-        Err(Stop::Late(late)) => return after_start::run(options, &output, *late),
+        Err(Stop::Late(late)) => return after_start::run(options, output, *late),
         Err(Stop::Reported(exit)) => return exit,
-        Err(Stop::CannotStart(errno)) => return cannot_start(&output, name.as_bytes(), errno),
-        // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
-        Err(Stop::Failed(error)) => {
-            return output.error("run", Exit::RunFailed, &error.to_string(), error.hint());
-        }
+        Err(Stop::Failed(error)) => return output.failure("run", &error),
     };
     if !options.init {
-        return execute(app, options, &output);
+        return execute(app, &output);
     }
     // The app, the output and all they hold are the child's; what is left here is the loop.
-    match Init::start(options.process_group, move || execute(app, options, &output).code()) {
+    match Init::start(options.process_group, move || execute(app, &output).code()) {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
@@ -61,10 +56,9 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
     }
 }
 
-/// Becomes the app; what it returns says why that failed.
-fn execute(app: App, options: &Run, output: &Output) -> Exit {
-    let errno = app.execute();
-    cannot_start(output, options.command.first().map(|name| name.as_bytes()).unwrap_or_default(), errno)
+/// Becomes the app; what it returns says that this failed.
+fn execute(app: App, output: &Output) -> Exit {
+    output.failure("run", &app.execute().into())
 }
 
 /// An app that is to be started before anything is deleted, with all that was found out for it.
@@ -85,7 +79,6 @@ enum Stop {
     Late(Box<Late>),
     /// It is in the report.
     Reported(Exit),
-    CannotStart(Errno),
     Failed(CommandError),
 }
 
@@ -106,7 +99,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         };
         std::env::set_current_dir(directory).map_err(usage)?;
     }
-    let mut app = App::new(&options.command, options.keep_fds).map_err(Stop::CannotStart)?;
+    let mut app = App::new(&options.command, options.keep_fds)?;
     let target = Target::open(Path::new("/"), Deadline::default()).map_err(CommandError::Root)?;
     let root = &target.root;
 
@@ -114,7 +107,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     let mut privileges = Privileges::wanted(root, &profile.verify, options.user.as_deref())?;
     privileges.replace_in(&mut profile);
     if let Some(home) = privileges.home() {
-        app.set_variable("HOME", home).map_err(Stop::CannotStart)?;
+        app.set_variable("HOME", home)?;
     }
     let mut report = Report::new("run", root.path(), &profile);
     let program = app.program();
@@ -163,15 +156,12 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
             report.findings.push(failure("parent-death", detail, None));
         }
     }
-    let mut report = report.conclude();
-    let failed = report.exit != Exit::Ok;
-    if failed {
-        report.exit = Exit::RunFailed;
+    let failed = !report.findings.is_empty();
+    if !failed && profile == Profile::default() {
+        return Ok(app);
     }
-    if failed || profile != Profile::default() {
-        output.report("run", Ok(report));
-    }
-    if failed { Err(Stop::Reported(Exit::RunFailed)) } else { Ok(app) }
+    let exit = output.report("run", Ok(report));
+    if failed { Err(Stop::Reported(exit)) } else { Ok(app) }
 }
 
 /// The command that is to be started.
@@ -357,30 +347,6 @@ fn accept_read_only(report: &mut Report, profile: &Profile) {
         report.steps.len(),
         profile.sources.iter().map(|source| &*source.name).collect::<Vec<_>>().join(", "),
     ));
-}
-
-fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
-    let there = name.contains(&b'/') && Path::new(OsStr::from_bytes(name)).exists();
-    let (exit, reason, hint) = match errno {
-        Errno::ENOENT if there => (
-            Exit::CannotExecute,
-            "its interpreter (the #! line or the ELF loader) does not exist",
-            Some("a script whose shell was removed cannot start: run the program itself"),
-        ),
-        Errno::ENOENT => (
-            Exit::NotFound,
-            "not found",
-            Some(
-                "give its absolute path, or correct PATH; where a volume is mounted over its directory, look at the subPath: one that is missing is mounted empty",
-            ),
-        ),
-        Errno::EACCES => {
-            (Exit::CannotExecute, "permission denied: not executable for this user, or on a noexec mount", None)
-        }
-        Errno::ENOEXEC => (Exit::CannotExecute, "neither a program of this machine nor a script with a #! line", None),
-        errno => (Exit::CannotExecute, errno.desc(), None),
-    };
-    output.error("run", exit, &format!("cannot start {}: {reason}", escape(name)), hint)
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 mod json;
 mod text;
 
-use super::CommandError;
 use super::output::Output;
 use crate::cli::Scan as Options;
 use crate::linux::deadline::Deadline;
-use crate::report::Exit;
+use crate::report::{CommandError, Exit};
 use crate::scan::{Baseline, Before, Comparison, Finding, Scan, classes, compare, scan_all, write_baseline};
 use crate::target::Target;
 use crate::text::escape::escape;
@@ -29,7 +28,7 @@ struct Outcome<'a> {
 pub(super) fn scan(options: &Options, output: &Output) -> Exit {
     match look(options) {
         Ok(looked) => print(options, &looked, output),
-        Err(error) => output.error("scan", error.exit(), &error.to_string(), error.hint()),
+        Err(error) => output.failure("scan", &error),
     }
 }
 

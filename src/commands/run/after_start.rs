@@ -8,7 +8,6 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
-use super::super::CommandError;
 use super::super::harden::{Prepared, Running, Starts, settled};
 use super::super::output::Output;
 use super::{Late, accept_read_only, become_restricted, failure, is_read_only};
@@ -17,7 +16,7 @@ use crate::harden::apply;
 use crate::harden::wait::Wait;
 use crate::launch::init::{Init, on_parent_death};
 use crate::profile::Profile;
-use crate::report::{Exit, Report};
+use crate::report::{CommandError, Exit, Report};
 use crate::target::Target;
 use crate::verify;
 
@@ -25,16 +24,15 @@ use crate::verify;
 const BETWEEN: Duration = Duration::from_millis(300);
 
 /// Starts the app and stays as its first process.
-pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
+pub(super) fn run(options: &Run, output: Output, late: Late) -> Exit {
     let Late { app, target, profile, privileges, rulesets, report, parent, parent_death } = late;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
         let init = Init::start(options.process_group, || {
             let mut report = report.clone();
             become_restricted(&target.root, &profile, &privileges, &rulesets, &mut report);
             if report.findings.is_empty() {
-                return super::execute(app, options, output).code();
+                return super::execute(app, &output).code();
             }
-            report.exit = Exit::RunFailed;
             output.report("run", Ok(report)).code()
         })?;
         drop(held);
@@ -43,10 +41,10 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
     let (init, pipe) = match started {
         Ok(started) => started,
         Err(errno) => {
-            let text = format!("the app cannot be started: fork: {}", errno.desc());
-            return output.error("run", Exit::RunFailed, &text, None);
+            return output.failure("run", &CommandError::Fork(errno));
         }
     };
+    let output = output.for_started_app();
     let target = target.with_started(init.pid());
     let mut hardened = loop {
         if let Some(code) = init.attend(Some(BETWEEN)) {
@@ -65,21 +63,13 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
     drop(pipe);
     if let Ok(report) = &mut hardened {
         // Until now the privileges were needed to delete. The app gave up the same before it was started.
-        if report.exit == Exit::Ok && report.findings.is_empty() {
+        if report.findings.is_empty() {
             become_restricted(&target.root, &profile, &privileges, &[], report);
         }
         if let Some(Err(errno)) = parent_death.map(|signal| on_parent_death(signal, parent)) {
             report.findings.push(failure("parent-death", format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc()), None));
         }
     }
-    let hardened = hardened.map(|report| {
-        let mut report = report.conclude();
-        if report.exit != Exit::Ok {
-            // Whatever it was: as what this ends with.
-            report.exit = Exit::Finding;
-        }
-        report
-    });
     let exit = output.report("run", hardened);
     if exit != Exit::Ok {
         output.plain("run", exit, "lithify run: the app is stopped, because it is not hardened\n");

@@ -1,0 +1,40 @@
+//! What several subcommands make of their flags: the profile, and what the container will start.
+
+use super::CommandError;
+use crate::harden::declared_app::DeclaredApp;
+use crate::profile::{Profile, load};
+use crate::recognise::command_line::CommandLine;
+use crate::text::escape::escape;
+
+/// The profile that `--profile` and `--remove` name.
+pub(super) fn effective_profile(profiles: &[String], remove: &[String]) -> Result<Profile, CommandError> {
+    let mut profile = load(profiles.iter().map(String::as_str))?;
+    for text in remove {
+        profile.add_remove(text)?;
+    }
+    if profile.closure() && profile.only.is_empty() {
+        return Err(CommandError::Usage(
+            "[keep] libraries = \"closure\" needs the list of programs whose libraries stay: add [keep] only"
+                .to_owned(),
+        ));
+    }
+    if profile.sources.is_empty() && profile.remove.is_empty() {
+        return Err(CommandError::Usage(
+            "nothing to do: name a profile with -p NAME (see `lithify profile list`) or LITHIFY_PROFILE".to_owned(),
+        ));
+    }
+    Ok(profile)
+}
+
+/// What the container will start: by `--app` and by the profile.
+pub(super) fn declared_app(options: &[String], profile: &Profile) -> Result<DeclaredApp, CommandError> {
+    let commands = options.iter().map(|text| text.trim()).map(|text| {
+        CommandLine::split(text).ok_or_else(|| {
+            CommandError::Usage(format!(
+                "--app {}: write one command with its arguments, quoted as for a shell; for several repeat --app",
+                escape(text.as_bytes())
+            ))
+        })
+    });
+    Ok(DeclaredApp::new(commands.collect::<Result<_, _>>()?, profile))
+}
