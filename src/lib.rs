@@ -1,8 +1,8 @@
 //! lithify makes a container immutable from the inside.
 //!
 //! ```text
-//! args ─► profile ─► inventory ─► plan ─► apply ─► verify ─► report ─► exit code
-//!         (TOML)     (reads)      (pure)  (writes) (reads)   (pure)
+//! args ─► profile ─► survey ─► plan ─► apply ─► verify ─► report ─► exit code
+//!         (TOML)     (reads)   (pure)  (writes) (reads)   (pure)
 //! ```
 //!
 //! Every access to the target goes through one handle, [`root::Root`]; only [`mod@apply`] deletes.

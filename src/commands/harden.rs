@@ -1,22 +1,23 @@
 //! `lithify harden`: plan, wait for the app if asked to, apply, then verify.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::app::{self, Declared};
-use super::{CommandError, effective_profile, list};
+use super::options::{declared_app, effective_profile, list};
 use crate::cli::Harden;
 use crate::harden::apply;
-use crate::harden::plan::{Plan, plan};
+use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError};
+use crate::harden::plan::{self, Plan, plan};
 use crate::harden::protection::{Protection, Starter};
-use crate::harden::survey::{self, Depth, Inventory};
+use crate::harden::survey::{self, Depth, Survey};
 use crate::harden::wait::{Doomed, Wait, Waited};
 use crate::linux::deadline::Deadline;
 use crate::probe::Target;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
-use crate::report::Report;
+use crate::report::{CommandError, Note, Report, Subcommand};
 use crate::root::{Failure, Root, join};
 use crate::target::host_guard;
 use crate::target::processes::{App, Whose};
@@ -33,7 +34,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
     let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
-    let starts = Starts::Later(Declared::new(&options.app, &profile)?);
+    let starts = Starts::Later(declared_app(&options.app, &profile)?);
     let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, Whose::of(&root), running);
     if deadline.is_over() {
         return Err(late(limit));
@@ -41,11 +42,11 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let prepared = prepared?;
     let doomed = if waits { prepared.doomed(&root, &profile) } else { Doomed::default() };
     let app = prepared.app.clone();
-    let mut report = Report::new("harden", root.path(), &profile);
+    let mut report = Report::new(Subcommand::Harden, root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if waits && plan.refusals.is_empty() {
         let wait = Wait { whose: Whose::of(&root), doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
-        report.notes.extend(settled(wait.try_once(&root)?)?);
+        report.notes.extend(settled(wait.try_once(&root)?)?.into_iter().map(Note::Said));
         // The libraries that stay are those that the app had loaded then.
         if profile.closure() && !wait.is_unchanged_since(&app)? {
             return Err(CommandError::NotYet(crate::harden::wait::CHANGING.to_owned()));
@@ -56,18 +57,18 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     }
     if options.dry_run {
         report.add_plan(plan, None);
-        return Ok(report.conclude());
+        return Ok(report);
     }
     let outcomes = apply::apply(&root, &plan);
     report.add_plan(plan, Some(outcomes));
-    if !report.refused {
+    if !report.is_refused() {
         let verification = crate::verify::verify(&root, &profile, &protection);
         match limit.filter(|_| deadline.is_over()) {
             Some(limit) => report.cut_short(limit),
             None => report.add_verification(verification),
         }
     }
-    Ok(report.conclude())
+    Ok(report)
 }
 
 /// What `--wait-for` names.
@@ -112,7 +113,7 @@ pub(super) enum Starts {
     /// By `run`: at once; and whether it is said that scripts come first.
     Now(CommandLine, bool),
     /// By somebody: at some time, if this is said at all.
-    Later(Declared),
+    Later(DeclaredApp),
     /// It runs.
     Done,
 }
@@ -120,7 +121,7 @@ pub(super) enum Starts {
 /// Everything that is known before anything is changed.
 pub(super) struct Prepared {
     pub(super) app: App,
-    inventory: Inventory,
+    inventory: Survey,
     plan: Plan,
     protection: Protection,
 }
@@ -155,7 +156,12 @@ impl Prepared {
                 protection.add_command(root, &search, command, starter);
                 None
             }
-            Starts::Later(declared) => declared.protect(root, profile, app::runs(&whose, &app), &mut protection)?,
+            Starts::Later(declared) => {
+                match declared.protect(root, profile, declared_app::runs(&whose, &app), &mut protection)? {
+                    Some(unknown) if !unknown.only_shells => return Err(DeclaredAppError::Unknown(unknown).into()),
+                    unknown => unknown.map(|unknown| plan::Note::UnknownApp(Rc::new(unknown))),
+                }
+            }
             Starts::Done => None,
         };
         if running == Running::Protected && whose != Whose::Directory {
@@ -184,7 +190,7 @@ impl Prepared {
     }
 
     fn collect(root: &Root, profile: &Profile, mut protection: Protection, depth: Depth) -> Result<Self, CommandError> {
-        let inventory = survey::collect(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
+        let inventory = survey::survey(root, profile, &protection, depth).map_err(CommandError::Inventory)?;
         protection.add_unreadable(root, profile, &inventory.found);
         let plan = plan(profile, &inventory, &protection);
         Ok(Self { app: App::default(), inventory, plan, protection })
@@ -235,7 +241,7 @@ impl Prepared {
 
     /// The plan, after what could not be looked at has been reported.
     pub(super) fn into_report(self, report: &mut Report) -> (Plan, Protection) {
-        report.add_unreadable(&self.inventory.unreadable);
+        report.add_unreadable(self.inventory.unreadable);
         (self.plan, self.protection)
     }
 }

@@ -12,8 +12,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
 use super::harden::{Prepared, Running, Starts};
+use super::options::{effective_profile, list};
 use super::output::Output;
-use super::{CommandError, effective_profile, list};
 use crate::cli::{Fallback, Run};
 use crate::harden::apply::{self, Outcome};
 use crate::harden::plan::{Plan, Verb};
@@ -25,33 +25,28 @@ use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
-use crate::report::{self, Exit, Report};
+use crate::report::{CommandError, Confinement, Exit, Launch, Note, Report, Subcommand};
 use crate::root::Root;
 use crate::target::processes::Whose;
 use crate::text::escape::escape;
-use crate::verify::{self, Check, Status};
+use crate::verify::{self, Status, Subject};
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
     let output = output.for_run();
-    let Some(name) = options.command.first() else { return Exit::Usage };
     if let Err(errno) = init::hold_signals() {
-        return output.error("run", Exit::RunFailed, &format!("rt_sigprocmask: {}", errno.desc()), None);
+        return output.failure("run", &CommandError::Signals(errno));
     }
     let app = match ready(options, &output) {
         Ok(app) => app,
-        Err(Stop::Late(late)) => return after_start::run(options, &output, *late),
+        Err(Stop::Late(late)) => return after_start::run(options, output, *late),
         Err(Stop::Reported(exit)) => return exit,
-        Err(Stop::CannotStart(errno)) => return cannot_start(&output, name.as_bytes(), errno),
-        // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
-        Err(Stop::Failed(error)) => {
-            return output.error("run", Exit::RunFailed, &error.to_string(), error.hint());
-        }
+        Err(Stop::Failed(error)) => return output.failure("run", &error),
     };
     if !options.first.init {
-        return execute(app, options, &output);
+        return execute(app, &output);
     }
     // The app, the output and all they hold are the child's; what is left here is the loop.
-    match Init::start(options.first.process_group, move || execute(app, options, &output).code()) {
+    match Init::start(options.first.process_group, move || execute(app, &output).code()) {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
@@ -61,10 +56,9 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
     }
 }
 
-/// Becomes the app; what it returns says why that failed.
-fn execute(app: App, options: &Run, output: &Output) -> Exit {
-    let errno = app.execute();
-    cannot_start(output, options.command.first().map(|name| name.as_bytes()).unwrap_or_default(), errno)
+/// Becomes the app; what it returns says that this failed.
+fn execute(app: App, output: &Output) -> Exit {
+    output.failure("run", &app.execute().into())
 }
 
 /// An app that is to be started before anything is deleted, with all that was found out for it.
@@ -73,7 +67,7 @@ struct Late {
     root: Root,
     profile: Profile,
     privileges: Privileges,
-    rulesets: Vec<(&'static str, Ruleset)>,
+    rulesets: Vec<(Confinement, Ruleset)>,
     report: Report,
     parent: Pid,
     parent_death: Option<Signal>,
@@ -85,7 +79,6 @@ enum Stop {
     Late(Box<Late>),
     /// It is in the report.
     Reported(Exit),
-    CannotStart(Errno),
     Failed(CommandError),
 }
 
@@ -106,22 +99,22 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         };
         std::env::set_current_dir(directory).map_err(usage)?;
     }
-    let mut app = App::new(&options.command, options.keep_fds).map_err(Stop::CannotStart)?;
+    let mut app = App::new(&options.command, options.keep_fds)?;
     let root = Root::open(Path::new("/")).map_err(CommandError::Root)?;
 
     // Whatever can refuse comes before anything is changed.
     let mut privileges = Privileges::wanted(&root, &profile.verify, options.user.as_deref())?;
     privileges.replace_in(&mut profile);
     if let Some(home) = privileges.home() {
-        app.set_variable("HOME", home).map_err(Stop::CannotStart)?;
+        app.set_variable("HOME", home)?;
     }
-    let mut report = Report::new("run", root.path(), &profile);
+    let mut report = Report::new(Subcommand::Run, root.path(), &profile);
     let program = app.program();
     let mut rulesets = Vec::new();
     match Ruleset::confining(&root, &profile.confine, program.as_os_str().as_bytes()) {
-        Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| ("confine", ruleset))),
-        Err(error @ LandlockError::Unavailable(_)) if profile.confine.mode() == ConfineMode::BestEffort => {
-            report.notes.push(format!("[confine] is not enforced: {error}"));
+        Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| (Confinement::Confine, ruleset))),
+        Err(LandlockError::Unavailable(errno)) if profile.confine.mode() == ConfineMode::BestEffort => {
+            report.notes.push(Note::NotConfined(errno));
         }
         Err(error) => return Err(error.into()),
     }
@@ -133,12 +126,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         // Once it runs, what cannot be deleted can no longer be denied either.
         let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
         let stuck = prepared.stuck(&root).filter(|errno| later && !warns(errno));
-        if let Some(errno) = stuck {
-            report.notes.push(format!(
-                "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
-                errno.desc()
-            ));
-        }
+        report.notes.extend(stuck.map(Note::Stuck));
         if later && stuck.is_none() && !prepared.refuses_command() {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
@@ -147,31 +135,27 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
             return Err(Stop::Late(Box::new(late)));
         }
         let denied = harden(options, &root, &profile, prepared, &mut privileges, &mut report)?;
-        rulesets.extend(denied.map(|ruleset| ("fallback", ruleset)));
+        rulesets.extend(denied.map(|ruleset| (Confinement::Fallback, ruleset)));
     }
 
     if !rulesets.is_empty() {
         // Without it Landlock asks for CAP_SYS_ADMIN; and it takes the effect from what could not be stripped.
         privileges.require_no_new_privs();
     }
-    if report.findings.is_empty() {
+    if report.is_clean() {
         become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
     }
     if let Some(signal) = parent_death {
         if let Err(errno) = init::on_parent_death(signal, parent) {
-            let detail = format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc());
-            report.findings.push(failure("parent-death", detail, None));
+            report.launch.push(Launch::ParentDeath(errno));
         }
     }
-    let mut report = report.conclude();
-    let failed = report.exit != Exit::Ok;
-    if failed {
-        report.exit = Exit::RunFailed;
+    let failed = !report.is_clean();
+    if !failed && profile == Profile::default() {
+        return Ok(app);
     }
-    if failed || profile != Profile::default() {
-        output.report("run", Ok(report));
-    }
-    if failed { Err(Stop::Reported(Exit::RunFailed)) } else { Ok(app) }
+    let exit = output.report("run", Ok(report));
+    if failed { Err(Stop::Reported(exit)) } else { Ok(app) }
 }
 
 /// The command that is to be started.
@@ -231,18 +215,19 @@ fn harden(
         denied = deny_instead(root, &plan, &mut outcomes, report)?;
     }
     report.add_plan(plan, Some(outcomes));
-    if !report.refused {
+    if !report.is_refused() {
         let mut verification = verify::verify_tree(root, profile, &protection);
-        let unreachable: Vec<String> = unreachable.iter().map(|path| escape(path)).collect();
-        verification.checks.retain(|check| check.status != Status::Unverified || !unreachable.contains(&check.subject));
+        verification.checks.retain(|check| {
+            let is_there = |path: &Vec<u8>| matches!(&check.subject, Subject::Path(subject) if subject == path);
+            check.status != Status::Unverified || !unreachable.iter().any(is_there)
+        });
         report.add_verification(verification);
         if !unreachable.is_empty() {
-            let list = unreachable.join(", ");
-            report.notes.push(format!("not looked at, because this user may not enter them, nor may the app: {list}"));
+            report.notes.push(Note::NotEntered(unreachable));
         }
     }
     if read_only && options.fallback == Fallback::Warn {
-        accept_read_only(report, profile);
+        report.accept_read_only();
     }
     Ok(denied)
 }
@@ -276,10 +261,8 @@ fn deny_instead(
     let denied: HashSet<Vec<u8>> = deniable(root, names);
     let ruleset = match Ruleset::denying(root, &denied) {
         Ok(ruleset) => ruleset,
-        Err(error @ LandlockError::Unavailable(_)) => {
-            report.notes.push(format!(
-                "what cannot be removed cannot be denied either: {error}; --fallback warn starts the app on a read-only root all the same"
-            ));
+        Err(LandlockError::Unavailable(errno)) => {
+            report.notes.push(Note::CannotDeny(errno));
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
@@ -305,81 +288,31 @@ fn become_restricted(
     root: &Root,
     profile: &Profile,
     privileges: &Privileges,
-    rulesets: &[(&'static str, Ruleset)],
+    rulesets: &[(Confinement, Ruleset)],
     report: &mut Report,
 ) {
     if let Err(error) = privileges.bring_about() {
-        report.findings.push(failure("privileges", error.to_string(), error.hint()));
+        report.launch.push(Launch::Privileges(error));
         return;
     }
     report.add_verification(verify::verify_this_process(root, profile));
-    let stays = |step: &&report::Step| matches!(step.result, report::Result::Denied | report::Result::Disabled);
-    let denied = report.steps.iter().filter(stays).count();
-    for (id, ruleset) in rulesets {
+    let stays = |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Denied | Outcome::Disabled));
+    let names = report.steps().filter(|(_, outcome)| stays(*outcome)).count();
+    for (confinement, ruleset) in rulesets {
         if let Err(error) = ruleset.enforce() {
-            report.findings.push(failure(id, error.to_string(), error.hint()));
+            report.launch.push(Launch::NotConfined(*confinement, error));
             return;
         }
         let level = ruleset.level();
-        report.checks.push(Check {
-            id,
-            status: Status::Pass,
-            subject: "this process".to_owned(),
-            detail: level.clone(),
-            hint: None,
+        report.launch.push(Launch::Confined(*confinement, level));
+        report.notes.push(match confinement {
+            Confinement::Fallback => Note::Denied { names, level },
+            Confinement::Confine => Note::Confined(level),
         });
-        if *id == "fallback" {
-            report.notes.push(format!(
-                "{denied} names cannot be removed, and are denied to the app and its children instead ({level}); \
-                 a `kubectl exec` is not bound by that"
-            ));
-        } else {
-            report.notes.push(format!("[confine]: {level}"));
-        }
         if !ruleset.missing.is_empty() {
-            report.notes.push(format!("[confine] names what is not there: {}", ruleset.missing.join(", ")));
+            report.notes.push(Note::NothingToConfine(ruleset.missing.clone()));
         }
     }
-}
-
-fn failure(id: &'static str, detail: String, hint: Option<&str>) -> Check {
-    Check { id, status: Status::Fail, subject: "this process".to_owned(), detail, hint: hint.map(str::to_owned) }
-}
-
-/// On a read-only root nothing can be deleted, and nothing can be changed either: what the profile would remove is said
-/// in one note, and verification alone decides.
-fn accept_read_only(report: &mut Report, profile: &Profile) {
-    report.findings.retain(|finding| finding.status != Status::Fail || !matches!(finding.id, "remove" | "strip"));
-    report.notes.push(format!(
-        "the root is read-only, so that {} names that the profile removes stay and can still be run ({}); \
-         bake the removal into the image to get rid of them, or use --fallback deny or fail",
-        report.steps.len(),
-        profile.sources.iter().map(|source| &*source.name).collect::<Vec<_>>().join(", "),
-    ));
-}
-
-fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
-    let there = name.contains(&b'/') && Path::new(OsStr::from_bytes(name)).exists();
-    let (exit, reason, hint) = match errno {
-        Errno::ENOENT if there => (
-            Exit::CannotExecute,
-            "its interpreter (the #! line or the ELF loader) does not exist",
-            Some("a script whose shell was removed cannot start: run the program itself"),
-        ),
-        Errno::ENOENT => (
-            Exit::NotFound,
-            "not found",
-            Some(
-                "give its absolute path, or correct PATH; where a volume is mounted over its directory, look at the subPath: one that is missing is mounted empty",
-            ),
-        ),
-        Errno::EACCES => {
-            (Exit::CannotExecute, "permission denied: not executable for this user, or on a noexec mount", None)
-        }
-        Errno::ENOEXEC => (Exit::CannotExecute, "neither a program of this machine nor a script with a #! line", None),
-        errno => (Exit::CannotExecute, errno.desc(), None),
-    };
-    output.error("run", exit, &format!("cannot start {}: {reason}", escape(name)), hint)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 mod json;
 mod text;
 
+use super::options::list;
 use super::output::Output;
-use super::{CommandError, list};
 use crate::cli::Scan as Options;
-use crate::report::Exit;
+use crate::report::{CommandError, Exit};
 use crate::root::Root;
 use crate::scan::{Baseline, Before, Comparison, Finding, Scan, classes, compare, scan_all, write_baseline};
 use crate::text::escape::escape;
@@ -28,7 +28,7 @@ struct Outcome<'a> {
 pub(super) fn scan(options: &Options, output: &Output) -> Exit {
     match look(options) {
         Ok(looked) => print(options, &looked, output),
-        Err(error) => output.error("scan", error.exit(), &error.to_string(), error.hint()),
+        Err(error) => output.failure("scan", &error),
     }
 }
 

@@ -2,23 +2,23 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::app::{AppError, Declared};
+use super::options::{declared_app, effective_profile};
 use super::output::Output;
-use super::{CommandError, effective_profile};
 use crate::cli::Stage as Options;
-use crate::harden::plan::{Action, Plan, Verb, plan};
+use crate::harden::plan::{self, Action, Plan, Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
 use crate::linux::mountinfo::is_at_or_below;
-use crate::report::{Exit, Report};
+use crate::report::{CommandError, Exit, Note, Report, Subcommand};
 use crate::root::{Kind, Root, RootError};
 use crate::target::processes::App;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
-use crate::volume::stage::{self, StageError, Staged};
+use crate::volume::stage::{self, Staged};
 
 /// How many paths a note names, unless `-v` asks for all.
 const NAMED: usize = 5;
@@ -32,19 +32,6 @@ pub(super) fn stage(options: &Options, output: &Output) -> Exit {
     }
 }
 
-/// Which exit code an error is.
-pub(super) fn exit(error: &StageError) -> Exit {
-    match error {
-        StageError::Relative { .. } | StageError::NotADirectory { .. } | StageError::NotText { .. } => Exit::Usage,
-        StageError::WholeRoot { .. } | StageError::Itself { .. } | StageError::OtherMount { .. } => Exit::Refused,
-        StageError::TooDeep { .. }
-        | StageError::Busy { .. }
-        | StageError::Source(_)
-        | StageError::Volume { .. }
-        | StageError::Differs { .. } => Exit::Finding,
-    }
-}
-
 /// What was staged, or the report of what stands against it.
 fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>, CommandError> {
     let profile = effective_profile(&options.target.profiles, None)?;
@@ -54,15 +41,11 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let mut protection = Protection::of_running(&App::default())?;
     protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
     // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
-    let declared = Declared::new(&options.app, &profile)?;
-    let unknown = match declared.protect(&root, &profile, false, &mut protection) {
-        Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
-        known => known?,
-    };
-    let inventory = survey::collect(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
+    let unknown = declared_app(&options.app, &profile)?.protect(&root, &profile, false, &mut protection)?;
+    let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
-    plan.notes.extend(unknown);
-    let mut report = Report::new("stage", root.path(), &profile);
+    plan.notes.extend(unknown.map(|unknown| plan::Note::UnknownApp(Rc::new(unknown))));
+    let mut report = Report::new(Subcommand::Stage, root.path(), &profile);
     // Of the rest of the image nothing is copied, and a user who is not root may not look at all of it.
     let (ours, others): (Vec<_>, Vec<_>) =
         inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
@@ -74,15 +57,10 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
         .map(Action::path)
         .collect();
     let ours: Vec<RootError> = ours.into_iter().filter(|error| !left_out.contains(error.path())).collect();
-    report.add_unreadable(&ours);
-    for finding in &mut report.findings {
-        finding.hint.get_or_insert_with(|| {
-            "this user may not read it: run the init container as root, or remove that file in the profile".to_owned()
-        });
-    }
     if !ours.is_empty() || !plan.refusals.is_empty() {
+        report.add_unreadable(ours);
         report.add_plan(Plan { skipped: Vec::new(), missing: Vec::new(), ..plan }, Some(Vec::new()));
-        return Ok(Err(report.conclude()));
+        return Ok(Err(report));
     }
     let staged = stage::stage(&root, &profile, &plan, directories, &options.to)?;
     Ok(Ok(Done::new(options, report, staged, plan, &root, &others, output)))
@@ -174,7 +152,9 @@ impl Done {
         }
         notes.extend(staged.notes.iter().cloned());
         // Not of an earlier copy, which is being replaced.
-        notes.extend(plan.notes.into_iter().filter(|note| !note.starts_with(&format!("{to}/"))));
+        let earlier = options.to.as_os_str().as_encoded_bytes();
+        let earlier = |note: &plan::Note| note.path().is_some_and(|path| is_at_or_below(path, earlier));
+        notes.extend(plan.notes.into_iter().filter(|note| !earlier(note)).map(|note| Note::Plan(note).text()));
         Self {
             root: report.root,
             mounts: stage::mounts(directories, &stage::volume_name(&options.to)),

@@ -1,13 +1,12 @@
 //! `lithify verify`: only checks.
 
-use super::{CommandError, effective_profile};
+use super::options::effective_profile;
 use crate::cli::Target;
 use crate::harden::protection::Protection;
 use crate::harden::survey;
-use crate::report::Report;
+use crate::report::{CommandError, Report, Subcommand};
 use crate::root::Root;
 use crate::target::processes::{App, Whose};
-use crate::verify::{Check, Status};
 
 pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
     let profile = effective_profile(&target.profiles, None)?;
@@ -20,15 +19,7 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
         // What cannot be read protects nothing here: what is left is told.
         let _ = protection.add_loaded(&root, &profile, &app);
     }
-    let mut report = Report::new("verify", root.path(), &profile);
+    let mut report = Report::new(Subcommand::Verify, root.path(), &profile);
     report.add_verification(crate::verify::verify(&root, &profile, &protection));
-    // Said once, however many there are.
-    let left = |finding: &&mut Check| finding.id == "remove" && finding.status == Status::Fail;
-    if let Some(first) = report.findings.iter_mut().find(left) {
-        first.hint = Some(
-            "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what, a restart hardens anew"
-                .to_owned(),
-        );
-    }
-    Ok(report.conclude())
+    Ok(report)
 }

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use nix::errno::Errno;
 
+use crate::harden::found::Parent;
 use crate::harden::plan::{Action, Plan, Verb};
-use crate::harden::survey::Parent;
 use crate::root::{Directory, Kind, Root, RootError};
 use tombstones::Tombstones;
 

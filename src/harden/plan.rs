@@ -8,8 +8,9 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use crate::harden::found::{Cause, Found};
 use crate::harden::protection::{self, Claim, Protection};
-use crate::harden::survey::{Cause, Found, Inventory, LoginShells, Strippable};
+use crate::harden::survey::{LoginShells, Strippable, Survey};
 use crate::profile::{Method, Profile, Rule, Sourced};
 use crate::root::{Identity, Kind};
 
@@ -141,18 +142,18 @@ pub struct Plan {
 
 /// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
 /// that would dangle, other names of a file, targets of a named link) goes before what rules name.
-pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -> Plan {
+pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan {
     let origins = origins(profile);
     let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
-    let mut plan = without_actions(&origins, inventory);
+    let mut plan = without_actions(&origins, survey);
     let method = profile.method();
-    let occupied = occupied_directories(inventory);
+    let occupied = occupied_directories(survey);
     let mut noted = HashSet::new();
-    plan.actions.reserve(inventory.found.len());
+    plan.actions.reserve(survey.found.len());
     let mut refused = Refused::default();
-    for found in &inventory.found {
+    for found in &survey.found {
         if let Some(reason) = protected(found, protection) {
-            if inventory.forced.contains(&found.stat.id)
+            if survey.forced.contains(&found.stat.id)
                 && found.library.is_none()
                 && !protection.is_lithify(found.stat.id)
             {
@@ -182,8 +183,8 @@ pub fn plan(profile: &Profile, inventory: &Inventory, protection: &Protection) -
         let by_name = || a.parent.compare(&b.parent).then_with(|| a.name.cmp(&b.name));
         rank(a).cmp(&rank(b)).then_with(by_name)
     });
-    plan.actions.extend(inventory.strippable.iter().map(|file| strip(profile, file)));
-    plan.actions.extend(inventory.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
+    plan.actions.extend(survey.strippable.iter().map(|file| strip(profile, file)));
+    plan.actions.extend(survey.login_shells.iter().map(|accounts| login_shells(profile, accounts)));
     plan
 }
 
@@ -194,25 +195,25 @@ fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
 }
 
 /// What the plan says of names that stay.
-fn without_actions(origins: &[Rc<Origin>], inventory: &Inventory) -> Plan {
+fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
     let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
-    let notes = inventory.notes.iter().cloned().map(Note::Survey).collect();
+    let notes = survey.notes.iter().cloned().map(Note::Survey).collect();
     let mut plan = Plan { notes, ..Plan::default() };
-    for kept in &inventory.kept {
+    for kept in &survey.kept {
         plan.kept.push(Stays {
             path: kept.path.clone(),
             origin: origin(kept.rule),
             reason: Reason::Kept(Rc::clone(&kept.by)),
         });
     }
-    for skipped in &inventory.skipped {
+    for skipped in &survey.skipped {
         plan.skipped.push(Stays {
             path: skipped.path.clone(),
             origin: origin(skipped.rule),
             reason: if skipped.mount_point { Reason::MountPoint } else { Reason::OtherMount },
         });
     }
-    for missing in &inventory.missing {
+    for missing in &survey.missing {
         let (path, expected, found) = (missing.path.clone(), missing.expected, missing.found);
         if missing.overlay {
             plan.notes.push(Note::OtherNames { path, expected, found });
@@ -221,7 +222,7 @@ fn without_actions(origins: &[Rc<Origin>], inventory: &Inventory) -> Plan {
             plan.missing.push(Stays { path, origin: origin(missing.rule), reason });
         }
     }
-    plan.refusals.extend(inventory.missing_libraries.iter().map(|missing| Refusal {
+    plan.refusals.extend(survey.missing_libraries.iter().map(|missing| Refusal {
         path: missing.path.clone(),
         id: None,
         origin: origin(missing.rule),
@@ -266,10 +267,9 @@ fn protected(found: &Found, protection: &Protection) -> Option<protection::Reaso
 }
 
 /// Directories that cannot go because something in them stays.
-fn occupied_directories(inventory: &Inventory) -> HashSet<Vec<u8>> {
+fn occupied_directories(survey: &Survey) -> HashSet<Vec<u8>> {
     let mut occupied = HashSet::new();
-    let staying =
-        inventory.kept.iter().map(|kept| &kept.path).chain(inventory.skipped.iter().map(|skipped| &skipped.path));
+    let staying = survey.kept.iter().map(|kept| &kept.path).chain(survey.skipped.iter().map(|skipped| &skipped.path));
     for path in staying {
         let mut end = path.len();
         while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use crate::harden::survey::Found;
+use crate::harden::found::Found;
 use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::Profile;
 use crate::recognise::command_line::{CommandLine, Need, Role, needs_of};

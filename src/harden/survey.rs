@@ -1,4 +1,4 @@
-//! Inventory: what the rules of a profile meet under the root. Reads only.
+//! The survey: what the rules of a profile meet under the root. Reads only.
 //!
 //! Three passes, so that memory grows with what is found and not with what is seen. The first looks at the directories
 //! and paths that rules name, and follows the chain of every link found. The second is one walk through the tree, for
@@ -8,12 +8,11 @@
 mod accounts;
 mod classes;
 mod content;
-mod found;
+mod indices;
 mod keep;
 mod libraries;
 mod other_names;
 mod others;
-mod parent;
 mod rules;
 mod walk;
 
@@ -21,15 +20,14 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::rc::Rc;
 
+use crate::harden::found::{Cause, Found, Parent, Shared};
 use crate::harden::protection::Protection;
 use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::{Profile, Rule, Selector};
 use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Unreadable, file_name, glob, join};
 use crate::text::escape::escape;
 
-use found::Indices;
-pub use found::{Cause, Found, Shared};
-pub use parent::Parent;
+use indices::Indices;
 
 /// A file whose bits `[strip]` clears.
 #[derive(Clone, Debug)]
@@ -101,7 +99,7 @@ pub struct MissingLibrary {
 
 /// Everything that was found.
 #[derive(Debug, Default)]
-pub struct Inventory {
+pub struct Survey {
     /// Names to remove.
     pub found: Vec<Rc<Found>>,
     /// Files to strip.
@@ -135,9 +133,9 @@ pub enum Depth {
     Names,
 }
 
-/// Takes the inventory of `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
+/// Surveys `root` for `profile`; what `protection` names needs its libraries, too. Files that cannot be looked at are listed in the result; an error is
 /// returned only where nothing can be said at all.
-pub fn collect(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Inventory, RootError> {
+pub fn survey(root: &Root, profile: &Profile, protection: &Protection, depth: Depth) -> Result<Survey, RootError> {
     let mut collector = Collector::new(root, profile);
     collector.allow_mounts()?;
     collector.keep()?;
@@ -197,7 +195,7 @@ struct Collector<'a> {
     kept: keep::KeptSet,
     /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
     needed: Option<HashMap<Identity, Rc<String>>>,
-    inventory: Inventory,
+    inventory: Survey,
     unreadable: Unreadable,
     /// Of `inventory.found`: by path, and files and directories that go by the name found first.
     indices: Indices,
@@ -243,7 +241,7 @@ impl<'a> Collector<'a> {
             allowed: vec![root.stat().mount],
             kept: keep::KeptSet::default(),
             needed: None,
-            inventory: Inventory::default(),
+            inventory: Survey::default(),
             unreadable: Unreadable::default(),
             indices: Indices::default(),
             parent: None,
@@ -407,7 +405,7 @@ impl Collector<'_> {
         }
     }
 
-    fn finish(mut self) -> Inventory {
+    fn finish(mut self) -> Survey {
         for (link, program, id) in std::mem::take(&mut self.cut_notes) {
             if self.doomed(id).is_some() {
                 continue;

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::Subcommand;
-use super::finding::{Failed, Finding};
+use super::fact::{Fact, Failed};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, STAYS, UNREADABLE, pattern_for};
 use crate::harden::protection::{Claim, For, Needed};
@@ -14,19 +14,19 @@ use crate::verify::{Check, CheckId, Evidence, Status, Subject};
 
 const HARDEN_FIRST: &str = "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what, a restart hardens anew";
 
-/// What to do about a finding of `command`.
-pub(super) fn finding(finding: &Finding<'_>, command: Subcommand) -> Option<String> {
-    let text = match finding {
-        Finding::Refused(refusal) => return Some(self::refusal(refusal)),
-        Finding::Failed(failed) => return Some(self::failed(failed)),
-        Finding::Check { first_left: true, .. } => HARDEN_FIRST,
-        Finding::Check { check, .. } => return self::check(check),
-        Finding::Unreadable(error) => return unreadable(error, command).map(str::to_owned),
-        Finding::Launch(launch) => return launch.hint().map(str::to_owned),
-        Finding::LeftAlone(_, Outcome::OtherMount) => "something mounted over it while this ran: run again",
-        Finding::LeftAlone(_, Outcome::Withheld) => "see the other findings; with those solved, run again",
-        Finding::LeftAlone(..) => "something else is changing the container: run again, and find out what it is",
-        Finding::Stays(stays) => match stays.reason {
+/// What to do about it, where it is a finding of `command`.
+pub(super) fn fact(fact: &Fact<'_>, command: Subcommand) -> Option<String> {
+    let text = match fact {
+        Fact::Refused(refusal) => return Some(self::refusal(refusal)),
+        Fact::Failed(failed) => return Some(self::failed(failed)),
+        Fact::Check { first_left: true, .. } => HARDEN_FIRST,
+        Fact::Check { check, .. } => return self::check(check),
+        Fact::Unreadable(error) => return unreadable(error, command).map(str::to_owned),
+        Fact::Launch(launch) => return launch.hint().map(str::to_owned),
+        Fact::LeftAlone(_, Outcome::OtherMount) => "something mounted over it while this ran: run again",
+        Fact::LeftAlone(_, Outcome::Withheld) => "see the other findings; with those solved, run again",
+        Fact::LeftAlone(..) => "something else is changing the container: run again, and find out what it is",
+        Fact::Stays(stays) => match stays.reason {
             Reason::MountPoint | Reason::OtherMount => {
                 "name its mount point in [remove] mounts if you mean it, save it with [keep] paths, or mount something clean there"
             }
@@ -122,7 +122,7 @@ fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
 }
 
 /// What to do about a check that does not hold.
-pub(super) fn check(check: &Check) -> Option<String> {
+fn check(check: &Check) -> Option<String> {
     let text = match (&check.evidence, check.id) {
         (Evidence::Unreadable(_), CheckId::ReadOnly) => {
             "a path that is not there cannot be checked: correct it, or check its parent"
@@ -142,8 +142,12 @@ pub(super) fn check(check: &Check) -> Option<String> {
         (Evidence::NotThere, CheckId::Writable | CheckId::WritableIfPresent) => return Some(volume(check)),
         _ if check.status != Status::Fail => return None,
         (Evidence::ReadOnly(_), _) => match &check.subject {
-            Subject::Path(path) if path == b"/" => "set readOnlyRootFilesystem: true in the container's securityContext",
-            _ => "set readOnly: true on the volumeMount, or readOnlyRootFilesystem: true when no volume is mounted there",
+            Subject::Path(path) if path == b"/" => {
+                "set readOnlyRootFilesystem: true in the container's securityContext"
+            }
+            _ => {
+                "set readOnly: true on the volumeMount, or readOnlyRootFilesystem: true when no volume is mounted there"
+            }
         },
         (Evidence::ReadOnlyBelow { .. }, _) => {
             let point = super::checks::subject(&check.subject);

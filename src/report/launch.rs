@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use crate::launch::landlock::{LandlockError, Level};
 use crate::launch::privileges::PrivilegeError;
+use crate::verify::Status;
 
 /// One result.
 #[derive(Debug)]
@@ -37,9 +38,9 @@ impl Confinement {
 }
 
 impl Launch {
-    /// Whether the app must not be started so.
-    pub fn failed(&self) -> bool {
-        !matches!(self, Self::Confined(..))
+    /// Whether it is as it should be.
+    pub(super) fn status(&self) -> Status {
+        if matches!(self, Self::Confined(..)) { Status::Pass } else { Status::Fail }
     }
 
     pub(super) fn id(&self) -> &'static str {
@@ -70,10 +71,7 @@ impl Launch {
 
 /// What of a ruleset the kernel enforces.
 pub(super) fn level(Level { version, complete, rules }: Level) -> String {
-    let how = if complete {
-        "fully enforced"
-    } else {
-        "partially enforced (truncation cannot be limited before ABI 3)"
-    };
+    let how =
+        if complete { "fully enforced" } else { "partially enforced (truncation cannot be limited before ABI 3)" };
     format!("Landlock ABI {version}, {how}, {rules} rules")
 }

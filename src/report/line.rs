@@ -3,12 +3,12 @@
 use nix::errno::Errno;
 use serde::Serialize;
 
-use super::finding::{Failed, Finding};
+use super::fact::{Fact, Failed};
 use super::{Report, advice, checks, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, Stays};
 use crate::text::escape::escape;
-use crate::verify::{Check, CheckId, Status};
+use crate::verify::{CheckId, Status};
 
 /// One finding or check.
 #[derive(Serialize)]
@@ -25,36 +25,22 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of_finding(report: &Report, finding: &Finding<'_>) -> Self {
+    pub(super) fn new(report: &Report, fact: &Fact<'_>) -> Self {
         let remove = CheckId::Remove.name();
-        let (id, subject, detail) = match finding {
-            Finding::Refused(refusal) => ("refused", escape(&refusal.path), refused(refusal)),
-            Finding::LeftAlone(action, outcome) => (remove, escape(&action.path()), left_alone(outcome).to_owned()),
-            Finding::Failed(failed) => {
+        let (id, subject, detail) = match fact {
+            Fact::Refused(refusal) => ("refused", escape(&refusal.path), refused(refusal)),
+            Fact::LeftAlone(action, outcome) => (remove, escape(&action.path()), left_alone(outcome).to_owned()),
+            Fact::Failed(failed) => {
                 let first = escape(&failed.first.path());
                 let names = if failed.more == 0 { first } else { format!("{first} and {} more", failed.more) };
                 (remove, names, failure(failed, report.user))
             }
-            Finding::Stays(stays) => (remove, escape(&stays.path), self::stays(stays)),
-            Finding::Check { check, .. } => {
-                (check.id.name(), checks::subject(&check.subject), checks::detail(check))
-            }
-            Finding::Launch(launch) => (launch.id(), launch.subject(), launch.detail()),
-            Finding::Unreadable(error) => {
-                ("inventory", report.root.clone(), format!("could not be looked at: {error}"))
-            }
+            Fact::Stays(stays) => (remove, escape(&stays.path), self::stays(stays)),
+            Fact::Check { check, .. } => (check.id.name(), checks::subject(&check.subject), checks::detail(check)),
+            Fact::Launch(launch) => (launch.id(), "this process".to_owned(), launch.detail()),
+            Fact::Unreadable(error) => ("inventory", report.root.clone(), format!("could not be looked at: {error}")),
         };
-        Self { id, status: finding.status(), subject, detail, hint: advice::finding(finding, report.command) }
-    }
-
-    pub(super) fn of_check(check: &Check) -> Self {
-        Self {
-            id: check.id.name(),
-            status: check.status,
-            subject: checks::subject(&check.subject),
-            detail: checks::detail(check),
-            hint: advice::check(check),
-        }
+        Self { id, status: fact.status(), subject, detail, hint: advice::fact(fact, report.command) }
     }
 }
 

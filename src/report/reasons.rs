@@ -1,8 +1,8 @@
 //! Why something goes, stays or was refused, in words.
 
+use crate::harden::found::Cause;
 use crate::harden::plan::{Action, Note, Reason};
 use crate::harden::protection::{AppProcess, Claim, For, Needed};
-use crate::harden::survey::Cause;
 use crate::target::candidates::Certainty;
 use crate::target::processes::Process;
 use crate::text::escape::escape;
@@ -111,6 +111,10 @@ pub(super) fn note(note: &Note) -> String {
             escape(path),
             other_names(*expected, *found)
         ),
+        Note::UnknownApp(unknown) => {
+            let protects = if unknown.only_shells { "; --app protects it" } else { "" };
+            format!("{unknown}{protects}")
+        }
         Note::Survey(text) => text.clone(),
     }
 }

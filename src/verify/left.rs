@@ -10,16 +10,14 @@ use crate::root::Root;
 /// What `[remove]` and `[strip]` would still change.
 pub(super) fn check(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
     let mut add = |path: &[u8], id, status, evidence| out.checks.push(Check::at(path, id, status, evidence));
-    let inventory = match survey::collect(root, profile, protection, Depth::Rules) {
-        Ok(inventory) => inventory,
+    let survey = match survey::survey(root, profile, protection, Depth::Rules) {
+        Ok(survey) => survey,
         Err(error) => return add(b"/", CheckId::Remove, Status::Unverified, Evidence::Unreadable(error)),
     };
-    let plan = plan(profile, &inventory, protection);
-    let clean = inventory.unreadable.is_empty()
-        && plan.actions.is_empty()
-        && plan.refusals.is_empty()
-        && plan.skipped.is_empty();
-    for error in inventory.unreadable {
+    let plan = plan(profile, &survey, protection);
+    let clean =
+        survey.unreadable.is_empty() && plan.actions.is_empty() && plan.refusals.is_empty() && plan.skipped.is_empty();
+    for error in survey.unreadable {
         let path = error.path().to_vec();
         add(&path, CheckId::Remove, Status::Unverified, Evidence::Unreadable(error));
     }

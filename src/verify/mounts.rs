@@ -8,7 +8,6 @@ use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
 use crate::profile::Verify;
 use crate::root::{Kind, Place, Root, RootError};
 use crate::target::owner::Owner;
-use crate::text::escape::escape;
 
 /// What the checks share.
 struct Context<'a> {

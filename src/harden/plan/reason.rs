@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::harden::declared_app::UnknownApp;
 use crate::harden::protection::Claim;
 use crate::target::processes::Process;
 
@@ -53,6 +54,18 @@ pub enum Note {
         /// Names found.
         found: u32,
     },
+    /// Nobody has said what the container will start, and what may be that goes.
+    UnknownApp(Rc<UnknownApp>),
     /// A remark on what was found.
     Survey(String),
+}
+
+impl Note {
+    /// What it is about, where that is one path.
+    pub fn path(&self) -> Option<&[u8]> {
+        match self {
+            Self::Forced { path, .. } | Self::RunByOther { path, .. } | Self::OtherNames { path, .. } => Some(path),
+            Self::UnknownApp(_) | Self::Survey(_) => None,
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{Origin, Plan, Reason, Refusal};
+use crate::harden::found::Found;
 use crate::harden::protection::{self, Claim, For, Needed};
-use crate::harden::survey::Found;
 use crate::profile::quote;
 use crate::recognise::catalogue::Class;
 use crate::recognise::command_line::wrappers::class;

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::{Cause, Collector, Location, LoginShells};
+use super::{Collector, Location, LoginShells};
+use crate::harden::found::Cause;
 use crate::recognise::accounts::nologin::with_login_shell;
 use crate::root::{Kind, RootError};
 use crate::text::escape::escape;

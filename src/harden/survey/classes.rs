@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Cause, Collector, Location};
+use super::{Collector, Location};
+use crate::harden::found::Cause;
 use crate::harden::protection::Protection;
 use crate::profile::Selector;
 use crate::recognise::catalogue::{Class, DIRECTORIES, Known};

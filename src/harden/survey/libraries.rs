@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{Collector, Found, MissingLibrary};
+use super::{Collector, MissingLibrary};
+use crate::harden::found::Found;
 use crate::harden::protection::Protection;
 use crate::profile::Selector;
 use crate::recognise::elf::{self, Elf, may_be_library};

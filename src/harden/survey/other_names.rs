@@ -7,7 +7,8 @@ use std::rc::Rc;
 use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 
 use super::walk::{Look, Noted};
-use super::{Cause, Collector, Found, Location, MissingNames};
+use super::{Collector, Location, MissingNames};
+use crate::harden::found::{Cause, Found};
 use crate::root::{Directory, EntryKind, Identity, Kind, RootError};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;

@@ -5,7 +5,8 @@ use std::ffi::CStr;
 
 use nix::errno::Errno;
 
-use super::{Cause, Collector, Location};
+use super::{Collector, Location};
+use crate::harden::found::Cause;
 use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::{Cause, Collector, Location};
+use super::{Collector, Location};
+use crate::harden::found::Cause;
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Selector;
 use crate::root::glob::{Glob, Match, Matches};

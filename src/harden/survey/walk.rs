@@ -7,7 +7,8 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use super::classes::Program;
-use super::{Cause, Collector, Location, Parent, Strippable};
+use super::{Collector, Location, Strippable};
+use crate::harden::found::{Cause, Parent};
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Sourced;
 use crate::recognise::elf::LEAST_PROGRAM;
@@ -34,7 +35,7 @@ pub(super) struct Noted {
 }
 
 /// What the walk is for.
-struct Survey<'c, 'a> {
+struct TreeWalk<'c, 'a> {
     collector: &'c mut Collector<'a>,
     /// Whether pass 3 follows.
     noting: bool,
@@ -58,13 +59,13 @@ impl Collector<'_> {
     ) -> Result<Vec<Program>, RootError> {
         let root = self.root;
         let (programs, known) = (Vec::new(), HashSet::new());
-        let mut survey = Survey { collector: self, noting, files, recogniser, programs, known };
+        let mut survey = TreeWalk { collector: self, noting, files, recogniser, programs, known };
         walk_tree(root, Look::All, &mut survey)?;
         Ok(survey.programs)
     }
 }
 
-impl Survey<'_, '_> {
+impl TreeWalk<'_, '_> {
     /// Pass 3 has to look at this directory's links, or at its files, too.
     fn note(&mut self, directory: &Directory, look: Look, files: bool) {
         let id = directory.own_stat().id;
@@ -112,7 +113,7 @@ impl Survey<'_, '_> {
     }
 }
 
-impl Visitor for Survey<'_, '_> {
+impl Visitor for TreeWalk<'_, '_> {
     type Look = Look;
 
     fn entry(&mut self, directory: &Directory, look: Look, name: &CStr, kind: Kind) -> Result<(), RootError> {

@@ -26,7 +26,7 @@ const NOTHING: Identity = Identity { dev: 0, ino: 0 };
 impl Parent {
     /// The directory `id` at the canonical `path`, which shares with `last` what both have in common. `hash` makes the hash
     /// of a directory from that of the one above and its name.
-    pub(super) fn of(last: Option<&Rc<Self>>, path: &[u8], id: Identity, hash: &dyn Fn(u64, &[u8]) -> u64) -> Rc<Self> {
+    pub fn of(last: Option<&Rc<Self>>, path: &[u8], id: Identity, hash: &dyn Fn(u64, &[u8]) -> u64) -> Rc<Self> {
         let path = if path == b"/" { b"" } else { path };
         let mut known = last.map(Rc::clone);
         while let Some(directory) = known {
@@ -71,12 +71,13 @@ impl Parent {
         self.depth
     }
 
-    pub(super) fn hash(&self) -> u64 {
+    /// Hash of its path.
+    pub fn hash(&self) -> u64 {
         self.hash
     }
 
     /// Whether this is its path; that of the root is empty.
-    pub(super) fn is(&self, path: &[u8]) -> bool {
+    pub fn is(&self, path: &[u8]) -> bool {
         path.len() == self.length
             && self.upwards().all(|directory| {
                 path.get(directory.length - directory.name.len()..directory.length) == Some(&directory.name)

@@ -1,4 +1,4 @@
-//! What is wrong, as far as the facts of a report tell; in the order in which it is said.
+//! What a report states: its checks, and what is wrong, in the order in which it is said.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,8 @@ use crate::harden::plan::{Action, Refusal, Stays};
 use crate::root::RootError;
 use crate::verify::{Check, CheckId, Status, Subject};
 
-/// One thing that is wrong.
-pub enum Finding<'a> {
+/// One thing that is stated.
+pub enum Fact<'a> {
     /// A rule asks for what must stay, so that nothing was done.
     Refused(&'a Refusal),
     /// A step was left alone.
@@ -20,14 +20,14 @@ pub enum Finding<'a> {
     Failed(Failed<'a>),
     /// A rule meets what stays.
     Stays(&'a Stays),
-    /// A check does not hold, or could not be made.
+    /// What came of a check.
     Check {
         /// Which.
         check: &'a Check,
         /// Whether it is the first thing that `verify` finds not removed: what helps is said once.
         first_left: bool,
     },
-    /// The app cannot be started as it should be.
+    /// What came of making the app what it should be.
     Launch(&'a Launch),
     /// Something could not be looked at.
     Unreadable(&'a RootError),
@@ -45,26 +45,27 @@ pub struct Failed<'a> {
     pub more: usize,
 }
 
-impl Finding<'_> {
-    /// Whether it is certain.
+impl Fact<'_> {
+    /// Whether it is as it should be.
     pub fn status(&self) -> Status {
         match self {
             Self::Check { check, .. } => check.status,
             Self::Unreadable(_) => Status::Unverified,
-            Self::Refused(_) | Self::LeftAlone(..) | Self::Failed(_) | Self::Stays(_) | Self::Launch(_) => Status::Fail,
+            Self::Launch(launch) => launch.status(),
+            Self::Refused(_) | Self::LeftAlone(..) | Self::Failed(_) | Self::Stays(_) => Status::Fail,
         }
     }
 }
 
 impl Report {
     /// What is wrong: refusals first, what is merely unverified last.
-    pub fn findings(&self) -> Vec<Finding<'_>> {
+    pub fn findings(&self) -> Vec<Fact<'_>> {
         let mut findings = Vec::new();
         if let Some(plan) = &self.plan {
-            findings.extend(plan.refusals.iter().map(Finding::Refused));
+            findings.extend(plan.refusals.iter().map(Fact::Refused));
             if !self.accepts_read_only {
                 self.failures(&mut findings);
-                findings.extend(plan.skipped.iter().chain(&plan.missing).map(Finding::Stays));
+                findings.extend(plan.skipped.iter().chain(&plan.missing).map(Fact::Stays));
             }
         }
         let mut known = None;
@@ -80,17 +81,25 @@ impl Report {
                 continue;
             }
             if check.status == Status::Unverified {
-                unverified.push(Finding::Check { check, first_left: false });
+                unverified.push(Fact::Check { check, first_left: false });
             } else {
                 let is_left = check.id == CheckId::Remove;
-                findings.push(Finding::Check { check, first_left: is_left && first_left });
+                findings.push(Fact::Check { check, first_left: is_left && first_left });
                 first_left &= !is_left;
             }
         }
-        findings.extend(self.launch.iter().filter(|launch| launch.failed()).map(Finding::Launch));
-        findings.extend(self.unreadable.iter().map(Finding::Unreadable));
+        let failed = |launch: &&Launch| launch.status() == Status::Fail;
+        findings.extend(self.launch.iter().filter(failed).map(Fact::Launch));
+        findings.extend(self.unreadable.iter().map(Fact::Unreadable));
         findings.extend(unverified);
         findings
+    }
+
+    /// Every check, also those that hold.
+    pub(super) fn checks(&self) -> impl Iterator<Item = Fact<'_>> {
+        let checks = self.checks.iter().map(|check| Fact::Check { check, first_left: false });
+        let confined = self.launch.iter().filter(|launch| launch.status() == Status::Pass);
+        checks.chain(confined.map(Fact::Launch))
     }
 
     /// Whether nothing is wrong.
@@ -99,7 +108,7 @@ impl Report {
     }
 
     /// Steps that were not done: first those that were left alone, then those that failed, one finding for each reason.
-    fn failures<'a>(&'a self, findings: &mut Vec<Finding<'a>>) {
+    fn failures<'a>(&'a self, findings: &mut Vec<Fact<'a>>) {
         let mut groups: Vec<Failed<'a>> = Vec::new();
         for (action, outcome) in self.steps() {
             match outcome {
@@ -111,13 +120,12 @@ impl Report {
                     }
                 }
                 Some(outcome @ (Outcome::Changed | Outcome::OtherMount | Outcome::Withheld)) => {
-                    findings.push(Finding::LeftAlone(action, outcome));
+                    findings.push(Fact::LeftAlone(action, outcome));
                 }
-                None
-                | Some(Outcome::Done | Outcome::Gone | Outcome::Disabled | Outcome::Denied | Outcome::Late) => {}
+                None | Some(Outcome::Done | Outcome::Gone | Outcome::Disabled | Outcome::Denied | Outcome::Late) => {}
             }
         }
-        findings.extend(groups.into_iter().map(Finding::Failed));
+        findings.extend(groups.into_iter().map(Fact::Failed));
     }
 
     /// The paths of what is still there, as whoever reads the report knows already.

@@ -1,0 +1,87 @@
+//! One name that something is to be done to, and why: some hundred bytes with its index, because there may be a million of
+//! them.
+
+mod parent;
+
+use std::rc::Rc;
+
+use crate::root::{Stat, join};
+
+pub use parent::Parent;
+
+/// A path that several names share.
+pub type Shared = Rc<Vec<u8>>;
+
+/// Why a file was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A rule names it.
+    Rule,
+    /// It lies in a directory that a rule names.
+    Content {
+        /// That directory.
+        of: Shared,
+    },
+    /// A link that a rule names leads to it.
+    Target {
+        /// The link.
+        of: Shared,
+        /// Steps from the rule's link, from 1.
+        depth: u32,
+    },
+    /// Another name of the same file.
+    HardLink {
+        /// The name found first.
+        of: Shared,
+    },
+    /// A link that would dangle.
+    LinkTo {
+        /// What it leads to.
+        of: Shared,
+    },
+    /// `[strip]` clears bits or capabilities of it.
+    Strip,
+    /// `[strip]` takes login shells from accounts in it.
+    LoginShells {
+        /// The accounts, escaped.
+        of: Shared,
+    },
+}
+
+/// A name that something is to be done to.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its directory.
+    pub parent: Rc<Parent>,
+    /// Its name there.
+    pub name: Box<[u8]>,
+    /// What is known of it.
+    pub stat: Stat,
+    /// Index of the rule in [`Profile::remove`](crate::profile::Profile::remove); `[strip]` has none.
+    pub rule: usize,
+    /// Why.
+    pub cause: Cause,
+    /// Why it must stay, where it is a shared library or the dynamic loader, or a link on the way to one.
+    pub library: Option<Rc<String>>,
+    /// Of the name by which a file was found first: how many of its names were found.
+    pub names: u32,
+    /// Whether it is a directory that cannot go, because something in it stays.
+    pub occupied: bool,
+}
+
+impl Found {
+    /// Canonical path inside the root.
+    pub fn path(&self) -> Vec<u8> {
+        join(&self.parent.path(), &self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_fit() {
+        assert!(size_of::<Found>() <= 128, "{}", size_of::<Found>());
+    }
+}
