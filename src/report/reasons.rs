@@ -1,5 +1,7 @@
 //! Why something goes, stays or was refused, in words.
 
+use std::fmt::Write;
+
 use crate::harden::found::Cause;
 use crate::harden::plan::{Action, Note, Reason};
 use crate::harden::protection::{AppProcess, Claim, For, Needed};
@@ -66,20 +68,18 @@ fn claim(claim: &Claim) -> String {
 fn needed(Needed { by, chain, link }: &Needed) -> String {
     let is_command = chain.len() == 1;
     let mut text = if is_command && !link { "it is ".to_owned() } else { String::new() };
-    text += &match by {
-        For::Kept(entry) => format!("[keep] {entry}:"),
-        For::Command { .. } => "the command to be run,".to_owned(),
-        For::App { said, .. } => format!("the app ({said}),"),
-        For::Process(process) => format!("the command line of {},", of_app(process)),
+    let _ = match by {
+        For::Kept(entry) => write!(text, "[keep] {entry}:"),
+        For::Command { .. } => write!(text, "the command to be run,"),
+        For::App { said, .. } => write!(text, "the app ({said}),"),
+        For::Process(process) => write!(text, "the command line of {},", of_app(process)),
     };
     for (position, (path, role)) in chain.iter().enumerate() {
         let path = escape(path);
-        text += &match role {
-            None => format!(" {path}"),
-            Some(role) => {
-                let which = if position > 1 { ", which" } else { "" };
-                format!("{which} needs {path} as {}", role.text())
-            }
+        let which = if position > 1 { ", which" } else { "" };
+        let _ = match role {
+            None => write!(text, " {path}"),
+            Some(role) => write!(text, "{which} needs {path} as {}", role.text()),
         };
     }
     if *link {

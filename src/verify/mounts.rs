@@ -174,9 +174,8 @@ impl Context<'_> {
 /// Whether writing is refused there, by trying and by mountinfo.
 fn is_read_only(trial: &Trial) -> Status {
     match (trial.result, trial.mount.as_ref().map(Mount::is_read_only)) {
-        (Err(Errno::EROFS), _) => Status::Pass,
         // A mounted file, such as /etc/hosts, cannot hold one.
-        (Err(Errno::ENOTDIR), Some(true)) => Status::Pass,
+        (Err(Errno::EROFS), _) | (Err(Errno::ENOTDIR), Some(true)) => Status::Pass,
         // That only permissions stop somebody proves nothing.
         (Ok(()), _) | (Err(_), Some(false)) => Status::Fail,
         (Err(_), Some(true) | None) => Status::Unverified,
@@ -255,6 +254,7 @@ fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::escape::escape;
 
     fn runtime_mounts(text: &str) -> (Vec<String>, Vec<String>) {
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
