@@ -8,7 +8,7 @@
 mod directory;
 mod follow;
 pub mod glob;
-pub(crate) mod path;
+pub mod path;
 pub mod pattern;
 mod read;
 mod replace;
@@ -27,6 +27,7 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
 pub use directory::{Directory, EntryKind};
 pub use follow::Followed;
+pub use path::{Canonical, InRoot};
 pub(crate) use read::{io_errno, read_part};
 pub use replace::PENDING;
 pub use tree::{Visitor, walk_below, walk_tree};
@@ -281,57 +282,70 @@ impl Root {
     }
 
     /// The file that `path` leads to, all links followed.
-    pub fn resolve(&self, path: &[u8]) -> Result<Stat, RootError> {
-        let fd = self.open_resolved(path, OFlag::O_PATH)?;
-        stat_of(fd.as_fd(), c"", path)
+    pub fn resolve<'p>(&self, path: impl Into<InRoot<'p>>) -> Result<Stat, RootError> {
+        self.handle(path.into()).map(|(_, stat)| stat)
     }
 
     /// What is at `path`, a last link not followed; `ELOOP` where a link is on the way.
-    pub fn stat_at(&self, path: &[u8]) -> Result<Stat, RootError> {
+    pub fn stat_at(&self, path: &Canonical) -> Result<Stat, RootError> {
         self.in_time()?;
         match self.resolver {
             Resolver::Openat2 => {
                 let fd = self.open_canonical(path, OFlag::O_PATH | OFlag::O_NOFOLLOW).map_err(os("openat2", path))?;
                 stat_of(fd.as_fd(), c"", path)
             }
-            Resolver::Walk => match walk::walk(self, b"", path, false)? {
+            Resolver::Walk => match self.walk(path, false)? {
                 place if place.links.is_empty() => Ok(place.stat),
                 _ => Err(os("open", path)(Errno::ELOOP)),
             },
         }
     }
 
-    /// Opens the directory at `path`, which must hold no symbolic link: a canonical path as [`Place::path`] gives it.
-    pub fn directory(&self, path: &[u8]) -> Result<Directory, RootError> {
+    /// Opens the directory at `path`; `ELOOP` or `ENOTDIR` where a link is on the way by now.
+    pub fn directory(&self, path: &Canonical) -> Result<Directory, RootError> {
         self.in_time()?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
         let fd = match self.resolver {
             Resolver::Openat2 => self.open_canonical(path, flags).map_err(os("openat2", path))?,
             Resolver::Walk => {
-                let place = walk::walk(self, b"", path, false)?;
+                let place = self.walk(path, false)?;
                 if !place.links.is_empty() || place.stat.kind == Kind::Symlink {
                     return Err(os("open", path)(Errno::ELOOP));
                 }
                 reopen(place.fd.as_fd(), flags).map_err(os("open", path))?
             }
         };
-        Directory::new(fd, path.to_vec())
+        Directory::new(fd, path.clone())
     }
 
-    /// Follows `path` from the directory `base` (canonical) component by component and tells the canonical place it
-    /// leads to and every link passed; with `follow` false a final link is the place.
-    pub fn walk(&self, base: &[u8], path: &[u8], follow: bool) -> Result<Place, RootError> {
-        self.in_time()?;
-        walk::walk(self, base, path, follow)
+    /// Opens the directory that `path` leads to, all links followed.
+    pub fn directory_at<'p>(&self, path: impl Into<InRoot<'p>>) -> Result<Directory, RootError> {
+        self.directory(&self.walk(path, true)?.path)
+    }
+
+    /// Follows `path` name by name, and tells the place that it leads to and every link passed; with `follow` false a
+    /// final link is the place.
+    pub fn walk<'p>(&self, path: impl Into<InRoot<'p>>, follow: bool) -> Result<Place, RootError> {
+        self.walk_from(&Canonical::default(), path, follow)
+    }
+
+    /// The same for a path from the directory `base`.
+    pub fn walk_from<'p>(
+        &self,
+        base: &Canonical,
+        path: impl Into<InRoot<'p>>,
+        follow: bool,
+    ) -> Result<Place, RootError> {
+        walk::walk(self, base, path.into(), follow)
     }
 
     /// Whether something can be written at `path`: makes an unnamed file in that directory (`O_TMPFILE`), which is gone
     /// when the call returns, even if the process is killed. Only `EROFS` proves a read-only mount: the kernel looks at
     /// the mount before permissions and before the filesystem's abilities.
-    pub fn write_test(&self, path: &[u8]) -> Result<(), RootError> {
+    pub fn write_test(&self, path: InRoot<'_>) -> Result<(), RootError> {
         let directory = self.open_resolved(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-        openat(&directory, c".", flags, Mode::S_IRUSR).map(drop).map_err(os("open O_TMPFILE", path))
+        openat(&directory, c".", flags, Mode::S_IRUSR).map(drop).map_err(os("open O_TMPFILE", &path))
     }
 
     /// Type of the filesystem that `directory` is on (`statfs(2)`).
@@ -340,41 +354,41 @@ impl Root {
     }
 
     /// An `O_PATH` descriptor of what `path` leads to, and what that is: to name it to the kernel.
-    pub(crate) fn handle(&self, path: &[u8]) -> Result<(OwnedFd, Stat), RootError> {
+    pub(crate) fn handle(&self, path: InRoot<'_>) -> Result<(OwnedFd, Stat), RootError> {
         let fd = self.open_resolved(path, OFlag::O_PATH)?;
-        let stat = stat_of(fd.as_fd(), c"", path)?;
+        let stat = stat_of(fd.as_fd(), c"", &path)?;
         Ok((fd, stat))
     }
 
     /// Type of the filesystem at `path` (`statfs(2)`).
-    pub fn filesystem(&self, path: &[u8]) -> Option<FsType> {
-        filesystem_type(self.open_resolved(path, OFlag::O_PATH).ok()?.as_fd())
+    pub fn filesystem<'p>(&self, path: impl Into<InRoot<'p>>) -> Option<FsType> {
+        filesystem_type(self.open_resolved(path.into(), OFlag::O_PATH).ok()?.as_fd())
     }
 
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
-    fn open_resolved(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, RootError> {
+    fn open_resolved(&self, path: InRoot<'_>, flags: OFlag) -> Result<OwnedFd, RootError> {
         self.in_time()?;
         let opened = match self.resolver {
-            Resolver::Openat2 if path.len() < PATH_MAX => self.openat2(path, flags, ResolveFlag::empty()),
+            Resolver::Openat2 if path.len() < PATH_MAX => self.openat2(&path, flags, ResolveFlag::empty()),
             // Most paths that are longer are canonical.
-            Resolver::Openat2 => self.open_canonical(path, flags),
+            Resolver::Openat2 => self.open_canonical(&path, flags),
             Resolver::Walk => Err(Errno::ELOOP),
         };
         match opened {
             Err(Errno::ELOOP) if self.resolver == Resolver::Walk || path.len() >= PATH_MAX => {
-                let place = walk::walk(self, b"", path, true)?;
+                let place = self.walk(path, true)?;
                 if flags.contains(OFlag::O_DIRECTORY) && place.stat.kind != Kind::Directory {
-                    return Err(os("open", path)(Errno::ENOTDIR));
+                    return Err(os("open", &path)(Errno::ENOTDIR));
                 }
                 if flags.contains(OFlag::O_PATH) {
                     return Ok(place.fd);
                 }
-                place.reopen(self, flags).map_err(os("open", path))
+                place.reopen(self, flags).map_err(os("open", &path))
             }
-            opened => opened.map_err(os("openat2", path)),
+            opened => opened.map_err(os("openat2", &path)),
         }
     }
 
@@ -475,21 +489,6 @@ fn mount_from_fdinfo(file: BorrowedFd<'_>) -> Result<u64, Errno> {
         .find_map(|line| line.strip_prefix("mnt_id:"))
         .and_then(|id| id.trim().parse().ok())
         .ok_or(Errno::ENODATA)
-}
-
-/// The last name of a path; all of it where it holds no `/`.
-pub fn file_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
-}
-
-/// `directory` and `name` as one path inside the root; canonical paths begin with `/`, the root itself is `/`.
-pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = directory.to_vec();
-    if path.last() != Some(&b'/') {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
 }
 
 /// `name` as a C string; the kernel never returns one that holds a NUL byte.

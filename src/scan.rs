@@ -21,7 +21,7 @@ use crate::linux::filesystem::is_left_out;
 use crate::recognise::catalogue::{Known, holds_programs};
 use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
-use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Visitor, join, walk_tree};
+use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat, Visitor, walk_tree};
 use crate::target::owner::Owner;
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
@@ -34,8 +34,8 @@ pub use finding::{Finding, Gap, WEAKNESSES, Weakness, What, classes};
 /// A program of the catalogue.
 #[derive(Clone, Debug)]
 pub struct Sighting {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: Canonical,
     /// What is known of it.
     pub stat: Stat,
     /// Which directory it lies in.
@@ -47,7 +47,7 @@ pub struct Sighting {
     /// What that is.
     pub known: Known,
     /// All other names: hard links and symbolic links.
-    pub names: Vec<Vec<u8>>,
+    pub names: Vec<Canonical>,
 }
 
 /// Everything that was found.
@@ -100,7 +100,7 @@ struct Scanner<'a> {
     /// Index in `found.programs`.
     by_identity: HashMap<Identity, usize>,
     /// Further names of executables: what they lead to is only known at the end.
-    names: Vec<(Vec<u8>, Identity)>,
+    names: Vec<(Canonical, Identity)>,
 }
 
 impl Visitor for Scanner<'_> {
@@ -120,7 +120,7 @@ impl Visitor for Scanner<'_> {
             return Ok(None);
         }
         if stat.mode & 0o1002 == 0o002 {
-            self.weakness("world-writable", join(parent.path(), name.to_bytes()), "directory, not sticky");
+            self.weakness("world-writable", parent.join(name), "directory, not sticky");
         }
         Ok(Some(()))
     }
@@ -136,14 +136,14 @@ impl Visitor for Scanner<'_> {
 }
 
 impl Scanner<'_> {
-    fn weakness(&mut self, class: &'static str, path: Vec<u8>, detail: impl Into<String>) {
-        self.found.weaknesses.push(Weakness { class, path, account: None, detail: detail.into() });
+    fn weakness(&mut self, class: &'static str, path: Canonical, detail: impl Into<String>) {
+        self.found.weaknesses.push(Weakness { class, path: path.into_bytes(), account: None, detail: detail.into() });
     }
 
     fn link(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
         match self.root.follow(directory, name).map(|followed| followed.target) {
             Ok(target) if target.kind == Kind::File && target.mode & 0o111 != 0 => {
-                self.names.push((join(directory.path(), name.to_bytes()), target.id));
+                self.names.push((directory.join(name), target.id));
                 Ok(())
             }
             Ok(_) => Ok(()),
@@ -158,7 +158,7 @@ impl Scanner<'_> {
 
     fn file(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
         let stat = directory.stat(name)?;
-        let path = || join(directory.path(), name.to_bytes());
+        let path = || directory.join(name);
         if stat.kind != Kind::File {
             return Ok(());
         }
@@ -188,7 +188,7 @@ impl Scanner<'_> {
 
     /// What program the file is, if any.
     fn program(&mut self, directory: &Directory, name: &CStr, stat: &Stat, file: &File) -> Result<(), RootError> {
-        let path = || join(directory.path(), name.to_bytes());
+        let path = || directory.join(name);
         if stat.nlink > 1 {
             self.names.push((path(), stat.id));
             if self.by_identity.contains_key(&stat.id) {
@@ -241,9 +241,9 @@ impl Scanner<'_> {
             }
         }
         for program in &mut found.programs {
-            sort_by_bytes(&mut program.names, Clone::clone);
+            sort_by_bytes(&mut program.names, |name| name.to_vec());
         }
-        sort_by_bytes(&mut found.programs, |program| program.path.clone());
+        sort_by_bytes(&mut found.programs, |program| program.path.to_vec());
         sort_by_bytes(&mut found.weaknesses, |weakness| weakness.path.clone());
         found
     }

@@ -1,19 +1,22 @@
-//! What both `inject` and `lint` look at: what a profile would break, and what makes a volume worthless.
+//! The checks that `inject` and `lint` share: what a profile would break, and which mounts would undo the hardening.
 
 mod capabilities;
 mod commands;
 mod delivered;
+pub(crate) mod inscribed;
+mod mode;
 mod staged;
 
-use super::finding::Finding;
-use super::workload::Workload;
+use crate::manifest::finding::Finding;
+use crate::manifest::workload::Workload;
 
-pub(super) use capabilities::unsearchable;
-pub(super) use commands::{HANDLERS, app, calls, handlers};
-pub(super) use delivered::{installs, is_whole, mount_over};
-pub(super) use staged::{Staged, has_staged, mounted, staged};
+pub(crate) use capabilities::unsearchable;
+pub(crate) use commands::{app, command, handlers};
+pub(crate) use delivered::{installs, is_whole, mount_over};
+pub(crate) use mode::mode;
+pub(crate) use staged::{Staged, mounted, staged};
 
-/// Mounts of volumes of ours by which a container could undo the hardening, or that have nothing to show.
-pub(super) fn volumes(workload: &Workload<'_>) -> Vec<Finding> {
+/// Mounts of lithify's volumes by which a container could undo the hardening, or that would be empty.
+pub(crate) fn volumes(workload: &Workload<'_>) -> Vec<Finding> {
     staged::mounts(workload).into_iter().chain(delivered::delivered(workload)).collect()
 }

@@ -7,14 +7,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
 /// A command line.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Inject(Inject),
     Lint(Lint),
 }
 
 /// How a workload is to be hardened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// By the startupProbe.
     Probe,
     /// By copies mounted over the originals.
@@ -24,7 +24,7 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",
             Self::Stage => "stage",
@@ -35,30 +35,30 @@ impl Mode {
 
 /// `inject`.
 #[derive(Clone, Debug)]
-pub(super) struct Inject {
-    pub(super) file: String,
+pub(crate) struct Inject {
+    pub(crate) file: String,
     /// `NAME`, or `FILE=PATH`: a file here, and where it is mounted in the container.
-    pub(super) profiles: Vec<String>,
-    pub(super) mode: Mode,
-    pub(super) image: Option<String>,
-    pub(super) containers: Vec<String>,
-    pub(super) command: Option<String>,
-    pub(super) stage_dirs: Vec<String>,
-    pub(super) force: bool,
-    pub(super) dry_run: bool,
-    pub(super) in_place: bool,
+    pub(crate) profiles: Vec<String>,
+    pub(crate) mode: Mode,
+    pub(crate) image: Option<String>,
+    pub(crate) containers: Vec<String>,
+    pub(crate) command: Option<String>,
+    pub(crate) stage_dirs: Vec<String>,
+    pub(crate) force: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) in_place: bool,
 }
 
 /// `lint`.
 #[derive(Clone, Debug)]
-pub(super) struct Lint {
-    pub(super) file: String,
-    pub(super) profiles: Vec<String>,
-    pub(super) containers: Vec<String>,
+pub(crate) struct Lint {
+    pub(crate) file: String,
+    pub(crate) profiles: Vec<String>,
+    pub(crate) containers: Vec<String>,
 }
 
 /// The image of the examples, for who does not say another one.
-pub(super) const DEFAULT_IMAGE: &str = concat!("registry.example/lithify:", env!("CARGO_PKG_VERSION"));
+pub(crate) const DEFAULT_IMAGE: &str = concat!("registry.example/lithify:", env!("CARGO_PKG_VERSION"));
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
@@ -111,7 +111,7 @@ fn command() -> Clap {
 }
 
 /// Reads a command line, the program's name first.
-pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let mut matches = command().try_get_matches_from(words)?;
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
         "inject" => read_inject(&mut sub).map(Command::Inject),
@@ -149,7 +149,7 @@ fn many(matches: &mut ArgMatches, name: &str) -> Vec<String> {
 }
 
 /// The options of a command line without files, for a text in memory.
-pub(super) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
+pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let profiles = profiles.iter().flat_map(|profile| ["--profile", *profile]);
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
     match parse(words.map(OsString::from)).ok()? {

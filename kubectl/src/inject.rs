@@ -1,78 +1,48 @@
-//! `kubectl lithify inject`: what a manifest needs so that its pods harden themselves, put where it belongs. Nothing is
-//! written unless all of it can be.
+//! `kubectl lithify inject` changes a manifest so that its pods harden themselves. It writes nothing unless it can make every
+//! change.
 
+mod command;
 mod delivery;
+mod diff;
+mod options;
 mod pod;
 mod probe;
+mod profiles;
+mod resources;
 mod run;
 mod stage;
+mod stage_dirs;
 mod startup;
 
 use std::io::Write;
 use std::path::Path;
 
-use super::checks;
-use super::cli::{DEFAULT_IMAGE, Inject, Mode};
-use super::diff;
-use super::finding::{self, Finding, Weight};
-use super::inscribed;
-use super::manifest::Manifest;
-use super::removed::Removed;
-use super::workload::{check_names, workloads};
-use super::yaml::{self, Changed, Changes, Edit};
-use super::{Failure, NAME, print, say};
+use crate::checks;
+use crate::checks::inscribed;
+use crate::cli::{DEFAULT_IMAGE, Inject, Mode};
+use crate::command_line::removed::Removed;
+use crate::failure::Failure;
+use crate::manifest::Manifest;
+use crate::manifest::finding::{self, Finding, Weight};
+use crate::manifest::workload::{Container, check_names, workloads};
+use crate::names::VOLUME;
+use crate::output::{print, say};
+use crate::yaml::{self, Changed, Changes, Edit};
 use lithify::profile::load;
 use lithify::report::Exit;
-use pod::Pod;
+use pod::{Additions, Pod};
+use profiles::Profiles;
 
 /// A manifest with lithify in it.
-pub(super) struct Injected {
-    pub(super) text: String,
+pub(crate) struct Injected {
+    pub(crate) text: String,
     edits: Vec<Edit>,
     notes: Vec<Finding>,
     workloads: usize,
 }
 
-/// The profiles as they are called here, and as the container will call them.
-pub(super) struct Profiles {
-    here: Vec<String>,
-    there: Vec<String>,
-}
-
-impl Profiles {
-    fn new(arguments: &[String]) -> Result<Self, Failure> {
-        let mut profiles = Self { here: Vec::new(), there: Vec::new() };
-        for argument in arguments {
-            let (here, there) = argument.split_once('=').unwrap_or((argument, argument));
-            let is_file =
-                here.contains('/') || Path::new(here).extension().is_some_and(|extension| extension == "toml");
-            if is_file && (here == there || !there.starts_with('/')) {
-                let name = Path::new(here).file_name().unwrap_or_default().to_string_lossy();
-                return Err(Failure::usage(
-                    format!("--profile {argument}: a file of this machine is not in the container"),
-                    format!("mount it there from a ConfigMap, and say where: --profile {here}=/site/{name}"),
-                ));
-            }
-            if !is_file && here != there {
-                return Err(Failure::usage(
-                    format!("--profile {argument}: {here} is built in"),
-                    format!("--profile {here}"),
-                ));
-            }
-            profiles.here.push(here.to_owned());
-            profiles.there.push(there.to_owned());
-        }
-        Ok(profiles)
-    }
-
-    /// Those that are files in the container.
-    fn files(&self) -> impl Iterator<Item = &str> {
-        self.there.iter().map(String::as_str).filter(|profile| profile.starts_with('/'))
-    }
-}
-
-/// The whole command.
-pub(super) fn run(options: &Inject) -> Result<Exit, Failure> {
+/// Runs the subcommand.
+pub(crate) fn run(options: &Inject) -> Result<Exit, Failure> {
     if options.in_place && options.file == "-" {
         return Err(Failure::usage(
             "--in-place changes a file, and standard input is none",
@@ -101,9 +71,9 @@ pub(super) fn run(options: &Inject) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Whole or not at all, with the mode that the file has.
+/// Replaces a file whole or not at all. The file keeps its mode.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    // A link stays one.
+    // A symbolic link stays one.
     let path = std::fs::canonicalize(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".lithify-{}", std::process::id()));
@@ -118,34 +88,34 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     })
 }
 
-/// Pure: from a manifest to the one with lithify.
-pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected, Failure> {
+/// Makes the manifest with lithify of a manifest. Reads profiles and writes nothing.
+pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected, Failure> {
     let profiles = Profiles::new(&options.profiles)?;
     let profile = load(profiles.here.iter().map(String::as_str))?;
-    check_options(options)?;
+    options::check(options)?;
     let removed = Removed::new(&profile);
     let workloads = workloads(&manifest.documents);
     check_names(manifest, &workloads, &options.containers)?;
-    // Once for what the containers are to call, and once more with what the program is to accept.
-    let mut only = Vec::new();
+    // The first round finds the calls that the finished pod makes; the second inscribes them.
+    let mut calls = Vec::new();
     let (findings, Changed { text, edits, documents }) = loop {
         let mut changes: Vec<Changes> = manifest.documents.iter().map(|_| Changes::default()).collect();
         let mut findings = Vec::new();
         for (index, workload) in workloads.iter().enumerate() {
             let chosen = workload.chosen(&options.containers);
             let Some(changes) = changes.get_mut(workload.document).filter(|_| !chosen.is_empty()) else { continue };
-            let only = only.get(index);
+            let calls = calls.get(index);
             let mut pod = Pod {
                 options,
                 profiles: &profiles,
                 removed: &removed,
                 workload,
-                only,
+                calls,
                 changes,
                 findings: &mut findings,
             };
-            pod.keep_commands(&chosen);
-            pod.inject(&chosen);
+            command::keep(&mut pod, &chosen);
+            inject(&mut pod, &chosen);
             findings.extend(checks::volumes(workload));
         }
         refuse(manifest, &findings, options)?;
@@ -159,12 +129,12 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
                 )
             ))
         })?;
-        if !only.is_empty() || workloads.is_empty() {
+        if !calls.is_empty() || workloads.is_empty() {
             break (findings, result);
         }
-        only = self::workloads(&result.documents).iter().map(|workload| inscribed::calls(workload, NAME)).collect();
+        calls = self::workloads(&result.documents).iter().map(|workload| inscribed::calls(workload, VOLUME)).collect();
     };
-    // What is wrong only now, such as a mount of a volume that nobody filled before.
+    // Some findings come only with the result, such as a mount of a volume that nothing filled before.
     let file = format!("{}, with lithify in it", manifest.file);
     let result = Manifest { file, text, documents };
     let after: Vec<Finding> = self::workloads(&result.documents)
@@ -176,7 +146,35 @@ pub(super) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     Ok(Injected { edits, notes: findings, workloads: workloads.len(), text: result.text })
 }
 
-/// An error where any finding forbids to go on.
+/// Puts into the changes what the chosen containers need, and into the findings what forbids it.
+fn inject(pod: &mut Pod<'_>, chosen: &[Container<'_>]) {
+    let mut new = Additions::default();
+    let mode = pod.options.mode;
+    delivery::deliver(pod, chosen, &mut new);
+    for container in chosen {
+        if let Some(other) = checks::mode(pod.workload, container).filter(|known| *known != mode) {
+            let message = format!("{} has lithify in mode {} already", container.title, other.name());
+            let fix = format!("inject into the manifest as it was before, or use --mode {}", other.name());
+            pod.refuse(container, message, fix);
+            continue;
+        }
+        pod.findings.extend(checks::handlers(container, Some(mode), pod.removed));
+        pod.findings.extend(checks::app(container, Some(mode), pod.removed));
+        delivery::check_profile_mounts(pod, container);
+        let mut mounts = delivery::mount_program(pod, container);
+        match mode {
+            Mode::Probe => probe::probe(pod, container),
+            Mode::Run => run::run(pod, container),
+            Mode::Stage => stage::stage(pod, container, &mut new, &mut mounts),
+        }
+        pod.append(container.node, &container.path, "volumeMounts", None, mounts);
+    }
+    let (spec, path) = (pod.workload.spec, pod.workload.path.clone());
+    pod.append(spec, &path, "initContainers", Some("containers"), new.init_containers);
+    pod.append(spec, &path, "volumes", None, new.volumes);
+}
+
+/// Fails if a finding forbids the change.
 fn refuse(manifest: &Manifest, findings: &[Finding], options: &Inject) -> Result<(), Failure> {
     let refused = |finding: &&Finding| match finding.weight {
         Weight::Refused => true,
@@ -194,40 +192,4 @@ fn refuse(manifest: &Manifest, findings: &[Finding], options: &Inject) -> Result
         "refused, and nothing was changed{hint}:\n{}",
         finding::print(manifest, &refused).trim_end()
     )))
-}
-
-fn check_options(options: &Inject) -> Result<(), Failure> {
-    if !options.stage_dirs.is_empty() && options.mode != Mode::Stage {
-        return Err(Failure::usage(
-            format!("--stage-dir is for --mode stage, not for {}", options.mode.name()),
-            "leave it out",
-        ));
-    }
-    if options.command.is_some() && options.mode == Mode::Probe {
-        return Err(Failure::usage(
-            "--command is for --mode run and stage: a probe leaves the command alone",
-            "leave it out",
-        ));
-    }
-    let bad = options.stage_dirs.iter().find_map(|dir| Some((dir, stage::directory(dir).err()?)));
-    match bad {
-        Some((dir, why)) => Err(Failure::usage(
-            format!("--stage-dir {dir} is no directory to mount over: {why}"),
-            "give the absolute path of a directory of programs, such as /usr/local/bin",
-        )),
-        None => Ok(()),
-    }
-}
-
-/// The words of `--command`: a JSON list, or words without quotes.
-fn command(text: &str) -> Result<Vec<String>, String> {
-    let text = text.trim();
-    let words = if text.starts_with('[') {
-        serde_json::from_str(text).map_err(|error| format!("it is no JSON list of words: {error}"))?
-    } else if text.contains(['"', '\'', '\\']) {
-        return Err("quotes are read by a shell, and there is none: write it as a JSON list".to_owned());
-    } else {
-        text.split_whitespace().map(str::to_owned).collect::<Vec<String>>()
-    };
-    if words.first().is_none_or(String::is_empty) { Err("it is empty".to_owned()) } else { Ok(words) }
 }

@@ -5,19 +5,19 @@ mod mounts;
 mod probes;
 mod security;
 
-use super::checks;
-use super::cli::Lint;
-use super::finding::{self, Finding, Weight};
-use super::manifest::Manifest;
-use super::ours;
-use super::removed::Removed;
-use super::workload::{check_names, workloads};
-use super::{Failure, print};
+use crate::checks;
+use crate::cli::Lint;
+use crate::command_line::removed::Removed;
+use crate::failure::Failure;
+use crate::manifest::Manifest;
+use crate::manifest::finding::{self, Finding, Weight};
+use crate::manifest::workload::{check_names, workloads};
+use crate::output::print;
 use lithify::profile::{Profile, load};
 use lithify::report::Exit;
 
 /// The whole command.
-pub(super) fn run(options: &Lint) -> Result<Exit, Failure> {
+pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     // As `inject` takes them: a file here, and where it is in the container.
     let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
     let profile = load(names)?;
@@ -50,7 +50,7 @@ fn manifest_findings(
         findings.extend(mounts::delivery(workload));
         findings.extend(accepted::accepted(workload));
         for container in workload.chosen(only) {
-            let mode = ours::mode(workload, &container);
+            let mode = checks::mode(workload, &container);
             findings.extend(checks::handlers(&container, mode, &removed));
             findings.extend(checks::app(&container, mode, &removed));
             findings.extend(probes::ours(&container));

@@ -1,10 +1,14 @@
 //! A file of manifests: its text and its documents.
 
+pub(crate) mod finding;
+pub(crate) mod paths;
+pub(crate) mod workload;
+
 use std::io::Read;
 use std::ops::Range;
 
-use super::Failure;
-use super::yaml::{self, Document};
+use crate::failure::Failure;
+use crate::yaml::{self, Document};
 use lithify::profile::{ProfileError, SourceText};
 use lithify::text::escape::escape;
 
@@ -12,18 +16,18 @@ use lithify::text::escape::escape;
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One file.
-pub(super) struct Manifest {
+pub(crate) struct Manifest {
     /// Its name for messages.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// As it is.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Every document in it.
-    pub(super) documents: Vec<Document>,
+    pub(crate) documents: Vec<Document>,
 }
 
 impl Manifest {
     /// Reads a file, or standard input for `-`.
-    pub(super) fn read(path: &str) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &str) -> Result<Self, Failure> {
         let file = if path == "-" { "standard input".to_owned() } else { escape(path.as_bytes()) };
         let unreadable = |error: std::io::Error| {
             Failure::Manifest(format!(
@@ -47,7 +51,7 @@ impl Manifest {
     }
 
     /// Takes a text that was read.
-    pub(super) fn from_text(file: &str, text: String) -> Result<Self, Failure> {
+    pub(crate) fn from_text(file: &str, text: String) -> Result<Self, Failure> {
         match yaml::read(&text) {
             Ok(documents) => Ok(Self { file: file.to_owned(), text, documents }),
             Err(error) => {
@@ -62,7 +66,7 @@ impl Manifest {
     }
 
     /// A message at a place: file, line, column, the line itself, and what to do.
-    pub(super) fn point(&self, range: Range<usize>, message: &str, fix: &str) -> String {
+    pub(crate) fn point(&self, range: Range<usize>, message: &str, fix: &str) -> String {
         let source = SourceText { file: &self.file, text: &self.text, quoted: true };
         match source.error(range, message, Some(fix.to_owned())) {
             ProfileError::Invalid(diagnostic) => diagnostic.to_string().replace("\n  hint: ", "\n  fix: "),

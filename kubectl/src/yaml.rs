@@ -1,17 +1,21 @@
-//! Manifests as YAML: read with the place of everything, edited where it stands, and read again to compare.
+//! Manifests as YAML: read with the place of each part, edited in place, then read again and compared.
 
+mod apply;
 mod change;
+mod edit;
 mod emit;
 mod failure;
 mod items;
 mod json;
+mod layout;
 mod node;
 mod read;
 mod splice;
 mod value;
 
+pub use apply::{Changed, apply};
 pub use change::{Changes, Path};
+pub use edit::Edit;
 pub use node::Node;
 pub use read::{Document, read};
-pub use splice::{Changed, Edit, apply};
 pub use value::{Style, Value};

@@ -18,7 +18,7 @@ use crate::probe::Target;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
 use crate::report::{CommandError, Note, Report, Subcommand};
-use crate::root::{Failure, Root, join};
+use crate::root::{Failure, InRoot, Root};
 use crate::target::host_guard;
 use crate::target::processes::{App, Whose};
 use crate::text::seconds;
@@ -213,8 +213,7 @@ impl Prepared {
     /// Why nothing can be deleted in a directory that holds something refused, now or later.
     pub(super) fn stuck(&self, root: &Root) -> Option<Errno> {
         let errno = self.plan.refusals.iter().find_map(|refusal| {
-            let directory = refusal.path.rsplitn(2, |&byte| byte == b'/').nth(1).unwrap_or_default();
-            root.write_test(if directory.is_empty() { b"/" } else { directory }).err().map(|error| error.errno())
+            root.write_test(InRoot(InRoot(&refusal.path).directory())).err().map(|error| error.errno())
         });
         errno.filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES))
     }
@@ -229,7 +228,7 @@ impl Prepared {
         let mut unreachable = Vec::new();
         self.inventory.unreadable.retain(|error| {
             let Failure::Os { path, errno: Errno::EACCES, .. } = error.failure() else { return true };
-            let inside = join(path, b".");
+            let inside = InRoot(path).join(b".");
             let closed = matches!(root.resolve(&inside), Err(error) if error.errno() == Errno::EACCES);
             if closed {
                 unreachable.push(path.clone());

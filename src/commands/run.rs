@@ -2,7 +2,6 @@
 
 mod after_start;
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -258,7 +257,7 @@ fn deny_instead(
     if !any {
         return Ok(None);
     }
-    let denied: HashSet<Vec<u8>> = deniable(root, names);
+    let denied = deniable(root, names);
     let ruleset = match Ruleset::denying(root, &denied) {
         Ok(ruleset) => ruleset,
         Err(LandlockError::Unavailable(errno)) => {

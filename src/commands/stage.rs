@@ -12,9 +12,8 @@ use crate::cli::Stage as Options;
 use crate::harden::plan::{self, Action, Plan, Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
-use crate::linux::mountinfo::is_at_or_below;
 use crate::report::{CommandError, Exit, Note, Report, Subcommand};
-use crate::root::{Kind, Root, RootError};
+use crate::root::{Canonical, InRoot, Kind, Root, RootError};
 use crate::target::processes::App;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
@@ -50,7 +49,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let (ours, others): (Vec<_>, Vec<_>) =
         inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
     // What is left out need not be readable.
-    let left_out: HashSet<Vec<u8>> = plan
+    let left_out: HashSet<Canonical> = plan
         .actions
         .iter()
         .filter(|action| matches!(action.verb, Verb::Remove | Verb::Tombstone))
@@ -66,8 +65,8 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     Ok(Ok(Done::new(options, report, staged, plan, &root, &others, output)))
 }
 
-fn lies_in(directories: &[Vec<u8>], path: &[u8]) -> bool {
-    directories.iter().any(|directory| is_at_or_below(path, directory))
+fn lies_in(directories: &[Canonical], path: &[u8]) -> bool {
+    directories.iter().any(|directory| InRoot(path).is_within(directory))
 }
 
 /// Everything there is to say.
@@ -105,7 +104,7 @@ impl Done {
             outside.iter().partition(|action| leads_into(root, directories, action));
         let mut notes = Vec::new();
         let paths = |actions: Vec<&Action>| actions.into_iter().map(Action::path).collect::<Vec<_>>();
-        let mut note = |paths: Vec<Vec<u8>>, text: &str| {
+        let mut note = |paths: Vec<Canonical>, text: &str| {
             if !paths.is_empty() {
                 notes.push(format!("{}: {text}", some(&paths, named)));
             }
@@ -153,7 +152,10 @@ impl Done {
         notes.extend(staged.notes.iter().cloned());
         // Not of an earlier copy, which is being replaced.
         let earlier = options.to.as_os_str().as_encoded_bytes();
-        let earlier = |note: &plan::Note| note.path().is_some_and(|path| is_at_or_below(path, earlier));
+        let earlier = |note: &plan::Note| match note {
+            plan::Note::Survey(text) => text.starts_with(&format!("{to}/")),
+            note => note.path().is_some_and(|path| path.is_within(earlier)),
+        };
         notes.extend(plan.notes.into_iter().filter(|note| !earlier(note)).map(|note| Note::Plan(note).text()));
         Self {
             root: report.root,
@@ -211,7 +213,7 @@ impl Done {
             rule: &action.origin.rule,
             profile: &action.origin.profile,
         });
-        let escaped = |paths: &[Vec<u8>]| paths.iter().map(|path| escape(path)).collect();
+        let escaped = |paths: &[Canonical]| paths.iter().map(|path| escape(path)).collect();
         json_line(&Json {
             schema: 1,
             command: "stage",
@@ -234,12 +236,12 @@ impl Done {
 }
 
 /// Whether this is a link that leads to a place in `directories`.
-fn leads_into(root: &Root, directories: &[Vec<u8>], action: &Action) -> bool {
+fn leads_into(root: &Root, directories: &[Canonical], action: &Action) -> bool {
     action.stat.kind == Kind::Symlink
-        && root.walk(b"", &action.path(), true).is_ok_and(|place| lies_in(directories, &place.path()))
+        && root.walk(&action.path(), true).is_ok_and(|place| lies_in(directories, &place.path))
 }
 
-fn some(paths: &[Vec<u8>], most: usize) -> String {
+fn some(paths: &[Canonical], most: usize) -> String {
     let named: Vec<String> = paths.iter().take(most).map(|path| escape(path)).collect();
     let more = paths.len() - named.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

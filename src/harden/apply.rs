@@ -58,7 +58,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             outcomes.push(Outcome::Late);
             continue;
         }
-        if !withheld.is_empty() && withheld.contains(action.path().as_slice()) {
+        if !withheld.is_empty() && withheld.contains(&*action.path()) {
             withheld.extend(action.leads_from());
             outcomes.push(Outcome::Withheld);
             continue;

@@ -5,12 +5,12 @@ mod parent;
 
 use std::rc::Rc;
 
-use crate::root::{Stat, join};
+use crate::root::{Canonical, Stat};
 
 pub use parent::Parent;
 
 /// A path that several names share.
-pub type Shared = Rc<Vec<u8>>;
+pub type Shared = Rc<Canonical>;
 
 /// Why a file was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Cause {
     /// `[strip]` takes login shells from accounts in it.
     LoginShells {
         /// The accounts, escaped.
-        of: Shared,
+        of: Rc<String>,
     },
 }
 
@@ -70,9 +70,9 @@ pub struct Found {
 }
 
 impl Found {
-    /// Canonical path inside the root.
-    pub fn path(&self) -> Vec<u8> {
-        join(&self.parent.path(), &self.name)
+    /// Where it is.
+    pub fn path(&self) -> Canonical {
+        self.parent.path().join(&self.name)
     }
 }
 

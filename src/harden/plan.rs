@@ -12,7 +12,7 @@ use crate::harden::found::{Cause, Found};
 use crate::harden::protection::{self, Claim, Protection};
 use crate::harden::survey::{LoginShells, Strippable, Survey};
 use crate::profile::{Method, Profile, Rule, Sourced};
-use crate::root::{Identity, Kind};
+use crate::root::{Canonical, Identity, Kind};
 
 pub use reason::{Note, Reason};
 use refused::Refused;
@@ -82,8 +82,8 @@ impl std::ops::Deref for Action {
 }
 
 impl Action {
-    /// Canonical path inside the root.
-    pub fn path(&self) -> Vec<u8> {
+    /// Where it is.
+    pub fn path(&self) -> Canonical {
         self.file.path()
     }
 
@@ -100,7 +100,7 @@ impl Action {
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// What it would delete.
-    pub path: Vec<u8>,
+    pub path: Canonical,
     /// Which file that is.
     pub id: Option<Identity>,
     /// Who asks for it.
@@ -115,8 +115,8 @@ pub struct Refusal {
 /// Something that a rule meets and that stays.
 #[derive(Clone, Debug)]
 pub struct Stays {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: Canonical,
     /// Who asks for it.
     pub origin: Rc<Origin>,
     /// Why it stays.
@@ -238,7 +238,7 @@ fn is_command(profile: &Profile, found: &Found) -> bool {
     match (found.stat.kind, &found.cause) {
         (_, Cause::Content { .. }) => false,
         (Kind::File, _) => found.stat.mode & 0o111 != 0,
-        (Kind::Symlink, _) => profile.search().iter().any(|directory| directory.as_bytes() == found.parent.path()),
+        (Kind::Symlink, _) => profile.search().iter().any(|directory| found.parent.path() == *directory),
         _ => false,
     }
 }
@@ -267,17 +267,9 @@ fn protected(found: &Found, protection: &Protection) -> Option<protection::Reaso
 }
 
 /// Directories that cannot go because something in them stays.
-fn occupied_directories(survey: &Survey) -> HashSet<Vec<u8>> {
-    let mut occupied = HashSet::new();
+fn occupied_directories(survey: &Survey) -> HashSet<Canonical> {
     let staying = survey.kept.iter().map(|kept| &kept.path).chain(survey.skipped.iter().map(|skipped| &skipped.path));
-    for path in staying {
-        let mut end = path.len();
-        while let Some(slash) = path.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')) {
-            occupied.insert(path.get(..slash).unwrap_or_default().to_vec());
-            end = slash;
-        }
-    }
-    occupied
+    staying.flat_map(Canonical::ancestors).collect()
 }
 
 fn strip(profile: &Profile, file: &Strippable) -> Action {

@@ -10,7 +10,7 @@ use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::Profile;
 use crate::recognise::command_line::{CommandLine, Need, Role, needs_of};
 use crate::recognise::needs;
-use crate::root::{EntryKind, Identity, Kind, Root, RootError, file_name, join};
+use crate::root::{Canonical, EntryKind, Identity, InRoot, Kind, Root, RootError};
 use crate::target::candidates::{Candidates, Certainty};
 use crate::target::processes::{self, App, Process, ProcessError, Program};
 use crate::text::escape::escape;
@@ -187,7 +187,7 @@ impl Protection {
         for of_app in &unreadable {
             for (id, certainty) in candidates.of(&of_app.process) {
                 let claim = Rc::new(Claim::Runs(of_app.clone(), certainty));
-                self.add(id, Reason { claim, keep: candidates.called(&of_app.process, id) });
+                self.add(id, Reason { claim, keep: candidates.called(&of_app.process, id).map(Canonical::into_bytes) });
             }
         }
     }
@@ -302,18 +302,18 @@ impl Protection {
         for directory in profile.search() {
             let mut links = Vec::new();
             // What cannot be listed is a finding of the survey.
-            let _ = root.directory(directory.as_bytes()).and_then(|directory| {
+            let _ = root.directory_at(directory.as_bytes()).and_then(|directory| {
                 directory.for_each(&mut buffer, |name, kind| {
                     if matches!(kind, EntryKind::Known(Kind::Symlink) | EntryKind::Unknown) {
-                        links.push(join(directory.path(), name.to_bytes()));
+                        links.push(directory.join(name));
                     }
                     Ok::<(), RootError>(())
                 })
             });
             for path in links {
-                let Ok(place) = root.walk(b"", &path, true) else { continue };
+                let Ok(place) = root.walk(&path, true) else { continue };
                 for link in place.links.iter().filter(|_| place.stat.id == program) {
-                    let keep = Some(path.clone());
+                    let keep = Some(path.to_vec());
                     self.add(link.stat.id, Reason { claim: Rc::clone(&claim), keep });
                 }
             }
@@ -349,8 +349,9 @@ impl Protection {
             reason.keep.get_or_insert_with(|| program.clone());
         }
         // Where PATH cannot be read, programs of its name that it is not were found, too.
-        let another =
-            |need: &Need| need.by.is_none() && need.path != program && file_name(&need.path) == file_name(&program);
+        let another = |need: &Need| {
+            need.by.is_none() && need.path != program && InRoot(&need.path).name() == InRoot(&program).name()
+        };
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)
                 || need.role == Role::Launcher && need.by.is_none();
@@ -364,7 +365,7 @@ impl Protection {
     /// Protects one of `needs`, with the links that lead there.
     fn add_need(&mut self, root: &Root, needs: &[Need], index: usize, by: For) {
         let Some(need) = needs.get(index) else { return };
-        let Ok(place) = root.walk(b"", &need.path, true) else { return };
+        let Ok(place) = root.walk(&need.path, true) else { return };
         let chain = chain(needs, index);
         let reason = |link, by, chain| Reason {
             claim: Rc::new(Claim::Needed(Needed { by, chain, link })),

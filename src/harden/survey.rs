@@ -24,7 +24,7 @@ use crate::harden::found::{Cause, Found, Parent, Shared};
 use crate::harden::protection::Protection;
 use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::{Profile, Rule, Selector};
-use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, Unreadable, file_name, glob, join};
+use crate::root::{Canonical, Directory, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable, glob};
 use crate::text::escape::escape;
 
 use indices::Indices;
@@ -52,8 +52,8 @@ pub struct LoginShells {
 /// A name that a rule meets, and that `[keep]` saves.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
     /// The entry of `[keep]`.
@@ -63,8 +63,8 @@ pub struct Kept {
 /// A name that a rule meets and that must not be touched.
 #[derive(Clone, Debug)]
 pub struct Skipped {
-    /// Canonical path.
-    pub path: Vec<u8>,
+    /// Where it is.
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
     /// Whether the name itself is a mount point; else it lies on another mount.
@@ -75,7 +75,7 @@ pub struct Skipped {
 #[derive(Clone, Debug)]
 pub struct MissingNames {
     /// A name that was found.
-    pub path: Vec<u8>,
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
     /// The inode's link count.
@@ -90,7 +90,7 @@ pub struct MissingNames {
 #[derive(Clone, Debug)]
 pub struct MissingLibrary {
     /// The kept program.
-    pub path: Vec<u8>,
+    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`] that removes every library not needed.
     pub rule: usize,
     /// Who needs what.
@@ -177,10 +177,13 @@ pub fn named(root: &Root, profile: &Profile, rules: &[Rule]) -> Vec<(Vec<u8>, St
     for rule in rules {
         let paths = match &rule.value {
             Selector::Name(name) => {
-                profile.search().iter().map(|directory| join(directory.as_bytes(), name.as_bytes())).collect()
+                profile.search().iter().map(|directory| InRoot(directory.as_bytes()).join(name.as_bytes())).collect()
             }
             Selector::Class(_) | Selector::Others => Vec::new(),
-            Selector::Path(pattern) => glob::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default(),
+            Selector::Path(pattern) => {
+                let paths = glob::matches(root, pattern).map(|(paths, _)| paths).unwrap_or_default();
+                paths.into_iter().map(Canonical::into_bytes).collect()
+            }
         };
         kept.extend(paths.into_iter().map(|path| (path, format!("{} ({})", rule.value, rule.profile))));
     }
@@ -208,7 +211,7 @@ struct Collector<'a> {
     /// Directories in which pass 2 saw links, or files with several names.
     noted: Vec<walk::Noted>,
     /// Links to multi-call programs that were cut: link, program.
-    cut_notes: Vec<(Vec<u8>, Vec<u8>, Identity)>,
+    cut_notes: Vec<(Canonical, Canonical, Identity)>,
     /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
     program: Option<File>,
     tombstones: HashMap<Identity, bool>,
@@ -218,7 +221,7 @@ struct Collector<'a> {
 /// Where a file lies.
 #[derive(Clone, Copy)]
 struct Location<'a> {
-    directory: &'a [u8],
+    directory: &'a Canonical,
     parent: &'a Stat,
     name: &'a [u8],
 }
@@ -228,8 +231,8 @@ impl<'a> Location<'a> {
         Self { directory: directory.path(), parent: directory.own_stat(), name }
     }
 
-    fn path(self) -> Vec<u8> {
-        join(self.directory, self.name)
+    fn path(self) -> Canonical {
+        self.directory.join(self.name)
     }
 }
 
@@ -368,7 +371,7 @@ impl Collector<'_> {
         for pattern in &profile.force {
             self.expand(&pattern.value, &mut |collector, at, stat| {
                 collector.inventory.forced.insert(stat.id);
-                if let Ok(place) = collector.root.walk(b"", &at.path(), true) {
+                if let Ok(place) = collector.root.walk(&at.path(), true) {
                     collector.inventory.forced.insert(place.stat.id);
                     collector.inventory.forced.extend(place.links.iter().filter(|link| link.last).map(|l| l.stat.id));
                 }
@@ -385,7 +388,7 @@ impl Collector<'_> {
 
     /// Directories that a rule names and that cannot go, because something in them stays, doom nothing.
     fn occupied(&mut self) {
-        let staying: Vec<Vec<u8>> = self
+        let staying: Vec<Canonical> = self
             .inventory
             .kept
             .iter()
@@ -393,8 +396,7 @@ impl Collector<'_> {
             .chain(self.inventory.skipped.iter().map(|skipped| skipped.path.clone()))
             .collect();
         for path in staying {
-            let directory = path.get(..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)).unwrap_or_default();
-            let above = self.indices.upwards(&self.inventory.found, directory);
+            let above = self.indices.upwards(&self.inventory.found, InRoot(&path).directory());
             // What is above one that is known to stay is known, too.
             let above: Vec<usize> = above.take_while(|position| !self.is_occupied(*position)).collect();
             for position in above {
@@ -410,7 +412,7 @@ impl Collector<'_> {
             if self.doomed(id).is_some() {
                 continue;
             }
-            let (base, name) = (file_name(&program), file_name(&link));
+            let (base, name) = (program.name(), link.name());
             self.inventory.notes.push(format!(
                 "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
                 escape(&link), escape(&program), escape(base), escape(name), escape(base),

@@ -93,11 +93,9 @@ impl Mounts {
         Some(current)
     }
 
-    /// The mounts that can be seen at or below `path`, by mount point.
-    pub fn visible_below<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = &'a Mount> {
-        self.mounts.iter().filter(move |mount| {
-            is_at_or_below(&mount.point, path) && self.covering(&mount.point).is_some_and(|top| top.id == mount.id)
-        })
+    /// The mounts that can be seen: those that no other hides.
+    pub fn visible(&self) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter().filter(|mount| self.covering(&mount.point).is_some_and(|top| top.id == mount.id))
     }
 
     fn has_listed_parent(&self, mount: &Mount) -> bool {
@@ -116,14 +114,6 @@ impl Mounts {
         }
         top
     }
-}
-
-/// Whether the canonical path `path` is `top` or lies below it.
-pub fn is_at_or_below(path: &[u8], top: &[u8]) -> bool {
-    if top == b"/" {
-        return path.first() == Some(&b'/');
-    }
-    path.strip_prefix(top).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
 }
 
 fn position_after(path: &[u8], component: &[u8], from: usize) -> usize {
@@ -210,7 +200,7 @@ mod tests {
         let mounts = Mounts::parse(text).unwrap();
         // 5 is stacked on the root and hides everything that was mounted before.
         assert_eq!(mounts.covering(b"/a/b").unwrap().id, 5);
-        let visible: Vec<u64> = mounts.visible_below(b"/").map(|mount| mount.id).collect();
+        let visible: Vec<u64> = mounts.visible().map(|mount| mount.id).collect();
         assert_eq!(visible, [5]);
         let without_top = Mounts::parse(text.get(..text.len() - 34).unwrap()).unwrap();
         assert_eq!(without_top.covering(b"/a/b").unwrap().id, 4, "4 is stacked over 2 and hides 3");
@@ -231,7 +221,7 @@ mod tests {
             writeln!(text, "{i} 1 0:{i} / /m\\040{i} rw,noexec shared:{i} - tmpfs  rw").unwrap();
         }
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
-        assert_eq!(mounts.visible_below(b"/").count(), 10_001);
+        assert_eq!(mounts.visible().count(), 10_001);
         assert_eq!(mounts.covering(b"/m 5000/x").unwrap().id, 5000);
     }
 

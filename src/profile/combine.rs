@@ -11,6 +11,7 @@ use super::document::{self, ConfineMode, Document, Libraries, Method, Principal}
 use super::load::selector;
 use super::{Confine, Profile, Rule, Selector, Source, Sourced};
 use crate::recognise::catalogue::Class;
+use crate::root::InRoot;
 use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
@@ -208,7 +209,7 @@ impl Adding<'_> {
         for (mine, others) in [(&said.write, &confine.execute), (&said.execute, &confine.write)] {
             for path in mine.iter().flatten() {
                 let text = path.get_ref().trim_end_matches('/').as_bytes();
-                let overlaps = |other: &&Sourced<String>| crate::root::path::overlap(text, other.value.as_bytes());
+                let overlaps = |other: &&Sourced<String>| InRoot(text).overlaps(other.value.as_bytes());
                 if let Some(other) = others.iter().flatten().find(overlaps) {
                     let message = format!(
                         "`{}` and {:?} (profile {}) would make something both writable and executable",

@@ -8,7 +8,7 @@ pub mod nologin;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::root::file_name;
+use crate::root::InRoot;
 
 /// One line of passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl<'a> Account<'a> {
     /// in, such as `/usr/sbin/nologin` or `/dev/null`.
     pub fn login_shell(&self) -> Option<&'a [u8]> {
         let shell = self.shell.trim_ascii();
-        let name = file_name(shell);
+        let name = InRoot(shell).name();
         if shell.is_empty() {
             Some(b"/bin/sh")
         } else if NO_LOGIN.contains(&name) {

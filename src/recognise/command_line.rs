@@ -10,7 +10,7 @@ pub mod wrappers;
 use crate::recognise::catalogue::Class;
 use crate::recognise::needs::{self, needs};
 use crate::recognise::search_path::DEFAULT_PATH;
-use crate::root::{Identity, Kind, Root, join};
+use crate::root::{Identity, InRoot, Kind, Root};
 use wrappers::{class, file_name, inner, is_shell, is_wrapper, script_of, stays};
 
 /// A command line, and how its words are to be understood.
@@ -252,7 +252,7 @@ impl Resolver<'_> {
     }
 
     fn absolute(&self, path: &str) -> Vec<u8> {
-        if path.starts_with('/') { path.into() } else { join(self.line.directory.as_bytes(), path.as_bytes()) }
+        if path.starts_with('/') { path.into() } else { InRoot(self.line.directory.as_bytes()).join(path.as_bytes()) }
     }
 
     /// Adds a file with all that it needs; `arguments` are what it is called with.

@@ -3,7 +3,7 @@
 use crate::recognise::elf::Elf;
 use crate::recognise::search_path::DEFAULT_PATH;
 use crate::recognise::search_path::DEFAULT_SEARCH;
-use crate::root::{Root, join};
+use crate::root::{InRoot, Root};
 
 /// How a program needs another file to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
 /// Where a program of that name may lie: in `search`, and in the default directories.
 pub(crate) fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
     let others = search.iter().copied().filter(|directory| !DEFAULT_SEARCH.contains(directory));
-    DEFAULT_PATH.split(':').chain(others).map(|directory| join(directory.as_bytes(), name)).collect()
+    DEFAULT_PATH.split(':').chain(others).map(|directory| InRoot(directory.as_bytes()).join(name)).collect()
 }
 
 #[cfg(test)]

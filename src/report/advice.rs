@@ -141,14 +141,12 @@ fn check(check: &Check) -> Option<String> {
         }
         (Evidence::NotThere, CheckId::Writable | CheckId::WritableIfPresent) => return Some(volume(check)),
         _ if check.status != Status::Fail => return None,
-        (Evidence::ReadOnly(_), _) => match &check.subject {
-            Subject::Path(path) if path == b"/" => {
-                "set readOnlyRootFilesystem: true in the container's securityContext"
-            }
-            _ => {
-                "set readOnly: true on the volumeMount, or readOnlyRootFilesystem: true when no volume is mounted there"
-            }
-        },
+        (Evidence::ReadOnly { at_root: true, .. }, _) => {
+            "set readOnlyRootFilesystem: true in the container's securityContext"
+        }
+        (Evidence::ReadOnly { .. }, _) => {
+            "set readOnly: true on the volumeMount, or readOnlyRootFilesystem: true when no volume is mounted there"
+        }
         (Evidence::ReadOnlyBelow { .. }, _) => {
             let point = super::checks::subject(&check.subject);
             return Some(format!(

@@ -57,7 +57,7 @@ pub(super) fn detail(check: &Check) -> String {
             return by_rule(&format!("still there: {}", reasons::reason(reason)), origin);
         }
 
-        Evidence::ReadOnly(trial) => return read_only(trial),
+        Evidence::ReadOnly { trial, .. } => return read_only(trial),
         Evidence::ReadOnlyBelow { path, trial } => {
             return format!("mounted below read-only {}: {}", escape(path.as_bytes()), read_only(trial));
         }

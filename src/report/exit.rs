@@ -122,6 +122,7 @@ mod tests {
 
     use super::*;
     use crate::harden::plan::{Plan, Reason, Refusal};
+    use crate::root::Canonical;
     use crate::target::processes::ProcessError;
 
     #[test]
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!([AppProcess::NotOurs, AppProcess::NotStarted, AppProcess::Stopped].map(code), [3, 125, 1]);
         let mut refused = Report::default();
         let refusal = Refusal {
-            path: Vec::new(),
+            path: Canonical::default(),
             id: None,
             origin: Rc::default(),
             reason: Reason::MissingLibrary(String::new()),

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::{Launch, Report, Subcommand};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Action, Refusal, Stays};
-use crate::root::RootError;
+use crate::root::{Canonical, RootError};
 use crate::verify::{Check, CheckId, Status, Subject};
 
 /// One thing that is stated.
@@ -129,9 +129,9 @@ impl Report {
     }
 
     /// The paths of what is still there, as whoever reads the report knows already.
-    fn left(&self) -> HashSet<Vec<u8>> {
+    fn left(&self) -> HashSet<Canonical> {
         let stays = |outcome: Option<&Outcome>| !matches!(outcome, None | Some(Outcome::Done | Outcome::Gone));
-        let mut left: HashSet<Vec<u8>> =
+        let mut left: HashSet<Canonical> =
             self.steps().filter(|(_, outcome)| stays(*outcome)).map(|(action, _)| action.path()).collect();
         let stays = self.plan.iter().flat_map(|plan| plan.skipped.iter().chain(&plan.missing));
         left.extend(stays.map(|stays| stays.path.clone()));
@@ -144,6 +144,6 @@ impl Report {
     }
 }
 
-fn is_said(check: &Check, left: &HashSet<Vec<u8>>) -> bool {
-    matches!(&check.subject, Subject::Path(path) if left.contains(path))
+fn is_said(check: &Check, left: &HashSet<Canonical>) -> bool {
+    matches!(&check.subject, Subject::Path(path) if left.contains(path.as_slice()))
 }

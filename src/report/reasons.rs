@@ -17,8 +17,7 @@ pub(super) fn cause(action: &Action) -> Option<String> {
         Cause::Target { of, .. } => ("target of ", of),
         Cause::HardLink { of } => ("the same file as ", of),
         Cause::LinkTo { of } => ("link to ", of),
-        // These are escaped already.
-        Cause::LoginShells { of } => return Some(format!("of {}", String::from_utf8_lossy(of))),
+        Cause::LoginShells { of } => return Some(format!("of {of}")),
     };
     Some(format!("{how}{}", escape(of)))
 }

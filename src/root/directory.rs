@@ -9,7 +9,7 @@ use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::{Identity, Kind, RootError, Stat, c_name, join, os, stat_of};
+use super::{Canonical, Identity, InRoot, Kind, RootError, Stat, c_name, os, stat_of};
 use crate::linux::sys;
 
 /// A directory entry's type as `getdents64(2)` tells it, without looking at the file.
@@ -35,18 +35,18 @@ const NAMED: usize = 256;
 #[derive(Debug)]
 pub struct Directory {
     fd: OwnedFd,
-    path: Vec<u8>,
+    path: Canonical,
     stat: Stat,
 }
 
 impl Directory {
-    pub(super) fn new(fd: OwnedFd, path: Vec<u8>) -> Result<Self, RootError> {
+    pub(super) fn new(fd: OwnedFd, path: Canonical) -> Result<Self, RootError> {
         let stat = stat_of(fd.as_fd(), c"", &path)?;
         Ok(Self { fd, path, stat })
     }
 
-    /// Canonical path inside the root.
-    pub fn path(&self) -> &[u8] {
+    /// Where it is.
+    pub fn path(&self) -> &Canonical {
         &self.path
     }
 
@@ -112,8 +112,8 @@ impl Directory {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let path = self.join(name);
         if path.len() > DEEPEST {
-            let start = path.get(..NAMED).unwrap_or_default().rsplitn(2, |&byte| byte == b'/').last();
-            return Err(os("openat", start.unwrap_or_default())(Errno::ENAMETOOLONG));
+            let start = InRoot(path.get(..NAMED).unwrap_or_default()).directory();
+            return Err(os("openat", start)(Errno::ENAMETOOLONG));
         }
         let fd = openat(&self.fd, name, flags, Mode::empty()).map_err(os("openat", &path))?;
         Self::new(fd, path)
@@ -133,7 +133,7 @@ impl Directory {
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = openat(fd.as_ref().unwrap_or(&self.fd), c".", flags, Mode::empty()).map_err(fail)?;
-        let above = Self::new(fd, path.to_vec())?;
+        let above = Self::new(fd, Canonical::found(path.to_vec()))?;
         if above.stat.id == expected { Ok(above) } else { Err(fail(Errno::ESTALE)) }
     }
 
@@ -261,12 +261,13 @@ impl Directory {
         os(operation, &self.join(name))(errno)
     }
 
-    pub(super) fn join(&self, name: &CStr) -> Vec<u8> {
-        join(&self.path, name.to_bytes())
+    /// Where its entry `name` is.
+    pub fn join(&self, name: &CStr) -> Canonical {
+        self.path.join(name.to_bytes())
     }
 
     fn with_path(&self, error: RootError, name: &[u8]) -> RootError {
-        error.at(join(&self.path, name))
+        error.at(self.path.join(name).into_bytes())
     }
 }
 

@@ -4,14 +4,14 @@ use std::ffi::CStr;
 
 use nix::errno::Errno;
 
-use super::{Directory, Kind, Root, RootError, Stat, c_name, join, os};
+use super::{Canonical, Directory, Kind, Root, RootError, Stat, c_name, os};
 
 /// Where a link leads.
 pub struct Followed {
     /// What is there.
     pub target: Stat,
-    /// The canonical path of that, where no other link is on the way.
-    pub direct: Option<Vec<u8>>,
+    /// Where that is, if no other link is on the way.
+    pub direct: Option<Canonical>,
 }
 
 impl Root {
@@ -31,27 +31,26 @@ impl Root {
                 _ => {}
             }
         }
-        let target = self.resolve(&join(directory.path(), name.to_bytes()))?;
+        let target = self.resolve(&directory.join(name))?;
         Ok(Followed { target, direct: None })
     }
 }
 
-/// The canonical path that a link with this text in `directory` (canonical) leads to, if no other link is on the way.
-/// `None` where that cannot be told from the text: `..` after a name, which may be a link, and what must be a directory.
-fn direct(directory: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-    let mut path = if text.first() == Some(&b'/') || directory == b"/" { Vec::new() } else { directory.to_vec() };
+/// Where a link with this text in `directory` leads, if no other link is on the way. `None` where that cannot be told from
+/// the text: `..` after a name, which may be a link, and what must be a directory.
+fn direct(directory: &Canonical, text: &[u8]) -> Option<Canonical> {
+    let mut path = if text.first() == Some(&b'/') { Canonical::default() } else { directory.clone() };
     let mut named = false;
     for part in text.split(|&byte| byte == b'/') {
         named = match part {
             b"" | b"." => continue,
             b".." if named => return None,
             b".." => {
-                path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
+                path = path.parent().unwrap_or_default();
                 false
             }
             _ => {
-                path.push(b'/');
-                path.extend_from_slice(part);
+                path.push(part);
                 true
             }
         }
@@ -62,12 +61,12 @@ fn direct(directory: &[u8], text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::path::canonical;
 
     #[test]
     fn what_the_text_alone_tells() {
-        let tells = |directory: &str, text: &str| {
-            direct(directory.as_bytes(), text.as_bytes()).map(|path| String::from_utf8(path).unwrap())
-        };
+        let tells =
+            |directory: &str, text: &str| direct(&canonical(directory), text.as_bytes()).map(|path| path.to_string());
         for (directory, text, path) in [
             ("/usr/bin", "dash", "/usr/bin/dash"),
             ("/usr/bin", "./dash", "/usr/bin/dash"),

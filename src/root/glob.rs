@@ -3,15 +3,15 @@
 use std::ffi::{CStr, CString};
 
 use super::pattern::{Component, PathPattern};
-use super::{Directory, EntryKind, Kind, Root, RootError, Stat, Unreadable, Visitor, join, walk_below};
+use super::{Canonical, Directory, EntryKind, InRoot, Kind, Root, RootError, Stat, Unreadable, Visitor, walk_below};
 use crate::linux::filesystem::is_left_out;
 use crate::linux::sys::DIRENT_BUFFER;
 
 /// One match.
 #[derive(Clone, Copy)]
 pub struct Match<'a> {
-    /// Canonical path of its directory.
-    pub directory: &'a [u8],
+    /// Its directory.
+    pub directory: &'a Canonical,
     /// What is known of that directory.
     pub parent: &'a Stat,
     /// Its name there.
@@ -21,9 +21,9 @@ pub struct Match<'a> {
 }
 
 impl Match<'_> {
-    /// Canonical path.
-    pub fn path(&self) -> Vec<u8> {
-        join(self.directory, self.name)
+    /// Where it is.
+    pub fn path(&self) -> Canonical {
+        self.directory.join(self.name)
     }
 }
 
@@ -53,12 +53,12 @@ impl<'a> Glob<'a> {
 
     /// Tells `matches` of every file that `pattern` matches.
     pub fn expand(&mut self, pattern: &PathPattern, matches: &mut dyn Matches) -> Result<(), RootError> {
-        self.expand_from(b"/", pattern.components(), matches)
+        self.expand_from(&Canonical::default(), pattern.components(), matches)
     }
 
     fn expand_from(
         &mut self,
-        base: &[u8],
+        base: &Canonical,
         components: &[Component],
         matches: &mut dyn Matches,
     ) -> Result<(), RootError> {
@@ -77,7 +77,7 @@ impl<'a> Glob<'a> {
     /// Plain names, and then `rest`.
     fn follow(
         &mut self,
-        base: &[u8],
+        base: &Canonical,
         literals: &[Component],
         rest: &[Component],
         matches: &mut dyn Matches,
@@ -87,32 +87,32 @@ impl<'a> Glob<'a> {
             .filter_map(|part| if let Component::Literal(name) = part { Some(name.as_slice()) } else { None });
         let path = names.collect::<Vec<_>>().join(&b'/');
         // Most paths of a profile are not there, which takes one system call to see in place of one a component.
-        let directory = match path.iter().rposition(|&byte| byte == b'/') {
-            _ if !rest.is_empty() => path.as_slice(),
-            slash => path.get(..slash.unwrap_or(0)).unwrap_or_default(),
-        };
-        if base == b"/" && self.root.resolve(directory).is_err_and(|error| error.leads_nowhere()) {
+        let directory = if rest.is_empty() { InRoot(&path).directory() } else { &path };
+        if *base == b"/" && self.root.resolve(directory).is_err_and(|error| error.leads_nowhere()) {
             return Ok(());
         }
-        match self.root.walk(base, &path, !rest.is_empty()) {
-            Ok(place) if rest.is_empty() => match self.root.resolve(&place.directory) {
-                Ok(parent) => {
-                    let (directory, name, stat) = (&place.directory, &place.name, place.stat);
-                    matches.found(Match { directory, parent: &parent, name, stat })
+        match self.root.walk_from(base, &path, !rest.is_empty()) {
+            Ok(place) if rest.is_empty() => {
+                let directory = place.directory();
+                match self.root.resolve(&directory) {
+                    Ok(parent) => {
+                        let (name, stat) = (place.path.name(), place.stat);
+                        matches.found(Match { directory: &directory, parent: &parent, name, stat })
+                    }
+                    Err(error) => matches.failed(error),
                 }
-                Err(error) => matches.failed(error),
-            },
-            Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, matches),
+            }
+            Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path, rest, matches),
             Ok(_) => Ok(()),
             Err(error) if error.leads_nowhere() => Ok(()),
             Err(error) => matches.failed(error),
         }
     }
 
-    /// The names in the directory at `base` (canonical) that `component` matches, and then `rest`.
+    /// The names in the directory at `base` that `component` matches, and then `rest`.
     fn in_directory(
         &mut self,
-        base: &[u8],
+        base: &Canonical,
         component: &Component,
         rest: &[Component],
         matches: &mut dyn Matches,
@@ -144,8 +144,8 @@ impl<'a> Glob<'a> {
                 matches.found(found(&directory, &name, stat))?;
                 continue;
             }
-            match self.root.walk(directory.path(), name.to_bytes(), true) {
-                Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path(), rest, matches)?,
+            match self.root.walk_from(directory.path(), name.to_bytes(), true) {
+                Ok(place) if place.stat.kind == Kind::Directory => self.expand_from(&place.path, rest, matches)?,
                 Ok(_) => {}
                 Err(error) if error.leads_nowhere() => {}
                 Err(error) => matches.failed(error)?,
@@ -154,8 +154,13 @@ impl<'a> Glob<'a> {
         Ok(())
     }
 
-    /// What `rest` matches in the directory at `base` (canonical) and in every one below it.
-    fn at_any_depth(&mut self, base: &[u8], rest: &[Component], matches: &mut dyn Matches) -> Result<(), RootError> {
+    /// What `rest` matches in the directory at `base` and in every one below it.
+    fn at_any_depth(
+        &mut self,
+        base: &Canonical,
+        rest: &[Component],
+        matches: &mut dyn Matches,
+    ) -> Result<(), RootError> {
         let root = self.root;
         let one = match rest {
             [] => Some(&Component::AnyDepth),
@@ -218,11 +223,11 @@ fn found<'d>(directory: &'d Directory, name: &'d CStr, stat: Stat) -> Match<'d> 
     Match { directory: directory.path(), parent: directory.own_stat(), name: name.to_bytes(), stat }
 }
 
-/// The canonical paths that `pattern` matches on every mount but the kernel's own, and what could not be looked at.
-pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Vec<u8>>, Vec<RootError>), RootError> {
+/// What `pattern` matches on every mount but the kernel's own, and what could not be looked at.
+pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Canonical>, Vec<RootError>), RootError> {
     struct Paths<'a> {
         root: &'a Root,
-        paths: Vec<Vec<u8>>,
+        paths: Vec<Canonical>,
         unreadable: Unreadable,
     }
     impl Matches for Paths<'_> {

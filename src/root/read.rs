@@ -8,21 +8,26 @@ use std::os::unix::fs::FileExt;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::{Kind, Root, RootError, os};
+use super::{InRoot, Kind, Root, RootError, os};
 
 impl Root {
     /// The first `limit` bytes of the regular file that `path` leads to; other types give `EINVAL`.
-    pub fn read(&self, path: &[u8], limit: u64) -> Result<Vec<u8>, RootError> {
+    pub fn read<'p>(&self, path: impl Into<InRoot<'p>>, limit: u64) -> Result<Vec<u8>, RootError> {
+        self.read_written(path.into(), limit)
+    }
+
+    fn read_written(&self, path: InRoot<'_>, limit: u64) -> Result<Vec<u8>, RootError> {
         if self.resolve(path)?.kind != Kind::File {
-            return Err(os("read", path)(Errno::EINVAL));
+            return Err(os("read", &path)(Errno::EINVAL));
         }
         let mut content = Vec::new();
-        self.file(path)?.take(limit).read_to_end(&mut content).map_err(|error| os("read", path)(io_errno(&error)))?;
+        self.file(path)?.take(limit).read_to_end(&mut content).map_err(|error| os("read", &path)(io_errno(&error)))?;
         Ok(content)
     }
 
-    pub(crate) fn file(&self, path: &[u8]) -> Result<File, RootError> {
-        self.open_resolved(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map(File::from)
+    /// Opens the file that `path` leads to for reading; a fifo does not block.
+    pub(crate) fn file<'p>(&self, path: impl Into<InRoot<'p>>) -> Result<File, RootError> {
+        self.open_resolved(path.into(), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map(File::from)
     }
 }
 

@@ -7,7 +7,8 @@ use std::os::unix::fs::symlink;
 use nix::errno::Errno;
 use proptest::prelude::*;
 
-use super::{Identity, Kind, Resolver, Root, join};
+use super::path::canonical;
+use super::{Identity, InRoot, Kind, Resolver, Root};
 
 const BOTH: [Resolver; 2] = [Resolver::Openat2, Resolver::Walk];
 
@@ -103,12 +104,12 @@ fn a_directory_is_opened_by_its_canonical_path_only() {
     symlink("usr", outer.path().join("root/link")).unwrap();
     for resolver in BOTH {
         let handle = open(&outer, resolver);
-        assert_eq!(handle.directory(b"/usr/bin").unwrap().path(), b"/usr/bin");
+        assert_eq!(handle.directory(&canonical("/usr/bin")).unwrap().path(), b"/usr/bin");
         for path in ["/link/bin", "/link"] {
-            let errno = handle.directory(path.as_bytes()).unwrap_err().errno();
+            let errno = handle.directory(&canonical(path)).unwrap_err().errno();
             assert!([Errno::ELOOP, Errno::ENOTDIR].contains(&errno), "{resolver:?} {path}: {errno}");
         }
-        assert_eq!(handle.directory(b"/usr/bin/dash").unwrap_err().errno(), Errno::ENOTDIR, "{resolver:?}");
+        assert_eq!(handle.directory(&canonical("/usr/bin/dash")).unwrap_err().errno(), Errno::ENOTDIR, "{resolver:?}");
     }
 }
 
@@ -119,13 +120,13 @@ fn walk_tells_the_place_and_every_link() {
     symlink("/usr/bin", root.join("bin")).unwrap();
     symlink("dash", root.join("usr/bin/sh")).unwrap();
     let handle = open(&outer, Resolver::Openat2);
-    let place = handle.walk(b"", b"/bin/sh", true).unwrap();
-    assert_eq!(place.path(), b"/usr/bin/dash");
-    let links: Vec<_> = place.links.iter().map(|link| (link.path(), link.last)).collect();
-    assert_eq!(links, [(b"/bin".to_vec(), false), (b"/usr/bin/sh".to_vec(), true)]);
-    let place = handle.walk(b"/usr", b"bin/sh", false).unwrap();
-    assert_eq!((place.path(), place.stat.kind), (b"/usr/bin/sh".to_vec(), Kind::Symlink));
-    assert!(handle.walk(b"", b"/", true).unwrap().directory.is_empty());
+    let place = handle.walk(b"/bin/sh", true).unwrap();
+    assert_eq!(place.path, b"/usr/bin/dash");
+    let links: Vec<_> = place.links.iter().map(|link| (link.path.clone(), link.last)).collect();
+    assert_eq!(links, [(canonical("/bin"), false), (canonical("/usr/bin/sh"), true)]);
+    let place = handle.walk_from(&canonical("/usr"), b"bin/sh", false).unwrap();
+    assert_eq!((place.path, place.stat.kind), (canonical("/usr/bin/sh"), Kind::Symlink));
+    assert_eq!(handle.walk(b"/", true).unwrap().path, b"/");
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn removal_looks_again_at_identity_and_mount() {
         let (old, new) = (root.join("usr/bin/sh"), root.join("usr/bin/new"));
         fs::write(&old, "old").unwrap();
         let handle = open(&outer, resolver);
-        let directory = handle.directory(b"/usr/bin").unwrap();
+        let directory = handle.directory(&canonical("/usr/bin")).unwrap();
         let stat = directory.stat(c"sh").unwrap();
         fs::write(&new, "another file under the same name").unwrap();
         fs::rename(&new, &old).unwrap();
@@ -156,7 +157,7 @@ fn modes_are_set_and_read_back() {
     let outer = enclosure();
     let path = outer.path().join("root/usr/bin/dash");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).unwrap();
-    let directory = open(&outer, Resolver::Openat2).directory(b"/usr/bin").unwrap();
+    let directory = open(&outer, Resolver::Openat2).directory(&canonical("/usr/bin")).unwrap();
     let stat = directory.stat(c"dash").unwrap();
     directory.set_mode(b"dash", stat.id, stat.mount, 0o755, false).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o755);
@@ -170,9 +171,9 @@ fn the_write_test_leaves_nothing() {
     let outer = enclosure();
     for resolver in BOTH {
         let handle = open(&outer, resolver);
-        handle.write_test(b"/usr/bin").unwrap();
-        assert_eq!(handle.write_test(b"/usr/bin/dash").unwrap_err().errno(), Errno::ENOTDIR);
-        assert_eq!(handle.write_test(b"/none").unwrap_err().errno(), Errno::ENOENT);
+        handle.write_test(InRoot(b"/usr/bin")).unwrap();
+        assert_eq!(handle.write_test(InRoot(b"/usr/bin/dash")).unwrap_err().errno(), Errno::ENOTDIR);
+        assert_eq!(handle.write_test(InRoot(b"/none")).unwrap_err().errno(), Errno::ENOENT);
         assert_eq!(fs::read_dir(outer.path().join("root/usr/bin")).unwrap().count(), 1);
     }
 }
@@ -221,10 +222,10 @@ proptest! {
             let by_kernel = kernel.resolve(path.as_bytes()).map(|stat| stat.id).map_err(|error| error.errno());
             let by_walk = walk.resolve(path.as_bytes()).map(|stat| stat.id).map_err(|error| error.errno());
             prop_assert_eq!(by_kernel, by_walk, "{}", path);
-            if let (Ok(id), Ok(place)) = (by_kernel, walk.walk(b"", path.as_bytes(), true)) {
+            if let (Ok(id), Ok(place)) = (by_kernel, walk.walk(path.as_bytes(), true)) {
                 // The canonical path leads to the same file on the machine itself: nothing outside was reached.
                 let mut host = root.as_os_str().as_bytes().to_vec();
-                host.extend_from_slice(&join(b"", &place.path()));
+                host.extend_from_slice(&place.path);
                 let host = std::path::PathBuf::from(std::ffi::OsStr::from_bytes(&host));
                 prop_assert_eq!(identity_of(&host), id);
             }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::{Directory, EntryKind, Identity, Kind, Root, RootError, os};
+use super::{Canonical, Directory, EntryKind, Identity, Kind, Root, RootError, os};
 use crate::linux::sys::DIRENT_BUFFER;
 
 /// How many directories with something left to visit are held open; those above are opened again when their turn comes.
@@ -53,7 +53,7 @@ enum Held {
 
 /// Walks through everything under `root`; at its deadline the walk ends with [`Failure::Late`](super::Failure::Late).
 pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Result<(), RootError> {
-    walk_below(root, root.directory(b"/")?, look, visitor)
+    walk_below(root, root.directory(&Canonical::default())?, look, visitor)
 }
 
 /// The same for everything below `directory`.

@@ -11,7 +11,7 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::PROC_SUPER_MAGIC;
 
-use super::{Identity, Kind, Root, RootError, Stat, c_name, filesystem_type, join, os, stat_of};
+use super::{Canonical, Identity, InRoot, Kind, Root, RootError, Stat, c_name, filesystem_type, os, stat_of};
 
 /// The kernel's own limit on links followed in one resolution (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
@@ -19,30 +19,19 @@ const MAX_LINKS: usize = 40;
 /// A symbolic link passed on the way.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Canonical path of the directory that holds it.
-    pub directory: Vec<u8>,
-    /// Its name there.
-    pub name: Vec<u8>,
-    /// What is known of the link itself.
+    /// Where the link itself is.
+    pub path: Canonical,
+    /// What is known of it.
     pub stat: Stat,
     /// Whether it was the last component: part of the chain that leads to the file, not a directory on the way.
     pub last: bool,
 }
 
-impl Link {
-    /// Canonical path of the link.
-    pub fn path(&self) -> Vec<u8> {
-        join(&self.directory, &self.name)
-    }
-}
-
 /// Where a path leads.
 #[derive(Debug)]
 pub struct Place {
-    /// Canonical path of the directory that holds it; empty for the root itself.
-    pub directory: Vec<u8>,
-    /// Its name there; empty for the root itself.
-    pub name: Vec<u8>,
+    /// The file's path.
+    pub path: Canonical,
     /// `O_PATH` descriptor of the file.
     pub fd: OwnedFd,
     /// What is known of it.
@@ -50,24 +39,24 @@ pub struct Place {
     /// The links passed, in order.
     pub links: Vec<Link>,
     /// Directories that were entered and left again by `..`.
-    pub left: Vec<Vec<u8>>,
+    pub left: Vec<Canonical>,
 }
 
 impl Place {
-    /// Canonical path: absolute, inside the root, without links, `.` and `..`.
-    pub fn path(&self) -> Vec<u8> {
-        join(&self.directory, &self.name)
+    /// The directory that holds it: for the root that is the root, as `..` has it.
+    pub fn directory(&self) -> Canonical {
+        self.path.parent().unwrap_or_default()
     }
 
     /// Opens the same file with other flags; refused with `ESTALE` if the name now means another file.
     pub(super) fn reopen(&self, root: &Root, flags: OFlag) -> Result<OwnedFd, Errno> {
-        let parent = walk(root, b"", &self.directory, false).map_err(|error| error.errno())?;
+        let parent = root.walk(&self.directory(), false).map_err(|error| error.errno())?;
         if !parent.links.is_empty() {
             return Err(Errno::ESTALE);
         }
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = openat(&parent.fd, self.name.as_slice(), flags, Mode::empty())?;
-        let stat = stat_of(file.as_fd(), c"", &self.name).map_err(|error| error.errno())?;
+        let file = openat(&parent.fd, self.path.name(), flags, Mode::empty())?;
+        let stat = stat_of(file.as_fd(), c"", &self.path).map_err(|error| error.errno())?;
         if stat.id == self.stat.id { Ok(file) } else { Err(Errno::ESTALE) }
     }
 }
@@ -83,12 +72,14 @@ struct Level {
     length: usize,
 }
 
-pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Result<Place, RootError> {
-    let fail =
-        |errno| os("resolve", &if path.first() == Some(&b'/') { path.to_vec() } else { join(base, path) })(errno);
+pub(super) fn walk(root: &Root, base: &Canonical, path: InRoot<'_>, follow: bool) -> Result<Place, RootError> {
+    root.in_time()?;
+    let fail = |errno| {
+        os("resolve", &if path.first() == Some(&b'/') { path.to_vec() } else { InRoot(base).join(&path) })(errno)
+    };
     // Components still to go, the next one last.
     let mut rest: Vec<Vec<u8>> = Vec::new();
-    push_components(&mut rest, path);
+    push_components(&mut rest, &path);
     if path.first() != Some(&b'/') {
         push_components(&mut rest, base);
     }
@@ -108,11 +99,11 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
             b".." => {
                 if levels.len() > 1 {
                     levels.pop();
-                    left.push(at.clone());
+                    left.push(canonical(&at));
                 }
                 at.truncate(levels.last().map_or(0, |level| level.length));
                 if let Some(level) = levels.last_mut().filter(|level| level.fd.is_none()) {
-                    level.fd = Some(again(root, &at, level.stat.id).map_err(fail)?);
+                    level.fd = Some(again(root, &canonical(&at), level.stat.id).map_err(fail)?);
                 }
                 continue;
             }
@@ -122,7 +113,7 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let Some(above) = &current.fd else { return Err(fail(Errno::EIO)) };
         let fd = openat(above, name.as_c_str(), flags, Mode::empty()).map_err(fail)?;
-        let stat = stat_of(fd.as_fd(), c"", path)?;
+        let stat = stat_of(fd.as_fd(), c"", &path)?;
         let last = rest.is_empty();
         if stat.kind == Kind::Symlink && (follow || !last) {
             if links.len() >= MAX_LINKS {
@@ -132,7 +123,7 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
             if filesystem_type(fd.as_fd()) == Some(PROC_SUPER_MAGIC) && is_magic(&target) {
                 return Err(fail(Errno::ELOOP));
             }
-            links.push(Link { directory: directory(&at), name: component, stat, last });
+            links.push(Link { path: canonical(&at).join(&component), stat, last });
             push_components(&mut rest, &target);
             if target.first() == Some(&b'/') {
                 levels.truncate(1);
@@ -149,21 +140,16 @@ pub(super) fn walk(root: &Root, base: &[u8], path: &[u8], follow: bool) -> Resul
         }
     }
     let Some(Level { fd: Some(fd), stat, .. }) = levels.pop() else { return Err(fail(Errno::EIO)) };
-    let Some(parent) = levels.pop() else {
-        return Ok(Place { directory: Vec::new(), name: Vec::new(), fd, stat, links, left });
-    };
-    let name = at.get(parent.length + 1..).unwrap_or_default().to_vec();
-    at.truncate(parent.length);
-    Ok(Place { directory: directory(&at), name, fd, stat, links, left })
+    Ok(Place { path: canonical(&at), fd, stat, links, left })
 }
 
-/// The canonical path of a directory, of which the root's is not empty.
-fn directory(path: &[u8]) -> Vec<u8> {
-    if path.is_empty() { b"/".to_vec() } else { path.to_vec() }
+/// The path of a directory on the way, of which the root's is empty.
+fn canonical(at: &[u8]) -> Canonical {
+    if at.is_empty() { Canonical::default() } else { Canonical::found(at.to_vec()) }
 }
 
-/// The directory at the canonical `path`, if it still is `expected`.
-fn again(root: &Root, path: &[u8], expected: Identity) -> Result<OwnedFd, Errno> {
+/// The directory at `path`, if it still is `expected`.
+fn again(root: &Root, path: &Canonical, expected: Identity) -> Result<OwnedFd, Errno> {
     let found = root.directory(path).map_err(|error| error.errno())?;
     if found.own_stat().id == expected { Ok(found.into_fd()) } else { Err(Errno::ESTALE) }
 }

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use super::{Gap, Scanner, Weakness};
 use crate::linux::status::Status;
 use crate::profile::Profile;
-use crate::root::{Directory, Kind, RootError, Stat, join};
+use crate::root::{Canonical, Directory, Kind, RootError, Stat};
 use crate::target::owner::Owner;
 
 /// Bit of `CAP_DAC_OVERRIDE` (capabilities(7)).
@@ -78,16 +78,16 @@ impl Scanner<'_> {
     pub(super) fn search_directories(&mut self) {
         let Some(app) = self.app else { return };
         for path in Profile::default().search() {
-            let Ok(place) = self.root.walk(b"", path.as_bytes(), true) else { continue };
+            let Ok(place) = self.root.walk(path.as_bytes(), true) else { continue };
             if place.stat.kind != Kind::Directory || self.reported.contains(&place.stat.id) {
                 continue;
             }
             let Some(why) = app.may_write(&place.stat) else { continue };
-            match self.root.directory(&place.path()) {
+            match self.root.directory(&place.path) {
                 Ok(directory) if directory.is_read_only() => {}
                 Ok(_) => {
                     self.reported.insert(place.stat.id);
-                    self.app_writable(place.path(), format!("directory that programs are looked for in, {why}"));
+                    self.app_writable(place.path, format!("directory that programs are looked for in, {why}"));
                 }
                 Err(error) => self.found.unreadable.push(error),
             }
@@ -101,7 +101,7 @@ impl Scanner<'_> {
         if !self.reported.contains(&parent.id) {
             if let Some(why) = app.may_replace_in(parent).filter(|_| !directory.is_read_only()) {
                 self.reported.insert(parent.id);
-                self.app_writable(directory.path().to_vec(), format!("directory that holds executables, {why}"));
+                self.app_writable(directory.path().clone(), format!("directory that holds executables, {why}"));
             }
         }
         if let Some(why) = app.may_write(stat) {
@@ -112,14 +112,14 @@ impl Scanner<'_> {
                 directory.is_file_read_only(name)?
             };
             if !read_only {
-                self.app_writable(join(directory.path(), name.to_bytes()), format!("executable, {why}"));
+                self.app_writable(directory.join(name), format!("executable, {why}"));
             }
         }
         Ok(())
     }
 
-    fn app_writable(&mut self, path: Vec<u8>, detail: String) {
-        self.found.weaknesses.push(Weakness { class: "app-writable", path, account: None, detail });
+    fn app_writable(&mut self, path: Canonical, detail: String) {
+        self.found.weaknesses.push(Weakness { class: "app-writable", path: path.into_bytes(), account: None, detail });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Scan, Sighting};
 use crate::recognise::catalogue::Class;
+use crate::root::Canonical;
 
 /// Something other than a program that helps an intruder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    /// Canonical path.
+    /// Where it is.
     pub fn path(&self) -> &'a [u8] {
         match self.what {
             What::Program(program) => &program.path,
@@ -85,11 +86,11 @@ impl<'a> Finding<'a> {
 
     /// Its path, then all its other names.
     pub fn paths(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let names: &[Vec<u8>] = match self.what {
+        let names: &[Canonical] = match self.what {
             What::Program(program) => &program.names,
             What::Weakness(_) => &[],
         };
-        std::iter::once(self.path()).chain(names.iter().map(Vec::as_slice))
+        std::iter::once(self.path()).chain(names.iter().map(|name| &**name))
     }
 
     /// The user's name, escaped, where it is about one in this file.

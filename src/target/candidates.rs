@@ -15,7 +15,7 @@ use crate::recognise::elf;
 use crate::recognise::needs::in_directories;
 use crate::root::glob;
 use crate::root::pattern::PathPattern;
-use crate::root::{Identity, Kind, Root, file_name, join, read_part};
+use crate::root::{Canonical, Identity, InRoot, Kind, Root, read_part};
 use crate::target::processes::{self, Process, Program, Whose, may_be_called};
 
 /// How often the whole tree is searched for a name: processes may have as many as they like.
@@ -42,8 +42,8 @@ pub struct Candidates<'a> {
     kept: Vec<Vec<u8>>,
     /// Whether the processes have their programs from `root`: in an unpacked tree only what is called as they are counts.
     inside: bool,
-    /// Each with its canonical path.
-    files: Vec<(Identity, Vec<u8>)>,
+    /// Each with one of its paths.
+    files: Vec<(Identity, Canonical)>,
     /// What each of `files` is, read when first needed.
     codes: OnceCell<Vec<Code>>,
     /// Whether this kernel counts pages as [`elf::code`] does.
@@ -90,8 +90,8 @@ impl Code {
 }
 
 impl<'a> Candidates<'a> {
-    /// Of these files (canonical paths), for processes of `root`; `kept` are the paths of programs that stay.
-    pub fn new(root: &'a Root, profile: &'a Profile, kept: &[Vec<u8>], files: Vec<(Identity, Vec<u8>)>) -> Self {
+    /// Of these files, for processes of `root`; `kept` are the paths of programs that stay.
+    pub fn new(root: &'a Root, profile: &'a Profile, kept: &[Vec<u8>], files: Vec<(Identity, Canonical)>) -> Self {
         Self {
             root,
             search: profile.search(),
@@ -135,11 +135,11 @@ impl<'a> Candidates<'a> {
     }
 
     /// The path by which `process` is called, if it leads to the program `id`: that of the link, where the last name is one.
-    pub fn called(&self, process: &Process, id: Identity) -> Option<Vec<u8>> {
+    pub fn called(&self, process: &Process, id: Identity) -> Option<Canonical> {
         let argument = process.argument();
         let leads_there = |path: &Vec<u8>| self.root.resolve(path).is_ok_and(|stat| stat.id == id);
         let path = self.paths(names(process, &argument), &argument).into_iter().find(leads_there)?;
-        self.root.walk(b"", &path, false).ok().map(|place| place.path())
+        self.root.walk(&path, false).ok().map(|place| place.path)
     }
 
     /// Where a process may have its program from: the path that its first argument says, a program that stays and has its
@@ -148,7 +148,7 @@ impl<'a> Candidates<'a> {
         let said = Some(argument.to_vec()).filter(|path| path.starts_with(b"/"));
         let variable = std::env::var_os("PATH").unwrap_or_default();
         let directories = variable.as_bytes().split(|&byte| byte == b':').filter(|path| path.starts_with(b"/"));
-        let started = directories.map(|directory| join(directory, file_name(argument)));
+        let started = directories.map(|directory| InRoot(directory).join(InRoot(argument).name()));
         let kept = self.kept.iter().filter(|path| is_called(names, path)).cloned();
         let installed = names.into_iter().flat_map(|name| in_directories(name, &self.search));
         said.into_iter().chain(started).chain(kept).chain(installed).collect()
@@ -179,8 +179,8 @@ impl<'a> Candidates<'a> {
 
     /// The file that `path` leads to, if it is a program of this size.
     fn fitting(&self, path: &[u8], code: Option<u64>) -> Option<Identity> {
-        let place = self.root.walk(b"", path, true).ok().filter(|place| place.stat.kind == Kind::File)?;
-        let file = Code::of(self.root, &place.path());
+        let place = self.root.walk(path, true).ok().filter(|place| place.stat.kind == Kind::File)?;
+        let file = Code::of(self.root, &place.path);
         (matches!(file, Code::Pages(_)) && file.fits(code)).then_some(place.stat.id)
     }
 
@@ -199,9 +199,9 @@ impl<'a> Candidates<'a> {
 
 /// What a process is called: its command name, and the file name of its first argument.
 fn names<'p>(process: &'p Process, argument: &'p [u8]) -> [&'p [u8]; 2] {
-    [&process.comm, file_name(argument)]
+    [&process.comm, InRoot(argument).name()]
 }
 
 fn is_called(names: [&[u8]; 2], path: &[u8]) -> bool {
-    names.into_iter().any(|name| may_be_called(name, file_name(path)))
+    names.into_iter().any(|name| may_be_called(name, InRoot(path).name()))
 }

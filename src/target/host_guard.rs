@@ -11,9 +11,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
+use crate::linux::mountinfo::{Mount, Mounts};
 use crate::linux::sys;
-use crate::root::{Identity, Root};
+use crate::root::{Identity, InRoot, Root};
 
 /// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, `linux/proc_ns.h`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -121,11 +121,9 @@ fn looks_like_disk(root: &Root, mounts: &Mounts, own: bool, target: &str) -> Res
     }
     let below = mounts.iter().find(|other| {
         other.id != mount.id
-            && is_at_or_below(&other.point, &mount.point)
+            && InRoot(&other.point).is_within(&mount.point)
             && matches!(other.filesystem.as_slice(), b"proc" | b"sysfs" | b"devtmpfs")
-            || other.id != mount.id
-                && other.filesystem == b"tmpfs"
-                && other.point == crate::root::join(&mount.point, b"dev")
+            || other.id != mount.id && other.filesystem == b"tmpfs" && other.point == InRoot(&mount.point).join(b"dev")
     });
     match below {
         Some(below) => Err(HostRoot::DiskMount {

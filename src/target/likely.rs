@@ -7,7 +7,7 @@ use crate::recognise::command_line::wrappers::{class, is_wrapper};
 use crate::recognise::elf::Elf;
 use crate::root::glob::matches;
 use crate::root::pattern::PathPattern;
-use crate::root::{Kind, Root};
+use crate::root::{Canonical, InRoot, Kind, Root};
 
 /// How many are named.
 const NAMED: usize = 8;
@@ -55,20 +55,20 @@ pub fn apps(root: &Root) -> Vec<Vec<u8>> {
 /// Whether the file at `path` can be the app of a container: a program that is no tool, by its own name and that of the
 /// file that it leads to.
 pub fn is_app(root: &Root, path: &[u8]) -> bool {
-    let Ok(place) = root.walk(b"", path, true) else { return false };
+    let Ok(place) = root.walk(path, true) else { return false };
     let tool = |name: &[u8]| {
         let name = String::from_utf8_lossy(name);
         is_wrapper(&name) || !matches!(class(&name), None | Some(Class::Interpreter | Class::Network))
     };
-    is_program(root, path) && !tool(path) && !tool(&place.name)
+    is_program(root, path) && !tool(path) && !tool(place.path.name())
 }
 
 /// Whether somebody can start the file at `path`, and it is no library.
 pub fn is_program(root: &Root, path: &[u8]) -> bool {
-    let Ok(place) = root.walk(b"", path, true) else { return false };
+    let Ok(place) = root.walk(path, true) else { return false };
     place.stat.kind == Kind::File
         && place.stat.mode & 0o111 != 0
-        && !matches!(root.classify(&place.path()), Ok(Some(Elf::Library)))
+        && !matches!(root.classify(&place.path), Ok(Some(Elf::Library)))
 }
 
 struct Found<'a> {
@@ -95,7 +95,7 @@ impl Found<'_> {
     /// The programs of the package that was installed last.
     fn newest_package(&mut self) {
         let time = |path: &Vec<u8>| {
-            let (file, _) = self.root.handle(path).ok()?;
+            let (file, _) = self.root.handle(InRoot(path)).ok()?;
             Some(nix::sys::stat::fstat(&file).ok()?.st_mtime)
         };
         let newest = expand(self.root, PACKAGES).into_iter().max_by_key(time);
@@ -110,5 +110,5 @@ impl Found<'_> {
 
 fn expand(root: &Root, pattern: &str) -> Vec<Vec<u8>> {
     let Ok(pattern) = PathPattern::parse(pattern) else { return Vec::new() };
-    matches(root, &pattern).map(|(paths, _)| paths).unwrap_or_default()
+    matches(root, &pattern).map(|(paths, _)| paths.into_iter().map(Canonical::into_bytes).collect()).unwrap_or_default()
 }

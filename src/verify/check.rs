@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::harden::plan::{Action, Origin, Reason};
 use crate::linux::mountinfo::Mount;
-use crate::root::RootError;
+use crate::root::{Canonical, RootError};
 
 /// What asks for a check: a key of the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ pub enum Evidence {
     /// It is not there.
     NotThere,
     /// This path, which the pattern matches, is there.
-    Matched(Vec<u8>),
+    Matched(Canonical),
     /// It is a link that leads nowhere.
     Dangling,
     /// It is what lithify put in place of a command.
@@ -147,7 +147,12 @@ pub enum Evidence {
     Stays(Rc<Origin>, Reason),
 
     /// Whether something can be written there that must not.
-    ReadOnly(Trial),
+    ReadOnly {
+        /// The attempt.
+        trial: Trial,
+        /// Whether it is the root itself.
+        at_root: bool,
+    },
     /// The same at a mount below the path that the profile names.
     ReadOnlyBelow {
         /// The path that the profile names.

@@ -4,9 +4,9 @@ use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
 use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
-use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
+use crate::linux::mountinfo::{Mount, Mounts};
 use crate::profile::Verify;
-use crate::root::{Kind, Place, Root, RootError};
+use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::Owner;
 
 /// What the checks share.
@@ -14,8 +14,8 @@ struct Context<'a> {
     root: &'a Root,
     /// The mounts, and the path of the root among them; the reason when they cannot be read.
     mounts: Result<(Mounts, Vec<u8>), String>,
-    /// Canonical paths that may be writable, below a read-only one.
-    writable: Vec<Vec<u8>>,
+    /// What may be writable, below a read-only directory.
+    writable: Vec<Canonical>,
 }
 
 pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verification) {
@@ -30,7 +30,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
         Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
     });
     let writable = verify.writable.iter().chain(&verify.writable_if_present);
-    let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path()).collect();
+    let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path).collect();
     let context = Context { root, mounts, writable };
     let mut runtime = Vec::new();
     for path in &verify.read_only {
@@ -61,7 +61,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
 }
 
 fn place(root: &Root, path: &str) -> Result<Place, RootError> {
-    root.walk(b"", path.as_bytes(), true)
+    root.walk(path.as_bytes(), true)
 }
 
 fn unreadable(id: CheckId, path: &str, error: RootError) -> Check {
@@ -85,7 +85,7 @@ impl Context<'_> {
         let id = CheckId::ReadOnly;
         let mut add = |path: &[u8], status, evidence| out.checks.push(Check::at(path, id, status, evidence));
         let place = match place(self.root, path) {
-            Ok(place) => place.path(),
+            Ok(place) => place.path,
             Err(error) => return out.checks.push(unreadable(id, path, error)),
         };
         let (mounts, prefix) = match &self.mounts {
@@ -97,10 +97,10 @@ impl Context<'_> {
         };
         let host = host_path(prefix, &place);
         let trial = self.try_write(&place, mounts.covering(&host));
-        add(path.as_bytes(), is_read_only(&trial), Evidence::ReadOnly(trial));
-        for mount in mounts.visible_below(&host) {
+        add(path.as_bytes(), is_read_only(&trial), Evidence::ReadOnly { trial, at_root: place == b"/" });
+        for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
             let Some(point) = inside(prefix, &mount.point) else { continue };
-            if point == place || self.writable.iter().any(|allowed| is_at_or_below(point, allowed)) {
+            if place == point || self.writable.iter().any(|allowed| InRoot(point).is_within(allowed)) {
                 continue;
             }
             if is_runtime_mount(point, mount, self.is_directory(point)) {
@@ -116,7 +116,7 @@ impl Context<'_> {
 
     fn try_write(&self, path: &[u8], mount: Option<&Mount>) -> Trial {
         Trial {
-            result: self.root.write_test(path).map_err(|error| error.errno()),
+            result: self.root.write_test(InRoot(path)).map_err(|error| error.errno()),
             mount: mount.cloned(),
             user: (geteuid().as_raw(), getegid().as_raw()),
         }
@@ -124,7 +124,7 @@ impl Context<'_> {
 
     fn writable(&self, id: CheckId, path: &str) -> Check {
         let place = match place(self.root, path) {
-            Ok(place) => place.path(),
+            Ok(place) => place.path,
             Err(error) if error.errno() == Errno::ENOENT => {
                 return Check::at(path.as_bytes(), id, Status::Fail, Evidence::NotThere);
             }
@@ -149,7 +149,7 @@ impl Context<'_> {
         let id = CheckId::Noexec;
         let mut add = |path: &[u8], status, evidence| out.checks.push(Check::at(path, id, status, evidence));
         let place = match place(self.root, path) {
-            Ok(place) => place.path(),
+            Ok(place) => place.path,
             Err(error) => return out.checks.push(unreadable(id, path, error)),
         };
         let (mounts, prefix) = match &self.mounts {
@@ -162,9 +162,9 @@ impl Context<'_> {
             Some(mount) => add(path.as_bytes(), Status::Fail, Evidence::Exec(mount.options.clone())),
             None => add(path.as_bytes(), Status::Unverified, Evidence::MountUnknown),
         }
-        for mount in mounts.visible_below(&host) {
+        for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
             let Some(point) = inside(prefix, &mount.point) else { continue };
-            if point != place && !mount.has("noexec") {
+            if place != point && !mount.has("noexec") {
                 add(point, Status::Fail, Evidence::ExecBelow(path.to_owned()));
             }
         }
@@ -226,8 +226,10 @@ fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
         b"/run/secrets"
         | b"/run/secrets/kubernetes.io/serviceaccount"
         | b"/var/run/secrets/kubernetes.io/serviceaccount" => filesystem == b"tmpfs" || single_file,
-        _ if is_at_or_below(point, b"/proc") => matches!(filesystem, b"proc" | b"tmpfs" | b"devtmpfs" | b"fuse.lxcfs"),
-        _ if is_at_or_below(point, b"/sys") => {
+        _ if InRoot(point).is_within(b"/proc") => {
+            matches!(filesystem, b"proc" | b"tmpfs" | b"devtmpfs" | b"fuse.lxcfs")
+        }
+        _ if InRoot(point).is_within(b"/sys") => {
             matches!(
                 filesystem,
                 b"sysfs"
@@ -246,7 +248,7 @@ fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
             )
         }
         // Device nodes bound one by one, as rootless runtimes do.
-        _ if is_at_or_below(point, b"/dev") => filesystem == b"devtmpfs" && single_file,
+        _ if InRoot(point).is_within(b"/dev") => filesystem == b"devtmpfs" && single_file,
         _ => false,
     }
 }

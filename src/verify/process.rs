@@ -58,7 +58,7 @@ fn ids(root: &Root, wanted: &Principal, seen: Option<[u32; 4]>, database: &str) 
         Principal::Id(id) => *id,
         Principal::Name(name) => match lookup(root, database, name) {
             Some(id) => id,
-            None => return (Status::Unverified, Evidence::NoSuchName(name.to_string())),
+            None => return (Status::Unverified, Evidence::NoSuchName(name.clone())),
         },
     };
     judged(Some((seen == [id; 4], Evidence::Ids(seen, Some(id)))))

@@ -2,8 +2,8 @@
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
 use super::{Check, CheckId, Evidence, Note, Status, Verification};
-use crate::linux::mountinfo::{Mount, Mounts, is_at_or_below};
-use crate::root::{Kind, Root, join};
+use crate::linux::mountinfo::{Mount, Mounts};
+use crate::root::{InRoot, Kind, Root};
 use crate::target::owner::Owner;
 use crate::volume::stage::{MARKER, NAME};
 
@@ -18,10 +18,10 @@ pub(super) fn check(root: &Root, owner: &Owner, out: &mut Verification) {
             return;
         }
     };
-    let visible: Vec<&Mount> = mounts.visible_below(&prefix).collect();
+    let visible: Vec<&Mount> = mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&prefix)).collect();
     for mount in visible.iter().filter(|mount| may_be_staged(mount)) {
         let Some(point) = super::mounts::inside(&prefix, &mount.point) else { continue };
-        if root.resolve(&join(point, MARKER.as_bytes())).is_ok_and(|stat| stat.kind == Kind::File) {
+        if root.resolve(&InRoot(point).join(MARKER.as_bytes())).is_ok_and(|stat| stat.kind == Kind::File) {
             out.checks.push(judge(mount, point, &visible));
         }
     }
@@ -40,9 +40,7 @@ fn judge(mount: &Mount, point: &[u8], visible: &[&Mount]) -> Check {
     }
     // The same directory, one above it or one in it, by the filesystem's own paths.
     let writable = visible.iter().find(|other| {
-        !other.is_read_only()
-            && other.device == mount.device
-            && (is_at_or_below(&mount.root, &other.root) || is_at_or_below(&other.root, &mount.root))
+        !other.is_read_only() && other.device == mount.device && InRoot(&mount.root).overlaps(&other.root)
     });
     match writable {
         Some(other) => Check::at(point, id, Status::Fail, Evidence::StagedWritableAt(other.point.clone())),
@@ -56,7 +54,7 @@ mod tests {
 
     fn judged(text: &str) -> (Status, Evidence) {
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
-        let visible: Vec<&Mount> = mounts.visible_below(b"/").collect();
+        let visible: Vec<&Mount> = mounts.visible().collect();
         let staged = mounts.iter().find(|mount| may_be_staged(mount)).unwrap();
         let check = judge(staged, &staged.point, &visible);
         (check.status, check.evidence)

@@ -19,7 +19,7 @@ use nix::errno::Errno;
 use crate::harden::plan::Plan;
 use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::Profile;
-use crate::root::{Directory, Failure, Root, RootError};
+use crate::root::{Canonical, Directory, Failure, Root, RootError};
 use crate::text::escape::escape;
 use content::Side;
 use copy::Copier;
@@ -37,8 +37,8 @@ pub const MARKER: &str = ".lithify-staged";
 /// What was staged.
 #[derive(Debug, Default)]
 pub struct Staged {
-    /// Canonical paths of the directories inside the root.
-    pub directories: Vec<Vec<u8>>,
+    /// The directories inside the root.
+    pub directories: Vec<Canonical>,
     /// Names in the copy: files, links, directories.
     pub names: u64,
     /// Bytes of its regular files, holes included, without those that are disabled.
@@ -207,13 +207,13 @@ impl StageError {
     }
 }
 
-/// Copies `directories` (canonical paths inside `root`, as [`resolve`] gives them) to `volume`/root, a path of the
+/// Copies `directories` of `root`, as [`resolve`] gives them, to `volume`/root, a path of the
 /// caller, without what `plan` removes. `plan` must be free of refusals.
 pub fn stage(
     root: &Root,
     profile: &Profile,
     plan: &Plan,
-    directories: Vec<Vec<u8>>,
+    directories: Vec<Canonical>,
     volume: &Path,
 ) -> Result<Staged, StageError> {
     let omitted = Omitted::of(plan);
@@ -224,7 +224,7 @@ pub fn stage(
     let names: Vec<&str> = profile.sources.iter().map(|source| &*source.name).collect();
     let marker = format!("Staged by lithify {} with {}\n", env!("CARGO_PKG_VERSION"), names.join(", "));
     let mut place = Place::prepare(volume)?;
-    let earlier = [b"/", NAME.as_bytes()].concat();
+    let earlier = Canonical::default().join(NAME.as_bytes());
     // The same is there already, and an app may have it mounted: it keeps its files.
     let result = compare::compare(root, &omitted, &directories, &marker, &place, &earlier, true).or_else(|_| {
         let result = copy_all(root, &omitted, &mounts, &directories, &marker, &mut place);
@@ -243,7 +243,7 @@ fn copy_all(
     root: &Root,
     omitted: &Omitted,
     mounts: &[u64],
-    directories: &[Vec<u8>],
+    directories: &[Canonical],
     marker: &str,
     place: &mut Place,
 ) -> Result<Staged, StageError> {

@@ -1,12 +1,12 @@
 //! A root that may not look into other users' directories can prove nothing of what is in them.
 
-use super::super::finding::{Finding, Weight};
-use super::super::workload::Container;
-use super::super::yaml::Node;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::workload::Container;
+use crate::yaml::Node;
 
 /// What `harden`, `verify` and a script's `run` come to in such a container; the image may have no such directories,
 /// which the manifest does not tell. Not for another user than root, who cannot delete in the first place.
-pub(in super::super) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
+pub(crate) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
     let drop = drops_search(container.node).filter(|_| container.non_root().is_none())?;
     let message = format!(
         "{}: root may not look into directories of other users then, such as Debian's /var/cache/apt/archives/partial, \

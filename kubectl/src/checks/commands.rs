@@ -1,42 +1,40 @@
-//! Probes, hooks and the command of a container that need what the profile removes.
+//! Commands, probes and hooks that need a program that the profile removes.
 
-use super::super::calls::unwrapped;
-use super::super::cli::Mode;
-use super::super::finding::{Finding, Weight};
-use super::super::ours;
-use super::super::removed::{Removed, is_script};
-use super::super::suggestion::broken;
-use super::super::workload::Container;
 use super::capabilities::unsearchable;
+use crate::cli::Mode;
+use crate::command_line::broken::broken;
+use crate::command_line::calls;
+use crate::command_line::programs::unwrapped;
+use crate::command_line::removed::{Removed, is_script};
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::workload::Container;
 use lithify::recognise::command_line::wrappers::{is_shell, script_of};
 
-/// Where a container calls programs besides its command, and what becomes of it when the call fails.
-pub(in super::super) const HANDLERS: [(&[&str], &str); 5] = [
-    (&["startupProbe"], "the kubelet would restart the container again and again"),
-    (&["livenessProbe"], "the kubelet would restart the container again and again"),
-    (&["readinessProbe"], "the pod would never be ready"),
-    (&["lifecycle", "postStart"], "the kubelet would kill the container"),
-    (&["lifecycle", "preStop"], "the container would be stopped without it"),
-];
+/// What happens to a container when the command of this probe or hook fails.
+fn harm(handler: &str) -> &'static str {
+    match handler {
+        "readinessProbe" => "the pod would never be ready",
+        "postStart" => "the kubelet would kill the container",
+        "preStop" => "the container would be stopped without it",
+        _ => "the kubelet would restart the container again and again",
+    }
+}
 
-/// Probes and hooks; `mode` is how the container is, or will be, hardened.
-pub(in super::super) fn handlers(container: &Container<'_>, mode: Option<Mode>, removed: &Removed<'_>) -> Vec<Finding> {
-    // On a read-only root nothing is deleted by `run`, and what the kubelet starts is not bound by Landlock.
+/// Probes and hooks whose program the profile removes. The container is, or will be, hardened in `mode`.
+pub(crate) fn handlers(container: &Container<'_>, mode: Option<Mode>, removed: &Removed<'_>) -> Vec<Finding> {
+    // `run` deletes nothing from a read-only root, and Landlock does not bind what the kubelet starts.
     if mode == Some(Mode::Run) && container.read_only_root().is_some() {
         return Vec::new();
     }
     let mut findings = Vec::new();
-    for (way, harm) in HANDLERS {
-        let Some(command) = container.node.at(way).and_then(|handler| handler.at(&["exec", "command"])) else {
-            continue;
-        };
+    for (keys, command) in calls::handler_commands(container.node) {
         let Some(broken) = broken(&command.words(), removed) else { continue };
-        let name = way.last().copied().unwrap_or_default();
-        // It runs when the container starts, long before the first probe.
+        let name = keys.last().copied().unwrap_or_default();
+        // The hook runs when the container starts, long before the first probe.
         let (weight, harm) = if name == "postStart" && mode == Some(Mode::Probe) {
             (Weight::Note, "this works only as long as it is done before the startupProbe")
         } else {
-            (Weight::Breaks, harm)
+            (Weight::Breaks, harm(name))
         };
         let message = format!(
             "{}, {name}: {} will not be there, because {}: {harm}",
@@ -44,30 +42,30 @@ pub(in super::super) fn handlers(container: &Container<'_>, mode: Option<Mode>, 
             shown(&broken.program),
             broken.reason
         );
-        findings.push(Finding::new(weight, &command.range, message, broken.fix(way.len() > 1)));
+        findings.push(Finding::new(weight, &command.range, message, broken.fix(keys.len() > 1)));
     }
     findings
 }
 
-/// The command of the app itself.
-pub(in super::super) fn app(container: &Container<'_>, mode: Option<Mode>, removed: &Removed<'_>) -> Option<Finding> {
+/// The command of the app itself, where the profile removes what it needs.
+pub(crate) fn app(container: &Container<'_>, mode: Option<Mode>, removed: &Removed<'_>) -> Option<Finding> {
     let command = container.node.get("command")?;
-    let words = match ours::call(container.node) {
+    let words = match calls::call(container.node) {
         Some(call) => call.get(call.iter().position(|word| *word == "--")? + 1..)?.to_vec(),
-        None => ours::words(container.node),
+        None => calls::words(container.node),
     };
-    calls(container, &command.range, &words, mode, removed)
+    self::command(container, &command.range, &words, mode, removed)
 }
 
-/// The same for the words that are, or will be, its command and arguments; `place` is what to point at.
-pub(in super::super) fn calls(
+/// The same for a container whose command and args are, or will be, `words`. A finding points at `place`.
+pub(crate) fn command(
     container: &Container<'_>,
     place: &std::ops::Range<usize>,
     words: &[&str],
     mode: Option<Mode>,
     removed: &Removed<'_>,
 ) -> Option<Finding> {
-    // Where the app runs by it, or `run` is about to start it, an init stays; a copy is made before.
+    // `harden` and `run` spare the init by which the app runs. `stage` cannot: it copies before the app starts.
     let spared =
         |program: &str| mode != Some(Mode::Stage) && words.first() == Some(&program) && removed.spares_as_init(program);
     let broken = match broken(words, removed)? {
@@ -82,10 +80,11 @@ pub(in super::super) fn calls(
     let starts_by_script = is_shell(program) || is_script(program);
     let needs_shell = starts_by_script && broken.program == program;
     let of_script = starts_by_script && !words.iter().any(|word| *word == broken.program);
-    // A shell with nothing to do waits for ever.
+    // A shell without a script waits forever.
     let ends = script_of(inner).map_or(inner.len() > 1 || is_script(program), |script| script.contains("exec "));
     let may_delete = container.read_only_root().is_none();
-    // What the script needs goes when it has become the app. `run` sees a script only where that is its command.
+    // lithify removes what the script needs once the script has become the app. `run` knows only a script that is its own
+    // command.
     let waits = match mode {
         Some(Mode::Probe) => may_delete && (needs_shell || of_script && ends),
         Some(Mode::Run) => may_delete && needs_shell && !is_wrapped,

@@ -1,16 +1,16 @@
 //! The program comes into every container from one volume: who can write to that can replace it.
 
-use super::super::arguments::{Part, parts};
-use super::super::finding::{Finding, Weight};
-use super::super::ours;
-use super::super::paths::is_in;
-use super::super::workload::{Container, Workload};
-use super::super::yaml::Node;
+use crate::command_line::arguments::{Part, parts};
+use crate::command_line::calls;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::paths::is_in;
+use crate::manifest::workload::{Container, Workload};
+use crate::yaml::Node;
 
 /// The volume that an init container installs lithify into: `install` is what it calls, and the directory is the root of a
 /// volume that it can write to.
-pub(in super::super) fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
-    let call = ours::init_call(container.node)?;
+pub(crate) fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
+    let call = calls::init_call(container.node)?;
     let parts = parts(&call);
     let mut operands = parts.iter().filter_map(Part::operand);
     let to = operands.next().filter(|subcommand| *subcommand == "install").and_then(|_| operands.next())?;
@@ -19,12 +19,12 @@ pub(in super::super) fn installs<'a>(container: &Container<'a>) -> Option<&'a st
 }
 
 /// Whether a mount is of the whole volume, in whose root the program is.
-pub(in super::super) fn is_whole(mount: &Node) -> bool {
+pub(crate) fn is_whole(mount: &Node) -> bool {
     mount.get("subPath").is_none() && mount.get("subPathExpr").is_none()
 }
 
 /// The mount of a container that a path is in.
-pub(in super::super) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'a Node> {
+pub(crate) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'a Node> {
     container.mounts().iter().find(|mount| {
         let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
         is_in(path, at)
@@ -32,7 +32,7 @@ pub(in super::super) fn mount_over<'a>(container: &Container<'a>, path: &str) ->
 }
 
 /// Every mount of such a volume by who does not install into it is read-only, wherever it is.
-pub(super) fn delivered(workload: &Workload<'_>) -> Vec<Finding> {
+pub(crate) fn delivered(workload: &Workload<'_>) -> Vec<Finding> {
     let inits = workload.init_containers();
     let filled: Vec<&str> = inits.iter().filter_map(installs).collect();
     let mut findings = Vec::new();

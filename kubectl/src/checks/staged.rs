@@ -1,29 +1,29 @@
 //! A staged volume is worth something only as long as nobody but the staging container can write to it, and each copy is
 //! mounted over its original: what is not in the volume would be mounted as an empty directory.
 
-use super::super::arguments::{Part, parts};
-use super::super::finding::{Finding, Weight};
-use super::super::ours;
-use super::super::paths::{is_in, plain};
-use super::super::workload::{Container, Workload};
-use super::super::yaml::Node;
+use crate::command_line::arguments::{Part, parts};
+use crate::command_line::calls;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::paths::{is_in, plain};
+use crate::manifest::workload::{Container, Workload};
+use crate::yaml::Node;
 
 /// A volume that an init container stages into.
-pub(in super::super) struct Staged<'a> {
+pub(crate) struct Staged<'a> {
     /// The volume.
-    pub(in super::super) volume: &'a str,
+    pub(crate) volume: &'a str,
     /// The init container.
-    pub(in super::super) by: &'a str,
+    pub(crate) by: &'a str,
     /// The directories that it copies.
-    pub(in super::super) sources: Vec<String>,
+    pub(crate) sources: Vec<String>,
     /// Where below the volume's root the copies are.
-    pub(in super::super) below: String,
+    pub(crate) below: String,
 }
 
 /// The staged volumes of a pod.
-pub(in super::super) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
+pub(crate) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
     let staged = |container: Container<'a>| {
-        let call = ours::init_call(container.node)?;
+        let call = calls::init_call(container.node)?;
         let parts = parts(&call);
         let mut operands = parts.iter().filter_map(Part::operand);
         operands.next().filter(|subcommand| *subcommand == "stage")?;
@@ -45,13 +45,13 @@ pub(in super::super) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
 }
 
 /// Whether a container mounts what was staged.
-pub(in super::super) fn has_staged(workload: &Workload<'_>, container: &Container<'_>) -> bool {
+pub(crate) fn has_staged(workload: &Workload<'_>, container: &Container<'_>) -> bool {
     let staged = staged(workload);
     container.mounts().iter().any(|mount| staged.iter().any(|staged| mount.text_of("name") == Some(staged.volume)))
 }
 
 /// Every mount of a staged volume by another container.
-pub(super) fn mounts(workload: &Workload<'_>) -> Vec<Finding> {
+pub(crate) fn mounts(workload: &Workload<'_>) -> Vec<Finding> {
     let staged = staged(workload);
     let mut findings = Vec::new();
     for container in workload.containers().into_iter().chain(workload.init_containers()) {
@@ -67,7 +67,7 @@ pub(super) fn mounts(workload: &Workload<'_>) -> Vec<Finding> {
 }
 
 /// What is wrong with one mount of a volume that is staged so.
-pub(in super::super) fn mounted(container: &Container<'_>, mount: &Node, staged: &[&Staged<'_>]) -> Vec<Finding> {
+pub(crate) fn mounted(container: &Container<'_>, mount: &Node, staged: &[&Staged<'_>]) -> Vec<Finding> {
     let Some(first) = staged.first() else { return Vec::new() };
     let mut findings = Vec::new();
     let mut add = |place: &Node, message: String, fix: String| {

@@ -1,66 +1,39 @@
-//! One pod being injected: what all modes have in common.
+//! One pod while `inject` changes it: its changes and findings so far, and the changes that all modes make.
 
-use super::super::arguments;
-use super::super::checks;
-use super::super::cli::{Inject, Mode};
-use super::super::finding::{Finding, Weight};
-use super::super::inscribed::Call;
-use super::super::ours;
-use super::super::removed::Removed;
-use super::super::workload::{Container, Workload};
-use super::super::yaml::{Changes, Node, Path, Style, Value};
-use super::Profiles;
+use std::ops::Range;
 
-/// Everything at hand for one pod.
-pub(super) struct Pod<'a> {
-    pub(super) options: &'a Inject,
-    pub(super) profiles: &'a Profiles,
-    pub(super) removed: &'a Removed<'a>,
-    pub(super) workload: &'a Workload<'a>,
-    /// The calls of the program in the new pod, where they are known.
-    pub(super) only: Option<&'a Vec<Call>>,
-    pub(super) changes: &'a mut Changes,
-    pub(super) findings: &'a mut Vec<Finding>,
+use super::profiles::Profiles;
+use crate::checks::inscribed::Call;
+use crate::cli::Inject;
+use crate::command_line::arguments;
+use crate::command_line::removed::Removed;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::workload::{Container, Workload};
+use crate::names::PROGRAM;
+use crate::yaml::{Changes, Node, Path, Style, Value};
+
+/// One pod, what to do to it, and the result so far.
+pub(crate) struct Pod<'a> {
+    pub(crate) options: &'a Inject,
+    pub(crate) profiles: &'a Profiles,
+    pub(crate) removed: &'a Removed<'a>,
+    pub(crate) workload: &'a Workload<'a>,
+    /// The calls of lithify in the finished pod; `None` until they are known.
+    pub(crate) calls: Option<&'a Vec<Call>>,
+    pub(crate) changes: &'a mut Changes,
+    pub(crate) findings: &'a mut Vec<Finding>,
 }
 
-/// What is new in the pod's own lists.
+/// New items for the lists of the pod itself.
 #[derive(Default)]
-pub(super) struct Additions {
-    pub(super) volumes: Vec<Value>,
-    pub(super) init_containers: Vec<Value>,
+pub(crate) struct Additions {
+    pub(crate) volumes: Vec<Value>,
+    pub(crate) init_containers: Vec<Value>,
 }
 
-impl Pod<'_> {
-    /// Puts into the changes what the chosen containers need, and into the findings what forbids it.
-    pub(super) fn inject(&mut self, chosen: &[Container<'_>]) {
-        let mut new = Additions::default();
-        let mode = self.options.mode;
-        self.delivery(chosen, &mut new);
-        for container in chosen {
-            if let Some(other) = ours::mode(self.workload, container).filter(|known| *known != mode) {
-                let message = format!("{} has lithify in mode {} already", container.title, other.name());
-                let fix = format!("inject into the manifest as it was before, or use --mode {}", other.name());
-                self.refuse(container, message, fix);
-                continue;
-            }
-            self.findings.extend(checks::handlers(container, Some(mode), self.removed));
-            self.findings.extend(checks::app(container, Some(mode), self.removed));
-            self.mounted_profiles(container);
-            let mut mounts = self.mount(container);
-            match mode {
-                Mode::Probe => self.probe(container),
-                Mode::Run => self.run(container),
-                Mode::Stage => self.stage(container, &mut new, &mut mounts),
-            }
-            self.append(container.node, &container.path, "volumeMounts", None, mounts);
-        }
-        let (spec, path) = (self.workload.spec, self.workload.path.clone());
-        self.append(spec, &path, "initContainers", Some("containers"), new.init_containers);
-        self.append(spec, &path, "volumes", None, new.volumes);
-    }
-
-    /// Items for a list that may not be there yet.
-    pub(super) fn append(
+impl<'a> Pod<'a> {
+    /// Appends items to a list, and makes the list where the node has none.
+    pub(crate) fn append(
         &mut self,
         node: &Node,
         path: &Path,
@@ -75,16 +48,22 @@ impl Pod<'_> {
             for item in items {
                 self.changes.push(&path.key(key), item);
             }
-        } else if node.entry(key).is_some() {
-            // There, and null: a change of its own.
-            self.changes.fill(path, key, Value::List(items, Style::Block));
         } else {
-            self.changes.add(path, before, key, Value::List(items, Style::Block));
+            self.add(node, path, key, before, Value::List(items, Style::Block));
         }
     }
 
-    /// A value in the place of another one, where it differs.
-    pub(super) fn set(&mut self, node: &Node, path: &Path, key: &'static str, value: Value) {
+    /// Adds a key that the node does not have, or that is null there.
+    pub(crate) fn add(&mut self, node: &Node, path: &Path, key: &str, before: Option<&'static str>, value: Value) {
+        if node.entry(key).is_some() {
+            self.changes.fill(path, key, value);
+        } else {
+            self.changes.add(path, before, key, value);
+        }
+    }
+
+    /// Sets the value of a key, unless the key has that value.
+    pub(crate) fn set(&mut self, node: &Node, path: &Path, key: &'static str, value: Value) {
         match node.entry(key) {
             Some(entry) if entry.value.value() == value => {}
             Some(_) => self.changes.set(path, key, key, value),
@@ -92,15 +71,15 @@ impl Pod<'_> {
         }
     }
 
-    /// A command of ours, of a container or a handler, with the profiles that are asked for now.
-    pub(super) fn update(&mut self, node: &Node, path: &Path) {
+    /// Puts the profiles of this run into a call of lithify, in the command and args of a container or a handler.
+    pub(crate) fn update(&mut self, node: &Node, path: &Path) {
         let lists = ["command", "args"].map(|key| node.words_of(key));
         let updated = arguments::with_profiles(&lists, &self.profiles.there);
-        self.put(path, lists, updated);
+        self.replace_words(path, lists, updated);
     }
 
-    /// Other words in the place of a command and args.
-    pub(super) fn put(&mut self, path: &Path, lists: [Vec<&str>; 2], updated: [Vec<String>; 2]) {
+    /// Replaces the words of a command and its args.
+    pub(crate) fn replace_words(&mut self, path: &Path, lists: [Vec<&str>; 2], updated: [Vec<String>; 2]) {
         for ((key, before), after) in ["command", "args"].into_iter().zip(lists).zip(updated) {
             if before != after {
                 let words = after.into_iter().map(Value::Text).collect();
@@ -109,33 +88,64 @@ impl Pod<'_> {
         }
     }
 
-    /// The command of ours for these profiles.
-    pub(super) fn call<S: AsRef<str>>(&self, before: &[S], after: &[&str]) -> Value {
+    /// A call of lithify: the words before its profiles, the profiles, and the words after them.
+    pub(crate) fn call<S: AsRef<str>>(&self, before: &[S], after: &[&str]) -> Value {
         let profiles = self.profiles.there.iter().flat_map(|profile| ["--profile", profile.as_str()]);
-        let words = std::iter::once(super::super::PROGRAM).chain(before.iter().map(AsRef::as_ref));
+        let words = std::iter::once(PROGRAM).chain(before.iter().map(AsRef::as_ref));
         Value::words(words.chain(profiles).chain(after.iter().copied()))
     }
 
-    pub(super) fn refuse(&mut self, container: &Container<'_>, message: String, fix: impl Into<String>) {
-        let place = container.place();
-        self.refuse_at(&place, message, fix);
-    }
-
-    pub(super) fn refuse_at(&mut self, place: &std::ops::Range<usize>, message: String, fix: impl Into<String>) {
-        self.findings.push(Finding::new(Weight::Refused, place, message, fix));
-    }
-
-    /// A profile that is a file must be in a volume that the container mounts.
-    fn mounted_profiles(&mut self, container: &Container<'_>) {
-        for file in self.profiles.files() {
-            if checks::mount_over(container, file).is_none() {
-                let message = format!("{}: no volume is mounted over the profile {file}", container.title);
-                self.refuse(
-                    container,
-                    message,
-                    "put the profile into a ConfigMap and mount that read-only, see docs/kubectl.md",
-                );
+    /// Adds an `emptyDir` volume, unless the pod has it. Refuses a volume of that name and another kind.
+    pub(crate) fn empty_dir(&mut self, name: &str, new: &mut Additions) {
+        match self.workload.volume(name) {
+            Some(volume) if volume.entry("emptyDir").is_none() => {
+                let message = format!("{}: the volume {name} is no emptyDir: it is not ours", self.workload.title);
+                self.refuse_at(&volume.range, message, "give that volume another name");
             }
+            Some(_) => {}
+            None => new
+                .volumes
+                .push(Value::map([("name", Value::text(name)), ("emptyDir", Value::Map(Vec::new(), Style::Flow))])),
         }
     }
+
+    /// The init container of this name.
+    pub(crate) fn init_container(&self, name: &str) -> Option<Container<'a>> {
+        self.workload.init_containers().into_iter().find(|container| container.name == name)
+    }
+
+    pub(crate) fn find(&mut self, weight: Weight, place: &Range<usize>, message: String, fix: impl Into<String>) {
+        self.findings.push(Finding::new(weight, place, message, fix));
+    }
+
+    pub(crate) fn refuse(&mut self, container: &Container<'_>, message: String, fix: impl Into<String>) {
+        self.refuse_at(&container.place(), message, fix);
+    }
+
+    pub(crate) fn refuse_at(&mut self, place: &Range<usize>, message: String, fix: impl Into<String>) {
+        self.find(Weight::Refused, place, message, fix);
+    }
+}
+
+/// A read-only mount.
+pub(crate) fn mount(volume: &str, path: &str, sub_path: Option<&str>) -> Value {
+    let entries = [("name", Some(volume)), ("mountPath", Some(path)), ("subPath", sub_path)];
+    let entries = entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::text(value?))));
+    Value::Map(entries.chain([("readOnly".to_owned(), Value::yes())]).collect(), Style::Flow)
+}
+
+/// The security context of an init container that `inject` adds: as restricted as the restricted Pod Security Standard
+/// asks. Its user and seccomp profile are those of the app's container; what the pod sets applies to both.
+pub(crate) fn security(app: Option<&Container<'_>>) -> Value {
+    let mut entries = vec![
+        ("readOnlyRootFilesystem".to_owned(), Value::yes()),
+        ("allowPrivilegeEscalation".to_owned(), Value::no()),
+        ("capabilities".to_owned(), Value::braces([("drop", Value::List(vec![Value::text("ALL")], Style::Flow))])),
+    ];
+    for key in ["runAsNonRoot", "runAsUser", "runAsGroup", "seccompProfile"] {
+        if let Some(value) = app.and_then(|app| app.node.at(&["securityContext", key])) {
+            entries.push((key.to_owned(), value.value()));
+        }
+    }
+    Value::Map(entries, Style::Block)
 }

@@ -1,121 +1,107 @@
 //! `--mode probe`: the kubelet calls `harden` until the app has settled, and `verify` from then on.
 
-use super::super::checks;
-use super::super::finding::{Finding, Weight};
-use super::super::ours;
-use super::super::workload::Container;
-use super::super::yaml::Value;
 use super::pod::Pod;
 use super::startup;
+use crate::checks;
+use crate::command_line::calls;
+use crate::manifest::finding::Weight;
+use crate::manifest::workload::Container;
+use crate::yaml::{Node, Value};
 
-/// Seconds that an app has to start where nobody says how long it takes.
+/// How many seconds an app has to start, where the manifest does not say.
 const WAIT: u64 = 60;
 
-/// A run stops by itself after 8 s, and says so; the kubelet would say nothing.
+/// The timeout of a probe in seconds. `harden` stops by itself after 8 s and reports why; the kubelet would not report it.
 const TIMEOUT: u64 = 10;
 
-impl Pod<'_> {
-    pub(super) fn probe(&mut self, container: &Container<'_>) {
-        if let Some(place) = container.read_only_root() {
-            let message =
-                format!("{}: nothing can be deleted from a read-only root (readOnlyRootFilesystem)", container.title);
-            self.refuse_at(
-                &place.range,
-                message,
-                "--mode stage mounts hardened copies, --mode run denies it to the app",
-            );
-        }
-        if let Some(place) = container.non_root() {
-            let message = format!(
-                "{}: it does not run as root, and only the owner of a directory may delete from it: the probe would fail",
-                container.title
-            );
-            self.findings.push(Finding::new(
-                Weight::Breaks,
-                &place.range,
-                message,
-                "--mode stage works without root, --mode run denies what it cannot delete",
-            ));
-        }
-        self.findings.extend(checks::unsearchable(container));
-        if matches!(self.workload.kind, "Job" | "CronJob") {
-            let message =
-                format!("{}: a job may be over before its first probe, and is not hardened then", container.title);
-            let place = container.place();
-            self.findings.push(Finding::new(Weight::Note, &place, message, "--mode run hardens before it starts"));
-        }
-        self.startup(container);
-        match container.node.get("livenessProbe") {
-            None => {
-                let command = self.call(&["verify"], &[]);
-                let probe = Value::map([
-                    ("exec", Value::map([("command", command)])),
-                    ("periodSeconds", Value::number(60)),
-                    ("timeoutSeconds", Value::number(TIMEOUT)),
-                ]);
-                self.append_probe(container, "livenessProbe", probe);
-            }
-            Some(probe) => {
-                let is_verify = ours::handler(Some(probe)).is_some_and(|call| call.first() == Some(&"verify"));
-                if let Some(exec) = probe.get("exec").filter(|_| is_verify) {
-                    self.update(exec, &container.path.key("livenessProbe").key("exec"));
-                }
-            }
-        }
+pub(crate) fn probe(pod: &mut Pod<'_>, container: &Container<'_>) {
+    if let Some(place) = container.read_only_root() {
+        let message =
+            format!("{}: nothing can be deleted from a read-only root (readOnlyRootFilesystem)", container.title);
+        let fix = "--mode stage mounts hardened copies, --mode run denies it to the app";
+        pod.refuse_at(&place.range, message, fix);
     }
+    if let Some(place) = container.non_root() {
+        let message = format!(
+            "{}: it does not run as root, and only the owner of a directory may delete from it: the probe would fail",
+            container.title
+        );
+        let fix = "--mode stage works without root, --mode run denies what it cannot delete";
+        pod.find(Weight::Breaks, &place.range, message, fix);
+    }
+    pod.findings.extend(checks::unsearchable(container));
+    if matches!(pod.workload.kind, "Job" | "CronJob") {
+        let message =
+            format!("{}: a job may be over before its first probe, and is not hardened then", container.title);
+        pod.find(Weight::Note, &container.place(), message, "--mode run hardens before it starts");
+    }
+    startup_probe(pod, container);
+    liveness_probe(pod, container);
+}
 
-    fn startup(&mut self, container: &Container<'_>) {
-        let path = container.path.key("startupProbe");
-        let Some(probe) = container.node.get("startupProbe") else {
-            let (period, tries) = startup::tries(WAIT);
-            let probe = Value::map([
-                ("exec", self.harden(WAIT, &[])),
-                ("periodSeconds", Value::number(period)),
-                ("failureThreshold", Value::number(tries)),
-                ("timeoutSeconds", Value::number(TIMEOUT)),
-            ]);
-            self.append_probe(container, "startupProbe", probe);
-            return;
-        };
-        if let Some(exec) =
-            probe.get("exec").filter(|_| ours::handler(Some(probe)).is_some_and(|call| call.first() == Some(&"harden")))
-        {
-            self.update(exec, &path.key("exec"));
-            return;
+fn startup_probe(pod: &mut Pod<'_>, container: &Container<'_>) {
+    let path = container.path.key("startupProbe");
+    let Some(probe) = container.node.get("startupProbe") else {
+        let (period, tries) = startup::tries(WAIT);
+        let probe = Value::map([
+            ("exec", harden(pod, WAIT, &[])),
+            ("periodSeconds", Value::number(period)),
+            ("failureThreshold", Value::number(tries)),
+            ("timeoutSeconds", Value::number(TIMEOUT)),
+        ]);
+        pod.add(container.node, &container.path, "startupProbe", None, probe);
+        return;
+    };
+    if let Some(exec) = exec_of(probe, "harden") {
+        pod.update(exec, &path.key("exec"));
+        return;
+    }
+    match startup::wait_of(probe, container) {
+        Ok(known) => {
+            let wait = known.budget.max(WAIT);
+            let (period, tries) = startup::tries(wait);
+            let exec = harden(pod, wait, &[known.target]);
+            pod.changes.set(&path, known.handler, "exec", exec);
+            pod.set(probe, &path, "periodSeconds", Value::number(period));
+            pod.set(probe, &path, "failureThreshold", Value::number(tries));
+            let timeout = probe.number_of("timeoutSeconds").unwrap_or_default().max(TIMEOUT);
+            pod.set(probe, &path, "timeoutSeconds", Value::number(timeout));
         }
-        match startup::waits(probe, container) {
-            Ok(waits) => {
-                let wait = waits.budget.max(WAIT);
-                let (period, tries) = startup::tries(wait);
-                let exec = self.harden(wait, &[waits.target]);
-                self.changes.set(&path, waits.handler, "exec", exec);
-                self.set(probe, &path, "periodSeconds", Value::number(period));
-                self.set(probe, &path, "failureThreshold", Value::number(tries));
-                let timeout = probe.number_of("timeoutSeconds").unwrap_or_default().max(TIMEOUT);
-                self.set(probe, &path, "timeoutSeconds", Value::number(timeout));
-            }
-            Err((why, fix)) => {
-                let message = format!("{}: its startupProbe cannot become --wait-for: {why}", container.title);
-                let place =
-                    container.node.entry("startupProbe").map_or(probe.range.clone(), |entry| entry.key_range.clone());
-                self.refuse_at(&place, message, fix);
-            }
+        Err((why, fix)) => {
+            let message = format!("{}: its startupProbe cannot become --wait-for: {why}", container.title);
+            let place =
+                container.node.entry("startupProbe").map_or(probe.range.clone(), |entry| entry.key_range.clone());
+            pod.refuse_at(&place, message, fix);
         }
     }
+}
 
-    fn harden(&self, wait: u64, targets: &[String]) -> Value {
-        let wait = wait.to_string();
-        let targets = targets.iter().flat_map(|target| ["--wait-for", target.as_str()]);
-        let words: Vec<&str> =
-            ["harden", "--wait-for-app"].into_iter().chain(targets).chain(["--wait-timeout", &wait]).collect();
-        Value::map([("command", self.call(&words, &[]))])
+/// A livenessProbe that is the app's own stays.
+fn liveness_probe(pod: &mut Pod<'_>, container: &Container<'_>) {
+    let Some(probe) = container.node.get("livenessProbe") else {
+        let command = pod.call(&["verify"], &[]);
+        let probe = Value::map([
+            ("exec", Value::map([("command", command)])),
+            ("periodSeconds", Value::number(60)),
+            ("timeoutSeconds", Value::number(TIMEOUT)),
+        ]);
+        pod.add(container.node, &container.path, "livenessProbe", None, probe);
+        return;
+    };
+    if let Some(exec) = exec_of(probe, "verify") {
+        pod.update(exec, &container.path.key("livenessProbe").key("exec"));
     }
+}
 
-    fn append_probe(&mut self, container: &Container<'_>, key: &str, probe: Value) {
-        if container.node.entry(key).is_some() {
-            self.changes.fill(&container.path, key, probe);
-        } else {
-            self.changes.add(&container.path, None, key, probe);
-        }
-    }
+/// The `exec` of a probe that calls this subcommand of lithify.
+fn exec_of<'a>(probe: &'a Node, subcommand: &str) -> Option<&'a Node> {
+    probe.get("exec").filter(|_| calls::handler(Some(probe)).is_some_and(|call| call.first() == Some(&subcommand)))
+}
+
+fn harden(pod: &Pod<'_>, wait: u64, targets: &[String]) -> Value {
+    let wait = wait.to_string();
+    let targets = targets.iter().flat_map(|target| ["--wait-for", target.as_str()]);
+    let words: Vec<&str> =
+        ["harden", "--wait-for-app"].into_iter().chain(targets).chain(["--wait-timeout", &wait]).collect();
+    Value::map([("command", pod.call(&words, &[]))])
 }

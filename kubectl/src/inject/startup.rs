@@ -1,26 +1,26 @@
-//! A startupProbe that was there before: what it waited for becomes `--wait-for`, and how long it waited stays.
+//! A startupProbe of the app: its target becomes `--wait-for`, and the app keeps the time that the probe gave it.
 
-use super::super::MOST_TRIES;
-use super::super::workload::Container;
-use super::super::yaml::Node;
+use crate::manifest::workload::Container;
+use crate::names::MOST_TRIES;
+use crate::yaml::Node;
 use lithify::probe::Target;
 
-/// What is left of it.
+/// The wait of a startupProbe.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Waits {
-    /// The key that is replaced.
-    pub(super) handler: &'static str,
-    /// For `--wait-for`.
-    pub(super) target: String,
-    /// Seconds that the app had to start, by the kubelet's defaults where it does not say.
-    pub(super) budget: u64,
+pub(crate) struct Wait {
+    /// The key of its handler, which `exec` replaces.
+    pub(crate) handler: &'static str,
+    /// The value for `--wait-for`.
+    pub(crate) target: String,
+    /// How many seconds the app had to start. The kubelet's defaults stand in for missing fields.
+    pub(crate) budget: u64,
 }
 
-/// Why it cannot be one, and the manual fix.
-pub(super) type No = (String, &'static str);
+/// Why lithify cannot wait for the same, and the manual fix.
+pub(crate) type Unsupported = (String, &'static str);
 
 /// Reads a probe.
-pub(super) fn waits(probe: &Node, container: &Container<'_>) -> Result<Waits, No> {
+pub(crate) fn wait_of(probe: &Node, container: &Container<'_>) -> Result<Wait, Unsupported> {
     let number = |key, default| probe.number_of(key).unwrap_or(default);
     let budget = number("initialDelaySeconds", 0)
         .saturating_add(number("failureThreshold", 3).saturating_mul(number("periodSeconds", 10)));
@@ -28,7 +28,7 @@ pub(super) fn waits(probe: &Node, container: &Container<'_>) -> Result<Waits, No
         Target::parse(&target).map_err(|error| {
             (error.to_string(), "give it a host and port that lithify can reach from inside the container")
         })?;
-        Ok(Waits { handler, target, budget })
+        Ok(Wait { handler, target, budget })
     };
     if let Some(tcp) = probe.get("tcpSocket") {
         return done("tcpSocket", format!("tcp:{}", endpoint(tcp, container)?));
@@ -63,8 +63,8 @@ pub(super) fn waits(probe: &Node, container: &Container<'_>) -> Result<Waits, No
     done("httpGet", format!("http://{}{slash}{path}", endpoint(http, container)?))
 }
 
-/// From inside the container: the kubelet asks the pod's own address, where no host is given.
-fn endpoint(handler: &Node, container: &Container<'_>) -> Result<String, No> {
+/// The address of a handler, as seen from inside the container. Without a host, the kubelet asks the pod's own address.
+fn endpoint(handler: &Node, container: &Container<'_>) -> Result<String, Unsupported> {
     let host = handler.text_of("host").filter(|host| !host.is_empty()).unwrap_or("127.0.0.1");
     let known = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok();
     if !known {
@@ -83,8 +83,8 @@ fn endpoint(handler: &Node, container: &Container<'_>) -> Result<String, No> {
     Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
-/// `periodSeconds` and `failureThreshold` for a wait: [`MOST_TRIES`], and longer than it.
-pub(super) fn tries(wait: u64) -> (u64, u64) {
+/// `periodSeconds` and `failureThreshold` by which [`MOST_TRIES`] tries take longer than the wait.
+pub(crate) fn tries(wait: u64) -> (u64, u64) {
     ((wait / MOST_TRIES + 1).max(5), MOST_TRIES)
 }
 

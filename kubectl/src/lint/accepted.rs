@@ -1,14 +1,14 @@
 //! What an installed copy accepts, against what the containers call.
 
-use super::super::checks;
-use super::super::finding::{Finding, Weight};
-use super::super::inscribed;
-use super::super::workload::Workload;
+use crate::checks;
+use crate::checks::inscribed;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::workload::Workload;
 use lithify::recognise::only::Line;
 use lithify::text::escape::escape;
 
 /// A copy that accepts anything, and calls that one would refuse.
-pub(super) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
+pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for installer in workload.init_containers() {
         let Some(volume) = checks::installs(&installer) else { continue };

@@ -1,15 +1,16 @@
 //! Volumes: where lithify comes from, and what a read-only root needs.
 
-use super::super::checks::{self, HANDLERS};
-use super::super::finding::{Finding, Weight};
-use super::super::paths::is_in;
-use super::super::workload::{Container, Workload};
-use super::super::yaml::Node;
-use super::super::{MOUNT_POINT, PROGRAM};
+use crate::checks;
+use crate::command_line::calls;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::paths::is_in;
+use crate::manifest::workload::{Container, Workload};
+use crate::names::{MOUNT_POINT, PROGRAM};
+use crate::yaml::Node;
 use lithify::profile::{Profile, Sourced};
 
 /// Every container that calls lithify has it.
-pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
+pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let inits = workload.init_containers();
     let filled: Vec<&str> = inits.iter().filter_map(checks::installs).collect();
@@ -54,12 +55,12 @@ pub(super) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
 
 /// Where a container calls lithify from the volume.
 fn uses(container: &Node) -> Option<&Node> {
-    let commands = HANDLERS.iter().filter_map(|(way, _)| container.at(way)?.at(&["exec", "command"]));
+    let commands = calls::handler_commands(container).map(|(_, command)| command);
     container.get("command").into_iter().chain(commands).find(|command| command.words().first() == Some(&PROGRAM))
 }
 
 /// On a read-only root, a volume over each path that the profile says must be writable.
-pub(super) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Finding> {
+pub(crate) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Finding> {
     let Some(place) = container.read_only_root() else { return Vec::new() };
     let missing = |path: &&Sourced<String>| {
         !container.mounts().iter().any(|mount| !mount.is_true("readOnly") && covers(mount, &path.value))

@@ -1,19 +1,19 @@
 //! Probes that call lithify: the kubelet must give them time, and tries.
 
-use super::super::MOST_TRIES;
-use super::super::arguments::parts;
-use super::super::checks;
-use super::super::finding::{Finding, Weight};
-use super::super::ours;
-use super::super::workload::Container;
+use crate::checks;
+use crate::command_line::arguments::parts;
+use crate::command_line::calls;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::workload::Container;
+use crate::names::MOST_TRIES;
 use lithify::cli::WAIT_TIMEOUT;
 
-pub(super) fn ours(container: &Container<'_>) -> Vec<Finding> {
+pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut looks = false;
     for name in ["startupProbe", "livenessProbe", "readinessProbe"] {
         let Some(probe) = container.node.get(name) else { continue };
-        let Some(call) = ours::handler(Some(probe)) else { continue };
+        let Some(call) = calls::handler(Some(probe)) else { continue };
         let what = call.first().copied().unwrap_or_default();
         let place = probe.at(&["exec", "command"]).map_or(probe.range.clone(), |command| command.range.clone());
         let mut add = |message: String, fix: &str| {

@@ -1,14 +1,14 @@
 //! Who the container runs as, and whether its root is read-only, against what the mode and the profile need.
 
-use super::super::arguments::parts;
-use super::super::cli::Mode;
-use super::super::finding::{Finding, Weight};
-use super::super::ours;
-use super::super::workload::Container;
-use super::super::yaml::Node;
+use crate::cli::Mode;
+use crate::command_line::arguments::parts;
+use crate::command_line::calls;
+use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::workload::Container;
+use crate::yaml::Node;
 use lithify::profile::{Principal, Profile};
 
-pub(super) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &Profile) -> Vec<Finding> {
+pub(crate) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |place: &std::ops::Range<usize>, message: &str, fix: &str| {
         findings.push(Finding::new(Weight::Breaks, place, format!("{}: {message}", container.title), fix));
@@ -32,7 +32,7 @@ pub(super) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &
             );
         }
     }
-    let call = ours::call(container.node).unwrap_or_default();
+    let call = calls::call(container.node).unwrap_or_default();
     if mode == Some(Mode::Run) {
         let user = parts(&call).iter().any(|part| part.option == Some("user"));
         if let Some(place) = non_root.filter(|_| user) {

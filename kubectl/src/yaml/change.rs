@@ -32,7 +32,7 @@ impl Path {
     }
 
     /// To where one differs from the other first.
-    pub(super) fn to_difference(one: &Value, other: &Value) -> Self {
+    pub(crate) fn to_difference(one: &Value, other: &Value) -> Self {
         let (step, one, other) = match (one, other) {
             (Value::List(one, _), Value::List(other, _)) => {
                 match one.iter().zip(other).enumerate().find(|(_, (one, other))| one != other) {
@@ -55,7 +55,7 @@ impl Path {
     }
 
     /// The root and every node on the way, as far as it is there.
-    pub(super) fn way<'a>(&self, root: &'a Node) -> Vec<&'a Node> {
+    pub(crate) fn way<'a>(&self, root: &'a Node) -> Vec<&'a Node> {
         let mut nodes = vec![root];
         let step = |node: &'a Node, step: &Step| match step {
             Step::Key(key) => node.entry(key).map(|entry| &entry.value),
@@ -118,7 +118,7 @@ pub struct Change {
 
 impl Change {
     /// Carries it out on data. `None` where the path leads nowhere.
-    pub(super) fn apply(&self, root: &mut Value) -> Option<()> {
+    pub(crate) fn apply(&self, root: &mut Value) -> Option<()> {
         let mut value = root;
         for step in &self.path.0 {
             value = match (step, value) {

@@ -6,16 +6,16 @@ use super::value::{Style, Value, is_literal};
 
 /// How a document is written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Form {
+pub(crate) struct Form {
     /// By how much a list is indented below its key: 0 or 2.
-    pub(super) list_indent: usize,
+    pub(crate) list_indent: usize,
     /// In braces all through, as JSON: every string is quoted.
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 impl Form {
     /// The entries of a mapping, one or more lines each.
-    pub(super) fn entries(self, entries: &[(String, Value)], column: usize, lines: &mut Vec<String>) {
+    pub(crate) fn entries(self, entries: &[(String, Value)], column: usize, lines: &mut Vec<String>) {
         for (key, value) in entries {
             let start = format!("{:column$}{}:", "", scalar(key));
             match value {
@@ -33,7 +33,7 @@ impl Form {
     }
 
     /// The items of a list.
-    pub(super) fn items(self, items: &[Value], column: usize, lines: &mut Vec<String>) {
+    pub(crate) fn items(self, items: &[Value], column: usize, lines: &mut Vec<String>) {
         for item in items {
             let start = format!("{:column$}- ", "");
             match item {
@@ -50,7 +50,7 @@ impl Form {
     }
 
     /// Anything on one line.
-    pub(super) fn flow(self, value: &Value) -> String {
+    pub(crate) fn flow(self, value: &Value) -> String {
         match value {
             Value::Text(text) if self.json => quoted(text),
             Value::Text(text) => scalar(text),
@@ -67,7 +67,7 @@ impl Form {
     }
 
     /// The entries of a mapping without its braces.
-    pub(super) fn flow_entries(self, entries: &[(String, Value)]) -> String {
+    pub(crate) fn flow_entries(self, entries: &[(String, Value)]) -> String {
         let entry = |(key, value): &(String, Value)| {
             let key = if self.json { quoted(key) } else { scalar(key) };
             format!("{key}: {}", self.flow(value))

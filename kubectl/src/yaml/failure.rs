@@ -1,11 +1,11 @@
 //! Why changes cannot be carried out, and where.
 
 use super::change::Path;
+use super::edit::Edit;
 use super::read::{Document, YamlError};
-use super::splice::Edit;
 
 /// The new text is not what was intended, or cannot be made: why, and where it begins.
-pub(super) fn in_vain(document: &Document, path: &Path) -> YamlError {
+pub(crate) fn in_vain(document: &Document, path: &Path) -> YamlError {
     let way = path.way(&document.root);
     let place = way.last().map_or(0..0, |node| node.range.clone());
     let shared = document.anchors.iter().filter(|anchor| !anchor.aliases.is_empty()).find(|anchor| {
@@ -24,7 +24,7 @@ pub(super) fn in_vain(document: &Document, path: &Path) -> YamlError {
 }
 
 /// The new text is no YAML: at the edit that stands last before the error.
-pub(super) fn unreadable(edits: &[Edit], error: &YamlError) -> YamlError {
+pub(crate) fn unreadable(edits: &[Edit], error: &YamlError) -> YamlError {
     let (mut came, mut went) = (0, 0);
     let before = edits.iter().take_while(|edit| {
         let starts = edit.range.start + came - went;
@@ -38,7 +38,7 @@ pub(super) fn unreadable(edits: &[Edit], error: &YamlError) -> YamlError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::splice::tests::{at, changed, item};
+    use super::super::apply::tests::{at, changed, item};
     use super::*;
 
     #[test]

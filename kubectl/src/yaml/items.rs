@@ -1,87 +1,86 @@
-//! A list that becomes another one: items that both have stay as they are written, and no comment goes.
+//! A list that becomes another one. Items of both lists stay as they are written, and every comment stays.
 
 use std::ops::Range;
 
+use super::edit::Edit;
 use super::emit::Form;
+use super::layout::Layout;
 use super::node::Node;
-use super::splice::{Edit, Splicer};
 use super::value::Value;
 
 /// Old items and the new ones in their place.
 type Hunk<'a> = (Range<usize>, &'a [Value]);
 
-impl Splicer<'_> {
-    /// The edits; `None` where there is no place for them.
-    pub(super) fn items(&self, list: &Node, new: &[Value]) -> Option<Vec<Edit>> {
-        let old: Vec<Value> = list.items().iter().map(Node::value).collect();
-        let mut edits = Vec::new();
-        for (range, new) in hunks(&old, new) {
-            let replaced = range.len().min(new.len());
-            let (in_place, more) = new.split_at_checked(replaced)?;
-            for (item, value) in list.items().get(range.clone())?.iter().zip(in_place) {
-                edits.push(Edit { range: item.range.clone(), text: self.like(item).flow(value) });
-            }
-            let from = range.start + replaced;
-            if !more.is_empty() {
-                edits.push(self.insert(list, from, more)?);
-            }
-            for index in from..range.end {
-                edits.extend(self.remove(list, index, range.end)?);
-            }
+/// The edits; `None` where there is no place for them.
+pub(crate) fn edits(layout: &Layout<'_>, list: &Node, new: &[Value]) -> Option<Vec<Edit>> {
+    let old: Vec<Value> = list.items().iter().map(Node::value).collect();
+    let mut edits = Vec::new();
+    for (range, new) in hunks(&old, new) {
+        let replaced = range.len().min(new.len());
+        let (in_place, more) = new.split_at_checked(replaced)?;
+        for (item, value) in list.items().get(range.clone())?.iter().zip(in_place) {
+            edits.push(Edit { range: item.range.clone(), text: like(layout, item).flow(value) });
         }
-        Some(edits)
+        let from = range.start + replaced;
+        if !more.is_empty() {
+            edits.push(insert(layout, list, from, more)?);
+        }
+        for index in from..range.end {
+            edits.extend(remove(layout, list, index, range.end)?);
+        }
     }
+    Some(edits)
+}
 
-    /// In quotes where this item is.
-    fn like(&self, item: &Node) -> Form {
-        let quoted = self.text.get(item.range.clone()).is_some_and(|text| text.starts_with(['"', '\'']));
-        Form { json: self.form.json || quoted, ..self.form }
-    }
+/// In quotes where this item is.
+fn like(layout: &Layout<'_>, item: &Node) -> Form {
+    let quoted = layout.text.get(item.range.clone()).is_some_and(|text| text.starts_with(['"', '\'']));
+    Form { json: layout.form.json || quoted, ..layout.form }
+}
 
-    /// New items behind the one before `index`, in the same style.
-    fn insert(&self, list: &Node, index: usize, new: &[Value]) -> Option<Edit> {
-        let before = list.items().get(index.checked_sub(1)?)?;
-        let form = self.like(before);
-        let end = before.range.end;
-        if list.flow {
-            let text = new.iter().map(|value| ", ".to_owned() + &form.flow(value)).collect();
-            return Some(Edit { range: end..end, text });
-        }
-        let (_, column) = self.dash(before)?;
-        let lines: Vec<String> = new.iter().map(|value| format!("{:column$}- {}", "", form.flow(value))).collect();
-        Some(self.lines(self.line_end(end), &lines))
+/// New items behind the one before `index`, in the same style.
+fn insert(layout: &Layout<'_>, list: &Node, index: usize, new: &[Value]) -> Option<Edit> {
+    let before = list.items().get(index.checked_sub(1)?)?;
+    let form = like(layout, before);
+    let end = before.range.end;
+    if list.flow {
+        let text = new.iter().map(|value| ", ".to_owned() + &form.flow(value)).collect();
+        return Some(Edit { range: end..end, text });
     }
+    let (_, column) = layout.dash(before)?;
+    let lines: Vec<String> = new.iter().map(|value| format!("{:column$}- {}", "", form.flow(value))).collect();
+    Some(layout.lines(layout.line_end(end), &lines))
+}
 
-    /// One item less, of those up to `end` that go. Comments that stand beside it stay.
-    fn remove(&self, list: &Node, index: usize, end: usize) -> Option<Vec<Edit>> {
-        let item = list.items().get(index)?;
-        let without = |range: Range<usize>| Edit { range, text: String::new() };
-        let blank = |range: Range<usize>| self.text.get(range).is_some_and(|text| text.trim().is_empty());
-        if !list.flow {
-            let (dash, _) = self.dash(item)?;
-            let (start, after) = (self.line_start(dash), self.line_end(item.range.end));
-            if !blank(dash + 1..item.outer) {
-                return Some(vec![without(dash..dash + 1), without(item.outer..item.range.end)]);
-            }
-            let whole = blank(start..dash) && blank(item.range.end..after);
-            return Some(vec![without(if whole { start..after } else { dash..item.range.end })]);
+/// One item less, of those up to `end` that go. Comments that stand beside it stay.
+fn remove(layout: &Layout<'_>, list: &Node, index: usize, end: usize) -> Option<Vec<Edit>> {
+    let item = list.items().get(index)?;
+    let without = |range: Range<usize>| Edit { range, text: String::new() };
+    let blank = |range: Range<usize>| layout.text.get(range).is_some_and(|text| text.trim().is_empty());
+    if !list.flow {
+        let (dash, _) = layout.dash(item)?;
+        let (start, after) = (layout.line_start(dash), layout.line_end(item.range.end));
+        if !blank(dash + 1..item.outer) {
+            return Some(vec![without(dash..dash + 1), without(item.outer..item.range.end)]);
         }
-        // With the comma that follows, or, at the end of the list, with the one before.
-        let (gap, item_first) = match list.items().get(index + 1) {
-            Some(next) if end < list.items().len() => (item.range.end..next.outer, true),
-            _ => (list.items().get(index.checked_sub(1)?)?.range.end..item.outer, false),
-        };
-        let written = self.text.get(gap.clone())?;
-        if !written.contains('#') {
-            return Some(vec![without(if item_first { item.outer..gap.end } else { gap.start..item.range.end })]);
-        }
-        let mut rest = written.trim_start();
-        while let Some(comment) = rest.strip_prefix('#') {
-            rest = comment.split_once('\n')?.1.trim_start();
-        }
-        let comma = gap.end - rest.strip_prefix(',')?.len() - 1;
-        Some(vec![without(item.outer..item.range.end), without(comma..comma + 1)])
+        let whole = blank(start..dash) && blank(item.range.end..after);
+        return Some(vec![without(if whole { start..after } else { dash..item.range.end })]);
     }
+    // With the comma that follows, or, at the end of the list, with the one before.
+    let (gap, item_first) = match list.items().get(index + 1) {
+        Some(next) if end < list.items().len() => (item.range.end..next.outer, true),
+        _ => (list.items().get(index.checked_sub(1)?)?.range.end..item.outer, false),
+    };
+    let written = layout.text.get(gap.clone())?;
+    if !written.contains('#') {
+        return Some(vec![without(if item_first { item.outer..gap.end } else { gap.start..item.range.end })]);
+    }
+    let mut rest = written.trim_start();
+    while let Some(comment) = rest.strip_prefix('#') {
+        rest = comment.split_once('\n')?.1.trim_start();
+    }
+    let comma = gap.end - rest.strip_prefix(',')?.len() - 1;
+    Some(vec![without(item.outer..item.range.end), without(comma..comma + 1)])
 }
 
 /// Where the lists differ. What both begin and end with is not touched: there is the app. Between, at each difference, the
@@ -115,7 +114,7 @@ fn hunks<'a>(old: &[Value], new: &'a [Value]) -> Vec<Hunk<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::splice::tests::{at, changed};
+    use super::super::apply::tests::{at, changed};
     use super::*;
     use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// The places of the values, where a text is a stream of JSON objects; kubectl, too, tells it by the first brace.
-pub(super) fn values(text: &str) -> Option<Vec<Range<usize>>> {
+pub(crate) fn values(text: &str) -> Option<Vec<Range<usize>>> {
     if !text.trim_start().starts_with('{') {
         return None;
     }

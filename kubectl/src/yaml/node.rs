@@ -12,13 +12,13 @@ pub struct Node {
     /// Its bytes, without anchor, tag and comments; of a block collection, from its first entry to the end of its last.
     pub range: Range<usize>,
     /// Where it begins with its anchor or tag.
-    pub(super) outer: usize,
+    pub(crate) outer: usize,
     /// Column of its first character, from 0.
-    pub(super) column: usize,
+    pub(crate) column: usize,
     /// Written in braces or brackets.
-    pub(super) flow: bool,
+    pub(crate) flow: bool,
     /// Nodes in it, each alias counted as what it stands for.
-    pub(super) weight: usize,
+    pub(crate) weight: usize,
 }
 
 /// What a node is.
@@ -40,11 +40,11 @@ pub struct Entry {
     /// Where the key stands.
     pub key_range: Range<usize>,
     /// Its column, from 0.
-    pub(super) column: usize,
+    pub(crate) column: usize,
     /// The value.
     pub value: Node,
     /// It comes from another mapping, by a merge key (`<<`).
-    pub(super) merged: bool,
+    pub(crate) merged: bool,
 }
 
 impl Node {

@@ -30,7 +30,7 @@ pub struct YamlError {
 }
 
 impl YamlError {
-    pub(super) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
         Self { range, message: message.into() }
     }
 }
@@ -41,18 +41,18 @@ pub struct Document {
     /// What it says; null for an empty one.
     pub root: Node,
     /// Its anchors, inner ones first.
-    pub(super) anchors: Vec<Anchor>,
+    pub(crate) anchors: Vec<Anchor>,
 }
 
 /// An anchor and who shares what it stands at.
 #[derive(Debug)]
-pub(super) struct Anchor {
+pub(crate) struct Anchor {
     /// The anchor itself.
-    pub(super) place: Range<usize>,
+    pub(crate) place: Range<usize>,
     /// What it stands at.
-    pub(super) whole: Range<usize>,
+    pub(crate) whole: Range<usize>,
     /// Aliases of it.
-    pub(super) aliases: Vec<Range<usize>>,
+    pub(crate) aliases: Vec<Range<usize>>,
 }
 
 /// Reads every document of a text: of YAML, or of JSON, one value after the other.

@@ -98,7 +98,7 @@ impl PartialEq for Value {
 }
 
 /// Whether a plain scalar may be taken for something else than a string by any reader, old (YAML 1.1) or new.
-pub(super) fn is_literal(plain: &str) -> bool {
+pub(crate) fn is_literal(plain: &str) -> bool {
     let word = plain.to_ascii_lowercase();
     let first = word.bytes().next().unwrap_or_default();
     matches!(

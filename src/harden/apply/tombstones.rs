@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use crate::harden::plan::{Action, Plan, Verb};
 use crate::recognise::inscription::length_without;
 use crate::recognise::tombstone::{MODE, inscription, is_tombstone};
-use crate::root::{Directory, RootError, os};
+use crate::root::{Canonical, Directory, RootError, os};
 use crate::target::processes::OWN_PROGRAM;
 
 /// Runs at the same time may take each other's file away; not for ever.
@@ -54,9 +54,8 @@ impl<'p> Tombstones<'p> {
         let length = length_without(&program)?;
         io::copy(&mut program.take(length), stone)?;
         let commands = self.plan.actions.iter().filter(|action| action.verb == Verb::Tombstone);
-        let commands: Vec<(Vec<u8>, &Action)> = commands.map(|action| (action.path(), action)).collect();
-        let rows =
-            commands.iter().map(|(path, action)| (path.as_slice(), &*action.origin.profile, &*action.origin.rule));
+        let commands: Vec<(Canonical, &Action)> = commands.map(|action| (action.path(), action)).collect();
+        let rows = commands.iter().map(|(path, action)| (&**path, &*action.origin.profile, &*action.origin.rule));
         stone.write_all(&inscription(rows))?;
         stone.set_permissions(Permissions::from_mode(MODE))
     }

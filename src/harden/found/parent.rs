@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use crate::root::Identity;
+use crate::root::{Canonical, Identity};
 
 /// A directory inside the root.
 #[derive(Debug)]
@@ -54,16 +54,9 @@ impl Parent {
         directory
     }
 
-    /// Its canonical path.
-    pub fn path(&self) -> Vec<u8> {
-        let mut path = vec![b'/'; self.length.max(1)];
-        for directory in self.upwards() {
-            let start = directory.length - directory.name.len();
-            if let Some(place) = path.get_mut(start..directory.length) {
-                place.copy_from_slice(&directory.name);
-            }
-        }
-        path
+    /// Where it is.
+    pub fn path(&self) -> Canonical {
+        Canonical::from_names_upwards(self.length, self.upwards().map(|directory| &*directory.name))
     }
 
     /// How many directories lie between it and the root, itself counted.

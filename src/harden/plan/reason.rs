@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::harden::declared_app::UnknownApp;
 use crate::harden::protection::Claim;
+use crate::root::Canonical;
 use crate::target::processes::Process;
 
 /// Why something stays, or why a plan is refused.
@@ -34,21 +35,21 @@ pub enum Note {
     /// `[remove] force` takes what is needed.
     Forced {
         /// What goes.
-        path: Vec<u8>,
+        path: Canonical,
         /// Who needs it.
         claim: Rc<Claim>,
     },
     /// A process that is not part of the app runs what goes.
     RunByOther {
         /// What goes.
-        path: Vec<u8>,
+        path: Canonical,
         /// The process.
         process: Process,
     },
     /// Not every name of a file was found; on overlayfs that need not mean anything.
     OtherNames {
         /// A name that was found.
-        path: Vec<u8>,
+        path: Canonical,
         /// The link count.
         expected: u32,
         /// Names found.
@@ -62,7 +63,7 @@ pub enum Note {
 
 impl Note {
     /// What it is about, where that is one path.
-    pub fn path(&self) -> Option<&[u8]> {
+    pub fn path(&self) -> Option<&Canonical> {
         match self {
             Self::Forced { path, .. } | Self::RunByOther { path, .. } | Self::OtherNames { path, .. } => Some(path),
             Self::UnknownApp(_) | Self::Survey(_) => None,

@@ -8,7 +8,7 @@ use crate::harden::protection::{self, Claim, For, Needed};
 use crate::profile::quote;
 use crate::recognise::catalogue::Class;
 use crate::recognise::command_line::wrappers::class;
-use crate::root::{Identity, pattern};
+use crate::root::{Canonical, Identity, pattern};
 use crate::target::candidates::Certainty;
 
 /// What to do about a process of which nothing is known. To keep the file would be no way out: it may be a shell.
@@ -28,7 +28,7 @@ pub(super) struct Refused {
 }
 
 struct Protected {
-    path: Vec<u8>,
+    path: Canonical,
     id: Identity,
     origin: Rc<Origin>,
     claim: Rc<Claim>,
@@ -39,7 +39,7 @@ impl Refused {
     pub(super) fn add(&mut self, found: &Found, reason: protection::Reason, origin: Rc<Origin>) {
         let (path, claim) = (found.path(), reason.claim);
         let keepable = claim.is_answered_by_keep(&path);
-        let keep = reason.keep.unwrap_or_else(|| path.clone());
+        let keep = reason.keep.unwrap_or_else(|| path.to_vec());
         let list = if claim.is_for_start() { &mut self.starting } else { &mut self.keep };
         if keepable && !list.contains(&keep) {
             list.push(keep);

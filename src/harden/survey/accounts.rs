@@ -21,7 +21,7 @@ impl Collector<'_> {
         if !self.profile.strip.login_shells.as_ref().is_some_and(|flag| flag.value) {
             return Ok(());
         }
-        let place = match self.root.walk(b"", PASSWD, true) {
+        let place = match self.root.walk(PASSWD, true) {
             Ok(place) if place.stat.kind == Kind::File => place,
             Ok(_) => return Ok(()),
             Err(error) if error.leads_nowhere() => return Ok(()),
@@ -32,12 +32,13 @@ impl Collector<'_> {
             Err(error) => return self.unreadable(error),
         };
         let users: Vec<String> = with_login_shell(&text).map(|account| escape(account.name)).collect();
-        let parent = self.root.resolve(&place.directory)?;
-        if users.is_empty() || self.kept.reason(&place.path(), &place.stat).is_some() {
+        let directory = place.directory();
+        let parent = self.root.resolve(&directory)?;
+        if users.is_empty() || self.kept.reason(&place.path, &place.stat).is_some() {
             return Ok(());
         }
         if text.len() as u64 == MAX_BYTES || place.stat.mount != parent.mount || !self.allowed.contains(&parent.mount) {
-            let path = escape(&place.path());
+            let path = escape(&place.path);
             self.inventory.notes.push(format!(
                 "{path} keeps the login shells of {}: it is on another mount, or longer than {MAX_BYTES} bytes",
                 users.join(", ")
@@ -46,8 +47,8 @@ impl Collector<'_> {
         }
         let found = |path: &&str| self.root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::File);
         let shell = NOLOGIN.into_iter().find(found).unwrap_or(NOLOGIN[0]);
-        let of = Rc::new(users.join(", ").into_bytes());
-        let at = Location { directory: &place.directory, parent: &parent, name: &place.name };
+        let of = Rc::new(users.join(", "));
+        let at = Location { directory: &directory, parent: &parent, name: place.path.name() };
         let file = Rc::new(self.entry(at, place.stat, 0, Cause::LoginShells { of }));
         self.inventory.login_shells = Some(LoginShells { file, shell });
         Ok(())

@@ -9,14 +9,14 @@ use crate::profile::Selector;
 use crate::recognise::catalogue::{Class, DIRECTORIES, Known};
 use crate::recognise::recogniser::{RecognisedBy, Recogniser};
 use crate::root::pattern::PathPattern;
-use crate::root::{RootError, Stat, join};
+use crate::root::{Canonical, RootError, Stat};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
 /// A program of the catalogue.
 pub(super) struct Program {
-    /// Canonical path of its directory.
-    pub directory: Vec<u8>,
+    /// Its directory.
+    pub directory: Canonical,
     /// Its name there.
     pub name: Vec<u8>,
     /// What is known of the directory.
@@ -65,7 +65,7 @@ impl Collector<'_> {
         }
         let recogniser = (!rules.is_empty()).then(|| Recogniser::new(self.root.deadline()));
         let mut programs = self.survey(noting, true, recogniser)?;
-        sort_by_bytes(&mut programs, |program| join(&program.directory, &program.name));
+        sort_by_bytes(&mut programs, |program| program.directory.join(&program.name).into_bytes());
         for program in programs {
             if program.by == RecognisedBy::Name && !search.contains(&program.parent.id) {
                 continue;

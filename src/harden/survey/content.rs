@@ -3,14 +3,14 @@
 use std::ffi::CStr;
 
 use super::{Collector, Location};
-use crate::root::{Directory, Kind, RootError, Stat, Visitor, walk_below};
+use crate::root::{Canonical, Directory, Kind, RootError, Stat, Visitor, walk_below};
 
 /// What is done with a name; of a directory it says whether to go on in it.
 type Each<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<bool, RootError> + 'v;
 
 impl Collector<'_> {
-    /// Calls `each` for everything below the directory at `path` (canonical), a directory before what it holds.
-    pub(super) fn content(&mut self, path: &[u8], each: &mut Each<'_>) -> Result<(), RootError> {
+    /// Calls `each` for everything below the directory at `path`, a directory before what it holds.
+    pub(super) fn content(&mut self, path: &Canonical, each: &mut Each<'_>) -> Result<(), RootError> {
         let root = self.root;
         match root.directory(path) {
             Ok(directory) => walk_below(root, directory, (), &mut Content { collector: self, each }),

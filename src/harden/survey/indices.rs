@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
 use crate::harden::found::{Found, Parent};
-use crate::root::Identity;
+use crate::root::{Identity, InRoot};
 
 /// Where in a list something stands, by its hash: eight bytes an element, the key being in the list.
 #[derive(Default)]
@@ -103,10 +103,10 @@ impl Indices {
     /// The position in `found` of the first `end` bytes of a path, which have this hash.
     fn step(&self, found: &[Rc<Found>], path: &[u8], end: usize, hash: u64) -> Option<usize> {
         let path = path.get(..end)?;
-        let (directory, name) = path.split_at_checked(path.iter().rposition(|&byte| byte == b'/')?)?;
+        let (directory, name) = (InRoot(path).directory(), InRoot(path).name());
         self.paths.get(hash, &|position| {
             let found = found.get(position);
-            found.is_some_and(|found| Some(&*found.name) == name.get(1..) && found.parent.is(directory))
+            found.is_some_and(|found| *found.name == *name && found.parent.is(directory))
         })
     }
 
@@ -140,7 +140,7 @@ fn hash_file(random: &RandomState, id: Identity) -> u64 {
 mod tests {
     use super::*;
     use crate::harden::found::Cause;
-    use crate::root::{Kind, Stat, join};
+    use crate::root::{Kind, Stat};
 
     fn found(indices: &Indices, directory: &str, name: &str, ino: u64) -> Rc<Found> {
         let id = Identity { dev: 1, ino };
@@ -168,7 +168,7 @@ mod tests {
         }
         for number in 0..5000 {
             let (directory, name) = path(number);
-            let path = join(directory.as_bytes(), name.as_bytes());
+            let path = InRoot(directory.as_bytes()).join(name.as_bytes());
             assert_eq!(indices.path(&list, &path), Some(number), "{}", String::from_utf8_lossy(&path));
             assert_eq!(indices.file(&list, Identity { dev: 1, ino: number as u64 / 2 }), Some(number & !1));
             let below = [&path, b"/x/y".as_slice()].concat();

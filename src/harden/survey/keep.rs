@@ -6,34 +6,34 @@ use std::rc::Rc;
 use super::Collector;
 use crate::profile::{Rule, Selector};
 use crate::recognise::needs::needs;
-use crate::root::{Identity, Kind, RootError, Stat};
+use crate::root::{Canonical, Identity, Kind, RootError, Stat};
 use crate::text::escape::escape;
 
 /// Everything that is kept, with the entry of `[keep]` that says so.
 #[derive(Default)]
 pub(super) struct KeptSet {
-    paths: HashMap<Vec<u8>, Rc<str>>,
+    paths: HashMap<Canonical, Rc<str>>,
     files: HashMap<Identity, Rc<str>>,
-    /// Canonical paths of the files, for the libraries that they need.
-    found: Vec<Vec<u8>>,
+    /// The files, for the libraries that they need.
+    found: Vec<Canonical>,
 }
 
 impl KeptSet {
     /// The entry that keeps this name, if any.
-    pub(super) fn reason(&self, path: &[u8], stat: &Stat) -> Option<Rc<str>> {
+    pub(super) fn reason(&self, path: &Canonical, stat: &Stat) -> Option<Rc<str>> {
         if let Some(by) = self.paths.get(path) {
             return Some(Rc::clone(by));
         }
         if stat.kind == Kind::File { self.files.get(&stat.id).cloned() } else { None }
     }
 
-    /// The canonical paths of all kept files, once.
-    pub(super) fn take_found(&mut self) -> Vec<Vec<u8>> {
+    /// All kept files, once.
+    pub(super) fn take_found(&mut self) -> Vec<Canonical> {
         std::mem::take(&mut self.found)
     }
 
-    /// Whether this canonical path is kept by name.
-    pub(super) fn holds(&self, path: &[u8]) -> bool {
+    /// Whether this path is kept by name.
+    pub(super) fn holds(&self, path: &Canonical) -> bool {
         self.paths.contains_key(path)
     }
 
@@ -58,13 +58,13 @@ impl Collector<'_> {
             })
             .collect();
         if !names.is_empty() {
-            self.search(|name| names.get(name).cloned(), |_, at, _, by| kept.push((at.path(), by)))?;
+            self.search(|name| names.get(name).cloned(), |_, at, _, by| kept.push((at.path().into_bytes(), by)))?;
         }
         for rule in self.profile.keep.iter().chain(&self.profile.only) {
             if let Selector::Path(pattern) = &rule.value {
                 let by = by(rule);
                 self.expand(pattern, &mut |_, at, _| {
-                    kept.push((at.path(), Rc::clone(&by)));
+                    kept.push((at.path().into_bytes(), Rc::clone(&by)));
                     Ok(())
                 })?;
             }
@@ -89,7 +89,7 @@ impl Collector<'_> {
     fn keep_chain(&mut self, path: &[u8], by: &Rc<str>) -> Result<(), RootError> {
         let mut pending = vec![path.to_vec()];
         while let Some(path) = pending.pop() {
-            let place = match self.root.walk(b"", &path, true) {
+            let place = match self.root.walk(&path, true) {
                 Ok(place) => place,
                 Err(error) if error.leads_nowhere() => continue,
                 Err(error) => {
@@ -99,31 +99,31 @@ impl Collector<'_> {
             };
             // Also the links to directories on the way: without them it is not reached.
             for link in &place.links {
-                self.kept.paths.insert(link.path(), Rc::clone(by));
+                self.kept.paths.insert(link.path.clone(), Rc::clone(by));
             }
-            let known = self.kept.paths.insert(place.path(), Rc::clone(by)).is_some();
+            let known = self.kept.paths.insert(place.path.clone(), Rc::clone(by)).is_some();
             match place.stat.kind {
-                Kind::File => self.keep_file(place.stat.id, place.path(), by),
-                Kind::Directory if !known => self.keep_content(&place.path(), by, &mut pending)?,
+                Kind::File => self.keep_file(place.stat.id, place.path, by),
+                Kind::Directory if !known => self.keep_content(&place.path, by, &mut pending)?,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn keep_file(&mut self, id: Identity, path: Vec<u8>, by: &Rc<str>) {
+    fn keep_file(&mut self, id: Identity, path: Canonical, by: &Rc<str>) {
         if self.kept.files.insert(id, Rc::clone(by)).is_none() && self.profile.closure() {
             self.kept.found.push(path);
         }
     }
 
     /// A kept directory is kept with its content; the links in it go to `links`.
-    fn keep_content(&mut self, path: &[u8], by: &Rc<str>, links: &mut Vec<Vec<u8>>) -> Result<(), RootError> {
+    fn keep_content(&mut self, path: &Canonical, by: &Rc<str>, links: &mut Vec<Vec<u8>>) -> Result<(), RootError> {
         self.content(path, &mut |collector, at, stat| {
             let path = at.path();
             match stat.kind {
                 Kind::File => collector.keep_file(stat.id, path.clone(), by),
-                Kind::Symlink => links.push(path.clone()),
+                Kind::Symlink => links.push(path.to_vec()),
                 Kind::Directory | Kind::Other => {}
             }
             collector.kept.paths.insert(path, Rc::clone(by));

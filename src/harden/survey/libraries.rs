@@ -9,7 +9,7 @@ use crate::harden::protection::Protection;
 use crate::profile::Selector;
 use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::libraries::closure;
-use crate::root::{Identity, Kind, RootError};
+use crate::root::{Canonical, Identity, Kind, RootError};
 use crate::text::escape::escape;
 
 /// How many paths a note names.
@@ -24,7 +24,7 @@ impl Collector<'_> {
     /// Computes which libraries the kept programs need; must come after `[keep]` and before any rule.
     pub(super) fn closure(&mut self, protection: &Protection) -> Result<(), RootError> {
         let Some(rule) = self.others_rule().filter(|_| self.profile.closure()) else { return Ok(()) };
-        let mut files = self.kept.take_found();
+        let mut files: Vec<Vec<u8>> = self.kept.take_found().into_iter().map(Canonical::into_bytes).collect();
         files.extend_from_slice(protection.programs());
         let closure = closure(self.root, &files)?;
         let mut needed: HashMap<Identity, Rc<String>> =

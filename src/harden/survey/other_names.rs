@@ -89,10 +89,9 @@ impl Collector<'_> {
 
     /// The doomed link or directory, if any, on the way that `path` takes.
     fn passes_through_doomed(&self, path: &[u8]) -> Result<Option<usize>, RootError> {
-        let place = self.root.walk(b"", path, true)?;
-        let end = place.path();
-        let mut passed = place.links.iter().map(crate::root::Link::path).chain(place.left.iter().cloned()).chain([end]);
-        Ok(passed.find_map(|passed| self.position_upwards(&passed)))
+        let place = self.root.walk(path, true)?;
+        let mut passed = place.links.iter().map(|link| &link.path).chain(&place.left).chain([&place.path]);
+        Ok(passed.find_map(|passed| self.position_upwards(passed)))
     }
 
     pub(super) fn has_missing_names(&self) -> bool {
@@ -120,7 +119,7 @@ impl Collector<'_> {
             let Some(&first) = files.first().filter(|first| first.stat.nlink > count) else { continue };
             // Counted again, because a second run at the same time may have removed some. A name that is left tells.
             let now = files.iter().find_map(|found| {
-                self.root.walk(b"", &found.path(), false).ok().filter(|place| place.stat.id == found.stat.id)
+                self.root.walk(&found.path(), false).ok().filter(|place| place.stat.id == found.stat.id)
             });
             let expected = now.map_or(0, |place| place.stat.nlink);
             if expected > count {
@@ -129,6 +128,6 @@ impl Collector<'_> {
                 self.inventory.missing.push(MissingNames { path, rule, expected, found: count, overlay });
             }
         }
-        sort_by_bytes(&mut self.inventory.missing, |missing| missing.path.clone());
+        sort_by_bytes(&mut self.inventory.missing, |missing| missing.path.to_vec());
     }
 }

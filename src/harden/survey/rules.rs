@@ -12,7 +12,7 @@ use crate::linux::filesystem::is_left_out;
 use crate::profile::Selector;
 use crate::root::glob::{Glob, Match, Matches};
 use crate::root::pattern::PathPattern;
-use crate::root::{Directory, EntryKind, Kind, RootError, Stat};
+use crate::root::{Canonical, Directory, EntryKind, Kind, RootError, Stat};
 
 /// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
 const MULTI_CALL: [&str; 18] = [
@@ -96,13 +96,13 @@ impl Collector<'_> {
     ) -> Result<(), RootError> {
         let mut seen = HashSet::new();
         for path in self.profile.search() {
-            let directory = match self.root.walk(b"", path.as_bytes(), true) {
+            let directory = match self.root.walk(path.as_bytes(), true) {
                 Ok(place) if place.stat.kind == Kind::Directory => {
                     // `/bin` may be a link to `/usr/bin`; and a bind mount shows the same directory twice.
                     if !seen.insert((place.stat.id, place.stat.mount)) {
                         continue;
                     }
-                    self.root.directory(&place.path())
+                    self.root.directory(&place.path)
                 }
                 Ok(_) => continue,
                 Err(error) if error.leads_nowhere() => continue,
@@ -195,9 +195,9 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn chain(&mut self, rule: usize, mut directory: Vec<u8>, mut name: Vec<u8>) -> Result<(), RootError> {
+    fn chain(&mut self, rule: usize, mut directory: Canonical, mut name: Vec<u8>) -> Result<(), RootError> {
         for depth in 1..=MAX_CHAIN {
-            let link = crate::root::join(&directory, &name);
+            let link = directory.join(&name);
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
                 Ok(hop) => hop,
                 // Already dangling, or by now no link at all: nothing more to follow.
@@ -209,13 +209,13 @@ impl Collector<'_> {
                 self.cuts = true;
                 return Ok(());
             }
-            let path = crate::root::join(&directory, &name);
+            let path = directory.join(&name);
             match stat.kind {
                 Kind::Directory | Kind::Other => {
                     self.cuts = true;
                     return Ok(());
                 }
-                Kind::File if is_multi_call(&name) && !link.ends_with(&[b"/", name.as_slice()].concat()) => {
+                Kind::File if is_multi_call(&name) && link.name() != name => {
                     self.cuts = true;
                     self.cut_notes.push((link, path, stat.id));
                     return Ok(());
@@ -235,7 +235,7 @@ impl Collector<'_> {
     }
 
     /// One step along a chain: replaces the link's place by the place that its text names; that place's directory and file.
-    fn hop(&self, directory: &mut Vec<u8>, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
+    fn hop(&self, directory: &mut Canonical, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
         let handle = self.root.directory(directory)?;
         let c_name = CString::new(name.as_slice()).unwrap_or_default();
         let target = handle.read_link(&c_name)?;
@@ -245,10 +245,10 @@ impl Collector<'_> {
             *name = target;
             return Ok((*handle.own_stat(), stat));
         }
-        let place = self.root.walk(directory, &target, false)?;
-        let parent = self.root.resolve(&place.directory)?;
-        *directory = place.directory;
-        *name = place.name;
+        let place = self.root.walk_from(directory, &target, false)?;
+        *name = place.path.name().to_vec();
+        *directory = place.directory();
+        let parent = self.root.resolve(&*directory)?;
         Ok((parent, place.stat))
     }
 }

@@ -13,7 +13,7 @@ use crate::linux::filesystem::is_left_out;
 use crate::profile::Sourced;
 use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, Recogniser};
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, join, walk_tree};
+use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
 
 /// What is looked at in a directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl TreeWalk<'_, '_> {
             // It stays whatever it is.
             Err(error)
                 if error.errno() == Errno::EFBIG
-                    && self.collector.kept.reason(&join(directory.path(), name.to_bytes()), &stat).is_some() =>
+                    && self.collector.kept.reason(&directory.join(name), &stat).is_some() =>
             {
                 return Ok(());
             }
@@ -106,7 +106,7 @@ impl TreeWalk<'_, '_> {
         };
         if let Recognised::Program { by, known, .. } = found {
             self.known.insert(stat.id);
-            let (path, parent) = (directory.path().to_vec(), *directory.own_stat());
+            let (path, parent) = (directory.path().clone(), *directory.own_stat());
             self.programs.push(Program { directory: path, name: name.to_bytes().to_vec(), parent, stat, by, known });
         }
         Ok(())

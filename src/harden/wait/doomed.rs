@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::harden::plan::{Origin, Plan, STAYS, UNREADABLE, Verb, is_shell, pattern_for};
 use crate::harden::protection::Protection;
 use crate::profile::Profile;
-use crate::root::{Identity, Kind, Root};
+use crate::root::{Canonical, Identity, Kind, Root};
 use crate::target::candidates::{Candidates, Certainty};
 use crate::target::processes::{Process, Program};
 use crate::text::escape::escape;
@@ -24,7 +24,7 @@ pub struct Doomed<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct File {
     id: Identity,
-    path: Vec<u8>,
+    path: Canonical,
     origin: Rc<Origin>,
 }
 
@@ -107,7 +107,7 @@ impl<'a> Doomed<'a> {
         let origin = Origin { rule: "names".to_owned(), profile: "site".into() };
         let file = |(id, path): &(Identity, &str)| File {
             id: *id,
-            path: path.as_bytes().to_vec(),
+            path: crate::root::path::canonical(path),
             origin: origin.clone().into(),
         };
         Self { files: programs.iter().map(file).collect(), candidates: None }

@@ -33,7 +33,7 @@ pub const DIRECTORIES: [&str; 18] = [
 /// Whether a directory of this path is one of programs, as far as its name tells. A script is called after a program in
 /// many others, too: hooks of cron and of init, reports of bugs.
 pub fn holds_programs(path: &[u8]) -> bool {
-    let name = crate::root::file_name(path);
+    let name = crate::root::InRoot(path).name();
     let names = ["bin", "sbin", "exe", "games", "libexec", "busybox", "coreutils", "git-core", "command"];
     names.iter().any(|known| known.as_bytes() == name)
 }

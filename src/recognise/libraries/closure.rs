@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::search::{Libc, Located, PathList, Search, read_if_there};
 use crate::recognise::elf::Elf;
-use crate::root::{Identity, Root, RootError, file_name};
+use crate::root::{Canonical, Identity, InRoot, Root, RootError};
 use crate::text::escape::escape;
 
 /// What glibc loads by itself, besides the services of `nsswitch.conf`: `libgcc_s` to end a thread or print a backtrace,
@@ -16,7 +16,7 @@ const LOADED_BY_GLIBC: [&str; 3] = ["libgcc_s.so.1", "libnss_files.so.2", "libns
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// The program or library that was to be kept.
-    pub path: Vec<u8>,
+    pub path: Canonical,
     /// Who needs what, as text.
     pub reason: String,
     /// Whether a program cannot start without it; else only a library that is loaded at run time lacks it.
@@ -31,10 +31,10 @@ pub struct Closure {
     /// What was not found.
     pub missing: Vec<Missing>,
     /// Programs and libraries that may load others at run time (`dlopen`).
-    pub loading: Vec<Vec<u8>>,
+    pub loading: Vec<Canonical>,
 }
 
-/// The closure of `files` (canonical paths; what is no ELF file needs nothing). What cannot be looked at is an error:
+/// The closure of `files` (what is no ELF file needs nothing). What cannot be looked at is an error:
 /// it might be what is needed.
 pub fn closure(root: &Root, files: &[Vec<u8>]) -> Result<Closure, RootError> {
     let mut search = Search::new(root);
@@ -77,7 +77,7 @@ struct Finder<'a> {
     /// Whether libraries that nothing tells about are musl's.
     musl: bool,
     /// Libraries that are kept anyway, wherever they lie.
-    kept: Vec<(Vec<u8>, Located)>,
+    kept: Vec<(Canonical, Located)>,
     closure: Closure,
     noted: HashSet<Identity>,
 }
@@ -188,7 +188,7 @@ impl Finder<'_> {
 
     /// A library of that name that `[keep]` saves: `LD_LIBRARY_PATH` may lead to it.
     fn kept_as(&self, name: &[u8], machine: crate::recognise::elf::Machine) -> Option<&Located> {
-        let named = |path: &[u8]| file_name(path) == name;
+        let named = |path: &[u8]| InRoot(path).name() == name;
         let kept = self.kept.iter().find(|(path, library)| {
             library.dynamic.machine == machine && (named(path) || library.dynamic.soname.as_deref() == Some(name))
         });

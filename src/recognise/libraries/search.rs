@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::cache::paths_of;
 use crate::recognise::elf::{Dynamic, Machine};
-use crate::root::{Identity, Kind, Root, RootError, join};
+use crate::root::{Canonical, Identity, InRoot, Kind, Root, RootError};
 
 /// Much more than any real cache: that of a desktop takes 100 kB.
 const MAX_CACHE: u64 = 4 * 1024 * 1024;
@@ -22,8 +22,8 @@ pub(super) enum Libc {
 pub(super) struct Located {
     /// The path by which it was found.
     pub(super) path: Vec<u8>,
-    /// Canonical path.
-    pub(super) canonical: Vec<u8>,
+    /// Where it is.
+    pub(super) canonical: Canonical,
     pub(super) id: Identity,
     /// The links on the way to it.
     pub(super) links: Vec<Identity>,
@@ -54,7 +54,7 @@ pub(super) struct Search<'a> {
     /// What the system's own directories hold.
     system: HashMap<(Vec<u8>, Machine, Libc), Vec<Located>>,
     /// Subdirectories of `glibc-hwcaps` in a directory.
-    variants: HashMap<Vec<u8>, Vec<Vec<u8>>>,
+    variants: HashMap<Vec<u8>, Vec<Canonical>>,
 }
 
 impl<'a> Search<'a> {
@@ -64,13 +64,13 @@ impl<'a> Search<'a> {
 
     /// The ELF file that `path` leads to, if there is one.
     pub(super) fn look(&mut self, path: &[u8]) -> Result<Option<Located>, RootError> {
-        let place = match self.root.walk(b"", path, true) {
+        let place = match self.root.walk(path, true) {
             Ok(place) if place.stat.kind == Kind::File => place,
             Ok(_) => return Ok(None),
             Err(error) if error.leads_nowhere() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let (id, canonical) = (place.stat.id, place.path());
+        let (id, canonical) = (place.stat.id, place.path);
         let dynamic = if let Some(known) = self.files.get(&id) {
             known.clone()
         } else {
@@ -148,8 +148,8 @@ impl<'a> Search<'a> {
         machine: Machine,
         found: &mut Vec<Located>,
     ) -> Result<(), RootError> {
-        let mut paths = vec![join(directory, name)];
-        paths.extend(self.variants(directory)?.iter().map(|variant| join(variant, name)));
+        let mut paths = vec![InRoot(directory).join(name)];
+        paths.extend(self.variants(directory)?.iter().map(|variant| variant.join(name).into_bytes()));
         for path in paths {
             if let Some(located) = self.look(&path)?.filter(|located| located.dynamic.machine == machine) {
                 if !found.iter().any(|known| known.id == located.id && known.path == located.path) {
@@ -160,21 +160,19 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn variants(&mut self, directory: &[u8]) -> Result<Vec<Vec<u8>>, RootError> {
+    fn variants(&mut self, directory: &[u8]) -> Result<Vec<Canonical>, RootError> {
         if let Some(known) = self.variants.get(directory) {
             return Ok(known.clone());
         }
         let mut variants = Vec::new();
-        match self.root.walk(b"", &join(directory, b"glibc-hwcaps"), true) {
-            Ok(place) if place.stat.kind == Kind::Directory => {
-                let parent = self.root.directory(&place.path())?;
+        match self.root.directory_at(&InRoot(directory).join(b"glibc-hwcaps")) {
+            Ok(parent) => {
                 let mut buffer = vec![0; crate::linux::sys::DIRENT_BUFFER];
                 parent.for_each(&mut buffer, |name, _| {
-                    variants.push(join(parent.path(), name.to_bytes()));
+                    variants.push(parent.join(name));
                     Ok::<(), RootError>(())
                 })?;
             }
-            Ok(_) => {}
             Err(error) if error.leads_nowhere() => {}
             Err(error) => return Err(error),
         }
@@ -269,8 +267,7 @@ fn expand(path: &[u8], origins: &[Vec<u8>], machine: Machine) -> Vec<Vec<u8>> {
 }
 
 fn directory_of(path: &[u8]) -> &[u8] {
-    let slash = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-    path.get(..slash).filter(|directory| !directory.is_empty()).unwrap_or(b"/")
+    Some(InRoot(path).directory()).filter(|directory| !directory.is_empty()).unwrap_or(b"/")
 }
 
 #[cfg(test)]

@@ -14,17 +14,17 @@ use super::copy::is_sparse;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::Place;
 use super::{MARKER, StageError, Staged, attributes, list};
-use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
+use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
 /// Compares the tree at `top` of `place` with `directories` of `root`, and tells what is in it. `earlier` for one that
 /// this run did not make: nothing else may be in it, either.
 pub(super) fn compare(
     root: &Root,
     omitted: &Omitted,
-    directories: &[Vec<u8>],
+    directories: &[Canonical],
     marker: &str,
     place: &Place,
-    top: &[u8],
+    top: &Canonical,
     earlier: bool,
 ) -> Result<Staged, StageError> {
     let mut comparer = Comparer {
@@ -46,8 +46,7 @@ pub(super) fn compare(
     }
     for directory in directories {
         let source = root.directory(directory).map_err(StageError::of_source)?;
-        let copy = [top, directory].concat();
-        let copy = place.root().directory(&copy).map_err(|error| place.volume(error))?;
+        let copy = place.root().directory(&copy_of(top, directory)).map_err(|error| place.volume(error))?;
         comparer.mode(directory, source.own_stat(), copy.own_stat(), AS_IT_IS)?;
         comparer.origin((&source, c"."), (&copy, c"."), directory, copy.own_stat())?;
         comparer.directory(&source, &copy, 0)?;
@@ -58,7 +57,7 @@ pub(super) fn compare(
 struct Comparer<'a> {
     root: &'a Root,
     omitted: &'a Omitted,
-    directories: &'a [Vec<u8>],
+    directories: &'a [Canonical],
     marker: &'a str,
     place: &'a Place,
     earlier: bool,
@@ -92,19 +91,17 @@ impl Comparer<'_> {
     }
 
     /// The directories that lead to the staged ones hold nothing but those.
-    fn nothing_else(&self, top: &[u8]) -> Result<(), StageError> {
-        let parts = |path: &Vec<u8>| (0..path.len()).filter(|&at| path.get(at) == Some(&b'/')).collect::<Vec<_>>();
-        let above: HashSet<&[u8]> =
-            self.directories.iter().flat_map(|path| parts(path).into_iter().filter_map(|at| path.get(..at))).collect();
+    fn nothing_else(&self, top: &Canonical) -> Result<(), StageError> {
+        let above: HashSet<Canonical> = self.directories.iter().flat_map(Canonical::ancestors).collect();
         for path in &above {
-            let copy = self.place.root().directory(&[top, *path].concat()).map_err(|error| self.place.volume(error))?;
+            let copy = self.place.root().directory(&copy_of(top, path)).map_err(|error| self.place.volume(error))?;
             self.ours(path, copy.own_stat(), geteuid().as_raw())?;
             if copy.own_stat().mode & 0o7777 != 0o755 {
                 return Err(differs(path, "its mode"));
             }
             for name in list(&copy).map_err(|error| self.place.volume(error))? {
-                let path = [*path, b"/", name.to_bytes()].concat();
-                if !above.contains(path.as_slice()) && !self.directories.contains(&path) {
+                let path = path.join(name.to_bytes());
+                if !above.contains(&path) && !self.directories.contains(&path) {
                     return Err(differs(&path, "it was not asked for"));
                 }
             }
@@ -156,7 +153,7 @@ impl Comparer<'_> {
         if found == wanted || !found && !geteuid().is_root() {
             return Ok(());
         }
-        Err(differs(&join(source.path(), name.to_bytes()), "its capabilities"))
+        Err(differs(&source.join(name), "its capabilities"))
     }
 
     fn directory(&mut self, source: &Directory, copy: &Directory, depth: usize) -> Result<(), StageError> {
@@ -164,7 +161,7 @@ impl Comparer<'_> {
         let copied = list(copy).map_err(|error| self.place.volume(error))?;
         let mut copied: HashSet<Vec<u8>> = copied.into_iter().map(CString::into_bytes).collect();
         for name in list(source).map_err(StageError::of_source)? {
-            let path = join(source.path(), name.to_bytes());
+            let path = source.join(&name);
             let Some(treatment) = self.omitted.treatment(&path) else { continue };
             if depth == 0 && name.to_bytes() == MARKER.as_bytes() {
                 continue;
@@ -182,7 +179,7 @@ impl Comparer<'_> {
             copied.remove(MARKER.as_bytes());
         }
         match copied.iter().next() {
-            Some(name) => Err(differs(&join(source.path(), name), "the source does not have it")),
+            Some(name) => Err(differs(&source.path().join(name), "the source does not have it")),
             None => Ok(()),
         }
     }
@@ -195,7 +192,7 @@ impl Comparer<'_> {
         if read.is_ok() && text == self.marker.as_bytes() {
             return Ok(());
         }
-        Err(differs(&join(source.path(), MARKER.as_bytes()), "the marker is not whole"))
+        Err(differs(&source.path().join(MARKER.as_bytes()), "the marker is not whole"))
     }
 
     fn entry(
@@ -206,7 +203,7 @@ impl Comparer<'_> {
         treatment: Treatment,
         depth: usize,
     ) -> Result<(), StageError> {
-        let path = join(source.path(), name.to_bytes());
+        let path = source.join(name);
         let ours = source.stat(name).map_err(StageError::of_source)?;
         let theirs = copy.stat(name).map_err(|error| self.place.volume(error))?;
         self.mode(&path, &ours, &theirs, treatment)?;
@@ -253,7 +250,7 @@ impl Comparer<'_> {
     fn file(&mut self, source: &Directory, copy: &Directory, name: &CStr, path: &[u8]) -> Result<(), StageError> {
         let ours = source.file(name).map_err(StageError::of_source)?;
         let theirs = copy.file(name).map_err(|error| self.place.volume(error))?;
-        let shown = || self.place.shown(&join(copy.path(), name.to_bytes()));
+        let shown = || self.place.shown(&copy.join(name));
         let stat = fstat(&ours).map_err(|errno| StageError::Source(RootError::os("fstat", path, errno)))?;
         let copied = fstat(&theirs).map_err(|errno| StageError::Volume { operation: "fstat", path: shown(), errno })?;
         if stat.st_size != copied.st_size {
@@ -283,6 +280,11 @@ impl Comparer<'_> {
         self.setid += u32::from((kept ^ found) & attributes::SETID != 0);
         if found & !(kept | lost) == 0 && kept & lost & !found == 0 { Ok(()) } else { Err(differs(path, "its mode")) }
     }
+}
+
+/// Where the copy of the directory at `path` is in the tree at `top`.
+fn copy_of(top: &Canonical, path: &Canonical) -> Canonical {
+    path.names().fold(top.clone(), |copy, name| copy.join(name))
 }
 
 fn is_device(stat: &Stat) -> bool {

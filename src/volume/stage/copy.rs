@@ -16,7 +16,7 @@ use super::content::Content;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::{MAX_DEPTH, Place};
 use super::{MARKER, StageError, list};
-use crate::root::{Directory, Identity, Kind, Root, RootError, Stat, join};
+use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
 /// Copies directories into one unfinished tree.
 pub(super) struct Copier<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Copier<'a> {
     marker: &'a str,
     place: &'a Place,
     /// Files with more than one name: where in the volume the first one is.
-    linked: HashMap<Identity, (Vec<u8>, CString)>,
+    linked: HashMap<Identity, (Canonical, CString)>,
     content: Content,
     attributes: Attributes,
 }
@@ -61,15 +61,13 @@ impl<'a> Copier<'a> {
     }
 
     /// Copies the directory at `path` to the same path in the tree.
-    pub(super) fn source(&mut self, path: &[u8]) -> Result<(), StageError> {
+    pub(super) fn source(&mut self, path: &Canonical) -> Result<(), StageError> {
         let source = self.root.directory(path).map_err(StageError::of_source)?;
         let mut into = self.place.open()?;
-        let mut components: Vec<&[u8]> =
-            path.split(|&byte| byte == b'/').filter(|component| !component.is_empty()).collect();
-        let last = c_name(components.pop().unwrap_or_default());
-        for component in components {
+        let mut names: Vec<CString> = path.names().map(c_name).collect();
+        let last = names.pop().unwrap_or_default();
+        for name in names {
             // Nobody mounts these: they only lead to what is mounted.
-            let name = c_name(component);
             match mkdirat(into.as_fd(), name.as_c_str(), Mode::S_IRWXU) {
                 Ok(()) => {
                     let mode = Mode::from_bits_truncate(0o755);
@@ -137,7 +135,7 @@ impl<'a> Copier<'a> {
     }
 
     fn entry(&mut self, entry: Entry<'_>, depth: usize) -> Result<(), StageError> {
-        let path = join(entry.source.path(), entry.name.to_bytes());
+        let path = entry.source.join(entry.name);
         let Some(treatment) = self.omitted.treatment(&path) else { return Ok(()) };
         let stat = entry.source.stat(entry.name).map_err(StageError::of_source)?;
         self.check_mount(&path, &stat)?;
@@ -165,18 +163,18 @@ impl<'a> Copier<'a> {
             .set(from, &details, to, treatment)
             .map_err(|(operation, errno)| self.volume(operation, entry.into, entry.name, errno))?;
         if stat.nlink > 1 {
-            self.linked.insert(stat.id, (entry.into.path().to_vec(), entry.name.to_owned()));
+            self.linked.insert(stat.id, (entry.into.path().clone(), entry.name.to_owned()));
         }
         Ok(())
     }
 
     fn file(&mut self, entry: Entry<'_>) -> Result<Option<FileStat>, StageError> {
         let source = entry.source.file(entry.name).map_err(StageError::of_source)?;
-        let path = || join(entry.source.path(), entry.name.to_bytes());
+        let path = || entry.source.join(entry.name);
         let stat = fstat(&source).map_err(|errno| failed_source("fstat", &path(), errno))?;
         let copy = self.create(entry.into, entry.name)?;
         self.content.copy(&source, &copy, stat.st_size, is_sparse(&stat)).map_err(|(side, errno)| {
-            let copy = self.place.shown(&join(entry.into.path(), entry.name.to_bytes()));
+            let copy = self.place.shown(&entry.into.join(entry.name));
             StageError::content(side, errno, &path(), copy)
         })?;
         Ok(Some(stat))
@@ -211,7 +209,7 @@ impl<'a> Copier<'a> {
     }
 
     fn volume(&self, operation: &'static str, directory: &Directory, name: &CStr, errno: Errno) -> StageError {
-        let path = self.place.shown(&join(directory.path(), name.to_bytes()));
+        let path = self.place.shown(&directory.join(name));
         StageError::Volume { operation, path, errno }
     }
 }
@@ -230,7 +228,7 @@ fn failed_source(operation: &'static str, path: &[u8], errno: Errno) -> StageErr
     StageError::Source(RootError::os(operation, path, errno))
 }
 
-/// A component of a canonical path holds no NUL.
+/// A name in a canonical path holds no NUL.
 fn c_name(name: &[u8]) -> CString {
     CString::new(name).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! What belongs into the pod spec and the profile for a staged tree.
 
+use crate::root::Canonical;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -23,8 +24,8 @@ pub struct Mount {
 
 /// The mounts for staged `directories` (canonical). Only real directories: what is mounted over a directory is found
 /// through each link to it.
-pub fn mounts(directories: &[Vec<u8>], volume: &str) -> Vec<Mount> {
-    let text = |path: &Vec<u8>| String::from_utf8_lossy(path).into_owned();
+pub fn mounts(directories: &[Canonical], volume: &str) -> Vec<Mount> {
+    let text = |path: &Canonical| String::from_utf8_lossy(path).into_owned();
     directories
         .iter()
         .map(|path| Mount {
@@ -52,7 +53,7 @@ pub fn to_yaml(mounts: &[Mount]) -> String {
 }
 
 /// The files that only a mounted copy has, for `[verify.files] present`.
-pub fn present(directories: &[Vec<u8>]) -> Vec<String> {
+pub fn present(directories: &[Canonical]) -> Vec<String> {
     directories.iter().map(|path| format!("{}/{MARKER}", String::from_utf8_lossy(path))).collect()
 }
 
@@ -77,10 +78,11 @@ fn scalar(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::path::canonical;
 
     #[test]
     fn yaml_of_ordinary_and_strange_names() {
-        let yaml = to_yaml(&mounts(&[b"/usr/bin".to_vec(), b"/opt/a b: c".to_vec()], "hard"));
+        let yaml = to_yaml(&mounts(&[canonical("/usr/bin"), canonical("/opt/a b: c")], "hard"));
         assert_eq!(
             yaml,
             "volumeMounts:\n  - { name: hard, mountPath: /usr/bin, subPath: root/usr/bin, readOnly: true }\n  - { name: hard, mountPath: \"/opt/a b: c\", subPath: \"root/opt/a b: c\", readOnly: true }\n"
@@ -90,7 +92,7 @@ mod tests {
     #[test]
     fn names_that_yaml_takes_for_something_else() {
         for name in ["123", "1e3", "0x1f", "true", "null", "yes", "n", "off", "2-3"] {
-            let yaml = to_yaml(&mounts(&[b"/bin".to_vec()], name));
+            let yaml = to_yaml(&mounts(&[canonical("/bin")], name));
             assert!(yaml.contains(&format!("name: \"{name}\",")), "{yaml}");
         }
     }

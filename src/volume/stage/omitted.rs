@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::harden::plan::{Plan, Verb};
+use crate::root::Canonical;
 
 /// How a name is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub(super) struct Treatment {
 /// A name that the plan leaves alone.
 pub(super) const AS_IT_IS: Treatment = Treatment { without: 0, capabilities: true };
 
-/// The names of a plan, by canonical path; `None` is left out.
-pub(super) struct Omitted(HashMap<Vec<u8>, Option<Treatment>>);
+/// The names of a plan; `None` is left out.
+pub(super) struct Omitted(HashMap<Canonical, Option<Treatment>>);
 
 impl Omitted {
     pub(super) fn of(plan: &Plan) -> Self {
@@ -33,7 +34,7 @@ impl Omitted {
     }
 
     /// How `path` is copied; `None` when it is left out.
-    pub(super) fn treatment(&self, path: &[u8]) -> Option<Treatment> {
+    pub(super) fn treatment(&self, path: &Canonical) -> Option<Treatment> {
         self.0.get(path).copied().unwrap_or(Some(AS_IT_IS))
     }
 }

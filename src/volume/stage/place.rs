@@ -11,7 +11,7 @@ use nix::unistd::{fsync, syncfs};
 
 use super::{StageError, list};
 use crate::linux::sys;
-use crate::root::{Directory, Kind, Root, join};
+use crate::root::{Canonical, Directory, Kind, Root};
 use crate::volume::lock::VolumeLock;
 
 /// The final name of the tree.
@@ -41,7 +41,8 @@ impl Place {
     /// Opens `volume` (a path of the caller), waits for other runs and removes what killed ones left.
     pub(super) fn prepare(volume: &Path) -> Result<Self, StageError> {
         let root = Root::open(volume).map_err(|error| StageError::of_volume(&root_path(volume), error))?;
-        let directory = root.directory(b"/").map_err(|error| StageError::of_volume(&root_path(volume), error))?;
+        let directory =
+            root.directory(&Canonical::default()).map_err(|error| StageError::of_volume(&root_path(volume), error))?;
         let unique =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let name = format!("{UNFINISHED}{}-{unique}", std::process::id());
@@ -69,8 +70,8 @@ impl Place {
     }
 
     /// Path of the unfinished tree in the volume.
-    pub(super) fn top(&self) -> Vec<u8> {
-        join(b"/", self.name.to_bytes())
+    pub(super) fn top(&self) -> Canonical {
+        self.directory.join(&self.name)
     }
 
     /// Opens the unfinished tree.
@@ -172,7 +173,7 @@ impl Place {
         let mount = self.root.stat().mount;
         if stat.kind == Kind::Directory && stat.mount == mount {
             if depth > MAX_REMOVED_DEPTH {
-                let path = self.shown(&join(parent.path(), name.to_bytes()));
+                let path = self.shown(&parent.join(name));
                 return Err(StageError::TooDeep { path, most: MAX_REMOVED_DEPTH });
             }
             if stat.mode & 0o700 != 0o700 {

@@ -6,44 +6,43 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::StageError;
-use crate::linux::mountinfo::is_at_or_below;
-use crate::root::{Identity, Kind, Root, join};
+use crate::root::{Canonical, Identity, Kind, Root};
 use crate::text::order::sort_by_bytes;
 
-/// The canonical paths inside `root` of `sources`, without those that lie in another one: on a merged image `/bin` is
+/// Where `sources` are inside `root`, without those that lie in another one: on a merged image `/bin` is
 /// `/usr/bin`. Refuses what would copy a tree into itself; `volume` is a path of the caller.
-pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Vec<u8>>, StageError> {
-    let mut found: Vec<Vec<u8>> = Vec::new();
+pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Canonical>, StageError> {
+    let mut found: Vec<Canonical> = Vec::new();
     for source in sources {
         let bytes = source.as_os_str().as_bytes();
         if bytes.first() != Some(&b'/') {
             return Err(StageError::Relative { path: bytes.to_vec() });
         }
-        let place = root.walk(b"", bytes, true).map_err(StageError::Source)?;
+        let place = root.walk(bytes, true).map_err(StageError::Source)?;
         if place.stat.kind != Kind::Directory {
             return Err(StageError::NotADirectory { path: bytes.to_vec() });
         }
-        let path = place.path();
+        let path = place.path;
         if path == b"/" {
             return Err(StageError::WholeRoot { path: bytes.to_vec() });
         }
         // Of the Kubernetes API: a mountPath must not contain ':'; and no YAML can hold control characters.
         if !std::str::from_utf8(&path).is_ok_and(|text| !text.chars().any(|c| c == ':' || c.is_control())) {
-            return Err(StageError::NotText { path });
+            return Err(StageError::NotText { path: path.into_bytes() });
         }
         if !found.contains(&path) {
             found.push(path);
         }
     }
     let all = found.clone();
-    found.retain(|path| !all.iter().any(|other| other != path && is_at_or_below(path, other)));
-    sort_by_bytes(&mut found, Clone::clone);
+    found.retain(|path| !all.iter().any(|other| other != path && path.is_within(other)));
+    sort_by_bytes(&mut found, |path| path.to_vec());
     apart(root, &found, volume)?;
     Ok(found)
 }
 
 /// Neither is the volume in a source, nor a source in the volume.
-fn apart(root: &Root, sources: &[Vec<u8>], volume: &Path) -> Result<(), StageError> {
+fn apart(root: &Root, sources: &[Canonical], volume: &Path) -> Result<(), StageError> {
     let as_volume = |error: std::io::Error| StageError::Volume {
         operation: "open",
         path: volume.as_os_str().as_bytes().to_vec(),
@@ -53,16 +52,12 @@ fn apart(root: &Root, sources: &[Vec<u8>], volume: &Path) -> Result<(), StageErr
     let identity = |path: &Path| std::fs::metadata(path).map(|stat| Identity { dev: stat.dev(), ino: stat.ino() });
     let own = identity(&canonical).map_err(as_volume)?;
     let above: HashSet<Identity> = canonical.ancestors().filter_map(|path| identity(path).ok()).collect();
-    let itself = |source: &Vec<u8>| StageError::Itself { source_path: source.clone(), volume: volume.into() };
+    let itself = |source: &Canonical| StageError::Itself { source_path: source.to_vec(), volume: volume.into() };
     for source in sources {
         if above.contains(&root.resolve(source).map_err(StageError::Source)?.id) {
             return Err(itself(source));
         }
-        let mut path = b"/".to_vec();
-        for component in std::iter::once(&b""[..]).chain(source.split(|&byte| byte == b'/')) {
-            if !component.is_empty() {
-                path = join(&path, component);
-            }
+        for path in std::iter::once(source.clone()).chain(source.ancestors()) {
             if root.resolve(&path).map_err(StageError::Source)?.id == own {
                 return Err(itself(source));
             }

@@ -1,31 +1,33 @@
 //! Which programs a profile removes, as far as a name or a path tells: by the profile's own rules and the catalogue.
 
-use super::paths::{file_name, normal};
+use crate::manifest::paths::normal;
+use crate::names::PROGRAM;
 use lithify::profile::{Profile, Rule, Selector};
 use lithify::recognise::catalogue::{Catalogue, Class, DIRECTORIES};
+use lithify::recognise::command_line::wrappers::file_name;
 use lithify::root::pattern::PathPattern;
 
 /// Answers for one profile.
-pub(super) struct Removed<'a> {
+pub(crate) struct Removed<'a> {
     profile: &'a Profile,
     catalogue: Catalogue,
     directories: Vec<PathPattern>,
 }
 
 impl<'a> Removed<'a> {
-    pub(super) fn new(profile: &'a Profile) -> Self {
+    pub(crate) fn new(profile: &'a Profile) -> Self {
         let directories = DIRECTORIES.iter().filter_map(|directory| PathPattern::parse(directory).ok()).collect();
         Self { profile, catalogue: Catalogue::default(), directories }
     }
 
     /// The rule that removes a program, as text; `program` is a path, or a name that is looked for in `PATH`. `None`, too,
     /// where it cannot be told which program that is.
-    pub(super) fn rule(&self, program: &str) -> Option<String> {
+    pub(crate) fn rule(&self, program: &str) -> Option<String> {
         self.find(program).map(|rule| format!("{} of profile {}", rule.value, rule.profile))
     }
 
     /// Whether that rule is the one by class that spares what an app is started by, such as `tini`.
-    pub(super) fn spares_as_init(&self, program: &str) -> bool {
+    pub(crate) fn spares_as_init(&self, program: &str) -> bool {
         self.find(program).is_some_and(|rule| rule.value == Selector::Class(Class::Launcher))
     }
 
@@ -35,7 +37,7 @@ impl<'a> Removed<'a> {
             return None;
         }
         let program = &*normal(program);
-        if program == super::PROGRAM {
+        if program == PROGRAM {
             return None;
         }
         let paths = self.places(program);
@@ -90,7 +92,7 @@ fn directory(path: &str) -> &str {
 }
 
 /// Whether a file is called as a shell's script.
-pub(super) fn is_script(program: &str) -> bool {
+pub(crate) fn is_script(program: &str) -> bool {
     std::path::Path::new(program).extension().is_some_and(|extension| extension == "sh")
 }
 

@@ -5,32 +5,32 @@ use std::sync::LazyLock;
 
 use clap::{Arg, Command};
 
-use super::NAME;
-use super::paths::file_name;
+use crate::names::LITHIFY;
+use lithify::recognise::command_line::wrappers::file_name;
 
 /// One option with its value, or one word by its place.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// The option's long name; `--` for all that follows it; `None` for a word by its place.
-    pub(super) option: Option<&'a str>,
+    pub(crate) option: Option<&'a str>,
     /// The value, or the word itself; empty for a flag.
-    pub(super) value: &'a str,
+    pub(crate) value: &'a str,
     /// Its words.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
 }
 
 impl<'a> Part<'a> {
     /// A word by its place: the subcommand, then its operands.
-    pub(super) fn operand(&self) -> Option<&'a str> {
+    pub(crate) fn operand(&self) -> Option<&'a str> {
         self.option.is_none().then_some(self.value)
     }
 }
 
-static LITHIFY: LazyLock<Command> = LazyLock::new(lithify::cli::command);
+static COMMAND: LazyLock<Command> = LazyLock::new(lithify::cli::command);
 
 /// The parts of a command line, without the program's name.
-pub(super) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
-    let mut levels = vec![&*LITHIFY];
+pub(crate) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
+    let mut levels = vec![&*COMMAND];
     let mut parts = Vec::new();
     let mut at = 0;
     while let Some(word) = words.get(at).copied() {
@@ -72,12 +72,12 @@ pub(super) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
 }
 
 /// Whether a program is lithify, wherever it lies.
-pub(super) fn is_lithify(program: &str) -> bool {
-    file_name(program) == NAME
+pub(crate) fn is_lithify(program: &str) -> bool {
+    file_name(program) == LITHIFY
 }
 
 /// What follows the options for every command: the subcommand and its words. `None` for the words of another program.
-pub(super) fn call<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+pub(crate) fn call<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     let (program, words) = words.split_first()?;
     let begin =
         || parts(words).into_iter().find(|part| part.option.is_none()).map_or(words.len(), |part| part.range.start);
@@ -85,7 +85,7 @@ pub(super) fn call<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
 }
 
 /// The command and the args of a container with these profiles in the place of its own; what follows `--` stays.
-pub(super) fn with_profiles(lists: &[Vec<&str>; 2], profiles: &[String]) -> [Vec<String>; 2] {
+pub(crate) fn with_profiles(lists: &[Vec<&str>; 2], profiles: &[String]) -> [Vec<String>; 2] {
     let (words, border) = (lists.concat(), lists[0].len());
     // Without the program's name.
     let parts = parts(words.get(1..).unwrap_or_default());

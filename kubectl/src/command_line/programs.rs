@@ -4,7 +4,7 @@ use lithify::recognise::command_line::script;
 use lithify::recognise::command_line::wrappers::{inner, script_of};
 
 /// The command behind all wrappers.
-pub(super) fn unwrapped<'a, 'w>(mut words: &'a [&'w str]) -> &'a [&'w str] {
+pub(crate) fn unwrapped<'a, 'w>(mut words: &'a [&'w str]) -> &'a [&'w str] {
     while let Some(command) = inner(words) {
         words = command;
     }
@@ -23,7 +23,7 @@ struct Programs {
 }
 
 /// Every program that a command line starts, as far as it can be told.
-pub(super) fn programs(words: &[&str]) -> Vec<String> {
+pub(crate) fn programs(words: &[&str]) -> Vec<String> {
     let mut programs = Programs::default();
     programs.add(words, false, 0);
     let Programs { mut started, looked_for } = programs;

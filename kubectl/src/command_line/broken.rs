@@ -1,25 +1,25 @@
 //! What a command needs that a profile removes, and what of lithify's own can take its place.
 
-use super::calls::{programs, unwrapped};
-use super::paths::file_name;
+use super::programs::{programs, unwrapped};
 use super::removed::{Removed, is_script};
+use crate::names::PROGRAM;
 use lithify::probe::Target;
-use lithify::recognise::command_line::wrappers::script_of;
+use lithify::recognise::command_line::wrappers::{file_name, script_of};
 use lithify::text::seconds;
 
 /// A command that will not work.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     /// The program that goes.
-    pub(super) program: String,
+    pub(crate) program: String,
     /// Why.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// A command in its place, where there is one.
-    pub(super) replacement: Option<Vec<String>>,
+    pub(crate) replacement: Option<Vec<String>>,
 }
 
 /// What of a command the profile removes.
-pub(super) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
+pub(crate) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
     let programs = programs(words);
     if let Some((program, rule)) = programs.iter().find_map(|program| Some((program, removed.rule(program)?))) {
         return Some(Broken {
@@ -60,7 +60,7 @@ fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
 fn replacement(words: &[&str]) -> Option<Vec<String>> {
     let (program, rest) = words.split_first()?;
     let operands: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-') && *word != "]").collect();
-    let ours = |words: &[&str]| Some([super::PROGRAM].iter().chain(words).map(|word| (*word).to_owned()).collect());
+    let ours = |words: &[&str]| Some([PROGRAM].iter().chain(words).map(|word| (*word).to_owned()).collect());
     match file_name(program) {
         "curl" | "wget" => {
             let url = rest.iter().find(|word| word.starts_with("http://"))?;
@@ -90,7 +90,7 @@ fn replacement(words: &[&str]) -> Option<Vec<String>> {
 
 impl Broken {
     /// What to do about it; `hook` and not a probe.
-    pub(super) fn fix(&self, hook: bool) -> String {
+    pub(crate) fn fix(&self, hook: bool) -> String {
         if let Some(words) = &self.replacement {
             let words = serde_json::to_string(words).unwrap_or_default().replace("\",\"", "\", \"");
             return format!("command: {words}");

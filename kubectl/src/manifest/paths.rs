@@ -1,12 +1,7 @@
 //! Paths as a manifest writes them, told by their text alone.
 
-/// The last component.
-pub(super) fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or_default()
-}
-
 /// Without what says nothing: `//`, `.` and a `/` at its end; `..` goes back, as if nothing on the way were a link.
-pub(super) fn normal(path: &str) -> String {
+pub(crate) fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
         if part == ".." {
@@ -20,12 +15,12 @@ pub(super) fn normal(path: &str) -> String {
 }
 
 /// The same; `None` where `..` leads somewhere that only the container can tell.
-pub(super) fn plain(path: &str) -> Option<String> {
+pub(crate) fn plain(path: &str) -> Option<String> {
     path.split('/').all(|part| part != "..").then(|| normal(path))
 }
 
 /// Whether a path is a directory or in it; nothing is in one without a name.
-pub(super) fn is_in(path: &str, directory: &str) -> bool {
+pub(crate) fn is_in(path: &str, directory: &str) -> bool {
     !directory.is_empty() && path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

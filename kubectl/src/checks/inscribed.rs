@@ -3,26 +3,26 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::arguments::{Part, parts};
-use super::checks::{HANDLERS, installs, mount_over};
-use super::ours;
-use super::workload::{Container, Workload};
-use super::yaml::Node;
+use super::delivered::{installs, mount_over};
+use crate::command_line::arguments::{Part, parts};
+use crate::command_line::calls;
+use crate::manifest::workload::{Container, Workload};
+use crate::yaml::Node;
 use lithify::recognise::only::{Line, VARIABLES};
 
 /// The option that inscribes one.
-pub(super) const ONLY: &str = "--only=";
+pub(crate) const ONLY: &str = "--only=";
 
 /// A call of the copy in a volume.
-pub(super) struct Call {
+pub(crate) struct Call {
     /// The container's title.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// Where the command line is.
-    pub(super) place: Range<usize>,
+    pub(crate) place: Range<usize>,
     /// Its words without the program, as the kubelet starts them; `None` where it puts in what only it knows: `$(NAME)`.
     words: Option<Vec<String>>,
     /// A profile file of it that the container may be able to write: what it says is not inscribed.
-    pub(super) open_profile: Option<String>,
+    pub(crate) open_profile: Option<String>,
     /// Variables of lithify's that the container has, by their values.
     variables: Vec<(String, String)>,
 }
@@ -37,19 +37,19 @@ static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 impl Call {
     /// As `--only` takes it.
-    pub(super) fn line(&self) -> Option<String> {
+    pub(crate) fn line(&self) -> Option<String> {
         let variables = self.variables.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
         let words = self.words.as_ref()?.iter().map(|word| quoted(word));
         Some(variables.chain(words).collect::<Vec<_>>().join(" "))
     }
 
     /// Whether a copy that accepts these would refuse it.
-    pub(super) fn is_refused(&self, lines: &[Line]) -> bool {
+    pub(crate) fn is_refused(&self, lines: &[Line]) -> bool {
         self.words.as_ref().is_some_and(|words| lines.iter().all(|line| line.words != *words))
     }
 
     /// A variable of the container that such a copy does not read, and the line that accepts the call does not set.
-    pub(super) fn unread<'a>(&'a self, lines: &[Line]) -> Option<&'a str> {
+    pub(crate) fn unread<'a>(&'a self, lines: &[Line]) -> Option<&'a str> {
         let line = lines.iter().find(|line| self.words.as_ref() == Some(&line.words))?;
         let set = |name: &str| line.variables.iter().any(|(known, _)| known == name);
         self.variables.iter().map(|(name, _)| name.as_str()).find(|name| !set(name))
@@ -57,7 +57,7 @@ impl Call {
 }
 
 /// All calls of the copy in this volume, each way of calling once for each container.
-pub(super) fn calls(workload: &Workload<'_>, volume: &str) -> Vec<Call> {
+pub(crate) fn calls(workload: &Workload<'_>, volume: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     let inits = workload.init_containers().into_iter().filter(|container| installs(container) != Some(volume));
     for container in inits.chain(workload.containers()) {
@@ -67,12 +67,12 @@ pub(super) fn calls(workload: &Workload<'_>, volume: &str) -> Vec<Call> {
             let open_profile = words.as_deref().and_then(|words| open_profile(&container, words));
             calls.push(Call { title, place, words, open_profile, variables: variables(container.node) });
         };
-        let words = ours::words(container.node);
+        let words = calls::words(container.node);
         if let Some(command) = container.node.get("command").filter(|_| is_copy(&words)) {
             let words = words.iter().skip(1).map(|word| expanded(word)).collect();
             add(command, words);
         }
-        for command in HANDLERS.iter().filter_map(|(way, _)| container.node.at(way)?.at(&["exec", "command"])) {
+        for command in calls::handler_commands(container.node).map(|(_, command)| command) {
             let words = command.words();
             if is_copy(&words) {
                 add(command, Some(words.iter().skip(1).map(|word| (*word).to_owned()).collect()));
@@ -83,19 +83,19 @@ pub(super) fn calls(workload: &Workload<'_>, volume: &str) -> Vec<Call> {
 }
 
 /// The command lines that an installer accepts, as they are written, without what is none.
-pub(super) fn only(installer: &Container<'_>) -> Vec<String> {
-    let call = ours::init_call(installer.node).unwrap_or_default();
+pub(crate) fn only(installer: &Container<'_>) -> Vec<String> {
+    let call = calls::init_call(installer.node).unwrap_or_default();
     let parts = parts(&call);
     parts.iter().filter(|part| part.option == Some("only")).map(|part| part.value.to_owned()).collect()
 }
 
 /// What these come to when the kubelet has read them.
-pub(super) fn lines(only: &[String]) -> Vec<Line> {
+pub(crate) fn lines(only: &[String]) -> Vec<Line> {
     only.iter().filter_map(|text| Line::new(&text.replace("$$", "$")).ok()).collect()
 }
 
 /// The command and the args of an installer with these lines in the place of its own.
-pub(super) fn with_lines(lists: &[Vec<&str>; 2], only: &[String]) -> [Vec<String>; 2] {
+pub(crate) fn with_lines(lists: &[Vec<&str>; 2], only: &[String]) -> [Vec<String>; 2] {
     let border = lists[0].len();
     let words = lists.concat();
     // The program's name stands in front of them, or is its image's.
@@ -116,7 +116,7 @@ pub(super) fn with_lines(lists: &[Vec<&str>; 2], only: &[String]) -> [Vec<String
 }
 
 /// A line as an argument: the kubelet takes `$$` for `$` there.
-pub(super) fn escaped(line: &str) -> String {
+pub(crate) fn escaped(line: &str) -> String {
     line.replace('$', "$$")
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::yaml::Edit;
+use crate::yaml::Edit;
 
 /// Lines around each change.
 const CONTEXT: usize = 3;
@@ -16,7 +16,7 @@ struct Block {
 }
 
 /// From `text` to what `edits`, sorted and apart, make of it.
-pub(super) fn unified(file: &str, text: &str, edits: &[Edit]) -> String {
+pub(crate) fn unified(file: &str, text: &str, edits: &[Edit]) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let blocks = blocks(text, &lines, edits);
     if blocks.is_empty() {

@@ -1,34 +1,34 @@
 //! Where pods are described in a manifest, and what of their containers matters here.
 
-use super::Failure;
-use super::manifest::Manifest;
-use super::yaml::{Document, Node, Path};
+use crate::failure::Failure;
+use crate::manifest::Manifest;
+use crate::yaml::{Document, Node, Path};
 
 /// Something that pods are made from.
-pub(super) struct Workload<'a> {
+pub(crate) struct Workload<'a> {
     /// Its kind.
-    pub(super) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Such as `Deployment web`.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// Index of its document.
-    pub(super) document: usize,
+    pub(crate) document: usize,
     /// From the document's root to the pod's `spec`.
-    pub(super) path: Path,
+    pub(crate) path: Path,
     /// That `spec`.
-    pub(super) spec: &'a Node,
+    pub(crate) spec: &'a Node,
 }
 
 /// A container of a pod.
 #[derive(Clone)]
-pub(super) struct Container<'a> {
+pub(crate) struct Container<'a> {
     /// All of it.
-    pub(super) node: &'a Node,
+    pub(crate) node: &'a Node,
     /// From the document's root.
-    pub(super) path: Path,
+    pub(crate) path: Path,
     /// Its name; empty where it has none.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// Such as `Deployment web, container nginx`.
-    pub(super) title: String,
+    pub(crate) title: String,
     pod_security: Option<&'a Node>,
 }
 
@@ -46,7 +46,7 @@ const KINDS: [(&str, &[&str]); 9] = [
 ];
 
 /// Every workload of every document, also in lists.
-pub(super) fn workloads(documents: &[Document]) -> Vec<Workload<'_>> {
+pub(crate) fn workloads(documents: &[Document]) -> Vec<Workload<'_>> {
     let mut found = Vec::new();
     for (index, document) in documents.iter().enumerate() {
         search(&document.root, index, &Path::default(), &mut found);
@@ -81,7 +81,7 @@ fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Wo
 }
 
 /// Sees to it that there are containers, and each that is named among them.
-pub(super) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names: &[String]) -> Result<(), Failure> {
+pub(crate) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names: &[String]) -> Result<(), Failure> {
     let Some(first) = workloads.first() else { return Ok(()) };
     let mut known: Vec<&str> =
         workloads.iter().flat_map(Workload::containers).map(|container| container.name).collect();
@@ -108,19 +108,19 @@ pub(super) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names
 
 impl<'a> Workload<'a> {
     /// The containers of the app with these names; all of them where none is given.
-    pub(super) fn chosen(&self, names: &[String]) -> Vec<Container<'a>> {
+    pub(crate) fn chosen(&self, names: &[String]) -> Vec<Container<'a>> {
         let mut containers = self.containers();
         containers.retain(|container| names.is_empty() || names.iter().any(|name| name == container.name));
         containers
     }
 
     /// The containers of the app.
-    pub(super) fn containers(&self) -> Vec<Container<'a>> {
+    pub(crate) fn containers(&self) -> Vec<Container<'a>> {
         self.list("containers", "container")
     }
 
     /// The init containers, ours among them.
-    pub(super) fn init_containers(&self) -> Vec<Container<'a>> {
+    pub(crate) fn init_containers(&self) -> Vec<Container<'a>> {
         self.list("initContainers", "init container")
     }
 
@@ -140,7 +140,7 @@ impl<'a> Workload<'a> {
     }
 
     /// A volume.
-    pub(super) fn volume(&self, name: &str) -> Option<&'a Node> {
+    pub(crate) fn volume(&self, name: &str) -> Option<&'a Node> {
         self.spec.get("volumes")?.items().iter().find(|volume| volume.text_of("name") == Some(name))
     }
 }
@@ -155,35 +155,35 @@ impl<'a> Container<'a> {
     }
 
     /// A key of its securityContext, else of the pod's.
-    pub(super) fn security(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn security(&self, key: &str) -> Option<&'a Node> {
         self.decides(key)?.get(key)
     }
 
     /// Where `readOnlyRootFilesystem` is true.
-    pub(super) fn read_only_root(&self) -> Option<&'a Node> {
+    pub(crate) fn read_only_root(&self) -> Option<&'a Node> {
         let context = self.node.get("securityContext")?;
         context.get("readOnlyRootFilesystem").filter(|_| context.is_true("readOnlyRootFilesystem"))
     }
 
     /// Where it says that it does not run as root.
-    pub(super) fn non_root(&self) -> Option<&'a Node> {
+    pub(crate) fn non_root(&self) -> Option<&'a Node> {
         let user = self.security("runAsUser").filter(|user| user.text() != Some("0"));
         let flag = self.decides("runAsNonRoot").filter(|context| context.is_true("runAsNonRoot"));
         user.or_else(|| flag?.get("runAsNonRoot"))
     }
 
     /// Its volume mounts.
-    pub(super) fn mounts(&self) -> &'a [Node] {
+    pub(crate) fn mounts(&self) -> &'a [Node] {
         self.node.get("volumeMounts").map(Node::items).unwrap_or_default()
     }
 
     /// The mount at exactly this path.
-    pub(super) fn mount_at(&self, path: &str) -> Option<&'a Node> {
+    pub(crate) fn mount_at(&self, path: &str) -> Option<&'a Node> {
         self.mounts().iter().find(|mount| mount.text_of("mountPath").is_some_and(|at| at.trim_end_matches('/') == path))
     }
 
     /// The number of a port that is a number or one of its own ports' names.
-    pub(super) fn port(&self, port: &str) -> Option<u16> {
+    pub(crate) fn port(&self, port: &str) -> Option<u16> {
         if let Ok(number) = port.parse() {
             return Some(number);
         }
@@ -193,7 +193,7 @@ impl<'a> Container<'a> {
     }
 
     /// The place to point at for the whole container.
-    pub(super) fn place(&self) -> std::ops::Range<usize> {
+    pub(crate) fn place(&self) -> std::ops::Range<usize> {
         self.node.get("name").map_or(self.node.range.start..self.node.range.start, |name| name.range.clone())
     }
 }

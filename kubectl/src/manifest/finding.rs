@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::manifest::Manifest;
+use crate::manifest::Manifest;
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Weight {
+pub(crate) enum Weight {
     /// Never done: it would be unsafe, or cannot work.
     Refused,
     /// It breaks the workload, unless somebody knows better (`--force`).
@@ -17,18 +17,18 @@ pub(super) enum Weight {
 
 /// One thing.
 #[derive(Clone, Debug)]
-pub(super) struct Finding {
-    pub(super) weight: Weight,
+pub(crate) struct Finding {
+    pub(crate) weight: Weight,
     /// Bytes of the manifest.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// What and why.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// What to do.
-    pub(super) fix: String,
+    pub(crate) fix: String,
 }
 
 impl Finding {
-    pub(super) fn new(
+    pub(crate) fn new(
         weight: Weight,
         range: &Range<usize>,
         message: impl Into<String>,
@@ -39,7 +39,7 @@ impl Finding {
 }
 
 /// As text, in the order of the manifest.
-pub(super) fn print(manifest: &Manifest, findings: &[Finding]) -> String {
+pub(crate) fn print(manifest: &Manifest, findings: &[Finding]) -> String {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by_key(|finding| finding.range.start);
     sorted.dedup_by(|one, other| one.range == other.range && one.message == other.message);

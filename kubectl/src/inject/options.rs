@@ -1,0 +1,29 @@
+//! Options of `inject` that contradict each other.
+
+use super::stage_dirs;
+use crate::cli::{Inject, Mode};
+use crate::failure::Failure;
+
+/// Fails if an option does not go with the mode, or if `--stage-dir` cannot be mounted over.
+pub(crate) fn check(options: &Inject) -> Result<(), Failure> {
+    if !options.stage_dirs.is_empty() && options.mode != Mode::Stage {
+        return Err(Failure::usage(
+            format!("--stage-dir is for --mode stage, not for {}", options.mode.name()),
+            "leave it out",
+        ));
+    }
+    if options.command.is_some() && options.mode == Mode::Probe {
+        return Err(Failure::usage(
+            "--command is for --mode run and stage: a probe leaves the command alone",
+            "leave it out",
+        ));
+    }
+    let bad = options.stage_dirs.iter().find_map(|dir| Some((dir, stage_dirs::parse(dir).err()?)));
+    match bad {
+        Some((dir, why)) => Err(Failure::usage(
+            format!("--stage-dir {dir} is no directory to mount over: {why}"),
+            "give the absolute path of a directory of programs, such as /usr/local/bin",
+        )),
+        None => Ok(()),
+    }
+}

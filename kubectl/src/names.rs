@@ -1,0 +1,22 @@
+//! The names that lithify has in a manifest.
+
+/// The file name of the program.
+pub(crate) const LITHIFY: &str = "lithify";
+
+/// Where the containers find the program.
+pub(crate) const PROGRAM: &str = "/lithify/lithify";
+
+/// Where the containers mount the volume that holds the program.
+pub(crate) const MOUNT_POINT: &str = "/lithify";
+
+/// That volume.
+pub(crate) const VOLUME: &str = "lithify";
+
+/// The init container that installs the program into it.
+pub(crate) const INSTALLER: &str = "lithify";
+
+/// Where a staging container mounts the volume that it fills.
+pub(crate) const STAGE_POINT: &str = "/staged";
+
+/// The most tries of a probe. The kubelet drops events of a pod that has too many different ones (`docs/waiting.md`).
+pub(crate) const MOST_TRIES: u64 = 14;
