@@ -34,6 +34,8 @@ pub use tree::{Visitor, walk_below, walk_tree};
 pub use unreadable::Unreadable;
 pub use walk::{Link, Place};
 
+pub use crate::linux::identity::Identity;
+
 use crate::linux::deadline::Deadline;
 use crate::linux::sys;
 use crate::text::escape::escape;
@@ -132,15 +134,6 @@ impl RootError {
         !matches!(*self.0, Failure::MountUnknown { .. })
             && matches!(self.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
     }
-}
-
-/// A file's identity: the same device and inode number are the same file, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Identity {
-    /// `st_dev`.
-    pub dev: u64,
-    /// `st_ino`.
-    pub ino: u64,
 }
 
 /// Type of a file, as far as lithify tells them apart.

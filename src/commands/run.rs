@@ -20,13 +20,14 @@ use crate::launch::exec::App;
 use crate::launch::init::{self, Init};
 use crate::launch::landlock::{LandlockError, Ruleset, deniable};
 use crate::launch::privileges::Privileges;
+use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
 use crate::report::{CommandError, Confinement, Exit, Launch, Note, Report, Subcommand};
 use crate::root::Root;
-use crate::target::processes::Whose;
+use crate::target::Target;
 use crate::text::escape::escape;
 use crate::verify::{self, Status, Subject};
 
@@ -63,7 +64,7 @@ fn execute(app: App, output: &Output) -> Exit {
 /// An app that is to be started before anything is deleted, with all that was found out for it.
 struct Late {
     app: App,
-    root: Root,
+    target: Target,
     profile: Profile,
     privileges: Privileges,
     rulesets: Vec<(Confinement, Ruleset)>,
@@ -99,10 +100,11 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         std::env::set_current_dir(directory).map_err(usage)?;
     }
     let mut app = App::new(&options.command, options.keep_fds)?;
-    let root = Root::open(Path::new("/")).map_err(CommandError::Root)?;
+    let target = Target::open(Path::new("/"), Deadline::default()).map_err(CommandError::Root)?;
+    let root = &target.root;
 
     // Whatever can refuse comes before anything is changed.
-    let mut privileges = Privileges::wanted(&root, &profile.verify, options.user.as_deref())?;
+    let mut privileges = Privileges::wanted(root, &profile.verify, options.user.as_deref())?;
     privileges.replace_in(&mut profile);
     if let Some(home) = privileges.home() {
         app.set_variable("HOME", home)?;
@@ -110,7 +112,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     let mut report = Report::new(Subcommand::Run, root.path(), &profile);
     let program = app.program();
     let mut rulesets = Vec::new();
-    match Ruleset::confining(&root, &profile.confine, program.as_os_str().as_bytes()) {
+    match Ruleset::confining(root, &profile.confine, program.as_os_str().as_bytes()) {
         Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| (Confinement::Confine, ruleset))),
         Err(LandlockError::Unavailable(errno)) if profile.confine.mode() == ConfineMode::BestEffort => {
             report.notes.push(Note::NotConfined(errno));
@@ -119,21 +121,20 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     }
     if profile != Profile::default() {
         let starts = Starts::Now(command_line(options, &program), options.first.after_start);
-        let (whose, running) = (Whose::of(&root), Running::Protected);
-        let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, whose, running)?;
+        let prepared = Prepared::with(&target, &profile, options.allow_host, &starts, Running::Protected)?;
         let later = options.first.after_start || prepared.only_refuses_start();
         // Once it runs, what cannot be deleted can no longer be denied either.
         let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
-        let stuck = prepared.stuck(&root).filter(|errno| later && !warns(errno));
+        let stuck = prepared.stuck(root).filter(|errno| later && !warns(errno));
         report.notes.extend(stuck.map(Note::Stuck));
         if later && stuck.is_none() && !prepared.refuses_command() {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
             }
-            let late = Late { app, root, profile, privileges, rulesets, report, parent, parent_death };
+            let late = Late { app, target, profile, privileges, rulesets, report, parent, parent_death };
             return Err(Stop::Late(Box::new(late)));
         }
-        let denied = harden(options, &root, &profile, prepared, &mut privileges, &mut report)?;
+        let denied = harden(options, &target, &profile, prepared, &mut privileges, &mut report)?;
         rulesets.extend(denied.map(|ruleset| (Confinement::Fallback, ruleset)));
     }
 
@@ -142,7 +143,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         privileges.require_no_new_privs();
     }
     if report.is_clean() {
-        become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
+        become_restricted(root, &profile, &privileges, &rulesets, &mut report);
     }
     if let Some(signal) = parent_death {
         if let Err(errno) = init::on_parent_death(signal, parent) {
@@ -194,12 +195,13 @@ fn signal(text: &str) -> Result<Signal, CommandError> {
 /// that is returned.
 fn harden(
     options: &Run,
-    root: &Root,
+    target: &Target,
     profile: &Profile,
     mut prepared: Prepared,
     privileges: &mut Privileges,
     report: &mut Report,
 ) -> Result<Option<Ruleset>, CommandError> {
+    let root = &target.root;
     // An app that is this user and can gain no privileges may not enter what this user may not enter.
     let unreachable = if privileges.changes_user() { Vec::new() } else { prepared.take_unreachable(root) };
     if !unreachable.is_empty() {
@@ -215,7 +217,7 @@ fn harden(
     }
     report.add_plan(plan, Some(outcomes));
     if !report.is_refused() {
-        let mut verification = verify::verify_tree(root, profile, &protection);
+        let mut verification = verify::verify_tree(target, profile, &protection);
         verification.checks.retain(|check| {
             let is_there = |path: &Vec<u8>| matches!(&check.subject, Subject::Path(subject) if subject == path);
             check.status != Status::Unverified || !unreachable.iter().any(is_there)

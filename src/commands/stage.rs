@@ -14,7 +14,7 @@ use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
 use crate::report::{CommandError, Exit, Note, Report, Subcommand};
 use crate::root::{Canonical, InRoot, Kind, Root, RootError};
-use crate::target::processes::App;
+use crate::target::app::App;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
 use crate::volume::stage::{self, Staged};

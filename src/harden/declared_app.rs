@@ -4,12 +4,14 @@ use std::rc::Rc;
 
 use crate::harden::protection::{Protection, Starter};
 use crate::harden::survey;
+use crate::linux::proc::own_root;
 use crate::profile::{Profile, Rule, Selector};
 use crate::recognise::catalogue::Class;
 use crate::recognise::command_line::CommandLine;
 use crate::root::Root;
+use crate::target::app::App;
 use crate::target::likely;
-use crate::target::processes::{App, Whose, own_root};
+use crate::target::owner::Owner;
 use crate::text::escape::escape;
 
 /// Says that nothing of the root is ever started.
@@ -162,8 +164,8 @@ fn is_kept(root: &Root, profile: &Profile) -> bool {
 
 /// Whether a process belongs to the root and is the app, or may be: not lithify itself, nor what has started it there,
 /// such as the shell of a build's step or an entrypoint script.
-pub fn runs(whose: &Whose, app: &App) -> bool {
-    let Some(first) = app.first.as_ref().filter(|_| *whose != Whose::Directory) else { return false };
+pub fn runs(owner: &Owner, app: &App) -> bool {
+    let Some(first) = app.first.as_ref().filter(|_| owner.has_processes()) else { return false };
     let parent = |pid: u32| {
         let mut processes = app.processes().chain(&app.others);
         processes.find(|process| process.pid == pid).map(|process| process.parent)

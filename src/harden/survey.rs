@@ -357,7 +357,7 @@ impl Collector<'_> {
             return known;
         }
         if self.program.is_none() {
-            self.program = File::open(crate::target::processes::OWN_PROGRAM).ok();
+            self.program = crate::linux::proc::open_own_program().ok();
         }
         // What cannot be read is taken for what its name says.
         let known = self.program.as_ref().is_some_and(|program| self.root.is_tombstone(path, program).unwrap_or(false));

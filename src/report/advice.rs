@@ -191,7 +191,7 @@ fn check(check: &Check) -> Option<String> {
 fn volume(check: &Check) -> String {
     match &check.subject {
         Subject::Path(path) => volume_at(path),
-        Subject::Process(_) | Subject::PidNamespace => String::new(),
+        Subject::Process(_) | Subject::Unknown(_) | Subject::PidNamespace => String::new(),
     }
 }
 

@@ -4,8 +4,9 @@ use nix::errno::Errno;
 
 use super::reasons;
 use crate::harden::plan::{Origin, Reason, Verb};
-use crate::linux::mountinfo::Mount;
-use crate::linux::status::capability_names;
+use crate::linux::proc::mountinfo::Mount;
+use crate::linux::proc::status::capability_names;
+use crate::target;
 use crate::text::escape::escape;
 use crate::verify::{Check, CheckId, Evidence, Note, Status, Subject, Trial};
 
@@ -13,7 +14,8 @@ use crate::verify::{Check, CheckId, Evidence, Note, Status, Subject, Trial};
 pub(super) fn subject(subject: &Subject) -> String {
     match subject {
         Subject::Path(path) => escape(path),
-        Subject::Process(name) => name.clone(),
+        Subject::Process(task) => target::name(*task),
+        Subject::Unknown(reason) => reason.to_string(),
         Subject::PidNamespace => "pid namespace".to_owned(),
     }
 }
@@ -71,7 +73,7 @@ pub(super) fn detail(check: &Check) -> String {
             return format!("mounted below {}: programs can be started there", escape(path.as_bytes()));
         }
         Evidence::MountUnknown => "its mount is not known",
-        Evidence::NoMounts(reason) => reason.as_str(),
+        Evidence::NoMounts(reason) => return reason.to_string(),
         Evidence::Staged => "the staged copy is mounted, read-only",
         Evidence::StagedWritable => "the staged directory is mounted writable",
         Evidence::StagedWritableAt(point) => {

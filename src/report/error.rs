@@ -11,9 +11,10 @@ use crate::harden::protection::LoadedError;
 use crate::launch::exec::StartError;
 use crate::launch::landlock::LandlockError;
 use crate::launch::privileges::PrivilegeError;
+use crate::linux::proc::Task;
 use crate::profile::ProfileError;
 use crate::root::{Failure, RootError};
-use crate::target::host_guard::{self, HostRoot};
+use crate::target::host_guard::HostRoot;
 use crate::target::processes::ProcessError;
 use crate::volume::stage::StageError;
 
@@ -115,5 +116,5 @@ impl CommandError {
 }
 
 fn is_process_root(path: &[u8]) -> bool {
-    host_guard::process_of(Path::new(OsStr::from_bytes(path))).is_some()
+    Task::of_root(Path::new(OsStr::from_bytes(path))).is_some()
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use crate::harden::found::Cause;
 use crate::harden::plan::{Action, Note, Reason};
 use crate::harden::protection::{AppProcess, Claim, For, Needed};
+use crate::linux::proc::processes::Process;
 use crate::target::candidates::Certainty;
-use crate::target::processes::Process;
 use crate::text::escape::escape;
 
 /// How a rule led to a step, where it does not name the file itself.

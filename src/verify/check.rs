@@ -6,8 +6,10 @@ use nix::errno::Errno;
 use serde::Serialize;
 
 use crate::harden::plan::{Action, Origin, Reason};
-use crate::linux::mountinfo::Mount;
+use crate::linux::proc::Task;
+use crate::linux::proc::mountinfo::{Mount, MountinfoError};
 use crate::root::{Canonical, RootError};
+use crate::target::owner::OwnerError;
 
 /// What asks for a check: a key of the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +95,10 @@ pub enum Status {
 pub enum Subject {
     /// A path inside the root, or a pattern of paths.
     Path(Vec<u8>),
-    /// A process by its name, or why there is none to look at.
-    Process(String),
+    /// A process.
+    Process(Task),
+    /// The app's process, and why none is known that could be looked at.
+    Unknown(OwnerError),
     /// The process namespace.
     PidNamespace,
 }
@@ -165,7 +169,7 @@ pub enum Evidence {
         /// At the path itself.
         trial: Trial,
         /// Why they are not.
-        reason: String,
+        reason: MountinfoError,
     },
     /// Whether something can be written there that the app must be able to write.
     Writable {
@@ -183,7 +187,7 @@ pub enum Evidence {
     /// Which mount it is on is not known.
     MountUnknown,
     /// The mounts cannot be read.
-    NoMounts(String),
+    NoMounts(MountinfoError),
     /// The staged copy is mounted read-only.
     Staged,
     /// It is mounted writable.

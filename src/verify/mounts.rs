@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
 use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
-use crate::linux::mountinfo::{Mount, Mounts};
+use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::Owner;
@@ -13,7 +13,7 @@ use crate::target::owner::Owner;
 struct Context<'a> {
     root: &'a Root,
     /// The mounts, and the path of the root among them; the reason when they cannot be read.
-    mounts: Result<(Mounts, Vec<u8>), String>,
+    mounts: Result<(Mounts, Vec<u8>), MountinfoError>,
     /// What may be writable, below a read-only directory.
     writable: Vec<Canonical>,
 }
@@ -26,9 +26,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
     {
         return;
     }
-    let mounts = owner.mountinfo().and_then(|(text, prefix)| {
-        Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
-    });
+    let mounts = owner.mounts();
     let writable = verify.writable.iter().chain(&verify.writable_if_present);
     let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path).collect();
     let context = Context { root, mounts, writable };

@@ -1,21 +1,31 @@
 //! `[verify.process]`: who the app's process is and what it may do.
 
 use super::{Check, CheckId, Evidence, Status, Subject, Verification};
-use crate::linux::status::{CapabilitySets, Status as ProcStatus, capability_mask};
+use crate::linux::proc::Task;
+use crate::linux::proc::status::{CapabilitySets, Status as ProcStatus, capability_mask};
 use crate::profile::{Principal, Verify};
 use crate::root::Root;
-use crate::target::owner::Owner;
+use crate::target::owner::OwnerError;
+use crate::target::status;
 
 /// `SECCOMP_MODE_FILTER`.
 const FILTER: u32 = 2;
 
-pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verification) {
+pub(super) fn check(
+    root: &Root,
+    verify: &Verify,
+    process: impl FnOnce() -> Result<Task, OwnerError>,
+    out: &mut Verification,
+) {
     if !verify.asks_for_privileges() && verify.seccomp.is_none() {
         return;
     }
-    let (name, status) = owner.status().unwrap_or_else(|reason| (reason, ProcStatus::default()));
+    let (subject, status) = match process().and_then(|task| Ok((task, status(task)?))) {
+        Ok((task, status)) => (Subject::Process(task), status),
+        Err(error) => (Subject::Unknown(error), ProcStatus::default()),
+    };
     let mut check = |id, (status, evidence)| {
-        out.checks.push(Check { id, subject: Subject::Process(name.clone()), status, evidence });
+        out.checks.push(Check { id, subject: subject.clone(), status, evidence });
     };
     if let Some(user) = &verify.user {
         check(CheckId::User, ids(root, &user.value, status.uid, "/etc/passwd"));

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::harden::declared_app::UnknownApp;
 use crate::harden::protection::Claim;
+use crate::linux::proc::processes::Process;
 use crate::root::Canonical;
-use crate::target::processes::Process;
 
 /// Why something stays, or why a plan is refused.
 #[derive(Clone, Debug)]

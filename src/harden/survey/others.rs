@@ -17,7 +17,7 @@ impl Collector<'_> {
     pub(super) fn others(&mut self) -> Result<(), RootError> {
         let Some(rule) = self.others_rule() else { return Ok(()) };
         let root = self.root;
-        let own = crate::target::processes::own_program().ok();
+        let own = crate::linux::proc::own_program().ok();
         walk_tree(root, (), &mut Others { collector: self, rule, own, recogniser: None })
     }
 }

@@ -10,31 +10,10 @@ use super::{Collector, Location};
 use crate::harden::found::Cause;
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Selector;
+use crate::recognise::catalogue::names_of_many;
 use crate::root::glob::{Glob, Match, Matches};
 use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, Directory, EntryKind, Kind, RootError, Stat};
-
-/// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
-const MULTI_CALL: [&str; 18] = [
-    "busybox",
-    "toybox",
-    "coreutils",
-    "kmod",
-    "systemctl",
-    "lvm",
-    "xtables-nft-multi",
-    "xtables-legacy-multi",
-    "dropbearmulti",
-    "sbase-box",
-    "ubase-box",
-    "mtools",
-    "nix",
-    "snap",
-    "bbsuid",
-    "hush",
-    "bb",
-    "static-sh",
-];
 
 /// The kernel's limit on links in one resolution.
 const MAX_CHAIN: u32 = 40;
@@ -180,6 +159,7 @@ impl Collector<'_> {
 
     /// Follows every link that a rule names: its chain and the file at its end go, too.
     pub(super) fn chains(&mut self) -> Result<(), RootError> {
+        let mut many = None;
         for index in 0..self.inventory.found.len() {
             let Some(found) = self.inventory.found.get(index) else { continue };
             if found.stat.kind != Kind::Symlink {
@@ -187,7 +167,8 @@ impl Collector<'_> {
             }
             if found.cause == Cause::Rule {
                 let (rule, directory, name) = (found.rule, found.parent.path(), found.name.to_vec());
-                self.chain(rule, directory, name)?;
+                let many = many.get_or_insert_with(|| names_of_many().collect::<Vec<_>>());
+                self.chain(rule, directory, name, many)?;
             } else {
                 self.cuts = true;
             }
@@ -195,7 +176,13 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn chain(&mut self, rule: usize, mut directory: Canonical, mut name: Vec<u8>) -> Result<(), RootError> {
+    fn chain(
+        &mut self,
+        rule: usize,
+        mut directory: Canonical,
+        mut name: Vec<u8>,
+        many: &[&str],
+    ) -> Result<(), RootError> {
         for depth in 1..=MAX_CHAIN {
             let link = directory.join(&name);
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
@@ -215,7 +202,7 @@ impl Collector<'_> {
                     self.cuts = true;
                     return Ok(());
                 }
-                Kind::File if is_multi_call(&name) && link.name() != name => {
+                Kind::File if many.iter().any(|known| known.as_bytes() == name) && link.name() != name => {
                     self.cuts = true;
                     self.cut_notes.push((link, path, stat.id));
                     return Ok(());
@@ -256,8 +243,4 @@ impl Collector<'_> {
 /// Whether a link's text is just a name in the same directory.
 fn is_plain(target: &[u8]) -> bool {
     !target.is_empty() && !target.contains(&b'/') && target != b"." && target != b".."
-}
-
-fn is_multi_call(name: &[u8]) -> bool {
-    MULTI_CALL.iter().any(|known| known.as_bytes() == name)
 }
