@@ -10,6 +10,7 @@ mod launch;
 mod line;
 mod note;
 mod reasons;
+mod survey;
 mod text;
 
 use std::collections::HashSet;

@@ -155,10 +155,7 @@ impl Done {
         notes.extend(staged.notes.iter().cloned());
         // Not of an earlier copy, which is being replaced.
         let earlier = options.to.as_os_str().as_encoded_bytes();
-        let earlier = |note: &plan::Note| match note {
-            plan::Note::Survey(text) => text.starts_with(&format!("{to}/")),
-            note => note.path().is_some_and(|path| path.is_within(earlier)),
-        };
+        let earlier = |note: &plan::Note| note.path().is_some_and(|path| path.is_within(earlier));
         notes.extend(plan.notes.into_iter().filter(|note| !earlier(note)).map(|note| Note::Plan(note).text()));
         Self {
             root: report.root,

@@ -203,7 +203,7 @@ fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
         plan.kept.push(Stays {
             path: kept.path.clone(),
             origin: origin(kept.rule),
-            reason: Reason::Kept(Rc::clone(&kept.by)),
+            reason: Reason::Kept(Rc::clone(&kept.reason)),
         });
     }
     for skipped in &survey.skipped {
@@ -223,10 +223,10 @@ fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
         }
     }
     plan.refusals.extend(survey.missing_libraries.iter().map(|missing| Refusal {
-        path: missing.path.clone(),
+        path: missing.chain.start.clone(),
         id: None,
         origin: origin(missing.rule),
-        reason: Reason::MissingLibrary(missing.reason.clone()),
+        reason: Reason::MissingLibrary(missing.chain.clone()),
         keep: None,
     }));
     plan

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use crate::harden::found::Found;
-use crate::harden::kept::{Kept, Named};
+use crate::harden::found::{Found, LibraryReason};
+use crate::harden::kept::{KeepReason, Kept, Named};
 use crate::linux::proc;
 use crate::linux::proc::processes::{Process, Program};
 use crate::profile::Profile;
@@ -47,7 +47,7 @@ pub enum Claim {
     /// It is lithify itself.
     Lithify,
     /// Programs need it as a shared library or the loader.
-    Library(Rc<String>),
+    Library(Rc<LibraryReason>),
     /// A process runs it, as sure as that can be told.
     Runs(AppProcess, Certainty),
     /// It leads to what a process runs whose command line does not say by which name that was started.
@@ -70,8 +70,8 @@ pub struct Needed {
 /// What is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum For {
-    /// What this entry of `[keep]` names.
-    Kept(String),
+    /// What an entry of `[keep]` names.
+    Kept(Rc<KeepReason>),
     /// The command that is to be run.
     Command {
         /// Whether it needs it only until it is up, such as the shell of its script.
@@ -122,7 +122,7 @@ pub struct Protection {
     /// Programs whose libraries stay, with what they need to start: paths inside the root.
     programs: Vec<Vec<u8>>,
     /// Libraries that the app's processes have loaded, each with the process.
-    loaded: HashMap<Identity, String>,
+    loaded: HashMap<Identity, Rc<LibraryReason>>,
     /// Programs that processes other than the app's run: deleted, and noted.
     others: HashMap<Identity, Process>,
 }
@@ -173,7 +173,7 @@ impl Protection {
             let needs = needs_of(root, path, search);
             self.programs.extend(needs.iter().map(|need| need.path.clone()));
             for index in 1..needs.len() {
-                self.add_need(root, &needs, index, For::Kept(entry.clone()));
+                self.add_need(root, &needs, index, For::Kept(Rc::clone(entry)));
             }
         }
     }
@@ -218,12 +218,12 @@ impl Protection {
                 Err(_) if elsewhere || kept() => continue,
                 Err(errno) => return Err(LoadedError { pid: process.pid, comm: process.comm.clone(), errno }),
             };
-            let reason = format!("process {} ({}) of the app has loaded it", process.pid, escape(&process.comm));
+            let reason = Rc::new(LibraryReason::Loaded(process.clone()));
             for mapped in files {
-                self.loaded.entry(mapped.id).or_insert_with(|| reason.clone());
+                self.loaded.entry(mapped.id).or_insert_with(|| Rc::clone(&reason));
                 // On overlayfs, older kernels show the layer's file, not the one that we see.
                 if let Some(stat) = mapped.path.and_then(|path| root.resolve(&path).ok()) {
-                    self.loaded.entry(stat.id).or_insert_with(|| reason.clone());
+                    self.loaded.entry(stat.id).or_insert_with(|| Rc::clone(&reason));
                 }
             }
         }
@@ -236,7 +236,7 @@ impl Protection {
     }
 
     /// The files that the app's processes have mapped, each with the reason.
-    pub fn loaded(&self) -> &HashMap<Identity, String> {
+    pub fn loaded(&self) -> &HashMap<Identity, Rc<LibraryReason>> {
         &self.loaded
     }
 

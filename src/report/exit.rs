@@ -135,7 +135,7 @@ mod tests {
             path: Canonical::default(),
             id: None,
             origin: Rc::default(),
-            reason: Reason::MissingLibrary(String::new()),
+            reason: Reason::OtherMount,
             keep: None,
         };
         refused.add_plan(Plan { refusals: vec![refusal], ..Plan::default() }, None);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::survey;
 use crate::harden::found::Cause;
 use crate::harden::plan::{Action, Note, Reason};
 use crate::harden::protection::{AppProcess, Claim, For, Needed};
@@ -17,7 +18,7 @@ pub(super) fn cause(action: &Action) -> Option<String> {
         Cause::Target { of, .. } => ("target of ", of),
         Cause::HardLink { of } => ("the same file as ", of),
         Cause::LinkTo { of } => ("link to ", of),
-        Cause::LoginShells { of } => return Some(format!("of {of}")),
+        Cause::LoginShells { of } => return Some(format!("of {}", survey::accounts(of))),
     };
     Some(format!("{how}{}", escape(of)))
 }
@@ -25,12 +26,12 @@ pub(super) fn cause(action: &Action) -> Option<String> {
 /// Why something stays, or must.
 pub(super) fn reason(reason: &Reason) -> String {
     match reason {
-        Reason::Kept(entry) => format!("kept by [keep] {entry}"),
+        Reason::Kept(reason) => format!("kept by [keep] {}", survey::kept(reason)),
         Reason::MountPoint => "it is a mount point, which is never unlinked".to_owned(),
         Reason::OtherMount => "it is on another mount".to_owned(),
         Reason::OtherNames { expected, found } => other_names(*expected, *found),
         Reason::Protected(claim) => self::claim(claim),
-        Reason::MissingLibrary(chain) => chain.clone(),
+        Reason::MissingLibrary(chain) => survey::chain(chain),
     }
 }
 
@@ -42,7 +43,7 @@ fn other_names(expected: u32, found: u32) -> String {
 fn claim(claim: &Claim) -> String {
     match claim {
         Claim::Lithify => "it is lithify itself".to_owned(),
-        Claim::Library(reason) => reason.to_string(),
+        Claim::Library(reason) => survey::library(reason),
         Claim::Runs(process, certainty) => {
             let runs = match certainty {
                 Certainty::Known => "runs it",
@@ -68,7 +69,7 @@ fn needed(Needed { by, chain, link }: &Needed) -> String {
     let is_command = chain.len() == 1;
     let mut text = if is_command && !link { "it is ".to_owned() } else { String::new() };
     let _ = match by {
-        For::Kept(entry) => write!(text, "[keep] {entry}:"),
+        For::Kept(reason) => write!(text, "[keep] {}:", survey::kept(reason)),
         For::Command { .. } => write!(text, "the command to be run,"),
         For::App { said, .. } => write!(text, "the app ({said}),"),
         For::Process(process) => write!(text, "the command line of {},", of_app(process)),
@@ -92,7 +93,7 @@ fn of_app(AppProcess { process, first }: &AppProcess) -> String {
     format!("{}, {role}", who(process))
 }
 
-fn who(process: &Process) -> String {
+pub(super) fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
@@ -114,6 +115,6 @@ pub(super) fn note(note: &Note) -> String {
             let protects = if unknown.only_shells { "; --app protects it" } else { "" };
             format!("{unknown}{protects}")
         }
-        Note::Survey(text) => text.clone(),
+        Note::Survey(note) => survey::note(note),
     }
 }

@@ -3,15 +3,18 @@
 use std::rc::Rc;
 
 use crate::harden::declared_app::UnknownApp;
+use crate::harden::kept::KeepReason;
 use crate::harden::protection::Claim;
+use crate::harden::survey;
 use crate::linux::proc::processes::Process;
+use crate::recognise::libraries::Chain;
 use crate::root::Canonical;
 
 /// Why something stays, or why a plan is refused.
 #[derive(Clone, Debug)]
 pub enum Reason {
     /// This entry of `[keep]` saves it.
-    Kept(Rc<str>),
+    Kept(Rc<KeepReason>),
     /// It is a mount point.
     MountPoint,
     /// It lies on another mount.
@@ -26,7 +29,7 @@ pub enum Reason {
     /// Somebody needs it.
     Protected(Rc<Claim>),
     /// It stays, and what else must is not known: a library that it needs is not there. Who needs what.
-    MissingLibrary(String),
+    MissingLibrary(Chain),
 }
 
 /// A remark on a plan.
@@ -58,7 +61,7 @@ pub enum Note {
     /// Nobody has said what the container will start, and what may be that goes.
     UnknownApp(Rc<UnknownApp>),
     /// A remark on what was found.
-    Survey(String),
+    Survey(survey::Note),
 }
 
 impl Note {
@@ -66,7 +69,8 @@ impl Note {
     pub fn path(&self) -> Option<&Canonical> {
         match self {
             Self::Forced { path, .. } | Self::RunByOther { path, .. } | Self::OtherNames { path, .. } => Some(path),
-            Self::UnknownApp(_) | Self::Survey(_) => None,
+            Self::Survey(note) => note.path(),
+            Self::UnknownApp(_) => None,
         }
     }
 }
