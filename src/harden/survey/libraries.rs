@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::others::allow_list;
 use super::removals::Removals;
 use super::selection::Scope;
 use super::{MissingLibrary, Note};
@@ -26,7 +25,7 @@ impl Libraries {
     /// Those of the kept programs and of what `protection` names, if the profile asks for that.
     pub(super) fn of(scope: Scope<'_>, protection: &Protection) -> Result<Self, RootError> {
         let mut libraries = Self::default();
-        let Some(rule) = allow_list(scope.profile).filter(|_| scope.profile.closure()) else { return Ok(libraries) };
+        let Some(rule) = scope.allow_list().filter(|_| scope.profile.closure()) else { return Ok(libraries) };
         let kept = scope.kept.files().iter().map(|path| &**path);
         let closure = closure(scope.root, &mut kept.chain(protection.programs().iter().map(Vec::as_slice)))?;
         let needed = closure.needed.into_iter().map(|(id, needed)| (id, Rc::new(LibraryReason::Needed(needed))));

@@ -7,18 +7,12 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use super::libraries::Libraries;
-use super::selection::Selection;
+use super::selection::{Scope, Selection};
 use crate::harden::found::{Cause, Found};
 use crate::linux::proc::own_program;
-use crate::profile::{Profile, Selector};
 use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat};
-
-/// The index of the allow-list's rule, if the profile has one.
-pub(super) fn allow_list(profile: &Profile) -> Option<usize> {
-    profile.remove.iter().position(|rule| rule.value == Selector::Others)
-}
 
 /// Every executable but lithify itself and shared libraries; of these those that are not needed, if the profile wants that.
 pub(super) struct Others {
@@ -30,8 +24,8 @@ pub(super) struct Others {
 
 impl Others {
     /// Of the profile's allow-list, if it has one.
-    pub(super) fn of(profile: &Profile) -> Option<Self> {
-        let rule = allow_list(profile)?;
+    pub(super) fn of(scope: Scope<'_>) -> Option<Self> {
+        let rule = scope.allow_list()?;
         Some(Self { rule, own: own_program().ok(), recogniser: None, found: Vec::new() })
     }
 

@@ -9,7 +9,7 @@ use super::{Depth, Saved, Skipped};
 use crate::harden::found::{Cause, Found};
 use crate::harden::kept::Kept;
 use crate::linux::proc::open_own_program;
-use crate::profile::Profile;
+use crate::profile::{Profile, Selector};
 use crate::recognise::tombstone;
 use crate::root::glob::{self, Matches};
 use crate::root::pattern::PathPattern;
@@ -22,6 +22,13 @@ pub(super) struct Scope<'a> {
     pub profile: &'a Profile,
     pub kept: &'a Kept,
     pub depth: Depth,
+}
+
+impl Scope<'_> {
+    /// The index of the allow-list's rule, if the profile has one.
+    pub(super) fn allow_list(self) -> Option<usize> {
+        self.profile.remove.iter().position(|rule| rule.value == Selector::Others)
+    }
 }
 
 /// What the rules have chosen so far.

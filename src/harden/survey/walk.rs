@@ -52,7 +52,7 @@ impl<'a> Named<'a> {
         if depth == Depth::Names {
             return Ok(walked);
         }
-        let (classes, others) = (Classes::of(&mut walked.selection)?, Others::of(profile));
+        let (classes, others) = (Classes::of(&mut walked.selection)?, Others::of(walked.selection.scope));
         if classes.is_none() && others.is_none() && !profile.strips() {
             return Ok(walked);
         }
