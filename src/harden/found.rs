@@ -5,6 +5,8 @@ mod parent;
 
 use std::rc::Rc;
 
+use crate::linux::proc::processes::Process;
+use crate::recognise::libraries::Needed;
 use crate::root::{Canonical, Stat};
 
 pub use parent::Parent;
@@ -43,9 +45,20 @@ pub enum Cause {
     Strip,
     /// `[strip]` takes login shells from accounts in it.
     LoginShells {
-        /// The accounts, escaped.
-        of: Rc<String>,
+        /// The accounts.
+        of: Rc<Vec<Vec<u8>>>,
     },
+}
+
+/// Why a shared library must stay.
+#[derive(Clone, Debug)]
+pub enum LibraryReason {
+    /// It is one, or the dynamic loader: who needs it is not asked.
+    Library,
+    /// A kept program needs it, or needs the link on the way to it.
+    Needed(Rc<Needed>),
+    /// A process of the app has loaded it.
+    Loaded(Process),
 }
 
 /// A name that something is to be done to.
@@ -62,7 +75,7 @@ pub struct Found {
     /// Why.
     pub cause: Cause,
     /// Why it must stay, where it is a shared library or the dynamic loader, or a link on the way to one.
-    pub library: Option<Rc<String>>,
+    pub library: Option<Rc<LibraryReason>>,
     /// Of the name by which a file was found first: how many of its names were found.
     pub names: u32,
     /// Whether it is a directory that cannot go, because something in it stays.

@@ -8,26 +8,42 @@ use std::rc::Rc;
 
 use crate::linux::filesystem::is_left_out;
 use crate::profile::{Profile, Rule, Selector};
-use crate::recognise::needs::needs;
+use crate::recognise::needs::{Role, needs};
 use crate::root::glob::{self, Matches};
 use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, Directory, Entry, Failure, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable};
-use crate::text::escape::escape;
 
 pub use mounts::Mounts;
 pub(crate) use search::programs;
 
-/// Everything that is kept, with the entry of `[keep]` that says so; and where deletion may reach at all.
+/// Everything that is kept, each with the reason; and where deletion may reach at all.
 #[derive(Debug)]
 pub struct Kept {
     /// Where deletion may reach.
     pub mounts: Mounts,
     /// What `[keep]` names, on whatever mount.
     pub named: Vec<Named>,
-    paths: HashMap<Canonical, Rc<str>>,
-    files: HashMap<Identity, Rc<str>>,
+    paths: HashMap<Canonical, Rc<KeepReason>>,
+    files: HashMap<Identity, Rc<KeepReason>>,
     /// The files, for the libraries that they need.
     found: Vec<Canonical>,
+}
+
+/// Why `[keep]` saves something.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeepReason {
+    /// The entry.
+    pub entry: Rule,
+    /// With an allow-list, from what the entry names on: programs, each with the role in which it needs the next one.
+    pub needs: Vec<(Vec<u8>, Role)>,
+}
+
+impl KeepReason {
+    /// Why something is kept that this program needs, which is kept itself.
+    fn needed_by(&self, program: &[u8], role: Role) -> Rc<Self> {
+        let needs = self.needs.iter().cloned().chain([(program.to_vec(), role)]).collect();
+        Rc::new(Self { entry: self.entry.clone(), needs })
+    }
 }
 
 /// A path that `[keep]` names; it need not exist.
@@ -35,8 +51,8 @@ pub struct Kept {
 pub struct Named {
     /// The path.
     pub path: Vec<u8>,
-    /// The entry of `[keep]`.
-    pub entry: Rc<str>,
+    /// The entry that names it.
+    pub entry: Rc<KeepReason>,
     /// Whether that is one of the allow-list.
     pub only: bool,
 }
@@ -55,8 +71,8 @@ impl Kept {
         Ok(resolution.kept)
     }
 
-    /// The entry that keeps this name, if any.
-    pub fn entry(&self, path: &Canonical, stat: &Stat) -> Option<&Rc<str>> {
+    /// Why this name is kept, if it is.
+    pub fn reason(&self, path: &Canonical, stat: &Stat) -> Option<&Rc<KeepReason>> {
         self.paths.get(path).or_else(|| if stat.kind == Kind::File { self.files.get(&stat.id) } else { None })
     }
 
@@ -76,8 +92,8 @@ impl Kept {
     }
 }
 
-/// Paths that are to be kept, each with the entry of `[keep]`.
-type Pending = Vec<(Vec<u8>, Rc<str>)>;
+/// Paths that are to be kept.
+type Pending = Vec<(Vec<u8>, Rc<KeepReason>)>;
 
 struct Resolution<'a> {
     root: &'a Root,
@@ -94,7 +110,7 @@ impl Resolution<'_> {
         let (mut names, mut by_name, mut by_path) = (HashMap::new(), Vec::new(), Vec::new());
         let mut entries = Vec::new();
         for (rule, only) in keep.iter().map(|rule| (rule, false)).chain(only.iter().map(|rule| (rule, true))) {
-            let entry = entry(rule);
+            let entry = Rc::new(KeepReason { entry: rule.clone(), needs: Vec::new() });
             let mut add = |path| self.kept.named.push(Named { path, entry: Rc::clone(&entry), only });
             match &rule.value {
                 Selector::Name(name) => {
@@ -133,16 +149,18 @@ impl Resolution<'_> {
         while let Some((path, entry)) = pending.pop() {
             self.keep(&path, &entry)?;
             if allow_list && needing.insert(path.clone()) {
-                pending.extend(needs(self.root, &path, &self.search).into_iter().map(|(need, role)| {
-                    (need, format!("{entry}: {} needs it as {}", escape(&path), role.text()).into())
-                }));
+                pending.extend(
+                    needs(self.root, &path, &self.search)
+                        .into_iter()
+                        .map(|(need, role)| (need, entry.needed_by(&path, role))),
+                );
             }
         }
         Ok(())
     }
 
     /// Keeps what the path leads to, with every link on the way.
-    fn keep(&mut self, path: &[u8], entry: &Rc<str>) -> Result<(), RootError> {
+    fn keep(&mut self, path: &[u8], entry: &Rc<KeepReason>) -> Result<(), RootError> {
         let mut pending = vec![path.to_vec()];
         while let Some(path) = pending.pop() {
             let place = match self.root.walk(&path, true) {
@@ -167,14 +185,19 @@ impl Resolution<'_> {
         Ok(())
     }
 
-    fn keep_file(&mut self, id: Identity, path: Canonical, entry: &Rc<str>) {
+    fn keep_file(&mut self, id: Identity, path: Canonical, entry: &Rc<KeepReason>) {
         if self.kept.files.insert(id, Rc::clone(entry)).is_none() && self.profile.closure() {
             self.kept.found.push(path);
         }
     }
 
     /// A kept directory is kept with its content; the links in it go to `links`.
-    fn keep_content(&mut self, path: &Canonical, by: &Rc<str>, links: &mut Vec<Vec<u8>>) -> Result<(), RootError> {
+    fn keep_content(
+        &mut self,
+        path: &Canonical,
+        by: &Rc<KeepReason>,
+        links: &mut Vec<Vec<u8>>,
+    ) -> Result<(), RootError> {
         self.root.everything_below(path, &mut |entry| {
             match entry {
                 Ok(entry) => {
@@ -244,9 +267,4 @@ impl Matches for Everywhere<'_> {
         }
         enters
     }
-}
-
-/// An entry of `[keep]` in words.
-fn entry(rule: &Rule) -> Rc<str> {
-    format!("{} ({})", rule.value, rule.profile).into()
 }

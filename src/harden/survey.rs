@@ -11,6 +11,7 @@ mod index;
 mod libraries;
 mod links;
 mod named;
+mod note;
 mod other_names;
 mod others;
 mod removals;
@@ -22,15 +23,17 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::harden::found::Found;
-use crate::harden::kept::Kept;
+use crate::harden::kept::{KeepReason, Kept};
 use crate::harden::protection::Protection;
 use crate::profile::Profile;
+use crate::recognise::libraries::Chain;
 use crate::root::{Canonical, Identity, Root, RootError};
-use crate::text::escape::escape;
 
+pub use accounts::MAX_PASSWD;
 use libraries::Libraries;
 use links::Cut;
 use named::Named;
+pub use note::Note;
 use other_names::Complete;
 use selection::{Scope, Selection};
 
@@ -61,8 +64,8 @@ pub struct Saved {
     pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
-    /// The entry of `[keep]`.
-    pub by: Rc<str>,
+    /// Why it is kept.
+    pub reason: Rc<KeepReason>,
 }
 
 /// A name that a rule meets and that must not be touched.
@@ -94,12 +97,10 @@ pub struct MissingNames {
 /// A library that what is kept needs, and that is not there.
 #[derive(Clone, Debug)]
 pub struct MissingLibrary {
-    /// The kept program.
-    pub path: Canonical,
     /// Index of the rule in [`Profile::remove`] that removes every library not needed.
     pub rule: usize,
-    /// Who needs what.
-    pub reason: String,
+    /// Who needs what: a kept program at its beginning.
+    pub chain: Chain,
 }
 
 /// Everything that was found.
@@ -123,8 +124,8 @@ pub struct Survey {
     pub unreadable: Vec<RootError>,
     /// What `[remove] force` names, files and links.
     pub forced: HashSet<Identity>,
-    /// Remarks for people.
-    pub notes: Vec<String>,
+    /// Remarks.
+    pub notes: Vec<Note>,
 }
 
 /// How far to look.
@@ -167,11 +168,7 @@ impl Complete<'_> {
         let Selection { removals, saved, skipped, unreadable, .. } = selection;
         for Cut { link, program, id } in cut {
             if removals.doomed_file(id).is_none() {
-                let (base, name) = (program.name(), link.name());
-                notes.push(format!(
-                    "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
-                    escape(&link), escape(&program), escape(base), escape(name), escape(base),
-                ));
+                notes.push(Note::LedToMultiCall { link, program });
             }
         }
         strippable.retain(|Strippable { file, .. }| {

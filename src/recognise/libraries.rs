@@ -4,4 +4,4 @@ pub mod cache;
 mod closure;
 mod search;
 
-pub use closure::{Closure, Missing, closure};
+pub use closure::{Chain, Closure, Load, Missing, Needed, closure};

@@ -2,17 +2,16 @@
 
 use std::rc::Rc;
 
-use super::LoginShells;
 use super::selection::{Scope, Selection};
+use super::{LoginShells, Note};
 use crate::harden::found::Cause;
 use crate::recognise::accounts::nologin::with_login_shell;
 use crate::root::{Entry, Kind, RootError};
-use crate::text::escape::escape;
 
 const PASSWD: &[u8] = b"/etc/passwd";
 
 /// A longer file is no passwd(5) that we would rewrite.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+pub const MAX_PASSWD: u64 = 4 * 1024 * 1024;
 
 /// Where distributions keep the program that turns a login away.
 const NOLOGIN: [&str; 2] = ["/usr/sbin/nologin", "/sbin/nologin"];
@@ -20,7 +19,7 @@ const NOLOGIN: [&str; 2] = ["/usr/sbin/nologin", "/sbin/nologin"];
 /// The accounts whose login shell `[strip]` takes away, if there are any.
 pub(super) fn login_shells(
     selection: &mut Selection<'_>,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<Option<LoginShells>, RootError> {
     let Scope { root, profile, kept, .. } = selection.scope;
     if !profile.strip.login_shells.as_ref().is_some_and(|flag| flag.value) {
@@ -32,28 +31,24 @@ pub(super) fn login_shells(
         Err(error) if error.leads_nowhere() => return Ok(None),
         Err(error) => return selection.unreadable.note(error).map(|()| None),
     };
-    let text = match root.read(PASSWD, MAX_BYTES) {
+    let text = match root.read(PASSWD, MAX_PASSWD) {
         Ok(text) => text,
         Err(error) => return selection.unreadable.note(error).map(|()| None),
     };
-    let users: Vec<String> = with_login_shell(&text).map(|account| escape(account.name)).collect();
+    let accounts: Vec<Vec<u8>> = with_login_shell(&text).map(|account| account.name.to_vec()).collect();
     let directory = place.directory();
     let parent = root.resolve(&directory)?;
     let (name, stat) = (place.path.name(), place.stat);
-    if users.is_empty() || kept.entry(&place.path, &stat).is_some() {
+    if accounts.is_empty() || kept.reason(&place.path, &stat).is_some() {
         return Ok(None);
     }
-    if text.len() as u64 == MAX_BYTES || stat.mount != parent.mount || !kept.mounts.contains(parent.mount) {
-        notes.push(format!(
-            "{} keeps the login shells of {}: it is on another mount, or longer than {MAX_BYTES} bytes",
-            escape(&place.path),
-            users.join(", ")
-        ));
+    if text.len() as u64 == MAX_PASSWD || stat.mount != parent.mount || !kept.mounts.contains(parent.mount) {
+        notes.push(Note::LoginShells { path: place.path, accounts });
         return Ok(None);
     }
     let found = |path: &&str| root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::File);
     let shell = NOLOGIN.into_iter().find(found).unwrap_or(NOLOGIN[0]);
     let entry = Entry { directory: &directory, parent: &parent, name, stat };
-    let of = Rc::new(users.join(", "));
+    let of = Rc::new(accounts);
     Ok(Some(LoginShells { file: selection.removals.remember(entry, 0, Cause::LoginShells { of }), shell }))
 }

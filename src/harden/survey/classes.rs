@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
+use super::Note;
 use super::selection::{Scope, Selection};
 use crate::harden::found::Cause;
 use crate::harden::protection::Protection;
@@ -14,7 +16,6 @@ use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, Directory, Entry, Identity, Kind, RootError, Stat};
-use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
 /// The rules by class, and the programs that were recognised for them.
@@ -93,7 +94,7 @@ impl Classes {
             // It stays whatever it is.
             Err(error)
                 if error.errno() == Errno::EFBIG
-                    && selection.scope.kept.entry(&directory.join(name), &stat).is_some() =>
+                    && selection.scope.kept.reason(&directory.join(name), &stat).is_some() =>
             {
                 return Ok(());
             }
@@ -108,7 +109,7 @@ impl Classes {
     }
 
     /// Chooses of the programs that were recognised. A launcher that the app is started by, such as an image's init, stays.
-    pub(super) fn choose(mut self, selection: &mut Selection<'_>, protection: &Protection, notes: &mut Vec<String>) {
+    pub(super) fn choose(mut self, selection: &mut Selection<'_>, protection: &Protection, notes: &mut Vec<Note>) {
         let profile = selection.scope.profile;
         let wants = |class| self.rules.iter().find(|(known, _)| *known == class).map(|(_, rule)| *rule);
         sort_by_bytes(&mut self.programs, |program| program.entry().path().into_bytes());
@@ -121,18 +122,15 @@ impl Classes {
                 // A container's init runs as long as the container: a rule against all launchers does not mean it.
                 let forced = || profile.force.iter().any(|pattern| pattern.value.matches(&entry.path()));
                 if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) && !forced() {
-                    notes.push(format!("{} stays, because the app is started by it", escape(&entry.path())));
+                    notes.push(Note::StartsApp(entry.path()));
                     continue;
                 }
                 selection.add(entry, rule, Cause::Rule);
             } else if program.by == RecognisedBy::Content && program.known.class == Class::MultiCall {
                 // A shell that goes on as one of many programs in one must not go unsaid.
                 if let Some(rule) = wants(Class::Shell) {
-                    let profile = profile.remove.get(rule).map_or("", |rule| &*rule.profile);
-                    notes.push(format!(
-                        "{} is a multi-call program, which may act as a shell, and stays: add \"multi-call\" to [remove] classes ({profile}) to remove it with all its links",
-                        escape(&entry.path()),
-                    ));
+                    let profile = profile.remove.get(rule).map(|rule| Rc::clone(&rule.profile)).unwrap_or_default();
+                    notes.push(Note::MultiCall { path: entry.path(), profile });
                 }
             }
         }

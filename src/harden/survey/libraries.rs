@@ -3,26 +3,22 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::MissingLibrary;
 use super::removals::Removals;
 use super::selection::Scope;
-use crate::harden::found::Found;
+use super::{MissingLibrary, Note};
+use crate::harden::found::{Found, LibraryReason};
 use crate::harden::protection::Protection;
 use crate::recognise::elf::{self, Elf, may_be_library};
-use crate::recognise::libraries::closure;
+use crate::recognise::libraries::{Missing, closure};
 use crate::root::{Identity, Kind, Root, RootError};
-use crate::text::escape::escape;
-
-/// How many paths a note names.
-const NAMED: usize = 8;
 
 /// The libraries that the kept programs need.
 #[derive(Default)]
 pub(super) struct Libraries {
     /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
-    needed: Option<HashMap<Identity, Rc<String>>>,
+    needed: Option<HashMap<Identity, Rc<LibraryReason>>>,
     pub missing: Vec<MissingLibrary>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 impl Libraries {
@@ -32,27 +28,25 @@ impl Libraries {
         let Some(rule) = scope.allow_list().filter(|_| scope.profile.closure()) else { return Ok(libraries) };
         let kept = scope.kept.files().iter().map(|path| &**path);
         let closure = closure(scope.root, &mut kept.chain(protection.programs().iter().map(Vec::as_slice)))?;
-        let mut needed: HashMap<Identity, Rc<String>> =
-            closure.needed.into_iter().map(|(id, reason)| (id, Rc::new(reason))).collect();
+        let needed = closure.needed.into_iter().map(|(id, needed)| (id, Rc::new(LibraryReason::Needed(needed))));
+        let mut needed: HashMap<Identity, Rc<LibraryReason>> = needed.collect();
         for (id, reason) in protection.loaded() {
-            needed.entry(*id).or_insert_with(|| Rc::new(reason.clone()));
+            needed.entry(*id).or_insert_with(|| Rc::clone(reason));
         }
         libraries.needed = Some(needed);
-        let (programs, modules): (Vec<_>, Vec<_>) = closure.missing.into_iter().partition(|missing| missing.program);
-        libraries.missing.extend(programs.into_iter().map(|missing| MissingLibrary {
-            path: missing.path,
-            rule,
-            reason: missing.reason,
-        }));
+        let mut modules = Vec::new();
+        for Missing { chain, program } in closure.missing {
+            if program {
+                libraries.missing.push(MissingLibrary { rule, chain });
+            } else {
+                modules.push(chain);
+            }
+        }
         if !modules.is_empty() {
-            let reasons = named(modules.iter().map(|missing| missing.reason.clone()));
-            libraries.notes.push(format!("cannot be loaded, as before, for want of a library: {reasons}"));
+            libraries.notes.push(Note::NotLoadable(modules));
         }
         if !closure.loading.is_empty() {
-            let paths = named(closure.loading.iter().map(|path| escape(path)));
-            libraries.notes.push(format!(
-                "{paths} may load libraries at run time (dlopen) that are written nowhere, such as modules, engines and character sets: list what the app uses in [keep] paths"
-            ));
+            libraries.notes.push(Note::MayLoad(closure.loading));
         }
         Ok(libraries)
     }
@@ -72,7 +66,7 @@ impl Libraries {
             return;
         }
         let mut known: HashMap<Identity, (Option<Elf>, bool)> = HashMap::new();
-        let library = Rc::new("it is a shared library or the dynamic loader".to_owned());
+        let library = Rc::new(LibraryReason::Library);
         let look = |found: &Found| {
             if found.stat.size < elf::LEAST { None } else { root.classify(&found.path()).unwrap_or_default() }
         };
@@ -91,11 +85,4 @@ impl Libraries {
             }
         }
     }
-}
-
-/// The first few of a list.
-fn named(items: impl ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(NAMED);
-    let text = items.take(NAMED).collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{text} and {more} more") } else { text }
 }

@@ -8,10 +8,9 @@ use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 use super::links::{Cut, Linked};
 use super::selection::{Scope, Selection};
 use super::walk::{self, Look, Noted, Walked};
-use super::{Depth, MissingNames, Strippable};
+use super::{Depth, MissingNames, Note, Strippable};
 use crate::harden::found::{Cause, Found};
 use crate::root::{Directory, Identity, Kind, Root, RootError};
-use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
 /// All that is to go.
@@ -20,7 +19,7 @@ pub(super) struct Complete<'a> {
     pub strippable: Vec<Strippable>,
     pub cut: Vec<Cut>,
     pub missing: Vec<MissingNames>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 impl<'a> Linked<'a> {
@@ -44,12 +43,7 @@ impl<'a> Linked<'a> {
 }
 
 /// Looks at a directory again: at its links, and with `missing` at its files, too.
-fn again(
-    selection: &mut Selection<'_>,
-    place: &Noted,
-    missing: bool,
-    notes: &mut Vec<String>,
-) -> Result<(), RootError> {
+fn again(selection: &mut Selection<'_>, place: &Noted, missing: bool, notes: &mut Vec<Note>) -> Result<(), RootError> {
     let directory = match selection.scope.root.directory(&place.at.path()) {
         Ok(directory) => directory,
         Err(error) => return selection.unreadable.note(error),
@@ -81,7 +75,7 @@ fn link(
     directory: &Directory,
     name: &CStr,
     look: Look,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<(), RootError> {
     let Scope { root, kept, .. } = selection.scope;
     let removals = &mut selection.removals;
@@ -110,11 +104,7 @@ fn link(
     let Some(rule) = removals.get(position).map(|found| found.rule) else { return Ok(()) };
     let Some(of) = removals.shared_path(position) else { return Ok(()) };
     if look == Look::Links {
-        notes.push(format!(
-            "{} is a link on another mount and will dangle: it leads to {}",
-            escape(&path),
-            escape(&of)
-        ));
+        notes.push(Note::Dangles { link: path, target: of });
     } else {
         selection.add(directory.entry(name)?, rule, Cause::LinkTo { of });
     }

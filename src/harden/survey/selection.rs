@@ -83,8 +83,8 @@ impl<'a> Selection<'a> {
             }
             return true;
         }
-        if let Some(entry) = kept.entry(&path, stat) {
-            self.saved.push(Saved { path, rule, by: Rc::clone(entry) });
+        if let Some(reason) = kept.reason(&path, stat) {
+            self.saved.push(Saved { path, rule, reason: Rc::clone(reason) });
             return false;
         }
         if mount_point || !kept.mounts.contains(stat.mount) {

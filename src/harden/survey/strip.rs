@@ -34,7 +34,7 @@ pub(super) fn strip(
     }
     let capabilities =
         on(&strip.file_capabilities) && stat.kind == Kind::File && directory.has_capabilities(name, None)?;
-    if bits == 0 && !capabilities || scope.kept.entry(&entry.path(), &stat).is_some() {
+    if bits == 0 && !capabilities || scope.kept.reason(&entry.path(), &stat).is_some() {
         return Ok(());
     }
     // Not a mount point, nor on a mount that was not meant.

@@ -10,7 +10,7 @@ use super::named::Named;
 use super::others::Others;
 use super::selection::{Scope, Selection};
 use super::strip::strip;
-use super::{Depth, Strippable};
+use super::{Depth, Note, Strippable};
 use crate::harden::found::Parent;
 use crate::harden::protection::Protection;
 use crate::linux::filesystem::is_left_out;
@@ -22,7 +22,7 @@ pub(super) struct Walked<'a> {
     pub strippable: Vec<Strippable>,
     /// Where to look again; nothing is known of that where no rule asked for the walk.
     pub noted: Option<Vec<Noted>>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// What is looked at in a directory.

@@ -6,19 +6,43 @@ use std::rc::Rc;
 use super::search::{Libc, Located, PathList, Search, read_if_there};
 use crate::recognise::elf::Elf;
 use crate::root::{Canonical, Identity, InRoot, Root, RootError};
-use crate::text::escape::escape;
 
 /// What glibc loads by itself, besides the services of `nsswitch.conf`: `libgcc_s` to end a thread or print a backtrace,
 /// and the name services that hold where that file is missing.
 const LOADED_BY_GLIBC: [&str; 3] = ["libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2"];
 
+/// Who needs what: a file, what that loads, what that loads in turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The kept file at its beginning.
+    pub start: Canonical,
+    /// Each is loaded by the one before.
+    pub loads: Vec<Load>,
+}
+
+/// One step of a [`Chain`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// The name that is looked for.
+    pub name: Vec<u8>,
+    /// Whether whoever looks for it does without.
+    pub optional: bool,
+}
+
+/// A library that is needed, or a link on the way to it.
+#[derive(Clone, Debug)]
+pub struct Needed {
+    /// How the need comes about.
+    pub chain: Chain,
+    /// Where it was found.
+    pub found: Vec<u8>,
+}
+
 /// A library that is needed and was not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The program or library that was to be kept.
-    pub path: Canonical,
-    /// Who needs what, as text.
-    pub reason: String,
+    /// How the need comes about.
+    pub chain: Chain,
     /// Whether a program cannot start without it; else only a library that is loaded at run time lacks it.
     pub program: bool,
 }
@@ -26,8 +50,8 @@ pub struct Missing {
 /// What a set of programs needs.
 #[derive(Debug, Default)]
 pub struct Closure {
-    /// Libraries and the links on the way to them, each with the chain of reasons.
-    pub needed: HashMap<Identity, String>,
+    /// Libraries and the links on the way to them.
+    pub needed: HashMap<Identity, Rc<Needed>>,
     /// What was not found.
     pub missing: Vec<Missing>,
     /// Programs and libraries that may load others at run time (`dlopen`).
@@ -87,8 +111,8 @@ struct Object {
     located: Located,
     /// Index of the one that asked for it.
     by: Option<usize>,
-    /// The chain of reasons so far.
-    reason: String,
+    /// How the need for it comes about.
+    chain: Chain,
     /// Whether the process cannot start without it.
     required: bool,
 }
@@ -97,15 +121,15 @@ impl Finder<'_> {
     /// Everything that is loaded with `start`.
     fn process(&mut self, start: Located, program: bool) -> Result<(), RootError> {
         let libc = if is_musl(&start) || !program && self.musl { Libc::Musl } else { Libc::Glibc };
-        let path = start.canonical.clone();
+        let chain = Chain { start: start.canonical.clone(), loads: Vec::new() };
         let mut names: HashSet<Vec<u8>> = start.dynamic.soname.iter().cloned().collect();
-        let mut objects = vec![Object { reason: escape(&path), located: start, by: None, required: program }];
+        let mut objects = vec![Object { chain, located: start, by: None, required: program }];
         let mut at = 0;
         while let Some(object) = objects.get(at) {
             self.note_dlopen(object);
             let dynamic = Rc::clone(&object.located.dynamic);
             let (machine, origins) = (dynamic.machine, object.located.origins());
-            let (reason, required) = (object.reason.clone(), object.required);
+            let (so_far, required) = (object.chain.clone(), object.required);
             let lists = self.lists(&objects, at, libc, program);
             for (name, optional) in self.wanted(&objects, at, program) {
                 if names.contains(&name) {
@@ -119,14 +143,10 @@ impl Finder<'_> {
                 if found.is_empty() {
                     found.extend(self.kept_as(&name, machine).cloned());
                 }
-                let verb = if optional { "may load" } else { "needs" };
-                let chain = if at == 0 {
-                    format!("{reason} {verb} {}", escape(&name))
-                } else {
-                    format!("{reason}, which {verb} {}", escape(&name))
-                };
+                let mut chain = so_far.clone();
+                chain.loads.push(Load { name: name.clone(), optional });
                 if found.is_empty() && !optional && !(libc == Libc::Musl && is_part_of_musl(&name)) {
-                    let missing = Missing { path: path.clone(), reason: chain.clone(), program: required };
+                    let missing = Missing { chain: chain.clone(), program: required };
                     if !self.closure.missing.contains(&missing) {
                         self.closure.missing.push(missing);
                     }
@@ -134,13 +154,13 @@ impl Finder<'_> {
                 names.insert(name);
                 for located in found {
                     names.extend(located.dynamic.soname.iter().cloned());
-                    let text = format!("{chain}, found at {}", escape(&located.path));
+                    let needed = Rc::new(Needed { chain: chain.clone(), found: located.path.clone() });
                     for id in located.links.iter().chain([&located.id]) {
-                        self.closure.needed.entry(*id).or_insert_with(|| text.clone());
+                        self.closure.needed.entry(*id).or_insert_with(|| Rc::clone(&needed));
                     }
                     if !objects.iter().any(|known| known.located.id == located.id) {
                         let required = required && !optional;
-                        objects.push(Object { located, by: Some(at), reason: chain.clone(), required });
+                        objects.push(Object { located, by: Some(at), chain: chain.clone(), required });
                     }
                 }
             }
