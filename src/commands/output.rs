@@ -99,7 +99,7 @@ impl Output {
 
     /// Prints the error that prevented a report; its exit code.
     pub(super) fn failure(&self, command: &'static str, error: &CommandError) -> Exit {
-        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint())
+        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint().as_deref())
     }
 
     /// Prints an error that leaves nothing to report.

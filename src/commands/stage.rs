@@ -2,19 +2,18 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
-use std::rc::Rc;
 
 use serde::Serialize;
 
 use super::options::{declared_app, effective_profile};
 use super::output::Output;
 use crate::cli::Stage as Options;
-use crate::harden::plan::{self, Action, Plan, Verb, plan};
-use crate::harden::protection::Protection;
-use crate::harden::survey::{self, Depth};
+use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
+use crate::harden::plan::{self, Action, Plan, Verb};
+use crate::linux::deadline::Deadline;
 use crate::report::{CommandError, Exit, Note, Report, Subcommand};
 use crate::root::{Canonical, InRoot, Kind, Root, RootError};
-use crate::target::app::App;
+use crate::target::Target;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
 use crate::volume::stage::{self, Staged};
@@ -23,46 +22,41 @@ use crate::volume::stage::{self, Staged};
 const NAMED: usize = 5;
 
 pub(super) fn stage(options: &Options, output: &Output) -> Exit {
-    match try_stage(options, output) {
-        Ok(Ok(done)) => output
-            .finish("stage", Exit::Ok, |notes| (String::new(), done.to_text(&notes, output), done.to_json(&notes))),
-        Ok(Err(report)) => output.report("stage", Ok(report)),
-        Err(error) => output.report("stage", Err(error)),
-    }
+    try_stage(options, output).unwrap_or_else(|error| output.failure("stage", &error))
 }
 
-/// What was staged, or the report of what stands against it.
-fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>, CommandError> {
+fn try_stage(options: &Options, output: &Output) -> Result<Exit, CommandError> {
     let profile = effective_profile(&options.target.profiles, None)?;
-    let root = Root::open(&options.target.root).map_err(CommandError::Root)?;
-    let directories = stage::resolve(&root, &options.sources, &options.to)?;
-    // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
-    let mut protection = Protection::of_running(&App::default())?;
-    protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
-    // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
-    let unknown = declared_app(&options.app, &profile)?.protect(&root, &profile, false, &mut protection)?;
-    let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
-    let mut plan = plan(&profile, &inventory, &protection);
-    plan.notes.extend(unknown.map(|unknown| plan::Note::UnknownApp(Rc::new(unknown))));
+    let target = Target::open(&options.target.root, Deadline::default()).map_err(CommandError::Root)?;
+    let root = &target.root;
+    let directories = stage::resolve(root, &options.sources, &options.to)?;
+    let app = declared_app(&options.app, &profile)?;
+    // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy. A copy
+    // without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
+    let policy = Policy::reading(Start::Later(&app), Processes::Ignored);
+    let Planned { plan, unreadable, .. } = Protected::new(&target, &profile, policy)?.survey()?.plan();
     let mut report = Report::new(Subcommand::Stage, root.path(), &profile);
-    // Of the rest of the image nothing is copied, and a user who is not root may not look at all of it.
-    let (ours, others): (Vec<_>, Vec<_>) =
-        inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
-    // What is left out need not be readable.
-    let left_out: HashSet<Canonical> = plan
-        .actions
-        .iter()
-        .filter(|action| matches!(action.verb, Verb::Remove | Verb::Tombstone))
-        .map(Action::path)
-        .collect();
-    let ours: Vec<RootError> = ours.into_iter().filter(|error| !left_out.contains(error.path())).collect();
-    if !ours.is_empty() || !plan.refusals.is_empty() {
-        report.add_unreadable(ours);
+    let (unread, elsewhere) = unread(&directories, unreadable, &plan);
+    if !unread.is_empty() || !plan.refusals.is_empty() {
+        report.add_unreadable(unread);
         report.add_plan(Plan { skipped: Vec::new(), missing: Vec::new(), ..plan }, Some(Vec::new()));
-        return Ok(Err(report));
+        return Ok(output.report("stage", Ok(report)));
     }
-    let staged = stage::stage(&root, &profile, &plan, directories, &options.to)?;
-    Ok(Ok(Done::new(options, report, staged, plan, &root, &others, output)))
+    let staged = stage::stage(root, &profile, &plan, directories, &options.to)?;
+    let done = Done::new(options, report, staged, plan, root, &elsewhere, output);
+    Ok(output.finish("stage", Exit::Ok, |notes| (String::new(), done.to_text(&notes, output), done.to_json(&notes))))
+}
+
+/// Of what could not be looked at, what would have been copied, and what lies elsewhere: of that nothing is copied, and a
+/// user who is not root may not look at all of it.
+fn unread(directories: &[Canonical], unreadable: Vec<RootError>, plan: &Plan) -> (Vec<RootError>, Vec<RootError>) {
+    let (mut copied, elsewhere): (Vec<_>, Vec<_>) =
+        unreadable.into_iter().partition(|error| lies_in(directories, error.path()));
+    // What is left out need not be readable.
+    let leaves_out = |action: &&Action| matches!(action.verb, Verb::Remove | Verb::Tombstone);
+    let left_out: HashSet<Canonical> = plan.actions.iter().filter(leaves_out).map(Action::path).collect();
+    copied.retain(|error| !left_out.contains(error.path()));
+    (copied, elsewhere)
 }
 
 fn lies_in(directories: &[Canonical], path: &[u8]) -> bool {

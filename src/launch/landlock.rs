@@ -5,7 +5,7 @@
 
 mod denial;
 
-pub use denial::deniable;
+pub use denial::deny_instead;
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

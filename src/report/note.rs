@@ -2,8 +2,9 @@
 
 use nix::errno::Errno;
 
-use super::{checks, launch, reasons};
+use super::{checks, launch, reasons, waiting};
 use crate::harden::plan;
+use crate::harden::wait::Remark;
 use crate::launch::landlock::{LandlockError, Level};
 use crate::text::escape::escape;
 use crate::verify;
@@ -17,6 +18,8 @@ pub enum Note {
     Verify(verify::Note),
     /// What somebody else has put into words.
     Said(String),
+    /// On a process of an app that was waited for.
+    Wait(Remark),
     /// `[confine]` asks for what this kernel does not offer.
     NotConfined(Errno),
     /// What the app is confined to.
@@ -52,6 +55,7 @@ impl Note {
             Self::Plan(note) => reasons::note(note),
             Self::Verify(note) => checks::note(note),
             Self::Said(text) => text.clone(),
+            Self::Wait(remark) => waiting::remark(remark),
             Self::NotConfined(errno) => {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))
             }
