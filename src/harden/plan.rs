@@ -257,8 +257,8 @@ fn rank(found: &Found) -> (u8, Reverse<usize>) {
 
 /// Whether the plan takes a program away that somebody may be running.
 pub fn takes_away(profile: &Profile, found: &Found, protection: &Protection) -> bool {
-    let disabled = profile.method() == Method::Disable && found.stat.mode & 0o7777 == 0;
-    found.stat.kind == Kind::File && !disabled && protected(found, protection).is_none()
+    let goes = profile.method() != Method::Disable || found.stat.mode & 0o7777 != 0;
+    goes && found.stat.kind == Kind::File && protected(found, protection).is_none()
 }
 
 /// Why what was found must stay, if it must.
