@@ -6,8 +6,10 @@
 //! is done component by component (`walk`).
 
 mod directory;
+mod entry;
 mod follow;
 pub mod glob;
+mod list;
 pub mod path;
 pub mod pattern;
 mod read;
@@ -25,7 +27,8 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
-pub use directory::{Directory, EntryKind};
+pub use directory::Directory;
+pub use entry::Entry;
 pub use follow::Followed;
 pub use path::{Canonical, InRoot};
 pub(crate) use read::{io_errno, read_part};

@@ -8,11 +8,10 @@ use nix::errno::Errno;
 use crate::harden::found::Found;
 use crate::linux::proc;
 use crate::linux::proc::processes::{Process, Program};
-use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::Profile;
 use crate::recognise::command_line::{CommandLine, Need, Role, needs_of};
 use crate::recognise::needs;
-use crate::root::{Canonical, EntryKind, Identity, InRoot, Kind, Root, RootError};
+use crate::root::{Canonical, Identity, InRoot, Kind, Root};
 use crate::target::app::App;
 use crate::target::candidates::{Candidates, Certainty};
 use crate::target::command_line::command_line;
@@ -302,16 +301,15 @@ impl Protection {
     /// of its command line may have been started by any of them.
     fn add_links(&mut self, root: &Root, profile: &Profile, first: &Process, program: Identity) {
         let claim = Rc::new(Claim::LeadsToProgram(AppProcess { process: first.clone(), first: true }));
-        let mut buffer = vec![0; DIRENT_BUFFER];
         for directory in profile.search() {
             let mut links = Vec::new();
             // What cannot be listed is a finding of the survey.
             let _ = root.directory_at(directory.as_bytes()).and_then(|directory| {
-                directory.for_each(&mut buffer, |name, kind| {
-                    if matches!(kind, EntryKind::Known(Kind::Symlink) | EntryKind::Unknown) {
+                directory.list(&mut |listed| {
+                    if let Ok((name, Kind::Symlink)) = listed {
                         links.push(directory.join(name));
                     }
-                    Ok::<(), RootError>(())
+                    Ok(())
                 })
             });
             for path in links {

@@ -1,8 +1,8 @@
 //! Copying this very program into a directory, such as a volume that the app mounts: whole or not at all.
 
-use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -145,16 +145,13 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
 /// Removes the copies beside that killed runs left.
 fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
     let listed = openat(target, c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let mut buffer = vec![0; sys::DIRENT_BUFFER];
     let mut left = Vec::new();
-    loop {
-        let filled = sys::getdents(listed.as_fd(), &mut buffer)?;
-        if filled == 0 {
-            break;
+    sys::list_directory(listed.as_fd(), &mut |name, _| {
+        if is_beside(name.to_bytes()) {
+            left.push(name.to_owned());
         }
-        let names = sys::dirents(buffer.get(..filled).unwrap_or_default()).map(|(name, _)| name);
-        left.extend(names.filter(|name| is_beside(name.to_bytes())).map(CStr::to_owned));
-    }
+        ControlFlow::Continue(())
+    })?;
     for name in left {
         let _ = unlinkat(target, name.as_c_str(), UnlinkatFlags::NoRemoveDir);
     }

@@ -6,20 +6,20 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::{Collector, Location};
+use super::Collector;
 use crate::harden::found::Cause;
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Selector;
 use crate::recognise::catalogue::names_of_many;
-use crate::root::glob::{Glob, Match, Matches};
+use crate::root::glob::{self, Matches};
 use crate::root::pattern::PathPattern;
-use crate::root::{Canonical, Directory, EntryKind, Kind, RootError, Stat};
+use crate::root::{Canonical, Directory, Entry, Kind, RootError, Stat};
 
 /// The kernel's limit on links in one resolution.
 const MAX_CHAIN: u32 = 40;
 
 /// What [`Collector::expand`] calls for each match.
-type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<(), RootError> + 'v;
+type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Entry<'_>) -> Result<(), RootError> + 'v;
 
 struct Expansion<'c, 'a, 'f, 'v> {
     collector: &'c mut Collector<'a>,
@@ -27,9 +27,8 @@ struct Expansion<'c, 'a, 'f, 'v> {
 }
 
 impl Matches for Expansion<'_, '_, '_, '_> {
-    fn found(&mut self, found: Match<'_>) -> Result<(), RootError> {
-        let Match { directory, parent, name, stat } = found;
-        (self.found)(self.collector, Location { directory, parent, name }, stat)
+    fn found(&mut self, found: Entry<'_>) -> Result<(), RootError> {
+        (self.found)(self.collector, found)
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
@@ -61,8 +60,8 @@ impl Collector<'_> {
         }
         self.search(
             |name| names.get(name).copied(),
-            |collector, at, stat, rule| {
-                collector.add(at, stat, rule, Cause::Rule);
+            |collector, entry, rule| {
+                collector.add(entry, rule, Cause::Rule);
             },
         )
     }
@@ -71,7 +70,7 @@ impl Collector<'_> {
     pub(super) fn search<T>(
         &mut self,
         select: impl Fn(&[u8]) -> Option<T>,
-        mut found: impl FnMut(&mut Self, Location<'_>, Stat, T),
+        mut found: impl FnMut(&mut Self, Entry<'_>, T),
     ) -> Result<(), RootError> {
         let mut seen = HashSet::new();
         for path in self.profile.search() {
@@ -95,22 +94,19 @@ impl Collector<'_> {
                 }
             };
             let mut picked: Vec<(CString, T)> = Vec::new();
-            let listed = directory.for_each(&mut self.buffer, |name, kind| {
-                if matches!(kind, EntryKind::Unknown | EntryKind::Known(Kind::File | Kind::Symlink)) {
-                    if let Some(value) = select(name.to_bytes()) {
-                        picked.push((name.to_owned(), value));
+            directory.list(&mut |listed| {
+                match listed {
+                    Ok((name, Kind::File | Kind::Symlink)) => {
+                        picked.extend(select(name.to_bytes()).map(|value| (name.to_owned(), value)));
                     }
+                    Ok(_) => {}
+                    Err(error) => self.unreadable(error)?,
                 }
-                Ok::<(), RootError>(())
-            });
-            if let Err(error) = listed {
-                self.unreadable(error)?;
-            }
+                Ok(())
+            })?;
             for (name, value) in picked {
-                match directory.stat(&name) {
-                    Ok(stat) if matches!(stat.kind, Kind::File | Kind::Symlink) => {
-                        found(self, Location::new(&directory, name.to_bytes()), stat, value);
-                    }
+                match directory.entry(&name) {
+                    Ok(entry) if matches!(entry.stat.kind, Kind::File | Kind::Symlink) => found(self, entry, value),
                     Ok(_) => {}
                     Err(error) => self.unreadable(error)?,
                 }
@@ -124,11 +120,11 @@ impl Collector<'_> {
         let profile = self.profile;
         for (index, rule) in profile.remove.iter().enumerate() {
             if let Selector::Path(pattern) = &rule.value {
-                self.expand(pattern, &mut |collector, at, stat| {
-                    if stat.kind == Kind::Directory {
-                        collector.directory_with_content(at, stat, index)?;
+                self.expand(pattern, &mut |collector, entry| {
+                    if entry.stat.kind == Kind::Directory {
+                        collector.directory_with_content(entry, index)?;
                     } else {
-                        collector.add(at, stat, index, Cause::Rule);
+                        collector.add(entry, index, Cause::Rule);
                     }
                     Ok(())
                 })?;
@@ -139,22 +135,20 @@ impl Collector<'_> {
 
     /// Calls `found` for every file that the pattern matches.
     pub(super) fn expand(&mut self, pattern: &PathPattern, found: &mut OnMatch<'_>) -> Result<(), RootError> {
-        Glob::new(self.root).expand(pattern, &mut Expansion { collector: self, found })
+        glob::expand(self.root, pattern, &mut Expansion { collector: self, found })
     }
 
     /// A directory that a rule names goes with everything in it; links in it go without their targets.
-    fn directory_with_content(&mut self, at: Location<'_>, stat: Stat, rule: usize) -> Result<(), RootError> {
-        let top = at.path();
+    fn directory_with_content(&mut self, entry: Entry<'_>, rule: usize) -> Result<(), RootError> {
+        let top = entry.path();
         // What is known is known with its content.
         let known = self.position(&top).is_some();
-        if top == b"/" || !self.add(at, stat, rule, Cause::Rule) || known {
+        if top == b"/" || !self.add(entry, rule, Cause::Rule) || known {
             return Ok(());
         }
         self.cuts = true;
         let of = Rc::new(top);
-        self.content(&of, &mut |collector, at, stat| {
-            Ok(collector.add(at, stat, rule, Cause::Content { of: Rc::clone(&of) }))
-        })
+        self.content(&of, &mut |collector, entry| Ok(collector.add(entry, rule, Cause::Content { of: Rc::clone(&of) })))
     }
 
     /// Follows every link that a rule names: its chain and the file at its end go, too.
@@ -209,8 +203,8 @@ impl Collector<'_> {
                 }
                 _ => {}
             }
-            let at = Location { directory: &directory, parent: &parent, name: &name };
-            if !self.add(at, stat, rule, Cause::Target { of: Rc::new(link), depth }) {
+            let entry = Entry { directory: &directory, parent: &parent, name: &name, stat };
+            if !self.add(entry, rule, Cause::Target { of: Rc::new(link), depth }) {
                 self.cuts = true;
                 return Ok(());
             }

@@ -1,6 +1,7 @@
 //! Which processes there are, and what each runs.
 
-use std::os::fd::AsFd;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -70,22 +71,15 @@ impl Process {
 /// Every process that can be seen; those that end meanwhile are left out. Four system calls for each.
 pub fn list() -> Result<Vec<Process>, Errno> {
     let proc = Proc::open()?;
-    let mut pids: Vec<u32> = Vec::new();
-    let mut buffer = vec![0; sys::DIRENT_BUFFER];
-    loop {
-        let filled = sys::getdents(proc.fd.as_fd(), &mut buffer)?;
-        if filled == 0 {
-            break;
-        }
-        pids.extend(numbers(&buffer, filled));
-    }
+    let pids = numbers(proc.fd.as_fd())?;
+    let mut buffer = [0; 4096];
     let mut processes = Vec::with_capacity(pids.len());
     for pid in pids {
         let Some(stat) = proc.read(Task::Process(pid), "stat", &mut buffer).and_then(parse) else { continue };
         let (thread, program) = match stat.life {
             // Its files may not be read as those of a living one may not: that says nothing.
             Life::Over => (pid, Err(Errno::ENOENT)),
-            Life::Headless => proc.program_of_threads(pid, &mut buffer),
+            Life::Headless => proc.program_of_threads(pid),
             Life::Whole => (pid, proc.program(Task::Process(pid))),
         };
         let program = match program {
@@ -101,18 +95,23 @@ pub fn list() -> Result<Vec<Process>, Errno> {
     Ok(processes)
 }
 
-/// The directory entries that are numbers.
-fn numbers(buffer: &[u8], filled: usize) -> impl Iterator<Item = u32> {
-    sys::dirents(buffer.get(..filled).unwrap_or_default()).filter_map(|(name, _)| name.to_str().ok()?.parse().ok())
+/// The names in a directory that are numbers.
+fn numbers(directory: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    let mut numbers = Vec::new();
+    sys::list_directory(directory, &mut |name, _| {
+        numbers.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+        ControlFlow::Continue(())
+    })?;
+    Ok(numbers)
 }
 
 impl Proc {
     /// The program of a process whose first thread has ended, and a thread that runs it.
-    fn program_of_threads(&self, pid: u32, buffer: &mut [u8]) -> (u32, Result<Identity, Errno>) {
-        let filled = self
+    fn program_of_threads(&self, pid: u32) -> (u32, Result<Identity, Errno>) {
+        let threads = self
             .open_file(&format!("{pid}/task"), OFlag::O_RDONLY | OFlag::O_DIRECTORY)
-            .and_then(|tasks| sys::getdents(tasks.as_fd(), buffer));
-        let threads = numbers(buffer, filled.unwrap_or(0));
+            .and_then(|tasks| numbers(tasks.as_fd()));
+        let threads = threads.unwrap_or_default().into_iter();
         let mut programs = threads.map(|thread| (thread, self.program(Task::Thread { process: pid, thread })));
         // Those that have ended run nothing; one that may not be read runs something all the same.
         let running = programs.find(|(_, program)| !matches!(program, Err(Errno::ENOENT | Errno::ESRCH)));
