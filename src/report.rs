@@ -10,6 +10,7 @@ mod launch;
 mod line;
 mod note;
 mod reasons;
+mod stage;
 mod text;
 mod waiting;
 
@@ -33,6 +34,7 @@ pub use fact::{Fact, Failed};
 pub use json::{failure as failure_to_json, write as to_json};
 pub use launch::{Confinement, Launch};
 pub use note::Note;
+pub use stage::{Paths, StageNote, StageReport};
 pub(crate) use text::plural;
 pub use text::{Volume, cut_to_termination_message, termination_message, write as to_text};
 

@@ -113,6 +113,12 @@ impl Exit {
         }
     }
 
+    /// The same where nobody got the report: it cannot be told that all went well. But `run` is there to start the app.
+    #[must_use]
+    pub fn unreported(self, app: AppProcess) -> Self {
+        if (self, app) == (Self::Ok, AppProcess::NotOurs) { Self::Finding } else { self }
+    }
+
     /// The same failure, where it happened to `run`.
     fn with(self, app: AppProcess) -> Self {
         match (app, self) {

@@ -25,7 +25,7 @@ pub enum Note {
     /// What the app is confined to.
     Confined(Level),
     /// Paths of `[confine]` that are not there.
-    NothingToConfine(Vec<String>),
+    NothingToConfine(Vec<Vec<u8>>),
     /// What the app needs to start cannot be deleted later either.
     Stuck(Errno),
     /// Directories that neither this user nor the app may enter.
@@ -60,15 +60,13 @@ impl Note {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))
             }
             Self::Confined(level) => format!("[confine]: {}", launch::level(*level)),
-            Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", paths.join(", ")),
+            Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", list(paths)),
             Self::Stuck(errno) => format!(
                 "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
                 errno.desc()
             ),
             Self::NotEntered(paths) => {
-                let paths: Vec<String> = paths.iter().map(|path| escape(path)).collect();
-                let list = paths.join(", ");
-                format!("not looked at, because this user may not enter them, nor may the app: {list}")
+                format!("not looked at, because this user may not enter them, nor may the app: {}", list(paths))
             }
             Self::CannotDeny(errno) => format!(
                 "what cannot be removed cannot be denied either: {}; --fallback warn starts the app on a read-only root all the same",
@@ -86,4 +84,8 @@ impl Note {
             ),
         }
     }
+}
+
+fn list(paths: &[Vec<u8>]) -> String {
+    paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
 }

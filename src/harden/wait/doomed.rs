@@ -106,3 +106,59 @@ impl<'a> Doomed<'a> {
         Self { files: programs.iter().map(file).collect(), candidates: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+    use crate::harden::plan::{Verb, plan};
+    use crate::harden::survey::{Depth, survey};
+    use crate::profile::load_text;
+    use crate::root::Kind;
+    use crate::target::app::App;
+
+    /// What an app is waited for and what the plan takes away are found out apart. Nobody waits for what goes by force.
+    #[test]
+    fn what_is_waited_for_is_what_the_plan_takes_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let modes = [("a", 0o755), ("b", 0o644), ("c", 0), ("kept", 0o755), ("forced", 0o755), ("runs", 0o755)];
+        for (name, mode) in modes {
+            fs::write(bin.join(name), name).unwrap();
+            fs::set_permissions(bin.join(name), Permissions::from_mode(mode)).unwrap();
+        }
+        symlink("a", bin.join("link")).unwrap();
+        fs::hard_link(bin.join("a"), bin.join("other")).unwrap();
+        let runs = fs::metadata(bin.join("runs")).unwrap();
+        let program = Program::Known(Identity { dev: runs.dev(), ino: runs.ino() });
+        let first = Process { pid: 7, thread: 7, parent: 0, start: 1, comm: b"runs".to_vec(), program };
+        let app = App { first: Some(first), ..App::default() };
+        let root = Root::open(directory.path()).unwrap();
+        let protection = Protection::of_running(&app).unwrap();
+        for (method, expected) in [
+            ("delete", vec!["/bin/a", "/bin/b", "/bin/c", "/bin/other"]),
+            ("disable", vec!["/bin/a", "/bin/b", "/bin/other"]),
+            ("tombstone", vec!["/bin/a", "/bin/b", "/bin/c", "/bin/other"]),
+        ] {
+            let rules = "paths = [\"/bin/*\"]\nforce = [\"/bin/forced\"]";
+            let text =
+                format!("schema = 1\n[remove]\nmethod = \"{method}\"\n{rules}\n[keep]\npaths = [\"/bin/kept\"]\n");
+            let profile = load_text("t.toml", &text).unwrap();
+            let survey = survey(&root, &profile, &protection, Depth::Full).unwrap();
+            let doomed = Doomed::of(&root, &profile, &survey, &protection);
+            let mut waited_for: Vec<String> = doomed.files.iter().map(|file| file.path.to_string()).collect();
+            waited_for.sort();
+            let goes = |verb: Verb| matches!(verb, Verb::Remove | Verb::Disable | Verb::Tombstone);
+            let plan = plan(&profile, &survey, &protection);
+            let planned = plan.actions.iter().filter(|action| action.stat.kind == Kind::File && goes(action.verb));
+            let mut planned: Vec<String> = planned.map(|action| action.path().to_string()).collect();
+            planned.retain(|path| path != "/bin/forced");
+            planned.sort();
+            assert_eq!((&waited_for, &planned), (&planned, &waited_for), "{method}");
+            assert_eq!(waited_for, expected, "{method}");
+        }
+    }
+}
