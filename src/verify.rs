@@ -15,10 +15,10 @@ use std::time::Duration;
 use crate::harden::pipeline::{Applied, Protected};
 use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
-use crate::linux::proc::mountinfo::MountinfoError;
 use crate::profile::Profile;
 use crate::root::Root;
 use crate::target::Target;
+use crate::target::owner::OwnerError;
 
 pub use check::{Check, CheckId, Evidence, Status, Subject, Trial};
 
@@ -37,7 +37,7 @@ pub enum Note {
     /// Mount points of what the runtime and the kubelet mount writable themselves.
     RuntimeMounts(Vec<Vec<u8>>),
     /// Whether staged directories are mounted writable was not looked at, and why.
-    StagedUnknown(MountinfoError),
+    StagedUnknown(OwnerError),
 }
 
 /// A plan that was carried out, and what is so since.

@@ -1,6 +1,6 @@
 //! `lithify harden`: plan, wait for the app if asked to, apply, then verify.
 
-use super::options::{declared_app, effective_profile, list};
+use super::options::{declared_app, effective_profile};
 use crate::cli::Harden;
 use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::harden::wait;
@@ -16,8 +16,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let limit = options.deadline.or(waits.then_some(wait::DEADLINE)).filter(|limit| !limit.is_zero());
     let deadline = limit.map_or_else(Deadline::default, Deadline::after);
 
-    let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
-    let target = Target::open(&options.target.root, deadline).map_err(CommandError::Root)?;
+    let profile = effective_profile(&options.profiles, &options.remove)?;
+    let target = Target::open(&options.root, deadline).map_err(CommandError::Root)?;
     let app = declared_app(&options.app, &profile)?;
     let processes =
         if waits { Processes::HoldUp { timeout: options.wait_timeout, targets: &targets } } else { Processes::Veto };
@@ -36,7 +36,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
 
 /// What `--wait-for` names.
 fn targets(options: &Harden) -> Result<Vec<probe::Target>, CommandError> {
-    list(&options.wait_for, "LITHIFY_WAIT_FOR")
+    options
+        .wait_for
         .iter()
         .map(|text| probe::Target::parse(text).map_err(|error| CommandError::Usage(format!("--wait-for {error}"))))
         .collect()

@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use super::options::{effective_profile, list};
+use super::options::effective_profile;
 use super::output::Output;
 use crate::cli::{Fallback, Run};
 use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
@@ -43,11 +43,11 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
         Err(error) => return output.failure("run", &error),
     };
-    if !options.first.init {
+    if !options.init {
         return execute(command, &output);
     }
     // The app, the output and all they hold are the child's; what is left here is the loop.
-    match Init::start(options.first.process_group, move || execute(command, &output).code()) {
+    match Init::start(options.process_group, move || execute(command, &output).code()) {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let _ = Stream::Error.write(&format!("lithify run: {}\n", CommandError::Fork(errno)));
@@ -82,7 +82,7 @@ struct Prepared {
 
 /// Finds out what is to be started and how. Whatever can refuse comes before anything is changed.
 fn prepare(options: &Run) -> Result<Prepared, CommandError> {
-    let parent_death = options.first.parent_death.as_deref().map(signal).transpose()?.map(ParentDeath::new);
+    let parent_death = options.parent_death.as_deref().map(signal).transpose()?.map(ParentDeath::new);
     let mut profile = profile(options)?;
     if let Some(directory) = &options.chdir {
         let usage = |error: std::io::Error| {
@@ -119,7 +119,7 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
         let line = command_line(options, &command.program());
         let policy = Policy {
             allow_host: options.allow_host,
-            start: Start::Next { command: &line, by_scripts: options.first.after_start },
+            start: Start::Next { command: &line, by_scripts: options.after_start },
             processes: Processes::Veto,
             dry_run: false,
             disable_instead: options.fallback == Fallback::Deny,
@@ -214,11 +214,11 @@ fn command_line(options: &Run, program: &Path) -> CommandLine {
 
 /// What the command line names; nothing at all is enough where something else is asked for.
 fn profile(options: &Run) -> Result<Profile, CommandError> {
-    let named = [list(&options.profiles, "LITHIFY_PROFILE"), list(&options.remove, "LITHIFY_REMOVE")];
-    if (options.first.init || options.user.is_some()) && named.iter().all(Vec::is_empty) {
+    let named = [&options.profiles, &options.remove];
+    if (options.init || options.user.is_some()) && named.iter().all(|list| list.is_empty()) {
         return Ok(Profile::default());
     }
-    effective_profile(&options.profiles, Some(&options.remove))
+    effective_profile(&options.profiles, &options.remove)
 }
 
 /// Names of the signals from 1 on, as signal(7) numbers them on x86 and ARM.

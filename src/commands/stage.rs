@@ -7,7 +7,7 @@ use nix::unistd::geteuid;
 
 use super::options::{declared_app, effective_profile};
 use super::output::Output;
-use crate::cli::Stage as Options;
+use crate::cli::Stage;
 use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
 use crate::harden::plan::{self, Action, Plan, Verb};
 use crate::linux::deadline::Deadline;
@@ -17,13 +17,13 @@ use crate::target::Target;
 use crate::text::escape::escape;
 use crate::volume::stage::{self, Staged};
 
-pub(super) fn stage(options: &Options, output: &Output) -> Exit {
+pub(super) fn stage(options: &Stage, output: &Output) -> Exit {
     try_stage(options, output).unwrap_or_else(|error| output.failure("stage", &error))
 }
 
-fn try_stage(options: &Options, output: &Output) -> Result<Exit, CommandError> {
-    let profile = effective_profile(&options.target.profiles, None)?;
-    let target = Target::open(&options.target.root, Deadline::default()).map_err(CommandError::Root)?;
+fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
+    let profile = effective_profile(&options.profiles, &[])?;
+    let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let root = &target.root;
     let directories = stage::resolve(root, &options.sources, &options.to)?;
     let app = declared_app(&options.app, &profile)?;

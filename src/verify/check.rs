@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::harden::plan::{Action, Origin, Reason};
 use crate::linux::proc::Task;
-use crate::linux::proc::mountinfo::{Mount, MountinfoError};
+use crate::linux::proc::mountinfo::Mount;
 use crate::root::{Canonical, RootError};
 use crate::target::owner::OwnerError;
 
@@ -169,7 +169,7 @@ pub enum Evidence {
         /// At the path itself.
         trial: Trial,
         /// Why they are not.
-        reason: MountinfoError,
+        reason: OwnerError,
     },
     /// Whether something can be written there that the app must be able to write.
     Writable {
@@ -187,7 +187,7 @@ pub enum Evidence {
     /// Which mount it is on is not known.
     MountUnknown,
     /// The mounts cannot be read.
-    NoMounts(MountinfoError),
+    NoMounts(OwnerError),
     /// The staged copy is mounted read-only.
     Staged,
     /// It is mounted writable.

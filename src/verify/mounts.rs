@@ -4,16 +4,16 @@ use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
 use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
-use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
+use crate::linux::proc::mountinfo::{Mount, Mounts};
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
-use crate::target::owner::Owner;
+use crate::target::owner::{Owner, OwnerError};
 
 /// What the checks share.
 struct Context<'a> {
     root: &'a Root,
     /// The mounts, and the path of the root among them; the reason when they cannot be read.
-    mounts: Result<(Mounts, Vec<u8>), MountinfoError>,
+    mounts: Result<(Mounts, Vec<u8>), OwnerError>,
     /// What may be writable, below a read-only directory.
     writable: Vec<Canonical>,
 }

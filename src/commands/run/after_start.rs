@@ -25,7 +25,7 @@ const BETWEEN: Duration = Duration::from_millis(300);
 pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
     let Prepared { command, target, profile, restrictions, report } = prepared;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
-        let init = Init::start(options.first.process_group, || {
+        let init = Init::start(options.process_group, || {
             let mut report = report.begin_again();
             restrictions.enter(&target.root, &profile, &mut report);
             if report.is_clean() {
@@ -67,7 +67,7 @@ pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
     let exit = output.report("run", hardened.map_err(CommandError::from));
     if exit != Exit::Ok {
         output.plain("run", exit, "lithify run: the app is stopped, because it is not hardened\n");
-        init.stop(options.first.grace);
+        init.stop(options.grace);
         return exit;
     }
     Exit::App(init.attend_to_the_end())
@@ -85,7 +85,7 @@ fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report)
     let policy = Policy {
         allow_host: options.allow_host,
         start: Start::Unasked,
-        processes: Processes::HoldUp { timeout: options.first.wait_timeout, targets: &[] },
+        processes: Processes::HoldUp { timeout: options.wait_timeout, targets: &[] },
         dry_run: false,
         // Landlock binds a process that enters it, not one that runs already.
         disable_instead: options.fallback == Fallback::Deny,

@@ -9,7 +9,7 @@ use crate::root::InRoot;
 
 /// Whether the app is started first; where that would not help, a note says why.
 pub(super) fn is_app_first(options: &Run, planned: &Planned<'_>, notes: &mut Vec<Note>) -> bool {
-    if !options.first.after_start && !refuses_only_start(planned) {
+    if !options.after_start && !refuses_only_start(planned) {
         return false;
     }
     // Once it runs, what cannot be deleted can no longer be denied either.
