@@ -93,7 +93,7 @@ impl DeclaredApp {
         root: &Root,
         profile: &Profile,
         runs: bool,
-        kept: &Kept,
+        kept: Option<&Kept>,
         protection: &mut Protection,
     ) -> Result<Option<UnknownApp>, DeclaredAppError> {
         let (path, directory) = surroundings(root);
@@ -116,7 +116,7 @@ impl DeclaredApp {
                 (Some(_), DeclaredBy::Profile(_)) => {}
             }
         }
-        let careless = careless(profile).filter(|_| !known && !is_kept(root, kept));
+        let careless = careless(profile).filter(|_| !known && !kept.is_some_and(|kept| is_kept(root, kept)));
         Ok(careless.map(|(rule, only_shells)| UnknownApp {
             rule: rule.clone(),
             likely: likely::apps(root),
