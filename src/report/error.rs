@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::advice::errors;
 use crate::harden::declared_app::DeclaredAppError;
 use crate::harden::protection::LoadedError;
 use crate::launch::exec::StartError;
@@ -90,9 +91,9 @@ impl CommandError {
             Self::App(DeclaredAppError::Unknown(_)) => Some(
                 "say what it will start (ENTRYPOINT and CMD of the image): --app 'COMMAND ARG...', or [keep] app = [\"COMMAND\", \"ARG\"] in a profile; --app none if nothing of this root is ever started",
             ),
-            Self::Privileges(error) => error.hint(),
-            Self::Landlock(error) => error.hint(),
-            Self::Stage(error) => Some(error.hint()),
+            Self::Privileges(error) => errors::privileges(error),
+            Self::Landlock(error) => errors::landlock(error),
+            Self::Stage(error) => Some(errors::stage(error)),
             Self::Root(error) => match error.failure() {
                 Failure::Os { path, errno: Errno::EACCES, .. } if is_process_root(path) => Some(
                     "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
@@ -103,7 +104,7 @@ impl CommandError {
                 _ => None,
             },
             Self::WaitedInVain(_, hint) => Some(hint),
-            Self::Start(error) => error.hint(),
+            Self::Start(error) => errors::start(error),
             Self::Profile(_)
             | Self::Usage(_)
             | Self::Processes(_)
