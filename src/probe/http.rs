@@ -56,13 +56,13 @@ fn left(deadline: Deadline) -> Result<Duration, ProbeError> {
     if left.is_zero() { Err(ProbeError::Exchange(TIMED_OUT)) } else { Ok(left) }
 }
 
-/// `HTTP/1.x NNN`.
+/// `HTTP/1.x NNN`; the reason behind it may hold any byte.
 fn status(head: &[u8]) -> Option<u16> {
-    let line = std::str::from_utf8(head.split(|&byte| byte == b'\n').next()?).ok()?;
-    let mut words = line.trim_end_matches('\r').splitn(3, ' ');
-    words.next()?.strip_prefix("HTTP/1.")?;
-    let code = words.next().filter(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()))?;
-    code.parse().ok()
+    let mut words = head.split(|&byte| byte == b'\n').next()?.splitn(3, |&byte| byte == b' ');
+    let mut word = || std::str::from_utf8(words.next()?).ok();
+    word()?.strip_prefix("HTTP/1.")?;
+    let code = word()?.trim_end_matches('\r');
+    (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit())).then(|| code.parse().ok())?
 }
 
 #[cfg(test)]
@@ -77,6 +77,9 @@ mod tests {
     fn status_lines() {
         assert_eq!(status(b"HTTP/1.1 204 No Content\r\nX: y"), Some(204));
         assert_eq!(status(b"HTTP/1.0 500\n"), Some(500));
+        assert_eq!(status(b"HTTP/1.1 200\r\n"), Some(200));
+        // A reason in Latin-1, as RFC 9112 lets a server have it.
+        assert_eq!(status(b"HTTP/1.1 200 pr\xeat\r\n"), Some(200));
         for wrong in
             [b"".as_slice(), b"HTTP/2 200", b"HTTP/1.1 20", b"HTTP/1.1 2000 x", b"SSH-2.0-x", b"HTTP/1.1\xff 200"]
         {
