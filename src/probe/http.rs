@@ -70,8 +70,54 @@ mod tests {
     use super::*;
     use crate::probe::Target;
     use crate::root::Root;
+    use proptest::prelude::*;
     use std::net::TcpListener;
     use std::path::Path;
+
+    /// What `httparse` takes for the status of an answer; `None` where it refuses the answer or lacks a part of its line.
+    fn theirs(head: &[u8]) -> Option<u16> {
+        let mut headers = [httparse::EMPTY_HEADER; 16];
+        let mut response = httparse::Response::new(&mut headers);
+        response.parse(head).ok()?;
+        response.code
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { max_global_rejects: 10_000, ..ProptestConfig::default() })]
+
+        /// `httparse` is stricter: it wants HTTP/1.0 or 1.1, a reason that is text, and valid header fields. What it takes
+        /// has the same status here; the other way round a server that is nearly right is one that answers.
+        #[test]
+        fn what_httparse_takes_has_the_same_status(
+            head in prop_oneof![
+                "HTTP/1\\.[01] [0-9]{3}( [ -~]{0,12})?(\r\n|\n)([A-Za-z-]{1,8}: [ -~]{0,8}\r\n){0,3}\r\n",
+                "HTTP/[0-9](\\.[0-9])? [0-9]{1,4} ?[ -~]{0,12}\r?\n?",
+                "[HTP/1. 0-9\r\n]{0,24}",
+            ],
+            at in 0usize..40,
+            byte: u8,
+            change: bool,
+        ) {
+            let mut head = head.into_bytes();
+            if let (true, Some(place)) = (change, head.get_mut(at)) {
+                *place = byte;
+            }
+            let expected = theirs(&head);
+            // Empty lines before the status line, which RFC 9112 lets a server of requests skip, are none of an answer.
+            prop_assume!(expected.is_some() && !head.starts_with(b"\r") && !head.starts_with(b"\n"));
+            prop_assert_eq!(status(&head), expected, "{:?}", String::from_utf8_lossy(&head));
+        }
+
+        /// And what has a status here is refused there for one of these reasons only.
+        #[test]
+        fn what_has_a_status_is_nearly_right(minor in 0u8..10, code in 0u16..1000, reason in "[ -~]{0,12}", end in "\r?\n") {
+            let head = format!("HTTP/1.{minor} {code:03} {reason}{end}\r\n");
+            prop_assert_eq!(status(head.as_bytes()), Some(code));
+            if minor < 2 {
+                prop_assert_eq!(theirs(head.as_bytes()), Some(code));
+            }
+        }
+    }
 
     #[test]
     fn status_lines() {
