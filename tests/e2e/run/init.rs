@@ -356,4 +356,5 @@ fn orphans_without_end_do_not_put_off_hardening_nor_the_end() {
     let container = start("--remove=sh", &["/bin/sh", "-c", "trap '' TERM; \"$@\"; true", "sh"]);
     container.wait_until_it_ends();
     assert!(container.log().contains("the app is stopped"), "{}", container.log());
+    assert!(container.root().join("usr/bin/dash").exists());
 }
