@@ -1,9 +1,9 @@
 //! The subcommands: glue between the modules, one file each.
 
-mod app;
 mod harden;
 mod inscribed;
 mod install;
+mod options;
 mod output;
 mod probe;
 mod profile;
@@ -18,101 +18,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use nix::errno::Errno;
 
 use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
-use crate::profile::{Profile, ProfileError, load};
-use crate::report::Exit;
-use crate::root::Failure;
-
-/// Why a command could not do its work at all.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
-    #[error(transparent)]
-    Profile(#[from] ProfileError),
-    #[error("{0}")]
-    Usage(String),
-    #[error("--root {0}")]
-    Root(crate::root::RootError),
-    #[error("refused: {0}")]
-    Host(#[from] crate::target::host_guard::HostRoot),
-    #[error("refused: {0}")]
-    Processes(#[from] crate::target::processes::ProcessError),
-    #[error("refused: {0}")]
-    Loaded(#[from] crate::harden::protection::LoadedError),
-    #[error("refused: {0}")]
-    Inventory(crate::root::RootError),
-    #[error("refused: {0}")]
-    App(#[from] app::AppError),
-    #[error(transparent)]
-    Privileges(#[from] crate::launch::privileges::PrivilegeError),
-    #[error("[confine]: {0}")]
-    Landlock(#[from] crate::launch::landlock::LandlockError),
-    #[error(transparent)]
-    Stage(#[from] crate::volume::stage::StageError),
-    /// The app is still starting, or there was no time.
-    #[error("not yet: {0}")]
-    NotYet(String),
-    /// The app never settled; and what to do.
-    #[error("{0}; nothing was deleted")]
-    WaitedInVain(String, String),
-}
-
-impl CommandError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Profile(_) | Self::Usage(_) | Self::Root(_) => Exit::Usage,
-            Self::Host(_)
-            | Self::Processes(_)
-            | Self::Loaded(_)
-            | Self::App(_)
-            | Self::Inventory(_)
-            | Self::Privileges(_)
-            | Self::Landlock(_) => Exit::Refused,
-            Self::Stage(error) => stage::exit(error),
-            Self::NotYet(_) => Exit::NotYet,
-            Self::WaitedInVain(..) => Exit::Finding,
-        }
-    }
-
-    fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Host(
-                crate::target::host_guard::HostRoot::Undecidable { .. }
-                | crate::target::host_guard::HostRoot::DiskMount { .. },
-            ) => Some(
-                "if this is a container's root filesystem (some runtimes mount a whole disk for each container), say so with --allow-host",
-            ),
-            Self::Host(_) => {
-                Some("run it in the container, or name the container's root with --root; --allow-host overrides this")
-            }
-            Self::Loaded(_) => Some(
-                "add CAP_SYS_PTRACE to lithify's container, harden before the app starts (`run`, or in the image's build), list that program in [keep] only, or use libraries = \"all\"",
-            ),
-            Self::App(error) => Some(error.hint()),
-            Self::Privileges(error) => error.hint(),
-            Self::Landlock(error) => error.hint(),
-            Self::Stage(error) => Some(error.hint()),
-            Self::Root(error) => match error.failure() {
-                Failure::Os { path, errno: Errno::EACCES, .. } if is_process_root(path) => Some(
-                    "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
-                ),
-                Failure::Os { path, errno: Errno::ENOENT, .. } if is_process_root(path) => Some(
-                    "there is no such process here: set shareProcessNamespace: true in the pod spec, or use kubectl debug --target",
-                ),
-                _ => None,
-            },
-            Self::WaitedInVain(_, hint) => Some(hint),
-            _ => None,
-        }
-    }
-}
-
-fn is_process_root(path: &[u8]) -> bool {
-    use std::os::unix::ffi::OsStrExt;
-    crate::target::host_guard::process_of(std::path::Path::new(std::ffi::OsStr::from_bytes(path))).is_some()
-}
+use crate::report::{CommandError, Exit};
 
 /// Parses the command line, does what it says and prints the result.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -159,59 +68,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// A list given by flags, else by a comma-separated environment variable. Commas inside braces belong to a pattern.
-fn list(flags: &[String], variable: &str) -> Vec<String> {
-    if !flags.is_empty() {
-        return flags.to_vec();
-    }
-    let value = std::env::var(variable).unwrap_or_default();
-    split_list(&value)
-}
-
-fn split_list(value: &str) -> Vec<String> {
-    let mut depth = 0usize;
-    let parts = value.split(|c| {
-        match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-/// The profile that flags and environment name.
-fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<Profile, CommandError> {
-    let names = list(profiles, "LITHIFY_PROFILE");
-    let mut profile = load(names.iter().map(String::as_str))?;
-    for text in list(remove.unwrap_or_default(), "LITHIFY_REMOVE").iter().take_while(|_| remove.is_some()) {
-        profile.add_remove(text)?;
-    }
-    if profile.closure() && profile.only.is_empty() {
-        return Err(CommandError::Usage(
-            "[keep] libraries = \"closure\" needs the list of programs whose libraries stay: add [keep] only"
-                .to_owned(),
-        ));
-    }
-    if profile.sources.is_empty() && profile.remove.is_empty() {
-        return Err(CommandError::Usage(
-            "nothing to do: name a profile with -p NAME (see `lithify profile list`) or LITHIFY_PROFILE".to_owned(),
-        ));
-    }
-    Ok(profile)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lists_from_the_environment() {
-        assert_eq!(split_list("shells, nginx,,"), ["shells", "nginx"]);
-        assert_eq!(split_list("/usr/bin/{vi,ex},touch"), ["/usr/bin/{vi,ex}", "touch"]);
-        assert!(split_list("").is_empty());
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,6 +1,7 @@
 //! From a profile to a hardened root: survey, protection, plan, apply, and waiting for the app.
 
 pub mod apply;
+pub mod declared_app;
 pub mod found;
 pub mod plan;
 pub mod protection;

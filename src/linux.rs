@@ -2,7 +2,7 @@
 
 pub mod deadline;
 pub mod filesystem;
-pub mod mountinfo;
-pub mod status;
+pub mod identity;
+pub mod proc;
 pub mod stream;
 pub(crate) mod sys;

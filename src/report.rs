@@ -1,5 +1,7 @@
 //! The report of a run: one structure, printed as text for people or as JSON for machines.
 
+mod error;
+mod exit;
 mod explain;
 mod json;
 mod text;
@@ -13,53 +15,11 @@ use crate::harden::plan::{Action, Plan, Verb};
 use crate::text::escape::escape;
 use crate::verify::{Check, Status, Verification};
 
+pub use error::CommandError;
+pub use exit::{AppProcess, Exit};
 pub use json::{failure as failure_to_json, write as to_json};
 pub(crate) use text::plural;
 pub use text::{Volume, cut_to_termination_message, termination_message, write as to_text};
-
-/// The exit codes of lithify itself (`docs/exit-codes.md`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Exit {
-    /// Everything asked for holds.
-    #[default]
-    Ok,
-    /// Something could not be removed, or a check does not hold.
-    Finding,
-    /// Wrong usage, or a profile that is not valid.
-    Usage,
-    /// It would have been unsafe.
-    Refused,
-    /// `--wait-for-app` and the app is still starting, or `--deadline` came: try again.
-    NotYet,
-    /// For `run`: lithify itself failed before the command was started.
-    RunFailed,
-    /// For `run`: the command was found but cannot be executed.
-    CannotExecute,
-    /// For `run`: the command was not found.
-    NotFound,
-    /// For `run --init`: how the app ended.
-    App(u8),
-    /// For `sleep`: ended by this signal.
-    Signal(u8),
-}
-
-impl Exit {
-    /// The number.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::Finding => 1,
-            Self::Usage => 2,
-            Self::Refused => 3,
-            Self::NotYet => 75,
-            Self::RunFailed => 125,
-            Self::CannotExecute => 126,
-            Self::NotFound => 127,
-            Self::App(code) => code,
-            Self::Signal(signal) => 128 + (signal & 127),
-        }
-    }
-}
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,8 +92,6 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The time limit that came before everything was done.
     pub late: Option<std::time::Duration>,
-    /// The result.
-    pub exit: Exit,
 }
 
 impl Report {
@@ -174,7 +132,6 @@ impl Report {
                 hint: Some(refusal.hint.clone()),
             });
             self.refused = true;
-            self.exit = Exit::Refused;
         }
         self.kept.extend(plan.kept.into_iter().map(|kept| Kept {
             path: kept.path,
@@ -210,7 +167,6 @@ impl Report {
     /// Notes that the deadline came before everything was done.
     pub fn cut_short(&mut self, limit: std::time::Duration) {
         self.late = Some(limit);
-        self.exit = Exit::NotYet;
     }
 
     /// Adds what could not be looked at.
@@ -261,17 +217,11 @@ impl Report {
         self.notes.extend(verification.notes);
     }
 
-    /// Sets the exit code from the findings, unless it is set already.
-    #[must_use]
-    pub fn conclude(mut self) -> Self {
-        // Failures before what is merely unverified.
+    /// Puts failures before what is merely unverified.
+    pub fn sort_findings(&mut self) {
         crate::text::order::sort_by_bytes(&mut self.findings, |finding| {
             vec![u8::from(finding.id != "refused"), u8::from(finding.status == Status::Unverified)]
         });
-        if self.exit == Exit::Ok && !self.findings.is_empty() {
-            self.exit = Exit::Finding;
-        }
-        self
     }
 
     /// How many names were (or in a dry run would be) removed, disabled, replaced and stripped, and of how many files.

@@ -6,8 +6,10 @@
 //! is done component by component (`walk`).
 
 mod directory;
+mod entry;
 mod follow;
 pub mod glob;
+mod list;
 pub mod path;
 pub mod pattern;
 mod read;
@@ -25,7 +27,8 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
 
-pub use directory::{Directory, EntryKind};
+pub use directory::Directory;
+pub use entry::Entry;
 pub use follow::Followed;
 pub use path::{Canonical, InRoot};
 pub(crate) use read::{io_errno, read_part};
@@ -33,6 +36,8 @@ pub use replace::PENDING;
 pub use tree::{Visitor, walk_below, walk_tree};
 pub use unreadable::Unreadable;
 pub use walk::{Link, Place};
+
+pub use crate::linux::identity::Identity;
 
 use crate::linux::deadline::Deadline;
 use crate::linux::sys;
@@ -132,15 +137,6 @@ impl RootError {
         !matches!(*self.0, Failure::MountUnknown { .. })
             && matches!(self.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
     }
-}
-
-/// A file's identity: the same device and inode number are the same file, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Identity {
-    /// `st_dev`.
-    pub dev: u64,
-    /// `st_ino`.
-    pub ino: u64,
 }
 
 /// Type of a file, as far as lithify tells them apart.

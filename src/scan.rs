@@ -22,7 +22,7 @@ use crate::recognise::catalogue::{Known, holds_programs};
 use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat, Visitor, walk_tree};
-use crate::target::owner::Owner;
+use crate::target::Target;
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
@@ -69,9 +69,10 @@ pub struct Scan {
     pub notes: Vec<String>,
 }
 
-/// Everything under `root`, its accounts, and what its app may write.
-pub fn scan_all(root: &Root) -> Result<Scan, RootError> {
-    let app = App::of(&Owner::of(root));
+/// Everything under the target's root, its accounts, and what its app may write.
+pub fn scan_all(target: &Target) -> Result<Scan, RootError> {
+    let root = &target.root;
+    let app = App::of(target);
     let mut scanner = Scanner {
         root,
         app: app.as_ref().ok(),

@@ -10,9 +10,10 @@ mod staged;
 use serde::Serialize;
 
 use crate::harden::protection::Protection;
+use crate::linux::proc::Task;
 use crate::profile::Profile;
 use crate::root::Root;
-use crate::target::owner::Owner;
+use crate::target::Target;
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,28 +64,28 @@ pub struct Verification {
 
 /// Checks everything that `profile` asks of `root`: its `[verify]` tables, and that nothing is left of what `[remove]`
 /// and `[strip]` name. `protection` explains what stays because the app runs it.
-pub fn verify(root: &Root, profile: &Profile, protection: &Protection) -> Verification {
-    let mut verification = verify_tree(root, profile, protection);
-    process::check(root, &profile.verify, &Owner::of(root), &mut verification);
+pub fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
+    let mut verification = verify_tree(target, profile, protection);
+    process::check(&target.root, &profile.verify, || target.first(), &mut verification);
     verification
 }
 
 /// What `[verify.process]` asks, of this very process: the app's, before it is there.
 pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
     let mut verification = Verification::default();
-    process::check(root, &profile.verify, &Owner::Process { pid: "self".to_owned() }, &mut verification);
+    process::check(root, &profile.verify, || Ok(Task::Own), &mut verification);
     verification
 }
 
 /// Everything but `[verify.process]`.
-pub fn verify_tree(root: &Root, profile: &Profile, protection: &Protection) -> Verification {
+pub fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = Verification::default();
-    let owner = Owner::of(root);
+    let Target { root, owner } = target;
     if profile.changes_anything() {
         files::nothing_left(root, profile, protection, &mut verification);
     }
-    mounts::check(root, &profile.verify, &owner, &mut verification);
-    staged::check(root, &owner, &mut verification);
+    mounts::check(root, &profile.verify, owner, &mut verification);
+    staged::check(root, owner, &mut verification);
     files::check(root, &profile.verify, &mut verification);
     files::exposure(root, &profile.verify, &mut verification);
     verification

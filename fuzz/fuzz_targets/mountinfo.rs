@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lithify::linux::mountinfo::Mounts;
+use lithify::linux::proc::mountinfo::Mounts;
 
 fuzz_target!(|text: &[u8]| {
     if let Ok(mounts) = Mounts::parse(text) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lithify::linux::status::Status;
+use lithify::linux::proc::status::Status;
 
 fuzz_target!(|text: &str| {
     let _ = Status::parse(text);

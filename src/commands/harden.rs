@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::app::{self, Declared};
-use super::{CommandError, effective_profile, list};
+use super::options::{declared_app, effective_profile, list};
 use crate::cli::Harden;
 use crate::harden::apply;
+use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError};
 use crate::harden::plan::{Plan, plan};
 use crate::harden::protection::{Protection, Starter};
 use crate::harden::survey::{self, Depth, Survey};
 use crate::harden::wait::{Doomed, Wait, Waited};
 use crate::linux::deadline::Deadline;
-use crate::probe::Target;
+use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
-use crate::report::Report;
+use crate::report::{CommandError, Report};
 use crate::root::{Failure, InRoot, Root};
+use crate::target::Target;
+use crate::target::app::App;
 use crate::target::host_guard;
-use crate::target::processes::{App, Whose};
 use crate::text::seconds;
 
 pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
@@ -31,21 +32,22 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let deadline = limit.map_or_else(Deadline::default, Deadline::after);
 
     let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
-    let root = Root::open(&options.target.root).map_err(CommandError::Root)?.with_deadline(deadline);
+    let target = Target::open(&options.target.root, deadline).map_err(CommandError::Root)?;
+    let root = &target.root;
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
-    let starts = Starts::Later(Declared::new(&options.app, &profile)?);
-    let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, Whose::of(&root), running);
+    let starts = Starts::Later(declared_app(&options.app, &profile)?);
+    let prepared = Prepared::with(&target, &profile, options.allow_host, &starts, running);
     if deadline.is_over() {
         return Err(late(limit));
     }
     let prepared = prepared?;
-    let doomed = if waits { prepared.doomed(&root, &profile) } else { Doomed::default() };
+    let doomed = if waits { prepared.doomed(root, &profile) } else { Doomed::default() };
     let app = prepared.app.clone();
     let mut report = Report::new("harden", root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if waits && plan.refusals.is_empty() {
-        let wait = Wait { whose: Whose::of(&root), doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
-        report.notes.extend(settled(wait.try_once(&root)?)?);
+        let wait = Wait { owner: &target.owner, doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
+        report.notes.extend(settled(wait.try_once(root)?)?);
         // The libraries that stay are those that the app had loaded then.
         if profile.closure() && !wait.is_unchanged_since(&app)? {
             return Err(CommandError::NotYet(crate::harden::wait::CHANGING.to_owned()));
@@ -56,25 +58,25 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     }
     if options.dry_run {
         report.add_plan(plan, None);
-        return Ok(report.conclude());
+        return Ok(report);
     }
-    let outcomes = apply::apply(&root, &plan);
+    let outcomes = apply::apply(root, &plan);
     report.add_plan(plan, Some(outcomes));
     if !report.refused {
-        let verification = crate::verify::verify(&root, &profile, &protection);
+        let verification = crate::verify::verify(&target, &profile, &protection);
         match limit.filter(|_| deadline.is_over()) {
             Some(limit) => report.cut_short(limit),
             None => report.add_verification(verification),
         }
     }
-    Ok(report.conclude())
+    Ok(report)
 }
 
 /// What `--wait-for` names.
-fn targets(options: &Harden) -> Result<Vec<Target>, CommandError> {
+fn targets(options: &Harden) -> Result<Vec<probe::Target>, CommandError> {
     list(&options.wait_for, "LITHIFY_WAIT_FOR")
         .iter()
-        .map(|text| Target::parse(text).map_err(|error| CommandError::Usage(format!("--wait-for {error}"))))
+        .map(|text| probe::Target::parse(text).map_err(|error| CommandError::Usage(format!("--wait-for {error}"))))
         .collect()
 }
 
@@ -112,7 +114,7 @@ pub(super) enum Starts {
     /// By `run`: at once; and whether it is said that scripts come first.
     Now(CommandLine, bool),
     /// By somebody: at some time, if this is said at all.
-    Later(Declared),
+    Later(DeclaredApp),
     /// It runs.
     Done,
 }
@@ -126,20 +128,20 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Looks whether `root` may be hardened at all, what is to be protected, and what is to be done; with a choice of whose
-    /// processes are the app and of what becomes of programs that it runs.
+    /// Looks whether the target may be hardened at all, what is to be protected, and what is to be done; with a choice of
+    /// what becomes of programs that the app runs.
     pub(super) fn with(
-        root: &Root,
+        target: &Target,
         profile: &Profile,
         allow_host: bool,
         starts: &Starts,
-        whose: Whose,
         running: Running,
     ) -> Result<Self, CommandError> {
         if !allow_host {
-            host_guard::check(root)?;
+            host_guard::check(target)?;
         }
-        let app = App::look(&whose)?;
+        let root = &target.root;
+        let app = target.look()?;
         let mut protection = match running {
             Running::Protected => Protection::of_running(&app)?,
             Running::WaitedFor(_) => Protection::of_waited_for(&app)?,
@@ -155,16 +157,21 @@ impl Prepared {
                 protection.add_command(root, &search, command, starter);
                 None
             }
-            Starts::Later(declared) => declared.protect(root, profile, app::runs(&whose, &app), &mut protection)?,
+            Starts::Later(declared) => {
+                match declared.protect(root, profile, declared_app::runs(&target.owner, &app), &mut protection)? {
+                    Some(unknown) if !unknown.only_shells => return Err(DeclaredAppError::Unknown(unknown).into()),
+                    unknown => unknown.map(|unknown| format!("{unknown}; --app protects it")),
+                }
+            }
             Starts::Done => None,
         };
-        if running == Running::Protected && whose != Whose::Directory {
+        if running == Running::Protected && target.owner.has_processes() {
             protection.add_all_started(root, profile, &app);
         }
         if let Running::WaitedFor(timeout) = running {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
             let doomed = Self::collect(root, profile, protection, Depth::Names)?;
-            let wait = Wait { whose, doomed: &doomed.doomed(root, profile), targets: &[], timeout };
+            let wait = Wait { owner: &target.owner, doomed: &doomed.doomed(root, profile), targets: &[], timeout };
             if let Some(not_yet) = wait.blocked(&app) {
                 settled(not_yet)?;
             }

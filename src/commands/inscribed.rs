@@ -2,27 +2,22 @@
 //! lines refuses all others.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
-
-use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
 use super::{output, tombstone};
 use crate::cli::Command;
+use crate::linux::proc::{OWN_PROGRAM, open_certainly_own_program};
 use crate::linux::stream::Stream;
 use crate::linux::sys;
 use crate::recognise::inscription::{self, Kind};
 use crate::recognise::only;
 use crate::report::Exit;
-use crate::target::processes::OWN_PROGRAM;
 use crate::text::escape::escape;
 
 /// Whether the arguments are one of certain accepted command lines, rather than any; the code to end with where they are
 /// none of them. lithify's variables are those of that line from now on.
 pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
-    let lines = match own_program().and_then(|program| inscription::read(&program)) {
+    let lines = match open_certainly_own_program().and_then(|program| inscription::read(&program)) {
         Ok(None) => return Ok(false),
         Ok(Some((Kind::Grave, table))) => {
             return Err(tombstone::answer(&crate::recognise::tombstone::parse(&table), arguments));
@@ -48,18 +43,6 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
         accepted.join("\n  ")
     );
     Err(refuse(Exit::Usage, &message))
-}
-
-/// The file of this program, as the kernel names it and not whoever calls: in a root of his own (chroot(2)) he may put a
-/// file of that name. Started by a dynamic loader it would be that of the loader.
-fn own_program() -> io::Result<File> {
-    if statfs(c"/proc/self")?.filesystem_type() != PROC_SUPER_MAGIC {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let program = File::open(OWN_PROGRAM)?;
-    let mut header = [0; 64];
-    program.read_exact_at(&mut header, 0)?;
-    if header == *sys::own_header() { Ok(program) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 fn refuse(exit: Exit, message: &str) -> ExitCode {

@@ -104,7 +104,7 @@ fn check(line: &Line) -> Result<(), String> {
         Command::Run(options) => &options.profiles,
         _ => return Ok(()),
     };
-    let profiles = super::list(profiles, "LITHIFY_PROFILE");
+    let profiles = super::options::list(profiles, "LITHIFY_PROFILE");
     let file = |name: &&String| !name.starts_with('/') && is_file(name);
     let log = cli.output.log.as_deref().filter(|log| log.is_relative()).and_then(Path::to_str);
     match profiles.iter().find(file).map(String::as_str).or(log) {

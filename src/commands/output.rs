@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::CommandError;
 use crate::cli;
 use crate::linux::stream::Stream;
-use crate::report::{self, Exit, Report, Volume};
+use crate::report::{self, AppProcess, CommandError, Exit, Report, Volume};
 use crate::text::escape::escape;
 
 /// Where the kubelet looks for a container's termination message by default.
@@ -23,6 +22,7 @@ pub(super) struct Output {
     volume: Volume,
     log: Option<PathBuf>,
     stream: Stream,
+    app: AppProcess,
     held_log: Option<File>,
     held_message: Option<File>,
 }
@@ -34,6 +34,7 @@ impl Output {
             volume: Volume { verbose: flags.verbose, quiet: flags.quiet },
             log: flags.log.clone(),
             stream: Stream::Output,
+            app: AppProcess::NotOurs,
             held_log: None,
             held_message: None,
         }
@@ -55,28 +56,35 @@ impl Output {
             volume: self.volume,
             log: self.log.clone(),
             stream: Stream::Error,
+            app: AppProcess::NotStarted,
             // What cannot be opened now is tried again when there is something to write, and said then.
             held_log: self.log.as_ref().and_then(|path| open_log(path).ok()),
             held_message: open_message(Path::new(TERMINATION_LOG)).ok().flatten(),
         }
     }
 
+    /// The same when `run` has started the app.
+    pub(super) fn for_started_app(self) -> Self {
+        Self { app: AppProcess::Stopped, ..self }
+    }
+
     /// Prints a report or the error that prevented it, everywhere it belongs; the exit code of both.
     pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
         match result {
-            Ok(report) => {
-                let (exit, own) = (report.exit, report.notes.len());
+            Ok(mut report) => {
+                report.sort_findings();
+                let (exit, own) = (Exit::of_report(&report, self.app), report.notes.len());
                 // Not copied: it may hold a million names.
                 let report = RefCell::new(report);
                 self.finish(command, exit, |notes| {
                     let mut report = report.borrow_mut();
                     report.notes.truncate(own);
                     report.notes.extend(notes);
-                    let json = if self.json { report::to_json(&report) } else { String::new() };
-                    (report::termination_message(&report), report::to_text(&report, self.volume), json)
+                    let json = if self.json { report::to_json(&report, exit) } else { String::new() };
+                    (report::termination_message(&report), report::to_text(&report, exit, self.volume), json)
                 })
             }
-            Err(error) => self.error(command, error.exit(), &error.to_string(), error.hint()),
+            Err(error) => self.failure(command, &error),
         }
     }
 
@@ -88,6 +96,11 @@ impl Output {
             let text = if self.volume.quiet { String::new() } else { notes.chain([text]).collect() };
             (String::new(), text, json)
         })
+    }
+
+    /// Prints the error that prevented a report; its exit code.
+    pub(super) fn failure(&self, command: &'static str, error: &CommandError) -> Exit {
+        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint())
     }
 
     /// Prints an error that leaves nothing to report.

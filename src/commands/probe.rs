@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use super::CommandError;
 use super::output::Output;
 use crate::cli::{Probe, ProbeTarget};
 use crate::probe::{ProbeError, Target, TargetError};
-use crate::report::Exit;
+use crate::report::{CommandError, Exit};
 use crate::root::Root;
 use crate::text::json_line::json_line;
 

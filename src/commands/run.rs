@@ -11,8 +11,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
 use super::harden::{Prepared, Running, Starts};
+use super::options::{effective_profile, list};
 use super::output::Output;
-use super::{CommandError, effective_profile, list};
 use crate::cli::{Fallback, Run};
 use crate::harden::apply::{self, Outcome};
 use crate::harden::plan::{Plan, Verb};
@@ -20,37 +20,33 @@ use crate::launch::exec::App;
 use crate::launch::init::{self, Init};
 use crate::launch::landlock::{LandlockError, Ruleset, deniable};
 use crate::launch::privileges::Privileges;
+use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
-use crate::report::{self, Exit, Report};
+use crate::report::{self, CommandError, Exit, Report};
 use crate::root::Root;
-use crate::target::processes::Whose;
+use crate::target::Target;
 use crate::text::escape::escape;
 use crate::verify::{self, Check, Status};
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
     let output = output.for_run();
-    let Some(name) = options.command.first() else { return Exit::Usage };
     if let Err(errno) = init::hold_signals() {
-        return output.error("run", Exit::RunFailed, &format!("rt_sigprocmask: {}", errno.desc()), None);
+        return output.failure("run", &CommandError::Signals(errno));
     }
     let app = match ready(options, &output) {
         Ok(app) => app,
-        Err(Stop::Late(late)) => return after_start::run(options, &output, *late),
+        Err(Stop::Late(late)) => return after_start::run(options, output, *late),
         Err(Stop::Reported(exit)) => return exit,
-        Err(Stop::CannotStart(errno)) => return cannot_start(&output, name.as_bytes(), errno),
-        // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
-        Err(Stop::Failed(error)) => {
-            return output.error("run", Exit::RunFailed, &error.to_string(), error.hint());
-        }
+        Err(Stop::Failed(error)) => return output.failure("run", &error),
     };
     if !options.first.init {
-        return execute(app, options, &output);
+        return execute(app, &output);
     }
     // The app, the output and all they hold are the child's; what is left here is the loop.
-    match Init::start(options.first.process_group, move || execute(app, options, &output).code()) {
+    match Init::start(options.first.process_group, move || execute(app, &output).code()) {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
@@ -60,16 +56,15 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
     }
 }
 
-/// Becomes the app; what it returns says why that failed.
-fn execute(app: App, options: &Run, output: &Output) -> Exit {
-    let errno = app.execute();
-    cannot_start(output, options.command.first().map(|name| name.as_bytes()).unwrap_or_default(), errno)
+/// Becomes the app; what it returns says that this failed.
+fn execute(app: App, output: &Output) -> Exit {
+    output.failure("run", &app.execute().into())
 }
 
 /// An app that is to be started before anything is deleted, with all that was found out for it.
 struct Late {
     app: App,
-    root: Root,
+    target: Target,
     profile: Profile,
     privileges: Privileges,
     rulesets: Vec<(&'static str, Ruleset)>,
@@ -84,7 +79,6 @@ enum Stop {
     Late(Box<Late>),
     /// It is in the report.
     Reported(Exit),
-    CannotStart(Errno),
     Failed(CommandError),
 }
 
@@ -105,19 +99,20 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         };
         std::env::set_current_dir(directory).map_err(usage)?;
     }
-    let mut app = App::new(&options.command, options.keep_fds).map_err(Stop::CannotStart)?;
-    let root = Root::open(Path::new("/")).map_err(CommandError::Root)?;
+    let mut app = App::new(&options.command, options.keep_fds)?;
+    let target = Target::open(Path::new("/"), Deadline::default()).map_err(CommandError::Root)?;
+    let root = &target.root;
 
     // Whatever can refuse comes before anything is changed.
-    let mut privileges = Privileges::wanted(&root, &profile.verify, options.user.as_deref())?;
+    let mut privileges = Privileges::wanted(root, &profile.verify, options.user.as_deref())?;
     privileges.replace_in(&mut profile);
     if let Some(home) = privileges.home() {
-        app.set_variable("HOME", home).map_err(Stop::CannotStart)?;
+        app.set_variable("HOME", home)?;
     }
     let mut report = Report::new("run", root.path(), &profile);
     let program = app.program();
     let mut rulesets = Vec::new();
-    match Ruleset::confining(&root, &profile.confine, program.as_os_str().as_bytes()) {
+    match Ruleset::confining(root, &profile.confine, program.as_os_str().as_bytes()) {
         Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| ("confine", ruleset))),
         Err(error @ LandlockError::Unavailable(_)) if profile.confine.mode() == ConfineMode::BestEffort => {
             report.notes.push(format!("[confine] is not enforced: {error}"));
@@ -126,12 +121,11 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     }
     if profile != Profile::default() {
         let starts = Starts::Now(command_line(options, &program), options.first.after_start);
-        let (whose, running) = (Whose::of(&root), Running::Protected);
-        let prepared = Prepared::with(&root, &profile, options.allow_host, &starts, whose, running)?;
+        let prepared = Prepared::with(&target, &profile, options.allow_host, &starts, Running::Protected)?;
         let later = options.first.after_start || prepared.only_refuses_start();
         // Once it runs, what cannot be deleted can no longer be denied either.
         let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
-        let stuck = prepared.stuck(&root).filter(|errno| later && !warns(errno));
+        let stuck = prepared.stuck(root).filter(|errno| later && !warns(errno));
         if let Some(errno) = stuck {
             report.notes.push(format!(
                 "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
@@ -142,10 +136,10 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
             }
-            let late = Late { app, root, profile, privileges, rulesets, report, parent, parent_death };
+            let late = Late { app, target, profile, privileges, rulesets, report, parent, parent_death };
             return Err(Stop::Late(Box::new(late)));
         }
-        let denied = harden(options, &root, &profile, prepared, &mut privileges, &mut report)?;
+        let denied = harden(options, &target, &profile, prepared, &mut privileges, &mut report)?;
         rulesets.extend(denied.map(|ruleset| ("fallback", ruleset)));
     }
 
@@ -154,7 +148,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         privileges.require_no_new_privs();
     }
     if report.findings.is_empty() {
-        become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
+        become_restricted(root, &profile, &privileges, &rulesets, &mut report);
     }
     if let Some(signal) = parent_death {
         if let Err(errno) = init::on_parent_death(signal, parent) {
@@ -162,15 +156,12 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
             report.findings.push(failure("parent-death", detail, None));
         }
     }
-    let mut report = report.conclude();
-    let failed = report.exit != Exit::Ok;
-    if failed {
-        report.exit = Exit::RunFailed;
+    let failed = !report.findings.is_empty();
+    if !failed && profile == Profile::default() {
+        return Ok(app);
     }
-    if failed || profile != Profile::default() {
-        output.report("run", Ok(report));
-    }
-    if failed { Err(Stop::Reported(Exit::RunFailed)) } else { Ok(app) }
+    let exit = output.report("run", Ok(report));
+    if failed { Err(Stop::Reported(exit)) } else { Ok(app) }
 }
 
 /// The command that is to be started.
@@ -210,12 +201,13 @@ fn signal(text: &str) -> Result<Signal, CommandError> {
 /// that is returned.
 fn harden(
     options: &Run,
-    root: &Root,
+    target: &Target,
     profile: &Profile,
     mut prepared: Prepared,
     privileges: &mut Privileges,
     report: &mut Report,
 ) -> Result<Option<Ruleset>, CommandError> {
+    let root = &target.root;
     // An app that is this user and can gain no privileges may not enter what this user may not enter.
     let unreachable = if privileges.changes_user() { Vec::new() } else { prepared.take_unreachable(root) };
     if !unreachable.is_empty() {
@@ -231,7 +223,7 @@ fn harden(
     }
     report.add_plan(plan, Some(outcomes));
     if !report.refused {
-        let mut verification = verify::verify_tree(root, profile, &protection);
+        let mut verification = verify::verify_tree(target, profile, &protection);
         let unreachable: Vec<String> = unreachable.iter().map(|path| escape(path)).collect();
         verification.checks.retain(|check| check.status != Status::Unverified || !unreachable.contains(&check.subject));
         report.add_verification(verification);
@@ -355,30 +347,6 @@ fn accept_read_only(report: &mut Report, profile: &Profile) {
         report.steps.len(),
         profile.sources.iter().map(|source| &*source.name).collect::<Vec<_>>().join(", "),
     ));
-}
-
-fn cannot_start(output: &Output, name: &[u8], errno: Errno) -> Exit {
-    let there = name.contains(&b'/') && Path::new(OsStr::from_bytes(name)).exists();
-    let (exit, reason, hint) = match errno {
-        Errno::ENOENT if there => (
-            Exit::CannotExecute,
-            "its interpreter (the #! line or the ELF loader) does not exist",
-            Some("a script whose shell was removed cannot start: run the program itself"),
-        ),
-        Errno::ENOENT => (
-            Exit::NotFound,
-            "not found",
-            Some(
-                "give its absolute path, or correct PATH; where a volume is mounted over its directory, look at the subPath: one that is missing is mounted empty",
-            ),
-        ),
-        Errno::EACCES => {
-            (Exit::CannotExecute, "permission denied: not executable for this user, or on a noexec mount", None)
-        }
-        Errno::ENOEXEC => (Exit::CannotExecute, "neither a program of this machine nor a script with a #! line", None),
-        errno => (Exit::CannotExecute, errno.desc(), None),
-    };
-    output.error("run", exit, &format!("cannot start {}: {reason}", escape(name)), hint)
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 mod json;
 mod text;
 
+use super::options::list;
 use super::output::Output;
-use super::{CommandError, list};
 use crate::cli::Scan as Options;
-use crate::report::Exit;
-use crate::root::Root;
+use crate::linux::deadline::Deadline;
+use crate::report::{CommandError, Exit};
 use crate::scan::{Baseline, Before, Comparison, Finding, Scan, classes, compare, scan_all, write_baseline};
+use crate::target::Target;
 use crate::text::escape::escape;
 
 /// Everything there is to say of a scan.
@@ -28,7 +29,7 @@ struct Outcome<'a> {
 pub(super) fn scan(options: &Options, output: &Output) -> Exit {
     match look(options) {
         Ok(looked) => print(options, &looked, output),
-        Err(error) => output.error("scan", error.exit(), &error.to_string(), error.hint()),
+        Err(error) => output.failure("scan", &error),
     }
 }
 
@@ -45,8 +46,8 @@ fn look(options: &Options) -> Result<Looked, CommandError> {
     let baseline = options.baseline.as_deref().map(Baseline::load).transpose()?;
     let before = options.compare.as_deref().map(Before::load).transpose();
     let before = before.map_err(|reason| CommandError::Usage(format!("--compare {reason}")))?;
-    let root = Root::open(&options.root).map_err(CommandError::Root)?;
-    let found = scan_all(&root).map_err(CommandError::Inventory)?;
+    let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    let found = scan_all(&target).map_err(CommandError::Inventory)?;
     Ok(Looked { wanted, baseline, before, found })
 }
 

@@ -5,19 +5,18 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::app::{AppError, Declared};
+use super::options::{declared_app, effective_profile};
 use super::output::Output;
-use super::{CommandError, effective_profile};
 use crate::cli::Stage as Options;
 use crate::harden::plan::{Action, Plan, Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
-use crate::report::{Exit, Report};
+use crate::report::{CommandError, Exit, Report};
 use crate::root::{Canonical, InRoot, Kind, Root, RootError};
-use crate::target::processes::App;
+use crate::target::app::App;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
-use crate::volume::stage::{self, StageError, Staged};
+use crate::volume::stage::{self, Staged};
 
 /// How many paths a note names, unless `-v` asks for all.
 const NAMED: usize = 5;
@@ -31,19 +30,6 @@ pub(super) fn stage(options: &Options, output: &Output) -> Exit {
     }
 }
 
-/// Which exit code an error is.
-pub(super) fn exit(error: &StageError) -> Exit {
-    match error {
-        StageError::Relative { .. } | StageError::NotADirectory { .. } | StageError::NotText { .. } => Exit::Usage,
-        StageError::WholeRoot { .. } | StageError::Itself { .. } | StageError::OtherMount { .. } => Exit::Refused,
-        StageError::TooDeep { .. }
-        | StageError::Busy { .. }
-        | StageError::Source(_)
-        | StageError::Volume { .. }
-        | StageError::Differs { .. } => Exit::Finding,
-    }
-}
-
 /// What was staged, or the report of what stands against it.
 fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>, CommandError> {
     let profile = effective_profile(&options.target.profiles, None)?;
@@ -53,11 +39,11 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     let mut protection = Protection::of_running(&App::default())?;
     protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
     // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
-    let declared = Declared::new(&options.app, &profile)?;
-    let unknown = match declared.protect(&root, &profile, false, &mut protection) {
-        Err(unknown @ AppError::Unknown { .. }) => Some(unknown.to_string()),
-        known => known?,
-    };
+    let unknown = declared_app(&options.app, &profile)?.protect(&root, &profile, false, &mut protection)?;
+    let unknown = unknown.map(|unknown| {
+        let protects = if unknown.only_shells { "; --app protects it" } else { "" };
+        format!("{unknown}{protects}")
+    });
     let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
     plan.notes.extend(unknown);
@@ -81,7 +67,7 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     }
     if !ours.is_empty() || !plan.refusals.is_empty() {
         report.add_plan(Plan { skipped: Vec::new(), missing: Vec::new(), ..plan }, Some(Vec::new()));
-        return Ok(Err(report.conclude()));
+        return Ok(Err(report));
     }
     let staged = stage::stage(&root, &profile, &plan, directories, &options.to)?;
     Ok(Ok(Done::new(options, report, staged, plan, &root, &others, output)))

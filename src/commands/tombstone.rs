@@ -10,11 +10,9 @@ use std::process::ExitCode;
 
 use nix::sys::stat::fstat;
 
+use crate::linux::proc::Task;
 use crate::recognise::tombstone::{self, Epitaph};
 use crate::text::escape::escape;
-
-/// Where the container's log is written.
-const CONTAINER_LOG: &str = "/proc/1/fd/2";
 
 /// What a shell says of a command that is not there.
 const NOT_FOUND: u8 = 127;
@@ -42,9 +40,9 @@ pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {
     );
     // Not blocking: nobody may be reading. Denied to other users than the first process's: then it goes to whoever
     // started this, which is the container's log when the app itself did.
-    let log =
-        File::options().append(true).custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY).open(CONTAINER_LOG);
-    let _ = match log {
+    let mut options = File::options();
+    options.append(true).custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY);
+    let _ = match Task::Process(1).open_descriptor(2, &options) {
         Ok(mut log) if !is_same(&log, &stderr) => log.write_all(attempt.as_bytes()),
         _ => stderr.write_all(attempt.as_bytes()),
     };
@@ -58,11 +56,11 @@ fn is_same(a: &impl AsFd, b: &impl AsFd) -> bool {
 /// One line: who tried to start what.
 fn attempt(names: &[Vec<u8>], arguments: &[OsString]) -> String {
     let parent = nix::unistd::getppid();
-    let comm = std::fs::read(format!("/proc/{parent}/comm")).unwrap_or_default();
     // A parent outside the container's pid namespace (exec) has number 0 and no name here.
-    let parent = match comm.strip_suffix(b"\n") {
-        Some(comm) => format!("process {parent} ({})", escape(comm)),
-        None => "outside this container".to_owned(),
+    let task = Task::Process(u32::try_from(parent.as_raw()).unwrap_or_default());
+    let parent = match task.comm() {
+        Ok(comm) => format!("process {parent} ({})", escape(&comm)),
+        Err(_) => "outside this container".to_owned(),
     };
     let mut text: Vec<u8> = Vec::new();
     for argument in arguments {

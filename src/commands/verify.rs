@@ -1,27 +1,28 @@
 //! `lithify verify`: only checks.
 
-use super::{CommandError, effective_profile};
-use crate::cli::Target;
+use super::options::effective_profile;
+use crate::cli::Target as Options;
 use crate::harden::protection::Protection;
 use crate::harden::survey;
-use crate::report::Report;
-use crate::root::Root;
-use crate::target::processes::{App, Whose};
+use crate::linux::deadline::Deadline;
+use crate::report::{CommandError, Report};
+use crate::target::Target;
 use crate::verify::{Check, Status};
 
-pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
-    let profile = effective_profile(&target.profiles, None)?;
-    let root = Root::open(&target.root).map_err(CommandError::Root)?;
+pub(super) fn verify(options: &Options) -> Result<Report, CommandError> {
+    let profile = effective_profile(&options.profiles, None)?;
+    let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    let root = &target.root;
     // Without /proc nothing is known of the processes; the checks that need them say so themselves.
-    let app = App::look(&Whose::of(&root)).unwrap_or_default();
+    let app = target.look().unwrap_or_default();
     let mut protection = Protection::of_running(&app).unwrap_or_default();
-    protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
+    protection.add_needs_of_kept(root, &profile.search(), &survey::kept(root, &profile));
     if profile.closure() {
         // What cannot be read protects nothing here: what is left is told.
-        let _ = protection.add_loaded(&root, &profile, &app);
+        let _ = protection.add_loaded(root, &profile, &app);
     }
     let mut report = Report::new("verify", root.path(), &profile);
-    report.add_verification(crate::verify::verify(&root, &profile, &protection));
+    report.add_verification(crate::verify::verify(&target, &profile, &protection));
     // Said once, however many there are.
     let left = |finding: &&mut Check| finding.id == "remove" && finding.status == Status::Fail;
     if let Some(first) = report.findings.iter_mut().find(left) {
@@ -30,5 +31,5 @@ pub(super) fn verify(target: &Target) -> Result<Report, CommandError> {
                 .to_owned(),
         );
     }
-    Ok(report.conclude())
+    Ok(report)
 }

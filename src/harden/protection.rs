@@ -6,13 +6,16 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use crate::harden::found::Found;
-use crate::linux::sys::DIRENT_BUFFER;
+use crate::linux::proc;
+use crate::linux::proc::processes::{Process, Program};
 use crate::profile::Profile;
 use crate::recognise::command_line::{CommandLine, Need, Role, needs_of};
 use crate::recognise::needs;
-use crate::root::{Canonical, EntryKind, Identity, InRoot, Kind, Root, RootError};
+use crate::root::{Canonical, Identity, InRoot, Kind, Root};
+use crate::target::app::App;
 use crate::target::candidates::{Candidates, Certainty};
-use crate::target::processes::{self, App, Process, ProcessError, Program};
+use crate::target::command_line::command_line;
+use crate::target::processes::ProcessError;
 use crate::text::escape::escape;
 
 /// Why it cannot be told which libraries the app uses.
@@ -125,7 +128,7 @@ impl Protection {
     /// Protects lithify itself only, for an app that is waited for until it runs nothing that goes ([`crate::harden::wait`]).
     pub fn of_waited_for(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::default();
-        let own = processes::own_program()?;
+        let own = proc::own_program()?;
         protection.own = Some(own);
         if let Some(Program::Known(id)) = app.first.as_ref().map(|first| &first.program) {
             protection.first = Some(*id);
@@ -176,7 +179,7 @@ impl Protection {
     pub fn add_loaded(&mut self, root: &Root, profile: &Profile, app: &App) -> Result<(), LoadedError> {
         let own = std::process::id();
         let candidates = Candidates::new(root, profile, &self.programs, Vec::new());
-        let elsewhere = processes::own_root().is_ok_and(|id| id != root.stat().id);
+        let elsewhere = proc::own_root().is_ok_and(|id| id != root.stat().id);
         for process in app.processes().filter(|process| process.pid != own) {
             let kept = || {
                 let program = match process.program {
@@ -186,7 +189,7 @@ impl Protection {
                 };
                 self.programs.iter().any(|path| root.resolve(path).is_ok_and(|stat| Some(stat.id) == program))
             };
-            let files = match processes::mapped(process, root.stat().id) {
+            let files = match process.mappings(root.stat().id) {
                 Ok(files) => files,
                 Err(Errno::ENOENT | Errno::ESRCH) => continue,
                 Err(_) if elsewhere || kept() => continue,
@@ -256,7 +259,7 @@ impl Protection {
         self.add_first(root, profile, app);
         let mut known = Vec::new();
         for process in &app.descendants {
-            let Some(line) = processes::command_line(process.pid) else { continue };
+            let Some(line) = command_line(process.pid) else { continue };
             // Workers are called as their master.
             if !known.contains(&line.words) {
                 known.push(line.words.clone());
@@ -268,7 +271,7 @@ impl Protection {
     /// Protects what the container's first process was started by. Whether there is anything.
     pub fn add_first(&mut self, root: &Root, profile: &Profile, app: &App) -> bool {
         let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
-        let line = processes::command_line(first.pid);
+        let line = command_line(first.pid);
         let told = line.is_some_and(|line| self.add_started(root, profile, first, &line, FIRST));
         if let (false, Program::Known(id)) = (told, &first.program) {
             self.add_links(root, profile, first, *id);
@@ -283,16 +286,15 @@ impl Protection {
             "it leads to what {}, {FIRST}, runs, whose command line does not say by which name it was started",
             who(first)
         );
-        let mut buffer = vec![0; DIRENT_BUFFER];
         for directory in profile.search() {
             let mut links = Vec::new();
             // What cannot be listed is a finding of the survey.
             let _ = root.directory_at(directory.as_bytes()).and_then(|directory| {
-                directory.for_each(&mut buffer, |name, kind| {
-                    if matches!(kind, EntryKind::Known(Kind::Symlink) | EntryKind::Unknown) {
+                directory.list(&mut |listed| {
+                    if let Ok((name, Kind::Symlink)) = listed {
                         links.push(directory.join(name));
                     }
-                    Ok::<(), RootError>(())
+                    Ok(())
                 })
             });
             for path in links {

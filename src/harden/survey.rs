@@ -22,9 +22,8 @@ use std::rc::Rc;
 
 use crate::harden::found::{Cause, Found, Parent, Shared};
 use crate::harden::protection::Protection;
-use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::{Profile, Rule, Selector};
-use crate::root::{Canonical, Directory, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable, glob};
+use crate::root::{Canonical, Entry, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable, glob};
 use crate::text::escape::escape;
 
 use indices::Indices;
@@ -215,25 +214,6 @@ struct Collector<'a> {
     /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
     program: Option<File>,
     tombstones: HashMap<Identity, bool>,
-    buffer: Vec<u8>,
-}
-
-/// Where a file lies.
-#[derive(Clone, Copy)]
-struct Location<'a> {
-    directory: &'a Canonical,
-    parent: &'a Stat,
-    name: &'a [u8],
-}
-
-impl<'a> Location<'a> {
-    fn new(directory: &'a Directory, name: &'a [u8]) -> Self {
-        Self { directory: directory.path(), parent: directory.own_stat(), name }
-    }
-
-    fn path(self) -> Canonical {
-        self.directory.join(self.name)
-    }
 }
 
 impl<'a> Collector<'a> {
@@ -254,7 +234,6 @@ impl<'a> Collector<'a> {
             cut_notes: Vec::new(),
             program: None,
             tombstones: HashMap::new(),
-            buffer: vec![0; DIRENT_BUFFER],
         }
     }
 }
@@ -271,8 +250,8 @@ impl Collector<'_> {
     }
 
     /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
-    fn add(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> bool {
-        let path = at.path();
+    fn add(&mut self, entry: Entry<'_>, rule: usize, cause: Cause) -> bool {
+        let (path, stat) = (entry.path(), entry.stat);
         if let Some(known) = self.indices.path(&self.inventory.found, &path) {
             // What lies in a directory that goes may be named by a rule, too: then its chain goes with it.
             if let (Some(found), Cause::Rule) = (self.inventory.found.get_mut(known).and_then(Rc::get_mut), &cause) {
@@ -286,7 +265,7 @@ impl Collector<'_> {
             self.inventory.kept.push(Kept { path, rule, by });
             return false;
         }
-        let mount_point = stat.mount != at.parent.mount;
+        let mount_point = stat.mount != entry.parent.mount;
         if mount_point || !self.allowed.contains(&stat.mount) {
             self.inventory.skipped.push(Skipped { path, rule, mount_point });
             return false;
@@ -299,7 +278,7 @@ impl Collector<'_> {
         if let Some(first) = first.and_then(|first| self.inventory.found.get_mut(first)).and_then(Rc::get_mut) {
             first.names += 1;
         }
-        let mut found = self.entry(at, stat, rule, cause);
+        let mut found = self.remembered(entry, rule, cause);
         found.names = u32::from(is_first);
         self.inventory.found.push(Rc::new(found));
         self.indices.add(&self.inventory.found, is_first);
@@ -307,9 +286,18 @@ impl Collector<'_> {
     }
 
     /// A name as it is remembered.
-    fn entry(&mut self, at: Location<'_>, stat: Stat, rule: usize, cause: Cause) -> Found {
-        let parent = self.parent(at.directory, at.parent.id);
-        Found { parent, name: at.name.into(), stat, rule, cause, library: None, names: 0, occupied: false }
+    fn remembered(&mut self, entry: Entry<'_>, rule: usize, cause: Cause) -> Found {
+        let parent = self.parent(entry.directory, entry.parent.id);
+        Found {
+            parent,
+            name: entry.name.into(),
+            stat: entry.stat,
+            rule,
+            cause,
+            library: None,
+            names: 0,
+            occupied: false,
+        }
     }
 
     /// The directory `id` at a canonical path, as it is remembered.
@@ -357,7 +345,7 @@ impl Collector<'_> {
             return known;
         }
         if self.program.is_none() {
-            self.program = File::open(crate::target::processes::OWN_PROGRAM).ok();
+            self.program = crate::linux::proc::open_own_program().ok();
         }
         // What cannot be read is taken for what its name says.
         let known = self.program.as_ref().is_some_and(|program| self.root.is_tombstone(path, program).unwrap_or(false));
@@ -369,9 +357,9 @@ impl Collector<'_> {
     fn forced(&mut self) -> Result<(), RootError> {
         let profile = self.profile;
         for pattern in &profile.force {
-            self.expand(&pattern.value, &mut |collector, at, stat| {
-                collector.inventory.forced.insert(stat.id);
-                if let Ok(place) = collector.root.walk(&at.path(), true) {
+            self.expand(&pattern.value, &mut |collector, entry| {
+                collector.inventory.forced.insert(entry.stat.id);
+                if let Ok(place) = collector.root.walk(&entry.path(), true) {
                     collector.inventory.forced.insert(place.stat.id);
                     collector.inventory.forced.extend(place.links.iter().filter(|link| link.last).map(|l| l.stat.id));
                 }

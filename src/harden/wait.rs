@@ -13,9 +13,12 @@ mod judge;
 use std::time::Duration;
 
 use crate::harden::plan::STAYS;
+use crate::linux::proc::processes::{Process, Program};
 use crate::probe::Target;
 use crate::root::Root;
-use crate::target::processes::{App, Process, ProcessError, Program, Whose};
+use crate::target::app::App;
+use crate::target::owner::Owner;
+use crate::target::processes::ProcessError;
 use crate::text::seconds;
 
 pub use doomed::Doomed;
@@ -37,7 +40,7 @@ const TARGET_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Wait<'a> {
     /// Whose processes.
-    pub whose: Whose,
+    pub owner: &'a Owner,
     /// What none of them may run.
     pub doomed: &'a Doomed<'a>,
     /// What has to answer besides.
@@ -66,7 +69,7 @@ impl Wait<'_> {
     /// One try: at least 200 ms when the app has settled, none at all when it certainly has not. Ends early at the
     /// deadline of `root`, in which files are looked for.
     pub fn try_once(&self, root: &Root) -> Result<Waited, ProcessError> {
-        let mut before = App::look(&self.whose)?;
+        let mut before = App::look(self.owner)?;
         for _ in 0..LOOKS {
             if let Some(not_yet) = self.blocked(&before) {
                 return Ok(not_yet);
@@ -95,7 +98,7 @@ impl Wait<'_> {
                 return Ok(self.not_yet(before, format!("{target} does not answer: {error}")));
             }
         }
-        let now = App::look(&self.whose)?;
+        let now = App::look(self.owner)?;
         let expired = self.expired(&now);
         if let Some(not_yet) = self.blocked(&now) {
             return Ok(not_yet);
@@ -108,7 +111,7 @@ impl Wait<'_> {
 
     /// Whether the app still is as it was at an earlier look.
     pub fn is_unchanged_since(&self, app: &App) -> Result<bool, ProcessError> {
-        Ok(unchanged(app, &App::look(&self.whose)?, false))
+        Ok(unchanged(app, &App::look(self.owner)?, false))
     }
 
     /// Whether one look is enough to say no.
@@ -133,7 +136,7 @@ impl Wait<'_> {
     /// A look after the interval; `None` when the deadline comes first.
     fn next(&self, root: &Root) -> Result<Option<App>, ProcessError> {
         std::thread::sleep(INTERVAL.min(root.deadline().remaining()));
-        if root.deadline().is_over() { Ok(None) } else { App::look(&self.whose).map(Some) }
+        if root.deadline().is_over() { Ok(None) } else { App::look(self.owner).map(Some) }
     }
 
     /// Whether the first process is older than the time limit.
@@ -179,7 +182,8 @@ mod tests {
     #[test]
     fn past_the_time_limit_nothing_is_waited_for_any_more() {
         let doomed = Doomed::default();
-        let wait = Wait { whose: Whose::Own, doomed: &doomed, targets: &[], timeout: Duration::from_secs(5) };
+        let owner = Owner::Own { path: b"/".to_vec() };
+        let wait = Wait { owner: &owner, doomed: &doomed, targets: &[], timeout: Duration::from_secs(5) };
         let zombie =
             Process { pid: u32::MAX, thread: u32::MAX, parent: 0, start: 0, comm: vec![], program: Program::None };
         let after = |seconds| App { first: Some(zombie.clone()), time: Duration::from_secs(seconds), ..App::default() };

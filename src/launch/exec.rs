@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use crate::linux::sys;
 use crate::recognise::search_path::DEFAULT_PATH;
+use crate::text::escape::escape;
 
 /// The app that is to be started.
 #[derive(Debug)]
@@ -28,12 +29,63 @@ enum Descriptors {
     Listen(u32),
 }
 
+/// Why the app's program cannot be executed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {}: {}", escape(name), self.reason())]
+pub struct StartError {
+    /// As given.
+    name: Vec<u8>,
+    /// Whether there is a file of this path.
+    is_there: bool,
+    errno: Errno,
+}
+
+impl StartError {
+    /// At starting `name`, a path or what `PATH` is searched for.
+    fn new(name: &OsStr, errno: Errno) -> Self {
+        let is_there = name.as_bytes().contains(&b'/') && Path::new(name).exists();
+        Self { name: name.as_bytes().to_vec(), is_there, errno }
+    }
+
+    /// Whether there is no such program; else it is there and cannot be executed.
+    pub fn is_not_found(&self) -> bool {
+        self.errno == Errno::ENOENT && !self.is_there
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.errno {
+            Errno::ENOENT if self.is_there => "its interpreter (the #! line or the ELF loader) does not exist",
+            Errno::ENOENT => "not found",
+            Errno::EACCES => "permission denied: not executable for this user, or on a noexec mount",
+            Errno::ENOEXEC => "neither a program of this machine nor a script with a #! line",
+            errno => errno.desc(),
+        }
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.errno {
+            Errno::ENOENT if self.is_there => {
+                Some("a script whose shell was removed cannot start: run the program itself")
+            }
+            Errno::ENOENT => Some(
+                "give its absolute path, or correct PATH; where a volume is mounted over its directory, look at the subPath: one that is missing is mounted empty",
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl App {
     /// Looks the command up in `PATH`, as execvp(3) does, and takes over the environment. With `keep_descriptors` the app
     /// gets every descriptor that lithify inherited, else only the sockets that `LISTEN_FDS` counts, if they are meant for
     /// this process.
-    pub fn new(command: &[OsString], keep_descriptors: bool) -> Result<Self, Errno> {
-        let name = command.first().ok_or(Errno::ENOENT)?;
+    pub fn new(command: &[OsString], keep_descriptors: bool) -> Result<Self, StartError> {
+        let name = command.first().map(OsString::as_os_str).unwrap_or_default();
+        Self::look_up(name, command, keep_descriptors).map_err(|errno| StartError::new(name, errno))
+    }
+
+    fn look_up(name: &OsStr, command: &[OsString], keep_descriptors: bool) -> Result<Self, Errno> {
         let arguments = command.iter().map(|argument| c_string(argument.as_bytes())).collect::<Result<_, _>>()?;
         let environment = std::env::vars_os()
             .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
@@ -53,16 +105,22 @@ impl App {
     }
 
     /// Sets a variable of its environment.
-    pub fn set_variable(&mut self, name: &str, value: &[u8]) -> Result<(), Errno> {
+    pub fn set_variable(&mut self, name: &str, value: &[u8]) -> Result<(), StartError> {
         let start = [name.as_bytes(), b"="].concat();
         self.environment.retain(|entry| !entry.as_bytes().starts_with(&start));
-        self.environment.push(c_string(&[start.as_slice(), value].concat())?);
+        let variable = c_string(&[start.as_slice(), value].concat()).map_err(|errno| self.failed(errno))?;
+        self.environment.push(variable);
         Ok(())
+    }
+
+    fn failed(&self, errno: Errno) -> StartError {
+        let name = self.arguments.first().map(CString::as_bytes).unwrap_or_default();
+        StartError::new(OsStr::from_bytes(name), errno)
     }
 
     /// Replaces this process by the app, with every signal unblocked and at its default action; returns only if that
     /// fails.
-    pub fn execute(mut self) -> Errno {
+    pub fn execute(mut self) -> StartError {
         // Every descriptor of lithify's own is close-on-exec from the start. Where those inherited cannot be marked so
         // (close_range refused, and no /proc), they stay, as with any other program.
         let _ = match self.descriptors {
@@ -75,12 +133,9 @@ impl App {
             let _ = self.set_variable("LISTEN_PID", std::process::id().to_string().as_bytes());
             self.environment.retain(|entry| !entry.as_bytes().starts_with(b"LISTEN_PIDFDID="));
         }
-        if let Err(errno) = sys::default_signals() {
-            return errno;
-        }
-        match nix::unistd::execve(&self.program, &self.arguments, &self.environment) {
-            Err(errno) => errno,
-        }
+        let Err(errno) = sys::default_signals()
+            .and_then(|()| nix::unistd::execve(&self.program, &self.arguments, &self.environment));
+        self.failed(errno)
     }
 }
 

@@ -12,7 +12,8 @@ use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
 
 pub use account::User;
 
-use crate::linux::status::{CapabilitySets, Status, capability_mask, capability_names};
+use crate::linux::proc::Task;
+use crate::linux::proc::status::{CapabilitySets, Status, capability_mask, capability_names};
 use crate::linux::sys;
 use crate::profile::{Principal, Profile, Verify};
 use crate::root::Root;
@@ -303,9 +304,7 @@ fn numbers(mask: u64) -> impl Iterator<Item = u32> {
 }
 
 fn own_status() -> Result<Status, PrivilegeError> {
-    let text =
-        std::fs::read_to_string("/proc/self/status").map_err(|_| PrivilegeError::Unverified("it cannot be read"))?;
-    Ok(Status::parse(&text))
+    Task::Own.status().map_err(|_| PrivilegeError::Unverified("it cannot be read"))
 }
 
 /// The same ids in any order.

@@ -6,6 +6,7 @@
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -77,18 +78,33 @@ pub fn read_link(dir: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8]) -> Result<
     Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
 }
 
-/// Size of the buffer for [`getdents`]: one call for each 32 KiB of directory.
-pub const DIRENT_BUFFER: usize = 32 * 1024;
-
-/// `getdents64(2)`: fills `buffer` with directory entries; 0 at the end of the directory.
-pub fn getdents(dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
-    // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
-    let read = unsafe { libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) };
-    Errno::result(read).map(|read| usize::try_from(read).unwrap_or(0))
+/// Calls `each` with every name in `directory` but `.` and `..`, and with its `DT_*` type (`getdents64(2)`), until it
+/// breaks off.
+pub fn list_directory(
+    directory: BorrowedFd<'_>,
+    each: &mut dyn FnMut(&CStr, u8) -> ControlFlow<()>,
+) -> Result<(), Errno> {
+    let mut buffer = MaybeUninit::<[u8; 32 * 1024]>::uninit();
+    loop {
+        let (start, length) = (buffer.as_mut_ptr().cast::<u8>(), size_of_val(&buffer));
+        // SAFETY: the kernel writes at most `length` bytes, which is how long `buffer` is.
+        let read = unsafe { libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), start, length) };
+        let read = usize::try_from(Errno::result(read)?).unwrap_or(0).min(length);
+        if read == 0 {
+            return Ok(());
+        }
+        // SAFETY: the kernel has written so many bytes, which nobody else has.
+        let entries = unsafe { std::slice::from_raw_parts(start, read) };
+        for (name, kind) in dirents(entries).filter(|(name, _)| *name != c"." && *name != c"..") {
+            if each(name, kind).is_break() {
+                return Ok(());
+            }
+        }
+    }
 }
 
-/// The entries that [`getdents`] filled in: name and `DT_*` type of each `struct linux_dirent64`.
-pub fn dirents(mut bytes: &[u8]) -> impl Iterator<Item = (&CStr, u8)> {
+/// Name and type of each `struct linux_dirent64`.
+fn dirents(mut bytes: &[u8]) -> impl Iterator<Item = (&CStr, u8)> {
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes(bytes.get(16..18)?.try_into().ok()?));
         let entry = (CStr::from_bytes_until_nul(bytes.get(19..length)?).ok()?, *bytes.get(18)?);
@@ -181,20 +197,14 @@ pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     }
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let listing = openat(AT_FDCWD, c"/proc/self/fd", flags, Mode::empty())?;
-    let mut buffer = [0; 1024];
-    loop {
-        let filled = getdents(listing.as_fd(), &mut buffer)?;
-        if filled == 0 {
-            break;
-        }
-        let numbers = dirents(buffer.get(..filled).unwrap_or_default())
-            .filter_map(|(name, _)| name.to_str().ok()?.parse::<i32>().ok());
-        for number in numbers.filter(|number| u32::try_from(*number).is_ok_and(|number| number >= first)) {
+    list_directory(listing.as_fd(), &mut |name, _| {
+        let number = name.to_str().ok().and_then(|name| name.parse::<i32>().ok());
+        if let Some(number) = number.filter(|number| u32::try_from(*number).is_ok_and(|number| number >= first)) {
             // SAFETY: F_SETFD takes an integer, and says only what an exec does to the descriptor.
             unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
         }
-    }
-    Ok(())
+        ControlFlow::Continue(())
+    })
 }
 
 /// Closes every descriptor from 3 upwards (`close_range(2)`). For a process that uses none of them any more.

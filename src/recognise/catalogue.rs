@@ -3,7 +3,8 @@
 //! `programs.txt` is the one list of names: `scan` and rules by class recognise by it, and the built-in profiles remove
 //! by it. A line with a single word begins a class. Every other line holds names, after the profiles that remove them
 //! (letters of [`PROFILES`]), a colon, and what they lend themselves to (letters of [`FUNCTIONS`]); a line that begins
-//! with a space goes on with the names of the line before. In no profile is what only a rule by class removes: what images
+//! with a space goes on with the names of the line before. A name with a `*` is many programs, chosen by the name that they
+//! are called by: a link to it is only one of these. In no profile is what only a rule by class removes: what images
 //! start their app with, what mostly is the app where it is there, and what is of little use.
 //!
 //! The functions of a name are facts of `GTFOBins` (<https://gtfobins.org>, commit 7382261 of 2026-04-20); classes and
@@ -136,6 +137,7 @@ struct Entry {
     name: &'static str,
     profiles: &'static str,
     known: Known,
+    many: bool,
 }
 
 fn entries() -> impl Iterator<Item = Entry> {
@@ -149,7 +151,10 @@ fn entries() -> impl Iterator<Item = Entry> {
             known.class = class;
         }
         let (profiles, known) = (profiles, known);
-        names.split(' ').filter(|name| !name.is_empty()).map(move |name| Entry { name, profiles, known })
+        names.split(' ').filter(|name| !name.is_empty()).map(move |name| {
+            let many = name.strip_suffix('*');
+            Entry { name: many.unwrap_or(name), profiles, known, many: many.is_some() }
+        })
     })
 }
 
@@ -157,6 +162,11 @@ fn entries() -> impl Iterator<Item = Entry> {
 pub fn names_of_profile(profile: &str) -> impl Iterator<Item = &'static str> {
     let letter = PROFILES.into_iter().find(|(_, name)| *name == profile).map(|(letter, _)| letter);
     entries().filter(move |entry| letter.is_some_and(|letter| entry.profiles.contains(letter))).map(|entry| entry.name)
+}
+
+/// The names of what is many programs.
+pub fn names_of_many() -> impl Iterator<Item = &'static str> {
+    entries().filter(|entry| entry.many).map(|entry| entry.name)
 }
 
 /// All names, ready for lookups.
@@ -258,7 +268,7 @@ mod tests {
                 class = Class::parse(head);
                 continue;
             }
-            for name in names.split(' ') {
+            for name in names.split(' ').map(|name| name.trim_end_matches('*')) {
                 assert!(!name.is_empty() && seen.insert(name), "{name:?}: {line}");
                 assert_eq!(catalogue.exactly(name).map(|known| known.class), class, "{name}");
             }

@@ -121,7 +121,7 @@ impl Recogniser {
 
     fn is_tombstone(&mut self, file: &File) -> bool {
         if self.program.is_none() {
-            self.program = File::open(crate::target::processes::OWN_PROGRAM).ok();
+            self.program = crate::linux::proc::open_own_program().ok();
         }
         self.program.as_ref().is_some_and(|program| tombstone::is_tombstone(file, program).unwrap_or(false))
     }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Counts, Report, Result, Step};
+use super::{Counts, Exit, Report, Result, Step};
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
 use crate::verify::Check;
@@ -101,7 +101,7 @@ struct Failure<'a> {
 }
 
 /// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
-pub fn write(report: &Report) -> String {
+pub fn write(report: &Report, exit: Exit) -> String {
     let Counts { removed, disabled, tombstoned, denied, stripped, files } = report.counts();
     let kept = report.kept.iter().map(|kept| Kept {
         path: escape(&kept.path),
@@ -116,7 +116,7 @@ pub fn write(report: &Report) -> String {
         root: &report.root,
         profiles: &report.profiles,
         dry_run: report.dry_run,
-        exit_code: report.exit.code(),
+        exit_code: exit.code(),
         actions: Actions(&report.steps),
         kept: kept.collect(),
         findings: &report.findings,
@@ -127,7 +127,7 @@ pub fn write(report: &Report) -> String {
 }
 
 /// The object for an error that left nothing to report.
-pub fn failure(command: &str, exit: super::Exit, error: &str, hint: Option<&str>, notes: &[String]) -> String {
+pub fn failure(command: &str, exit: Exit, error: &str, hint: Option<&str>, notes: &[String]) -> String {
     json_line(&Failure {
         schema: 1,
         command,

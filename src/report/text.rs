@@ -20,7 +20,7 @@ pub struct Volume {
 }
 
 /// The whole report.
-pub fn write(report: &Report, volume: Volume) -> String {
+pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
     let mut out = String::new();
     for finding in &report.findings {
         problem(&mut out, finding);
@@ -50,7 +50,7 @@ pub fn write(report: &Report, volume: Volume) -> String {
             }
         }
     }
-    if !volume.quiet || report.exit != Exit::Ok {
+    if !volume.quiet || exit != Exit::Ok {
         let _ = writeln!(out, "{}", summary(report));
     }
     out

@@ -1,4 +1,4 @@
-//! One open directory inside the root: listing, looking, and the only place that unlinks or changes a file.
+//! One open directory inside the root: looking, and the only place that unlinks or changes a file.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -11,15 +11,6 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Canonical, Identity, InRoot, Kind, RootError, Stat, c_name, os, stat_of};
 use crate::linux::sys;
-
-/// A directory entry's type as `getdents64(2)` tells it, without looking at the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    /// The filesystem says which it is.
-    Known(Kind),
-    /// It does not (`DT_UNKNOWN`): look with [`Directory::stat`].
-    Unknown,
-}
 
 /// File capabilities (capabilities(7)).
 const CAPABILITIES: &CStr = c"security.capability";
@@ -63,33 +54,6 @@ impl Directory {
     /// Its descriptor, for calls that only read.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// Calls `visit` with each entry's name and type, `.` and `..` left out; `buffer` is scratch space.
-    /// Nothing may be removed meanwhile: listings skip entries then.
-    pub fn for_each<E: From<RootError>>(
-        &self,
-        buffer: &mut [u8],
-        mut visit: impl FnMut(&CStr, EntryKind) -> Result<(), E>,
-    ) -> Result<(), E> {
-        loop {
-            let filled = sys::getdents(self.fd.as_fd(), buffer).map_err(os("getdents64", &self.path))?;
-            if filled == 0 {
-                return Ok(());
-            }
-            for (name, kind) in sys::dirents(buffer.get(..filled).unwrap_or_default()) {
-                let kind = match kind {
-                    nix::libc::DT_REG => EntryKind::Known(Kind::File),
-                    nix::libc::DT_LNK => EntryKind::Known(Kind::Symlink),
-                    nix::libc::DT_DIR => EntryKind::Known(Kind::Directory),
-                    nix::libc::DT_UNKNOWN => EntryKind::Unknown,
-                    _ => EntryKind::Known(Kind::Other),
-                };
-                if name != c"." && name != c".." {
-                    visit(name, kind)?;
-                }
-            }
-        }
     }
 
     /// What is known of `name`, a link not followed.

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::{Canonical, Directory, EntryKind, Identity, Kind, Root, RootError, os};
-use crate::linux::sys::DIRENT_BUFFER;
+use super::{Canonical, Directory, Identity, Kind, Root, RootError, os};
 
 /// How many directories with something left to visit are held open; those above are opened again when their turn comes.
 const OPEN: usize = 64;
@@ -63,10 +62,9 @@ pub fn walk_below<V: Visitor>(
     look: V::Look,
     visitor: &mut V,
 ) -> Result<(), RootError> {
-    let mut buffer = vec![0; DIRENT_BUFFER];
     let mut levels = Vec::new();
     let mut below = None;
-    visit(root, Rc::new(directory), look, visitor, &mut buffer, &mut levels)?;
+    visit(root, Rc::new(directory), look, visitor, &mut levels)?;
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.pending.pop() else {
             levels.pop();
@@ -106,7 +104,7 @@ pub fn walk_below<V: Visitor>(
         match visitor.enter(&parent, look, &name, &child) {
             Ok(Some(look)) => {
                 drop(parent);
-                visit(root, Rc::new(child), look, visitor, &mut buffer, &mut levels)?;
+                visit(root, Rc::new(child), look, visitor, &mut levels)?;
             }
             Ok(None) => {}
             Err(error) => visitor.failed(error)?,
@@ -142,33 +140,21 @@ fn visit<V: Visitor>(
     directory: Rc<Directory>,
     look: V::Look,
     visitor: &mut V,
-    buffer: &mut [u8],
     levels: &mut Vec<Level<V::Look>>,
 ) -> Result<(), RootError> {
     let mut pending = Vec::new();
-    let listed = directory.for_each(buffer, |name, kind| {
+    directory.list(&mut |listed| {
         root.in_time()?;
-        let kind = match kind {
-            EntryKind::Known(kind) => Ok(kind),
-            EntryKind::Unknown => directory.stat(name).map(|stat| stat.kind),
-        };
-        let result = match kind {
-            Ok(Kind::Directory) => {
+        let looked = listed.and_then(|(name, kind)| match kind {
+            Kind::Directory => {
                 pending.push(name.to_owned());
                 Ok(())
             }
-            Ok(kind) => visitor.entry(&directory, look, name, kind),
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(()) => Ok(()),
-            Err(error) => visitor.failed(error),
-        }
-    });
+            kind => visitor.entry(&directory, look, name, kind),
+        });
+        looked.or_else(|error| visitor.failed(error))
+    })?;
     root.in_time()?;
-    if let Err(error) = listed {
-        visitor.failed(error)?;
-    }
     if !pending.is_empty() {
         levels.push(Level { directory: Held::Open(directory), look, pending });
         if let Some(level) = levels.len().checked_sub(OPEN + 1).and_then(|far| levels.get_mut(far)) {

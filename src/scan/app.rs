@@ -7,10 +7,11 @@
 use std::ffi::CStr;
 
 use super::{Gap, Scanner, Weakness};
-use crate::linux::status::Status;
+use crate::linux::proc::status::Status;
 use crate::profile::Profile;
 use crate::root::{Canonical, Directory, Kind, RootError, Stat};
-use crate::target::owner::Owner;
+use crate::target::owner::OwnerError;
+use crate::target::{Target, name, status};
 
 /// Bit of `CAP_DAC_OVERRIDE` (capabilities(7)).
 const DAC_OVERRIDE: u64 = 1 << 1;
@@ -26,12 +27,12 @@ pub struct App {
 
 impl App {
     /// Who the app is; a gap where that cannot be told, or where it may write everything anyway.
-    pub fn of(owner: &Owner) -> Result<Self, Gap> {
+    pub fn of(target: &Target) -> Result<Self, Gap> {
         let gap = |reason, only_if_named| Gap { class: "app-writable", reason, only_if_named };
-        let directory = matches!(owner, Owner::Directory { .. });
-        let (process, status) = owner
-            .status()
-            .map_err(|reason| gap(format!("which executables the app may write is not known: {reason}"), directory))?;
+        let (process, status) = target.first().and_then(|task| Ok((name(task), status(task)?))).map_err(|reason| {
+            let directory = reason == OwnerError::Directory;
+            gap(format!("which executables the app may write is not known: {reason}"), directory)
+        })?;
         Self::new(&status)
             .ok_or_else(|| {
                 gap(format!("which executables the app may write is not known: /proc/PID/status of {process} does not tell its user"), false)

@@ -7,16 +7,17 @@
 //! found that the process is called by; then only that one and those of the same name do.
 
 use std::cell::{OnceCell, RefCell};
-use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::linux::proc::processes::{Process, Program};
+use crate::linux::proc::{COMM_LENGTH, Task, open_own_program};
 use crate::profile::Profile;
 use crate::recognise::elf;
 use crate::recognise::needs::in_directories;
 use crate::root::glob;
 use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, read_part};
-use crate::target::processes::{self, Process, Program, Whose, may_be_called};
+use crate::target::owner::Owner;
 
 /// How often the whole tree is searched for a name: processes may have as many as they like.
 const SEARCHES: usize = 16;
@@ -96,7 +97,7 @@ impl<'a> Candidates<'a> {
             root,
             search: profile.search(),
             kept: kept.to_vec(),
-            inside: Whose::of(root) != Whose::Directory,
+            inside: Owner::of(root).has_processes(),
             files,
             codes: OnceCell::new(),
             counts: OnceCell::new(),
@@ -164,7 +165,7 @@ impl<'a> Candidates<'a> {
                 if found.len() == SEARCHES {
                     return None;
                 }
-                let pattern = PathPattern::anywhere(name, name.len() == processes::COMM_LENGTH);
+                let pattern = PathPattern::anywhere(name, name.len() == COMM_LENGTH);
                 let paths = glob::matches(self.root, &pattern).map(|(paths, _)| paths).unwrap_or_default();
                 let program = paths.iter().find_map(|path| self.fitting(path, code));
                 found.push(Search { name: name.to_vec(), code, program });
@@ -189,9 +190,9 @@ impl<'a> Candidates<'a> {
     fn code(&self, process: &Process) -> Option<u64> {
         let Program::Unreadable { code } = process.program else { return None };
         let counts = || {
-            let file = File::open(processes::OWN_PROGRAM).ok()?;
+            let file = open_own_program().ok()?;
             let own = elf::code(|offset, length| read_part(&file, &[], offset, length))?;
-            Some(own.contains(&processes::own_code()?))
+            Some(own.contains(&Task::Own.code()?))
         };
         code.filter(|_| *self.counts.get_or_init(|| counts() == Some(true)))
     }
@@ -204,4 +205,30 @@ fn names<'p>(process: &'p Process, argument: &'p [u8]) -> [&'p [u8]; 2] {
 
 fn is_called(names: [&[u8]; 2], path: &[u8]) -> bool {
     names.into_iter().any(|name| may_be_called(name, InRoot(path).name()))
+}
+
+/// Whether a process that is known by the name `known` may run a program called `name`: a command name is cut.
+fn may_be_called(known: &[u8], name: &[u8]) -> bool {
+    known == name || known.len() == COMM_LENGTH && name.starts_with(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // qemu-user runs this program by its own code.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_code_of_this_program_is_as_long_as_its_file_says() {
+        let file = open_own_program().unwrap();
+        let of_file = elf::code(|offset, length| read_part(&file, &[], offset, length)).unwrap();
+        let own = Task::Own.code().unwrap();
+        assert!(of_file.contains(&own), "{of_file:?} {own}");
+    }
+
+    #[test]
+    fn command_names_are_cut() {
+        assert!(may_be_called(b"docker-entrypoi", b"docker-entrypoint.sh") && may_be_called(b"sh", b"sh"));
+        assert!(!may_be_called(b"sh", b"shred"));
+    }
 }

@@ -5,15 +5,13 @@
 //! looks like a machine's disk (its root is mounted, it is neither overlay nor tmpfs, and the kernel's filesystems are
 //! mounted below it), as `/host` in a node's debug pod. Where none of this can be told the answer is "may be".
 
-use std::fs::File;
-use std::os::fd::AsFd;
-use std::path::Path;
-
 use nix::errno::Errno;
 
-use crate::linux::mountinfo::{Mount, Mounts};
-use crate::linux::sys;
-use crate::root::{Identity, InRoot, Root};
+use super::Target;
+use super::owner::Owner;
+use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
+use crate::linux::proc::{Task, first_root, own_pid_namespace, own_root};
+use crate::root::{InRoot, Root};
 
 /// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, `linux/proc_ns.h`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -49,8 +47,9 @@ pub enum HostRoot {
     },
 }
 
-/// Checks `root`; `Ok` when it is certainly no host's root.
-pub fn check(root: &Root) -> Result<(), HostRoot> {
+/// Checks the target; `Ok` when it is certainly no host's root.
+pub fn check(target: &Target) -> Result<(), HostRoot> {
+    let Target { root, owner } = target;
     let target = crate::text::escape::escape(root.path().as_os_str().as_encoded_bytes());
     let undecidable = |reason: String| HostRoot::Undecidable { target: target.clone(), reason };
     let initial = in_initial_pid_namespace().map_err(|errno| {
@@ -58,7 +57,7 @@ pub fn check(root: &Root) -> Result<(), HostRoot> {
     })?;
     let hidden = if initial {
         // Process 1 as seen here is the machine's own.
-        match first_process_root() {
+        match first_root() {
             Ok(first) if first == root.stat().id => return Err(HostRoot::FirstProcess { target }),
             Ok(_) => None,
             // A machine's root is the top of a mount; a directory below one is an image or a volume.
@@ -68,7 +67,7 @@ pub fn check(root: &Root) -> Result<(), HostRoot> {
     } else {
         None
     };
-    let (mounts, own) = mountinfo_of(root).map_err(|reason| undecidable(reason.to_owned()))?;
+    let (mounts, own) = mounts_of(root, owner).map_err(|reason| undecidable(reason.to_owned()))?;
     looks_like_disk(root, &mounts, own, &target)?;
     match hidden {
         None => Ok(()),
@@ -79,30 +78,25 @@ pub fn check(root: &Root) -> Result<(), HostRoot> {
     }
 }
 
-/// The mountinfo that describes the target's mount: our own, or for `/proc/PID/root` that process's.
-fn mountinfo_of(root: &Root) -> Result<(Mounts, bool), &'static str> {
-    let own = read_mountinfo("self")?;
+/// The mounts among which the target's is: our own, or for `/proc/PID/root` that process's; and whether they are ours.
+fn mounts_of(root: &Root, owner: &Owner) -> Result<(Mounts, bool), &'static str> {
+    let own = mounts(Task::Own)?;
     if own.by_id(root.stat().mount).is_some() {
         return Ok((own, true));
     }
-    let pid = process_of(root.path()).ok_or("its mount is not in /proc/self/mountinfo")?;
-    let theirs = read_mountinfo(&pid)?;
+    let Owner::Process { task, .. } = owner else { return Err("its mount is not in /proc/self/mountinfo") };
+    let theirs = mounts(*task)?;
     if theirs.by_id(root.stat().mount).is_none() {
         return Err("its mount is not in that process's mountinfo");
     }
     Ok((theirs, false))
 }
 
-fn read_mountinfo(pid: &str) -> Result<Mounts, &'static str> {
-    let text = std::fs::read(format!("/proc/{pid}/mountinfo")).map_err(|_| "mountinfo cannot be read")?;
-    Mounts::parse(&text).map_err(|_| "mountinfo is not in the format that is known")
-}
-
-/// PID of a path `/proc/PID/root`.
-pub(crate) fn process_of(path: &Path) -> Option<String> {
-    let rest = path.to_str()?.strip_prefix("/proc/")?;
-    let pid = rest.trim_end_matches('/').strip_suffix("/root")?;
-    (pid == "self" || pid.bytes().all(|byte| byte.is_ascii_digit()) && !pid.is_empty()).then(|| pid.to_owned())
+fn mounts(task: Task) -> Result<Mounts, &'static str> {
+    task.mounts().map_err(|error| match error {
+        MountinfoError::Unreadable { .. } => "mountinfo cannot be read",
+        MountinfoError::Format(_) => "mountinfo is not in the format that is known",
+    })
 }
 
 fn looks_like_disk(root: &Root, mounts: &Mounts, own: bool, target: &str) -> Result<(), HostRoot> {
@@ -143,55 +137,31 @@ fn is_top_of(root: &Root, mount: &Mount) -> bool {
 
 /// Whether it is our own root; not known counts as yes.
 fn is_own_root(root: &Root) -> bool {
-    identity_of("/").map_or(true, |slash| slash == root.stat().id)
+    own_root().map_or(true, |own| own == root.stat().id)
 }
 
 fn is_mount_point(root: &Root) -> bool {
-    match read_mountinfo("self") {
+    match Task::Own.mounts() {
         Ok(mounts) => mounts.by_id(root.stat().mount).is_none_or(|mount| is_top_of(root, mount)),
         Err(_) => true,
     }
 }
 
-fn first_process_root() -> Result<Identity, Errno> {
-    identity_of("/proc/1/root")
-}
-
 /// Whether this process sees the machine's own processes (`hostPID`, or no container at all).
 pub(crate) fn in_initial_pid_namespace() -> Result<bool, Errno> {
-    identity_of("/proc/self/ns/pid").map(|id| id.ino == INITIAL_PID_NAMESPACE)
-}
-
-fn identity_of(path: &str) -> Result<Identity, Errno> {
-    let slash = File::open("/").map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))?;
-    let name = crate::root::c_name(path.as_bytes())?;
-    match sys::statx_follow(slash.as_fd(), &name) {
-        Ok(stat) => Ok(Identity { dev: stat.dev, ino: stat.ino }),
-        Err(Errno::ENOSYS | Errno::EPERM) => {
-            nix::sys::stat::stat(path).map(|stat| Identity { dev: stat.st_dev, ino: stat.st_ino })
-        }
-        Err(errno) => Err(errno),
-    }
+    own_pid_namespace().map(|id| id.ino == INITIAL_PID_NAMESPACE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn roots_of_processes() {
-        assert_eq!(process_of(Path::new("/proc/1/root")), Some("1".to_owned()));
-        assert_eq!(process_of(Path::new("/proc/self/root/")), Some("self".to_owned()));
-        for path in ["/proc/1/root/usr", "/proc/1", "/proc//root", "/proc/x/root", "/"] {
-            assert_eq!(process_of(Path::new(path)), None, "{path}");
-        }
-    }
+    use crate::linux::deadline::Deadline;
 
     #[test]
     fn a_directory_of_this_machine_is_no_host_root() {
         let directory = tempfile::tempdir().unwrap();
-        let root = Root::open(directory.path()).unwrap();
+        let target = Target::open(directory.path(), Deadline::default()).unwrap();
         // In a container whose /proc/1/root cannot be read this is undecidable, which is right, too.
-        assert!(!matches!(check(&root), Err(HostRoot::FirstProcess { .. } | HostRoot::DiskMount { .. })));
+        assert!(!matches!(check(&target), Err(HostRoot::FirstProcess { .. } | HostRoot::DiskMount { .. })));
     }
 }

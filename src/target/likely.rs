@@ -43,7 +43,7 @@ const PACKAGES: &str = "/var/lib/dpkg/info/*.list";
 /// The likeliest first.
 pub fn apps(root: &Root) -> Vec<Vec<u8>> {
     // Not lithify itself.
-    let files = crate::target::processes::own_program().into_iter().collect();
+    let files = crate::linux::proc::own_program().into_iter().collect();
     let mut found = Found { root, files, paths: Vec::new() };
     found.matching(&SCRIPTS);
     found.matching(&SERVERS);

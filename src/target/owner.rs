@@ -1,94 +1,146 @@
-//! Which process a root belongs to: whose mounts, user and capabilities are looked at. Reads only.
+//! Whose root it is: whose processes, mounts and user are looked at. Reads only.
 
-use std::fs::{read, read_link};
+use nix::errno::Errno;
 
-use crate::linux::status::Status as ProcStatus;
-use crate::root::Root;
-use crate::target::host_guard::process_of;
-use crate::target::processes::{Whose, first, own_root};
+use super::processes::ProcessError;
+use crate::linux::identity::Identity;
+use crate::linux::proc::mountinfo::{MountinfoError, Mounts};
+use crate::linux::proc::{Proc, Task, own_root};
+use crate::root::{Root, io_errno};
 use crate::text::escape::escape;
 
-/// The process that a root belongs to.
+/// Whose root it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Process with this id (as in `/proc`), whose root is the target.
-    Process {
-        /// `/proc/PID`.
-        pid: String,
+    /// The container that this runs in.
+    Own {
+        /// Canonical path: `/`, or where the same directory is mounted once more.
+        path: Vec<u8>,
     },
-    /// Our own root, but the app's process could not be made out: the reason.
-    Unknown(String),
-    /// A directory that is no process's root, such as an unpacked image.
+    /// The container of this process (`--root /proc/PID/root`), as long as it has that root: its pid may become another
+    /// container's.
+    Process {
+        /// The process.
+        task: Task,
+        /// Its root.
+        root: Identity,
+    },
+    /// The container that this runs in, where `run`, which is this process, has started the app.
+    Started {
+        /// The app's first process.
+        pid: u32,
+    },
+    /// A directory that is no process's root, such as an unpacked image. Any process may use it.
     Directory {
         /// Canonical path, as in our own mountinfo.
         path: Vec<u8>,
     },
+    /// Not known, and why.
+    Unknown(OwnerError),
+}
+
+/// Why nobody is known whose process could be looked at.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum OwnerError {
+    /// Some path leads to the root of a process in another container.
+    #[error("--root leads to another process's root: name it as /proc/PID/root")]
+    OtherRoot,
+    /// The path cannot be resolved.
+    #[error("{}: {}", escape(path), std::io::Error::from(*.errno))]
+    Path {
+        /// As given.
+        path: Vec<u8>,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// The root is a directory.
+    #[error("no process belongs to a directory given with --root; run this in the container")]
+    Directory,
+    /// A pod's containers share a process namespace, and none of the processes is certainly one of ours.
+    #[error(
+        "process 1 belongs to another container (shareProcessNamespace), and no process of this one can be made out"
+    )]
+    NoFirst,
+    /// The processes cannot be listed.
+    #[error(transparent)]
+    Processes(#[from] ProcessError),
+    /// The process's state cannot be read.
+    #[error("process {task}: /proc/{task}/status: {}", std::io::Error::from(*.errno))]
+    Status {
+        /// The process.
+        task: Task,
+        /// The kernel's reason.
+        errno: Errno,
+    },
 }
 
 impl Owner {
-    /// The process or directory that `root` stands for.
+    /// Whose root this is.
     pub fn of(root: &Root) -> Self {
-        if let Some(pid) = process_of(root.path()) {
-            return Self::Process { pid };
+        let id = root.stat().id;
+        if let Some(task) = Task::of_root(root.path()) {
+            return Self::Process { task, root: id };
         }
-        let canonical = std::fs::canonicalize(root.path());
-        match canonical {
-            // Another process's root reads as "/", whatever path leads there.
-            Ok(path) if path == std::path::Path::new("/") => match own_root() {
-                Ok(own) if own == root.stat().id => first_process(),
-                Ok(_) => Self::Unknown("--root leads to another process's root: name it as /proc/PID/root".to_owned()),
-                Err(error) => Self::Unknown(error.to_string()),
-            },
-            Ok(path) => Self::Directory { path: path.into_os_string().into_encoded_bytes() },
-            Err(error) => Self::Unknown(format!("{}: {error}", escape(root.path().as_os_str().as_encoded_bytes()))),
+        // By identity: many paths lead to another process's root, and all of them read as "/".
+        let own = own_root() == Ok(id);
+        match std::fs::canonicalize(root.path()).map(|path| path.into_os_string().into_encoded_bytes()) {
+            Ok(path) if own => Self::Own { path },
+            Ok(path) if path == b"/" => Self::Unknown(OwnerError::OtherRoot),
+            Ok(path) => Self::Directory { path },
+            Err(error) => Self::Unknown(OwnerError::Path {
+                path: root.path().as_os_str().as_encoded_bytes().to_vec(),
+                errno: io_errno(&error),
+            }),
         }
     }
 
-    /// The process's name for people and its `/proc/PID/status`, or why there is none to look at.
-    pub fn status(&self) -> Result<(String, ProcStatus), String> {
+    /// Whether processes have this root.
+    pub fn has_processes(&self) -> bool {
+        matches!(self, Self::Own { .. } | Self::Process { .. } | Self::Started { .. })
+    }
+
+    /// A process of the container whose processes are meant.
+    pub(super) fn member(&self) -> Task {
         match self {
-            Self::Process { pid } => match read(format!("/proc/{pid}/status")) {
-                Ok(text) => {
-                    let name = if pid == "self" { "this process".to_owned() } else { format!("process {pid}") };
-                    Ok((name, ProcStatus::parse(&String::from_utf8_lossy(&text))))
-                }
-                Err(error) => Err(format!("process {pid}: /proc/{pid}/status: {error}")),
-            },
-            Self::Unknown(reason) => Err(reason.clone()),
-            Self::Directory { .. } => {
-                Err("no process belongs to a directory given with --root; run this in the container".to_owned())
-            }
+            Self::Process { task, .. } => *task,
+            _ => Task::Own,
         }
     }
 
-    /// The text of the mountinfo that shows the root's mounts, and the root's path in it.
-    pub fn mountinfo(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
-        let (pid, prefix) = match self {
-            Self::Process { pid } if pid != "self" => {
-                // The first process shares our mount namespace; ours is readable without privileges.
-                let shared = read_link(format!("/proc/{pid}/ns/mnt")).ok() == read_link("/proc/self/ns/mnt").ok();
-                (if shared { "self" } else { pid.as_str() }, b"/".to_vec())
+    /// The mounts, and the path of the root among them.
+    pub fn mounts(&self) -> Result<(Mounts, Vec<u8>), MountinfoError> {
+        let slash = b"/".to_vec();
+        match self {
+            Self::Own { path } | Self::Directory { path } => Task::Own.mounts().map(|mounts| (mounts, path.clone())),
+            Self::Started { .. } | Self::Unknown(_) => Task::Own.mounts().map(|mounts| (mounts, slash)),
+            Self::Process { task, .. } => {
+                let namespace = |task| Proc::open().and_then(|proc| proc.mount_namespace(task)).ok();
+                // Whoever shares our mount namespace; ours is readable without privileges.
+                let task = if namespace(*task) == namespace(Task::Own) { Task::Own } else { *task };
+                // A first process whose namespaces we may not see is that of our own container.
+                let ours = |error| if task == Task::Process(1) { Task::Own.mounts() } else { Err(error) };
+                task.mounts().or_else(ours).map(|mounts| (mounts, slash))
             }
-            Self::Process { .. } | Self::Unknown(_) => ("self", b"/".to_vec()),
-            Self::Directory { path } => ("self", path.clone()),
-        };
-        let readable = read(format!("/proc/{pid}/mountinfo"))
-            // A first process whose namespaces we may not see is that of our own container.
-            .or_else(|error| if prefix == b"/" && pid == "1" { read("/proc/self/mountinfo") } else { Err(error) });
-        readable
-            .map(|text| (text, prefix))
-            .map_err(|error| format!("/proc/{pid}/mountinfo cannot be read: {error}; mount proc on /proc"))
+        }
     }
 }
 
-/// The app's process in our own container: process 1, unless the pod shares one process namespace among its containers.
-fn first_process() -> Owner {
-    match first(&Whose::Own) {
-        Ok(Some(pid)) if pid == std::process::id() => Owner::Process { pid: "self".to_owned() },
-        Ok(Some(pid)) => Owner::Process { pid: pid.to_string() },
-        Ok(None) => Owner::Unknown(
-            "process 1 belongs to another container (shareProcessNamespace), and no process of this one can be made out".to_owned(),
-        ),
-        Err(error) => Owner::Unknown(error.to_string()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_path_to_a_root() {
+        let owner = |path: &str| Owner::of(&Root::open(std::path::Path::new(path)).unwrap());
+        let slash = Owner::Own { path: b"/".to_vec() };
+        assert_eq!((owner("/"), owner("/.")), (slash.clone(), slash.clone()));
+        let id = own_root().unwrap();
+        assert_eq!(owner("/proc/self/root"), Owner::Process { task: Task::Own, root: id });
+        let own = format!("/proc/{}/root", std::process::id());
+        assert_eq!(owner(&own), Owner::Process { task: Task::Process(std::process::id()), root: id });
+        let other = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(own, other.path().join("root")).unwrap();
+        assert_eq!(owner(other.path().join("root").to_str().unwrap()), slash);
+        assert_eq!(owner("/usr"), Owner::Directory { path: b"/usr".to_vec() });
     }
 }

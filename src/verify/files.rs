@@ -96,7 +96,7 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
 
 /// Whether lithify put the file there in place of a command that it removed.
 fn is_tombstone(root: &Root, path: &[u8]) -> bool {
-    let program = std::fs::File::open(crate::target::processes::OWN_PROGRAM);
+    let program = crate::linux::proc::open_own_program();
     program.is_ok_and(|program| root.is_tombstone(path, &program).unwrap_or(false))
 }
 

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::{Check, Status, Verification};
-use crate::linux::mountinfo::{Mount, Mounts};
+use crate::linux::proc::mountinfo::{Mount, Mounts};
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::Owner;
@@ -26,9 +26,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
     {
         return;
     }
-    let mounts = owner.mountinfo().and_then(|(text, prefix)| {
-        Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
-    });
+    let mounts = owner.mounts().map_err(|error| error.to_string());
     let writable = verify.writable.iter().chain(&verify.writable_if_present);
     let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path).collect();
     let context = Context { root, mounts, writable };

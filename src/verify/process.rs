@@ -1,17 +1,25 @@
 //! `[verify.process]`: who the app's process is and what it may do.
 
 use super::{Check, Status, Verification};
-use crate::linux::status::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
+use crate::linux::proc::Task;
+use crate::linux::proc::status::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
 use crate::profile::{Principal, Verify};
 use crate::root::Root;
-use crate::target::owner::Owner;
+use crate::target::owner::OwnerError;
+use crate::target::{name, status};
 use crate::text::escape::escape;
 
-pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verification) {
+pub(super) fn check(
+    root: &Root,
+    verify: &Verify,
+    process: impl FnOnce() -> Result<Task, OwnerError>,
+    out: &mut Verification,
+) {
     if !verify.asks_for_privileges() && verify.seccomp.is_none() {
         return;
     }
-    let (name, status) = owner.status().unwrap_or_else(|reason| (reason, ProcStatus::default()));
+    let known = process().and_then(|task| Ok((name(task), status(task)?)));
+    let (name, status) = known.unwrap_or_else(|reason| (reason.to_string(), ProcStatus::default()));
     let mut check = |id, status, detail: String, hint: &str| {
         let check = Check::new(id, status, name.clone(), detail);
         out.checks.push(if status == Status::Fail { check.hint(hint) } else { check });

@@ -2,17 +2,14 @@
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
 use super::{Check, Status, Verification};
-use crate::linux::mountinfo::{Mount, Mounts};
+use crate::linux::proc::mountinfo::Mount;
 use crate::root::{InRoot, Kind, Root};
 use crate::target::owner::Owner;
 use crate::text::escape::escape;
 use crate::volume::stage::{MARKER, NAME};
 
 pub(super) fn check(root: &Root, owner: &Owner, out: &mut Verification) {
-    let mounts = owner.mountinfo().and_then(|(text, prefix)| {
-        Mounts::parse(&text).map(|mounts| (mounts, prefix)).map_err(|error| error.to_string())
-    });
-    let (mounts, prefix) = match mounts {
+    let (mounts, prefix) = match owner.mounts() {
         Ok(mounts) => mounts,
         Err(reason) => {
             out.notes.push(format!("whether a staged directory is mounted writable was not looked at: {reason}"));
@@ -59,6 +56,7 @@ fn judge(mount: &Mount, point: &[u8], visible: &[&Mount]) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::proc::mountinfo::Mounts;
 
     fn judged(text: &str) -> (Status, String) {
         let mounts = Mounts::parse(text.as_bytes()).unwrap();

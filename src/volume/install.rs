@@ -1,8 +1,8 @@
 //! Copying this very program into a directory, such as a volume that the app mounts: whole or not at all.
 
-use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,6 +12,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
 
+use crate::linux::proc::{OWN_PROGRAM, open_own_program};
 use crate::linux::sys;
 use crate::recognise::inscription::length_without;
 use crate::text::escape::escape;
@@ -105,9 +106,9 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
     };
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let target = nix::fcntl::open(directory, flags, Mode::empty()).map_err(fail("open"))?;
-    let program = File::open("/proc/self/exe").map_err(|error| io("open", "/proc/self/exe", &error))?;
+    let program = open_own_program().map_err(|error| io("open", OWN_PROGRAM, &error))?;
     let length = if inscription.is_some() { length_without(&program) } else { program.metadata().map(|is| is.len()) };
-    let length = length.map_err(|error| io("read", "/proc/self/exe", &error))?;
+    let length = length.map_err(|error| io("read", OWN_PROGRAM, &error))?;
     let mut source = Source { program, length, inscription: inscription.unwrap_or_default() };
     if is_same(&mut source, &target).unwrap_or(false) {
         return Ok(Installed::Same);
@@ -144,16 +145,13 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
 /// Removes the copies beside that killed runs left.
 fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
     let listed = openat(target, c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let mut buffer = vec![0; sys::DIRENT_BUFFER];
     let mut left = Vec::new();
-    loop {
-        let filled = sys::getdents(listed.as_fd(), &mut buffer)?;
-        if filled == 0 {
-            break;
+    sys::list_directory(listed.as_fd(), &mut |name, _| {
+        if is_beside(name.to_bytes()) {
+            left.push(name.to_owned());
         }
-        let names = sys::dirents(buffer.get(..filled).unwrap_or_default()).map(|(name, _)| name);
-        left.extend(names.filter(|name| is_beside(name.to_bytes())).map(CStr::to_owned));
-    }
+        ControlFlow::Continue(())
+    })?;
     for name in left {
         let _ = unlinkat(target, name.as_c_str(), UnlinkatFlags::NoRemoveDir);
     }
@@ -181,11 +179,11 @@ fn write_beside(source: &mut Source<'_>, target: &OwnedFd, beside: &str, path: &
         Err(errno) => return Err(os("open")(errno)),
     };
     let mut file = File::from(file);
-    let mut program = source.read().map_err(|error| io("read", "/proc/self/exe", &error))?;
+    let mut program = source.read().map_err(|error| io("read", OWN_PROGRAM, &error))?;
     let mut size = 0;
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let length = program.read(&mut buffer).map_err(|error| io("read", "/proc/self/exe", &error))?;
+        let length = program.read(&mut buffer).map_err(|error| io("read", OWN_PROGRAM, &error))?;
         let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
         file.write_all(part).map_err(|error| io("write", path, &error))?;
         size += length as u64;

@@ -11,15 +11,13 @@ mod omitted;
 mod place;
 mod sources;
 
-use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
 use crate::harden::plan::Plan;
-use crate::linux::sys::DIRENT_BUFFER;
 use crate::profile::Profile;
-use crate::root::{Canonical, Directory, Failure, Root, RootError};
+use crate::root::{Canonical, Failure, Root, RootError};
 use crate::text::escape::escape;
 use content::Side;
 use copy::Copier;
@@ -260,17 +258,6 @@ fn copy_all(
     staged.notes.extend(notes);
     place.finish()?;
     Ok(staged)
-}
-
-/// The entries of a directory.
-fn list(directory: &Directory) -> Result<Vec<CString>, RootError> {
-    let mut names = Vec::new();
-    let mut buffer = vec![0; DIRENT_BUFFER];
-    directory.for_each(&mut buffer, |name: &CStr, _| {
-        names.push(name.to_owned());
-        Ok::<(), RootError>(())
-    })?;
-    Ok(names)
 }
 
 /// A path inside the volume as the caller knows it.

@@ -8,7 +8,6 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
-use super::super::CommandError;
 use super::super::harden::{Prepared, Running, Starts, settled};
 use super::super::output::Output;
 use super::{Late, accept_read_only, become_restricted, failure, is_read_only};
@@ -17,25 +16,23 @@ use crate::harden::apply;
 use crate::harden::wait::Wait;
 use crate::launch::init::{Init, on_parent_death};
 use crate::profile::Profile;
-use crate::report::{Exit, Report};
-use crate::root::Root;
-use crate::target::processes::Whose;
+use crate::report::{CommandError, Exit, Report};
+use crate::target::Target;
 use crate::verify;
 
 /// How long signals and orphans are attended to between two looks at the app.
 const BETWEEN: Duration = Duration::from_millis(300);
 
 /// Starts the app and stays as its first process.
-pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
-    let Late { app, root, profile, privileges, rulesets, report, parent, parent_death } = late;
+pub(super) fn run(options: &Run, output: Output, late: Late) -> Exit {
+    let Late { app, target, profile, privileges, rulesets, report, parent, parent_death } = late;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
         let init = Init::start(options.first.process_group, || {
             let mut report = report.clone();
-            become_restricted(&root, &profile, &privileges, &rulesets, &mut report);
+            become_restricted(&target.root, &profile, &privileges, &rulesets, &mut report);
             if report.findings.is_empty() {
-                return super::execute(app, options, output).code();
+                return super::execute(app, &output).code();
             }
-            report.exit = Exit::RunFailed;
             output.report("run", Ok(report)).code()
         })?;
         drop(held);
@@ -44,10 +41,11 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
     let (init, pipe) = match started {
         Ok(started) => started,
         Err(errno) => {
-            let text = format!("the app cannot be started: fork: {}", errno.desc());
-            return output.error("run", Exit::RunFailed, &text, None);
+            return output.failure("run", &CommandError::Fork(errno));
         }
     };
+    let output = output.for_started_app();
+    let target = target.with_started(init.pid());
     let mut hardened = loop {
         if let Some(code) = init.attend(Some(BETWEEN)) {
             // It ended before it was past its scripts, or could not be started at all: nothing was deleted.
@@ -57,7 +55,7 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
         if !has_executed(&pipe) {
             continue;
         }
-        match harden(options, &root, &profile, init.pid(), report.clone()) {
+        match harden(options, &target, &profile, report.clone()) {
             Err(CommandError::NotYet(_)) => {}
             result => break result,
         }
@@ -65,21 +63,13 @@ pub(super) fn run(options: &Run, output: &Output, late: Late) -> Exit {
     drop(pipe);
     if let Ok(report) = &mut hardened {
         // Until now the privileges were needed to delete. The app gave up the same before it was started.
-        if report.exit == Exit::Ok && report.findings.is_empty() {
-            become_restricted(&root, &profile, &privileges, &[], report);
+        if report.findings.is_empty() {
+            become_restricted(&target.root, &profile, &privileges, &[], report);
         }
         if let Some(Err(errno)) = parent_death.map(|signal| on_parent_death(signal, parent)) {
             report.findings.push(failure("parent-death", format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc()), None));
         }
     }
-    let hardened = hardened.map(|report| {
-        let mut report = report.conclude();
-        if report.exit != Exit::Ok {
-            // Whatever it was: as what this ends with.
-            report.exit = Exit::Finding;
-        }
-        report
-    });
     let exit = output.report("run", hardened);
     if exit != Exit::Ok {
         output.plain("run", exit, "lithify run: the app is stopped, because it is not hardened\n");
@@ -96,15 +86,15 @@ fn has_executed(pipe: &OwnedFd) -> bool {
     poll(&mut other_end, PollTimeout::ZERO).is_ok_and(|closed| closed > 0)
 }
 
-/// One try: `NotYet` while the app, which is process `pid` and what it started, still runs something that goes.
-fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: Report) -> Result<Report, CommandError> {
-    let (whose, timeout) = (Whose::Started(pid), options.first.wait_timeout);
+/// One try: `NotYet` while the app, which is what `run` has started, still runs something that goes.
+fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report) -> Result<Report, CommandError> {
+    let (root, timeout) = (&target.root, options.first.wait_timeout);
     let running = Running::WaitedFor(timeout);
-    let prepared = Prepared::with(root, profile, options.allow_host, &Starts::Done, whose.clone(), running)?;
+    let prepared = Prepared::with(target, profile, options.allow_host, &Starts::Done, running)?;
     let doomed = prepared.doomed(root, profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if plan.refusals.is_empty() {
-        let wait = Wait { whose, doomed: &doomed, targets: &[], timeout };
+        let wait = Wait { owner: &target.owner, doomed: &doomed, targets: &[], timeout };
         report.notes.extend(settled(wait.try_once(root)?)?);
     }
     let mut outcomes = apply::apply(root, &plan);
@@ -115,7 +105,7 @@ fn harden(options: &Run, root: &Root, profile: &Profile, pid: u32, mut report: R
     }
     report.add_plan(plan, Some(outcomes));
     if !report.refused {
-        report.add_verification(verify::verify_tree(root, profile, &protection));
+        report.add_verification(verify::verify_tree(target, profile, &protection));
     }
     if read_only && options.fallback == Fallback::Warn {
         accept_read_only(&mut report, profile);

@@ -8,10 +8,10 @@ use std::os::unix::fs::PermissionsExt;
 use nix::errno::Errno;
 
 use crate::harden::plan::{Action, Plan, Verb};
+use crate::linux::proc::open_own_program;
 use crate::recognise::inscription::length_without;
 use crate::recognise::tombstone::{MODE, inscription, is_tombstone};
 use crate::root::{Canonical, Directory, RootError, os};
-use crate::target::processes::OWN_PROGRAM;
 
 /// Runs at the same time may take each other's file away; not for ever.
 const TRIES: usize = 16;
@@ -50,7 +50,7 @@ impl<'p> Tombstones<'p> {
 
     /// Writes this very program, without an inscription of its own, and one for all commands of the plan.
     fn carve(&self, stone: &mut File) -> io::Result<()> {
-        let program = File::open(OWN_PROGRAM)?;
+        let program = open_own_program()?;
         let length = length_without(&program)?;
         io::copy(&mut program.take(length), stone)?;
         let commands = self.plan.actions.iter().filter(|action| action.verb == Verb::Tombstone);
@@ -64,6 +64,6 @@ impl<'p> Tombstones<'p> {
 /// Whether a run at the same time has put one there first.
 pub(super) fn stands(directory: &Directory, action: &Action) -> bool {
     let Ok(name) = CString::new(&*action.name) else { return false };
-    let (Ok(file), Ok(program)) = (directory.file(&name), File::open(OWN_PROGRAM)) else { return false };
+    let (Ok(file), Ok(program)) = (directory.file(&name), open_own_program()) else { return false };
     is_tombstone(&file, &program).unwrap_or(false)
 }

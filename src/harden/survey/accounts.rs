@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::{Collector, Location, LoginShells};
+use super::{Collector, LoginShells};
 use crate::harden::found::Cause;
 use crate::recognise::accounts::nologin::with_login_shell;
-use crate::root::{Kind, RootError};
+use crate::root::{Entry, Kind, RootError};
 use crate::text::escape::escape;
 
 const PASSWD: &[u8] = b"/etc/passwd";
@@ -48,8 +48,9 @@ impl Collector<'_> {
         let found = |path: &&str| self.root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::File);
         let shell = NOLOGIN.into_iter().find(found).unwrap_or(NOLOGIN[0]);
         let of = Rc::new(users.join(", "));
-        let at = Location { directory: &directory, parent: &parent, name: place.path.name() };
-        let file = Rc::new(self.entry(at, place.stat, 0, Cause::LoginShells { of }));
+        let (name, stat) = (place.path.name(), place.stat);
+        let entry = Entry { directory: &directory, parent: &parent, name, stat };
+        let file = Rc::new(self.remembered(entry, 0, Cause::LoginShells { of }));
         self.inventory.login_shells = Some(LoginShells { file, shell });
         Ok(())
     }

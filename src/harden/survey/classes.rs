@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Collector, Location};
+use super::Collector;
 use crate::harden::found::Cause;
 use crate::harden::protection::Protection;
 use crate::profile::Selector;
 use crate::recognise::catalogue::{Class, DIRECTORIES, Known};
 use crate::recognise::recogniser::{RecognisedBy, Recogniser};
 use crate::root::pattern::PathPattern;
-use crate::root::{Canonical, RootError, Stat};
+use crate::root::{Canonical, Entry, RootError, Stat};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
@@ -27,6 +27,12 @@ pub(super) struct Program {
     pub by: RecognisedBy,
     /// What it is.
     pub known: Known,
+}
+
+impl Program {
+    fn entry(&self) -> Entry<'_> {
+        Entry { directory: &self.directory, parent: &self.parent, name: &self.name, stat: self.stat }
+    }
 }
 
 impl Collector<'_> {
@@ -58,32 +64,32 @@ impl Collector<'_> {
         }
         for pattern in DIRECTORIES.iter().filter(|_| !rules.is_empty()).filter_map(|text| PathPattern::parse(text).ok())
         {
-            self.expand(&pattern, &mut |collector, at, _| {
-                search.extend(collector.root.resolve(&at.path()).map(|stat| stat.id));
+            self.expand(&pattern, &mut |collector, entry| {
+                search.extend(collector.root.resolve(&entry.path()).map(|stat| stat.id));
                 Ok(())
             })?;
         }
         let recogniser = (!rules.is_empty()).then(|| Recogniser::new(self.root.deadline()));
         let mut programs = self.survey(noting, true, recogniser)?;
-        sort_by_bytes(&mut programs, |program| program.directory.join(&program.name).into_bytes());
+        sort_by_bytes(&mut programs, |program| program.entry().path().into_bytes());
         for program in programs {
             if program.by == RecognisedBy::Name && !search.contains(&program.parent.id) {
                 continue;
             }
-            let at = Location { directory: &program.directory, parent: &program.parent, name: &program.name };
+            let entry = program.entry();
             if let Some(rule) = wants(program.known.class) {
                 // A container's init runs as long as the container: a rule against all launchers does not mean it.
-                let forced = || self.profile.force.iter().any(|pattern| pattern.value.matches(&at.path()));
+                let forced = || self.profile.force.iter().any(|pattern| pattern.value.matches(&entry.path()));
                 if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) && !forced() {
                     self.inventory
                         .notes
-                        .push(format!("{} stays, because the app is started by it", escape(&at.path())));
+                        .push(format!("{} stays, because the app is started by it", escape(&entry.path())));
                     continue;
                 }
-                self.add(at, program.stat, rule, Cause::Rule);
+                self.add(entry, rule, Cause::Rule);
             } else if program.by == RecognisedBy::Content && program.known.class == Class::MultiCall {
                 if let Some(rule) = wants(Class::Shell) {
-                    self.multi_call_note(&at.path(), rule);
+                    self.multi_call_note(&entry.path(), rule);
                 }
             }
         }

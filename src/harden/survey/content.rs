@@ -2,11 +2,11 @@
 
 use std::ffi::CStr;
 
-use super::{Collector, Location};
-use crate::root::{Canonical, Directory, Kind, RootError, Stat, Visitor, walk_below};
+use super::Collector;
+use crate::root::{Canonical, Directory, Entry, Kind, RootError, Visitor, walk_below};
 
 /// What is done with a name; of a directory it says whether to go on in it.
-type Each<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<bool, RootError> + 'v;
+type Each<'v> = dyn FnMut(&mut Collector<'_>, Entry<'_>) -> Result<bool, RootError> + 'v;
 
 impl Collector<'_> {
     /// Calls `each` for everything below the directory at `path`, a directory before what it holds.
@@ -26,9 +26,9 @@ struct Content<'c, 'a, 'e, 'v> {
 
 impl Content<'_, '_, '_, '_> {
     fn look(&mut self, directory: &Directory, name: &CStr) -> Result<bool, RootError> {
-        let stat = directory.stat(name)?;
-        let further = (self.each)(self.collector, Location::new(directory, name.to_bytes()), stat)?;
-        Ok(further && stat.kind == Kind::Directory)
+        let entry = directory.entry(name)?;
+        let further = (self.each)(self.collector, entry)?;
+        Ok(further && entry.stat.kind == Kind::Directory)
     }
 }
 

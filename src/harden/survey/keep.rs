@@ -58,13 +58,13 @@ impl Collector<'_> {
             })
             .collect();
         if !names.is_empty() {
-            self.search(|name| names.get(name).cloned(), |_, at, _, by| kept.push((at.path().into_bytes(), by)))?;
+            self.search(|name| names.get(name).cloned(), |_, entry, by| kept.push((entry.path().into_bytes(), by)))?;
         }
         for rule in self.profile.keep.iter().chain(&self.profile.only) {
             if let Selector::Path(pattern) = &rule.value {
                 let by = by(rule);
-                self.expand(pattern, &mut |_, at, _| {
-                    kept.push((at.path().into_bytes(), Rc::clone(&by)));
+                self.expand(pattern, &mut |_, entry| {
+                    kept.push((entry.path().into_bytes(), Rc::clone(&by)));
                     Ok(())
                 })?;
             }
@@ -119,10 +119,10 @@ impl Collector<'_> {
 
     /// A kept directory is kept with its content; the links in it go to `links`.
     fn keep_content(&mut self, path: &Canonical, by: &Rc<str>, links: &mut Vec<Vec<u8>>) -> Result<(), RootError> {
-        self.content(path, &mut |collector, at, stat| {
-            let path = at.path();
-            match stat.kind {
-                Kind::File => collector.keep_file(stat.id, path.clone(), by),
+        self.content(path, &mut |collector, entry| {
+            let path = entry.path();
+            match entry.stat.kind {
+                Kind::File => collector.keep_file(entry.stat.id, path.clone(), by),
                 Kind::Symlink => links.push(path.to_vec()),
                 Kind::Directory | Kind::Other => {}
             }

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 
 use super::walk::{Look, Noted};
-use super::{Collector, Location, MissingNames};
+use super::{Collector, MissingNames};
 use crate::harden::found::{Cause, Found};
-use crate::root::{Directory, EntryKind, Identity, Kind, RootError};
+use crate::root::{Directory, Identity, Kind, RootError};
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
@@ -17,45 +17,42 @@ impl Collector<'_> {
     /// Adds the other names of what goes, and the links to it.
     pub(super) fn other_names(&mut self) -> Result<(), RootError> {
         let missing = self.has_missing_names();
-        let mut buffer = std::mem::take(&mut self.buffer);
         for Noted { at, look, files } in std::mem::take(&mut self.noted) {
             let files = files && missing;
-            let listed = self.root.directory(&at.path()).and_then(|directory| {
-                directory.for_each(&mut buffer, |name, kind| {
-                    let looked = match kind {
-                        EntryKind::Known(kind) => Ok(kind),
-                        EntryKind::Unknown => directory.stat(name).map(|stat| stat.kind),
-                    };
-                    let looked = looked.and_then(|kind| match kind {
-                        Kind::Symlink => self.link(&directory, name, look),
-                        Kind::File | Kind::Other if files => self.file(&directory, name),
-                        _ => Ok(()),
-                    });
-                    looked.or_else(|error| self.unreadable(error))
-                })
-            });
-            listed.or_else(|error| self.unreadable(error))?;
+            let directory = match self.root.directory(&at.path()) {
+                Ok(directory) => directory,
+                Err(error) => {
+                    self.unreadable(error)?;
+                    continue;
+                }
+            };
+            directory.list(&mut |listed| {
+                let looked = listed.and_then(|(name, kind)| match kind {
+                    Kind::Symlink => self.link(&directory, name, look),
+                    Kind::File | Kind::Other if files => self.file(&directory, name),
+                    _ => Ok(()),
+                });
+                looked.or_else(|error| self.unreadable(error))
+            })?;
         }
-        self.buffer = buffer;
         self.missing_names();
         Ok(())
     }
 
     /// A file: another name of a doomed one?
     fn file(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
-        let stat = directory.stat(name)?;
-        if let Some(first) = self.doomed(stat.id) {
+        let entry = directory.entry(name)?;
+        if let Some(first) = self.doomed(entry.stat.id) {
             let Some(rule) = self.inventory.found.get(first).map(|found| found.rule) else { return Ok(()) };
             let Some(of) = self.shared_path(first) else { return Ok(()) };
-            self.add(Location::new(directory, name.to_bytes()), stat, rule, Cause::HardLink { of });
+            self.add(entry, rule, Cause::HardLink { of });
         }
         Ok(())
     }
 
     /// A link: does it lead to something that goes, so that it would dangle?
     fn link(&mut self, directory: &Directory, name: &CStr, look: Look) -> Result<(), RootError> {
-        let at = Location::new(directory, name.to_bytes());
-        let path = at.path();
+        let path = directory.join(name);
         if self.position(&path).is_some() || self.kept.holds(&path) {
             return Ok(());
         }
@@ -82,8 +79,7 @@ impl Collector<'_> {
             self.inventory.notes.push(note);
             return Ok(());
         }
-        let stat = directory.stat(name)?;
-        self.add(at, stat, rule, Cause::LinkTo { of });
+        self.add(directory.entry(name)?, rule, Cause::LinkTo { of });
         Ok(())
     }
 

@@ -5,11 +5,11 @@ use std::ffi::CStr;
 
 use nix::errno::Errno;
 
-use super::{Collector, Location};
+use super::Collector;
 use crate::harden::found::Cause;
 use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
+use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat, Visitor, walk_tree};
 
 impl Collector<'_> {
     /// Adds every executable but lithify itself, what is kept, and shared libraries; of these those that are not needed,
@@ -17,7 +17,7 @@ impl Collector<'_> {
     pub(super) fn others(&mut self) -> Result<(), RootError> {
         let Some(rule) = self.others_rule() else { return Ok(()) };
         let root = self.root;
-        let own = crate::target::processes::own_program().ok();
+        let own = crate::linux::proc::own_program().ok();
         walk_tree(root, (), &mut Others { collector: self, rule, own, recogniser: None })
     }
 }
@@ -79,8 +79,7 @@ impl Visitor for Others<'_, '_> {
             return Ok(());
         }
         if self.goes(directory, name, &stat)? {
-            let at = Location::new(directory, name.to_bytes());
-            self.collector.add(at, stat, self.rule, Cause::Rule);
+            self.collector.add(Entry::new(directory, name, stat), self.rule, Cause::Rule);
         }
         Ok(())
     }

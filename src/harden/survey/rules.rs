@@ -6,41 +6,20 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 
-use super::{Collector, Location};
+use super::Collector;
 use crate::harden::found::Cause;
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Selector;
-use crate::root::glob::{Glob, Match, Matches};
+use crate::recognise::catalogue::names_of_many;
+use crate::root::glob::{self, Matches};
 use crate::root::pattern::PathPattern;
-use crate::root::{Canonical, Directory, EntryKind, Kind, RootError, Stat};
-
-/// Programs that are many programs, chosen by the name they are called by: a link to one of them is only a name.
-const MULTI_CALL: [&str; 18] = [
-    "busybox",
-    "toybox",
-    "coreutils",
-    "kmod",
-    "systemctl",
-    "lvm",
-    "xtables-nft-multi",
-    "xtables-legacy-multi",
-    "dropbearmulti",
-    "sbase-box",
-    "ubase-box",
-    "mtools",
-    "nix",
-    "snap",
-    "bbsuid",
-    "hush",
-    "bb",
-    "static-sh",
-];
+use crate::root::{Canonical, Directory, Entry, Kind, RootError, Stat};
 
 /// The kernel's limit on links in one resolution.
 const MAX_CHAIN: u32 = 40;
 
 /// What [`Collector::expand`] calls for each match.
-type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Location<'_>, Stat) -> Result<(), RootError> + 'v;
+type OnMatch<'v> = dyn FnMut(&mut Collector<'_>, Entry<'_>) -> Result<(), RootError> + 'v;
 
 struct Expansion<'c, 'a, 'f, 'v> {
     collector: &'c mut Collector<'a>,
@@ -48,9 +27,8 @@ struct Expansion<'c, 'a, 'f, 'v> {
 }
 
 impl Matches for Expansion<'_, '_, '_, '_> {
-    fn found(&mut self, found: Match<'_>) -> Result<(), RootError> {
-        let Match { directory, parent, name, stat } = found;
-        (self.found)(self.collector, Location { directory, parent, name }, stat)
+    fn found(&mut self, found: Entry<'_>) -> Result<(), RootError> {
+        (self.found)(self.collector, found)
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
@@ -82,8 +60,8 @@ impl Collector<'_> {
         }
         self.search(
             |name| names.get(name).copied(),
-            |collector, at, stat, rule| {
-                collector.add(at, stat, rule, Cause::Rule);
+            |collector, entry, rule| {
+                collector.add(entry, rule, Cause::Rule);
             },
         )
     }
@@ -92,7 +70,7 @@ impl Collector<'_> {
     pub(super) fn search<T>(
         &mut self,
         select: impl Fn(&[u8]) -> Option<T>,
-        mut found: impl FnMut(&mut Self, Location<'_>, Stat, T),
+        mut found: impl FnMut(&mut Self, Entry<'_>, T),
     ) -> Result<(), RootError> {
         let mut seen = HashSet::new();
         for path in self.profile.search() {
@@ -116,22 +94,19 @@ impl Collector<'_> {
                 }
             };
             let mut picked: Vec<(CString, T)> = Vec::new();
-            let listed = directory.for_each(&mut self.buffer, |name, kind| {
-                if matches!(kind, EntryKind::Unknown | EntryKind::Known(Kind::File | Kind::Symlink)) {
-                    if let Some(value) = select(name.to_bytes()) {
-                        picked.push((name.to_owned(), value));
+            directory.list(&mut |listed| {
+                match listed {
+                    Ok((name, Kind::File | Kind::Symlink)) => {
+                        picked.extend(select(name.to_bytes()).map(|value| (name.to_owned(), value)));
                     }
+                    Ok(_) => {}
+                    Err(error) => self.unreadable(error)?,
                 }
-                Ok::<(), RootError>(())
-            });
-            if let Err(error) = listed {
-                self.unreadable(error)?;
-            }
+                Ok(())
+            })?;
             for (name, value) in picked {
-                match directory.stat(&name) {
-                    Ok(stat) if matches!(stat.kind, Kind::File | Kind::Symlink) => {
-                        found(self, Location::new(&directory, name.to_bytes()), stat, value);
-                    }
+                match directory.entry(&name) {
+                    Ok(entry) if matches!(entry.stat.kind, Kind::File | Kind::Symlink) => found(self, entry, value),
                     Ok(_) => {}
                     Err(error) => self.unreadable(error)?,
                 }
@@ -145,11 +120,11 @@ impl Collector<'_> {
         let profile = self.profile;
         for (index, rule) in profile.remove.iter().enumerate() {
             if let Selector::Path(pattern) = &rule.value {
-                self.expand(pattern, &mut |collector, at, stat| {
-                    if stat.kind == Kind::Directory {
-                        collector.directory_with_content(at, stat, index)?;
+                self.expand(pattern, &mut |collector, entry| {
+                    if entry.stat.kind == Kind::Directory {
+                        collector.directory_with_content(entry, index)?;
                     } else {
-                        collector.add(at, stat, index, Cause::Rule);
+                        collector.add(entry, index, Cause::Rule);
                     }
                     Ok(())
                 })?;
@@ -160,26 +135,25 @@ impl Collector<'_> {
 
     /// Calls `found` for every file that the pattern matches.
     pub(super) fn expand(&mut self, pattern: &PathPattern, found: &mut OnMatch<'_>) -> Result<(), RootError> {
-        Glob::new(self.root).expand(pattern, &mut Expansion { collector: self, found })
+        glob::expand(self.root, pattern, &mut Expansion { collector: self, found })
     }
 
     /// A directory that a rule names goes with everything in it; links in it go without their targets.
-    fn directory_with_content(&mut self, at: Location<'_>, stat: Stat, rule: usize) -> Result<(), RootError> {
-        let top = at.path();
+    fn directory_with_content(&mut self, entry: Entry<'_>, rule: usize) -> Result<(), RootError> {
+        let top = entry.path();
         // What is known is known with its content.
         let known = self.position(&top).is_some();
-        if top == b"/" || !self.add(at, stat, rule, Cause::Rule) || known {
+        if top == b"/" || !self.add(entry, rule, Cause::Rule) || known {
             return Ok(());
         }
         self.cuts = true;
         let of = Rc::new(top);
-        self.content(&of, &mut |collector, at, stat| {
-            Ok(collector.add(at, stat, rule, Cause::Content { of: Rc::clone(&of) }))
-        })
+        self.content(&of, &mut |collector, entry| Ok(collector.add(entry, rule, Cause::Content { of: Rc::clone(&of) })))
     }
 
     /// Follows every link that a rule names: its chain and the file at its end go, too.
     pub(super) fn chains(&mut self) -> Result<(), RootError> {
+        let mut many = None;
         for index in 0..self.inventory.found.len() {
             let Some(found) = self.inventory.found.get(index) else { continue };
             if found.stat.kind != Kind::Symlink {
@@ -187,7 +161,8 @@ impl Collector<'_> {
             }
             if found.cause == Cause::Rule {
                 let (rule, directory, name) = (found.rule, found.parent.path(), found.name.to_vec());
-                self.chain(rule, directory, name)?;
+                let many = many.get_or_insert_with(|| names_of_many().collect::<Vec<_>>());
+                self.chain(rule, directory, name, many)?;
             } else {
                 self.cuts = true;
             }
@@ -195,7 +170,13 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn chain(&mut self, rule: usize, mut directory: Canonical, mut name: Vec<u8>) -> Result<(), RootError> {
+    fn chain(
+        &mut self,
+        rule: usize,
+        mut directory: Canonical,
+        mut name: Vec<u8>,
+        many: &[&str],
+    ) -> Result<(), RootError> {
         for depth in 1..=MAX_CHAIN {
             let link = directory.join(&name);
             let (parent, stat) = match self.hop(&mut directory, &mut name) {
@@ -215,15 +196,15 @@ impl Collector<'_> {
                     self.cuts = true;
                     return Ok(());
                 }
-                Kind::File if is_multi_call(&name) && link.name() != name => {
+                Kind::File if many.iter().any(|known| known.as_bytes() == name) && link.name() != name => {
                     self.cuts = true;
                     self.cut_notes.push((link, path, stat.id));
                     return Ok(());
                 }
                 _ => {}
             }
-            let at = Location { directory: &directory, parent: &parent, name: &name };
-            if !self.add(at, stat, rule, Cause::Target { of: Rc::new(link), depth }) {
+            let entry = Entry { directory: &directory, parent: &parent, name: &name, stat };
+            if !self.add(entry, rule, Cause::Target { of: Rc::new(link), depth }) {
                 self.cuts = true;
                 return Ok(());
             }
@@ -256,8 +237,4 @@ impl Collector<'_> {
 /// Whether a link's text is just a name in the same directory.
 fn is_plain(target: &[u8]) -> bool {
     !target.is_empty() && !target.contains(&b'/') && target != b"." && target != b".."
-}
-
-fn is_multi_call(name: &[u8]) -> bool {
-    MULTI_CALL.iter().any(|known| known.as_bytes() == name)
 }

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use super::classes::Program;
-use super::{Collector, Location, Strippable};
+use super::{Collector, Strippable};
 use crate::harden::found::{Cause, Parent};
 use crate::linux::filesystem::is_left_out;
 use crate::profile::Sourced;
 use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, Recogniser};
-use crate::root::{Directory, Identity, Kind, RootError, Stat, Visitor, walk_tree};
+use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat, Visitor, walk_tree};
 
 /// What is looked at in a directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl Collector<'_> {
             return Ok(());
         }
         let on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-        let at = Location::new(directory, name.to_bytes());
+        let entry = Entry::new(directory, name, *stat);
         let strip = &self.profile.strip;
         let sticky = stat.kind == Kind::Directory && stat.mode & 0o1000 != 0;
         let mut bits = 0;
@@ -173,14 +173,14 @@ impl Collector<'_> {
         if bits == 0 && !capabilities {
             return Ok(());
         }
-        if self.kept.reason(&at.path(), stat).is_some() {
+        if self.kept.reason(&entry.path(), stat).is_some() {
             return Ok(());
         }
         // A mount point, or a mount that was not meant.
         if stat.mount != directory.own_stat().mount || !self.allowed.contains(&stat.mount) {
             return Ok(());
         }
-        let file = Rc::new(self.entry(at, *stat, 0, Cause::Strip));
+        let file = Rc::new(self.remembered(entry, 0, Cause::Strip));
         self.inventory.strippable.push(Strippable { file, bits, capabilities });
         Ok(())
     }

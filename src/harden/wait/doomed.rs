@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use crate::harden::plan::{Origin, Plan, STAYS, UNREADABLE, Verb, is_shell, pattern_for};
 use crate::harden::protection::Protection;
+use crate::linux::proc::processes::{Process, Program};
 use crate::profile::Profile;
 use crate::root::{Canonical, Identity, Kind, Root};
 use crate::target::candidates::{Candidates, Certainty};
-use crate::target::processes::{Process, Program};
 use crate::text::escape::escape;
 
 /// Programs that a plan removes or disables.

@@ -1,7 +1,8 @@
 //! The judgement on two looks at the app: pure functions over what was seen.
 
 use super::doomed::{Doomed, Run};
-use crate::target::processes::{App, Process, Program};
+use crate::linux::proc::processes::{Process, Program};
+use crate::target::app::App;
 
 /// What one look says by itself.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,8 +5,7 @@ use std::ffi::CString;
 use std::os::fd::AsFd;
 
 use super::{LandlockError, Ruleset, right};
-use crate::linux::sys::DIRENT_BUFFER;
-use crate::root::{Canonical, EntryKind, Kind, Root, RootError};
+use crate::root::{Canonical, Kind, Root, RootError};
 
 /// What is denied on the files: to read them, too, or `ld.so FILE` and copies of them would get round it.
 const DENIED: u64 = right::EXECUTE | right::READ_FILE;
@@ -18,36 +17,26 @@ impl Ruleset {
         let mut ruleset = Self::new(DENIED | right::REFER)?;
         let around: HashSet<Canonical> = denied.iter().flat_map(Canonical::ancestors).collect();
         let mut pending = vec![root.directory(&Canonical::default())?];
-        let mut buffer = vec![0; DIRENT_BUFFER];
         while let Some(directory) = pending.pop() {
-            let mut further: Vec<CString> = Vec::new();
-            directory.for_each(&mut buffer, |name, kind| {
-                let path = directory.join(name);
-                if denied.contains(&path) || kind == EntryKind::Known(Kind::Symlink) {
-                    return Ok(());
+            let mut names: Vec<(CString, Kind)> = Vec::new();
+            directory.list(&mut |listed| listed.map(|(name, kind)| names.push((name.to_owned(), kind))))?;
+            for (name, kind) in names.into_iter().filter(|(_, kind)| *kind != Kind::Symlink) {
+                let path = directory.join(&name);
+                if denied.contains(&path) {
+                    continue;
                 }
                 if around.contains(&path) {
-                    further.push(name.to_owned());
-                    return Ok(());
+                    pending.push(directory.child(&name)?);
+                    continue;
                 }
-                let kind = match kind {
-                    EntryKind::Known(kind) => kind,
-                    EntryKind::Unknown => directory.stat(name)?.kind,
-                };
-                let handle = match directory.handle(name) {
+                let handle = match directory.handle(&name) {
                     Ok(handle) => handle,
                     // Gone by now: nothing to allow.
-                    Err(error) if error.leads_nowhere() => return Ok(()),
+                    Err(error) if error.leads_nowhere() => continue,
                     Err(error) => return Err(error.into()),
                 };
                 let rights = if kind == Kind::Directory { DENIED | right::REFER } else { DENIED };
-                if kind == Kind::Symlink { Ok(()) } else { ruleset.allow(handle.as_fd(), rights) }
-            })?;
-            for name in further {
-                match directory.child(&name) {
-                    Ok(child) => pending.push(child),
-                    Err(error) => return Err(LandlockError::from(error)),
-                }
+                ruleset.allow(handle.as_fd(), rights)?;
             }
         }
         Ok(ruleset)

@@ -167,11 +167,7 @@ impl<'a> Search<'a> {
         let mut variants = Vec::new();
         match self.root.directory_at(&InRoot(directory).join(b"glibc-hwcaps")) {
             Ok(parent) => {
-                let mut buffer = vec![0; crate::linux::sys::DIRENT_BUFFER];
-                parent.for_each(&mut buffer, |name, _| {
-                    variants.push(parent.join(name));
-                    Ok::<(), RootError>(())
-                })?;
+                variants.extend(parent.names()?.iter().map(|name| parent.join(name)));
             }
             Err(error) if error.leads_nowhere() => {}
             Err(error) => return Err(error),

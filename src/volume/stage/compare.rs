@@ -13,7 +13,7 @@ use super::content::Content;
 use super::copy::is_sparse;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::Place;
-use super::{MARKER, StageError, Staged, attributes, list};
+use super::{MARKER, StageError, Staged, attributes};
 use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
 /// Compares the tree at `top` of `place` with `directories` of `root`, and tells what is in it. `earlier` for one that
@@ -99,7 +99,7 @@ impl Comparer<'_> {
             if copy.own_stat().mode & 0o7777 != 0o755 {
                 return Err(differs(path, "its mode"));
             }
-            for name in list(&copy).map_err(|error| self.place.volume(error))? {
+            for name in copy.names().map_err(|error| self.place.volume(error))? {
                 let path = path.join(name.to_bytes());
                 if !above.contains(&path) && !self.directories.contains(&path) {
                     return Err(differs(&path, "it was not asked for"));
@@ -158,9 +158,9 @@ impl Comparer<'_> {
 
     fn directory(&mut self, source: &Directory, copy: &Directory, depth: usize) -> Result<(), StageError> {
         self.staged.names += 1;
-        let copied = list(copy).map_err(|error| self.place.volume(error))?;
+        let copied = copy.names().map_err(|error| self.place.volume(error))?;
         let mut copied: HashSet<Vec<u8>> = copied.into_iter().map(CString::into_bytes).collect();
-        for name in list(source).map_err(StageError::of_source)? {
+        for name in source.names().map_err(StageError::of_source)? {
             let path = source.join(&name);
             let Some(treatment) = self.omitted.treatment(&path) else { continue };
             if depth == 0 && name.to_bytes() == MARKER.as_bytes() {

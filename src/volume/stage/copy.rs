@@ -15,7 +15,7 @@ use super::attributes::{At, Attributes};
 use super::content::Content;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::{MAX_DEPTH, Place};
-use super::{MARKER, StageError, list};
+use super::{MARKER, StageError};
 use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
 /// Copies directories into one unfinished tree.
@@ -110,7 +110,7 @@ impl<'a> Copier<'a> {
         if depth == 0 {
             self.mark(&copy)?;
         }
-        for entry in list(source).map_err(StageError::of_source)? {
+        for entry in source.names().map_err(StageError::of_source)? {
             if depth > 0 || entry.to_bytes() != MARKER.as_bytes() {
                 self.entry(Entry { source, into: &copy, name: &entry }, depth)?;
             }

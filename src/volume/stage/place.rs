@@ -9,7 +9,7 @@ use nix::libc::{RENAME_EXCHANGE, RENAME_NOREPLACE};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
 use nix::unistd::{fsync, syncfs};
 
-use super::{StageError, list};
+use super::StageError;
 use crate::linux::sys;
 use crate::root::{Canonical, Directory, Kind, Root};
 use crate::volume::lock::VolumeLock;
@@ -146,7 +146,7 @@ impl Place {
     }
 
     fn remove_leftovers(&mut self) -> Result<(), StageError> {
-        for name in list(&self.directory).map_err(|error| self.volume(error))? {
+        for name in self.directory.names().map_err(|error| self.volume(error))? {
             if name.to_bytes().starts_with(UNFINISHED.as_bytes()) {
                 self.remove_or_note(&name);
             }
@@ -182,7 +182,7 @@ impl Place {
                 fchmodat(parent.as_fd(), name, all, FchmodatFlags::NoFollowSymlink).map_err(self.fail("chmod"))?;
             }
             let child = parent.child(name).map_err(fail)?;
-            for entry in list(&child).map_err(fail)? {
+            for entry in child.names().map_err(fail)? {
                 self.remove(&child, &entry, depth + 1)?;
             }
         }

@@ -64,7 +64,7 @@ fn apart(root: &Root, sources: &[Canonical], volume: &Path) -> Result<(), StageE
         }
     }
     // The target itself may lie in the volume; the root of another process is not among our paths.
-    if crate::target::host_guard::process_of(root.path()).is_none() {
+    if crate::linux::proc::Task::of_root(root.path()).is_none() {
         let target = std::fs::canonicalize(root.path()).unwrap_or_default();
         if let Some(source) =
             sources.first().filter(|_| target.ancestors().any(|path| identity(path).ok() == Some(own)))

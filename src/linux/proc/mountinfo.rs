@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 
+use nix::errno::Errno;
+
+use super::Task;
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
@@ -35,10 +39,21 @@ impl Mount {
     }
 }
 
-/// A line that is not in the format of mountinfo.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("line {0} of mountinfo is not in the format of proc_pid_mountinfo(5)")]
-pub struct MountinfoError(pub usize);
+/// Why the mounts are not known.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum MountinfoError {
+    /// The file cannot be read.
+    #[error("/proc/{task}/mountinfo cannot be read: {}; mount proc on /proc", std::io::Error::from(*.errno))]
+    Unreadable {
+        /// Whose file.
+        task: Task,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A line, counted from 1, that is not in the format.
+    #[error("line {0} of mountinfo is not in the format of proc_pid_mountinfo(5)")]
+    Format(usize),
+}
 
 /// All mounts of one mount namespace that a process can see.
 #[derive(Debug, Default)]
@@ -57,7 +72,7 @@ impl Mounts {
             if line.is_empty() {
                 continue;
             }
-            let mount = parse_line(line).ok_or(MountinfoError(number + 1))?;
+            let mount = parse_line(line).ok_or(MountinfoError::Format(number + 1))?;
             let index = mounts.mounts.len();
             mounts.by_id.insert(mount.id, index);
             mounts.on.insert((mount.parent, mount.point.clone()), index);
@@ -208,8 +223,8 @@ mod tests {
 
     #[test]
     fn bad_lines_are_named() {
-        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw - overlay o rw\nnonsense\n").unwrap_err(), MountinfoError(2));
-        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw\n").unwrap_err(), MountinfoError(1));
+        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw - overlay o rw\nnonsense\n").unwrap_err(), MountinfoError::Format(2));
+        assert_eq!(Mounts::parse(b"1 0 0:1 / / rw\n").unwrap_err(), MountinfoError::Format(1));
         assert!(Mounts::parse(b"").unwrap().covering(b"/").is_none());
     }
 

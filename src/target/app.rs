@@ -10,46 +10,16 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{Proc, Process, ProcessError, Program, list, own_program, own_root, unreadable};
-use crate::root::{Identity, Root};
-use crate::target::host_guard::process_of;
+use super::owner::Owner;
+use super::processes::{ProcessError, list};
+use super::unreadable;
+use crate::linux::identity::Identity;
+use crate::linux::proc::mountinfo::Mounts;
+use crate::linux::proc::processes::{Process, Program};
+use crate::linux::proc::{Proc, Task, own_program};
 
 /// What `USER_HZ` is on every architecture that is built for (`proc_pid_stat(5)`).
 const TICKS_PER_SECOND: u64 = 100;
-
-/// Whose processes are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// Those of the container that this runs in.
-    Own,
-    /// The same, for a directory that is no process's root: then also every descendant of process 1, which may use it.
-    Directory,
-    /// Those of the container that this process belongs to (`--root /proc/PID/root`), as long as it has that root: its pid
-    /// may become another container's.
-    Container(String, Identity),
-    /// Those that `run`, which is this process, has started: this one first.
-    Started(u32),
-}
-
-impl Whose {
-    /// Those that go with `root`.
-    pub fn of(root: &Root) -> Self {
-        match process_of(root.path()) {
-            Some(pid) if pid != "self" => Self::Container(pid, root.stat().id),
-            // By identity: many paths lead to another process's root, and all of them read as "/".
-            _ if own_root().is_ok_and(|own| own == root.stat().id) => Self::Own,
-            _ => Self::Directory,
-        }
-    }
-
-    /// A process of the mount namespace in question, as a name in `/proc`.
-    fn member(&self) -> &str {
-        match self {
-            Self::Container(pid, _) => pid,
-            Self::Own | Self::Directory | Self::Started(_) => "self",
-        }
-    }
-}
 
 /// One look at the processes. Kernel threads, zombies and this process itself (unless it is the first) are left out.
 #[derive(Clone, Debug, Default)]
@@ -66,27 +36,28 @@ pub struct App {
 
 impl App {
     /// Looks now. Programs of the app that this user may not read are read by a child that becomes their user.
-    pub fn look(whose: &Whose) -> Result<Self, ProcessError> {
+    pub fn look(owner: &Owner) -> Result<Self, ProcessError> {
         let processes = list()?;
-        if let Whose::Container(pid, root) = whose {
-            if Proc::open()?.identity(format_args!("{pid}/root")) != Ok(*root) {
+        if let Owner::Process { task, root } = owner {
+            if Proc::open()?.root(*task) != Ok(*root) {
                 return Err(ProcessError(Errno::ESRCH));
             }
         }
         let own = std::process::id();
-        let (first, members) = if let Whose::Started(pid) = whose {
+        let (first, members) = if let Owner::Started { pid } = owner {
             // What the app left behind is ours: this process is the first, or the subreaper.
             (Some(*pid), descendants(&processes, HashSet::from([own])))
         } else {
-            let namespace = Namespace::of(whose.member())?;
+            let namespace = Namespace::of(owner.member())?;
             let program = own_program().ok();
             let (first, mut members) = members(&processes, &|pid| namespace.holds(pid), program);
-            if *whose == Whose::Directory {
+            if !owner.has_processes() {
+                // Any of them may use a directory.
                 members.extend(descendants(&processes, HashSet::from([1])));
             }
             (first, members)
         };
-        let mut app = Self { time: crate::linux::sys::time_since_boot().map_err(ProcessError)?, ..Self::default() };
+        let mut app = Self { time: crate::linux::sys::time_since_boot()?, ..Self::default() };
         for process in processes {
             if Some(process.pid) == first {
                 app.first = Some(process);
@@ -112,11 +83,11 @@ impl App {
 }
 
 /// The first process of a container, without looking at every process where there is no need to.
-pub fn first(whose: &Whose) -> Result<Option<u32>, ProcessError> {
-    if Namespace::of(whose.member())?.holds(1) {
+pub fn first(owner: &Owner) -> Result<Option<u32>, ProcessError> {
+    if Namespace::of(owner.member())?.holds(1) {
         return Ok(Some(1));
     }
-    Ok(App::look(whose)?.first.map(|process| process.pid))
+    Ok(App::look(owner)?.first.map(|process| process.pid))
 }
 
 /// The first process, and with it all that belong to the app. `holds` says whether a process is in the container's mount
@@ -158,46 +129,43 @@ fn descendants(processes: &[Process], mut members: HashSet<u32>) -> HashSet<u32>
 struct Namespace {
     proc: Proc,
     id: Option<Identity>,
-    member: String,
+    member: Task,
     /// The member's, read when first needed.
-    mounts: OnceCell<Option<Vec<u64>>>,
+    mounts: OnceCell<Option<Mounts>>,
 }
 
 impl Namespace {
-    fn of(member: &str) -> Result<Self, ProcessError> {
+    fn of(member: Task) -> Result<Self, ProcessError> {
         let proc = Proc::open()?;
-        let id = proc.identity(format_args!("{member}/ns/mnt")).ok();
-        Ok(Self { proc, id, member: member.to_owned(), mounts: OnceCell::new() })
+        let id = proc.mount_namespace(member).ok();
+        Ok(Self { proc, id, member, mounts: OnceCell::new() })
     }
 
     /// Whether process `pid` is in it. Another user's namespace cannot be read without `CAP_SYS_PTRACE`, but its
     /// mountinfo can; no two namespaces have a mount id in common. Where neither is readable, process 1 is taken to be
     /// in it unless it is called as a pause container's.
     fn holds(&self, pid: u32) -> bool {
-        match self.proc.identity(format_args!("{pid}/ns/mnt")) {
+        let task = Task::Process(pid);
+        match self.proc.mount_namespace(task) {
             Ok(id) if self.id.is_some() => self.id == Some(id),
             Err(Errno::ENOENT | Errno::ESRCH) => false,
-            _ => match (self.mounts.get_or_init(|| mount_ids(&self.member)), mount_ids(&pid.to_string())) {
-                (Some(ours), Some(theirs)) => theirs.iter().any(|id| ours.contains(id)),
-                _ => pid == 1 && std::fs::read_to_string("/proc/1/comm").is_ok_and(|comm| comm.trim_end() != "pause"),
+            _ => match (self.mounts.get_or_init(|| mounts(self.member)), mounts(task)) {
+                (Some(ours), Some(theirs)) => theirs.iter().any(|mount| ours.by_id(mount.id).is_some()),
+                _ => pid == 1 && task.comm().is_ok_and(|comm| comm != b"pause"),
             },
         }
     }
 }
 
-/// The first field of each line of mountinfo; `None` if it cannot be read or is empty, as for a zombie.
-fn mount_ids(pid: &str) -> Option<Vec<u64>> {
-    let text = std::fs::read(format!("/proc/{pid}/mountinfo")).ok()?;
-    let ids: Vec<u64> = text
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| std::str::from_utf8(line.split(|&byte| byte == b' ').next()?).ok()?.parse().ok())
-        .collect();
-    (!ids.is_empty()).then_some(ids)
+/// `None` if they cannot be read, or are none, as those of a zombie.
+fn mounts(task: Task) -> Option<Mounts> {
+    task.mounts().ok().filter(|mounts| mounts.iter().next().is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::Root;
 
     const OWN: Identity = Identity { dev: 1, ino: 1 };
     const APP: Identity = Identity { dev: 1, ino: 2 };
@@ -253,9 +221,9 @@ mod tests {
 
     #[test]
     fn this_process_is_in_its_own_namespace_and_a_gone_one_in_none() {
-        let namespace = Namespace::of("self").unwrap();
+        let namespace = Namespace::of(Task::Own).unwrap();
         assert!(namespace.holds(std::process::id()) && !namespace.holds(u32::MAX));
-        let unreadable = Namespace { id: None, ..Namespace::of("self").unwrap() };
+        let unreadable = Namespace { id: None, ..Namespace::of(Task::Own).unwrap() };
         assert!(unreadable.holds(std::process::id()), "by its mountinfo");
     }
 
@@ -263,32 +231,20 @@ mod tests {
     fn a_process_that_ended_or_has_another_root_says_nothing_about_its_container() {
         let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
         let root = Root::open(std::path::Path::new(&format!("/proc/{}/root", child.id()))).unwrap();
-        let whose = Whose::of(&root);
-        let looked = App::look(&whose);
-        let reused = App::look(&Whose::Container(child.id().to_string(), OWN));
+        let owner = Owner::of(&root);
+        let looked = App::look(&owner);
+        let reused = App::look(&Owner::Process { task: Task::Process(child.id()), root: OWN });
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(looked.is_ok() && reused.is_err(), "{looked:?} {reused:?}");
-        assert!(App::look(&whose).is_err(), "its root is still open, and nobody would be protected");
-    }
-
-    #[test]
-    fn another_path_to_a_root() {
-        let whose = |path: &str| Whose::of(&Root::open(std::path::Path::new(path)).unwrap());
-        assert_eq!((whose("/"), whose("/proc/self/root"), whose("/.")), (Whose::Own, Whose::Own, Whose::Own));
-        let own = format!("/proc/{}/root", std::process::id());
-        assert!(matches!(whose(&own), Whose::Container(..)));
-        let other = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(own, other.path().join("root")).unwrap();
-        assert_eq!(whose(other.path().join("root").to_str().unwrap()), Whose::Own);
-        assert_eq!(whose("/usr"), Whose::Directory);
+        assert!(App::look(&owner).is_err(), "its root is still open, and nobody would be protected");
     }
 
     #[test]
     fn a_started_process() {
         let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
         std::thread::sleep(Duration::from_millis(100));
-        let app = App::look(&Whose::Started(child.id())).unwrap();
+        let app = App::look(&Owner::Started { pid: child.id() }).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         let age = app.age().unwrap();

@@ -1,24 +1,23 @@
 //! What a process was started by, as it says itself: it may write there what it likes.
 
-use std::os::unix::ffi::OsStringExt;
-
+use crate::linux::proc::Task;
 use crate::recognise::command_line::CommandLine;
 
 /// The command line of process `pid`, its `PATH` and its working directory, as far as they can be read.
 pub fn command_line(pid: u32) -> Option<CommandLine> {
-    let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}"));
-    let mut words = read("cmdline").ok()?;
+    let task = Task::Process(pid);
+    let mut words = task.arguments().ok()?;
     if words.last() == Some(&0) {
         words.pop();
     }
     let words = words.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-    let environment = read("environ").unwrap_or_default();
+    let environment = task.environment().unwrap_or_default();
     let path = environment.split(|&byte| byte == 0).find_map(|entry| entry.strip_prefix(b"PATH="));
-    let directory = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_else(|_| "/".into());
+    let directory = task.working_directory().unwrap_or_else(|| b"/".to_vec());
     Some(CommandLine {
         words,
         path: path.map(|path| String::from_utf8_lossy(path).into_owned()),
-        directory: String::from_utf8_lossy(&directory.into_os_string().into_vec()).into_owned(),
+        directory: String::from_utf8_lossy(&directory).into_owned(),
         running: true,
     })
 }

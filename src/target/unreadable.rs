@@ -16,11 +16,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, pipe2};
 
-use super::{Process, Program};
 use crate::linux::deadline::Deadline;
-use crate::linux::status::Status;
+use crate::linux::identity::Identity;
+use crate::linux::proc::Task;
+use crate::linux::proc::processes::{Process, Program};
 use crate::linux::sys::{Credentials, STAT_RECORD, fork_to_stat};
-use crate::root::{Identity, c_name};
 
 /// How long a child may take, which its new user could stop.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -36,8 +36,7 @@ pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
         }
     }
     for (who, list) in groups {
-        let paths: Result<Vec<CString>, Errno> =
-            list.iter().map(|process| c_name(format!("/proc/{}/exe", process.task()).as_bytes())).collect();
+        let paths: Result<Vec<CString>, Errno> = list.iter().map(|process| process.task().program_path()).collect();
         let Ok(programs) = paths.and_then(|paths| ask(&who, &paths)) else { continue };
         for (process, program) in list.into_iter().zip(programs) {
             match program {
@@ -51,8 +50,7 @@ pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
 
 /// Its real, effective and saved ids must be alike, or the kernel would not take the child for the same user.
 fn credentials(pid: u32) -> Option<Credentials> {
-    let text = std::fs::read(format!("/proc/{pid}/status")).ok()?;
-    let status = Status::parse(&String::from_utf8_lossy(&text));
+    let status = Task::Process(pid).status().ok()?;
     let alike = |[real, effective, saved, _]: [u32; 4]| (real == effective && real == saved).then_some(real);
     Some(Credentials {
         uid: status.uid.and_then(alike)?,
@@ -135,7 +133,7 @@ mod tests {
         let me = credentials(std::process::id()).unwrap();
         assert_eq!((me.uid, me.gid), (uid, gid));
         let mut paths = vec![c"/proc/self/fd/0".to_owned(), c"/".to_owned(), c"/nowhere".to_owned()];
-        paths.extend((1..30).map(|fd| c_name(format!("/proc/self/fd/{fd}").as_bytes()).unwrap()));
+        paths.extend((1..30).map(|fd| CString::new(format!("/proc/self/fd/{fd}")).unwrap()));
         let answers = ask(&me, &paths).unwrap();
         // setgroups(2) needs a privilege that the tests do not have everywhere.
         if answers.is_empty() {

@@ -1,0 +1,132 @@
+//! Which processes there are, and what each runs.
+
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use super::maps::Mapping;
+use super::stat::{Life, parse, parse_code};
+use super::{Proc, Task};
+use crate::linux::identity::Identity;
+use crate::linux::sys;
+
+/// What a process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `/proc/PID/exe`: for a script, its interpreter.
+    Known(Identity),
+    /// Not readable for us: another user's process, without `CAP_SYS_PTRACE`.
+    Unreadable {
+        /// Pages that its code takes, as everybody may see (`proc_pid_statm(5)`); `None` where the kernel does not say.
+        code: Option<u64>,
+    },
+    /// A kernel thread or a zombie: it runs no program.
+    None,
+}
+
+/// One process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Process id as seen here.
+    pub pid: u32,
+    /// The thread whose program and memory are looked at: where the first one has ended, another.
+    pub thread: u32,
+    /// Its parent; 0 for the first process and for those that a runtime puts into the container.
+    pub parent: u32,
+    /// When it started, in clock ticks since the machine did; with the pid it names one process for ever.
+    pub start: u64,
+    /// The command name, at most [`super::COMM_LENGTH`] bytes.
+    pub comm: Vec<u8>,
+    /// What it runs.
+    pub program: Program,
+}
+
+impl Process {
+    /// The thread whose program and memory are looked at.
+    pub fn task(&self) -> Task {
+        Task::Thread { process: self.pid, thread: self.thread }
+    }
+
+    /// Its first argument, as it says today: mostly the program as it was called. Everybody may read that.
+    pub fn argument(&self) -> Vec<u8> {
+        let arguments = self.task().arguments().unwrap_or_default();
+        arguments.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
+    }
+
+    /// The files that it has mapped; paths only where `root` is its root directory.
+    pub fn mappings(&self, root: Identity) -> Result<Vec<Mapping>, Errno> {
+        let same_root = Proc::open()?.root(self.task()) == Ok(root);
+        let mut files = self.task().mappings()?;
+        if !same_root {
+            for file in &mut files {
+                file.path = None;
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// Every process that can be seen; those that end meanwhile are left out. Four system calls for each.
+pub fn list() -> Result<Vec<Process>, Errno> {
+    let proc = Proc::open()?;
+    let pids = numbers(proc.fd.as_fd())?;
+    let mut buffer = [0; 4096];
+    let mut processes = Vec::with_capacity(pids.len());
+    for pid in pids {
+        let Some(stat) = proc.read(Task::Process(pid), "stat", &mut buffer).and_then(parse) else { continue };
+        let (thread, program) = match stat.life {
+            // Its files may not be read as those of a living one may not: that says nothing.
+            Life::Over => (pid, Err(Errno::ENOENT)),
+            Life::Headless => proc.program_of_threads(pid),
+            Life::Whole => (pid, proc.program(Task::Process(pid))),
+        };
+        let program = match program {
+            Ok(id) => Program::Known(id),
+            Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
+            Err(_) => {
+                let statm = proc.read(Task::Thread { process: pid, thread }, "statm", &mut buffer);
+                Program::Unreadable { code: statm.and_then(parse_code) }
+            }
+        };
+        processes.push(Process { pid, thread, parent: stat.parent, start: stat.start, comm: stat.comm, program });
+    }
+    Ok(processes)
+}
+
+/// The names in a directory that are numbers.
+fn numbers(directory: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    let mut numbers = Vec::new();
+    sys::list_directory(directory, &mut |name, _| {
+        numbers.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+        ControlFlow::Continue(())
+    })?;
+    Ok(numbers)
+}
+
+impl Proc {
+    /// The program of a process whose first thread has ended, and a thread that runs it.
+    fn program_of_threads(&self, pid: u32) -> (u32, Result<Identity, Errno>) {
+        let threads = self
+            .open_file(&format!("{pid}/task"), OFlag::O_RDONLY | OFlag::O_DIRECTORY)
+            .and_then(|tasks| numbers(tasks.as_fd()));
+        let threads = threads.unwrap_or_default().into_iter();
+        let mut programs = threads.map(|thread| (thread, self.program(Task::Thread { process: pid, thread })));
+        // Those that have ended run nothing; one that may not be read runs something all the same.
+        let running = programs.find(|(_, program)| !matches!(program, Err(Errno::ENOENT | Errno::ESRCH)));
+        running.unwrap_or((pid, Err(Errno::ENOENT)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::proc::own_program;
+
+    #[test]
+    fn this_process_is_listed_with_its_program() {
+        let me = list().unwrap().into_iter().find(|process| process.pid == std::process::id()).unwrap();
+        assert_eq!(me.program, Program::Known(own_program().unwrap()));
+    }
+}

@@ -1,0 +1,44 @@
+//! Listing a directory: the one loop over `getdents64(2)`, which goes on after an error if whoever lists wants that.
+
+use std::ffi::{CStr, CString};
+use std::ops::ControlFlow;
+
+use super::{Directory, Kind, RootError};
+use crate::linux::sys;
+
+/// Called with each name and its type, or with why one is not known or no more are; an error that it returns ends the
+/// listing.
+pub type Each<'v> = dyn FnMut(Result<(&CStr, Kind), RootError>) -> Result<(), RootError> + 'v;
+
+impl Directory {
+    /// Calls `each` for every name but `.` and `..`. Nothing may be removed meanwhile: listings skip names then.
+    pub fn list(&self, each: &mut Each<'_>) -> Result<(), RootError> {
+        let mut ended = Ok(());
+        let listed = sys::list_directory(self.as_fd(), &mut |name, kind| {
+            let kind = match kind {
+                nix::libc::DT_REG => Ok(Kind::File),
+                nix::libc::DT_LNK => Ok(Kind::Symlink),
+                nix::libc::DT_DIR => Ok(Kind::Directory),
+                // The filesystem does not say.
+                nix::libc::DT_UNKNOWN => self.stat(name).map(|stat| stat.kind),
+                _ => Ok(Kind::Other),
+            };
+            ended = each(kind.map(|kind| (name, kind)));
+            if ended.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        match listed {
+            Ok(()) => ended,
+            Err(errno) => each(Err(RootError::os("getdents64", self.path(), errno))),
+        }
+    }
+
+    /// Every name in the directory.
+    pub fn names(&self) -> Result<Vec<CString>, RootError> {
+        let mut names = Vec::new();
+        self.list(&mut |listed| {
+            names.push(listed?.0.to_owned());
+            Ok(())
+        })?;
+        Ok(names)
+    }
+}
