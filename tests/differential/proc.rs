@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use lithify::linux::mountinfo::Mounts;
-use lithify::linux::status::Status;
+use lithify::linux::proc::mountinfo::Mounts;
+use lithify::linux::proc::status::Status;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use procfs_core::FromBufRead;
