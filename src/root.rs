@@ -40,6 +40,7 @@ pub use walk::{Link, Place};
 pub use crate::linux::identity::Identity;
 
 use crate::linux::deadline::Deadline;
+use crate::linux::proc::mount_of_descriptor;
 use crate::linux::sys;
 use crate::text::escape::escape;
 
@@ -463,7 +464,7 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         opened.as_fd()
     };
     let stat = nix::sys::stat::fstat(file).map_err(os("fstat", path))?;
-    let mount = mount_from_fdinfo(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
+    let mount = mount_of_descriptor(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
     Ok(Stat {
         id: Identity { dev: stat.st_dev, ino: stat.st_ino },
         kind: Kind::of_mode(stat.st_mode),
@@ -474,17 +475,6 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         size: u64::try_from(stat.st_size).unwrap_or(0),
         mount,
     })
-}
-
-/// The `mnt_id:` line of `/proc/self/fdinfo/N` (proc(5)).
-fn mount_from_fdinfo(file: BorrowedFd<'_>) -> Result<u64, Errno> {
-    use std::os::fd::AsRawFd;
-    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()))
-        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("mnt_id:"))
-        .and_then(|id| id.trim().parse().ok())
-        .ok_or(Errno::ENODATA)
 }
 
 /// `name` as a C string; the kernel never returns one that holds a NUL byte.
