@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use super::survey;
+use super::survey::{self, who};
 use crate::harden::found::Cause;
 use crate::harden::plan::{Action, Note, Reason};
 use crate::harden::protection::{AppProcess, Claim, For, Needed};
-use crate::linux::proc::processes::Process;
 use crate::target::candidates::Certainty;
 use crate::text::escape::escape;
 
@@ -91,10 +90,6 @@ fn needed(Needed { by, chain, link }: &Needed) -> String {
 fn of_app(AppProcess { process, first }: &AppProcess) -> String {
     let role = if *first { "the container's first" } else { "a descendant of the container's first" };
     format!("{}, {role}", who(process))
-}
-
-pub(super) fn who(process: &Process) -> String {
-    format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
 /// A remark on a plan.

@@ -5,10 +5,9 @@ use std::fmt::Write;
 use crate::harden::found::LibraryReason;
 use crate::harden::kept::KeepReason;
 use crate::harden::survey::{MAX_PASSWD, Note};
+use crate::linux::proc::processes::Process;
 use crate::recognise::libraries::{Chain, Load};
 use crate::text::escape::escape;
-
-use super::reasons::who;
 
 /// How many paths a note names.
 const NAMED: usize = 8;
@@ -40,6 +39,11 @@ pub(super) fn chain(Chain { start, loads }: &Chain) -> String {
         text += &escape(name);
     }
     text
+}
+
+/// A process.
+pub(super) fn who(process: &Process) -> String {
+    format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
 /// Accounts of passwd(5).
