@@ -9,11 +9,12 @@ use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 use crate::linux::deadline::Deadline;
+use crate::linux::error::errno;
 use crate::recognise::catalogue::{Catalogue, Known};
 use crate::recognise::elf::{self, Elf};
 use crate::recognise::signature::{FAMILY, Matcher, Seen};
 use crate::recognise::tombstone;
-use crate::root::{Directory, Failure, Identity, RootError, Stat, io_errno, read_part};
+use crate::root::{Directory, Failure, Identity, RootError, Stat, read_part};
 use crate::text::escape::escape;
 
 /// How a program was recognised.
@@ -94,11 +95,10 @@ impl Recogniser {
             return Ok((Recognised::Tombstone, remarks));
         }
         let named = self.catalogue.by_name(name.to_bytes());
-        let content =
-            self.content(file, stat, named.is_some(), &mut remarks).map_err(|error| match io_errno(&error) {
-                LATE => Failure::Late.into(),
-                errno => directory.error("read", name, errno),
-            })?;
+        let content = self.content(file, stat, named.is_some(), &mut remarks).map_err(|error| match errno(&error) {
+            LATE => Failure::Late.into(),
+            errno => directory.error("read", name, errno),
+        })?;
         let recognised = match content {
             Content::Program(FAMILY) if named.is_some() => {
                 named.map(|known| (RecognisedBy::Content, escape(name.to_bytes()), known))

@@ -7,8 +7,9 @@
 use std::fs::File;
 use std::io;
 
+use crate::linux::error::errno;
 use crate::recognise::inscription::{self, Kind};
-use crate::root::{Root, RootError, io_errno, os};
+use crate::root::{Root, RootError, os};
 use crate::text::escape::escape;
 
 /// Mode of a tombstone: whoever runs it, nobody changes it.
@@ -57,7 +58,7 @@ pub fn is_tombstone(file: &File, program: &File) -> io::Result<bool> {
 impl Root {
     /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
     pub fn is_tombstone(&self, path: &[u8], program: &File) -> Result<bool, RootError> {
-        is_tombstone(&self.file(path)?, program).map_err(|error| os("read", path)(io_errno(&error)))
+        is_tombstone(&self.file(path)?, program).map_err(|error| os("read", path)(errno(&error)))
     }
 }
 

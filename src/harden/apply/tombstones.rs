@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use nix::errno::Errno;
 
 use crate::harden::plan::{Action, Plan, Verb};
+use crate::linux::error::errno;
 use crate::linux::proc::open_own_program;
 use crate::recognise::inscription::length_without;
 use crate::recognise::tombstone::{MODE, inscription, is_tombstone};
@@ -39,10 +40,7 @@ impl<'p> Tombstones<'p> {
                 }
             }
             let mut stone = directory.draft()?;
-            self.carve(&mut stone).map_err(|error| {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-                os("write a tombstone", &action.path())(errno)
-            })?;
+            self.carve(&mut stone).map_err(|error| os("write a tombstone", &action.path())(errno(&error)))?;
             self.stone = Some(stone);
         }
         Err(os("renameat", &action.path())(Errno::EBUSY))
