@@ -5,61 +5,20 @@
 //! in a restricted container, nothing has to be possible. What `/proc/self/status` says at the end decides.
 
 mod account;
+mod error;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
 
-pub use account::User;
+pub use account::{UnknownAccount, User};
+pub use error::{Privilege, PrivilegeError};
 
 use crate::linux::proc::Task;
 use crate::linux::proc::status::{CapabilitySets, Status, capability_mask, capability_names};
 use crate::linux::sys;
 use crate::profile::{Principal, Profile, Verify};
 use crate::root::Root;
-
-/// Why the privileges could not be brought to what is asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum PrivilegeError {
-    /// A name or number that cannot be resolved.
-    #[error("{0}")]
-    Unknown(String),
-    /// The profile wants some other user than root, and nobody says which.
-    #[error(
-        "[verify.process] user = \"non-root\" (profile {0}), and this container runs as root: which user the app should become is not said"
-    )]
-    NonRoot(String),
-    /// `/proc/self/status` cannot be read or lacks a field.
-    #[error("what this process may do cannot be read back from /proc/self/status ({0}); mount proc on /proc")]
-    Unverified(&'static str),
-    /// It is not as it should be.
-    #[error("{what} {seen}, not {wanted}{}", .reason.map(|(call, errno)| format!(": {call}: {}", errno.desc())).unwrap_or_default())]
-    Mismatch {
-        /// Of what.
-        what: &'static str,
-        /// As it is.
-        seen: String,
-        /// As it should be.
-        wanted: String,
-        /// The first system call that failed, if one did.
-        reason: Option<(&'static str, Errno)>,
-        /// What to do.
-        hint: &'static str,
-    },
-}
-
-impl PrivilegeError {
-    /// What to do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NonRoot(_) => {
-                Some("give it with --user UID:GID, or set runAsUser and runAsGroup in the securityContext")
-            }
-            Self::Mismatch { hint, .. } => Some(hint),
-            Self::Unknown(_) | Self::Unverified(_) => None,
-        }
-    }
-}
 
 /// What the app should be and may do; `None` leaves it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +43,7 @@ impl Privileges {
         }
         let now = own_status()?;
         if let Some(text) = user {
-            let user = User::parse(root, text).map_err(PrivilegeError::Unknown)?;
+            let user = User::parse(root, text)?;
             (wanted.uid, wanted.gid, wanted.groups) = (Some(user.uid), Some(user.gid), Some(user.groups));
             wanted.home = Some(user.home);
         } else {
@@ -100,7 +59,7 @@ impl Privileges {
                 Some((Principal::Id(id), _)) if now.uid == Some([*id; 4]) => {}
                 Some((user, _)) => {
                     let text = group.iter().fold(user.to_string(), |user, group| user + ":" + group);
-                    let user = User::parse(root, &text).map_err(PrivilegeError::Unknown)?;
+                    let user = User::parse(root, &text)?;
                     if now.uid != Some([user.uid; 4]) {
                         wanted.uid = Some(user.uid);
                         (wanted.gid, wanted.groups, wanted.home) = (Some(user.gid), Some(user.groups), Some(user.home));
@@ -108,7 +67,7 @@ impl Privileges {
                 }
             }
             if let (Some(group), None) = (group, wanted.gid) {
-                wanted.gid = Some(account::group(root, &group).map_err(PrivilegeError::Unknown)?);
+                wanted.gid = Some(account::group(root, &group)?);
             }
         }
         if let Some(limit) = &verify.groups {
@@ -157,131 +116,95 @@ impl Privileges {
             return Ok(());
         }
         let before = own_status()?;
-        let held = before.capabilities.ok_or(PrivilegeError::Unverified("the capability sets"))?;
+        let held = before.capabilities.ok_or(PrivilegeError::Unverified(Some(Privilege::Capabilities)))?;
         // What is not held cannot be kept: the profile says the most.
         let kept = self.capabilities.map(|allowed| allowed & held.bounding & held.permitted);
-        let mut tried = Tried::default();
+        let mut failures = Failures::default();
         if let Some(kept) = kept {
-            limit(held, kept, &mut tried);
+            limit(held, kept, &mut failures);
         }
         let all = |id: u32| Some([id; 4]);
         if let Some(groups) = &self.groups {
             if !same(before.groups.as_deref(), groups) {
                 let ids: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
-                tried.call("setgroups(2)", setgroups(&ids));
+                failures.note(Privilege::Groups, setgroups(&ids));
             }
         }
         if let Some(gid) = self.gid.filter(|gid| before.gid != all(*gid)) {
             let id = Gid::from_raw(gid);
-            tried.call("setresgid(2)", setresgid(id, id, id));
+            failures.note(Privilege::Group, setresgid(id, id, id));
         }
         if let Some(uid) = self.uid.filter(|uid| before.uid != all(*uid)) {
             if kept.is_some_and(|kept| kept != 0) {
-                tried.call("prctl(PR_SET_KEEPCAPS)", prctl::set_keepcaps(true));
+                let _ = prctl::set_keepcaps(true);
             }
             let id = Uid::from_raw(uid);
-            tried.call("setresuid(2)", setresuid(id, id, id));
+            failures.note(Privilege::User, setresuid(id, id, id));
         }
         if let Some(kept) = kept {
             keep(kept);
         }
         if self.no_new_privs {
-            tried.call("prctl(PR_SET_NO_NEW_PRIVS)", prctl::set_no_new_privs());
+            failures.note(Privilege::NewPrivileges, prctl::set_no_new_privs());
         }
-        self.compare(&own_status()?, kept, &tried)
+        self.compare(&own_status()?, kept, &failures)
     }
 
-    fn compare(&self, seen: &Status, kept: Option<u64>, tried: &Tried) -> Result<(), PrivilegeError> {
-        for (what, call, wanted, ids, hint) in [
-            (
-                "the user ids are",
-                "setresuid",
-                self.uid,
-                seen.uid,
-                "set runAsUser in the securityContext, or run as root with the capability SETUID",
-            ),
-            (
-                "the group ids are",
-                "setresgid",
-                self.gid,
-                seen.gid,
-                "set runAsGroup in the securityContext, or run as root with the capability SETGID",
-            ),
-        ] {
+    fn compare(&self, seen: &Status, kept: Option<u64>, failures: &Failures) -> Result<(), PrivilegeError> {
+        let unverified = |of| PrivilegeError::Unverified(Some(of));
+        let mismatch = |of, seen, wanted| Err(PrivilegeError::Mismatch { of, seen, wanted, failed: failures.of(of) });
+        for (of, wanted, ids) in [(Privilege::User, self.uid, seen.uid), (Privilege::Group, self.gid, seen.gid)] {
             let Some(id) = wanted else { continue };
-            let ids = ids.ok_or(PrivilegeError::Unverified("the ids"))?;
+            let ids = ids.ok_or(unverified(of))?;
             if ids != [id; 4] {
-                return Err(PrivilegeError::Mismatch {
-                    what,
-                    seen: format!("{ids:?}"),
-                    wanted: id.to_string(),
-                    reason: tried.of(call),
-                    hint,
-                });
+                return mismatch(of, format!("{ids:?}"), id.to_string());
             }
         }
         if let Some(groups) = &self.groups {
-            let ids = seen.groups.as_deref().ok_or(PrivilegeError::Unverified("the groups"))?;
+            let ids = seen.groups.as_deref().ok_or(unverified(Privilege::Groups))?;
             if !same(Some(ids), groups) {
-                return Err(PrivilegeError::Mismatch {
-                    what: "the supplementary groups are",
-                    seen: format!("{ids:?}"),
-                    wanted: format!("{groups:?}"),
-                    reason: tried.of("setgroups"),
-                    hint: "set supplementalGroups and fsGroup in the pod's securityContext, or run as root with the capability SETGID",
-                });
+                return mismatch(Privilege::Groups, format!("{ids:?}"), format!("{groups:?}"));
             }
         }
         if let Some(kept) = kept {
-            let sets = seen.capabilities.ok_or(PrivilegeError::Unverified("the capability sets"))?;
+            let mut sets = seen.capabilities.ok_or(unverified(Privilege::Capabilities))?;
             // What the bounding set allows beyond that, and the profile as well, need not go where it cannot.
             let allowed = self.capabilities.unwrap_or(kept);
-            let differs = |(set, mask): &(&str, u64)| *mask != kept && (*set != "bounding" || mask & !allowed != 0);
-            if let Some((set, mask)) = sets.named().into_iter().find(differs) {
-                return Err(PrivilegeError::Mismatch {
-                    what: "the capabilities are",
-                    seen: format!("{set} {}", names(mask)),
-                    wanted: names(kept),
-                    reason: tried.of("prctl(PR_CAPBSET"),
-                    hint: "set capabilities: {drop: [ALL]} in the securityContext and add those that the profile allows; \
-                           to take them away itself, lithify needs the capability SETPCAP",
-                });
+            if sets.bounding & !allowed == 0 {
+                sets.bounding = kept;
+            }
+            if let Some((set, mask)) = sets.named().into_iter().find(|(_, mask)| *mask != kept) {
+                return mismatch(Privilege::Capabilities, format!("{set} {}", names(mask)), names(kept));
             }
         }
         match seen.no_new_privs {
             _ if !self.no_new_privs => Ok(()),
             Some(true) => Ok(()),
-            Some(false) => Err(PrivilegeError::Mismatch {
-                what: "no_new_privs is",
-                seen: "off".to_owned(),
-                wanted: "on".to_owned(),
-                reason: tried.of("prctl(PR_SET_NO"),
-                hint: "set allowPrivilegeEscalation: false in the securityContext",
-            }),
-            None => Err(PrivilegeError::Unverified("NoNewPrivs")),
+            Some(false) => mismatch(Privilege::NewPrivileges, "off".to_owned(), "on".to_owned()),
+            None => Err(unverified(Privilege::NewPrivileges)),
         }
     }
 }
 
 /// The calls that failed, which explain a mismatch.
-#[derive(Clone, Debug, Default)]
-struct Tried(Vec<(&'static str, Errno)>);
+#[derive(Default)]
+struct Failures(Vec<(Privilege, Errno)>);
 
-impl Tried {
-    fn call(&mut self, call: &'static str, result: Result<(), Errno>) {
-        self.0.extend(result.err().map(|errno| (call, errno)));
+impl Failures {
+    fn note(&mut self, of: Privilege, result: Result<(), Errno>) {
+        self.0.extend(result.err().map(|errno| (of, errno)));
     }
 
-    /// The first that failed of those called so.
-    fn of(&self, start: &str) -> Option<(&'static str, Errno)> {
-        self.0.iter().find(|(call, _)| call.starts_with(start)).copied()
+    /// Why the first of these failed.
+    fn of(&self, of: Privilege) -> Option<Errno> {
+        self.0.iter().find(|(failed, _)| *failed == of).map(|(_, errno)| *errno)
     }
 }
 
 /// Takes from the bounding and ambient set what is not kept, and locks root out of getting any back.
-fn limit(held: CapabilitySets, kept: u64, tried: &mut Tried) {
+fn limit(held: CapabilitySets, kept: u64, failures: &mut Failures) {
     for number in numbers(held.bounding & !kept) {
-        tried.call("prctl(PR_CAPBSET_DROP)", sys::capabilities::drop_bounding(number));
+        failures.note(Privilege::Capabilities, sys::capabilities::drop_bounding(number));
     }
     if held.ambient != 0 {
         let _ = sys::capabilities::clear_ambient();
@@ -304,7 +227,7 @@ fn numbers(mask: u64) -> impl Iterator<Item = u32> {
 }
 
 fn own_status() -> Result<Status, PrivilegeError> {
-    Task::Own.status().map_err(|_| PrivilegeError::Unverified("it cannot be read"))
+    Task::Own.status().map_err(|_| PrivilegeError::Unverified(None))
 }
 
 /// The same ids in any order.
@@ -344,7 +267,7 @@ mod tests {
             capabilities: Some(1),
             no_new_privs: true,
         };
-        let compare = |status: &Status| wanted.compare(status, Some(0), &Tried::default());
+        let compare = |status: &Status| wanted.compare(status, Some(0), &Failures::default());
         assert!(compare(&good).is_ok());
         let with = |change: &dyn Fn(&mut Status)| {
             let mut status = good.clone();

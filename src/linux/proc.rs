@@ -11,7 +11,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
@@ -221,6 +221,14 @@ pub fn own_pid_namespace() -> Result<Identity, Errno> {
     identity_of(AT_FDCWD, "/proc/self/ns/pid")
 }
 
+/// The mount that an open file is on: the `mnt_id:` line of its `fdinfo` (`proc_pid_fdinfo(5)`).
+pub fn mount_of_descriptor(file: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let text = Task::Own.read(&format!("fdinfo/{}", file.as_raw_fd()))?;
+    let text = std::str::from_utf8(&text).map_err(|_| Errno::EIO)?;
+    let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"));
+    id.and_then(|id| id.trim().parse().ok()).ok_or(Errno::ENODATA)
+}
+
 /// What `path` leads to, all links followed.
 fn identity_of(directory: BorrowedFd<'_>, path: &str) -> Result<Identity, Errno> {
     let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
@@ -233,17 +241,6 @@ fn identity_of(directory: BorrowedFd<'_>, path: &str) -> Result<Identity, Errno>
         }
         Err(errno) => Err(errno),
     }
-}
-
-/// The mount that an open file is on: the `mnt_id:` line of `/proc/self/fdinfo/N` (`proc_pid_fdinfo(5)`).
-pub fn mount_of(file: BorrowedFd<'_>) -> Result<u64, Errno> {
-    use std::os::fd::AsRawFd;
-    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()))
-        .map_err(|error| super::error::errno(&error))?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("mnt_id:"))
-        .and_then(|id| id.trim().parse().ok())
-        .ok_or(Errno::ENODATA)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! passwd(5) and shadow(5): who may log in, and with what. Pure text in, entries out.
+//! passwd(5), shadow(5) and group(5): which users and groups there are, who may log in, and with what. Pure text in,
+//! entries out.
 //!
-//! Read in favour of finding something: musl and glibc differ in what they take for an entry, and an entry of either is
-//! one here. Fields that are missing are empty.
+//! musl and glibc differ in what they take for an entry: an entry of either is one here. Fields that are missing are empty.
 
 pub mod nologin;
 
@@ -9,6 +9,29 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::root::InRoot;
+
+/// Larger files are not read to their end: this is 10,000 accounts.
+pub const LIMIT: u64 = 1024 * 1024;
+
+/// The id of a user or group, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id<'a>(pub &'a [u8]);
+
+impl Id<'_> {
+    /// In favour of finding something, as musl's reader has it, which any number gets past: an empty one is 0, and one that
+    /// is too large wraps around.
+    pub fn loosely(self) -> Option<u32> {
+        self.0.trim_ascii().iter().try_fold(0u32, |id, byte| {
+            let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
+            Some(id.wrapping_mul(10).wrapping_add(digit))
+        })
+    }
+
+    /// In favour of finding nothing: what is no id must not become 0, and 4294967295 means "no change" to the kernel.
+    pub fn strictly(self) -> Option<u32> {
+        std::str::from_utf8(self.0).ok()?.parse().ok().filter(|id| *id < u32::MAX)
+    }
+}
 
 /// One line of passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +42,10 @@ pub struct Account<'a> {
     pub name: &'a [u8],
     /// `x` where shadow(5) has it, empty for none at all, else a hash or something that no hash can be.
     pub password: &'a [u8],
-    /// User id; `None` when it is no number.
-    pub uid: Option<u32>,
+    /// User id.
+    pub uid: Id<'a>,
+    /// Group id.
+    pub gid: Id<'a>,
     /// Home directory.
     pub home: &'a [u8],
     /// Login shell as written: everything after the sixth colon. See [`Account::login_shell`].
@@ -63,9 +88,42 @@ pub fn accounts(text: &[u8]) -> impl Iterator<Item = Account<'_>> {
     lines(text).map(|(line, entry)| {
         let mut fields = entry.splitn(7, |&byte| byte == b':');
         let mut next = || fields.next().unwrap_or_default();
-        let (name, password, uid, _gid, _gecos, home, shell) = (next(), next(), next(), next(), next(), next(), next());
-        Account { line, name, password, uid: id(uid), home, shell }
+        let (name, password, uid, gid, _gecos, home, shell) = (next(), next(), next(), next(), next(), next(), next());
+        Account { line, name, password, uid: Id(uid), gid: Id(gid), home, shell }
     })
+}
+
+/// One line of group(5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group<'a> {
+    /// Group name.
+    pub name: &'a [u8],
+    /// Group id.
+    pub gid: Id<'a>,
+    /// Names of users, with commas between them.
+    members: &'a [u8],
+}
+
+impl Group<'_> {
+    /// Whether the group lists this user.
+    pub fn has_member(&self, user: &[u8]) -> bool {
+        self.members.split(|&byte| byte == b',').any(|member| member == user)
+    }
+}
+
+/// The entries of group(5).
+pub fn groups(text: &[u8]) -> impl Iterator<Item = Group<'_>> {
+    lines(text).map(|(_, entry)| {
+        let mut fields = entry.split(|&byte| byte == b':');
+        let mut next = || fields.next().unwrap_or_default();
+        let (name, _password, gid, members) = (next(), next(), next(), next());
+        Group { name, gid: Id(gid), members }
+    })
+}
+
+/// The id of the user or group of this name: both files have it in their third field.
+pub fn id_of(text: &[u8], name: &[u8]) -> Option<u32> {
+    groups(text).filter(|entry| entry.name == name).find_map(|entry| entry.gid.strictly())
 }
 
 /// Name and password field of each entry of shadow(5).
@@ -93,15 +151,6 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (Range<usize>, &[u8])> {
         .filter(|(_, entry)| entry.contains(&b':') && !entry.starts_with(b"#"))
 }
 
-/// As musl's reader has it, which any number gets past: an empty one is 0, and one that is too large wraps around.
-fn id(field: &[u8]) -> Option<u32> {
-    let digits = field.trim_ascii();
-    digits.iter().try_fold(0u32, |id, byte| {
-        let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
-        Some(id.wrapping_mul(10).wrapping_add(digit))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +172,7 @@ mod tests {
     #[test]
     fn who_may_log_in() {
         let shells: Vec<Entry> =
-            accounts(PASSWD).map(|account| (account.name, account.uid, account.login_shell())).collect();
+            accounts(PASSWD).map(|account| (account.name, account.uid.loosely(), account.login_shell())).collect();
         let expected: Vec<Entry> = vec![
             (b"root", Some(0), Some(b"/bin/bash".as_slice())),
             (b"daemon", Some(1), None),
@@ -152,9 +201,21 @@ mod tests {
 
     #[test]
     fn ids_that_are_root_by_a_detour() {
-        assert_eq!([id(b"0"), id(b"000"), id(b""), id(b"4294967296")], [Some(0); 4]);
-        assert_eq!([id(b"-1"), id(b"0x"), id(b"a")], [None; 3]);
-        assert_eq!(id(b" 65534 "), Some(65534));
+        let (loosely, strictly) = (|text| Id(text).loosely(), |text| Id(text).strictly());
+        assert_eq!([b"0".as_slice(), b"000", b"", b"4294967296"].map(loosely), [Some(0); 4]);
+        assert_eq!([b"-1".as_slice(), b"0x", b"a"].map(loosely), [None; 3]);
+        assert_eq!(loosely(b" 65534 "), Some(65534));
+        assert_eq!([b"".as_slice(), b"4294967296", b"4294967295", b"-1", b" 0"].map(strictly), [None; 5]);
+        assert_eq!(strictly(b"65534"), Some(65534));
+    }
+
+    #[test]
+    fn groups_and_ids_by_name() {
+        let text = b"root:x:0:\n#wheel:x:1:app\nwww:x:\nwww:x:33:app,web\n";
+        let of_app: Vec<&[u8]> =
+            groups(text).filter(|group| group.has_member(b"app")).map(|group| group.name).collect();
+        assert_eq!(of_app, [b"www"]);
+        assert_eq!((id_of(text, b"www"), id_of(text, b"wheel"), id_of(PASSWD, b"app")), (Some(33), None, Some(101)));
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 use super::{Failure, Identity, RootError, os};
-use crate::linux::proc::mount_of;
+use crate::linux::proc::mount_of_descriptor;
 use crate::linux::sys::stat::{Statx, statx};
 
 /// Type of a file, as far as lithify tells them apart.
@@ -95,7 +95,7 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         opened.as_fd()
     };
     let stat = nix::sys::stat::fstat(file).map_err(os("fstat", path))?;
-    let mount = mount_of(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
+    let mount = mount_of_descriptor(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
     Ok(Stat {
         id: Identity { dev: stat.st_dev, ino: stat.st_ino },
         kind: Kind::of_mode(stat.st_mode),

@@ -5,15 +5,12 @@ use std::collections::HashSet;
 use nix::errno::Errno;
 
 use super::{Gap, Scanner, Weakness};
-use crate::recognise::accounts::{accounts, without_password};
+use crate::recognise::accounts::{LIMIT, accounts, without_password};
 use crate::root::{Identity, Kind, Root, RootError};
 use crate::text::escape::escape;
 
 const PASSWD: &[u8] = b"/etc/passwd";
 const SHADOW: &[u8] = b"/etc/shadow";
-
-/// Larger files are not read: this is 10,000 accounts.
-const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Adds the weak accounts of passwd(5) and shadow(5); known by then is what is a tombstone.
 pub(super) fn look(scanner: &mut Scanner<'_>) {
@@ -36,11 +33,11 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
             let file = if account.password.is_empty() { PASSWD } else { SHADOW };
             weakness("empty-password", file, format!("{name} needs no password"));
         }
-        if account.uid == Some(0) && account.name != b"root" {
+        if account.uid.loosely() == Some(0) && account.name != b"root" {
             weakness("uid-0", PASSWD, format!("{name} is root by another name"));
         }
         let Some(shell) = account.login_shell() else { continue };
-        let id = account.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
+        let id = account.uid.loosely().map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
         if can_run(root, shell, scanner.recogniser.tombstones()) {
             weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape(shell)));
         } else {
@@ -63,8 +60,8 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
 
 /// The whole file, nothing where there is none.
 fn read(root: &Root, path: &[u8]) -> Result<Vec<u8>, RootError> {
-    match root.read(path, MAX_BYTES) {
-        Ok(text) if text.len() as u64 == MAX_BYTES => Err(RootError::os("read", path, Errno::EFBIG)),
+    match root.read(path, LIMIT) {
+        Ok(text) if text.len() as u64 == LIMIT => Err(RootError::os("read", path, Errno::EFBIG)),
         Err(error) if error.leads_nowhere() => Ok(Vec::new()),
         result => result,
     }

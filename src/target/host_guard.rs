@@ -11,144 +11,148 @@ use super::Target;
 use super::owner::Owner;
 use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
 use crate::linux::proc::{Task, first_root, own_pid_namespace, own_root};
-use crate::root::{InRoot, Root};
+use crate::root::InRoot;
+use crate::text::escape::escape;
 
 /// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, `linux/proc_ns.h`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
-/// Why the target is taken for a host's root.
+/// Why the target is taken for a host's root; with the target as given.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HostRoot {
     /// It is.
-    #[error("{target} is the root of this machine: process 1 of the initial pid namespace has it as its root")]
+    #[error(
+        "{} is the root of this machine: process 1 of the initial pid namespace has it as its root",
+        escape(target)
+    )]
     FirstProcess {
-        /// The target as given.
-        target: String,
+        /// The target.
+        target: Vec<u8>,
     },
     /// It looks like one.
     #[error(
-        "{target} looks like the root of a machine: the whole {filesystem} filesystem is mounted there, with {below} below it"
+        "{} looks like the root of a machine: the whole {} filesystem is mounted there, with {} below it",
+        escape(target),
+        escape(filesystem),
+        escape(below)
     )]
     DiskMount {
-        /// The target as given.
-        target: String,
+        /// The target.
+        target: Vec<u8>,
         /// Filesystem type.
-        filesystem: String,
+        filesystem: Vec<u8>,
         /// A kernel filesystem's mount point.
-        below: String,
+        below: Vec<u8>,
     },
     /// It cannot be told.
-    #[error("cannot tell whether {target} is the root of this machine: {reason}")]
+    #[error("cannot tell whether {} is the root of this machine: {reason}", escape(target))]
     Undecidable {
-        /// The target as given.
-        target: String,
-        /// What could not be read.
-        reason: String,
+        /// The target.
+        target: Vec<u8>,
+        /// Why not.
+        reason: Undecidable,
+    },
+}
+
+/// Why it cannot be told whether the target is a host's root.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Undecidable {
+    /// Our pid namespace is not known.
+    #[error("/proc/self/ns/pid cannot be read ({}); mount proc on /proc", .0.desc())]
+    PidNamespace(Errno),
+    /// Process 1 is the machine's own, and its root is not known.
+    #[error("this runs in the initial pid namespace (on the machine itself, or hostPID), and /proc/1/root cannot be read ({})", .0.desc())]
+    FirstRoot(Errno),
+    /// The mounts are not known.
+    #[error("mountinfo {}", match .0 {
+        MountinfoError::Unreadable { .. } => "cannot be read",
+        MountinfoError::Format(_) => "is not in the format that is known",
+    })]
+    Mounts(#[from] MountinfoError),
+    /// The target's mount is in no list.
+    #[error("its mount is not in {}", if *.of_process { "that process's mountinfo" } else { "/proc/self/mountinfo" })]
+    NotListed {
+        /// Whether the target is the root of a process, whose mounts were looked at, too.
+        of_process: bool,
     },
 }
 
 /// Checks the target; `Ok` when it is certainly no host's root.
 pub fn check(target: &Target) -> Result<(), HostRoot> {
-    let Target { root, owner } = target;
-    let target = crate::text::escape::escape(root.path().as_os_str().as_encoded_bytes());
-    let undecidable = |reason: String| HostRoot::Undecidable { target: target.clone(), reason };
-    let initial = in_initial_pid_namespace().map_err(|errno| {
-        undecidable(format!("/proc/self/ns/pid cannot be read ({}); mount proc on /proc", errno.desc()))
-    })?;
+    let path = || target.root.path().as_os_str().as_encoded_bytes().to_vec();
+    let undecidable = |reason| HostRoot::Undecidable { target: path(), reason };
+    let initial = in_initial_pid_namespace().map_err(|errno| undecidable(Undecidable::PidNamespace(errno)))?;
     let hidden = if initial {
         // Process 1 as seen here is the machine's own.
         match first_root() {
-            Ok(first) if first == root.stat().id => return Err(HostRoot::FirstProcess { target }),
+            Ok(first) if first == target.root.stat().id => return Err(HostRoot::FirstProcess { target: path() }),
             Ok(_) => None,
             // A machine's root is the top of a mount; a directory below one is an image or a volume.
-            Err(Errno::EACCES) if !is_own_root(root) && !is_mount_point(root) => None,
+            Err(Errno::EACCES) if !is_own_root(target) && !is_mount_point(target) => None,
             Err(errno) => Some(errno),
         }
     } else {
         None
     };
-    let (mounts, own) = mounts_of(root, owner).map_err(|reason| undecidable(reason.to_owned()))?;
-    looks_like_disk(root, &mounts, own, &target)?;
-    match hidden {
-        None => Ok(()),
-        Some(errno) => Err(undecidable(format!(
-            "this runs in the initial pid namespace (on the machine itself, or hostPID), and /proc/1/root cannot be read ({})",
-            errno.desc()
-        ))),
+    let (mounts, own) = mounts_of(target).map_err(undecidable)?;
+    if let Some((mount, below)) = looks_like_disk(target, &mounts, own) {
+        let (filesystem, below) = (mount.filesystem.clone(), below.point.clone());
+        return Err(HostRoot::DiskMount { target: path(), filesystem, below });
     }
+    hidden.map_or(Ok(()), |errno| Err(undecidable(Undecidable::FirstRoot(errno))))
 }
 
 /// The mounts among which the target's is: our own, or for `/proc/PID/root` that process's; and whether they are ours.
-fn mounts_of(root: &Root, owner: &Owner) -> Result<(Mounts, bool), &'static str> {
-    let own = mounts(Task::Own)?;
-    if own.by_id(root.stat().mount).is_some() {
+fn mounts_of(target: &Target) -> Result<(Mounts, bool), Undecidable> {
+    let lists = |mounts: &Mounts| mounts.by_id(target.root.stat().mount).is_some();
+    let own = Task::Own.mounts()?;
+    if lists(&own) {
         return Ok((own, true));
     }
-    let Owner::Process { task, .. } = owner else { return Err("its mount is not in /proc/self/mountinfo") };
-    let theirs = mounts(*task)?;
-    if theirs.by_id(root.stat().mount).is_none() {
-        return Err("its mount is not in that process's mountinfo");
-    }
-    Ok((theirs, false))
+    let Owner::Process { task, .. } = target.owner else { return Err(Undecidable::NotListed { of_process: false }) };
+    let theirs = task.mounts()?;
+    if lists(&theirs) { Ok((theirs, false)) } else { Err(Undecidable::NotListed { of_process: true }) }
 }
 
-fn mounts(task: Task) -> Result<Mounts, &'static str> {
-    task.mounts().map_err(|error| match error {
-        MountinfoError::Unreadable { .. } => "mountinfo cannot be read",
-        MountinfoError::Format(_) => "mountinfo is not in the format that is known",
-    })
-}
-
-fn looks_like_disk(root: &Root, mounts: &Mounts, own: bool, target: &str) -> Result<(), HostRoot> {
-    let Some(mount) = mounts.by_id(root.stat().mount) else { return Ok(()) };
+/// The target's mount, and one below it, that together look like a machine's disk.
+fn looks_like_disk<'m>(target: &Target, mounts: &'m Mounts, own: bool) -> Option<(&'m Mount, &'m Mount)> {
+    let mount = mounts.by_id(target.root.stat().mount)?;
     // A container's root filesystem is an overlay, or the bind mount of a directory. What is mounted elsewhere than on
     // our own root with proc below it is no volume but a machine's root, whichever directory of its disk that is
     // (btrfs subvolumes, ostree).
-    let elsewhere = own && !is_own_root(root);
+    let elsewhere = own && !is_own_root(target);
     if mount.root != b"/" && !elsewhere || mount.filesystem == b"overlay" || mount.filesystem == b"tmpfs" {
-        return Ok(());
+        return None;
     }
     // Only the root of that mount, not a directory somewhere in it such as a workstation's /srv/image.
-    let is_top = if own { is_top_of(root, mount) } else { mount.point == b"/" };
-    if !is_top {
-        return Ok(());
-    }
-    let below = mounts.iter().find(|other| {
-        other.id != mount.id
-            && InRoot(&other.point).is_within(&mount.point)
+    let is_top = if own { is_top_of(target, mount) } else { mount.point == b"/" };
+    let below = mounts.iter().filter(|other| is_top && other.id != mount.id).find(|other| {
+        InRoot(&other.point).is_within(&mount.point)
             && matches!(other.filesystem.as_slice(), b"proc" | b"sysfs" | b"devtmpfs")
-            || other.id != mount.id && other.filesystem == b"tmpfs" && other.point == InRoot(&mount.point).join(b"dev")
+            || other.filesystem == b"tmpfs" && other.point == InRoot(&mount.point).join(b"dev")
     });
-    match below {
-        Some(below) => Err(HostRoot::DiskMount {
-            target: target.to_owned(),
-            filesystem: crate::text::escape::escape(&mount.filesystem),
-            below: crate::text::escape::escape(&below.point),
-        }),
-        None => Ok(()),
-    }
+    below.map(|below| (mount, below))
 }
 
-fn is_top_of(root: &Root, mount: &Mount) -> bool {
-    // Not known to be elsewhere counts as the top.
-    std::fs::canonicalize(root.path())
-        .map_or(true, |path| path.as_os_str().as_encoded_bytes() == mount.point.as_slice())
+/// Not known to be elsewhere counts as the top.
+fn is_top_of(target: &Target, mount: &Mount) -> bool {
+    target.owner.path().is_none_or(|path| path == mount.point)
 }
 
 /// Whether it is our own root; not known counts as yes.
-fn is_own_root(root: &Root) -> bool {
-    own_root().map_or(true, |own| own == root.stat().id)
+fn is_own_root(target: &Target) -> bool {
+    own_root().map_or(true, |own| own == target.root.stat().id)
 }
 
-fn is_mount_point(root: &Root) -> bool {
+fn is_mount_point(target: &Target) -> bool {
     match Task::Own.mounts() {
-        Ok(mounts) => mounts.by_id(root.stat().mount).is_none_or(|mount| is_top_of(root, mount)),
+        Ok(mounts) => mounts.by_id(target.root.stat().mount).is_none_or(|mount| is_top_of(target, mount)),
         Err(_) => true,
     }
 }
 
 /// Whether this process sees the machine's own processes (`hostPID`, or no container at all).
-pub(crate) fn in_initial_pid_namespace() -> Result<bool, Errno> {
+pub fn in_initial_pid_namespace() -> Result<bool, Errno> {
     own_pid_namespace().map(|id| id.ino == INITIAL_PID_NAMESPACE)
 }
 

@@ -40,7 +40,7 @@ pub enum Owner {
     Unknown(OwnerError),
 }
 
-/// Why nobody is known whose process could be looked at.
+/// Why no process, or no mounts, can be looked at.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum OwnerError {
     /// Some path leads to the root of a process in another container.
@@ -65,6 +65,9 @@ pub enum OwnerError {
     /// The processes cannot be listed.
     #[error(transparent)]
     Processes(#[from] ProcessError),
+    /// The mounts cannot be read.
+    #[error(transparent)]
+    Mounts(#[from] MountinfoError),
     /// The process's state cannot be read.
     #[error("process {task}: /proc/{task}/status: {}", std::io::Error::from(*.errno))]
     Status {
@@ -108,21 +111,29 @@ impl Owner {
         }
     }
 
-    /// The mounts, and the path of the root among them.
-    pub fn mounts(&self) -> Result<(Mounts, Vec<u8>), MountinfoError> {
-        let slash = b"/".to_vec();
+    /// The root's path as mountinfo has it; `None` if it is not known. The root of any process reads as `/`.
+    pub fn path(&self) -> Option<&[u8]> {
         match self {
-            Self::Own { path } | Self::Directory { path } => Task::Own.mounts().map(|mounts| (mounts, path.clone())),
-            Self::Started { .. } | Self::Unknown(_) => Task::Own.mounts().map(|mounts| (mounts, slash)),
-            Self::Process { task, .. } => {
-                let namespace = |task| Proc::open().and_then(|proc| proc.mount_namespace(task)).ok();
-                // Whoever shares our mount namespace; ours is readable without privileges.
-                let task = if namespace(*task) == namespace(Task::Own) { Task::Own } else { *task };
-                // A first process whose namespaces we may not see is that of our own container.
-                let ours = |error| if task == Task::Process(1) { Task::Own.mounts() } else { Err(error) };
-                task.mounts().or_else(ours).map(|mounts| (mounts, slash))
-            }
+            Self::Own { path } | Self::Directory { path } => Some(path),
+            Self::Process { .. } | Self::Started { .. } | Self::Unknown(OwnerError::OtherRoot) => Some(b"/"),
+            Self::Unknown(_) => None,
         }
+    }
+
+    /// The mounts, and the path of the root among them.
+    pub fn mounts(&self) -> Result<(Mounts, Vec<u8>), OwnerError> {
+        if let Self::Unknown(error) = self {
+            return Err(error.clone());
+        }
+        let namespace = |task| Proc::open().and_then(|proc| proc.mount_namespace(task)).ok();
+        let mounts = match self.member() {
+            // Whoever shares our mount namespace sees our mounts, which are readable without privileges.
+            task if task == Task::Own || namespace(task) == namespace(Task::Own) => Task::Own.mounts(),
+            // A first process whose namespaces we may not see is that of our own container.
+            task @ Task::Process(1) => task.mounts().or_else(|_| Task::Own.mounts()),
+            task => task.mounts(),
+        };
+        Ok((mounts?, self.path().unwrap_or(b"/").to_vec()))
     }
 }
 

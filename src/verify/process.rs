@@ -4,6 +4,7 @@ use super::{Check, Status, Verification};
 use crate::linux::proc::Task;
 use crate::linux::proc::status::{CapabilitySets, Status as ProcStatus, capability_mask, capability_names};
 use crate::profile::{Principal, Verify};
+use crate::recognise::accounts::{LIMIT, id_of};
 use crate::root::Root;
 use crate::target::owner::OwnerError;
 use crate::target::{name, status};
@@ -98,27 +99,19 @@ fn ids(root: &Root, wanted: &Principal, seen: Option<[u32; 4]>, kind: &str, data
             };
         }
         Principal::Id(id) => *id,
-        Principal::Name(name) => match lookup(root, database, name) {
-            Some(id) => id,
-            None => {
-                return (
-                    Status::Unverified,
-                    format!("{database} inside the root does not have {}", escape(name.as_bytes())),
-                );
+        Principal::Name(name) => {
+            match root.read(database.as_bytes(), LIMIT).ok().and_then(|text| id_of(&text, name.as_bytes())) {
+                Some(id) => id,
+                None => {
+                    return (
+                        Status::Unverified,
+                        format!("{database} inside the root does not have {}", escape(name.as_bytes())),
+                    );
+                }
             }
-        },
+        }
     };
     if seen == [id; 4] { (Status::Pass, text) } else { (Status::Fail, format!("{text}, not {id}")) }
-}
-
-/// The third field of the line of passwd(5) or group(5) that begins with `name`.
-fn lookup(root: &Root, database: &str, name: &str) -> Option<u32> {
-    let text = root.read(database.as_bytes(), 1024 * 1024).ok()?;
-    text.split(|&byte| byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|&byte| byte == b':');
-        (fields.next()? == name.as_bytes()).then_some(())?;
-        std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
-    })
 }
 
 fn capabilities(sets: &CapabilitySets, allowed: &[String]) -> (Status, String) {

@@ -1,12 +1,10 @@
 //! `--user U[:G]`: users and groups of the target's own `/etc/passwd` and `/etc/group` (passwd(5), group(5)).
 //!
-//! Read strictly, unlike `accounts`, which is to find whoever might log in: what is no id must not become 0 here.
+//! What is no id must not become 0 here, so ids are read strictly. A name beyond [`LIMIT`] is not found, and said so.
 
+use crate::recognise::accounts::{Id, LIMIT, accounts, groups, id_of};
 use crate::root::Root;
 use crate::text::escape::escape;
-
-/// Larger databases are cut; a name beyond is then not found, and said so.
-const LIMIT: u64 = 1024 * 1024;
 
 /// Whom the app runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,66 +19,54 @@ pub struct User {
     pub home: Vec<u8>,
 }
 
+/// Who is not in the databases of the root.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum UnknownAccount {
+    /// A user's name.
+    #[error("/etc/passwd inside the root does not have the user {}", escape(.0.as_bytes()))]
+    User(String),
+    /// A user's number, whose group is not said.
+    #[error("/etc/passwd inside the root does not have uid {0}: give its group, too, as in {0}:{0}")]
+    Uid(u32),
+    /// A group's name.
+    #[error("/etc/group inside the root does not have the group {}", escape(.0.as_bytes()))]
+    Group(String),
+}
+
 impl User {
     /// `U` is a name or number, and brings its group and the groups that list it as a member; `U:G` has the group `G`, a
-    /// name or number, and no other. A number that `/etc/passwd` does not have needs its group. Errors are sentences.
-    pub fn parse(root: &Root, text: &str) -> Result<Self, String> {
+    /// name or number, and no other. A number that `/etc/passwd` does not have needs its group.
+    pub fn parse(root: &Root, text: &str) -> Result<Self, UnknownAccount> {
         let (user, given_group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
         let users = root.read(b"/etc/passwd", LIMIT).unwrap_or_default();
-        let number = id(user.as_bytes());
-        let entry = lines(&users).find(|fields| match number {
-            Some(uid) => fields.get(2).copied().and_then(id) == Some(uid),
-            None => fields.first() == Some(&user.as_bytes()),
+        let number = Id(user.as_bytes()).strictly();
+        let account = accounts(&users).find(|account| match number {
+            Some(_) => account.uid.strictly() == number,
+            None => account.name == user.as_bytes(),
         });
-        let field = |index: usize| entry.as_ref().and_then(|fields| fields.get(index).copied());
-        let Some(uid) = number.or_else(|| field(2).and_then(id)) else {
-            return Err(format!("/etc/passwd inside the root does not have the user {}", escape(user.as_bytes())));
-        };
-        let own_group = field(3).and_then(id);
-        let (gid, groups) = match (given_group, own_group) {
+        let account = account.as_ref();
+        let uid = number.or_else(|| account?.uid.strictly()).ok_or_else(|| UnknownAccount::User(user.to_owned()))?;
+        let (gid, groups) = match (given_group, account.and_then(|account| account.gid.strictly())) {
             (Some(name), _) => (group(root, name)?, vec![]),
-            (None, Some(gid)) => (gid, member_of(root, field(0).unwrap_or_default(), gid)),
-            (None, None) => {
-                return Err(format!(
-                    "/etc/passwd inside the root does not have uid {uid}: give its group, too, as in {uid}:{uid}"
-                ));
-            }
+            (None, Some(gid)) => (gid, member_of(root, account.map(|account| account.name).unwrap_or_default(), gid)),
+            (None, None) => return Err(UnknownAccount::Uid(uid)),
         };
-        Ok(Self { uid, gid, groups, home: field(5).filter(|home| !home.is_empty()).unwrap_or(b"/").to_vec() })
+        let home = account.map(|account| account.home).filter(|home| !home.is_empty()).unwrap_or(b"/").to_vec();
+        Ok(Self { uid, gid, groups, home })
     }
 }
 
 /// The id of a group, given by name or number.
-pub(super) fn group(root: &Root, name: &str) -> Result<u32, String> {
-    if let Some(gid) = id(name.as_bytes()) {
-        return Ok(gid);
-    }
-    let groups = root.read(b"/etc/group", LIMIT).unwrap_or_default();
-    let found = lines(&groups).find(|fields| fields.first() == Some(&name.as_bytes()));
-    found
-        .and_then(|fields| fields.get(2).copied().and_then(id))
-        .ok_or_else(|| format!("/etc/group inside the root does not have the group {}", escape(name.as_bytes())))
+pub(super) fn group(root: &Root, name: &str) -> Result<u32, UnknownAccount> {
+    let named = || id_of(&root.read(b"/etc/group", LIMIT).unwrap_or_default(), name.as_bytes());
+    Id(name.as_bytes()).strictly().or_else(named).ok_or_else(|| UnknownAccount::Group(name.to_owned()))
 }
 
-/// The groups but `own` whose fourth field lists `user`.
+/// The groups but `own` that list `user`.
 fn member_of(root: &Root, user: &[u8], own: u32) -> Vec<u32> {
-    let groups = root.read(b"/etc/group", LIMIT).unwrap_or_default();
-    let member = |fields: &Vec<&[u8]>| {
-        fields.get(3).is_some_and(|members| members.split(|&byte| byte == b',').any(|member| member == user))
-    };
-    let mut ids: Vec<u32> =
-        lines(&groups).filter(member).filter_map(|fields| fields.get(2).copied().and_then(id)).collect();
-    ids.retain(|id| *id != own);
-    ids
-}
-
-fn lines(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
-    text.split(|&byte| byte == b'\n').map(|line| line.split(|&byte| byte == b':').collect())
-}
-
-/// A decimal id; 4294967295 means "no change" to the kernel and is none.
-fn id(text: &[u8]) -> Option<u32> {
-    std::str::from_utf8(text).ok()?.parse().ok().filter(|id| *id < u32::MAX)
+    let text = root.read(b"/etc/group", LIMIT).unwrap_or_default();
+    let listing = groups(&text).filter(|group| group.has_member(user));
+    listing.filter_map(|group| group.gid.strictly()).filter(|gid| *gid != own).collect()
 }
 
 #[cfg(test)]
@@ -118,7 +104,7 @@ mod tests {
             ("www:", "the group "),
             ("", "the user "),
         ] {
-            let error = user(text).unwrap_err();
+            let error = user(text).unwrap_err().to_string();
             assert!(error.contains(says), "{text}: {error}");
         }
     }

@@ -46,7 +46,7 @@ mod tests {
             let new = without_login_shells(text.as_bytes(), "/usr/sbin/nologin");
             prop_assert_eq!(with_login_shell(&new).count(), 0);
             prop_assert_eq!(&without_login_shells(&new, "/usr/sbin/nologin"), &new);
-            let who = |text: &[u8]| accounts(text).map(|a| (a.name.to_vec(), a.uid, a.home.to_vec())).collect::<Vec<_>>();
+            let who = |text: &[u8]| accounts(text).map(|a| (a.name.to_vec(), a.uid.0.to_vec(), a.home.to_vec())).collect::<Vec<_>>();
             prop_assert_eq!(who(&new), who(text.as_bytes()));
             prop_assert_eq!(new.iter().filter(|&&byte| byte == b'\n').count(), text.matches('\n').count());
         }

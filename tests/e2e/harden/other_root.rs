@@ -63,6 +63,22 @@ fn the_process_that_is_named_is_verified() {
     assert!(app.root().join("usr/bin/tail").exists());
 }
 
+/// By a path that does not say which process it is nobody knows whose mounts count: ours prove nothing.
+#[test]
+fn a_detour_to_the_other_root_does_not_lend_it_our_mounts() {
+    let app = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).tmpfs("/srv", &[]).start();
+    let capabilities = [&DEFAULT_CAPABILITIES[..], &["CAP_SYS_PTRACE"]].concat();
+    let sidecar = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).tmpfs("/srv", &["noexec"]);
+    let sidecar = sidecar.share_pid_with(&app).capabilities(&capabilities).start();
+    let profile = "schema = 1\n[verify.mounts]\nnoexec = [\"/srv\"]\n";
+    fs::write(sidecar.root().join("etc/site.toml"), profile).unwrap();
+    sidecar.exec(["/bin/ln", "-s", "/proc/1/root", "/etc/detour"]).exits(0);
+    let verify = |root: &str| sidecar.lithify(&["verify", "-v", "-p", "/etc/site.toml", root]).exits(1);
+    verify("--root=/proc/1/root").says("FAIL mounts.noexec /srv: programs can be started there");
+    let detour = verify("--root=/etc/detour");
+    detour.says("UNVERIFIED mounts.noexec /srv: --root leads to another process's root: name it as /proc/PID/root");
+}
+
 #[test]
 fn a_mount_point_of_the_other_container_is_never_unlinked() {
     let volume = tempfile::tempdir().unwrap();

@@ -1,0 +1,111 @@
+//! Why privileges could not be given up, and what helps.
+
+use nix::errno::Errno;
+
+use super::account::UnknownAccount;
+
+/// What a process may be restricted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privilege {
+    /// The user ids.
+    User,
+    /// The group ids.
+    Group,
+    /// The supplementary groups.
+    Groups,
+    /// The capability sets.
+    Capabilities,
+    /// That a program can bring more.
+    NewPrivileges,
+}
+
+/// Texts about one privilege.
+struct Words {
+    /// What is compared.
+    is: &'static str,
+    /// The system call that changes it.
+    call: &'static str,
+    /// The fields of `/proc/self/status`.
+    fields: &'static str,
+    /// What to do where it cannot be changed.
+    hint: &'static str,
+}
+
+impl Privilege {
+    fn words(self) -> &'static Words {
+        match self {
+            Self::User => &Words {
+                is: "the user ids are",
+                call: "setresuid(2)",
+                fields: "the ids",
+                hint: "set runAsUser in the securityContext, or run as root with the capability SETUID",
+            },
+            Self::Group => &Words {
+                is: "the group ids are",
+                call: "setresgid(2)",
+                fields: "the ids",
+                hint: "set runAsGroup in the securityContext, or run as root with the capability SETGID",
+            },
+            Self::Groups => &Words {
+                is: "the supplementary groups are",
+                call: "setgroups(2)",
+                fields: "the groups",
+                hint: "set supplementalGroups and fsGroup in the pod's securityContext, or run as root with the capability SETGID",
+            },
+            Self::Capabilities => &Words {
+                is: "the capabilities are",
+                call: "prctl(PR_CAPBSET_DROP)",
+                fields: "the capability sets",
+                hint: "set capabilities: {drop: [ALL]} in the securityContext and add those that the profile allows; \
+                       to take them away itself, lithify needs the capability SETPCAP",
+            },
+            Self::NewPrivileges => &Words {
+                is: "no_new_privs is",
+                call: "prctl(PR_SET_NO_NEW_PRIVS)",
+                fields: "NoNewPrivs",
+                hint: "set allowPrivilegeEscalation: false in the securityContext",
+            },
+        }
+    }
+}
+
+/// Why the privileges could not be brought to what is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivilegeError {
+    /// A user or group that the root does not have.
+    #[error(transparent)]
+    Unknown(#[from] UnknownAccount),
+    /// The profile wants some other user than root, and nobody says which.
+    #[error(
+        "[verify.process] user = \"non-root\" (profile {0}), and this container runs as root: which user the app should become is not said"
+    )]
+    NonRoot(String),
+    /// `/proc/self/status` cannot be read, or lacks the fields of one privilege.
+    #[error("what this process may do cannot be read back from /proc/self/status ({}); mount proc on /proc", .0.map_or("it cannot be read", |of| of.words().fields))]
+    Unverified(Option<Privilege>),
+    /// It is not as it should be.
+    #[error("{} {seen}, not {wanted}{}", .of.words().is, .failed.map(|errno| format!(": {}: {}", .of.words().call, errno.desc())).unwrap_or_default())]
+    Mismatch {
+        /// Of what.
+        of: Privilege,
+        /// As it is.
+        seen: String,
+        /// As it should be.
+        wanted: String,
+        /// Why the system call that changes it failed, if it did.
+        failed: Option<Errno>,
+    },
+}
+
+impl PrivilegeError {
+    /// What to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NonRoot(_) => {
+                Some("give it with --user UID:GID, or set runAsUser and runAsGroup in the securityContext")
+            }
+            Self::Mismatch { of, .. } => Some(of.words().hint),
+            Self::Unknown(_) | Self::Unverified(_) => None,
+        }
+    }
+}
