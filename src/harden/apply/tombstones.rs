@@ -11,7 +11,7 @@ use crate::harden::plan::{Action, Plan, Verb};
 use crate::linux::error::errno;
 use crate::linux::proc::open_own_program;
 use crate::recognise::inscription::length_without;
-use crate::recognise::tombstone::{MODE, inscription, is_tombstone};
+use crate::recognise::tombstone::{Detector, MODE, inscription};
 use crate::root::{Canonical, Directory, RootError, os};
 
 /// Runs at the same time may take each other's file away; not for ever.
@@ -62,6 +62,5 @@ impl<'p> Tombstones<'p> {
 /// Whether a run at the same time has put one there first.
 pub(super) fn stands(directory: &Directory, action: &Action) -> bool {
     let Ok(name) = CString::new(&*action.name) else { return false };
-    let (Ok(file), Ok(program)) = (directory.file(&name), open_own_program()) else { return false };
-    is_tombstone(&file, &program).unwrap_or(false)
+    directory.file(&name).is_ok_and(|file| Detector::default().is_tombstone(&file))
 }
