@@ -20,9 +20,7 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
                             (Status::Fail, Evidence::Dangling)
                         }
                     }
-                    (Some(_), None) if paths.iter().all(|path| is_tombstone(path)) => {
-                        (Status::Pass, Evidence::Tombstone)
-                    }
+                    (Some(_), None) if paths.iter().all(&mut is_tombstone) => (Status::Pass, Evidence::Tombstone),
                     (Some(path), _) => (Status::Fail, Evidence::Matched(path.clone())),
                     (None, Some(error)) => (Status::Unverified, Evidence::Unreadable(error)),
                     (None, None) if id == CheckId::Present => (Status::Fail, Evidence::NotThere),
