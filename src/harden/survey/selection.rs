@@ -1,19 +1,16 @@
 //! What the rules choose: names that are to go, and names that stay all the same.
 
-use std::collections::HashMap;
-use std::fs::File;
 use std::rc::Rc;
 
 use super::removals::Removals;
 use super::{Depth, Saved, Skipped};
 use crate::harden::found::{Cause, Found};
 use crate::harden::kept::Kept;
-use crate::linux::proc::open_own_program;
 use crate::profile::{Profile, Selector};
-use crate::recognise::tombstone;
+use crate::recognise::tombstone::{self, Detector};
 use crate::root::glob::{self, Matches};
 use crate::root::pattern::PathPattern;
-use crate::root::{Canonical, Directory, Entry, Identity, Kind, Root, RootError, Stat, Unreadable};
+use crate::root::{Directory, Entry, Kind, Root, RootError, Unreadable};
 
 /// What is surveyed, and how far.
 #[derive(Clone, Copy)]
@@ -44,7 +41,7 @@ pub(super) struct Selection<'a> {
     pub unreadable: Unreadable,
     /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
     pub cuts: bool,
-    tombstones: Tombstones,
+    tombstones: Detector,
 }
 
 /// What [`Selection::expand`] calls for each match.
@@ -59,7 +56,7 @@ impl<'a> Selection<'a> {
             skipped: Vec::new(),
             unreadable: Unreadable::default(),
             cuts: false,
-            tombstones: Tombstones::default(),
+            tombstones: Detector::default(),
         }
     }
 
@@ -91,7 +88,9 @@ impl<'a> Selection<'a> {
             self.skipped.push(Skipped { path, rule, mount_point });
             return false;
         }
-        if self.tombstones.contain(root, &path, stat) {
+        // What stands in place of a command that was removed already.
+        let may_be_tombstone = stat.kind == Kind::File && stat.mode & 0o7777 == tombstone::MODE;
+        if may_be_tombstone && root.file(&path).is_ok_and(|file| self.tombstones.is_tombstone(&file)) {
             return false;
         }
         self.removals.push(found);
@@ -120,31 +119,5 @@ impl Matches for Expansion<'_, '_, '_, '_> {
 
     fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
         self.selection.scope.kept.mounts.are_entered(parent, child)
-    }
-}
-
-/// Which files stand in place of commands that were removed already.
-#[derive(Default)]
-struct Tombstones {
-    /// This very program, opened when a file may be a tombstone of it.
-    program: Option<File>,
-    known: HashMap<Identity, bool>,
-}
-
-impl Tombstones {
-    fn contain(&mut self, root: &Root, path: &Canonical, stat: &Stat) -> bool {
-        if stat.kind != Kind::File || stat.mode & 0o7777 != tombstone::MODE {
-            return false;
-        }
-        if let Some(&known) = self.known.get(&stat.id) {
-            return known;
-        }
-        if self.program.is_none() {
-            self.program = open_own_program().ok();
-        }
-        // What cannot be read is taken for what its name says.
-        let known = self.program.as_ref().is_some_and(|program| root.is_tombstone(path, program).unwrap_or(false));
-        self.known.insert(stat.id, known);
-        known
     }
 }
