@@ -1,4 +1,4 @@
-//! `kubectl lithify lint`: what of a manifest a profile would break, before it is applied.
+//! `kubectl lithify lint` reports the parts of a manifest that a profile would break, before the manifest is applied.
 
 mod accepted;
 mod mounts;
@@ -16,9 +16,9 @@ use crate::output::print;
 use lithify::profile::{Profile, load};
 use lithify::report::Exit;
 
-/// The whole command.
+/// Runs the subcommand.
 pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
-    // As `inject` takes them: a file here, and where it is in the container.
+    // As in `inject`, a profile may be `FILE=PATH`.
     let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     Ok(if problems == 0 { Exit::Ok } else { Exit::Finding })
 }
 
-/// Pure: the findings, and the number of workloads.
+/// The findings and the number of workloads.
 fn manifest_findings(
     manifest: &Manifest,
     profile: &Profile,

@@ -1,4 +1,4 @@
-//! What a command needs that a profile removes, and what of lithify's own can take its place.
+//! Commands that need a program that a profile removes, and calls of lithify that replace them.
 
 use super::programs::{programs, unwrapped};
 use super::removed::{Removed, is_script};
@@ -10,15 +10,14 @@ use lithify::text::seconds;
 /// A command that will not work.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// The program that goes.
+    /// The program that the profile removes.
     pub(crate) program: String,
-    /// Why.
     pub(crate) reason: String,
-    /// A command in its place, where there is one.
+    /// A call of lithify that does the same.
     pub(crate) replacement: Option<Vec<String>>,
 }
 
-/// What of a command the profile removes.
+/// The first program of a command that the profile removes.
 pub(crate) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
     let programs = programs(words);
     if let Some((program, rule)) = programs.iter().find_map(|program| Some((program, removed.rule(program)?))) {
@@ -34,12 +33,12 @@ pub(crate) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
     Some(Broken { program, reason, replacement: None })
 }
 
-/// The words of a command without its wrappers and its shell, where they do nothing more than start it.
+/// The words of a command without its wrappers and its shell, if these only start it.
 fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     let words = unwrapped(words);
     let Some(script) = script_of(words) else { return Some(words.to_vec()) };
     let mut script = script.trim().trim_end_matches(';');
-    // What makes an exit code of 1 of any other, and what silences.
+    // These turn any failure into exit code 1, or discard output.
     for tail in
         ["|| exit 1", "|| false", "2>&1", "2>/dev/null", "2> /dev/null", ">/dev/null", "> /dev/null", "&>/dev/null"]
             .repeat(2)
@@ -56,7 +55,7 @@ fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     Some(unwrapped(&words).to_vec())
 }
 
-/// lithify's own probe or sleep for a command that everybody knows.
+/// The call of `lithify probe` or `sleep` that does the same as a common command.
 fn replacement(words: &[&str]) -> Option<Vec<String>> {
     let (program, rest) = words.split_first()?;
     let operands: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-') && *word != "]").collect();
@@ -89,7 +88,7 @@ fn replacement(words: &[&str]) -> Option<Vec<String>> {
 }
 
 impl Broken {
-    /// What to do about it; `hook` and not a probe.
+    /// What to do; `hook` means that the command is not that of a probe.
     pub(crate) fn fix(&self, hook: bool) -> String {
         if let Some(words) = &self.replacement {
             let words = serde_json::to_string(words).unwrap_or_default().replace("\",\"", "\", \"");

@@ -1,4 +1,4 @@
-//! What an installed copy accepts, against what the containers call.
+//! The command lines that an installed copy accepts, compared with the containers' calls.
 
 use crate::checks;
 use crate::checks::inscribed;
@@ -7,7 +7,7 @@ use crate::manifest::workload::Workload;
 use lithify::recognise::only::Line;
 use lithify::text::escape::escape;
 
-/// A copy that accepts anything, and calls that one would refuse.
+/// Findings for a copy that accepts any command line, and for calls that the copy would refuse.
 pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for installer in workload.init_containers() {

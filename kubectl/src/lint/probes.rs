@@ -1,4 +1,4 @@
-//! Probes that call lithify: the kubelet must give them time, and tries.
+//! Probes that call lithify: the kubelet must give them enough time and tries.
 
 use crate::checks;
 use crate::command_line::arguments::parts;

@@ -1,4 +1,4 @@
-//! Who the container runs as, and whether its root is read-only, against what the mode and the profile need.
+//! The user of a container and its read-only root, compared with what the mode and the profile need.
 
 use crate::cli::Mode;
 use crate::command_line::arguments::parts;
@@ -46,7 +46,7 @@ pub(crate) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &
     if !profile.verify.read_only.iter().any(|path| path.value == "/") {
         return findings;
     }
-    // What the profile wants is checked in the container, too, but only once it is there.
+    // `verify` checks this as well, but only in the running container.
     if read_only.is_none() {
         add(
             &context,
