@@ -10,7 +10,7 @@ use crate::cli::Lint;
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
-use crate::manifest::finding::{self, Finding, Weight};
+use crate::manifest::finding::{self, Finding, Severity};
 use crate::manifest::workload::{check_names, workloads};
 use crate::output::print;
 use lithify::profile::{Profile, load};
@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
     let (findings, count) = manifest_findings(&manifest, &profile, &options.containers)?;
-    let problems = findings.iter().filter(|finding| finding.weight != Weight::Note).count();
+    let problems = findings.iter().filter(|finding| finding.severity != Severity::Note).count();
     let summary = match (count, problems) {
         (0, _) => "no workload in it".to_owned(),
         (_, 0) => "no findings".to_owned(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod finding;
 pub(crate) mod paths;
+pub(crate) mod timing;
 pub(crate) mod workload;
 
 use std::io::Read;

@@ -1,6 +1,6 @@
 //! A root without the capabilities to search other users' directories cannot verify what is in them.
 
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::Container;
 use crate::yaml::Node;
 
@@ -15,7 +15,7 @@ pub(crate) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
     );
     let fix =
         "add: [DAC_READ_SEARCH], or --mode stage, or --mode run with the app itself, not a script, as the command";
-    Some(Finding::new(Weight::Breaks, &drop.range, message, fix))
+    Some(Finding::new(Severity::Breaks, &drop.range, message, fix))
 }
 
 /// The `drop` list of a container that loses `CAP_DAC_OVERRIDE`, which runtimes grant by default, and adds neither it nor

@@ -2,7 +2,7 @@
 
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::is_in;
 use crate::manifest::workload::{Container, Workload};
 use crate::yaml::Node;
@@ -47,7 +47,7 @@ pub(crate) fn delivered(workload: &Workload<'_>) -> Vec<Finding> {
                 container.title,
                 mount.text_of("mountPath").unwrap_or_default()
             );
-            findings.push(Finding::new(Weight::Refused, &mount.range, message, "readOnly: true"));
+            findings.push(Finding::new(Severity::Refused, &mount.range, message, "readOnly: true"));
         }
     }
     findings

@@ -3,7 +3,7 @@
 
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::{is_in, plain};
 use crate::manifest::workload::{Container, Workload};
 use crate::yaml::Node;
@@ -72,7 +72,7 @@ pub(crate) fn mounted(container: &Container<'_>, mount: &Node, staged: &[&Staged
     let mut findings = Vec::new();
     let mut add = |place: &Node, message: String, fix: String| {
         let message = format!("{} {message}", container.title);
-        findings.push(Finding::new(Weight::Refused, &place.range, message, fix));
+        findings.push(Finding::new(Severity::Refused, &place.range, message, fix));
     };
     if !mount.is_true("readOnly") {
         add(

@@ -4,6 +4,7 @@ use super::programs::{programs, unwrapped};
 use super::removed::{Removed, is_script};
 use crate::names::PROGRAM;
 use lithify::probe::Target;
+use lithify::recognise::command_line::CommandLine;
 use lithify::recognise::command_line::wrappers::{file_name, script_of};
 use lithify::text::seconds;
 
@@ -24,7 +25,7 @@ pub(crate) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
         return Some(Broken {
             program: program.clone(),
             reason: format!("{rule} removes it"),
-            replacement: plain(words).and_then(|words| replacement(&words)),
+            replacement: plain(words).and_then(|words| replacement(&strs(&words))),
         });
     }
     let rule = removed.rule("/bin/sh")?;
@@ -34,9 +35,10 @@ pub(crate) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
 }
 
 /// The words of a command without its wrappers and its shell, if these only start it.
-fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+fn plain(words: &[&str]) -> Option<Vec<String>> {
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let words = unwrapped(words);
-    let Some(script) = script_of(words) else { return Some(words.to_vec()) };
+    let Some(script) = script_of(words) else { return Some(owned(words)) };
     let mut script = script.trim().trim_end_matches(';');
     // These turn any failure into exit code 1, or discard output.
     for tail in
@@ -51,8 +53,12 @@ fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     if !script.chars().all(simple) {
         return None;
     }
-    let words: Vec<&str> = script.split_whitespace().map(|word| word.trim_matches(['\'', '"'])).collect();
-    Some(unwrapped(&words).to_vec())
+    let words = CommandLine::split(script)?;
+    Some(owned(unwrapped(&strs(&words))))
+}
+
+fn strs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 /// The call of `lithify probe` or `sleep` that does the same as a common command.
@@ -131,6 +137,7 @@ mod tests {
             (&["cat", "/tmp/ready"], "probe file /tmp/ready"),
             (&["sh", "-c", "[ -f /tmp/ready ]"], "probe file /tmp/ready"),
             (&["test", "-e", "/run/up"], "probe file /run/up"),
+            (&["sh", "-c", "cat '/tmp/is up'"], "probe file /tmp/is up"),
         ] {
             assert_eq!(replaced(words), Some(format!("/lithify/lithify {expected}")), "{words:?}");
         }

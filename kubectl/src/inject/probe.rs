@@ -4,7 +4,7 @@ use super::pod::Pod;
 use super::startup;
 use crate::checks;
 use crate::command_line::calls;
-use crate::manifest::finding::Weight;
+use crate::manifest::finding::Severity;
 use crate::manifest::workload::Container;
 use crate::yaml::{Node, Value};
 
@@ -27,13 +27,13 @@ pub(crate) fn probe(pod: &mut Pod<'_>, container: &Container<'_>) {
             container.title
         );
         let fix = "--mode stage works without root, --mode run denies what it cannot delete";
-        pod.find(Weight::Breaks, &place.range, message, fix);
+        pod.find(Severity::Breaks, &place.range, message, fix);
     }
     pod.findings.extend(checks::unsearchable(container));
     if matches!(pod.workload.kind, "Job" | "CronJob") {
         let message =
             format!("{}: a job may be over before its first probe, and is not hardened then", container.title);
-        pod.find(Weight::Note, &container.place(), message, "--mode run hardens before it starts");
+        pod.find(Severity::Note, &container.place(), message, "--mode run hardens before it starts");
     }
     startup_probe(pod, container);
     liveness_probe(pod, container);

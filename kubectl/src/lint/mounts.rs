@@ -2,7 +2,7 @@
 
 use crate::checks;
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::is_in;
 use crate::manifest::workload::{Container, Workload};
 use crate::names::{MOUNT_POINT, PROGRAM};
@@ -16,7 +16,7 @@ pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
     let filled: Vec<&str> = inits.iter().filter_map(checks::installs).collect();
     for container in workload.containers().iter().chain(&inits) {
         let mut add = |place: &std::ops::Range<usize>, message: String, fix: &str| {
-            findings.push(Finding::new(Weight::Breaks, place, format!("{}: {message}", container.title), fix));
+            findings.push(Finding::new(Severity::Breaks, place, format!("{}: {message}", container.title), fix));
         };
         let uses = uses(container.node);
         let Some(mount) = container.mount_at(MOUNT_POINT) else {
@@ -71,7 +71,7 @@ pub(crate) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Find
             "{}: {} must be writable (profile {}), the root is read-only, and no writable volume is mounted there",
             container.title, path.value, path.profile
         );
-        Finding::new(Weight::Breaks, &place.range, message, fix(&path.value))
+        Finding::new(Severity::Breaks, &place.range, message, fix(&path.value))
     });
     // The manifest does not tell what the image has.
     let may = profile.verify.writable_if_present.iter().filter(missing).map(|path| {
@@ -79,7 +79,7 @@ pub(crate) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Find
             "{}: if the image has {}, it must be writable (profile {}), and the root is read-only",
             container.title, path.value, path.profile
         );
-        Finding::new(Weight::Note, &place.range, message, fix(&path.value))
+        Finding::new(Severity::Note, &place.range, message, fix(&path.value))
     });
     must.chain(may).collect()
 }

@@ -6,7 +6,7 @@ use crate::manifest::Manifest;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weight {
+pub(crate) enum Severity {
     /// `inject` never does it: it would be unsafe or cannot work.
     Refused,
     /// It breaks the workload. `--force` overrides this.
@@ -18,7 +18,7 @@ pub(crate) enum Weight {
 /// One finding.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
-    pub(crate) weight: Weight,
+    pub(crate) severity: Severity,
     /// Bytes of the manifest.
     pub(crate) range: Range<usize>,
     pub(crate) message: String,
@@ -27,12 +27,12 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn new(
-        weight: Weight,
+        severity: Severity,
         range: &Range<usize>,
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { weight, range: range.clone(), message: message.into(), fix: fix.into() }
+        Self { severity, range: range.clone(), message: message.into(), fix: fix.into() }
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn print(manifest: &Manifest, findings: &[Finding]) -> String {
     sorted.sort_by_key(|finding| finding.range.start);
     sorted.dedup_by(|one, other| one.range == other.range && one.message == other.message);
     let line = |finding: &Finding| {
-        let note = if finding.weight == Weight::Note { "note: " } else { "" };
+        let note = if finding.severity == Severity::Note { "note: " } else { "" };
         manifest.point(finding.range.clone(), &format!("{note}{}", finding.message), &finding.fix) + "\n"
     };
     sorted.into_iter().map(line).collect()
