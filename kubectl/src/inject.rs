@@ -1,5 +1,5 @@
-//! `kubectl lithify inject` changes a manifest so that its pods harden themselves. It writes nothing unless it can make every
-//! change.
+//! `kubectl lithify inject` changes a manifest so that its pods harden themselves. It writes nothing unless it can make
+//! every change.
 
 mod command;
 mod delivery;

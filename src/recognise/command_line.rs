@@ -1,8 +1,8 @@
 //! The files that a command line needs to start: programs that it names or that these start, scripts, and the
 //! interpreters of both.
 //!
-//! A launcher such as `tini` or `env` starts the command behind it. A shell starts the commands of its `-c`. An entrypoint
-//! script with `"$@"` in it starts the command behind the script.
+//! A launcher such as `tini` or `env` starts the command behind it. A shell starts the commands of its `-c`. An
+//! entrypoint script with `"$@"` in it starts the command behind the script.
 
 pub mod script;
 pub mod wrappers;

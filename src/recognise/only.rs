@@ -1,5 +1,5 @@
-//! The command lines that an installed copy accepts (`install --only`). Each is one text: variables of lithify, then words,
-//! quoted as for a shell. Such a copy ignores all other variables and refuses all other arguments.
+//! The command lines that an installed copy accepts (`install --only`). Each is one text: variables of lithify, then
+//! words, quoted as for a shell. Such a copy ignores all other variables and refuses all other arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::mem;

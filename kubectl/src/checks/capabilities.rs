@@ -4,8 +4,8 @@ use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::Container;
 use crate::yaml::Node;
 
-/// The finding for `harden`, `verify` and a script's `run` in such a container. The manifest does not tell whether the image
-/// has such directories. A user other than root cannot delete in the first place and gets another finding.
+/// The finding for `harden`, `verify` and a script's `run` in such a container. The manifest does not tell whether the
+/// image has such directories. A user other than root cannot delete in the first place and gets another finding.
 pub(crate) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
     let drop = drops_search(container.node).filter(|_| container.non_root().is_none())?;
     let message = format!(
@@ -18,9 +18,9 @@ pub(crate) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
     Some(Finding::new(Severity::Breaks, &drop.range, message, fix))
 }
 
-/// The `drop` list of a container that loses `CAP_DAC_OVERRIDE`, which runtimes grant by default, and adds neither it nor
-/// `CAP_DAC_READ_SEARCH` (capabilities(7)). As in containerd and CRI-O, names have any case, CRI-O also takes them with
-/// `CAP_`, `ALL` comes before single names, and `add` comes before `drop`.
+/// The `drop` list of a container that loses `CAP_DAC_OVERRIDE`, which runtimes grant by default, and adds neither it
+/// nor `CAP_DAC_READ_SEARCH` (capabilities(7)). As in containerd and CRI-O, names have any case, CRI-O also takes them
+/// with `CAP_`, `ALL` comes before single names, and `add` comes before `drop`.
 fn drops_search(container: &Node) -> Option<&Node> {
     let context = container.get("securityContext").filter(|context| !context.is_true("privileged"))?;
     let capabilities = context.get("capabilities")?;

@@ -83,8 +83,8 @@ pub(crate) fn command(
     // A shell without a script waits forever.
     let ends = script_of(inner).map_or(inner.len() > 1 || is_script(program), |script| script.contains("exec "));
     let may_delete = container.read_only_root().is_none();
-    // lithify removes what the script needs once the script has become the app. `run` knows only a script that is its own
-    // command.
+    // lithify removes what the script needs once the script has become the app. `run` knows only a script that is its
+    // own command.
     let waits = match mode {
         Some(Mode::Probe) => may_delete && (needs_shell || of_script && ends),
         Some(Mode::Run) => may_delete && needs_shell && !is_wrapped,

@@ -7,8 +7,8 @@ use crate::manifest::paths::is_in;
 use crate::manifest::workload::{Container, Workload};
 use crate::yaml::Node;
 
-/// The volume that an init container installs lithify into. The container calls `install` for the root of a volume that it
-/// can write to.
+/// The volume that an init container installs lithify into. The container calls `install` for the root of a volume that
+/// it can write to.
 pub(crate) fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
     let call = calls::init_call(container.node)?;
     let parts = parts(&call);

@@ -19,7 +19,8 @@ pub(crate) struct Call {
     pub(crate) title: String,
     /// The place of the command line.
     pub(crate) place: Range<usize>,
-    /// The words after the program, as the kubelet starts them. `None` if they hold `$(NAME)`, which only the kubelet knows.
+    /// The words after the program, as the kubelet starts them. `None` if they hold `$(NAME)`, which only the kubelet
+    /// knows.
     words: Option<Vec<String>>,
     /// A profile file that the container may be able to write. The copy does not hold the content of profiles.
     pub(crate) open_profile: Option<String>,

@@ -1,5 +1,5 @@
-//! Mounts of staged volumes. Only the staging container may write to such a volume, and each copy must be mounted over its
-//! original: a directory that is not in the volume would be mounted empty.
+//! Mounts of staged volumes. Only the staging container may write to such a volume, and each copy must be mounted over
+//! its original: a directory that is not in the volume would be mounted empty.
 
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;

@@ -20,8 +20,8 @@ impl<'a> Removed<'a> {
         Self { profile, catalogue: Catalogue::default(), directories }
     }
 
-    /// The rule that removes a program, as text. `program` is a path, or a name that is looked up in `PATH`. `None` also
-    /// for a word that does not tell the program.
+    /// The rule that removes a program, as text. `program` is a path, or a name that is looked up in `PATH`. `None`
+    /// also for a word that does not tell the program.
     pub(crate) fn rule(&self, program: &str) -> Option<String> {
         self.find(program).map(|rule| format!("{} of profile {}", rule.value, rule.profile))
     }

@@ -11,7 +11,8 @@ use crate::yaml::{Node, Value};
 /// How many seconds an app has to start, where the manifest does not say.
 const WAIT: u64 = 60;
 
-/// The timeout of a probe in seconds. `harden` stops by itself after 8 s and reports why; the kubelet would not report it.
+/// The timeout of a probe in seconds. `harden` stops by itself after 8 s and reports why; the kubelet would not report
+/// it.
 const TIMEOUT: u64 = 10;
 
 pub(crate) fn probe(pod: &mut Pod<'_>, container: &Container<'_>) {

@@ -18,7 +18,12 @@ pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
         let what = call.first().copied().unwrap_or_default();
         let place = probe.at(&["exec", "command"]).map_or(probe.range.clone(), |command| command.range.clone());
         let mut add = |message: String, fix: &str| {
-            findings.push(Finding::new(Severity::Breaks, &place, format!("{}, {name}: {message}", container.title), fix));
+            findings.push(Finding::new(
+                Severity::Breaks,
+                &place,
+                format!("{}, {name}: {message}", container.title),
+                fix,
+            ));
         };
         looks |= matches!(what, "harden" | "verify");
         // Looking at the tree takes longer than asking a port.

@@ -1,5 +1,5 @@
-//! Changes are carried out on the text, so that the comments, order and style of everything else stay. The new text is read
-//! again and must equal, as data, the changed data of the old text; otherwise nothing is returned.
+//! Changes are carried out on the text, so that the comments, order and style of everything else stay. The new text is
+//! read again and must equal, as data, the changed data of the old text; otherwise nothing is returned.
 
 use std::collections::HashSet;
 

@@ -83,10 +83,7 @@ pub enum Operation {
         entries: Vec<(String, Value)>,
     },
     /// A value for a key whose value is null.
-    Fill {
-        key: String,
-        value: Value,
-    },
+    Fill { key: String, value: Value },
     /// Items at the end of a list.
     Push(Vec<Value>),
     /// The new items of a list. Items that it has already stay as they are written.

@@ -83,8 +83,8 @@ fn remove(layout: &Layout<'_>, list: &Node, index: usize, end: usize) -> Option<
     Some(vec![without(item.outer..item.range.end), without(comma..comma + 1)])
 }
 
-/// Where the lists differ. Their common start and end are not touched: the app stands there. Each difference ends at the
-/// nearest items that are equal again.
+/// Where the lists differ. Their common start and end are not touched: the app stands there. Each difference ends at
+/// the nearest items that are equal again.
 fn hunks<'a>(old: &[Value], new: &'a [Value]) -> Vec<Hunk<'a>> {
     let alike = |(one, other): &(&Value, &Value)| one == other;
     let most = old.len().min(new.len()) - old.iter().zip(new).take_while(alike).count();

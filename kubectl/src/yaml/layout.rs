@@ -64,8 +64,8 @@ impl<'a> Layout<'a> {
         Some(start)
     }
 
-    /// The end of the line of `end` and of the comments below it, if these are indented at least to `column` and no other
-    /// entry follows to which they may belong.
+    /// The end of the line of `end` and of the comments below it, if these are indented at least to `column` and no
+    /// other entry follows to which they may belong.
     pub(crate) fn below(&self, end: usize, column: usize) -> usize {
         let after = self.line_end(end);
         let mut at = after;

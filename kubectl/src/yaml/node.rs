@@ -8,7 +8,8 @@ use super::value::{Style, Value};
 #[derive(Clone, Debug)]
 pub struct Node {
     pub content: Content,
-    /// Its bytes, without anchor, tag and comments. A block collection goes from its first entry to the end of its last.
+    /// Its bytes, without anchor, tag and comments. A block collection goes from its first entry to the end of its
+    /// last.
     pub range: Range<usize>,
     /// Where its anchor or tag begins.
     pub(crate) outer: usize,

@@ -9,8 +9,8 @@ use super::json;
 use super::node::{Content, Entry, Node};
 use super::value::{Value, is_literal};
 
-/// The most nodes that anchors, aliases and merge keys may add. An alias of aliases of aliases could stand for more nodes
-/// than fit into memory; the length of the text bounds all others.
+/// The most nodes that anchors, aliases and merge keys may add. An alias of aliases of aliases could stand for more
+/// nodes than fit into memory; the length of the text bounds all others.
 const MAX_COPIES: usize = 1_000_000;
 
 /// The most characters of a key without `?` (YAML 1.2.2, 7.4.2). A key in JSON may have more.
@@ -255,8 +255,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds the entries that a merge key (<https://yaml.org/type/merge.html>) brings and that the mapping does not have.
-    /// Returns how many nodes they are.
+    /// Adds the entries that a merge key (<https://yaml.org/type/merge.html>) brings and that the mapping does not
+    /// have. Returns how many nodes they are.
     fn merge(&mut self, entries: &mut Vec<Entry>) -> Result<usize, YamlError> {
         let sources = match entries.iter().find(|entry| entry.key == "<<").map(|entry| &entry.value) {
             Some(Node { content: Content::List(items), .. }) => items.as_slice(),
@@ -371,10 +371,10 @@ mod tests {
     fn refused() {
         for (text, part) in [
             ("a: 1\na: 2\n", "twice"),
-            ("a:\n\t- b\n", ""),
-            ("a: [b\n", ""),
+            ("a:\n\t- b\n", "tabs"),
+            ("a: [b\n", "unclosed bracket"),
             ("? [a]\n: b\n", "key"),
-            ("a: &x [*x]\n", ""),
+            ("a: &x [*x]\n", "part of"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.message.contains(part), "{text:?}: {error:?}");

@@ -32,9 +32,9 @@ const fn staying(wrapper: Wrapper) -> Wrapper {
     Wrapper { stays: true, ..wrapper }
 }
 
-/// The wrappers, by their manual pages. After an option that is not listed, the command cannot be told.
-/// The list leaves out chroot, which looks for its command elsewhere, and busybox, which has its programs in itself and is
-/// removed as a whole.
+/// The wrappers, by their manual pages. After an option that is not listed, the command cannot be told. The list leaves
+/// out chroot, which looks for its command elsewhere, and busybox, which has its programs in itself and is removed as a
+/// whole.
 static WRAPPERS: [Wrapper; 17] = [
     staying(wrapper("tini tini-static docker-init", "sp:vwge:", "", 0)),
     staying(wrapper("dumb-init", "cr:v", "single-child rewrite= verbose", 0)),
