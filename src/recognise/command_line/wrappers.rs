@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+pub use crate::root::path::file_name;
+
 use crate::recognise::catalogue::{Catalogue, Class};
 
 /// A program that starts the command behind its own options and operands.
@@ -162,11 +164,6 @@ pub fn class(program: &str) -> Option<Class> {
 /// Whether it is a shell by its name.
 pub fn is_shell(program: &str) -> bool {
     class(program) == Some(Class::Shell)
-}
-
-/// The last part of a path.
-pub fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
