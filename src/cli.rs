@@ -1,236 +1,315 @@
-//! The command line as types; `table` says how it is written, `read` fills them in. Every flag but `--allow-host` can be
-//! given by an environment variable, because in a pod spec the command line is often fixed by somebody else.
+//! The command line: every subcommand and every flag, one row each. A field's comment is its help, its type says what the
+//! value must be and whether it may be left out.
+//!
+//! Every flag but `--allow-host` can be given by an environment variable, because in a pod spec the command line is often
+//! fixed by somebody else.
 
+mod argument;
 mod arguments;
-mod read;
-mod table;
+mod parser;
+mod value;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use arguments::command;
-pub use table::WAIT_TIMEOUT;
+use clap::ArgMatches;
+
+use argument::{Argument, Kind, long, place};
+use arguments::{Arguments, Subcommand, arguments, subcommands};
+use value::{Value, choice, one};
+
+pub use parser::command;
 
 /// A command line.
-#[derive(Debug)]
 pub struct Cli {
-    /// What to do.
-    pub command: Command,
-    /// Output, flags for every command.
-    pub output: Output,
+    pub(crate) command: Command,
+    pub(crate) output: Output,
 }
 
-/// Flags for every command.
-#[derive(Clone, Debug, Default)]
-pub struct Output {
-    /// Report as text for people or JSON for machines
-    pub format: Format,
-    /// Say each step and each check that holds
-    pub verbose: bool,
-    /// Say nothing but problems
-    pub quiet: bool,
-    /// Also append the text report to FILE, such as /proc/1/fd/2 for the container's log
-    pub log: Option<PathBuf>,
+/// Seconds of `--wait-timeout`, where it is not given.
+pub const WAIT_TIMEOUT: &str = "120";
+
+const ROOT: Argument = long("root")
+    .env("LITHIFY_ROOT")
+    .value_name("DIR")
+    .default_value("/")
+    .help("Root directory of the target, such as a mounted volume or /proc/PID/root");
+const PROFILE: Argument = long("profile")
+    .short('p')
+    .env("LITHIFY_PROFILE")
+    .value_name("NAME|FILE")
+    .help("Built-in profile, or a file when it holds a `/` or ends in .toml; can be repeated");
+const REMOVE: Argument = long("remove")
+    .env("LITHIFY_REMOVE")
+    .value_name("NAME|PATH")
+    .help("Also remove this program, or the files that this absolute pattern matches; can be repeated");
+const APP: Argument = long("app").env("LITHIFY_APP").lines().value_name("COMMAND").help(
+    "What the container will start, one command with its arguments, such as \"nginx -g 'daemon off;'\": nothing that it \
+     needs to start goes. `none` where nothing is started; can be repeated",
+);
+const ALLOW_HOST: Argument = long("allow-host").help("Go on even if the target is, or may be, the root of a machine");
+
+arguments! {
+    /// Flags for every command.
+    Output {
+        /// Report as text for people or JSON for machines
+        format: Format = long("format").env("LITHIFY_FORMAT").value_name("FORMAT").default_value("text").global(),
+        /// Say each step and each check that holds
+        verbose: bool = long("verbose").short('v').env("LITHIFY_VERBOSE").global(),
+        /// Say nothing but problems
+        quiet: bool = long("quiet").short('q').env("LITHIFY_QUIET").global(),
+        /// Also append the text report to FILE, such as /proc/1/fd/2 for the container's log
+        log: Option<PathBuf> = long("log").env("LITHIFY_LOG").value_name("FILE").global(),
+    }
 }
 
-/// Output format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For machines.
-    Json,
+choice! {
+    /// Output format.
+    Format {
+        /// For people
+        "text" => Text,
+        /// For machines
+        "json" => Json,
+    }
 }
 
-/// The subcommands.
-#[derive(Debug)]
-pub enum Command {
+subcommands! {
+    /// Makes a container immutable from the inside.
+    Command {
+        "harden" => Harden,
+        "verify" => Verify,
+        "scan" => Scan,
+        "run" => Run,
+        "stage" => Stage,
+        "install" => Install,
+        "sleep" => Sleep,
+        "probe" => Probe,
+        "profile" => Profile,
+    }
+}
+
+arguments! {
     /// Delete what the profiles list, then verify
-    Harden(Harden),
+    Harden {
+        root: PathBuf = ROOT,
+        profiles: Vec<String> = PROFILE,
+        remove: Vec<String> = REMOVE,
+        app: Vec<String> = APP,
+        /// For a startupProbe: exit 75 as long as the app runs anything that would go, such as its entrypoint's shell
+        wait_for_app: bool = long("wait-for-app").env("LITHIFY_WAIT_FOR_APP"),
+        /// The same, and until this answers; can be repeated
+        wait_for: Vec<String> =
+            long("wait-for").env("LITHIFY_WAIT_FOR").value_name("tcp:HOST:PORT|http:URL|file:PATH"),
+        /// How long to wait, from the start of the container's first process
+        wait_timeout: Duration =
+            long("wait-timeout").env("LITHIFY_WAIT_TIMEOUT").value_name("SECONDS").default_value(WAIT_TIMEOUT),
+        /// Stop at a safe point after so long and exit 75; 8 when waiting for the app, 0 for never
+        deadline: Option<Duration> = long("deadline").env("LITHIFY_DEADLINE").value_name("SECONDS"),
+        /// Print what would be done, and do nothing
+        dry_run: bool = long("dry-run").env("LITHIFY_DRY_RUN"),
+        allow_host: bool = ALLOW_HOST,
+    }
+}
+
+arguments! {
     /// Check what the profiles ask for; change nothing
-    Verify(Target),
+    Verify {
+        root: PathBuf = ROOT,
+        profiles: Vec<String> = PROFILE,
+    }
+}
+
+arguments! {
     /// Show what an intruder would find; change nothing
-    Scan(Scan),
+    Scan {
+        root: PathBuf = ROOT,
+        /// Exit 1 if anything of these classes is found; `all` for every class
+        fail_on: Vec<String> = long("fail-on").env("LITHIFY_FAIL_ON").value_name("CLASS,..."),
+        /// What is accepted, each with a reason (TOML); --fail-on does not count it
+        baseline: Option<PathBuf> = long("baseline").env("LITHIFY_BASELINE").value_name("FILE"),
+        /// Print a baseline that accepts everything found, in place of the result
+        print_baseline: bool = long("print-baseline").env("LITHIFY_PRINT_BASELINE"),
+        /// Print what is gone, new and left since the scan whose JSON is in FILE; --fail-on then counts what is new
+        compare: Option<PathBuf> = long("compare").env("LITHIFY_COMPARE").value_name("FILE"),
+    }
+}
+
+arguments! {
     /// Harden, verify, then become the app
-    Run(Run),
+    Run {
+        profiles: Vec<String> = PROFILE,
+        remove: Vec<String> = REMOVE,
+        /// What to do with what cannot be deleted, because the root is read-only or belongs to another user
+        fallback: Fallback = long("fallback").env("LITHIFY_FALLBACK").value_name("FALLBACK").default_value("deny"),
+        /// Run the app as this user (name or id) with its groups, or with this group only
+        user: Option<String> = long("user").env("LITHIFY_USER").value_name("U[:G]"),
+        /// Run the app in this directory
+        chdir: Option<PathBuf> = long("chdir").env("LITHIFY_CHDIR").value_name("DIR"),
+        /// Let the app inherit descriptors from 3 upwards
+        keep_fds: bool = long("keep-fds").env("LITHIFY_KEEP_FDS"),
+        /// Stay as the first process: pass on signals, reap, exit as the app does
+        init: bool = long("init").env("LITHIFY_INIT"),
+        /// Start the app first, and harden when it is past its scripts; so it is without this flag, too, where the command
+        /// is a script of a shell that goes. Stays as with --init
+        after_start: bool = long("after-start").env("LITHIFY_AFTER_START"),
+        /// With --after-start: how long the app may take to get past its scripts
+        wait_timeout: Duration =
+            long("wait-timeout").env("LITHIFY_WAIT_TIMEOUT").value_name("SECONDS").default_value(WAIT_TIMEOUT),
+        /// With --after-start: time from SIGTERM to SIGKILL for an app that could not be hardened
+        grace: Duration = long("grace").env("LITHIFY_GRACE").value_name("SECONDS").default_value("10"),
+        /// With --init: signals go to the app's whole process group
+        process_group: bool = long("process-group").env("LITHIFY_PROCESS_GROUP"),
+        /// Get this signal when the parent process dies
+        parent_death: Option<String> = long("parent-death").env("LITHIFY_PARENT_DEATH").value_name("SIGNAL"),
+        allow_host: bool = ALLOW_HOST,
+        /// The command and its arguments, after `--`
+        command: Vec<OsString> = place("CMD"),
+    }
+}
+
+choice! {
+    /// What `run` does with what cannot be deleted.
+    Fallback {
+        /// Disable it (mode 000), else deny it to the app by Landlock
+        "deny" => Deny,
+        /// On a read-only root, say so and start the app
+        "warn" => Warn,
+        /// Do not start the app
+        "fail" => Fail,
+    }
+}
+
+arguments! {
     /// Copy directories of this container into a volume, without what the profiles remove
-    Stage(Stage),
+    Stage {
+        root: PathBuf = ROOT,
+        profiles: Vec<String> = PROFILE,
+        app: Vec<String> = APP,
+        /// Directories of the target to copy, such as /usr/bin
+        sources: Vec<PathBuf> = place("SOURCE"),
+        /// Where the volume is mounted; the copy is DIR/root
+        to: PathBuf = long("to").env("LITHIFY_TO").value_name("DIR"),
+    }
+}
+
+arguments! {
     /// Copy this program to DIR/lithify, for the app's container to mount
     Install {
+        /// Let the copy accept this command line, such as 'verify --profile nginx', word for word, and none that is not
+        /// given so; can be repeated
+        only: Vec<String> = long("only").env("LITHIFY_ONLY").lines().value_name("COMMAND"),
         /// A directory, such as the mount point of a volume
-        directory: PathBuf,
-        /// The copy accepts this command line; with any of them, no other; can be repeated
-        only: Vec<String>,
-    },
+        directory: PathBuf = place("DIR"),
+    }
+}
+
+arguments! {
     /// Wait, for preStop hooks; a signal ends it
     Sleep {
         /// How long
-        time: Duration,
-    },
+        time: Duration = place("SECONDS"),
+    }
+}
+
+arguments! {
     /// Check that a port, a URL or a file answers
-    Probe(Probe),
-    /// Show, check and list profiles
-    Profile(Profile),
+    Probe {
+        /// The longest to wait for an answer
+        timeout: Duration = long("timeout").env("LITHIFY_TIMEOUT").value_name("SECONDS").default_value("1").global(),
+        ..target: ProbeTarget,
+    }
 }
 
-/// What is looked at, and by which profiles.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Root directory of the target, such as a mounted volume or /proc/PID/root
-    pub root: PathBuf,
-    /// Built-in profile, or a file when it holds a `/` or ends in .toml; can be repeated
-    pub profiles: Vec<String>,
+subcommands! {
+    /// What `probe` looks at.
+    ProbeTarget {
+        "tcp" => Tcp,
+        "http" => Http,
+        "file" => File,
+    }
 }
 
-/// `harden`.
-#[derive(Clone, Debug)]
-pub struct Harden {
-    /// Target.
-    pub target: Target,
-    /// Also remove this program, or the files that this absolute pattern matches; can be repeated
-    pub remove: Vec<String>,
-    /// What the container will start, where nothing runs yet
-    pub app: Vec<String>,
-    /// For a startupProbe: exit 75 as long as the app runs anything that would go, such as its entrypoint's shell
-    pub wait_for_app: bool,
-    /// The same, and until this answers; can be repeated
-    pub wait_for: Vec<String>,
-    /// How long to wait, from the start of the container's first process
-    pub wait_timeout: Duration,
-    /// Stop at a safe point after so long and exit 75; 8 when waiting for the app, 0 for never
-    pub deadline: Option<Duration>,
-    /// Print what would be done, and do nothing
-    pub dry_run: bool,
-    /// Go on even if the target is, or may be, the root of a machine
-    pub allow_host: bool,
-}
-
-/// `scan`.
-#[derive(Clone, Debug)]
-pub struct Scan {
-    /// Root directory of the target, such as a mounted volume or /proc/PID/root
-    pub root: PathBuf,
-    /// Exit 1 if anything of these classes is found; `all` for every class
-    pub fail_on: Vec<String>,
-    /// What is accepted, each with a reason (TOML); --fail-on does not count it
-    pub baseline: Option<PathBuf>,
-    /// Print a baseline that accepts everything found, in place of the result
-    pub print_baseline: bool,
-    /// Print what is gone, new and left since the scan whose JSON is in FILE; --fail-on then counts what is new
-    pub compare: Option<PathBuf>,
-}
-
-/// `run`.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Built-in profile, or a file when it holds a `/` or ends in .toml; can be repeated
-    pub profiles: Vec<String>,
-    /// Also remove this program, or the files that this absolute pattern matches; can be repeated
-    pub remove: Vec<String>,
-    /// What to do with what cannot be deleted, because the root is read-only or belongs to another user
-    pub fallback: Fallback,
-    /// Run the app as this user (name or id) with its groups, or with this group only
-    pub user: Option<String>,
-    /// Run the app in this directory
-    pub chdir: Option<PathBuf>,
-    /// Let the app inherit descriptors from 3 upwards
-    pub keep_fds: bool,
-    /// Staying as the first process.
-    pub first: First,
-    /// Go on even if the target is, or may be, the root of a machine
-    pub allow_host: bool,
-    /// The command and its arguments, after `--`
-    pub command: Vec<OsString>,
-}
-
-/// `run --init`.
-#[derive(Clone, Debug)]
-pub struct First {
-    /// Stay as the first process: pass on signals, reap, exit as the app does
-    pub init: bool,
-    /// Start the app first, and harden when it is past its scripts; so it is without this flag, too, where the command is
-    /// a script of a shell that goes. Stays as with --init
-    pub after_start: bool,
-    /// With --after-start: how long the app may take to get past its scripts
-    pub wait_timeout: Duration,
-    /// With --after-start: time from SIGTERM to SIGKILL for an app that could not be hardened
-    pub grace: Duration,
-    /// With --init: signals go to the app's whole process group
-    pub process_group: bool,
-    /// Get this signal when the parent process dies
-    pub parent_death: Option<String>,
-}
-
-/// `stage`.
-#[derive(Clone, Debug)]
-pub struct Stage {
-    /// Target.
-    pub target: Target,
-    /// Directories of the target to copy, such as /usr/bin
-    pub sources: Vec<PathBuf>,
-    /// What the app's container will start
-    pub app: Vec<String>,
-    /// Where the volume is mounted; the copy is DIR/root
-    pub to: PathBuf,
-}
-
-/// What `run` does with what cannot be deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fallback {
-    /// Disable it (mode 000), else deny it to the app by Landlock.
-    Deny,
-    /// On a read-only root, say so and start the app.
-    Warn,
-    /// Do not start the app.
-    Fail,
-}
-
-/// `probe`.
-#[derive(Clone, Debug)]
-pub struct Probe {
-    /// What is probed.
-    pub target: ProbeTarget,
-    /// The longest to wait for an answer
-    pub timeout: Duration,
-}
-
-/// What `probe` looks at.
-#[derive(Clone, Debug)]
-pub enum ProbeTarget {
+arguments! {
     /// Whether a port takes connections
     Tcp {
         /// An address (IPv6 in brackets) or a name of /etc/hosts, and a port
-        address: String,
-    },
+        address: String = place("HOST:PORT"),
+    }
+}
+
+arguments! {
     /// Whether a GET is answered with a status of 200 to 399; no TLS
     Http {
         /// Such as `http://127.0.0.1:8080/healthz`
-        url: String,
-    },
+        url: String = place("URL"),
+    }
+}
+
+arguments! {
     /// Whether a file is there
     File {
         /// An absolute path
-        path: String,
-    },
+        path: String = place("PATH"),
+    }
 }
 
-/// `profile`.
-#[derive(Debug)]
-pub enum Profile {
+subcommands! {
+    /// Show, check and list profiles
+    Profile {
+        "list" => List,
+        "show" => Show,
+        "check" => Check,
+        "schema" => Schema,
+    }
+}
+
+arguments! {
     /// The built-in profiles
-    List,
+    List {}
+}
+
+arguments! {
     /// The effective form of profiles, with the origin of each entry
     Show {
         /// Built-in names or files
-        profiles: Vec<String>,
-    },
+        profiles: Vec<String> = place("NAME|FILE"),
+    }
+}
+
+arguments! {
     /// Whether profile files are valid
     Check {
         /// Files
-        files: Vec<String>,
-    },
+        files: Vec<String> = place("FILE"),
+    }
+}
+
+arguments! {
     /// The JSON Schema of the profile format
-    Schema,
+    Schema {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_has_the_variable_of_its_name() {
+        fn check(rows: &[Argument], subcommands: &[Subcommand]) {
+            for row in rows.iter().filter(|row| !row.is_positional()) {
+                let variable = format!("LITHIFY_{}", row.long.replace('-', "_").to_uppercase());
+                assert_eq!(row.env, if row.long == "allow-host" { "" } else { &variable }, "{}", row.long);
+            }
+            for inner in subcommands {
+                check(inner.rows, inner.subcommands);
+            }
+        }
+        check(Output::ROWS, Command::SUBCOMMANDS);
+    }
 }

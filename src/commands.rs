@@ -33,7 +33,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            let output = output::Output::new(&cli::Output::default());
+            let output = output::Output::new(&cli::Output {
+                format: cli::Format::Text,
+                verbose: false,
+                quiet: false,
+                log: None,
+            });
             return ExitCode::from(output.plain("--help", Exit::Ok, &error.to_string()).code());
         }
         Err(error) => {
@@ -56,36 +61,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let exit = match cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
-        Command::Verify(target) => output.report("verify", verify::verify(&target)),
+        Command::Verify(options) => output.report("verify", verify::verify(&options)),
         Command::Scan(options) => scan::scan(&options, &output),
         Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
-        Command::Install { directory, only } => install::install(&directory, &only, &output),
-        Command::Sleep { time } => sleep::sleep(time),
+        Command::Install(options) => install::install(&options, &output),
+        Command::Sleep(options) => sleep::sleep(options.time),
         Command::Probe(options) => probe::probe(&options, &output),
         Command::Profile(command) => profile::profile(&command, &output),
     };
     ExitCode::from(exit.code())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_but_allow_host_has_a_variable() {
-        for sub in cli::command().get_subcommands().filter(|sub| sub.get_name() != "profile") {
-            for argument in sub.get_arguments().filter(|argument| argument.get_long().is_some()) {
-                let name = argument.get_long().unwrap();
-                // Lists are read by `list`.
-                let by_list = ["profile", "remove", "app", "fail-on", "wait-for", "only"].contains(&name);
-                assert_eq!(argument.get_env().is_some() || by_list, name != "allow-host", "{name}");
-            }
-        }
-    }
 }

@@ -1,90 +1,93 @@
-//! The table as clap knows it.
+//! A subcommand with its fields. The macros look like clap's derive and mean the same, in rows of a table: derived code
+//! takes 27 kB more.
 
-use std::ffi::OsString;
+use clap::ArgMatches;
 
-use clap::builder::{BoolishValueParser, PossibleValue, PossibleValuesParser, ValueParser};
-use clap::{Arg, ArgAction, Command};
+use super::argument::Argument;
 
-use super::table::{Argument, Kind, OUTPUT, SUBCOMMANDS, Subcommand};
-use crate::text::seconds;
+/// A subcommand: its rows, and how they are read.
+pub(super) trait Arguments: Sized {
+    const ABOUT: &'static str;
+    const ROWS: &'static [Argument] = &[];
+    const SUBCOMMANDS: &'static [Subcommand] = &[];
 
-/// The whole command line.
-pub fn command() -> Command {
-    let command = Command::new("lithify")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(env!("CARGO_PKG_DESCRIPTION"))
-        .max_term_width(110);
-    filled(command, LAST, OUTPUT, SUBCOMMANDS)
+    /// `None` cannot be, as for [`Value::read`].
+    fn read(matches: &mut ArgMatches) -> Option<Self>;
 }
 
-/// In the help of a subcommand, the flags for every command come last.
-const LAST: usize = 500;
-
-fn filled(
-    mut command: Command,
-    order: usize,
-    arguments: &'static [Argument],
-    subcommands: &'static [Subcommand],
-) -> Command {
-    if !subcommands.is_empty() {
-        command = command.subcommand_required(true).arg_required_else_help(true);
-    }
-    for (position, argument) in arguments.iter().enumerate() {
-        command = command.arg(arg(argument).display_order(order + position));
-    }
-    for sub in subcommands {
-        let inner = Command::new(sub.name).about(sub.about);
-        command = command.subcommand(filled(inner, 0, sub.arguments, sub.subcommands));
-    }
-    command
+/// A subcommand as data.
+pub(super) struct Subcommand {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) rows: &'static [Argument],
+    pub(super) subcommands: &'static [Subcommand],
 }
 
-fn arg(argument: &'static Argument) -> Arg {
-    let positional = argument.long.is_empty();
-    let mut arg = Arg::new(if positional { argument.value } else { argument.long })
-        .help(argument.help)
-        .required(argument.required)
-        .global(argument.global);
-    if !positional {
-        arg = arg.long(argument.long);
-    }
-    if let Some(short) = argument.short {
-        arg = arg.short(short);
-    }
-    if !argument.default.is_empty() {
-        arg = arg.default_value(argument.default);
-    }
-    // `LITHIFY_X=""` in a pod spec means that it is not set.
-    if !argument.env.is_empty() && !std::env::var_os(argument.env).is_some_and(|value| value.is_empty()) {
-        arg = arg.env(argument.env).hide_env(true);
-    }
-    if matches!(argument.kind, Kind::Flag) {
-        return arg.action(ArgAction::SetTrue).value_parser(BoolishValueParser::new());
-    }
-    let (parser, many) = match argument.kind {
-        Kind::Flag | Kind::Text => (ValueParser::string(), false),
-        Kind::Texts => (ValueParser::string(), true),
-        Kind::Path => (ValueParser::path_buf(), false),
-        Kind::Paths => (ValueParser::path_buf(), true),
-        Kind::Seconds => (ValueParser::new(seconds::parse), false),
-        Kind::Rest => (ValueParser::os_string(), true),
-        Kind::Choice(values) => {
-            let values = values.iter().map(|(value, help)| PossibleValue::new(*value).help(*help));
-            (PossibleValuesParser::new(values).into(), false)
+/// The arguments of one subcommand: a struct whose comment is its help, with a row for each field. A last field after `..`
+/// holds subcommands of its own.
+macro_rules! arguments {
+    (
+        $(#[doc = $about:literal])*
+        $name:ident {
+            $($(#[doc = $help:literal])* $field:ident: $type:ty = $row:expr,)*
+            $(..$inner:ident: $commands:ty,)?
+        }
+    ) => {
+        $(#[doc = $about])*
+        // Flags are flags.
+        #[allow(clippy::struct_excessive_bools)]
+        pub(crate) struct $name {
+            $($(#[doc = $help])* pub(crate) $field: $type,)*
+            $(pub(crate) $inner: $commands,)?
+        }
+
+        impl Arguments for $name {
+            const ABOUT: &'static str = concat!($($about),*);
+            const ROWS: &'static [Argument] =
+                &[$($row.of::<$type>(concat!($($help),*)),)*];
+            $(const SUBCOMMANDS: &'static [Subcommand] = <$commands>::SUBCOMMANDS;)?
+
+            // There may be no rows.
+            #[allow(unused_variables, unused_mut)]
+            fn read(matches: &mut ArgMatches) -> Option<Self> {
+                let mut rows = Self::ROWS.iter();
+                Some(Self {
+                    $($field: Value::read(matches, rows.next()?)?,)*
+                    $($inner: <$commands>::read(matches)?,)?
+                })
+            }
         }
     };
-    arg = arg.value_name(argument.value).value_parser(parser).last(matches!(argument.kind, Kind::Rest));
-    if many {
-        arg = arg.action(ArgAction::Append);
-    }
-    if many && positional { arg.num_args(1..) } else { arg }
 }
 
-impl super::Cli {
-    /// Reads a command line, the program's name first.
-    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let words: Vec<OsString> = words.into_iter().collect();
-        let mut matches = command().try_get_matches_from(words)?;
-        Self::read(&mut matches).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
-    }
+/// A choice of subcommands, each with the name of its struct.
+macro_rules! subcommands {
+    ($(#[doc = $about:literal])* $name:ident { $($word:literal => $command:ident,)* }) => {
+        $(#[doc = $about])*
+        pub(crate) enum $name {
+            $($command($command),)*
+        }
+
+        impl Arguments for $name {
+            const ABOUT: &'static str = concat!($($about),*);
+            const SUBCOMMANDS: &'static [Subcommand] = &[$(
+                Subcommand {
+                    name: $word,
+                    about: $command::ABOUT,
+                    rows: $command::ROWS,
+                    subcommands: $command::SUBCOMMANDS,
+                },
+            )*];
+
+            fn read(matches: &mut ArgMatches) -> Option<Self> {
+                let (name, mut inner) = matches.remove_subcommand()?;
+                match name.as_str() {
+                    $($word => $command::read(&mut inner).map(Self::$command),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
+
+pub(super) use {arguments, subcommands};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::options::{declared_app, effective_profile, list};
+use super::options::{declared_app, effective_profile};
 use crate::cli::Harden;
 use crate::harden::apply;
 use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError};
@@ -31,8 +31,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let limit = limit.or((waits && options.deadline.is_none()).then_some(crate::harden::wait::DEADLINE));
     let deadline = limit.map_or_else(Deadline::default, Deadline::after);
 
-    let profile = effective_profile(&options.target.profiles, Some(&options.remove))?;
-    let target = Target::open(&options.target.root, deadline).map_err(CommandError::Root)?;
+    let profile = effective_profile(&options.profiles, &options.remove)?;
+    let target = Target::open(&options.root, deadline).map_err(CommandError::Root)?;
     let root = &target.root;
     let running = if waits { Running::WaitedFor(options.wait_timeout) } else { Running::Protected };
     let starts = Starts::Later(declared_app(&options.app, &profile)?);
@@ -74,7 +74,8 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
 
 /// What `--wait-for` names.
 fn targets(options: &Harden) -> Result<Vec<probe::Target>, CommandError> {
-    list(&options.wait_for, "LITHIFY_WAIT_FOR")
+    options
+        .wait_for
         .iter()
         .map(|text| probe::Target::parse(text).map_err(|error| CommandError::Usage(format!("--wait-for {error}"))))
         .collect()

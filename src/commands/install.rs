@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 
 use super::output::Output;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Install};
 use crate::linux::sys;
 use crate::profile::is_file;
 use crate::recognise::inscription::{Kind, inscription};
@@ -27,7 +27,7 @@ struct Done<'a> {
     notes: &'a [String],
 }
 
-pub(super) fn install(directory: &Path, only: &[String], output: &Output) -> Exit {
+pub(super) fn install(Install { directory, only }: &Install, output: &Output) -> Exit {
     let path = &escape(directory.join(NAME).as_os_str().as_encoded_bytes());
     let lines = match lines(only) {
         Ok(lines) => lines,
@@ -58,15 +58,10 @@ pub(super) fn install(directory: &Path, only: &[String], output: &Output) -> Exi
     }
 }
 
-/// The lines of `--only`, each once, else of the variable, which has one on each of its lines; or what is wrong with one.
+/// The lines of `--only`, each once; or what is wrong with one.
 fn lines(only: &[String]) -> Result<Vec<Line>, String> {
-    let variable = std::env::var("LITHIFY_ONLY").unwrap_or_default();
-    let mut texts: Vec<&str> = only.iter().map(String::as_str).collect();
-    if texts.is_empty() {
-        texts = variable.lines().filter(|line| !line.trim().is_empty()).collect();
-    }
     let mut lines: Vec<Line> = Vec::new();
-    for text in texts {
+    for text in only {
         let wrong = |reason: &str| format!("--only {}: {reason}", escape(text.as_bytes()));
         let line = Line::new(text).map_err(wrong)?;
         check(&line).map_err(|reason| wrong(&reason))?;
@@ -98,13 +93,12 @@ fn check(line: &Line) -> Result<(), String> {
         }
     };
     let profiles = match &cli.command {
-        Command::Harden(options) => &options.target.profiles,
-        Command::Verify(target) => &target.profiles,
-        Command::Stage(options) => &options.target.profiles,
+        Command::Harden(options) => &options.profiles,
+        Command::Verify(options) => &options.profiles,
+        Command::Stage(options) => &options.profiles,
         Command::Run(options) => &options.profiles,
         _ => return Ok(()),
     };
-    let profiles = super::options::list(profiles, "LITHIFY_PROFILE");
     let file = |name: &&String| !name.starts_with('/') && is_file(name);
     let log = cli.output.log.as_deref().filter(|log| log.is_relative()).and_then(Path::to_str);
     match profiles.iter().find(file).map(String::as_str).or(log) {

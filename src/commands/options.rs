@@ -1,4 +1,4 @@
-//! What options say together with environment variables: lists, the profile, and what the container will start.
+//! What several subcommands make of their flags: the profile, and what the container will start.
 
 use super::CommandError;
 use crate::harden::declared_app::DeclaredApp;
@@ -6,33 +6,10 @@ use crate::profile::{Profile, load};
 use crate::recognise::command_line::CommandLine;
 use crate::text::escape::escape;
 
-/// A list given by flags, else by a comma-separated environment variable. Commas inside braces belong to a pattern.
-pub(super) fn list(flags: &[String], variable: &str) -> Vec<String> {
-    if !flags.is_empty() {
-        return flags.to_vec();
-    }
-    let value = std::env::var(variable).unwrap_or_default();
-    split_list(&value)
-}
-
-fn split_list(value: &str) -> Vec<String> {
-    let mut depth = 0usize;
-    let parts = value.split(|c| {
-        match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-/// The profile that flags and environment name.
-pub(super) fn effective_profile(profiles: &[String], remove: Option<&[String]>) -> Result<Profile, CommandError> {
-    let names = list(profiles, "LITHIFY_PROFILE");
-    let mut profile = load(names.iter().map(String::as_str))?;
-    for text in list(remove.unwrap_or_default(), "LITHIFY_REMOVE").iter().take_while(|_| remove.is_some()) {
+/// The profile that `--profile` and `--remove` name.
+pub(super) fn effective_profile(profiles: &[String], remove: &[String]) -> Result<Profile, CommandError> {
+    let mut profile = load(profiles.iter().map(String::as_str))?;
+    for text in remove {
         profile.add_remove(text)?;
     }
     if profile.closure() && profile.only.is_empty() {
@@ -49,11 +26,9 @@ pub(super) fn effective_profile(profiles: &[String], remove: Option<&[String]>) 
     Ok(profile)
 }
 
-/// What the container will start: by `--app`, else by `LITHIFY_APP` with a command on each line, and by the profile.
+/// What the container will start: by `--app` and by the profile.
 pub(super) fn declared_app(options: &[String], profile: &Profile) -> Result<DeclaredApp, CommandError> {
-    let variable = std::env::var("LITHIFY_APP").unwrap_or_default();
-    let lines = variable.lines().map(str::trim).filter(|line| !line.is_empty() && options.is_empty());
-    let commands = options.iter().map(String::as_str).chain(lines).map(|text| {
+    let commands = options.iter().map(|text| text.trim()).map(|text| {
         CommandLine::split(text).ok_or_else(|| {
             CommandError::Usage(format!(
                 "--app {}: write one command with its arguments, quoted as for a shell; for several repeat --app",
@@ -62,16 +37,4 @@ pub(super) fn declared_app(options: &[String], profile: &Profile) -> Result<Decl
         })
     });
     Ok(DeclaredApp::new(commands.collect::<Result<_, _>>()?, profile))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_from_the_environment() {
-        assert_eq!(split_list("shells, nginx,,"), ["shells", "nginx"]);
-        assert_eq!(split_list("/usr/bin/{vi,ex},touch"), ["/usr/bin/{vi,ex}", "touch"]);
-        assert!(split_list("").is_empty());
-    }
 }

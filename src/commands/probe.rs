@@ -48,9 +48,9 @@ pub(super) fn probe(options: &Probe, output: &Output) -> Exit {
 
 fn target(target: &ProbeTarget) -> Result<Target, TargetError> {
     match target {
-        ProbeTarget::Tcp { address } => Target::tcp(address),
-        ProbeTarget::Http { url } => Target::http(url),
-        ProbeTarget::File { path } => Target::file(path),
+        ProbeTarget::Tcp(tcp) => Target::tcp(&tcp.address),
+        ProbeTarget::Http(http) => Target::http(&http.url),
+        ProbeTarget::File(file) => Target::file(&file.path),
     }
 }
 

@@ -14,15 +14,15 @@ const SCHEMA: &str = include_str!("../../schema/profile.schema.json");
 
 pub(super) fn profile(command: &Command, output: &Output) -> Exit {
     match command {
-        Command::List => list(output),
-        Command::Show { profiles } => match load(profiles.iter().map(String::as_str)) {
+        Command::List(_) => list(output),
+        Command::Show(show) => match load(show.profiles.iter().map(String::as_str)) {
             Ok(profile) => {
                 output.plain("profile", Exit::Ok, &if output.is_json() { to_json(&profile) } else { to_toml(&profile) })
             }
             Err(error) => invalid(output, &error),
         },
-        Command::Check { files } => check(files, output),
-        Command::Schema => output.plain("profile", Exit::Ok, SCHEMA),
+        Command::Check(options) => check(&options.files, output),
+        Command::Schema(_) => output.plain("profile", Exit::Ok, SCHEMA),
     }
 }
 

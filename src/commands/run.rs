@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
 use super::harden::{Prepared, Running, Starts};
-use super::options::{effective_profile, list};
+use super::options::effective_profile;
 use super::output::Output;
 use crate::cli::{Fallback, Run};
 use crate::harden::apply::{self, Outcome};
@@ -42,11 +42,11 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         Err(Stop::Reported(exit)) => return exit,
         Err(Stop::Failed(error)) => return output.failure("run", &error),
     };
-    if !options.first.init {
+    if !options.init {
         return execute(app, &output);
     }
     // The app, the output and all they hold are the child's; what is left here is the loop.
-    match Init::start(options.first.process_group, move || execute(app, &output).code()) {
+    match Init::start(options.process_group, move || execute(app, &output).code()) {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let text = format!("lithify run: the app cannot be started: fork: {}\n", errno.desc());
@@ -91,7 +91,7 @@ impl<E: Into<CommandError>> From<E> for Stop {
 /// Does everything that comes before the app, and reports it.
 fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     let parent = getppid();
-    let parent_death = options.first.parent_death.as_deref().map(signal).transpose()?;
+    let parent_death = options.parent_death.as_deref().map(signal).transpose()?;
     let mut profile = profile(options)?;
     if let Some(directory) = &options.chdir {
         let usage = |error: std::io::Error| {
@@ -120,9 +120,9 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         Err(error) => return Err(error.into()),
     }
     if profile != Profile::default() {
-        let starts = Starts::Now(command_line(options, &program), options.first.after_start);
+        let starts = Starts::Now(command_line(options, &program), options.after_start);
         let prepared = Prepared::with(&target, &profile, options.allow_host, &starts, Running::Protected)?;
-        let later = options.first.after_start || prepared.only_refuses_start();
+        let later = options.after_start || prepared.only_refuses_start();
         // Once it runs, what cannot be deleted can no longer be denied either.
         let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
         let stuck = prepared.stuck(root).filter(|errno| later && !warns(errno));
@@ -178,11 +178,11 @@ fn command_line(options: &Run, program: &Path) -> CommandLine {
 
 /// What the command line names; nothing at all is enough where something else is asked for.
 fn profile(options: &Run) -> Result<Profile, CommandError> {
-    let named = [list(&options.profiles, "LITHIFY_PROFILE"), list(&options.remove, "LITHIFY_REMOVE")];
-    if (options.first.init || options.user.is_some()) && named.iter().all(Vec::is_empty) {
+    let named = [&options.profiles, &options.remove];
+    if (options.init || options.user.is_some()) && named.iter().all(|list| list.is_empty()) {
         return Ok(Profile::default());
     }
-    effective_profile(&options.profiles, Some(&options.remove))
+    effective_profile(&options.profiles, &options.remove)
 }
 
 /// Names of the signals from 1 on, as signal(7) numbers them on x86 and ARM.

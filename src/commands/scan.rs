@@ -3,7 +3,6 @@
 mod json;
 mod text;
 
-use super::options::list;
 use super::output::Output;
 use crate::cli::Scan as Options;
 use crate::linux::deadline::Deadline;
@@ -108,10 +107,8 @@ impl Wanted {
 
 /// Reads `--fail-on`; `all` means every class.
 fn fail_on(options: &Options) -> Result<Wanted, CommandError> {
-    let from_environment = list(&[], "LITHIFY_FAIL_ON").into_iter().filter(|_| options.fail_on.is_empty());
-    let words = options.fail_on.iter().flat_map(|text| text.split(',')).map(str::trim).map(str::to_owned);
     let mut wanted = Wanted::default();
-    for word in words.chain(from_environment) {
+    for word in options.fail_on.iter().flat_map(|text| text.split(',')).map(str::trim) {
         if word == "all" {
             wanted.classes = classes();
         } else if let Some(class) = classes().into_iter().find(|class| *class == word) {

@@ -32,8 +32,8 @@ pub(super) fn stage(options: &Options, output: &Output) -> Exit {
 
 /// What was staged, or the report of what stands against it.
 fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>, CommandError> {
-    let profile = effective_profile(&options.target.profiles, None)?;
-    let root = Root::open(&options.target.root).map_err(CommandError::Root)?;
+    let profile = effective_profile(&options.profiles, &[])?;
+    let root = Root::open(&options.root).map_err(CommandError::Root)?;
     let directories = stage::resolve(&root, &options.sources, &options.to)?;
     // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy.
     let mut protection = Protection::of_running(&App::default())?;

@@ -1,7 +1,7 @@
 //! `lithify verify`: only checks.
 
 use super::options::effective_profile;
-use crate::cli::Target as Options;
+use crate::cli::Verify;
 use crate::harden::protection::Protection;
 use crate::harden::survey;
 use crate::linux::deadline::Deadline;
@@ -9,8 +9,8 @@ use crate::report::{CommandError, Report};
 use crate::target::Target;
 use crate::verify::{Check, Status};
 
-pub(super) fn verify(options: &Options) -> Result<Report, CommandError> {
-    let profile = effective_profile(&options.profiles, None)?;
+pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
+    let profile = effective_profile(&options.profiles, &[])?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let root = &target.root;
     // Without /proc nothing is known of the processes; the checks that need them say so themselves.

@@ -27,7 +27,7 @@ const BETWEEN: Duration = Duration::from_millis(300);
 pub(super) fn run(options: &Run, output: Output, late: Late) -> Exit {
     let Late { app, target, profile, privileges, rulesets, report, parent, parent_death } = late;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
-        let init = Init::start(options.first.process_group, || {
+        let init = Init::start(options.process_group, || {
             let mut report = report.clone();
             become_restricted(&target.root, &profile, &privileges, &rulesets, &mut report);
             if report.findings.is_empty() {
@@ -73,7 +73,7 @@ pub(super) fn run(options: &Run, output: Output, late: Late) -> Exit {
     let exit = output.report("run", hardened);
     if exit != Exit::Ok {
         output.plain("run", exit, "lithify run: the app is stopped, because it is not hardened\n");
-        init.stop(options.first.grace);
+        init.stop(options.grace);
         return Exit::Finding;
     }
     Exit::App(init.attend_to_the_end())
@@ -88,7 +88,7 @@ fn has_executed(pipe: &OwnedFd) -> bool {
 
 /// One try: `NotYet` while the app, which is what `run` has started, still runs something that goes.
 fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report) -> Result<Report, CommandError> {
-    let (root, timeout) = (&target.root, options.first.wait_timeout);
+    let (root, timeout) = (&target.root, options.wait_timeout);
     let running = Running::WaitedFor(timeout);
     let prepared = Prepared::with(target, profile, options.allow_host, &Starts::Done, running)?;
     let doomed = prepared.doomed(root, profile);

@@ -1,0 +1,158 @@
+//! Types of the command line's fields: what clap is told of a value, and how it is read afterwards.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+use super::argument::{Argument, Kind};
+use crate::text::seconds;
+
+/// A type that a field of the command line may have.
+pub(super) trait Value: Sized {
+    const KIND: Kind;
+    /// Whether there must be one, where the row has no default.
+    const REQUIRED: bool = false;
+
+    /// `None` cannot be: clap has seen to what is required and to what it must be.
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self>;
+}
+
+fn words<'a>(matches: &'a ArgMatches, argument: &Argument) -> impl Iterator<Item = &'a OsStr> {
+    matches.get_raw(argument.id()).into_iter().flatten()
+}
+
+/// One value.
+pub(super) fn one<'a>(matches: &'a ArgMatches, argument: &Argument) -> Option<&'a OsStr> {
+    words(matches, argument).next()
+}
+
+impl Value for bool {
+    const KIND: Kind = Kind::Flag;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        Some(matches.get_flag(argument.id()))
+    }
+}
+
+impl Value for String {
+    const KIND: Kind = Kind::Text;
+    const REQUIRED: bool = true;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        one(matches, argument)?.to_str().map(str::to_owned)
+    }
+}
+
+impl Value for PathBuf {
+    const KIND: Kind = Kind::Path;
+    const REQUIRED: bool = true;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        one(matches, argument).map(Self::from)
+    }
+}
+
+impl Value for Duration {
+    const KIND: Kind = Kind::Seconds;
+    const REQUIRED: bool = true;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        seconds::parse(one(matches, argument)?.to_str()?).ok()
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    const KIND: Kind = T::KIND;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        Some(T::read(matches, argument))
+    }
+}
+
+/// The flags, else the variable.
+impl Value for Vec<String> {
+    const KIND: Kind = Kind::Texts;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        let flags: Self = words(matches, argument).filter_map(OsStr::to_str).map(str::to_owned).collect();
+        if argument.env.is_empty() || !flags.is_empty() {
+            return Some(flags);
+        }
+        let variable = std::env::var(argument.env).unwrap_or_default();
+        Some(if argument.lines { lines(&variable) } else { split_list(&variable) })
+    }
+}
+
+impl Value for Vec<PathBuf> {
+    const KIND: Kind = Kind::Paths;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        Some(words(matches, argument).map(PathBuf::from).collect())
+    }
+}
+
+impl Value for Vec<OsString> {
+    const KIND: Kind = Kind::Rest;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+        Some(words(matches, argument).map(OsStr::to_owned).collect())
+    }
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+}
+
+/// Commas inside braces belong to a pattern.
+fn split_list(text: &str) -> Vec<String> {
+    let mut depth = 0usize;
+    let parts = text.split(|c| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// The type of a flag with a few values, whose comments are their help.
+macro_rules! choice {
+    ($(#[doc = $about:literal])* $name:ident { $($(#[doc = $help:literal])* $word:literal => $value:ident,)* }) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($(#[doc = $help])* $value,)*
+        }
+
+        impl Value for $name {
+            const KIND: Kind =
+                Kind::Choice(&[$(($word, concat!($($help),*))),*]);
+
+            fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
+                match one(matches, argument)?.to_str()? {
+                    $($word => Some(Self::$value),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+pub(super) use choice;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_from_the_environment() {
+        assert_eq!(split_list("shells, nginx,,"), ["shells", "nginx"]);
+        assert_eq!(split_list("/usr/bin/{vi,ex},touch"), ["/usr/bin/{vi,ex}", "touch"]);
+        assert!(split_list("").is_empty());
+        assert_eq!(lines("verify -p a,b\n \nprobe tcp :80\n"), ["verify -p a,b", "probe tcp :80"]);
+    }
+}
