@@ -2,69 +2,87 @@
 //!
 //! Three results: pass, fail, and unverified for what could not be looked at, which is a finding, never a pass.
 
+mod check;
+mod exposure;
 mod files;
+mod left;
 mod mounts;
 mod process;
 mod staged;
 
-use serde::Serialize;
+use std::time::Duration;
 
+use crate::harden::pipeline::{Applied, Protected};
 use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
 use crate::profile::Profile;
 use crate::root::Root;
 use crate::target::Target;
+use crate::target::owner::OwnerError;
 
-/// The result of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It holds.
-    Pass,
-    /// It does not.
-    Fail,
-    /// It could not be looked at.
-    Unverified,
-}
-
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Which key of the profile asked, such as `mounts.read_only`.
-    pub id: &'static str,
-    /// The result.
-    pub status: Status,
-    /// What was looked at: a path (escaped) or a process.
-    pub subject: String,
-    /// What was seen.
-    pub detail: String,
-    /// What to do.
-    pub hint: Option<String>,
-}
-
-impl Check {
-    fn new(id: &'static str, status: Status, subject: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { id, status, subject: subject.into(), detail: detail.into(), hint: None }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
+pub use check::{Check, CheckId, Evidence, Status, Subject, Trial};
 
 /// Everything that verification found out.
 #[derive(Debug, Default)]
 pub struct Verification {
     /// Every check, in the order of the profile's tables.
     pub checks: Vec<Check>,
-    /// Remarks for people.
-    pub notes: Vec<String>,
+    /// Remarks, which are no findings.
+    pub notes: Vec<Note>,
+}
+
+/// A remark on what was looked at.
+#[derive(Clone, Debug)]
+pub enum Note {
+    /// Mount points of what the runtime and the kubelet mount writable themselves.
+    RuntimeMounts(Vec<Vec<u8>>),
+    /// Whether staged directories are mounted writable was not looked at, and why.
+    StagedUnknown(OwnerError),
+}
+
+/// A plan that was carried out, and what is so since.
+#[derive(Debug)]
+pub struct Verified<'a> {
+    /// What was carried out.
+    pub applied: Applied<'a>,
+    /// What was found out; `None` where nothing was changed, or there was no time.
+    pub verification: Option<Verification>,
+    /// The time limit that came before everything was done.
+    pub late: Option<Duration>,
+}
+
+impl Protected<'_> {
+    /// Checks everything that the profile asks, where nothing is changed.
+    pub fn verify(&self) -> Verification {
+        verify(self.target, self.profile, &self.protection)
+    }
+}
+
+impl<'a> Applied<'a> {
+    /// Checks everything that the profile asks.
+    pub fn verify(self) -> Verified<'a> {
+        self.verify_by(verify)
+    }
+
+    /// The same but for `[verify.process]`: the app's process is not there yet.
+    pub fn verify_tree(self) -> Verified<'a> {
+        self.verify_by(verify_tree)
+    }
+
+    fn verify_by(self, verify: fn(&Target, &Profile, &Protection) -> Verification) -> Verified<'a> {
+        if self.outcomes.is_none() || !self.plan.refusals.is_empty() {
+            return Verified { applied: self, verification: None, late: None };
+        }
+        let Protected { target, profile, protection, .. } = &self.protected;
+        let verification = verify(target, profile, protection);
+        let late = target.root.deadline().exceeded();
+        Verified { applied: self, verification: Some(verification).filter(|_| late.is_none()), late }
+    }
 }
 
 /// Checks everything that `profile` asks of `root`: its `[verify]` tables, and that nothing is left of what `[remove]`
 /// and `[strip]` name. `protection` explains what stays because the app runs it.
-pub fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
+fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = verify_tree(target, profile, protection);
     process::check(&target.root, &profile.verify, || target.first(), &mut verification);
     verification
@@ -78,15 +96,15 @@ pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
 }
 
 /// Everything but `[verify.process]`.
-pub fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
+fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = Verification::default();
     let Target { root, owner } = target;
     if profile.changes_anything() {
-        files::nothing_left(root, profile, protection, &mut verification);
+        left::check(root, profile, protection, &mut verification);
     }
     mounts::check(root, &profile.verify, owner, &mut verification);
     staged::check(root, owner, &mut verification);
     files::check(root, &profile.verify, &mut verification);
-    files::exposure(root, &profile.verify, &mut verification);
+    exposure::check(root, &profile.verify, &mut verification);
     verification
 }

@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 
 use crate::cli;
 use crate::linux::stream::Stream;
-use crate::report::{self, AppProcess, CommandError, Exit, Report, Volume};
+use crate::report::{self, AppProcess, CommandError, Exit, Note, Report, Volume};
 use crate::text::escape::escape;
 
 /// Where the kubelet looks for a container's termination message by default.
@@ -71,15 +71,14 @@ impl Output {
     /// Prints a report or the error that prevented it, everywhere it belongs; the exit code of both.
     pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
         match result {
-            Ok(mut report) => {
-                report.sort_findings();
+            Ok(report) => {
                 let (exit, own) = (Exit::of_report(&report, self.app), report.notes.len());
                 // Not copied: it may hold a million names.
                 let report = RefCell::new(report);
                 self.finish(command, exit, |notes| {
                     let mut report = report.borrow_mut();
                     report.notes.truncate(own);
-                    report.notes.extend(notes);
+                    report.notes.extend(notes.into_iter().map(Note::Said));
                     let json = if self.json { report::to_json(&report, exit) } else { String::new() };
                     (report::termination_message(&report), report::to_text(&report, exit, self.volume), json)
                 })
@@ -100,7 +99,7 @@ impl Output {
 
     /// Prints the error that prevented a report; its exit code.
     pub(super) fn failure(&self, command: &'static str, error: &CommandError) -> Exit {
-        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint())
+        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint().as_deref())
     }
 
     /// Prints an error that leaves nothing to report.
@@ -144,8 +143,8 @@ impl Output {
         self.print(command, exit, if self.json { &json } else { &text }, message)
     }
 
-    /// Prints `text`. Where that fails, it is said wherever something can still be written, after `message`, which is the
-    /// termination message already; and what went well did not: nobody has the report. But `run` is there to start the app.
+    /// Prints `text`. Where that fails, says so wherever something can still be written, after `message`, which is the
+    /// termination message already.
     fn print(&self, command: &str, exit: Exit, text: &str, message: &str) -> Exit {
         let Err(errno) = self.stream.write(text) else { return exit };
         let lost = format!(
@@ -157,11 +156,10 @@ impl Output {
             let _ = append(path, self.held_log.as_ref(), &lost);
         }
         let _ = self.leave(&report::cut_to_termination_message(format!("{message}{lost}")));
-        if self.stream == Stream::Error {
-            return exit;
+        if self.stream != Stream::Error {
+            let _ = Stream::Error.write(&lost);
         }
-        let _ = Stream::Error.write(&lost);
-        if exit == Exit::Ok { Exit::Finding } else { exit }
+        exit.unreported(self.app)
     }
 
     fn leave(&self, message: &str) -> std::io::Result<()> {

@@ -1,6 +1,8 @@
 //! The exit codes (`docs/exit-codes.md`), and the one place that makes them of a report or an error.
 
 use super::{CommandError, Report};
+use crate::harden::pipeline::HardenError;
+use crate::harden::wait::WaitError;
 use crate::volume::stage::StageError;
 
 /// The exit codes of lithify itself.
@@ -59,11 +61,11 @@ impl Exit {
 
     /// What a report ends with.
     pub fn of_report(report: &Report, app: AppProcess) -> Self {
-        let exit = if report.refused {
+        let exit = if report.is_refused() {
             Self::Refused
         } else if report.late.is_some() {
             Self::NotYet
-        } else if report.findings.is_empty() {
+        } else if report.is_clean() {
             Self::Ok
         } else {
             Self::Finding
@@ -75,21 +77,28 @@ impl Exit {
     pub fn of_error(error: &CommandError, app: AppProcess) -> Self {
         let exit = match error {
             CommandError::Profile(_) | CommandError::Usage(_) | CommandError::Root(_) => Self::Usage,
-            CommandError::Host(_)
-            | CommandError::Processes(_)
-            | CommandError::Loaded(_)
-            | CommandError::App(_)
-            | CommandError::Inventory(_)
-            | CommandError::Privileges(_)
-            | CommandError::Landlock(_) => Self::Refused,
+            CommandError::Scan(_) | CommandError::Privileges(_) | CommandError::Landlock(_) => Self::Refused,
+            CommandError::Harden(error) => Self::of_harden_error(error),
             CommandError::Stage(error) => Self::of_stage_error(error),
-            CommandError::NotYet(_) => Self::NotYet,
-            CommandError::WaitedInVain(..) => Self::Finding,
             CommandError::Start(error) if error.is_not_found() => Self::NotFound,
             CommandError::Start(_) => Self::CannotExecute,
             CommandError::Fork(_) | CommandError::Signals(_) => Self::RunFailed,
         };
         exit.with(app)
+    }
+
+    fn of_harden_error(error: &HardenError) -> Self {
+        match error {
+            HardenError::Host(_)
+            | HardenError::Processes(_)
+            | HardenError::Loaded(_)
+            | HardenError::App(_)
+            | HardenError::Survey(_)
+            | HardenError::Wait(WaitError::Processes(_)) => Self::Refused,
+            HardenError::Wait(WaitError::NotYet(_)) | HardenError::Deadline(_) => Self::NotYet,
+            HardenError::Wait(WaitError::TimedOut { .. }) => Self::Finding,
+            HardenError::Wait(WaitError::NoApp) => Self::Usage,
+        }
     }
 
     fn of_stage_error(error: &StageError) -> Self {
@@ -104,6 +113,12 @@ impl Exit {
         }
     }
 
+    /// The same where nobody got the report: it cannot be told that all went well. But `run` is there to start the app.
+    #[must_use]
+    pub fn unreported(self, app: AppProcess) -> Self {
+        if (self, app) == (Self::Ok, AppProcess::NotOurs) { Self::Finding } else { self }
+    }
+
     /// The same failure, where it happened to `run`.
     fn with(self, app: AppProcess) -> Self {
         match (app, self) {
@@ -116,17 +131,29 @@ impl Exit {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use nix::errno::Errno;
 
     use super::*;
+    use crate::harden::plan::{Plan, Reason, Refusal};
+    use crate::root::Canonical;
     use crate::target::processes::ProcessError;
 
     #[test]
     fn run_ends_with_codes_of_its_own() {
-        let error = CommandError::Processes(ProcessError(Errno::ENOENT));
+        let error = CommandError::Harden(HardenError::Processes(ProcessError(Errno::ENOENT)));
         let code = |app| Exit::of_error(&error, app).code();
         assert_eq!([AppProcess::NotOurs, AppProcess::NotStarted, AppProcess::Stopped].map(code), [3, 125, 1]);
-        let refused = Report { refused: true, ..Report::default() };
+        let mut refused = Report::default();
+        let refusal = Refusal {
+            path: Canonical::default(),
+            id: None,
+            origin: Rc::default(),
+            reason: Reason::MissingLibrary(String::new()),
+            keep: None,
+        };
+        refused.add_plan(Plan { refusals: vec![refusal], ..Plan::default() }, None);
         let code = |app| Exit::of_report(&refused, app).code();
         assert_eq!([AppProcess::NotOurs, AppProcess::NotStarted, AppProcess::Stopped].map(code), [3, 125, 1]);
     }
