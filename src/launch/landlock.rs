@@ -78,21 +78,6 @@ pub enum LandlockError {
     Root(#[from] RootError),
 }
 
-impl LandlockError {
-    /// What to do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Unavailable(_) => Some(
-                "use a kernel with Landlock (5.13, lsm=...,landlock) and a seccomp profile that allows landlock_create_ruleset, \
-                 or say mode = \"best-effort\" in [confine]",
-            ),
-            Self::Partial(_) => Some("say mode = \"best-effort\" in [confine] to take what there is"),
-            Self::Both { .. } => Some("list a directory under write that holds no program, or remove it there"),
-            Self::Os { .. } | Self::Root(_) => None,
-        }
-    }
-}
-
 fn unavailable(errno: Errno) -> &'static str {
     match errno {
         Errno::ENOSYS => "this kernel was built without it, is older than 5.13, or a seccomp profile hides it (ENOSYS)",
