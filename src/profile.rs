@@ -4,18 +4,22 @@ pub mod builtin;
 mod combine;
 pub(crate) mod diagnostic;
 mod document;
+mod keys;
 pub(crate) mod load;
+mod schema;
 mod show;
 pub(crate) mod table;
+mod values;
 
 use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError, SourceText};
-pub use document::{ConfineMode, Libraries, Method, Principal};
 pub(crate) use load::is_file;
 pub use load::{load, load_text};
+pub(crate) use schema::schema;
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
+pub use values::{ConfineMode, Libraries, Method, Principal};
 
 use crate::recognise::catalogue::Class;
 use crate::recognise::search_path::DEFAULT_SEARCH;

@@ -124,7 +124,7 @@ impl Loader {
         self.open.pop();
         let listed = if let Key::Builtin(name) = key { name } else { "" };
         self.done.insert(key);
-        self.profile.add(source, document, names_of_profile(listed))
+        self.profile.add(source, document, &names_of_profile(listed).collect::<Vec<_>>())
     }
 
     fn include(

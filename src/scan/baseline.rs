@@ -63,7 +63,7 @@ impl Baseline {
             account: table.string("account").map(Spanned::into_inner),
             reason: table.string("reason"),
         });
-        let written = top.into_result(written, &[])?;
+        let written = top.into_result(written)?;
         source.check_schema(schema.as_ref(), "a baseline")?;
         let entries: Result<_, _> = written.into_iter().map(|written| entry(source, written)).collect();
         Ok(Self { file: source.file.to_owned(), entries: entries? })
