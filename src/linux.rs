@@ -1,6 +1,7 @@
 //! What the kernel offers: system calls, mounts, the state of a process; no policy.
 
 pub mod deadline;
+pub mod errno;
 pub mod filesystem;
 pub mod identity;
 pub mod proc;

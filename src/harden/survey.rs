@@ -25,6 +25,7 @@ use crate::harden::protection::Protection;
 use crate::profile::{Profile, Rule, Selector};
 use crate::root::{Canonical, Entry, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable, glob};
 use crate::text::escape::escape;
+use crate::text::list::quoted;
 
 use indices::Indices;
 
@@ -402,8 +403,8 @@ impl Collector<'_> {
             }
             let (base, name) = (program.name(), link.name());
             self.inventory.notes.push(format!(
-                "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {:?} to [remove] names",
-                escape(&link), escape(&program), escape(base), escape(name), escape(base),
+                "{} led to the multi-call program {}, which stays: `{} {}` still works; to remove it with all its links add {} to [remove] names",
+                escape(&link), escape(&program), escape(base), escape(name), quoted(&escape(base)),
             ));
         }
         let mut strippable = std::mem::take(&mut self.inventory.strippable);

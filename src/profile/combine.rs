@@ -16,6 +16,7 @@ use crate::recognise::catalogue::Class;
 use crate::root::InRoot;
 use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
+use crate::text::list::{quoted, strings};
 
 impl Profile {
     /// Adds what one document says, all of it checked, and the removal of `listed` names.
@@ -139,7 +140,7 @@ impl Adding<'_> {
             let text = name.get_ref();
             match self.selector(name)? {
                 Selector::Path(_) => {
-                    let hint = Some(format!("write it under paths: paths = [{text:?}]"));
+                    let hint = Some(format!("write it under paths: paths = [{}]", quoted(text)));
                     return Err(self.source.error(name.span(), "a name cannot hold a `/`", hint));
                 }
                 name => self.push(list, name),
@@ -182,9 +183,9 @@ impl Adding<'_> {
             let text = path.get_ref().trim_end_matches('/').as_bytes();
             if let Some(other) = others.iter().find(|other| InRoot(text).overlaps(other.value.as_bytes())) {
                 let message = format!(
-                    "`{}` and {:?} (profile {}) would make something both writable and executable",
+                    "`{}` and {} (profile {}) would make something both writable and executable",
                     escape(path.get_ref().as_bytes()),
-                    other.value,
+                    quoted(&other.value),
                     other.profile
                 );
                 let hint = "list narrower paths: what the app writes, it must not run";
@@ -275,7 +276,7 @@ impl Adding<'_> {
         }
         match slot {
             Some(known) if known.value != words => {
-                let message = format!("app contradicts {:?} of profile {}", known.value, known.profile);
+                let message = format!("app contradicts {} of profile {}", strings(&known.value), known.profile);
                 Err(self.source.error(span, message, hint("let one of the two profiles decide")))
             }
             Some(_) => Ok(()),

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use super::keys::{CONFINE, Choice, KEEP, Key, Kind, REMOVE, SECTIONS, STRIP, Section, VERIFY};
 use super::{Profile, Rule, Selector, Sourced};
 use crate::text::json_line::json_line;
+use crate::text::list::numbers;
 
 /// As a TOML basic string (a JSON string is one, but for DEL).
 pub(crate) fn quote(text: &str) -> String {
@@ -50,7 +51,7 @@ impl Key {
             Kind::Command(field) | Kind::Capabilities(field) => {
                 scalar((field.of)(profile).as_ref(), |words| list(words.iter().map(|word| quote(word))))
             }
-            Kind::Groups(field) => scalar((field.of)(profile).as_ref(), |ids| list(ids.iter().map(u32::to_string))),
+            Kind::Groups(field) => scalar((field.of)(profile).as_ref(), |ids| numbers(ids)),
             Kind::Principal(field) => scalar((field.of)(profile).as_ref(), |user| quote(&user.to_string())),
             Kind::Flag(field) => scalar((field.of)(profile).as_ref(), bool::to_string),
             Kind::Absent(field) => scalar((field.of)(profile).as_ref(), |()| "false".to_owned()),

@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use super::Result;
 use crate::harden::apply::Outcome;
 use crate::harden::plan::Action;
+use crate::linux::errno::name;
 use crate::text::escape::escape;
 use crate::verify::{Check, Status};
 
@@ -96,10 +97,10 @@ fn explain(errno: Errno, directory: Option<(u32, u32)>) -> (String, String) {
             "run again; see the other findings for what stays".to_owned(),
         ),
         Errno::ENOSPC | Errno::EDQUOT => (
-            format!("no room for the tombstone ({errno:?})"),
+            format!("no room for the tombstone ({})", name(errno)),
             "it takes 1 MiB once, however many names there are: make room, or use method = \"delete\"".to_owned(),
         ),
-        errno => (format!("{} ({errno:?})", errno.desc()), "see the reason of the kernel".to_owned()),
+        errno => (format!("{} ({})", errno.desc(), name(errno)), "see the reason of the kernel".to_owned()),
     }
 }
 
