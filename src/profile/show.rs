@@ -8,6 +8,7 @@ use super::keys::{CONFINE, Choice, KEEP, Key, Kind, REMOVE, SECTIONS, STRIP, Sec
 use super::{Profile, Rule, Selector, Sourced};
 use crate::text::json_line::json_line;
 use crate::text::list::numbers;
+use crate::text::order::sort_by;
 
 /// As a TOML basic string (a JSON string is one, but for DEL).
 pub(crate) fn quote(text: &str) -> String {
@@ -215,7 +216,7 @@ pub fn to_json(profile: &Profile) -> String {
 
 impl Map<Value<'_>> {
     fn sorted(mut self) -> Self {
-        self.0.sort_by_key(|(key, _)| *key);
+        sort_by(&mut self.0, |a, b| a.0.cmp(b.0));
         self
     }
 }
