@@ -1,4 +1,4 @@
-//! A unified diff (diff(1), GNU), made from the edits themselves: nothing has to be searched for.
+//! A unified diff (diff(1), GNU). It is made from the edits, so no lines are compared.
 
 use std::fmt::Write;
 

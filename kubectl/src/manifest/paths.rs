@@ -1,6 +1,8 @@
-//! Paths as a manifest writes them, told by their text alone.
+//! Paths in a manifest, compared by their text alone.
 
-/// Without what says nothing: `//`, `.` and a `/` at its end; `..` goes back, as if nothing on the way were a link.
+use lithify::root::path::InRoot;
+
+/// The path without `//`, `.` and a final `/`. `..` removes the part before it, as if that were no link.
 pub(crate) fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
@@ -14,14 +16,14 @@ pub(crate) fn normal(path: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// The same; `None` where `..` leads somewhere that only the container can tell.
+/// The same; `None` for a path with `..`, which may follow a link in the container.
 pub(crate) fn plain(path: &str) -> Option<String> {
     path.split('/').all(|part| part != "..").then(|| normal(path))
 }
 
-/// Whether a path is a directory or in it; nothing is in one without a name.
+/// Whether a path is this directory or in it. Nothing is in a directory without a name.
 pub(crate) fn is_in(path: &str, directory: &str) -> bool {
-    !directory.is_empty() && path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    !directory.is_empty() && InRoot(path.as_bytes()).is_within(directory.as_bytes())
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ struct Reader {
     redirected: bool,
     /// Subshells that are open.
     open: usize,
+    /// How many words the command had before the list of an array that is open.
+    array: Option<usize>,
     /// How many substitutions it is within.
     depth: usize,
     /// `case`s that are open.
@@ -77,6 +79,11 @@ impl Reader {
                     self.end_command(found);
                     self.pattern = true;
                 }
+                '\n' | ';' | '|' | '&' if self.array.is_some() => self.end_word(),
+                ')' if self.array.is_some() => {
+                    self.end_word();
+                    self.command.truncate(self.array.take().unwrap_or_default());
+                }
                 '\n' | ';' | '|' | '&' => {
                     self.end_command(found);
                     if c == '\n' {
@@ -84,9 +91,9 @@ impl Reader {
                     }
                 }
                 '(' => self.parenthesis(text, found),
-                ')' if self.open == 0 => break,
+                ')' if self.open == 0 && self.depth > 0 => break,
                 ')' => {
-                    self.open -= 1;
+                    self.open = self.open.saturating_sub(1);
                     self.end_command(found);
                 }
                 c if c.is_whitespace() => self.end_word(),
@@ -114,6 +121,7 @@ impl Reader {
 
     fn end_command(&mut self, found: &mut Vec<Vec<String>>) {
         self.end_word();
+        self.redirected = false;
         self.begin_case();
         if self.command.first().is_some_and(|word| word == "esac") {
             self.cases = self.cases.saturating_sub(1);
@@ -157,7 +165,10 @@ impl Reader {
             match c {
                 '"' => return,
                 '$' | '`' => self.substitution(c, text, found),
-                '\\' => self.push(text.next().unwrap_or_default().encode_utf8(&mut [0; 4])),
+                '\\' => match text.next_if(|c| "\"\\$`\n".contains(*c)) {
+                    Some('\n') => {}
+                    escaped => self.push(escaped.unwrap_or('\\').encode_utf8(&mut [0; 4])),
+                },
                 c => self.push(c.encode_utf8(&mut [0; 4])),
             }
         }
@@ -169,7 +180,8 @@ impl Reader {
         if c == '`' {
             let mut inner = String::new();
             while let Some(c) = text.next().filter(|c| *c != '`') {
-                inner.push(if c == '\\' { text.next().unwrap_or_default() } else { c });
+                let escaped = text.next_if(|next| c == '\\' && "\\$`".contains(*next));
+                inner.push(escaped.unwrap_or(c));
             }
             self.inner(&mut inner.chars().peekable(), found);
         } else if text.next_if_eq(&'(').is_some() {
@@ -198,6 +210,8 @@ impl Reader {
         self.word.take_if(|word| word.bytes().all(|c| c.is_ascii_digit()));
         self.end_word();
         if text.next_if_eq(&'(').is_some() {
+            // It may be where a redirection goes: `< <(COMMAND)`.
+            self.redirected = false;
             return self.inner(text, found);
         }
         let mut same = 1;
@@ -217,12 +231,15 @@ impl Reader {
 
     fn parenthesis(&mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         if self.word.as_ref().is_some_and(|word| word.ends_with('=')) {
-            // A list for a variable.
-            text.by_ref().take_while(|c| *c != ')').for_each(drop);
+            self.end_word();
+            self.array = Some(self.command.len());
             return;
         }
-        // `name()` is a function's.
+        // `name()` or `name ()` defines a function.
         self.word = None;
+        if text.peek() == Some(&')') {
+            self.command.clear();
+        }
         self.open += 1;
         self.end_command(found);
     }
@@ -298,7 +315,11 @@ mod tests {
             ("a $((1 + (2))) ${b:-{c;}} d", "a $ $ d"),
             ("[[ a && b > c ]] && d", "[[ a b c ]]/d"),
             ("f() { a; }; x=(b c) d", "{ a/}/x= d"),
+            ("f () { a; }; (b)", "{ a/}/b"),
             ("a <(b) >(c) d", "b/c/a d"),
+            ("a < <(b)\nc > >(d) e", "b/a/d/c e"),
+            ("x=($(b) \")\" # )\n c) d; y+=(e) f", "b/x= d/y+= f"),
+            ("a \"\\n\\\"\\$\\\n\" `b \\( \\`c\\``", "c/b ( `/a \\n\"$ `"),
             ("a; case $x in b) c;; esac; d", "a/c/d"),
             ("case a in\n# b)\n(b|c) d x; e;; *)\n case f in g) h;; esac\nesac\ni", "d x/e/h/esac/i"),
             ("if case a in b) c; esac; then d; fi", "c/esac/then d/fi"),
@@ -308,6 +329,7 @@ mod tests {
             ("a <<END\nb; c", "a"),
             ("a <<<b; c", "a/c"),
             ("a 'b", "a b"),
+            ("a) b", "a/b"),
             ("$(`\"", "/`/$"),
             ("", ""),
         ] {
