@@ -19,13 +19,14 @@ pub(super) trait Value: Sized {
     fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self>;
 }
 
-fn words<'a>(matches: &'a ArgMatches, argument: &Argument) -> impl Iterator<Item = &'a OsStr> {
-    matches.get_raw(argument.id()).into_iter().flatten()
+/// What was given, if only by the variable or the default.
+fn words(matches: &ArgMatches, argument: &Argument) -> Vec<OsString> {
+    matches.get_raw(argument.id()).into_iter().flatten().map(OsStr::to_owned).collect()
 }
 
-/// One value.
-pub(super) fn one<'a>(matches: &'a ArgMatches, argument: &Argument) -> Option<&'a OsStr> {
-    words(matches, argument).next()
+/// One value, which clap has seen to be text.
+pub(super) fn one(matches: &ArgMatches, argument: &Argument) -> Option<String> {
+    words(matches, argument).pop()?.into_string().ok()
 }
 
 impl Value for bool {
@@ -41,7 +42,7 @@ impl Value for String {
     const REQUIRED: bool = true;
 
     fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        one(matches, argument)?.to_str().map(str::to_owned)
+        one(matches, argument)
     }
 }
 
@@ -50,7 +51,7 @@ impl Value for PathBuf {
     const REQUIRED: bool = true;
 
     fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        one(matches, argument).map(Self::from)
+        words(matches, argument).pop().map(Self::from)
     }
 }
 
@@ -59,7 +60,7 @@ impl Value for Duration {
     const REQUIRED: bool = true;
 
     fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        seconds::parse(one(matches, argument)?.to_str()?).ok()
+        seconds::parse(&one(matches, argument)?).ok()
     }
 }
 
@@ -76,7 +77,7 @@ impl Value for Vec<String> {
     const KIND: Kind = Kind::Texts;
 
     fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        let flags: Self = words(matches, argument).filter_map(OsStr::to_str).map(str::to_owned).collect();
+        let flags: Self = words(matches, argument).into_iter().filter_map(|word| word.into_string().ok()).collect();
         if argument.env.is_empty() || !flags.is_empty() {
             return Some(flags);
         }
@@ -89,7 +90,7 @@ impl Value for Vec<PathBuf> {
     const KIND: Kind = Kind::Paths;
 
     fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        Some(words(matches, argument).map(PathBuf::from).collect())
+        Some(words(matches, argument).into_iter().map(PathBuf::from).collect())
     }
 }
 
@@ -97,7 +98,7 @@ impl Value for Vec<OsString> {
     const KIND: Kind = Kind::Rest;
 
     fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        Some(words(matches, argument).map(OsStr::to_owned).collect())
+        Some(words(matches, argument))
     }
 }
 
@@ -133,7 +134,7 @@ macro_rules! choice {
                 Kind::Choice(&[$(($word, concat!($($help),*))),*]);
 
             fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-                match one(matches, argument)?.to_str()? {
+                match one(matches, argument)?.as_str() {
                     $($word => Some(Self::$value),)*
                     _ => None,
                 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::str::FromStr;
 
 use toml::Spanned;
 
@@ -156,10 +155,10 @@ impl Adding<'_> {
     fn classes(self, list: &mut Vec<Rule>, classes: &[Spanned<String>]) -> Result<(), ProfileError> {
         for class in classes {
             let Some(known) = Class::parse(class.get_ref()) else {
-                let all = || Class::ALL.iter().map(|class| class.name());
-                let hint = match nearest(class.get_ref(), all()) {
+                let all = Class::ALL.map(Class::name);
+                let hint = match nearest(class.get_ref(), &all) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are: {}", all().collect::<Vec<_>>().join(", ")),
+                    None => format!("there are: {}", all.join(", ")),
                 };
                 let message = format!("unknown class `{}`", escape(class.get_ref().as_bytes()));
                 return Err(self.source.error(class.span(), message, Some(hint)));
@@ -288,14 +287,15 @@ impl Adding<'_> {
     }
 
     fn capabilities(self, names: &[Spanned<String>]) -> Result<Vec<String>, ProfileError> {
+        let all: Vec<String> = caps::all().into_iter().map(|known| known.to_string()).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
         let mut capabilities = Vec::new();
         for name in names {
             let upper = name.get_ref().to_ascii_uppercase();
             let short = upper.strip_prefix("CAP_").unwrap_or(&upper);
-            if caps::Capability::from_str(&format!("CAP_{short}")).is_err() {
-                let all: Vec<String> = caps::all().into_iter().map(|known| known.to_string()).collect();
-                let near = nearest(&format!("CAP_{short}"), all.iter().map(String::as_str));
-                let hint = near.map_or_else(
+            let full = format!("CAP_{short}");
+            if !all.contains(&full.as_str()) {
+                let hint = nearest(&full, &all).map_or_else(
                     || "see capabilities(7)".to_owned(),
                     |near| format!("did you mean `{}`?", near.trim_start_matches("CAP_")),
                 );

@@ -87,7 +87,7 @@ fn class(selector: &Selector) -> Option<&str> {
     if let Selector::Class(class) = selector { Some(class.name()) } else { None }
 }
 
-fn scalar<'a, T>(said: Option<&'a Sourced<T>>, text: fn(&T) -> String) -> Said<'a> {
+fn scalar<T>(said: Option<&Sourced<T>>, text: fn(&T) -> String) -> Said<'_> {
     Said::Scalar(said.map(|said| Entry { value: text(&said.value), profile: &said.profile }))
 }
 

@@ -181,7 +181,7 @@ impl<'a, 'i> Table<'a, 'i> {
         let Some(key) = self.entries.keys().min_by_key(|key| key.span().start) else { return };
         let (span, unknown) = (key.span(), escape(key.get_ref().as_bytes()));
         let table = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
-        let hint = match nearest(&unknown, self.known.iter().copied()) {
+        let hint = match nearest(&unknown, &self.known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", self.known.join(", ")),
         };

@@ -116,7 +116,7 @@ fn entry(source: SourceText<'_>, written: Written) -> Result<Entry, ProfileError
     let name = class.get_ref();
     let classes = classes();
     let known = classes.iter().copied().find(|known| known == name).ok_or_else(|| {
-        let hint = match nearest(name, classes.iter().copied()) {
+        let hint = match nearest(name, &classes) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("classes are {}", classes.join(", ")),
         };

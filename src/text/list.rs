@@ -9,15 +9,15 @@ pub fn quoted(text: &str) -> String {
 
 /// `["a", "b"]`.
 pub fn strings(list: &[String]) -> String {
-    brackets(list.iter().map(|text| quoted(text)).collect())
+    brackets(&list.iter().map(|text| quoted(text)).collect::<Vec<_>>())
 }
 
 /// `[1, 2]`.
 pub fn numbers(list: &[u32]) -> String {
-    brackets(list.iter().map(u32::to_string).collect())
+    brackets(&list.iter().map(u32::to_string).collect::<Vec<_>>())
 }
 
-fn brackets(list: Vec<String>) -> String {
+fn brackets(list: &[String]) -> String {
     format!("[{}]", list.join(", "))
 }
 
