@@ -2,64 +2,39 @@
 //!
 //! Three results: pass, fail, and unverified for what could not be looked at, which is a finding, never a pass.
 
+mod check;
+mod exposure;
 mod files;
+mod left;
 mod mounts;
 mod process;
 mod staged;
-
-use serde::Serialize;
 
 use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
 use crate::profile::Profile;
 use crate::root::Root;
 use crate::target::Target;
+use crate::target::owner::OwnerError;
 
-/// The result of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It holds.
-    Pass,
-    /// It does not.
-    Fail,
-    /// It could not be looked at.
-    Unverified,
-}
-
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Which key of the profile asked, such as `mounts.read_only`.
-    pub id: &'static str,
-    /// The result.
-    pub status: Status,
-    /// What was looked at: a path (escaped) or a process.
-    pub subject: String,
-    /// What was seen.
-    pub detail: String,
-    /// What to do.
-    pub hint: Option<String>,
-}
-
-impl Check {
-    fn new(id: &'static str, status: Status, subject: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { id, status, subject: subject.into(), detail: detail.into(), hint: None }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
+pub use check::{Check, CheckId, Evidence, Status, Subject, Trial};
 
 /// Everything that verification found out.
 #[derive(Debug, Default)]
 pub struct Verification {
     /// Every check, in the order of the profile's tables.
     pub checks: Vec<Check>,
-    /// Remarks for people.
-    pub notes: Vec<String>,
+    /// Remarks, which are no findings.
+    pub notes: Vec<Note>,
+}
+
+/// A remark on what was looked at.
+#[derive(Clone, Debug)]
+pub enum Note {
+    /// Mount points of what the runtime and the kubelet mount writable themselves.
+    RuntimeMounts(Vec<Vec<u8>>),
+    /// Whether staged directories are mounted writable was not looked at, and why.
+    StagedUnknown(OwnerError),
 }
 
 /// Checks everything that `profile` asks of `root`: its `[verify]` tables, and that nothing is left of what `[remove]`
@@ -82,11 +57,11 @@ pub fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) 
     let mut verification = Verification::default();
     let Target { root, owner } = target;
     if profile.changes_anything() {
-        files::nothing_left(root, profile, protection, &mut verification);
+        left::check(root, profile, protection, &mut verification);
     }
     mounts::check(root, &profile.verify, owner, &mut verification);
     staged::check(root, owner, &mut verification);
     files::check(root, &profile.verify, &mut verification);
-    files::exposure(root, &profile.verify, &mut verification);
+    exposure::check(root, &profile.verify, &mut verification);
     verification
 }

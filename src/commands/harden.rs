@@ -1,5 +1,6 @@
 //! `lithify harden`: plan, wait for the app if asked to, apply, then verify.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -8,7 +9,7 @@ use super::options::{declared_app, effective_profile};
 use crate::cli::Harden;
 use crate::harden::apply;
 use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError};
-use crate::harden::plan::{Plan, plan};
+use crate::harden::plan::{self, Plan, plan};
 use crate::harden::protection::{Protection, Starter};
 use crate::harden::survey::{self, Depth, Survey};
 use crate::harden::wait::{Doomed, Wait, Waited};
@@ -16,7 +17,7 @@ use crate::linux::deadline::Deadline;
 use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
-use crate::report::{CommandError, Report};
+use crate::report::{CommandError, Note, Report, Subcommand};
 use crate::root::{Failure, InRoot, Root};
 use crate::target::Target;
 use crate::target::app::App;
@@ -43,11 +44,11 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let prepared = prepared?;
     let doomed = if waits { prepared.doomed(root, &profile) } else { Doomed::default() };
     let app = prepared.app.clone();
-    let mut report = Report::new("harden", root.path(), &profile);
+    let mut report = Report::new(Subcommand::Harden, root.path(), &profile);
     let (plan, protection) = prepared.into_report(&mut report);
     if waits && plan.refusals.is_empty() {
         let wait = Wait { owner: &target.owner, doomed: &doomed, targets: &targets, timeout: options.wait_timeout };
-        report.notes.extend(settled(wait.try_once(root)?)?);
+        report.notes.extend(settled(wait.try_once(root)?)?.into_iter().map(Note::Said));
         // The libraries that stay are those that the app had loaded then.
         if profile.closure() && !wait.is_unchanged_since(&app)? {
             return Err(CommandError::NotYet(crate::harden::wait::CHANGING.to_owned()));
@@ -62,7 +63,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     }
     let outcomes = apply::apply(root, &plan);
     report.add_plan(plan, Some(outcomes));
-    if !report.refused {
+    if !report.is_refused() {
         let verification = crate::verify::verify(&target, &profile, &protection);
         match limit.filter(|_| deadline.is_over()) {
             Some(limit) => report.cut_short(limit),
@@ -161,7 +162,7 @@ impl Prepared {
             Starts::Later(declared) => {
                 match declared.protect(root, profile, declared_app::runs(&target.owner, &app), &mut protection)? {
                     Some(unknown) if !unknown.only_shells => return Err(DeclaredAppError::Unknown(unknown).into()),
-                    unknown => unknown.map(|unknown| format!("{unknown}; --app protects it")),
+                    unknown => unknown.map(|unknown| plan::Note::UnknownApp(Rc::new(unknown))),
                 }
             }
             Starts::Done => None,
@@ -242,7 +243,7 @@ impl Prepared {
 
     /// The plan, after what could not be looked at has been reported.
     pub(super) fn into_report(self, report: &mut Report) -> (Plan, Protection) {
-        report.add_unreadable(&self.inventory.unreadable);
+        report.add_unreadable(self.inventory.unreadable);
         (self.plan, self.protection)
     }
 }

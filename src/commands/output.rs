@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 use crate::cli;
 use crate::linux::errno::name;
 use crate::linux::stream::Stream;
-use crate::report::{self, AppProcess, CommandError, Exit, Report, Volume};
+use crate::report::{self, AppProcess, CommandError, Exit, Note, Report, Volume};
 use crate::text::escape::escape;
 
 /// Where the kubelet looks for a container's termination message by default.
@@ -72,15 +72,14 @@ impl Output {
     /// Prints a report or the error that prevented it, everywhere it belongs; the exit code of both.
     pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
         match result {
-            Ok(mut report) => {
-                report.sort_findings();
+            Ok(report) => {
                 let (exit, own) = (Exit::of_report(&report, self.app), report.notes.len());
                 // Not copied: it may hold a million names.
                 let report = RefCell::new(report);
                 self.finish(command, exit, |notes| {
                     let mut report = report.borrow_mut();
                     report.notes.truncate(own);
-                    report.notes.extend(notes);
+                    report.notes.extend(notes.into_iter().map(Note::Said));
                     let json = if self.json { report::to_json(&report, exit) } else { String::new() };
                     (report::termination_message(&report), report::to_text(&report, exit, self.volume), json)
                 })

@@ -25,11 +25,11 @@ use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
-use crate::report::{self, CommandError, Exit, Report};
+use crate::report::{CommandError, Confinement, Exit, Launch, Note, Report, Subcommand};
 use crate::root::Root;
 use crate::target::Target;
 use crate::text::escape::escape;
-use crate::verify::{self, Check, Status};
+use crate::verify::{self, Status, Subject};
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
     let output = output.for_run();
@@ -67,7 +67,7 @@ struct Late {
     target: Target,
     profile: Profile,
     privileges: Privileges,
-    rulesets: Vec<(&'static str, Ruleset)>,
+    rulesets: Vec<(Confinement, Ruleset)>,
     report: Report,
     parent: Pid,
     parent_death: Option<Signal>,
@@ -109,13 +109,13 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
     if let Some(home) = privileges.home() {
         app.set_variable("HOME", home)?;
     }
-    let mut report = Report::new("run", root.path(), &profile);
+    let mut report = Report::new(Subcommand::Run, root.path(), &profile);
     let program = app.program();
     let mut rulesets = Vec::new();
     match Ruleset::confining(root, &profile.confine, program.as_os_str().as_bytes()) {
-        Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| ("confine", ruleset))),
-        Err(error @ LandlockError::Unavailable(_)) if profile.confine.mode() == ConfineMode::BestEffort => {
-            report.notes.push(format!("[confine] is not enforced: {error}"));
+        Ok(ruleset) => rulesets.extend(ruleset.map(|ruleset| (Confinement::Confine, ruleset))),
+        Err(LandlockError::Unavailable(errno)) if profile.confine.mode() == ConfineMode::BestEffort => {
+            report.notes.push(Note::NotConfined(errno));
         }
         Err(error) => return Err(error.into()),
     }
@@ -126,12 +126,7 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
         // Once it runs, what cannot be deleted can no longer be denied either.
         let warns = |errno: &Errno| options.fallback == Fallback::Warn && *errno == Errno::EROFS;
         let stuck = prepared.stuck(root).filter(|errno| later && !warns(errno));
-        if let Some(errno) = stuck {
-            report.notes.push(format!(
-                "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
-                errno.desc()
-            ));
-        }
+        report.notes.extend(stuck.map(Note::Stuck));
         if later && stuck.is_none() && !prepared.refuses_command() {
             if !rulesets.is_empty() {
                 privileges.require_no_new_privs();
@@ -140,23 +135,22 @@ fn ready(options: &Run, output: &Output) -> Result<App, Stop> {
             return Err(Stop::Late(Box::new(late)));
         }
         let denied = harden(options, &target, &profile, prepared, &mut privileges, &mut report)?;
-        rulesets.extend(denied.map(|ruleset| ("fallback", ruleset)));
+        rulesets.extend(denied.map(|ruleset| (Confinement::Fallback, ruleset)));
     }
 
     if !rulesets.is_empty() {
         // Without it Landlock asks for CAP_SYS_ADMIN; and it takes the effect from what could not be stripped.
         privileges.require_no_new_privs();
     }
-    if report.findings.is_empty() {
+    if report.is_clean() {
         become_restricted(root, &profile, &privileges, &rulesets, &mut report);
     }
     if let Some(signal) = parent_death {
         if let Err(errno) = init::on_parent_death(signal, parent) {
-            let detail = format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc());
-            report.findings.push(failure("parent-death", detail, None));
+            report.launch.push(Launch::ParentDeath(errno));
         }
     }
-    let failed = !report.findings.is_empty();
+    let failed = !report.is_clean();
     if !failed && profile == Profile::default() {
         return Ok(app);
     }
@@ -222,18 +216,19 @@ fn harden(
         denied = deny_instead(root, &plan, &mut outcomes, report)?;
     }
     report.add_plan(plan, Some(outcomes));
-    if !report.refused {
+    if !report.is_refused() {
         let mut verification = verify::verify_tree(target, profile, &protection);
-        let unreachable: Vec<String> = unreachable.iter().map(|path| escape(path)).collect();
-        verification.checks.retain(|check| check.status != Status::Unverified || !unreachable.contains(&check.subject));
+        verification.checks.retain(|check| {
+            let is_there = |path: &Vec<u8>| matches!(&check.subject, Subject::Path(subject) if subject == path);
+            check.status != Status::Unverified || !unreachable.iter().any(is_there)
+        });
         report.add_verification(verification);
         if !unreachable.is_empty() {
-            let list = unreachable.join(", ");
-            report.notes.push(format!("not looked at, because this user may not enter them, nor may the app: {list}"));
+            report.notes.push(Note::NotEntered(unreachable));
         }
     }
     if read_only && options.fallback == Fallback::Warn {
-        accept_read_only(report, profile);
+        report.accept_read_only();
     }
     Ok(denied)
 }
@@ -267,10 +262,8 @@ fn deny_instead(
     let denied = deniable(root, names);
     let ruleset = match Ruleset::denying(root, &denied) {
         Ok(ruleset) => ruleset,
-        Err(error @ LandlockError::Unavailable(_)) => {
-            report.notes.push(format!(
-                "what cannot be removed cannot be denied either: {error}; --fallback warn starts the app on a read-only root all the same"
-            ));
+        Err(LandlockError::Unavailable(errno)) => {
+            report.notes.push(Note::CannotDeny(errno));
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
@@ -296,57 +289,31 @@ fn become_restricted(
     root: &Root,
     profile: &Profile,
     privileges: &Privileges,
-    rulesets: &[(&'static str, Ruleset)],
+    rulesets: &[(Confinement, Ruleset)],
     report: &mut Report,
 ) {
     if let Err(error) = privileges.bring_about() {
-        report.findings.push(failure("privileges", error.to_string(), error.hint()));
+        report.launch.push(Launch::Privileges(error));
         return;
     }
     report.add_verification(verify::verify_this_process(root, profile));
-    let stays = |step: &&report::Step| matches!(step.result, report::Result::Denied | report::Result::Disabled);
-    let denied = report.steps.iter().filter(stays).count();
-    for (id, ruleset) in rulesets {
+    let stays = |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Denied | Outcome::Disabled));
+    let names = report.steps().filter(|(_, outcome)| stays(*outcome)).count();
+    for (confinement, ruleset) in rulesets {
         if let Err(error) = ruleset.enforce() {
-            report.findings.push(failure(id, error.to_string(), error.hint()));
+            report.launch.push(Launch::NotConfined(*confinement, error));
             return;
         }
         let level = ruleset.level();
-        report.checks.push(Check {
-            id,
-            status: Status::Pass,
-            subject: "this process".to_owned(),
-            detail: level.clone(),
-            hint: None,
+        report.launch.push(Launch::Confined(*confinement, level));
+        report.notes.push(match confinement {
+            Confinement::Fallback => Note::Denied { names, level },
+            Confinement::Confine => Note::Confined(level),
         });
-        if *id == "fallback" {
-            report.notes.push(format!(
-                "{denied} names cannot be removed, and are denied to the app and its children instead ({level}); \
-                 a `kubectl exec` is not bound by that"
-            ));
-        } else {
-            report.notes.push(format!("[confine]: {level}"));
-        }
         if !ruleset.missing.is_empty() {
-            report.notes.push(format!("[confine] names what is not there: {}", ruleset.missing.join(", ")));
+            report.notes.push(Note::NothingToConfine(ruleset.missing.clone()));
         }
     }
-}
-
-fn failure(id: &'static str, detail: String, hint: Option<&str>) -> Check {
-    Check { id, status: Status::Fail, subject: "this process".to_owned(), detail, hint: hint.map(str::to_owned) }
-}
-
-/// On a read-only root nothing can be deleted, and nothing can be changed either: what the profile would remove is said
-/// in one note, and verification alone decides.
-fn accept_read_only(report: &mut Report, profile: &Profile) {
-    report.findings.retain(|finding| finding.status != Status::Fail || !matches!(finding.id, "remove" | "strip"));
-    report.notes.push(format!(
-        "the root is read-only, so that {} names that the profile removes stay and can still be run ({}); \
-         bake the removal into the image to get rid of them, or use --fallback deny or fail",
-        report.steps.len(),
-        profile.sources.iter().map(|source| &*source.name).collect::<Vec<_>>().join(", "),
-    ));
 }
 
 #[cfg(test)]

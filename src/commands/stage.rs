@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use serde::Serialize;
 
 use super::options::{declared_app, effective_profile};
 use super::output::Output;
 use crate::cli::Stage as Options;
-use crate::harden::plan::{Action, Plan, Verb, plan};
+use crate::harden::plan::{self, Action, Plan, Verb, plan};
 use crate::harden::protection::Protection;
 use crate::harden::survey::{self, Depth};
-use crate::report::{CommandError, Exit, Report};
+use crate::report::{CommandError, Exit, Note, Report, Subcommand};
 use crate::root::{Canonical, InRoot, Kind, Root, RootError};
 use crate::target::app::App;
 use crate::text::escape::escape;
@@ -40,14 +41,10 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
     protection.add_needs_of_kept(&root, &profile.search(), &survey::kept(&root, &profile));
     // A copy without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
     let unknown = declared_app(&options.app, &profile)?.protect(&root, &profile, false, &mut protection)?;
-    let unknown = unknown.map(|unknown| {
-        let protects = if unknown.only_shells { "; --app protects it" } else { "" };
-        format!("{unknown}{protects}")
-    });
     let inventory = survey::survey(&root, &profile, &protection, Depth::Full).map_err(CommandError::Inventory)?;
     let mut plan = plan(&profile, &inventory, &protection);
-    plan.notes.extend(unknown);
-    let mut report = Report::new("stage", root.path(), &profile);
+    plan.notes.extend(unknown.map(|unknown| plan::Note::UnknownApp(Rc::new(unknown))));
+    let mut report = Report::new(Subcommand::Stage, root.path(), &profile);
     // Of the rest of the image nothing is copied, and a user who is not root may not look at all of it.
     let (ours, others): (Vec<_>, Vec<_>) =
         inventory.unreadable.into_iter().partition(|error| lies_in(&directories, error.path()));
@@ -59,13 +56,8 @@ fn try_stage(options: &Options, output: &Output) -> Result<Result<Done, Report>,
         .map(Action::path)
         .collect();
     let ours: Vec<RootError> = ours.into_iter().filter(|error| !left_out.contains(error.path())).collect();
-    report.add_unreadable(&ours);
-    for finding in &mut report.findings {
-        finding.hint.get_or_insert_with(|| {
-            "this user may not read it: run the init container as root, or remove that file in the profile".to_owned()
-        });
-    }
     if !ours.is_empty() || !plan.refusals.is_empty() {
+        report.add_unreadable(ours);
         report.add_plan(Plan { skipped: Vec::new(), missing: Vec::new(), ..plan }, Some(Vec::new()));
         return Ok(Err(report));
     }
@@ -159,7 +151,12 @@ impl Done {
         }
         notes.extend(staged.notes.iter().cloned());
         // Not of an earlier copy, which is being replaced.
-        notes.extend(plan.notes.into_iter().filter(|note| !note.starts_with(&format!("{to}/"))));
+        let earlier = options.to.as_os_str().as_encoded_bytes();
+        let earlier = |note: &plan::Note| match note {
+            plan::Note::Survey(text) => text.starts_with(&format!("{to}/")),
+            note => note.path().is_some_and(|path| path.is_within(earlier)),
+        };
+        notes.extend(plan.notes.into_iter().filter(|note| !earlier(note)).map(|note| Note::Plan(note).text()));
         Self {
             root: report.root,
             mounts: stage::mounts(directories, &stage::volume_name(&options.to)),

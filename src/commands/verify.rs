@@ -5,9 +5,8 @@ use crate::cli::Verify;
 use crate::harden::protection::Protection;
 use crate::harden::survey;
 use crate::linux::deadline::Deadline;
-use crate::report::{CommandError, Report};
+use crate::report::{CommandError, Report, Subcommand};
 use crate::target::Target;
-use crate::verify::{Check, Status};
 
 pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     let profile = effective_profile(&options.profiles, &[])?;
@@ -21,15 +20,7 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
         // What cannot be read protects nothing here: what is left is told.
         let _ = protection.add_loaded(root, &profile, &app);
     }
-    let mut report = Report::new("verify", root.path(), &profile);
+    let mut report = Report::new(Subcommand::Verify, root.path(), &profile);
     report.add_verification(crate::verify::verify(&target, &profile, &protection));
-    // Said once, however many there are.
-    let left = |finding: &&mut Check| finding.id == "remove" && finding.status == Status::Fail;
-    if let Some(first) = report.findings.iter_mut().find(left) {
-        first.hint = Some(
-            "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what, a restart hardens anew"
-                .to_owned(),
-        );
-    }
     Ok(report)
 }

@@ -1,6 +1,7 @@
 //! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
 //! a pure function; `--dry-run` prints it, `apply` carries it out.
 
+mod reason;
 mod refused;
 
 use std::cmp::Reverse;
@@ -8,12 +9,12 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::harden::found::{Cause, Found};
-use crate::harden::protection::{For, Protection, Reason};
-use crate::harden::survey::{LoginShells, MissingNames, Skipped, Strippable, Survey};
+use crate::harden::protection::{self, Claim, Protection};
+use crate::harden::survey::{LoginShells, Strippable, Survey};
 use crate::profile::{Method, Profile, Rule, Sourced};
 use crate::root::{Canonical, Identity, Kind};
-use crate::text::escape::escape;
 
+pub use reason::{Note, Reason};
 use refused::Refused;
 pub use refused::{STAYS, UNREADABLE, is_shell, pattern_for};
 
@@ -93,18 +94,6 @@ impl Action {
             Cause::Rule | Cause::Content { .. } | Cause::Strip | Cause::LoginShells { .. } => None,
         }
     }
-
-    /// How the rule led here, in words, when it does not name the file itself.
-    pub fn reason(&self) -> Option<String> {
-        match &self.cause {
-            Cause::Rule | Cause::Strip => None,
-            Cause::Content { of } => Some(format!("content of {}", escape(of))),
-            Cause::Target { of, .. } => Some(format!("target of {}", escape(of))),
-            Cause::HardLink { of } => Some(format!("the same file as {}", escape(of))),
-            Cause::LinkTo { of } => Some(format!("link to {}", escape(of))),
-            Cause::LoginShells { of } => Some(format!("of {of}")),
-        }
-    }
 }
 
 /// A rule that asks for something that must not go.
@@ -116,12 +105,11 @@ pub struct Refusal {
     pub id: Option<Identity>,
     /// Who asks for it.
     pub origin: Rc<Origin>,
-    /// Whether it is about a library that `path` needs and that is not there, so that what else it needs is not known.
-    pub missing_library: bool,
     /// Why not.
-    pub reason: String,
-    /// What to do.
-    pub hint: String,
+    pub reason: Reason,
+    /// What `[keep] paths` has to name, so that nothing is refused for a reason of this kind any more; `None` where that is
+    /// no way out.
+    pub keep: Option<Rc<Vec<Vec<u8>>>>,
 }
 
 /// Something that a rule meets and that stays.
@@ -132,7 +120,7 @@ pub struct Stays {
     /// Who asks for it.
     pub origin: Rc<Origin>,
     /// Why it stays.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 /// The whole plan.
@@ -148,8 +136,8 @@ pub struct Plan {
     pub skipped: Vec<Stays>,
     /// Files with names that were not found: each one is a finding.
     pub missing: Vec<Stays>,
-    /// Remarks for people.
-    pub notes: Vec<String>,
+    /// Remarks, which are no findings.
+    pub notes: Vec<Note>,
 }
 
 /// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
@@ -169,7 +157,7 @@ pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan
                 && found.library.is_none()
                 && !protection.is_lithify(found.stat.id)
             {
-                plan.notes.push(format!("{} goes by [remove] force, although {}", escape(&found.path()), reason.text));
+                plan.notes.push(Note::Forced { path: found.path(), claim: reason.claim });
             } else {
                 refused.add(found, reason, origin(found.rule));
                 continue;
@@ -177,8 +165,7 @@ pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan
         }
         if let Some(user) = protection.other_user(found.stat.id) {
             if noted.insert(found.stat.id) {
-                plan.notes
-                    .push(format!("{} is being run by {user}, which is not part of the app", escape(&found.path())));
+                plan.notes.push(Note::RunByOther { path: found.path(), process: user.clone() });
             }
         }
         let verb = match (method, found.stat.kind) {
@@ -210,43 +197,37 @@ fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
 /// What the plan says of names that stay.
 fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
     let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
-    let mut plan = Plan { notes: survey.notes.clone(), ..Plan::default() };
+    let notes = survey.notes.iter().cloned().map(Note::Survey).collect();
+    let mut plan = Plan { notes, ..Plan::default() };
     for kept in &survey.kept {
         plan.kept.push(Stays {
             path: kept.path.clone(),
             origin: origin(kept.rule),
-            reason: format!("kept by [keep] {}", kept.by),
+            reason: Reason::Kept(Rc::clone(&kept.by)),
         });
     }
     for skipped in &survey.skipped {
         plan.skipped.push(Stays {
             path: skipped.path.clone(),
             origin: origin(skipped.rule),
-            reason: skip_reason(skipped),
+            reason: if skipped.mount_point { Reason::MountPoint } else { Reason::OtherMount },
         });
     }
     for missing in &survey.missing {
+        let (path, expected, found) = (missing.path.clone(), missing.expected, missing.found);
         if missing.overlay {
-            plan.notes.push(format!(
-                "{}: {}; on overlayfs the count includes names that lower layers hide",
-                escape(&missing.path),
-                missing_reason(missing)
-            ));
+            plan.notes.push(Note::OtherNames { path, expected, found });
         } else {
-            plan.missing.push(Stays {
-                path: missing.path.clone(),
-                origin: origin(missing.rule),
-                reason: missing_reason(missing),
-            });
+            let reason = Reason::OtherNames { expected, found };
+            plan.missing.push(Stays { path, origin: origin(missing.rule), reason });
         }
     }
     plan.refusals.extend(survey.missing_libraries.iter().map(|missing| Refusal {
         path: missing.path.clone(),
         id: None,
         origin: origin(missing.rule),
-        missing_library: true,
-        reason: missing.reason.clone(),
-        hint: "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less".to_owned(),
+        reason: Reason::MissingLibrary(missing.reason.clone()),
+        keep: None,
     }));
     plan
 }
@@ -275,9 +256,9 @@ fn rank(found: &Found) -> (u8, Reverse<usize>) {
 }
 
 /// Why what was found must stay, if it must.
-fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
-    if let Some(text) = &found.library {
-        return Some(Reason { text: text.to_string(), by: For::Library, keep: None });
+fn protected(found: &Found, protection: &Protection) -> Option<protection::Reason> {
+    if let Some(library) = &found.library {
+        return Some(protection::Reason::new(Claim::Library(Rc::clone(library))));
     }
     match found.stat.kind {
         Kind::File | Kind::Symlink => protection.reason(found.stat.id).cloned(),
@@ -289,19 +270,6 @@ fn protected(found: &Found, protection: &Protection) -> Option<Reason> {
 fn occupied_directories(survey: &Survey) -> HashSet<Canonical> {
     let staying = survey.kept.iter().map(|kept| &kept.path).chain(survey.skipped.iter().map(|skipped| &skipped.path));
     staying.flat_map(Canonical::ancestors).collect()
-}
-
-fn skip_reason(skipped: &Skipped) -> String {
-    if skipped.mount_point {
-        "it is a mount point, which is never unlinked".to_owned()
-    } else {
-        "it is on another mount".to_owned()
-    }
-}
-
-fn missing_reason(missing: &MissingNames) -> String {
-    let (expected, found) = (missing.expected, missing.found);
-    format!("the file has {expected} names and {found} found under the root: it lives on under the others")
 }
 
 fn strip(profile: &Profile, file: &Strippable) -> Action {

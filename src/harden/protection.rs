@@ -30,45 +30,70 @@ pub struct LoadedError {
     pub errno: Errno,
 }
 
-/// For whom a file is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum For {
-    /// lithify itself.
-    Lithify,
-    /// Every program: a shared library or the loader.
-    Library,
-    /// A process that runs.
-    Process,
-    /// A process that is a shell, and so mostly a script that starts the app.
-    Script,
-    /// A process of which nothing is known.
-    Unreadable,
-    /// What `[keep]` names.
-    Kept,
-    /// A script that `[keep]` names, for its shell.
-    KeptScript,
-    /// The command that is to be run; `passes` for what it needs only until it is up, such as the shell of its script.
-    Command {
-        /// Whether it needs it only to start.
-        passes: bool,
-    },
-    /// What the container will start; `script` for a shell and its script.
-    App {
-        /// Whether it could do without if the program itself were started.
-        script: bool,
-    },
-}
-
-/// Why a file is protected.
+/// Why a file is protected, as far as whoever asks for it needs to know.
 #[derive(Clone, Debug)]
 pub struct Reason {
-    /// In words.
-    pub text: String,
-    /// For whom.
-    pub by: For,
+    /// Who needs it.
+    pub claim: Rc<Claim>,
     /// The path that `[keep] paths` has to name, where that is not the file's own: as the command says it, so that the
     /// links on the way are kept, too.
     pub keep: Option<Vec<u8>>,
+}
+
+/// Who needs a file.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is lithify itself.
+    Lithify,
+    /// Programs need it as a shared library or the loader.
+    Library(Rc<String>),
+    /// A process runs it, as sure as that can be told.
+    Runs(AppProcess, Certainty),
+    /// It leads to what a process runs whose command line does not say by which name that was started.
+    LeadsToProgram(AppProcess),
+    /// Something that is started needs it.
+    Needed(Needed),
+}
+
+/// What something that is started needs.
+#[derive(Debug)]
+pub struct Needed {
+    /// What is started.
+    pub by: For,
+    /// From the command on, what each needs; the role of the first is `None`, because it is the command itself.
+    pub chain: Vec<(Vec<u8>, Option<needs::Role>)>,
+    /// Whether the file is a link on the way to the last of the chain.
+    pub link: bool,
+}
+
+/// What is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum For {
+    /// What this entry of `[keep]` names.
+    Kept(String),
+    /// The command that is to be run.
+    Command {
+        /// Whether it needs it only until it is up, such as the shell of its script.
+        passes: bool,
+    },
+    /// What the container will start.
+    App {
+        /// Who says so.
+        said: String,
+        /// Whether it could do without if the program itself were started: a shell and its script.
+        script: bool,
+    },
+    /// What runs already, should it be started again.
+    Process(AppProcess),
+}
+
+/// A process of the app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppProcess {
+    /// The process.
+    pub process: Process,
+    /// Whether it is the container's first; else it descends from that.
+    pub first: bool,
 }
 
 /// Whose command line something is needed by.
@@ -92,18 +117,19 @@ pub struct Protection {
     /// The program of the container's first process.
     first: Option<Identity>,
     /// Processes of the app whose programs cannot be read, until it is known what is to go.
-    unreadable: Vec<(Process, &'static str)>,
+    unreadable: Vec<AppProcess>,
     /// Programs whose libraries stay, with what they need to start: paths inside the root.
     programs: Vec<Vec<u8>>,
     /// Libraries that the app's processes have loaded, each with the process.
     loaded: HashMap<Identity, String>,
     /// Programs that processes other than the app's run: deleted, and noted.
-    others: HashMap<Identity, String>,
+    others: HashMap<Identity, Process>,
 }
 
 impl Reason {
-    fn new(text: String, by: For) -> Self {
-        Self { text, by, keep: None }
+    /// A reason to keep the file itself.
+    pub fn new(claim: Claim) -> Self {
+        Self { claim: Rc::new(claim), keep: None }
     }
 }
 
@@ -113,12 +139,10 @@ impl Protection {
         let mut protection = Self::of_waited_for(app)?;
         for process in app.processes() {
             let first = app.first.as_ref().is_some_and(|first| first.pid == process.pid);
-            let role = if first { FIRST } else { DESCENDANT };
-            match &process.program {
-                Program::Known(id) => {
-                    protection.add(*id, Reason::new(format!("{}, {role}, runs it", who(process)), For::Process));
-                }
-                Program::Unreadable { .. } => protection.unreadable.push((process.clone(), role)),
+            let of_app = AppProcess { process: process.clone(), first };
+            match process.program {
+                Program::Known(id) => protection.add(id, Reason::new(Claim::Runs(of_app, Certainty::Known))),
+                Program::Unreadable { .. } => protection.unreadable.push(of_app),
                 Program::None => {}
             }
         }
@@ -133,10 +157,10 @@ impl Protection {
         if let Some(Program::Known(id)) = app.first.as_ref().map(|first| &first.program) {
             protection.first = Some(*id);
         }
-        protection.add(own, Reason::new("it is lithify itself".to_owned(), For::Lithify));
+        protection.add(own, Reason::new(Claim::Lithify));
         for process in &app.others {
             if let Program::Known(id) = process.program {
-                protection.others.entry(id).or_insert_with(|| who(process));
+                protection.others.entry(id).or_insert_with(|| process.clone());
             }
         }
         Ok(protection)
@@ -146,10 +170,9 @@ impl Protection {
     pub fn add_needs_of_kept(&mut self, root: &Root, search: &[&str], kept: &[(Vec<u8>, String)]) {
         for (path, entry) in kept {
             let needs = needs_of(root, path, search);
-            let because = format!("[keep] {entry}:");
             self.programs.extend(needs.iter().map(|need| need.path.clone()));
             for index in 1..needs.len() {
-                self.add_need(root, &needs, index, &because, For::Kept);
+                self.add_need(root, &needs, index, For::Kept(entry.clone()));
             }
         }
     }
@@ -164,11 +187,10 @@ impl Protection {
         let programs =
             found.iter().filter(|found| found.stat.is_executable()).map(|found| (found.stat.id, found.path()));
         let candidates = Candidates::new(root, profile, &self.programs, programs.collect());
-        for (process, role) in &unreadable {
-            for (id, certainty) in candidates.of(process) {
-                let by = if certainty == Certainty::Possible { For::Unreadable } else { For::Process };
-                let (text, keep) = (seems_to_run(process, role, certainty), candidates.called(process, id));
-                self.add(id, Reason { text, by, keep: keep.map(Canonical::into_bytes) });
+        for of_app in &unreadable {
+            for (id, certainty) in candidates.of(&of_app.process) {
+                let claim = Rc::new(Claim::Runs(of_app.clone(), certainty));
+                self.add(id, Reason { claim, keep: candidates.called(&of_app.process, id).map(Canonical::into_bytes) });
             }
         }
     }
@@ -225,10 +247,6 @@ impl Protection {
         line: &CommandLine,
         starter: Starter<'_>,
     ) -> Vec<String> {
-        let because = match starter {
-            Starter::Run { .. } => "the command to be run,".to_owned(),
-            Starter::Later(said) => format!("the app ({said}),"),
-        };
         let resolved = line.resolve(root, search);
         // What is needed to the last comes first: it may be needed to start, too.
         for wanted in [true, false] {
@@ -242,12 +260,12 @@ impl Protection {
                 let lasts = need.lasts && !passes;
                 let by = match starter {
                     Starter::Run { .. } => For::Command { passes: !lasts },
-                    Starter::Later(_) => For::App { script },
+                    Starter::Later(said) => For::App { said: said.to_owned(), script },
                 };
                 // What the script of `run` calls is the profile's to decide: nobody can tell whether it can do without.
                 if lasts == wanted && !(called && matches!(starter, Starter::Run { .. })) {
                     self.programs.push(need.path.clone());
-                    self.add_need(root, &resolved.needs, index, &because, by);
+                    self.add_need(root, &resolved.needs, index, by);
                 }
             }
         }
@@ -263,7 +281,7 @@ impl Protection {
             // Workers are called as their master.
             if !known.contains(&line.words) {
                 known.push(line.words.clone());
-                self.add_started(root, profile, process, &line, DESCENDANT);
+                self.add_started(root, profile, process, &line, false);
             }
         }
     }
@@ -272,7 +290,7 @@ impl Protection {
     pub fn add_first(&mut self, root: &Root, profile: &Profile, app: &App) -> bool {
         let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
         let line = command_line(first.pid);
-        let told = line.is_some_and(|line| self.add_started(root, profile, first, &line, FIRST));
+        let told = line.is_some_and(|line| self.add_started(root, profile, first, &line, true));
         if let (false, Program::Known(id)) = (told, &first.program) {
             self.add_links(root, profile, first, *id);
         }
@@ -282,10 +300,7 @@ impl Protection {
     /// Protects every link to the program of the container's first process: one that has put a title of its own in place
     /// of its command line may have been started by any of them.
     fn add_links(&mut self, root: &Root, profile: &Profile, first: &Process, program: Identity) {
-        let text = format!(
-            "it leads to what {}, {FIRST}, runs, whose command line does not say by which name it was started",
-            who(first)
-        );
+        let claim = Rc::new(Claim::LeadsToProgram(AppProcess { process: first.clone(), first: true }));
         for directory in profile.search() {
             let mut links = Vec::new();
             // What cannot be listed is a finding of the survey.
@@ -301,7 +316,7 @@ impl Protection {
                 let Ok(place) = root.walk(&path, true) else { continue };
                 for link in place.links.iter().filter(|_| place.stat.id == program) {
                     let keep = Some(path.to_vec());
-                    self.add(link.stat.id, Reason { text: text.clone(), by: For::Process, keep });
+                    self.add(link.stat.id, Reason { claim: Rc::clone(&claim), keep });
                 }
             }
         }
@@ -315,7 +330,7 @@ impl Protection {
         profile: &Profile,
         process: &Process,
         line: &CommandLine,
-        role: &str,
+        first: bool,
     ) -> bool {
         let id = match process.program {
             _ if process.pid == std::process::id() => None,
@@ -328,8 +343,9 @@ impl Protection {
         // A process may call itself anything: only what leads to its program is its command.
         let leads_there = |need: &&Need| need.by.is_none() && root.resolve(&need.path).is_ok_and(|stat| stat.id == id);
         let Some(program) = needs.iter().find(leads_there).map(|need| need.path.clone()) else { return false };
+        let of_app = AppProcess { process: process.clone(), first };
         if matches!(process.program, Program::Unreadable { .. }) {
-            self.add(id, Reason::new(seems_to_run(process, role, Certainty::Named), For::Process));
+            self.add(id, Reason::new(Claim::Runs(of_app.clone(), Certainty::Named)));
         }
         if let Some(reason) = self.files.get_mut(&id) {
             reason.keep.get_or_insert_with(|| program.clone());
@@ -338,39 +354,47 @@ impl Protection {
         let another = |need: &Need| {
             need.by.is_none() && need.path != program && InRoot(&need.path).name() == InRoot(&program).name()
         };
-        let because = format!("the command line of {}, {role},", who(process));
         for (index, need) in needs.iter().enumerate() {
             let passed = matches!(need.role, Role::Shell | Role::ShellScript)
                 || need.role == Role::Launcher && need.by.is_none();
             if need.lasts && !passed && !another(need) {
-                self.add_need(root, &needs, index, &because, For::Process);
+                self.add_need(root, &needs, index, For::Process(of_app.clone()));
             }
         }
         true
     }
 
     /// Protects one of `needs`, with the links that lead there.
-    fn add_need(&mut self, root: &Root, needs: &[Need], index: usize, because: &str, by: For) {
+    fn add_need(&mut self, root: &Root, needs: &[Need], index: usize, by: For) {
         let Some(need) = needs.get(index) else { return };
         let Ok(place) = root.walk(&need.path, true) else { return };
-        let chain = chain(needs, index, because);
-        let reason = |text: String| Reason { text, by, keep: Some(need.path.clone()) };
+        let chain = chain(needs, index);
+        let reason = |link, by, chain| Reason {
+            claim: Rc::new(Claim::Needed(Needed { by, chain, link })),
+            keep: Some(need.path.clone()),
+        };
         for link in &place.links {
-            let and = if need.by.is_some() { ", and that path" } else { "" };
-            self.add(link.stat.id, reason(format!("{chain}{and} leads through it")));
+            self.add(link.stat.id, reason(true, by.clone(), chain.clone()));
         }
-        let text = if need.by.is_none() { format!("it is {chain}") } else { chain };
-        self.add(place.stat.id, reason(text));
+        self.add(place.stat.id, reason(false, by, chain));
+    }
+
+    /// What the file or link `id` is needed for by something that is started.
+    fn needed_by(&self, id: Identity) -> Option<&For> {
+        match &*self.files.get(&id)?.claim {
+            Claim::Needed(Needed { by, .. }) => Some(by),
+            _ => None,
+        }
     }
 
     /// Whether the file or link `id` is needed as long as the command that is to be run runs.
     pub fn is_command(&self, id: Identity) -> bool {
-        self.files.get(&id).is_some_and(|reason| reason.by == For::Command { passes: false })
+        self.needed_by(id) == Some(&For::Command { passes: false })
     }
 
     /// Whether the file or link `id` is protected only for the start of the command that is to be run.
     pub fn passes(&self, id: Identity) -> bool {
-        self.files.get(&id).is_some_and(|reason| reason.by == For::Command { passes: true })
+        self.needed_by(id) == Some(&For::Command { passes: true })
     }
 
     fn add(&mut self, id: Identity, reason: Reason) {
@@ -385,8 +409,7 @@ impl Protection {
     /// Whether the app is started by the file `id`: it is what the container's first process runs, or what a command
     /// line of the app is or needs.
     pub fn starts_app(&self, id: Identity) -> bool {
-        let command = |reason: &Reason| matches!(reason.by, For::Command { .. } | For::App { .. });
-        self.first == Some(id) || self.files.get(&id).is_some_and(command)
+        self.first == Some(id) || matches!(self.needed_by(id), Some(For::Command { .. } | For::App { .. }))
     }
 
     /// Whether the file `id` is lithify itself.
@@ -395,38 +418,15 @@ impl Protection {
     }
 
     /// The process outside the app, if any, that runs `id`.
-    pub fn other_user(&self, id: Identity) -> Option<&str> {
-        self.others.get(&id).map(String::as_str)
+    pub fn other_user(&self, id: Identity) -> Option<&Process> {
+        self.others.get(&id)
     }
-}
-
-/// What process 1 is, mostly.
-const FIRST: &str = "the container's first";
-const DESCENDANT: &str = "a descendant of the container's first";
-
-/// Why a file is protected for a process whose program cannot be read.
-fn seems_to_run(process: &Process, role: &str, certainty: Certainty) -> String {
-    let (runs, why) = if certainty == Certainty::Possible {
-        ("may run it", "there is no program that it is called by, and the size of its code fits")
-    } else {
-        ("seems to run it", "what can be seen of it fits")
-    };
-    format!("{}, {role}, {runs}: its program cannot be read (CAP_SYS_PTRACE), and {why}", who(process))
-}
-
-fn who(process: &Process) -> String {
-    format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
 /// Why one of `needs` is needed, from the command on.
-fn chain(needs: &[Need], index: usize, because: &str) -> String {
-    let Some(need) = needs.get(index) else { return String::new() };
-    let path = escape(&need.path);
-    match need.by {
-        None => format!("{because} {path}"),
-        Some((by, role)) => {
-            let which = if needs.get(by).is_some_and(|by| by.by.is_some()) { ", which" } else { "" };
-            format!("{}{which} needs {path} as {}", chain(needs, by, because), role.text())
-        }
-    }
+fn chain(needs: &[Need], index: usize) -> Vec<(Vec<u8>, Option<needs::Role>)> {
+    let Some(need) = needs.get(index) else { return Vec::new() };
+    let (mut chain, role) = need.by.map_or((Vec::new(), None), |(by, role)| (self::chain(needs, by), Some(role)));
+    chain.push((need.path.clone(), role));
+    chain
 }

@@ -104,6 +104,17 @@ fn unavailable(errno: Errno) -> &'static str {
     }
 }
 
+/// What of a ruleset the kernel enforces.
+#[derive(Clone, Copy, Debug)]
+pub struct Level {
+    /// Version of the interface.
+    pub version: u32,
+    /// Whether that is all of it: before version 3 truncation cannot be limited.
+    pub complete: bool,
+    /// How many rules there are.
+    pub rules: usize,
+}
+
 /// Rules that are complete and wait to be enforced.
 #[derive(Debug)]
 pub struct Ruleset {
@@ -223,14 +234,10 @@ impl Ruleset {
         sys::landlock_restrict_self(self.fd.as_fd()).map_err(os("landlock_restrict_self"))
     }
 
-    /// What is enforced, in words.
-    pub fn level(&self) -> String {
-        let how = if self.version < 3 && self.handled & right::WRITE_FILE != 0 {
-            "partially enforced (truncation cannot be limited before ABI 3)"
-        } else {
-            "fully enforced"
-        };
-        format!("Landlock ABI {}, {how}, {} rules", self.version, self.rules)
+    /// What of it the kernel enforces.
+    pub fn level(&self) -> Level {
+        let complete = self.version >= 3 || self.handled & right::WRITE_FILE == 0;
+        Level { version: self.version, complete, rules: self.rules }
     }
 }
 

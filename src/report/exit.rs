@@ -59,11 +59,11 @@ impl Exit {
 
     /// What a report ends with.
     pub fn of_report(report: &Report, app: AppProcess) -> Self {
-        let exit = if report.refused {
+        let exit = if report.is_refused() {
             Self::Refused
         } else if report.late.is_some() {
             Self::NotYet
-        } else if report.findings.is_empty() {
+        } else if report.is_clean() {
             Self::Ok
         } else {
             Self::Finding
@@ -116,9 +116,13 @@ impl Exit {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use nix::errno::Errno;
 
     use super::*;
+    use crate::harden::plan::{Plan, Reason, Refusal};
+    use crate::root::Canonical;
     use crate::target::processes::ProcessError;
 
     #[test]
@@ -126,7 +130,15 @@ mod tests {
         let error = CommandError::Processes(ProcessError(Errno::ENOENT));
         let code = |app| Exit::of_error(&error, app).code();
         assert_eq!([AppProcess::NotOurs, AppProcess::NotStarted, AppProcess::Stopped].map(code), [3, 125, 1]);
-        let refused = Report { refused: true, ..Report::default() };
+        let mut refused = Report::default();
+        let refusal = Refusal {
+            path: Canonical::default(),
+            id: None,
+            origin: Rc::default(),
+            reason: Reason::MissingLibrary(String::new()),
+            keep: None,
+        };
+        refused.add_plan(Plan { refusals: vec![refusal], ..Plan::default() }, None);
         let code = |app| Exit::of_report(&refused, app).code();
         assert_eq!([AppProcess::NotOurs, AppProcess::NotStarted, AppProcess::Stopped].map(code), [3, 125, 1]);
     }

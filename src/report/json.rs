@@ -2,10 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Counts, Exit, Report, Result, Step};
+use super::line::Line;
+use super::{Counts, Exit, Fact, Note, Report, reasons, text};
+use crate::harden::apply::Outcome;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
-use crate::verify::Check;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -18,18 +19,51 @@ struct Document<'a> {
     exit_code: u8,
     actions: Actions<'a>,
     kept: Vec<Kept<'a>>,
-    findings: &'a [Check],
-    checks: &'a [Check],
-    notes: &'a [String],
+    findings: Findings<'a>,
+    checks: Checks<'a>,
+    notes: Vec<String>,
     summary: Summary,
 }
 
-/// Written one by one: there may be a million.
-struct Actions<'a>(&'a [Step]);
+/// These are written one by one: there may be a million.
+struct Actions<'a>(&'a Report);
 
 impl Serialize for Actions<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Action::of))
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.steps().map(|(action, outcome)| Action {
+            action: action.verb.name(),
+            path: escape(&action.path()),
+            kind: action.stat.kind.name(),
+            outcome: match outcome {
+                None => "planned",
+                Some(Outcome::Done) => "done",
+                Some(Outcome::Gone) => "gone",
+                Some(Outcome::Disabled) => "disabled",
+                Some(Outcome::Denied) => "denied",
+                Some(Outcome::Failed { .. }) => "failed",
+                Some(Outcome::Changed | Outcome::OtherMount | Outcome::Withheld | Outcome::Late) => "skipped",
+            },
+            rule: &action.origin.rule,
+            profile: &action.origin.profile,
+            reason: reasons::cause(action),
+            error: outcome.and_then(text::why_not_done),
+        }))
+    }
+}
+
+struct Findings<'a>(&'a Report, &'a [Fact<'a>]);
+
+impl Serialize for Findings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.1.iter().map(|finding| Line::new(self.0, finding)))
+    }
+}
+
+struct Checks<'a>(&'a Report);
+
+impl Serialize for Checks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.checks().map(|check| Line::new(self.0, &check)))
     }
 }
 
@@ -42,31 +76,7 @@ struct Action<'a> {
     rule: &'a str,
     profile: &'a str,
     reason: Option<String>,
-    error: Option<&'a str>,
-}
-
-impl<'a> Action<'a> {
-    fn of(step: &'a Step) -> Self {
-        let (outcome, error) = match &step.result {
-            Result::Planned => ("planned", None),
-            Result::Done => ("done", None),
-            Result::Gone => ("gone", None),
-            Result::Disabled => ("disabled", None),
-            Result::Denied => ("denied", None),
-            Result::Skipped(reason) => ("skipped", Some(reason.as_str())),
-            Result::Failed(reason) => ("failed", Some(reason.as_str())),
-        };
-        Self {
-            action: step.action.verb.name(),
-            path: escape(&step.action.path()),
-            kind: step.action.stat.kind.name(),
-            outcome,
-            rule: &step.action.origin.rule,
-            profile: &step.action.origin.profile,
-            reason: step.action.reason(),
-            error,
-        }
-    }
+    error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +84,7 @@ struct Kept<'a> {
     path: String,
     rule: &'a str,
     profile: &'a str,
-    reason: &'a str,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -103,26 +113,27 @@ struct Failure<'a> {
 /// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
 pub fn write(report: &Report, exit: Exit) -> String {
     let Counts { removed, disabled, tombstoned, denied, stripped, files } = report.counts();
-    let kept = report.kept.iter().map(|kept| Kept {
+    let findings = report.findings();
+    let kept = report.kept().iter().map(|kept| Kept {
         path: escape(&kept.path),
         rule: &kept.origin.rule,
         profile: &kept.origin.profile,
-        reason: &kept.reason,
+        reason: reasons::reason(&kept.reason),
     });
     json_line(&Document {
         schema: 1,
-        command: report.command,
+        command: report.command.name(),
         version: env!("CARGO_PKG_VERSION"),
         root: &report.root,
         profiles: &report.profiles,
-        dry_run: report.dry_run,
+        dry_run: report.is_dry_run(),
         exit_code: exit.code(),
-        actions: Actions(&report.steps),
+        actions: Actions(report),
         kept: kept.collect(),
-        findings: &report.findings,
-        checks: &report.checks,
-        notes: &report.notes,
-        summary: Summary { removed, disabled, tombstoned, denied, stripped, files, findings: report.findings.len() },
+        findings: Findings(report, &findings),
+        checks: Checks(report),
+        notes: report.notes.iter().map(Note::text).collect(),
+        summary: Summary { removed, disabled, tombstoned, denied, stripped, files, findings: findings.len() },
     })
 }
 

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use super::{Exit, Report, Result, Step};
-use crate::harden::plan::Verb;
+use super::line::Line;
+use super::{Exit, Fact, Report, reasons};
+use crate::harden::apply::Outcome;
+use crate::harden::plan::{Action, Verb};
 use crate::text::escape::escape;
-use crate::verify::{Check, Status};
+use crate::verify::Status;
 
 /// The kubelet cuts a termination message at 4 KiB.
 const TERMINATION_BYTES: usize = 4096;
@@ -22,47 +24,40 @@ pub struct Volume {
 /// The whole report.
 pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
     let mut out = String::new();
-    for finding in &report.findings {
-        problem(&mut out, finding);
-    }
+    let findings = report.findings();
+    problems(&mut out, report, &findings);
     if !volume.quiet {
         for note in &report.notes {
-            let _ = writeln!(out, "note: {note}");
+            let _ = writeln!(out, "note: {}", note.text());
         }
-        if report.dry_run || volume.verbose {
-            for step in &report.steps {
-                line(&mut out, step);
+        if report.is_dry_run() || volume.verbose {
+            for (action, outcome) in report.steps() {
+                step(&mut out, action, outcome);
             }
         }
         if volume.verbose {
-            for kept in &report.kept {
-                let _ = writeln!(
-                    out,
-                    "kept {} ({}: {}; {})",
-                    escape(&kept.path),
-                    kept.origin.profile,
-                    kept.origin.rule,
-                    kept.reason
-                );
+            for kept in report.kept() {
+                let (path, origin, reason) = (escape(&kept.path), &kept.origin, reasons::reason(&kept.reason));
+                let _ = writeln!(out, "kept {path} ({}: {}; {reason})", origin.profile, origin.rule);
             }
-            for check in report.checks.iter().filter(|check| check.status == Status::Pass) {
-                let _ = writeln!(out, "pass {} {}: {}", check.id, check.subject, check.detail);
+            for check in report.checks().filter(|check| check.status() == Status::Pass) {
+                let Line { id, subject, detail, .. } = Line::new(report, &check);
+                let _ = writeln!(out, "pass {id} {subject}: {detail}");
             }
         }
     }
     if !volume.quiet || exit != Exit::Ok {
-        let _ = writeln!(out, "{}", summary(report));
+        let _ = writeln!(out, "{}", summary(report, &findings));
     }
     out
 }
 
 /// What `/dev/termination-log` gets: the summary, then the problems, cut at 4 KiB. It begins with `lithify `.
 pub fn termination_message(report: &Report) -> String {
-    let mut out = summary(report);
+    let findings = report.findings();
+    let mut out = summary(report, &findings);
     out.push('\n');
-    for finding in &report.findings {
-        problem(&mut out, finding);
-    }
+    problems(&mut out, report, &findings);
     cut_to_termination_message(out)
 }
 
@@ -76,52 +71,65 @@ pub fn cut_to_termination_message(mut out: String) -> String {
     out
 }
 
-fn problem(out: &mut String, finding: &Check) {
-    let label = match (finding.id, finding.status) {
-        ("refused", _) => "REFUSED",
-        (_, Status::Unverified) => "UNVERIFIED",
-        _ => "FAIL",
-    };
-    let id = if finding.id == "refused" { String::new() } else { format!("{} ", finding.id) };
-    let _ = writeln!(out, "{label} {id}{}: {}", finding.subject, finding.detail);
-    if let Some(hint) = &finding.hint {
-        let _ = writeln!(out, "  fix: {hint}");
+fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
+    for finding in findings {
+        let Line { id, status, subject, detail, hint } = Line::new(report, finding);
+        let _ = match (finding, status) {
+            (Fact::Refused(_), _) => writeln!(out, "REFUSED {subject}: {detail}"),
+            (_, Status::Unverified) => writeln!(out, "UNVERIFIED {id} {subject}: {detail}"),
+            _ => writeln!(out, "FAIL {id} {subject}: {detail}"),
+        };
+        if let Some(hint) = hint {
+            let _ = writeln!(out, "  fix: {hint}");
+        }
     }
 }
 
-fn line(out: &mut String, step: &Step) {
-    let action = &step.action;
-    let verb = match (&step.result, action.verb) {
-        (Result::Planned, verb) => format!("would {}", verb.name()),
-        (Result::Done, Verb::Remove) => "removed".to_owned(),
-        (Result::Done, Verb::Disable) => "disabled".to_owned(),
-        (Result::Done, Verb::Tombstone) => "tombstoned".to_owned(),
-        (Result::Done, Verb::Strip { .. } | Verb::LoginShells { .. }) => "stripped".to_owned(),
-        (Result::Gone, _) => "already gone".to_owned(),
-        (Result::Disabled, _) => "disabled, could not be removed:".to_owned(),
-        (Result::Denied, _) => "denied, could not be removed:".to_owned(),
-        (Result::Skipped(_), _) => "skipped".to_owned(),
-        (Result::Failed(_), verb) => format!("could not {}", verb.name()),
+fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {
+    let verb = match (outcome, action.verb) {
+        (None, verb) => format!("would {}", verb.name()),
+        (Some(Outcome::Done), Verb::Remove) => "removed".to_owned(),
+        (Some(Outcome::Done), Verb::Disable) => "disabled".to_owned(),
+        (Some(Outcome::Done), Verb::Tombstone) => "tombstoned".to_owned(),
+        (Some(Outcome::Done), Verb::Strip { .. } | Verb::LoginShells { .. }) => "stripped".to_owned(),
+        (Some(Outcome::Gone), _) => "already gone".to_owned(),
+        (Some(Outcome::Disabled), _) => "disabled, could not be removed:".to_owned(),
+        (Some(Outcome::Denied), _) => "denied, could not be removed:".to_owned(),
+        (Some(Outcome::Failed { .. }), verb) => format!("could not {}", verb.name()),
+        (Some(Outcome::Changed | Outcome::OtherMount | Outcome::Withheld | Outcome::Late), _) => "skipped".to_owned(),
     };
     let _ = write!(out, "{verb} {} ({}: {}", escape(&action.path()), action.origin.profile, action.origin.rule);
-    if let Some(reason) = action.reason() {
-        let _ = write!(out, ", {reason}");
+    if let Some(cause) = reasons::cause(action) {
+        let _ = write!(out, ", {cause}");
     }
     out.push(')');
-    if let Result::Skipped(reason) | Result::Failed(reason) = &step.result {
+    if let Some(reason) = outcome.and_then(why_not_done) {
         let _ = write!(out, ": {reason}");
     }
     out.push('\n');
 }
 
+/// Why a step was skipped or failed.
+pub(super) fn why_not_done(outcome: &Outcome) -> Option<String> {
+    let text = match outcome {
+        Outcome::Done | Outcome::Gone | Outcome::Disabled | Outcome::Denied => return None,
+        Outcome::Failed { error, .. } => return Some(error.to_string()),
+        Outcome::Changed => "replaced by another file",
+        Outcome::OtherMount => "a mount point by now",
+        Outcome::Withheld => "left for a next run",
+        Outcome::Late => "left for a next run, because the deadline came",
+    };
+    Some(text.to_owned())
+}
+
 /// One line that says how it ended.
-pub(super) fn summary(report: &Report) -> String {
+fn summary(report: &Report, findings: &[Fact<'_>]) -> String {
     let mut parts = Vec::new();
     let counts = report.counts();
-    let would = if report.dry_run { "would be " } else { "" };
-    if report.refused {
+    let would = if report.is_dry_run() { "would be " } else { "" };
+    if report.is_refused() {
         parts.push("refused; nothing was changed".to_owned());
-    } else if report.command != "verify" {
+    } else if report.plan.is_some() {
         if counts.removed > 0 {
             parts.push(format!(
                 "{} of {} {would}removed",
@@ -141,10 +149,10 @@ pub(super) fn summary(report: &Report) -> String {
         if counts.stripped > 0 {
             parts.push(format!("{} {would}stripped", plural(counts.stripped, "file")));
         }
-        if parts.is_empty() && report.findings.is_empty() && report.late.is_none() {
+        if parts.is_empty() && findings.is_empty() && report.late.is_none() {
             parts.push("nothing to remove".to_owned());
         }
-        if report.dry_run {
+        if report.is_dry_run() {
             parts.push("nothing was changed".to_owned());
         }
     }
@@ -152,12 +160,12 @@ pub(super) fn summary(report: &Report) -> String {
         let limit = crate::text::seconds::format(limit);
         parts.insert(0, format!("not yet: the deadline of {limit} s came; the next run completes it"));
     }
-    let holding = report.checks.iter().filter(|check| check.status == Status::Pass).count();
+    let holding = report.checks().filter(|check| check.status() == Status::Pass).count();
     if holding > 0 {
         parts.push(format!("{} {}", plural(holding, "check"), if holding == 1 { "holds" } else { "hold" }));
     }
-    let failed = report.findings.iter().filter(|finding| finding.status == Status::Fail).count();
-    let unverified = report.findings.len() - failed;
+    let failed = findings.iter().filter(|finding| finding.status() == Status::Fail).count();
+    let unverified = findings.len() - failed;
     if failed > 0 {
         parts.push(plural(failed, "finding"));
     }
@@ -167,7 +175,7 @@ pub(super) fn summary(report: &Report) -> String {
     if parts.is_empty() {
         parts.push("nothing was asked for".to_owned());
     }
-    format!("lithify {} {}: {}", report.command, report.root, parts.join(", "))
+    format!("lithify {} {}: {}", report.command.name(), report.root, parts.join(", "))
 }
 
 pub(crate) fn plural(count: usize, noun: &str) -> String {

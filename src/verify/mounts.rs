@@ -1,19 +1,19 @@
 //! `[verify.mounts]`: read-only, writable and noexec paths, by mountinfo and by trying to write.
 
 use nix::errno::Errno;
+use nix::unistd::{getegid, geteuid};
 
-use super::{Check, Status, Verification};
+use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
 use crate::linux::proc::mountinfo::{Mount, Mounts};
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
-use crate::target::owner::Owner;
-use crate::text::escape::escape;
+use crate::target::owner::{Owner, OwnerError};
 
 /// What the checks share.
 struct Context<'a> {
     root: &'a Root,
     /// The mounts, and the path of the root among them; the reason when they cannot be read.
-    mounts: Result<(Mounts, Vec<u8>), String>,
+    mounts: Result<(Mounts, Vec<u8>), OwnerError>,
     /// What may be writable, below a read-only directory.
     writable: Vec<Canonical>,
 }
@@ -26,7 +26,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
     {
         return;
     }
-    let mounts = owner.mounts().map_err(|error| error.to_string());
+    let mounts = owner.mounts();
     let writable = verify.writable.iter().chain(&verify.writable_if_present);
     let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path).collect();
     let context = Context { root, mounts, writable };
@@ -35,26 +35,26 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
         context.read_only(&path.value, &mut runtime, out);
     }
     for path in &verify.writable {
-        out.checks.push(context.writable("mounts.writable", &path.value));
+        out.checks.push(context.writable(CheckId::Writable, &path.value));
     }
     for path in &verify.writable_if_present {
         // Profiles of applications know several layouts; a path that this image does not have is none of its needs.
         match place(root, &path.value) {
             Ok(place) if place.stat.kind == Kind::Directory => {
-                out.checks.push(context.writable("mounts.writable_if_present", &path.value));
+                out.checks.push(context.writable(CheckId::WritableIfPresent, &path.value));
             }
             Ok(_) => {}
             Err(error) if error.errno() == Errno::ENOENT => {}
-            Err(error) => out.checks.push(unreadable("mounts.writable_if_present", &path.value, &error)),
+            Err(error) => out.checks.push(unreadable(CheckId::WritableIfPresent, &path.value, error)),
         }
     }
     for path in &verify.noexec {
         context.noexec(&path.value, out);
     }
     if !runtime.is_empty() {
-        crate::text::order::sort_by_bytes(&mut runtime, |path| path.clone().into_bytes());
+        crate::text::order::sort_by_bytes(&mut runtime, Clone::clone);
         runtime.dedup();
-        out.notes.push(format!("writable mounts of the runtime and the kubelet, not counted: {}", runtime.join(", ")));
+        out.notes.push(Note::RuntimeMounts(runtime));
     }
 }
 
@@ -62,8 +62,8 @@ fn place(root: &Root, path: &str) -> Result<Place, RootError> {
     root.walk(path.as_bytes(), true)
 }
 
-fn unreadable(id: &'static str, path: &str, error: &RootError) -> Check {
-    Check::new(id, Status::Unverified, escape(path.as_bytes()), error.to_string())
+fn unreadable(id: CheckId, path: &str, error: RootError) -> Check {
+    Check::at(path.as_bytes(), id, Status::Unverified, Evidence::Unreadable(error))
 }
 
 impl Context<'_> {
@@ -79,36 +79,23 @@ impl Context<'_> {
     }
 
     /// The path itself and every mount below it.
-    fn read_only(&self, path: &str, runtime: &mut Vec<String>, out: &mut Verification) {
-        let id = "mounts.read_only";
+    fn read_only(&self, path: &str, runtime: &mut Vec<Vec<u8>>, out: &mut Verification) {
+        let id = CheckId::ReadOnly;
+        let mut add = |path: &[u8], status, evidence| out.checks.push(Check::at(path, id, status, evidence));
         let place = match place(self.root, path) {
             Ok(place) => place.path,
-            Err(error) => {
-                let hint = "a path that is not there cannot be checked: correct it, or check its parent";
-                out.checks.push(unreadable(id, path, &error).hint(hint));
-                return;
-            }
+            Err(error) => return out.checks.push(unreadable(id, path, error)),
         };
         let (mounts, prefix) = match &self.mounts {
             Ok(mounts) => mounts,
             Err(reason) => {
-                let detail =
-                    format!("{}; mounts below it were not looked at: {reason}", self.try_write(&place, None).1);
-                out.checks.push(Check::new(id, Status::Unverified, escape(path.as_bytes()), detail));
-                return;
+                let (trial, reason) = (self.try_write(&place, None), reason.clone());
+                return add(path.as_bytes(), Status::Unverified, Evidence::ReadOnlyAlone { trial, reason });
             }
         };
         let host = host_path(prefix, &place);
-        let (status, detail) = self.try_write(&place, mounts.covering(&host));
-        let mut check = Check::new(id, status, escape(path.as_bytes()), detail);
-        if status == Status::Fail {
-            check = check.hint(if place == b"/" {
-                "set readOnlyRootFilesystem: true in the container's securityContext"
-            } else {
-                "set readOnly: true on the volumeMount, or readOnlyRootFilesystem: true when no volume is mounted there"
-            });
-        }
-        out.checks.push(check);
+        let trial = self.try_write(&place, mounts.covering(&host));
+        add(path.as_bytes(), is_read_only(&trial), Evidence::ReadOnly { trial, at_root: place == b"/" });
         for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
             let Some(point) = inside(prefix, &mount.point) else { continue };
             if place == point || self.writable.iter().any(|allowed| InRoot(point).is_within(allowed)) {
@@ -116,149 +103,81 @@ impl Context<'_> {
             }
             if is_runtime_mount(point, mount, self.is_directory(point)) {
                 if !mount.is_read_only() {
-                    runtime.push(escape(point));
+                    runtime.push(point.to_vec());
                 }
                 continue;
             }
-            let (status, detail) = self.try_write(point, Some(mount));
-            let detail = format!("mounted below read-only {}: {detail}", escape(path.as_bytes()));
-            let mut check = Check::new(id, status, escape(point), detail);
-            if status == Status::Fail {
-                check = check.hint(format!(
-                    "set readOnly: true on its volumeMount, or add \"{}\" to [verify.mounts] writable if the app needs it",
-                    escape(point)
-                ));
-            }
-            out.checks.push(check);
+            let trial = self.try_write(point, Some(mount));
+            add(point, is_read_only(&trial), Evidence::ReadOnlyBelow { path: path.to_owned(), trial });
         }
     }
 
-    /// Whether writing is refused there, by trying and by mountinfo.
-    fn try_write(&self, path: &[u8], mount: Option<&Mount>) -> (Status, String) {
-        let on = mount
-            .map_or_else(String::new, |mount| format!(" ({}, {})", escape(&mount.filesystem), escape(&mount.options)));
-        match (self.root.write_test(InRoot(path)).map_err(|error| error.errno()), mount.map(Mount::is_read_only)) {
-            (Err(Errno::EROFS), _) => (Status::Pass, format!("read-only: writing fails with EROFS{on}")),
-            (Ok(()), _) => (Status::Fail, format!("writable: a file could be made{on}")),
-            // A mounted file, such as /etc/hosts, cannot hold one.
-            (Err(Errno::ENOTDIR), Some(true)) => (Status::Pass, format!("read-only by mountinfo{on}")),
-            (Err(Errno::EACCES), Some(false)) => {
-                let uid = nix::unistd::geteuid();
-                (
-                    Status::Fail,
-                    format!(
-                        "the mount is writable; only permissions stop uid {uid} (EACCES), which proves nothing{on}"
-                    ),
-                )
-            }
-            (Err(errno), Some(false)) => {
-                (Status::Fail, format!("the mount is writable{on}; trying gave: {}", errno.desc()))
-            }
-            (Err(errno), Some(true)) => (
-                Status::Unverified,
-                format!("read-only by mountinfo, but writing fails with {} and not EROFS{on}", errno.desc()),
-            ),
-            (Err(errno), None) => {
-                (Status::Unverified, format!("its mount is not known, and writing fails with {}", errno.desc()))
-            }
+    fn try_write(&self, path: &[u8], mount: Option<&Mount>) -> Trial {
+        Trial {
+            result: self.root.write_test(InRoot(path)).map_err(|error| error.errno()),
+            mount: mount.cloned(),
+            user: (geteuid().as_raw(), getegid().as_raw()),
         }
     }
 
-    fn writable(&self, id: &'static str, path: &str) -> Check {
-        let subject = escape(path.as_bytes());
-        let volume = volume_hint(path);
+    fn writable(&self, id: CheckId, path: &str) -> Check {
         let place = match place(self.root, path) {
             Ok(place) => place.path,
             Err(error) if error.errno() == Errno::ENOENT => {
-                return Check::new(
-                    id,
-                    Status::Fail,
-                    subject,
-                    "does not exist, and the app must be able to write there",
-                )
-                .hint(volume);
+                return Check::at(path.as_bytes(), id, Status::Fail, Evidence::NotThere);
             }
-            Err(error) => return unreadable(id, path, &error),
+            Err(error) => return unreadable(id, path, error),
         };
         let mount = self.mounts.as_ref().ok().and_then(|(mounts, prefix)| mounts.covering(&host_path(prefix, &place)));
-        match self.root.write_test(InRoot(&place)).map_err(|error| error.errno()) {
-            Ok(()) => Check::new(id, Status::Pass, subject, "writable"),
-            Err(Errno::EROFS) => {
-                Check::new(id, Status::Fail, subject, "is read-only (EROFS), and the app must be able to write there")
-                    .hint(volume)
-            }
-            Err(Errno::EACCES) => {
-                let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-                // fsGroup changes volumes only, and an emptyDir is everybody's.
-                let in_image = mount.is_some_and(|mount| self.is_of_root(mount));
-                let hint = if in_image {
-                    volume
-                } else {
-                    format!("set fsGroup: {gid} in the pod's securityContext, so that its volumes belong to that group")
-                };
-                let owner = if in_image { ", who does not own it, and no volume is mounted there" } else { "" };
-                let detail = format!("permission denied (EACCES) for uid {uid}, gid {gid}{owner}");
-                Check::new(id, Status::Fail, subject, detail).hint(hint)
-            }
-            Err(errno @ (Errno::EOPNOTSUPP | Errno::EISDIR)) => match mount {
-                Some(mount) if !mount.is_read_only() => Check::new(
-                    id,
-                    Status::Pass,
-                    subject,
-                    format!("writable by mountinfo; not tried, because {} has no O_TMPFILE", escape(&mount.filesystem)),
-                ),
-                _ => Check::new(id, Status::Unverified, subject, format!("cannot be tried: {}", errno.desc())),
+        let trial = self.try_write(&place, mount);
+        let status = match trial.result {
+            Ok(()) => Status::Pass,
+            // Nothing of that kind can be tried there: some filesystems have no O_TMPFILE, and a file holds none.
+            Err(Errno::EOPNOTSUPP | Errno::EISDIR) => match mount {
+                Some(mount) if !mount.is_read_only() => Status::Pass,
+                _ => Status::Unverified,
             },
-            Err(errno) => Check::new(id, Status::Fail, subject, format!("cannot be written: {}", errno.desc())),
-        }
+            Err(_) => Status::Fail,
+        };
+        let in_image = mount.is_some_and(|mount| self.is_of_root(mount));
+        Check::at(path.as_bytes(), id, status, Evidence::Writable { trial, in_image })
     }
 
     fn noexec(&self, path: &str, out: &mut Verification) {
-        let id = "mounts.noexec";
-        let subject = escape(path.as_bytes());
+        let id = CheckId::Noexec;
+        let mut add = |path: &[u8], status, evidence| out.checks.push(Check::at(path, id, status, evidence));
         let place = match place(self.root, path) {
             Ok(place) => place.path,
-            Err(error) => return out.checks.push(unreadable(id, path, &error)),
+            Err(error) => return out.checks.push(unreadable(id, path, error)),
         };
         let (mounts, prefix) = match &self.mounts {
             Ok(mounts) => mounts,
-            Err(reason) => return out.checks.push(Check::new(id, Status::Unverified, subject, reason.clone())),
+            Err(reason) => return add(path.as_bytes(), Status::Unverified, Evidence::NoMounts(reason.clone())),
         };
         let host = host_path(prefix, &place);
-        let hint = "an emptyDir cannot be mounted noexec: use a volume with mountOptions, or a runtime that sets it";
-        out.checks.push(match mounts.covering(&host) {
-            Some(mount) if mount.has("noexec") => Check::new(id, Status::Pass, subject, "noexec"),
-            Some(mount) => Check::new(
-                id,
-                Status::Fail,
-                subject,
-                format!("programs can be started there ({})", escape(&mount.options)),
-            )
-            .hint(hint),
-            None => Check::new(id, Status::Unverified, subject, "its mount is not known"),
-        });
+        match mounts.covering(&host) {
+            Some(mount) if mount.has("noexec") => add(path.as_bytes(), Status::Pass, Evidence::Noexec),
+            Some(mount) => add(path.as_bytes(), Status::Fail, Evidence::Exec(mount.options.clone())),
+            None => add(path.as_bytes(), Status::Unverified, Evidence::MountUnknown),
+        }
         for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
             let Some(point) = inside(prefix, &mount.point) else { continue };
             if place != point && !mount.has("noexec") {
-                let detail = format!("mounted below {}: programs can be started there", escape(path.as_bytes()));
-                out.checks.push(Check::new(id, Status::Fail, escape(point), detail).hint(hint));
+                add(point, Status::Fail, Evidence::ExecBelow(path.to_owned()));
             }
         }
     }
 }
 
-/// The two pieces of YAML that make a path writable.
-fn volume_hint(path: &str) -> String {
-    let name: String = path
-        .trim_matches('/')
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .collect();
-    let name = name.get(name.len().saturating_sub(63)..).unwrap_or(&name).trim_matches('-');
-    format!(
-        "add to the pod's volumes `- {{name: {name}, emptyDir: {{}}}}` and to the container's volumeMounts `- {{name: {name}, mountPath: {}}}`",
-        escape(path.as_bytes())
-    )
+/// Whether writing is refused there, by trying and by mountinfo.
+fn is_read_only(trial: &Trial) -> Status {
+    match (trial.result, trial.mount.as_ref().map(Mount::is_read_only)) {
+        // A mounted file, such as /etc/hosts, cannot hold one.
+        (Err(Errno::EROFS), _) | (Err(Errno::ENOTDIR), Some(true)) => Status::Pass,
+        // That only permissions stop somebody proves nothing.
+        (Ok(()), _) | (Err(_), Some(false)) => Status::Fail,
+        (Err(_), Some(true) | None) => Status::Unverified,
+    }
 }
 
 /// A path inside the root as mountinfo has it.
@@ -335,6 +254,7 @@ fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::escape::escape;
 
     fn runtime_mounts(text: &str) -> (Vec<String>, Vec<String>) {
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
@@ -378,13 +298,6 @@ mod tests {
             "1 0 0:1 / / ro - overlay o rw\n2 1 8:1 / /etc/hosts rw - ext4 /dev/sda1 rw\n3 1 8:1 /x /proc rw - ext4 /dev/sda1 rw\n",
         );
         assert_eq!((known.len(), others.len()), (0, 2));
-    }
-
-    #[test]
-    fn yaml_for_a_missing_volume() {
-        let hint = volume_hint("/usr/local/apache2/logs");
-        assert!(hint.contains("{name: usr-local-apache2-logs, emptyDir: {}}"), "{hint}");
-        assert!(hint.contains("mountPath: /usr/local/apache2/logs}"), "{hint}");
     }
 
     #[test]

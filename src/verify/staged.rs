@@ -1,18 +1,17 @@
 //! Staged directories (`lithify stage`) must not be writable, under whatever name: who can write to the copy can put a
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
-use super::{Check, Status, Verification};
+use super::{Check, CheckId, Evidence, Note, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::root::{InRoot, Kind, Root};
 use crate::target::owner::Owner;
-use crate::text::escape::escape;
 use crate::volume::stage::{MARKER, NAME};
 
 pub(super) fn check(root: &Root, owner: &Owner, out: &mut Verification) {
     let (mounts, prefix) = match owner.mounts() {
         Ok(mounts) => mounts,
         Err(reason) => {
-            out.notes.push(format!("whether a staged directory is mounted writable was not looked at: {reason}"));
+            out.notes.push(Note::StagedUnknown(reason));
             return;
         }
     };
@@ -32,24 +31,17 @@ fn may_be_staged(mount: &Mount) -> bool {
 }
 
 fn judge(mount: &Mount, point: &[u8], visible: &[&Mount]) -> Check {
-    let id = "mounts.staged";
+    let id = CheckId::Staged;
     if !mount.is_read_only() {
-        return Check::new(id, Status::Fail, escape(point), "the staged directory is mounted writable")
-            .hint("set readOnly: true on its volumeMount");
+        return Check::at(point, id, Status::Fail, Evidence::StagedWritable);
     }
     // The same directory, one above it or one in it, by the filesystem's own paths.
     let writable = visible.iter().find(|other| {
         !other.is_read_only() && other.device == mount.device && InRoot(&mount.root).overlaps(&other.root)
     });
     match writable {
-        Some(other) => Check::new(
-            id,
-            Status::Fail,
-            escape(point),
-            format!("the staged directory is also mounted writable, at {}", escape(&other.point)),
-        )
-        .hint("mount the staged volume writable in the init container that runs `lithify stage`, and nowhere else"),
-        None => Check::new(id, Status::Pass, escape(point), "the staged copy is mounted, read-only"),
+        Some(other) => Check::at(point, id, Status::Fail, Evidence::StagedWritableAt(other.point.clone())),
+        None => Check::at(point, id, Status::Pass, Evidence::Staged),
     }
 }
 
@@ -58,12 +50,12 @@ mod tests {
     use super::*;
     use crate::linux::proc::mountinfo::Mounts;
 
-    fn judged(text: &str) -> (Status, String) {
+    fn judged(text: &str) -> (Status, Evidence) {
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
         let visible: Vec<&Mount> = mounts.visible().collect();
         let staged = mounts.iter().find(|mount| may_be_staged(mount)).unwrap();
         let check = judge(staged, &staged.point, &visible);
-        (check.status, check.detail)
+        (check.status, check.evidence)
     }
 
     const ROOT: &str = "1 0 0:1 / / ro - overlay o rw\n";
@@ -83,15 +75,18 @@ mod tests {
             ("8:1", "/pods/u/hard/root/usr/binary", "rw", Status::Pass),
             ("8:2", "/pods/u/hard", "rw", Status::Pass),
         ] {
-            let (found, detail) = with(&format!("3 1 {device} {root} /x {options} - ext4 /dev/sda1 rw\n"));
-            assert_eq!(found, status, "{device} {root} {options}: {detail}");
-            assert!(found == Status::Pass || detail.contains("at /x"), "{detail}");
+            let (found, evidence) = with(&format!("3 1 {device} {root} /x {options} - ext4 /dev/sda1 rw\n"));
+            assert_eq!(found, status, "{device} {root} {options}: {evidence:?}");
+            assert!(
+                found == Status::Pass || matches!(&evidence, Evidence::StagedWritableAt(at) if at == b"/x"),
+                "{evidence:?}"
+            );
         }
     }
 
     #[test]
     fn writable_itself() {
-        let (status, detail) = judged(&format!("{ROOT}{}", STAGED.replace(" ro ", " rw ")));
-        assert_eq!(status, Status::Fail, "{detail}");
+        let (status, evidence) = judged(&format!("{ROOT}{}", STAGED.replace(" ro ", " rw ")));
+        assert_eq!(status, Status::Fail, "{evidence:?}");
     }
 }

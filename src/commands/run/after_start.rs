@@ -10,13 +10,13 @@ use nix::unistd::pipe2;
 
 use super::super::harden::{Prepared, Running, Starts, settled};
 use super::super::output::Output;
-use super::{Late, accept_read_only, become_restricted, failure, is_read_only};
+use super::{Late, become_restricted, is_read_only};
 use crate::cli::{Fallback, Run};
 use crate::harden::apply;
 use crate::harden::wait::Wait;
 use crate::launch::init::{Init, on_parent_death};
 use crate::profile::Profile;
-use crate::report::{CommandError, Exit, Report};
+use crate::report::{CommandError, Exit, Launch, Note, Report};
 use crate::target::Target;
 use crate::verify;
 
@@ -28,9 +28,9 @@ pub(super) fn run(options: &Run, output: Output, late: Late) -> Exit {
     let Late { app, target, profile, privileges, rulesets, report, parent, parent_death } = late;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
         let init = Init::start(options.process_group, || {
-            let mut report = report.clone();
+            let mut report = report.begin_again();
             become_restricted(&target.root, &profile, &privileges, &rulesets, &mut report);
-            if report.findings.is_empty() {
+            if report.is_clean() {
                 return super::execute(app, &output).code();
             }
             output.report("run", Ok(report)).code()
@@ -55,7 +55,7 @@ pub(super) fn run(options: &Run, output: Output, late: Late) -> Exit {
         if !has_executed(&pipe) {
             continue;
         }
-        match harden(options, &target, &profile, report.clone()) {
+        match harden(options, &target, &profile, report.begin_again()) {
             Err(CommandError::NotYet(_)) => {}
             result => break result,
         }
@@ -63,11 +63,11 @@ pub(super) fn run(options: &Run, output: Output, late: Late) -> Exit {
     drop(pipe);
     if let Ok(report) = &mut hardened {
         // Until now the privileges were needed to delete. The app gave up the same before it was started.
-        if report.findings.is_empty() {
+        if report.is_clean() {
             become_restricted(&target.root, &profile, &privileges, &[], report);
         }
         if let Some(Err(errno)) = parent_death.map(|signal| on_parent_death(signal, parent)) {
-            report.findings.push(failure("parent-death", format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc()), None));
+            report.launch.push(Launch::ParentDeath(errno));
         }
     }
     let exit = output.report("run", hardened);
@@ -95,7 +95,7 @@ fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report)
     let (plan, protection) = prepared.into_report(&mut report);
     if plan.refusals.is_empty() {
         let wait = Wait { owner: &target.owner, doomed: &doomed, targets: &[], timeout };
-        report.notes.extend(settled(wait.try_once(root)?)?);
+        report.notes.extend(settled(wait.try_once(root)?)?.into_iter().map(Note::Said));
     }
     let mut outcomes = apply::apply(root, &plan);
     let read_only = is_read_only(&outcomes);
@@ -104,11 +104,11 @@ fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report)
         apply::disable_instead(root, &plan, &mut outcomes);
     }
     report.add_plan(plan, Some(outcomes));
-    if !report.refused {
+    if !report.is_refused() {
         report.add_verification(verify::verify_tree(target, profile, &protection));
     }
     if read_only && options.fallback == Fallback::Warn {
-        accept_read_only(&mut report, profile);
+        report.accept_read_only();
     }
     Ok(report)
 }

@@ -1,0 +1,223 @@
+//! What to do about each finding.
+
+use nix::errno::Errno;
+
+use super::Subcommand;
+use super::fact::{Fact, Failed};
+use crate::harden::apply::Outcome;
+use crate::harden::plan::{Reason, Refusal, STAYS, UNREADABLE, pattern_for};
+use crate::harden::protection::{Claim, For, Needed};
+use crate::root::RootError;
+use crate::target::candidates::Certainty;
+use crate::text::escape::escape;
+use crate::verify::{Check, CheckId, Evidence, Status, Subject};
+
+const HARDEN_FIRST: &str = "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what, a restart hardens anew";
+
+/// What to do about it, where it is a finding of `command`.
+pub(super) fn fact(fact: &Fact<'_>, command: Subcommand) -> Option<String> {
+    let text = match fact {
+        Fact::Refused(refusal) => return Some(self::refusal(refusal)),
+        Fact::Failed(failed) => return Some(self::failed(failed)),
+        Fact::Check { first_left: true, .. } => HARDEN_FIRST,
+        Fact::Check { check, .. } => return self::check(check),
+        Fact::Unreadable(error) => return unreadable(error, command).map(str::to_owned),
+        Fact::Launch(launch) => return launch.hint().map(str::to_owned),
+        Fact::LeftAlone(_, Outcome::OtherMount) => "something mounted over it while this ran: run again",
+        Fact::LeftAlone(_, Outcome::Withheld) => "see the other findings; with those solved, run again",
+        Fact::LeftAlone(..) => "something else is changing the container: run again, and find out what it is",
+        Fact::Stays(stays) => match stays.reason {
+            Reason::MountPoint | Reason::OtherMount => {
+                "name its mount point in [remove] mounts if you mean it, save it with [keep] paths, or mount something clean there"
+            }
+            _ => "the other names lie under another mount or outside the root: find them with `find -inum`",
+        },
+    };
+    Some(text.to_owned())
+}
+
+/// What to do where a rule asks for what must stay.
+fn refusal(refusal: &Refusal) -> String {
+    let keep = refusal.keep.as_deref().map(|paths| keep_paths(paths));
+    let claim = match &refusal.reason {
+        Reason::Protected(claim) => &**claim,
+        _ => {
+            return "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less".to_owned();
+        }
+    };
+    match (claim, keep) {
+        (Claim::Lithify, _) => "name what it removes by paths that do not meet lithify".to_owned(),
+        (Claim::Library(_), _) => {
+            "programs need shared libraries and the loader to start: name programs instead, or save it with [keep] paths"
+                .to_owned()
+        }
+        (Claim::Runs(_, Certainty::Possible), _) => UNREADABLE.to_owned(),
+        (Claim::Needed(Needed { by: For::Kept(_), .. }), Some(keep)) => format!("save it with {keep}, or keep less"),
+        (Claim::Needed(Needed { by: For::Kept(_), .. }), None) => {
+            "keep the program itself in place of the script that starts it; or keep its shell, too, which then is an intruder's".to_owned()
+        }
+        (Claim::Needed(Needed { by: For::App { script: false, .. }, .. }), Some(keep)) => {
+            format!("save it in a profile: {keep}")
+        }
+        (Claim::Needed(Needed { by: For::Command { passes: false }, .. }), Some(keep)) => format!(
+            "save it in a profile: {keep}; or, if the command is a script that only starts the app, add --after-start"
+        ),
+        (Claim::Needed(Needed { by: For::Command { .. } | For::App { .. }, .. }), Some(keep)) => format!(
+            "start the app itself in place of its script (and name that by --app), or save what the script needs in a profile: {keep}"
+        ),
+        (Claim::Runs(..) | Claim::LeadsToProgram(_) | Claim::Needed(_), Some(keep)) => format!(
+            "in a startupProbe add --wait-for-app; or save it with {keep}, harden when nothing of the app needs it any more, or name it in [remove] force"
+        ),
+        (Claim::Runs(..) | Claim::LeadsToProgram(_) | Claim::Needed(_), None) => {
+            format!("in a startupProbe add --wait-for-app; {STAYS}")
+        }
+    }
+}
+
+/// Ready for a profile.
+fn keep_paths(paths: &[Vec<u8>]) -> String {
+    let quoted: Vec<String> = paths.iter().map(|path| pattern_for(path)).collect();
+    format!("[keep] paths = [{}]", quoted.join(", "))
+}
+
+/// What to do where the kernel refuses.
+fn failed(failed: &Failed<'_>) -> String {
+    let text = match failed.errno {
+        Errno::EROFS => {
+            "keep it read-only, and bake the removal into the image (RUN [\"/lithify\", \"harden\", ...]) \
+             or stage a hardened copy of the directories in a volume that the app mounts read-only over them"
+        }
+        Errno::EACCES => {
+            return format!(
+                "run it as the owner (runAsUser: {}), or bake the removal into the image or stage a hardened copy in a volume",
+                failed.directory.map_or(0, |(owner, _)| owner)
+            );
+        }
+        Errno::EPERM => {
+            "an immutable file (chattr -i), a sticky directory of another owner, a security module, or an id that this user namespace does not map"
+        }
+        Errno::EBUSY => "unmount it, or save it with [keep] paths",
+        Errno::ENOTEMPTY => "run again; see the other findings for what stays",
+        Errno::ENOSPC | Errno::EDQUOT => {
+            "it takes 1 MiB once, however many names there are: make room, or use method = \"delete\""
+        }
+        _ => "see the reason of the kernel",
+    };
+    text.to_owned()
+}
+
+fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
+    match error.errno() {
+        Errno::EFBIG => Some(
+            "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it",
+        ),
+        Errno::ENAMETOOLONG => Some(
+            "remove it: the directories below each other there have paths of more than 16 KiB, which only somebody who hides something needs",
+        ),
+        _ if command == Subcommand::Stage => {
+            Some("this user may not read it: run the init container as root, or remove that file in the profile")
+        }
+        _ => None,
+    }
+}
+
+/// What to do about a check that does not hold.
+fn check(check: &Check) -> Option<String> {
+    let text = match (&check.evidence, check.id) {
+        (Evidence::Unreadable(_), CheckId::ReadOnly) => {
+            "a path that is not there cannot be checked: correct it, or check its parent"
+        }
+        (Evidence::Writable { trial, in_image }, _) => {
+            return match trial.result {
+                Err(Errno::EACCES) if !in_image => {
+                    let gid = trial.user.1;
+                    Some(format!(
+                        "set fsGroup: {gid} in the pod's securityContext, so that its volumes belong to that group"
+                    ))
+                }
+                Err(Errno::EROFS | Errno::EACCES) => Some(volume(check)),
+                _ => None,
+            };
+        }
+        (Evidence::NotThere, CheckId::Writable | CheckId::WritableIfPresent) => return Some(volume(check)),
+        _ if check.status != Status::Fail => return None,
+        (Evidence::ReadOnly { at_root: true, .. }, _) => {
+            "set readOnlyRootFilesystem: true in the container's securityContext"
+        }
+        (Evidence::ReadOnly { .. }, _) => {
+            "set readOnly: true on the volumeMount, or readOnlyRootFilesystem: true when no volume is mounted there"
+        }
+        (Evidence::ReadOnlyBelow { .. }, _) => {
+            let point = super::checks::subject(&check.subject);
+            return Some(format!(
+                "set readOnly: true on its volumeMount, or add \"{point}\" to [verify.mounts] writable if the app needs it"
+            ));
+        }
+        (Evidence::StagedWritable, _) => "set readOnly: true on its volumeMount",
+        (Evidence::StagedWritableAt(_), _) => {
+            "mount the staged volume writable in the init container that runs `lithify stage`, and nowhere else"
+        }
+        (_, CheckId::Noexec) => {
+            "an emptyDir cannot be mounted noexec: use a volume with mountOptions, or a runtime that sets it"
+        }
+        (_, CheckId::User) => "set runAsUser and runAsNonRoot: true in the securityContext",
+        (_, CheckId::Group) => "set runAsGroup in the securityContext",
+        (_, CheckId::Groups) => {
+            "set supplementalGroups and fsGroup in the pod's securityContext; the image's /etc/group adds more"
+        }
+        (_, CheckId::NoNewPrivs) => "set allowPrivilegeEscalation: false in the securityContext",
+        (_, CheckId::Capabilities) => {
+            "set capabilities: {drop: [ALL]} in the securityContext and add only those allowed"
+        }
+        (_, CheckId::Seccomp) => "set seccompProfile: {type: RuntimeDefault} in the securityContext",
+        (_, CheckId::RuntimeSocket) => "whoever can write to it is root on the node: remove this hostPath volume",
+        (_, CheckId::ServiceAccountToken) => "set automountServiceAccountToken: false in the pod spec",
+        (_, CheckId::HostPid) => "set hostPID: false in the pod spec",
+        (
+            _,
+            CheckId::Remove
+            | CheckId::Strip
+            | CheckId::ReadOnly
+            | CheckId::Writable
+            | CheckId::WritableIfPresent
+            | CheckId::Staged
+            | CheckId::Absent
+            | CheckId::Present,
+        ) => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn volume(check: &Check) -> String {
+    match &check.subject {
+        Subject::Path(path) => volume_at(path),
+        Subject::Process(_) | Subject::Unknown(_) | Subject::PidNamespace => String::new(),
+    }
+}
+
+/// The two pieces of YAML that make a path writable.
+fn volume_at(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    let name: String = text
+        .trim_matches('/')
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let name = name.get(name.len().saturating_sub(63)..).unwrap_or(&name).trim_matches('-');
+    format!(
+        "add to the pod's volumes `- {{name: {name}, emptyDir: {{}}}}` and to the container's volumeMounts `- {{name: {name}, mountPath: {}}}`",
+        escape(path)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yaml_for_a_missing_volume() {
+        let hint = volume_at(b"/usr/local/apache2/logs");
+        assert!(hint.contains("{name: usr-local-apache2-logs, emptyDir: {}}"), "{hint}");
+        assert!(hint.contains("mountPath: /usr/local/apache2/logs}"), "{hint}");
+    }
+}

@@ -1,0 +1,192 @@
+//! What a check saw, in words.
+
+use nix::errno::Errno;
+
+use super::reasons;
+use crate::harden::plan::{Origin, Reason, Verb};
+use crate::linux::proc::mountinfo::Mount;
+use crate::linux::proc::status::capability_names;
+use crate::target;
+use crate::text::escape::escape;
+use crate::verify::{Check, CheckId, Evidence, Note, Status, Subject, Trial};
+
+/// What a check is about.
+pub(super) fn subject(subject: &Subject) -> String {
+    match subject {
+        Subject::Path(path) => escape(path),
+        Subject::Process(task) => target::name(*task),
+        Subject::Unknown(reason) => reason.to_string(),
+        Subject::PidNamespace => "pid namespace".to_owned(),
+    }
+}
+
+/// What was seen.
+pub(super) fn detail(check: &Check) -> String {
+    let text = match &check.evidence {
+        Evidence::There => match check.id {
+            CheckId::RuntimeSocket => "a container runtime's socket is visible",
+            CheckId::ServiceAccountToken => "the service account token is mounted",
+            _ => "is there",
+        },
+        Evidence::NotThere => match check.id {
+            CheckId::RuntimeSocket => "no container runtime's socket at the known paths",
+            CheckId::Writable | CheckId::WritableIfPresent => "does not exist, and the app must be able to write there",
+            _ => "is not there",
+        },
+        Evidence::Matched(path) => return format!("{} is there", escape(path)),
+        Evidence::Dangling => "is a link that leads nowhere",
+        Evidence::Tombstone => "is a tombstone of what was removed",
+        Evidence::Unreadable(error) => return error.to_string(),
+        Evidence::Os(errno) => errno.desc(),
+
+        Evidence::NothingLeft => "nothing is left of what the profile removes",
+        Evidence::Planned(action) => {
+            let what = match action.verb {
+                Verb::Strip { .. } => "still set".to_owned(),
+                Verb::LoginShells { .. } => format!("login shells {}", reasons::cause(action).unwrap_or_default()),
+                Verb::Remove | Verb::Disable | Verb::Tombstone => "still there".to_owned(),
+            };
+            return by_rule(&what, &action.origin);
+        }
+        Evidence::MustStay(origin, reason) => {
+            let what = match reason {
+                Reason::MissingLibrary(_) => "lacks a library",
+                _ => "still there, and must be",
+            };
+            return by_rule(&format!("{what}: {}", reasons::reason(reason)), origin);
+        }
+        Evidence::Stays(origin, reason) => {
+            return by_rule(&format!("still there: {}", reasons::reason(reason)), origin);
+        }
+
+        Evidence::ReadOnly { trial, .. } => return read_only(trial),
+        Evidence::ReadOnlyBelow { path, trial } => {
+            return format!("mounted below read-only {}: {}", escape(path.as_bytes()), read_only(trial));
+        }
+        Evidence::ReadOnlyAlone { trial, reason } => {
+            return format!("{}; mounts below it were not looked at: {reason}", read_only(trial));
+        }
+        Evidence::Writable { trial, in_image } => return writable(trial, *in_image),
+        Evidence::Noexec => "noexec",
+        Evidence::Exec(options) => return format!("programs can be started there ({})", escape(options)),
+        Evidence::ExecBelow(path) => {
+            return format!("mounted below {}: programs can be started there", escape(path.as_bytes()));
+        }
+        Evidence::MountUnknown => "its mount is not known",
+        Evidence::NoMounts(reason) => return reason.to_string(),
+        Evidence::Staged => "the staged copy is mounted, read-only",
+        Evidence::StagedWritable => "the staged directory is mounted writable",
+        Evidence::StagedWritableAt(point) => {
+            return format!("the staged directory is also mounted writable, at {}", escape(point));
+        }
+
+        Evidence::NotSaid => "cannot be read",
+        Evidence::Ids(seen, wanted) => return ids(check, *seen, *wanted),
+        Evidence::NoSuchName(name) => {
+            let database = if check.id == CheckId::User { "/etc/passwd" } else { "/etc/group" };
+            return format!("{database} inside the root does not have {}", escape(name.as_bytes()));
+        }
+        Evidence::Groups(extra) if extra.is_empty() => "no supplementary group beyond those allowed",
+        Evidence::Groups(extra) => {
+            let extra: Vec<String> = extra.iter().map(ToString::to_string).collect();
+            return format!("it is in the supplementary groups {}", extra.join(", "));
+        }
+        Evidence::NoNewPrivs(true) => "no_new_privs is set",
+        Evidence::NoNewPrivs(false) => "no_new_privs is not set: setuid programs can raise privileges",
+        Evidence::Capabilities(excess) if excess.is_empty() => "no capability beyond those allowed, in any set",
+        Evidence::Capabilities(excess) => return capabilities(excess),
+        Evidence::Seccomp(2) => "a seccomp filter is in force",
+        Evidence::Seccomp(0) => "no seccomp filter: every system call is allowed",
+        Evidence::Seccomp(mode) => return format!("seccomp mode is {mode}, not 2 (filter)"),
+        Evidence::HostPid(false) => "the container has its own",
+        Evidence::HostPid(true) => "it is the machine's own",
+    };
+    text.to_owned()
+}
+
+fn by_rule(what: &str, origin: &Origin) -> String {
+    format!("{what} ({}: {})", origin.profile, origin.rule)
+}
+
+fn read_only(trial: &Trial) -> String {
+    let on = match &trial.mount {
+        Some(mount) => format!(" ({}, {})", escape(&mount.filesystem), escape(&mount.options)),
+        None => String::new(),
+    };
+    match (trial.result, trial.mount.as_ref().map(Mount::is_read_only)) {
+        (Err(Errno::EROFS), _) => format!("read-only: writing fails with EROFS{on}"),
+        (Ok(()), _) => format!("writable: a file could be made{on}"),
+        (Err(Errno::ENOTDIR), Some(true)) => format!("read-only by mountinfo{on}"),
+        (Err(Errno::EACCES), Some(false)) => {
+            let uid = trial.user.0;
+            format!("the mount is writable; only permissions stop uid {uid} (EACCES), which proves nothing{on}")
+        }
+        (Err(errno), Some(false)) => format!("the mount is writable{on}; trying gave: {}", errno.desc()),
+        (Err(errno), Some(true)) => {
+            format!("read-only by mountinfo, but writing fails with {} and not EROFS{on}", errno.desc())
+        }
+        (Err(errno), None) => format!("its mount is not known, and writing fails with {}", errno.desc()),
+    }
+}
+
+fn writable(trial: &Trial, in_image: bool) -> String {
+    match trial.result {
+        Ok(()) => "writable".to_owned(),
+        Err(Errno::EROFS) => "is read-only (EROFS), and the app must be able to write there".to_owned(),
+        Err(Errno::EACCES) => {
+            let (uid, gid) = trial.user;
+            let owner = if in_image { ", who does not own it, and no volume is mounted there" } else { "" };
+            format!("permission denied (EACCES) for uid {uid}, gid {gid}{owner}")
+        }
+        Err(errno @ (Errno::EOPNOTSUPP | Errno::EISDIR)) => match &trial.mount {
+            Some(mount) if !mount.is_read_only() => {
+                format!("writable by mountinfo; not tried, because {} has no O_TMPFILE", escape(&mount.filesystem))
+            }
+            _ => format!("cannot be tried: {}", errno.desc()),
+        },
+        Err(errno) => format!("cannot be written: {}", errno.desc()),
+    }
+}
+
+fn ids(check: &Check, seen: [u32; 4], wanted: Option<u32>) -> String {
+    let [real, effective, saved, filesystem] = seen;
+    let kind = if check.id == CheckId::User { "uid" } else { "gid" };
+    let text = if seen == [real; 4] {
+        format!("{kind} {real}")
+    } else {
+        format!("{kind} {real}, effective {effective}, saved {saved}, filesystem {filesystem}")
+    };
+    match wanted {
+        _ if check.status == Status::Pass => text,
+        None => format!("it runs as root: {text}"),
+        Some(id) => format!("{text}, not {id}"),
+    }
+}
+
+fn capabilities(excess: &[(&str, u64)]) -> String {
+    let sets: Vec<String> = excess
+        .iter()
+        .map(|(set, mask)| {
+            let names = capability_names(*mask);
+            if names.len() > 6 {
+                format!("{set}: {} capabilities", names.len())
+            } else {
+                format!("{set}: {}", names.join(" "))
+            }
+        })
+        .collect();
+    format!("it holds more than allowed: {}", sets.join("; "))
+}
+
+/// A remark on what was looked at.
+pub(super) fn note(note: &Note) -> String {
+    match note {
+        Note::RuntimeMounts(points) => {
+            let points: Vec<String> = points.iter().map(|point| escape(point)).collect();
+            format!("writable mounts of the runtime and the kubelet, not counted: {}", points.join(", "))
+        }
+        Note::StagedUnknown(reason) => {
+            format!("whether a staged directory is mounted writable was not looked at: {reason}")
+        }
+    }
+}

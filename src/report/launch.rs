@@ -1,0 +1,77 @@
+//! What came of making the app what it should be before it is started.
+
+use nix::errno::Errno;
+
+use crate::launch::landlock::{LandlockError, Level};
+use crate::launch::privileges::PrivilegeError;
+use crate::verify::Status;
+
+/// One result.
+#[derive(Debug)]
+pub enum Launch {
+    /// The app's user, groups and capabilities could not be brought about.
+    Privileges(PrivilegeError),
+    /// It is confined.
+    Confined(Confinement, Level),
+    /// It could not be confined.
+    NotConfined(Confinement, LandlockError),
+    /// It cannot be made to get a signal when the parent ends.
+    ParentDeath(Errno),
+}
+
+/// Why the app is confined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confinement {
+    /// `[confine]` asks for it.
+    Confine,
+    /// `--fallback deny`: what could not be deleted is denied.
+    Fallback,
+}
+
+impl Confinement {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Confine => "confine",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+impl Launch {
+    /// Whether it is as it should be.
+    pub(super) fn status(&self) -> Status {
+        if matches!(self, Self::Confined(..)) { Status::Pass } else { Status::Fail }
+    }
+
+    pub(super) fn id(&self) -> &'static str {
+        match self {
+            Self::Privileges(_) => "privileges",
+            Self::Confined(by, _) | Self::NotConfined(by, _) => by.name(),
+            Self::ParentDeath(_) => "parent-death",
+        }
+    }
+
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Privileges(error) => error.to_string(),
+            Self::Confined(_, level) => self::level(*level),
+            Self::NotConfined(_, error) => error.to_string(),
+            Self::ParentDeath(errno) => format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc()),
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Privileges(error) => error.hint(),
+            Self::NotConfined(_, error) => error.hint(),
+            Self::Confined(..) | Self::ParentDeath(_) => None,
+        }
+    }
+}
+
+/// What of a ruleset the kernel enforces.
+pub(super) fn level(Level { version, complete, rules }: Level) -> String {
+    let how =
+        if complete { "fully enforced" } else { "partially enforced (truncation cannot be limited before ABI 3)" };
+    format!("Landlock ABI {version}, {how}, {rules} rules")
+}

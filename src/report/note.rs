@@ -1,0 +1,85 @@
+//! Remarks, which never change the exit code.
+
+use nix::errno::Errno;
+
+use super::{checks, launch, reasons};
+use crate::harden::plan;
+use crate::launch::landlock::{LandlockError, Level};
+use crate::text::escape::escape;
+use crate::verify;
+
+/// One remark.
+#[derive(Clone, Debug)]
+pub enum Note {
+    /// On the plan.
+    Plan(plan::Note),
+    /// On what was verified.
+    Verify(verify::Note),
+    /// What somebody else has put into words.
+    Said(String),
+    /// `[confine]` asks for what this kernel does not offer.
+    NotConfined(Errno),
+    /// What the app is confined to.
+    Confined(Level),
+    /// Paths of `[confine]` that are not there.
+    NothingToConfine(Vec<String>),
+    /// What the app needs to start cannot be deleted later either.
+    Stuck(Errno),
+    /// Directories that neither this user nor the app may enter.
+    NotEntered(Vec<Vec<u8>>),
+    /// What could not be deleted cannot be denied either.
+    CannotDeny(Errno),
+    /// What could not be deleted is denied.
+    Denied {
+        /// How many names.
+        names: usize,
+        /// What the kernel enforces.
+        level: Level,
+    },
+    /// `--fallback warn`: on a read-only root all of it stays.
+    ReadOnly {
+        /// How many names.
+        names: usize,
+        /// Of which profiles.
+        profiles: Vec<String>,
+    },
+}
+
+impl Note {
+    /// In words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Plan(note) => reasons::note(note),
+            Self::Verify(note) => checks::note(note),
+            Self::Said(text) => text.clone(),
+            Self::NotConfined(errno) => {
+                format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))
+            }
+            Self::Confined(level) => format!("[confine]: {}", launch::level(*level)),
+            Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", paths.join(", ")),
+            Self::Stuck(errno) => format!(
+                "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
+                errno.desc()
+            ),
+            Self::NotEntered(paths) => {
+                let paths: Vec<String> = paths.iter().map(|path| escape(path)).collect();
+                let list = paths.join(", ");
+                format!("not looked at, because this user may not enter them, nor may the app: {list}")
+            }
+            Self::CannotDeny(errno) => format!(
+                "what cannot be removed cannot be denied either: {}; --fallback warn starts the app on a read-only root all the same",
+                LandlockError::Unavailable(*errno)
+            ),
+            Self::Denied { names, level } => format!(
+                "{names} names cannot be removed, and are denied to the app and its children instead ({}); \
+                 a `kubectl exec` is not bound by that",
+                launch::level(*level)
+            ),
+            Self::ReadOnly { names, profiles } => format!(
+                "the root is read-only, so that {names} names that the profile removes stay and can still be run ({}); \
+                 bake the removal into the image to get rid of them, or use --fallback deny or fail",
+                profiles.join(", ")
+            ),
+        }
+    }
+}

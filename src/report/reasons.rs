@@ -1,0 +1,119 @@
+//! Why something goes, stays or was refused, in words.
+
+use std::fmt::Write;
+
+use crate::harden::found::Cause;
+use crate::harden::plan::{Action, Note, Reason};
+use crate::harden::protection::{AppProcess, Claim, For, Needed};
+use crate::linux::proc::processes::Process;
+use crate::target::candidates::Certainty;
+use crate::text::escape::escape;
+
+/// How a rule led to a step, where it does not name the file itself.
+pub(super) fn cause(action: &Action) -> Option<String> {
+    let (how, of) = match &action.cause {
+        Cause::Rule | Cause::Strip => return None,
+        Cause::Content { of } => ("content of ", of),
+        Cause::Target { of, .. } => ("target of ", of),
+        Cause::HardLink { of } => ("the same file as ", of),
+        Cause::LinkTo { of } => ("link to ", of),
+        Cause::LoginShells { of } => return Some(format!("of {of}")),
+    };
+    Some(format!("{how}{}", escape(of)))
+}
+
+/// Why something stays, or must.
+pub(super) fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Kept(entry) => format!("kept by [keep] {entry}"),
+        Reason::MountPoint => "it is a mount point, which is never unlinked".to_owned(),
+        Reason::OtherMount => "it is on another mount".to_owned(),
+        Reason::OtherNames { expected, found } => other_names(*expected, *found),
+        Reason::Protected(claim) => self::claim(claim),
+        Reason::MissingLibrary(chain) => chain.clone(),
+    }
+}
+
+fn other_names(expected: u32, found: u32) -> String {
+    format!("the file has {expected} names and {found} found under the root: it lives on under the others")
+}
+
+/// Who needs a file.
+fn claim(claim: &Claim) -> String {
+    match claim {
+        Claim::Lithify => "it is lithify itself".to_owned(),
+        Claim::Library(reason) => reason.to_string(),
+        Claim::Runs(process, certainty) => {
+            let runs = match certainty {
+                Certainty::Known => "runs it",
+                Certainty::Named => {
+                    "seems to run it: its program cannot be read (CAP_SYS_PTRACE), and what can be seen of it fits"
+                }
+                Certainty::Possible => {
+                    "may run it: its program cannot be read (CAP_SYS_PTRACE), and there is no program that it is called by, and the size of its code fits"
+                }
+            };
+            format!("{}, {runs}", of_app(process))
+        }
+        Claim::LeadsToProgram(process) => format!(
+            "it leads to what {}, runs, whose command line does not say by which name it was started",
+            of_app(process)
+        ),
+        Claim::Needed(needed) => self::needed(needed),
+    }
+}
+
+/// The chain of needs from what is started on.
+fn needed(Needed { by, chain, link }: &Needed) -> String {
+    let is_command = chain.len() == 1;
+    let mut text = if is_command && !link { "it is ".to_owned() } else { String::new() };
+    let _ = match by {
+        For::Kept(entry) => write!(text, "[keep] {entry}:"),
+        For::Command { .. } => write!(text, "the command to be run,"),
+        For::App { said, .. } => write!(text, "the app ({said}),"),
+        For::Process(process) => write!(text, "the command line of {},", of_app(process)),
+    };
+    for (position, (path, role)) in chain.iter().enumerate() {
+        let path = escape(path);
+        let which = if position > 1 { ", which" } else { "" };
+        let _ = match role {
+            None => write!(text, " {path}"),
+            Some(role) => write!(text, "{which} needs {path} as {}", role.text()),
+        };
+    }
+    if *link {
+        text += if is_command { " leads through it" } else { ", and that path leads through it" };
+    }
+    text
+}
+
+fn of_app(AppProcess { process, first }: &AppProcess) -> String {
+    let role = if *first { "the container's first" } else { "a descendant of the container's first" };
+    format!("{}, {role}", who(process))
+}
+
+fn who(process: &Process) -> String {
+    format!("process {} ({})", process.pid, escape(&process.comm))
+}
+
+/// A remark on a plan.
+pub(super) fn note(note: &Note) -> String {
+    match note {
+        Note::Forced { path, claim } => {
+            format!("{} goes by [remove] force, although {}", escape(path), self::claim(claim))
+        }
+        Note::RunByOther { path, process } => {
+            format!("{} is being run by {}, which is not part of the app", escape(path), who(process))
+        }
+        Note::OtherNames { path, expected, found } => format!(
+            "{}: {}; on overlayfs the count includes names that lower layers hide",
+            escape(path),
+            other_names(*expected, *found)
+        ),
+        Note::UnknownApp(unknown) => {
+            let protects = if unknown.only_shells { "; --app protects it" } else { "" };
+            format!("{unknown}{protects}")
+        }
+        Note::Survey(text) => text.clone(),
+    }
+}
