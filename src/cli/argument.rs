@@ -56,6 +56,9 @@ pub(super) const fn long(long: &'static str) -> Argument {
     }
 }
 
+/// What a field without a row would have; there is none.
+pub(super) static NONE: Argument = long("");
+
 /// A value by its place.
 pub(super) const fn place(value_name: &'static str) -> Argument {
     Argument { value_name, required: true, ..long("") }
