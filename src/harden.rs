@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod declared_app;
 pub mod found;
+pub mod pipeline;
 pub mod plan;
 pub mod protection;
 pub mod survey;

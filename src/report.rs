@@ -10,7 +10,9 @@ mod launch;
 mod line;
 mod note;
 mod reasons;
+mod stage;
 mod text;
+mod waiting;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -19,11 +21,12 @@ use std::time::Duration;
 use nix::unistd::{getegid, geteuid};
 
 use crate::harden::apply::Outcome;
+use crate::harden::pipeline::Applied;
 use crate::harden::plan::{self, Action, Plan, Verb};
 use crate::profile::Profile;
 use crate::root::{Kind, RootError};
 use crate::text::escape::escape;
-use crate::verify::{Check, Verification};
+use crate::verify::{Check, Verification, Verified};
 
 pub use error::CommandError;
 pub use exit::{AppProcess, Exit};
@@ -31,6 +34,7 @@ pub use fact::{Fact, Failed};
 pub use json::{failure as failure_to_json, write as to_json};
 pub use launch::{Confinement, Launch};
 pub use note::Note;
+pub use stage::{Paths, StageNote, StageReport};
 pub(crate) use text::plural;
 pub use text::{Volume, cut_to_termination_message, termination_message, write as to_text};
 
@@ -114,6 +118,18 @@ impl Report {
         }
     }
 
+    /// Adds all that was done, and what is so since.
+    pub fn add(&mut self, verified: Verified<'_>) {
+        let Verified { applied: Applied { plan, outcomes, unreadable, remarks, .. }, verification, late } = verified;
+        self.add_unreadable(unreadable);
+        self.notes.extend(remarks.into_iter().map(Note::Wait));
+        self.add_plan(plan, outcomes);
+        self.late = late;
+        if let Some(verification) = verification {
+            self.add_verification(verification);
+        }
+    }
+
     /// Adds what could not be looked at.
     pub fn add_unreadable(&mut self, errors: Vec<RootError>) {
         self.unreadable.extend(errors);
@@ -129,11 +145,6 @@ impl Report {
     pub fn add_verification(&mut self, verification: Verification) {
         self.checks.extend(verification.checks);
         self.notes.extend(verification.notes.into_iter().map(Note::Verify));
-    }
-
-    /// Notes that the deadline came before everything was done.
-    pub fn cut_short(&mut self, limit: Duration) {
-        self.late = Some(limit);
     }
 
     /// On a read-only root nothing can be deleted, and nothing can be changed either: what the profile would remove is said

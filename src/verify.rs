@@ -10,6 +10,9 @@ mod mounts;
 mod process;
 mod staged;
 
+use std::time::Duration;
+
+use crate::harden::pipeline::{Applied, Protected};
 use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
 use crate::profile::Profile;
@@ -37,9 +40,49 @@ pub enum Note {
     StagedUnknown(OwnerError),
 }
 
+/// A plan that was carried out, and what is so since.
+#[derive(Debug)]
+pub struct Verified<'a> {
+    /// What was carried out.
+    pub applied: Applied<'a>,
+    /// What was found out; `None` where nothing was changed, or there was no time.
+    pub verification: Option<Verification>,
+    /// The time limit that came before everything was done.
+    pub late: Option<Duration>,
+}
+
+impl Protected<'_> {
+    /// Checks everything that the profile asks, where nothing is changed.
+    pub fn verify(&self) -> Verification {
+        verify(self.target, self.profile, &self.protection)
+    }
+}
+
+impl<'a> Applied<'a> {
+    /// Checks everything that the profile asks.
+    pub fn verify(self) -> Verified<'a> {
+        self.verify_by(verify)
+    }
+
+    /// The same but for `[verify.process]`: the app's process is not there yet.
+    pub fn verify_tree(self) -> Verified<'a> {
+        self.verify_by(verify_tree)
+    }
+
+    fn verify_by(self, verify: fn(&Target, &Profile, &Protection) -> Verification) -> Verified<'a> {
+        if self.outcomes.is_none() || !self.plan.refusals.is_empty() {
+            return Verified { applied: self, verification: None, late: None };
+        }
+        let Protected { target, profile, protection, .. } = &self.protected;
+        let verification = verify(target, profile, protection);
+        let late = target.root.deadline().exceeded();
+        Verified { applied: self, verification: Some(verification).filter(|_| late.is_none()), late }
+    }
+}
+
 /// Checks everything that `profile` asks of `root`: its `[verify]` tables, and that nothing is left of what `[remove]`
 /// and `[strip]` name. `protection` explains what stays because the app runs it.
-pub fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
+fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = verify_tree(target, profile, protection);
     process::check(&target.root, &profile.verify, || target.first(), &mut verification);
     verification
@@ -53,7 +96,7 @@ pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
 }
 
 /// Everything but `[verify.process]`.
-pub fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
+fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = Verification::default();
     let Target { root, owner } = target;
     if profile.changes_anything() {

@@ -100,7 +100,7 @@ impl Output {
 
     /// Prints the error that prevented a report; its exit code.
     pub(super) fn failure(&self, command: &'static str, error: &CommandError) -> Exit {
-        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint())
+        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint().as_deref())
     }
 
     /// Prints an error that leaves nothing to report.
@@ -144,8 +144,8 @@ impl Output {
         self.print(command, exit, if self.json { &json } else { &text }, message)
     }
 
-    /// Prints `text`. Where that fails, it is said wherever something can still be written, after `message`, which is the
-    /// termination message already; and what went well did not: nobody has the report. But `run` is there to start the app.
+    /// Prints `text`. Where that fails, says so wherever something can still be written, after `message`, which is the
+    /// termination message already.
     fn print(&self, command: &str, exit: Exit, text: &str, message: &str) -> Exit {
         let Err(errno) = self.stream.write(text) else { return exit };
         let lost = format!(
@@ -158,11 +158,10 @@ impl Output {
             let _ = append(path, self.held_log.as_ref(), &lost);
         }
         let _ = self.leave(&report::cut_to_termination_message(format!("{message}{lost}")));
-        if self.stream == Stream::Error {
-            return exit;
+        if self.stream != Stream::Error {
+            let _ = Stream::Error.write(&lost);
         }
-        let _ = Stream::Error.write(&lost);
-        if exit == Exit::Ok { Exit::Finding } else { exit }
+        exit.unreported(self.app)
     }
 
     fn leave(&self, message: &str) -> std::io::Result<()> {

@@ -189,7 +189,7 @@ pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan
 }
 
 /// The rules of `[remove]`, each with its profile.
-fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
+pub fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
     let origin = |rule: &Rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) };
     profile.remove.iter().map(origin).map(Rc::new).collect()
 }
@@ -253,6 +253,12 @@ fn rank(found: &Found) -> (u8, Reverse<usize>) {
         Cause::Rule | Cause::Content { .. } | Cause::Strip | Cause::LoginShells { .. } => (3, 0),
     };
     (rank, Reverse(depth))
+}
+
+/// Whether the plan takes a program away that somebody may be running.
+pub fn takes_away(profile: &Profile, found: &Found, protection: &Protection) -> bool {
+    let goes = profile.method() != Method::Disable || found.stat.mode & 0o7777 != 0;
+    goes && found.stat.kind == Kind::File && protected(found, protection).is_none()
 }
 
 /// Why what was found must stay, if it must.

@@ -5,23 +5,22 @@
 //! process can hold it up for ever; its descendants, among which orphans of a `kubectl exec` may be, until the time limit.
 //! The limit counts from the first process's start, because each try of a probe is a new process.
 //!
-//! Every text is the same from try to try: no pids, no times. The kubelet drops events after some 22 different ones.
+//! What is found out holds no pids and no times, so that every text made of it is the same from try to try: the kubelet
+//! drops events after some 22 different ones.
 
 mod doomed;
 mod judge;
 
 use std::time::Duration;
 
-use crate::harden::plan::STAYS;
-use crate::linux::proc::processes::{Process, Program};
-use crate::probe::Target;
+use crate::linux::proc::processes::Program;
+use crate::probe::{ProbeError, Target};
 use crate::root::Root;
 use crate::target::app::App;
 use crate::target::owner::Owner;
 use crate::target::processes::ProcessError;
-use crate::text::seconds;
 
-pub use doomed::Doomed;
+pub use doomed::{Doomed, Remedy, Run};
 use judge::{Look, look, unchanged};
 
 /// How far the looks are apart.
@@ -49,87 +48,122 @@ pub struct Wait<'a> {
     pub timeout: Duration,
 }
 
-/// How a try ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Waited {
-    /// The app has settled; the plan may be carried out at once.
-    Settled {
-        /// Remarks for people.
-        notes: Vec<String>,
+/// What keeps the app from having settled.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// No process of the app runs.
+    NoProcess,
+    /// The container's first process runs something that goes.
+    First(Run),
+    /// Another process of the app does.
+    Descendant(Run),
+    /// The app's processes are not the same from look to look.
+    Changing,
+    /// This does not answer.
+    Silent(Target, ProbeError),
+}
+
+/// Why the plan may not be carried out.
+#[derive(Debug)]
+pub enum WaitError {
+    /// The app has not settled yet: the next try may find that it has.
+    NotYet(Obstacle),
+    /// The app did not settle in time, and there is no next try.
+    TimedOut {
+        /// What kept it from that.
+        obstacle: Obstacle,
+        /// The time limit.
+        timeout: Duration,
+        /// What helps.
+        remedy: Remedy,
     },
-    /// Not yet: what for, on one line.
-    Waiting(String),
-    /// Not in time, and nothing may be done: what for, on one line, and what to do.
-    TimedOut(String, String),
     /// This process is the container's first: there is nobody to wait for.
     NoApp,
+    /// The processes cannot be listed.
+    Processes(ProcessError),
+}
+
+impl From<ProcessError> for WaitError {
+    fn from(error: ProcessError) -> Self {
+        Self::Processes(error)
+    }
+}
+
+/// What is worth a remark about a process of an app that has settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Its command name.
+    pub comm: Vec<u8>,
+    /// What it still runs of what goes; else its program cannot be read.
+    pub runs: Option<Run>,
 }
 
 impl Wait<'_> {
     /// One try: at least 200 ms when the app has settled, none at all when it certainly has not. Ends early at the
     /// deadline of `root`, in which files are looked for.
-    pub fn try_once(&self, root: &Root) -> Result<Waited, ProcessError> {
+    pub fn try_once(&self, root: &Root) -> Result<Vec<Remark>, WaitError> {
         let mut before = App::look(self.owner)?;
         for _ in 0..LOOKS {
-            if let Some(not_yet) = self.blocked(&before) {
-                return Ok(not_yet);
-            }
-            let Some(now) = self.next(root)? else { return Ok(Waited::Waiting(CHANGING.to_owned())) };
+            self.allows(&before)?;
+            let Some(now) = self.next(root)? else { return Err(WaitError::NotYet(Obstacle::Changing)) };
             if unchanged(&before, &now, self.expired(&now)) {
-                return self.settled(root, &now);
+                return self.confirm(root, &now);
             }
             before = now;
         }
-        Ok(self.not_yet(&before, CHANGING.to_owned()))
-    }
-
-    /// Past the time limit there is no next try.
-    fn not_yet(&self, app: &App, what: String) -> Waited {
-        if self.expired(app) { Waited::TimedOut(what, STAYS.to_owned()) } else { Waited::Waiting(what) }
+        Err(self.not_yet(&before, Obstacle::Changing))
     }
 
     /// After two looks alike: the targets, and the last look.
-    fn settled(&self, root: &Root, before: &App) -> Result<Waited, ProcessError> {
-        if let Some(not_yet) = self.blocked(before) {
-            return Ok(not_yet);
-        }
+    fn confirm(&self, root: &Root, before: &App) -> Result<Vec<Remark>, WaitError> {
+        self.allows(before)?;
         for target in self.targets {
-            if let Err(error) = target.probe(root, TARGET_TIMEOUT.min(root.deadline().remaining())) {
-                return Ok(self.not_yet(before, format!("{target} does not answer: {error}")));
-            }
+            target
+                .probe(root, TARGET_TIMEOUT.min(root.deadline().remaining()))
+                .map_err(|error| self.not_yet(before, Obstacle::Silent(target.clone(), error)))?;
         }
         let now = App::look(self.owner)?;
-        let expired = self.expired(&now);
-        if let Some(not_yet) = self.blocked(&now) {
-            return Ok(not_yet);
+        self.allows(&now)?;
+        if unchanged(before, &now, self.expired(&now)) {
+            Ok(self.remarks(&now))
+        } else {
+            Err(self.not_yet(&now, Obstacle::Changing))
         }
-        if !unchanged(before, &now, expired) {
-            return Ok(self.not_yet(&now, CHANGING.to_owned()));
-        }
-        Ok(Waited::Settled { notes: self.notes(&now) })
     }
 
     /// Whether the app still is as it was at an earlier look.
-    pub fn is_unchanged_since(&self, app: &App) -> Result<bool, ProcessError> {
-        Ok(unchanged(app, &App::look(self.owner)?, false))
+    pub fn confirm_unchanged(&self, since: &App) -> Result<(), WaitError> {
+        if unchanged(since, &App::look(self.owner)?, false) {
+            Ok(())
+        } else {
+            Err(WaitError::NotYet(Obstacle::Changing))
+        }
     }
 
-    /// Whether one look is enough to say no.
-    pub fn blocked(&self, app: &App) -> Option<Waited> {
+    /// Whether this look does not already say no.
+    pub fn allows(&self, app: &App) -> Result<(), WaitError> {
         if app.first.as_ref().is_some_and(|first| first.pid == std::process::id()) {
-            return Some(Waited::NoApp);
+            return Err(WaitError::NoApp);
         }
         let expired = self.expired(app);
-        match look(app, self.doomed, expired) {
-            Look::Clean => None,
-            Look::NoApp => Some(self.not_yet(app, "no process of the app runs".to_owned())),
+        Err(match look(app, self.doomed, expired) {
+            Look::Clean => return Ok(()),
+            Look::NoApp => self.not_yet(app, Obstacle::NoProcess),
             Look::First(process, run) if expired => {
-                let limit = seconds::format(self.timeout);
-                let text = format!("the container's first process{run}, {limit} s after its start");
-                Some(Waited::TimedOut(text, self.doomed.advice(process, run)))
+                let remedy = self.doomed.remedy(process, &run);
+                WaitError::TimedOut { obstacle: Obstacle::First(run), timeout: self.timeout, remedy }
             }
-            Look::First(_, run) => Some(Waited::Waiting(format!("the container's first process{run}"))),
-            Look::Descendant(run) => Some(Waited::Waiting(format!("a process of the app{run}"))),
+            Look::First(_, run) => WaitError::NotYet(Obstacle::First(run)),
+            Look::Descendant(run) => WaitError::NotYet(Obstacle::Descendant(run)),
+        })
+    }
+
+    /// Past the time limit there is no next try.
+    fn not_yet(&self, app: &App, obstacle: Obstacle) -> WaitError {
+        if self.expired(app) {
+            WaitError::TimedOut { obstacle, timeout: self.timeout, remedy: Remedy::EndScript }
+        } else {
+            WaitError::NotYet(obstacle)
         }
     }
 
@@ -144,40 +178,25 @@ impl Wait<'_> {
         app.age().is_some_and(|age| age >= self.timeout)
     }
 
-    fn notes(&self, app: &App) -> Vec<String> {
-        let mut notes = Vec::new();
-        let mut note = |text: String| {
-            if !notes.contains(&text) {
-                notes.push(text);
-            }
-        };
+    fn remarks(&self, app: &App) -> Vec<Remark> {
+        let mut remarks = Vec::new();
         for process in app.processes() {
-            if let Some(run) = self.doomed.run_by(process) {
-                note(format!(
-                    "{} of the app{run}; it was not waited for, because --wait-timeout has passed",
-                    who(process)
-                ));
-            } else if matches!(process.program, Program::Unreadable { .. }) {
-                note(format!(
-                    "the program of {} of the app cannot be read (CAP_SYS_PTRACE): its name and the size of its code decided",
-                    who(process)
-                ));
+            let runs = self.doomed.run_by(process);
+            if runs.is_some() || matches!(process.program, Program::Unreadable { .. }) {
+                let remark = Remark { comm: process.comm.clone(), runs };
+                if !remarks.contains(&remark) {
+                    remarks.push(remark);
+                }
             }
         }
-        notes
+        remarks
     }
-}
-
-/// What is said of processes that are not alike from look to look.
-pub const CHANGING: &str = "the app's processes are still changing";
-
-fn who(process: &Process) -> String {
-    format!("a process ({})", crate::text::escape::escape(&process.comm))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::proc::processes::Process;
 
     #[test]
     fn past_the_time_limit_nothing_is_waited_for_any_more() {
@@ -187,8 +206,14 @@ mod tests {
         let zombie =
             Process { pid: u32::MAX, thread: u32::MAX, parent: 0, start: 0, comm: vec![], program: Program::None };
         let after = |seconds| App { first: Some(zombie.clone()), time: Duration::from_secs(seconds), ..App::default() };
-        let what = "no process of the app runs".to_owned();
-        assert_eq!(wait.blocked(&after(4)), Some(Waited::Waiting(what.clone())));
-        assert_eq!(wait.blocked(&after(5)), Some(Waited::TimedOut(what, STAYS.to_owned())));
+        assert!(matches!(wait.allows(&after(4)), Err(WaitError::NotYet(Obstacle::NoProcess))));
+        let expired = wait.allows(&after(5));
+        assert!(
+            matches!(
+                expired,
+                Err(WaitError::TimedOut { obstacle: Obstacle::NoProcess, remedy: Remedy::EndScript, .. })
+            ),
+            "{expired:?}"
+        );
     }
 }

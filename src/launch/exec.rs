@@ -12,7 +12,7 @@ use crate::text::escape::escape;
 
 /// The app that is to be started.
 #[derive(Debug)]
-pub struct App {
+pub struct AppCommand {
     program: CString,
     arguments: Vec<CString>,
     environment: Vec<CString>,
@@ -76,7 +76,7 @@ impl StartError {
     }
 }
 
-impl App {
+impl AppCommand {
     /// Looks the command up in `PATH`, as execvp(3) does, and takes over the environment. With `keep_descriptors` the app
     /// gets every descriptor that lithify inherited, else only the sockets that `LISTEN_FDS` counts, if they are meant for
     /// this process.

@@ -20,11 +20,25 @@ pub fn hold_signals() -> Result<(), Errno> {
     sys::block_signals()
 }
 
-/// Lets this process get `signal` when its parent dies, also if that is dead already; `parent` is what getppid(2) said
-/// at the start. To be called after a change of user, which clears it (prctl(2)).
-pub fn on_parent_death(signal: Signal, parent: Pid) -> Result<(), Errno> {
-    prctl::set_pdeathsig(signal)?;
-    if getppid() == parent { Ok(()) } else { sys::send_signal(getpid().as_raw(), signal as i32) }
+/// A signal that this process wants to get when its parent dies.
+#[derive(Debug)]
+pub struct ParentDeath {
+    signal: Signal,
+    parent: Pid,
+}
+
+impl ParentDeath {
+    /// Of the process that is the parent now: make it at the start.
+    pub fn new(signal: Signal) -> Self {
+        Self { signal, parent: getppid() }
+    }
+
+    /// Asks the kernel for the signal; sends it if the parent is dead already. A change of user clears it (prctl(2)): call
+    /// this after that.
+    pub fn ask(&self) -> Result<(), Errno> {
+        prctl::set_pdeathsig(self.signal)?;
+        if getppid() == self.parent { Ok(()) } else { sys::send_signal(getpid().as_raw(), self.signal as i32) }
+    }
 }
 
 /// The app, running as our child.

@@ -5,7 +5,7 @@
 
 mod denial;
 
-pub use denial::deniable;
+pub use denial::deny_instead;
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +16,6 @@ use crate::linux::sys;
 use crate::profile::{Confine, ConfineMode};
 use crate::recognise::needs::needs;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, RootError};
-use crate::text::escape::escape;
 use crate::text::list::quoted;
 
 /// Rights to files, as in linux/landlock.h.
@@ -123,7 +122,7 @@ pub struct Ruleset {
     handled: u64,
     rules: usize,
     /// Listed paths that are not there: nothing can be allowed on them.
-    pub missing: Vec<String>,
+    pub missing: Vec<Vec<u8>>,
 }
 
 impl Ruleset {
@@ -158,13 +157,14 @@ impl Ruleset {
             let path = entry.value.as_bytes();
             if ruleset.allow_listed(root, path, right::WRITE & !right::MAKE_DEVICE)? {
                 writable.push((line(root, &root.walk(path, true)?.path), &entry.value));
+            } else if !DEVICES.contains(&entry.value.as_str()) {
+                ruleset.missing.push(path.to_vec());
             }
         }
         if confine.write.is_some() {
             for device in DEVICES {
                 ruleset.allow_listed(root, device.as_bytes(), right::WRITE_FILE | right::TRUNCATE)?;
             }
-            ruleset.missing.retain(|path| !DEVICES.contains(&path.as_str()));
             // Where the app's output goes, if it opens that by name (/dev/stdout) and it is a file.
             for output in [std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
                 let _ = ruleset.allow(output, right::WRITE_FILE | right::TRUNCATE);
@@ -178,7 +178,11 @@ impl Ruleset {
             programs.push(command.to_vec());
             let mut seen = HashSet::new();
             while let Some(program) = programs.pop() {
-                if !seen.insert(program.clone()) || !ruleset.allow_listed(root, &program, right::EXECUTE)? {
+                if !seen.insert(program.clone()) {
+                    continue;
+                }
+                if !ruleset.allow_listed(root, &program, right::EXECUTE)? {
+                    ruleset.missing.push(program);
                     continue;
                 }
                 let place = root.walk(&program, true)?;
@@ -212,10 +216,7 @@ impl Ruleset {
                 self.allow(fd.as_fd(), rights)?;
                 Ok(true)
             }
-            Err(error) if error.leads_nowhere() => {
-                self.missing.push(escape(path));
-                Ok(false)
-            }
+            Err(error) if error.leads_nowhere() => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -4,22 +4,27 @@ use std::time::{Duration, Instant};
 
 /// A moment, or never.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Deadline(Option<Instant>);
+pub struct Deadline(Option<(Instant, Duration)>);
 
 impl Deadline {
     /// `time` from now; one that the clock cannot express is never.
     pub fn after(time: Duration) -> Self {
-        Self(Instant::now().checked_add(time))
+        Self(Instant::now().checked_add(time).map(|moment| (moment, time)))
     }
 
     /// Whether it has come.
     pub fn is_over(self) -> bool {
-        self.0.is_some_and(|moment| Instant::now() >= moment)
+        self.exceeded().is_some()
+    }
+
+    /// The time limit, once it is over.
+    pub fn exceeded(self) -> Option<Duration> {
+        self.0.filter(|(moment, _)| Instant::now() >= *moment).map(|(_, limit)| limit)
     }
 
     /// How long until then: 0 when it is over, the greatest of all durations when it never comes.
     pub fn remaining(self) -> Duration {
-        self.0.map_or(Duration::MAX, |moment| moment.saturating_duration_since(Instant::now()))
+        self.0.map_or(Duration::MAX, |(moment, _)| moment.saturating_duration_since(Instant::now()))
     }
 }
 

@@ -1,13 +1,16 @@
 //! Why a command could not do its work at all, in words, and what to do about it.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::waiting;
 use crate::harden::declared_app::DeclaredAppError;
-use crate::harden::protection::LoadedError;
+use crate::harden::pipeline::HardenError;
+use crate::harden::wait::WaitError;
 use crate::launch::exec::StartError;
 use crate::launch::landlock::LandlockError;
 use crate::launch::privileges::PrivilegeError;
@@ -15,7 +18,7 @@ use crate::linux::proc::Task;
 use crate::profile::ProfileError;
 use crate::root::{Failure, RootError};
 use crate::target::host_guard::HostRoot;
-use crate::target::processes::ProcessError;
+use crate::text::seconds;
 use crate::volume::stage::StageError;
 
 /// Why a command could not do its work at all.
@@ -30,21 +33,12 @@ pub enum CommandError {
     /// There is no such target.
     #[error("--root {0}")]
     Root(RootError),
-    /// It is, or may be, a machine's root.
+    /// Nothing may be carried out.
+    #[error("{}", harden_error(.0))]
+    Harden(HardenError),
+    /// The target cannot be scanned at all.
     #[error("refused: {0}")]
-    Host(#[from] HostRoot),
-    /// What runs is not known.
-    #[error("refused: {0}")]
-    Processes(#[from] ProcessError),
-    /// What the app has loaded is not known.
-    #[error("refused: {0}")]
-    Loaded(#[from] LoadedError),
-    /// The target cannot be surveyed at all.
-    #[error("refused: {0}")]
-    Inventory(RootError),
-    /// What the container will start is not known.
-    #[error("refused: {0}")]
-    App(#[from] DeclaredAppError),
+    Scan(RootError),
     /// The app's user or privileges cannot be brought about.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
@@ -54,12 +48,6 @@ pub enum CommandError {
     /// Nothing was staged.
     #[error(transparent)]
     Stage(#[from] StageError),
-    /// The app is still starting, or there was no time.
-    #[error("not yet: {0}")]
-    NotYet(String),
-    /// The app never settled; and what to do.
-    #[error("{0}; nothing was deleted")]
-    WaitedInVain(String, String),
     /// The app's program cannot be executed.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -71,47 +59,80 @@ pub enum CommandError {
     Signals(Errno),
 }
 
+impl From<HardenError> for CommandError {
+    fn from(error: HardenError) -> Self {
+        Self::Harden(error)
+    }
+}
+
 impl CommandError {
     /// What to do.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Host(HostRoot::Undecidable { .. } | HostRoot::DiskMount { .. }) => Some(
-                "if this is a container's root filesystem (some runtimes mount a whole disk for each container), say so with --allow-host",
-            ),
-            Self::Host(_) => {
-                Some("run it in the container, or name the container's root with --root; --allow-host overrides this")
+    pub fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::Harden(HardenError::Wait(WaitError::TimedOut { remedy, .. })) => {
+                return Some(waiting::hint(remedy).into());
             }
-            Self::Loaded(_) => Some(
-                "add CAP_SYS_PTRACE to lithify's container, harden before the app starts (`run`, or in the image's build), list that program in [keep] only, or use libraries = \"all\"",
-            ),
-            Self::App(DeclaredAppError::Missing { .. }) => Some(
-                "write the command as the container starts it, with absolute paths: ENTRYPOINT and CMD of the image, or command and args of the pod",
-            ),
-            Self::App(DeclaredAppError::Unknown(_)) => Some(
-                "say what it will start (ENTRYPOINT and CMD of the image): --app 'COMMAND ARG...', or [keep] app = [\"COMMAND\", \"ARG\"] in a profile; --app none if nothing of this root is ever started",
-            ),
+            Self::Harden(error) => harden_hint(error),
             Self::Privileges(error) => error.hint(),
             Self::Landlock(error) => error.hint(),
             Self::Stage(error) => Some(error.hint()),
-            Self::Root(error) => match error.failure() {
-                Failure::Os { path, errno: Errno::EACCES, .. } if is_process_root(path) => Some(
-                    "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
-                ),
-                Failure::Os { path, errno: Errno::ENOENT, .. } if is_process_root(path) => Some(
-                    "there is no such process here: set shareProcessNamespace: true in the pod spec, or use kubectl debug --target",
-                ),
-                _ => None,
-            },
-            Self::WaitedInVain(_, hint) => Some(hint),
             Self::Start(error) => error.hint(),
-            Self::Profile(_)
-            | Self::Usage(_)
-            | Self::Processes(_)
-            | Self::Inventory(_)
-            | Self::NotYet(_)
-            | Self::Fork(_)
-            | Self::Signals(_) => None,
+            Self::Root(error) => root_hint(error.failure()),
+            Self::Profile(_) | Self::Usage(_) | Self::Scan(_) | Self::Fork(_) | Self::Signals(_) => None,
+        };
+        hint.map(Cow::Borrowed)
+    }
+}
+
+fn harden_error(error: &HardenError) -> String {
+    match error {
+        HardenError::Host(error) => refused(error),
+        HardenError::Processes(error) => refused(error),
+        HardenError::Loaded(error) => refused(error),
+        HardenError::App(error) => refused(error),
+        HardenError::Survey(error) => refused(error),
+        HardenError::Wait(error) => waiting::error(error),
+        HardenError::Deadline(limit) => format!(
+            "not yet: the deadline of {} s came before anything was changed; if it always does, raise --deadline and the probe's timeoutSeconds",
+            seconds::format(*limit)
+        ),
+    }
+}
+
+fn refused(error: &dyn std::error::Error) -> String {
+    format!("refused: {error}")
+}
+
+fn harden_hint(error: &HardenError) -> Option<&'static str> {
+    match error {
+        HardenError::Host(HostRoot::Undecidable { .. } | HostRoot::DiskMount { .. }) => Some(
+            "if this is a container's root filesystem (some runtimes mount a whole disk for each container), say so with --allow-host",
+        ),
+        HardenError::Host(HostRoot::FirstProcess { .. }) => {
+            Some("run it in the container, or name the container's root with --root; --allow-host overrides this")
         }
+        HardenError::Loaded(_) => Some(
+            "add CAP_SYS_PTRACE to lithify's container, harden before the app starts (`run`, or in the image's build), list that program in [keep] only, or use libraries = \"all\"",
+        ),
+        HardenError::App(DeclaredAppError::Missing { .. }) => Some(
+            "write the command as the container starts it, with absolute paths: ENTRYPOINT and CMD of the image, or command and args of the pod",
+        ),
+        HardenError::App(DeclaredAppError::Unknown(_)) => Some(
+            "say what it will start (ENTRYPOINT and CMD of the image): --app 'COMMAND ARG...', or [keep] app = [\"COMMAND\", \"ARG\"] in a profile; --app none if nothing of this root is ever started",
+        ),
+        HardenError::Processes(_) | HardenError::Survey(_) | HardenError::Wait(_) | HardenError::Deadline(_) => None,
+    }
+}
+
+fn root_hint(failure: &Failure) -> Option<&'static str> {
+    match failure {
+        Failure::Os { path, errno: Errno::EACCES, .. } if is_process_root(path) => Some(
+            "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
+        ),
+        Failure::Os { path, errno: Errno::ENOENT, .. } if is_process_root(path) => Some(
+            "there is no such process here: set shareProcessNamespace: true in the pod spec, or use kubectl debug --target",
+        ),
+        _ => None,
     }
 }
 

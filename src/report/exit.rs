@@ -1,6 +1,8 @@
 //! The exit codes (`docs/exit-codes.md`), and the one place that makes them of a report or an error.
 
 use super::{CommandError, Report};
+use crate::harden::pipeline::HardenError;
+use crate::harden::wait::WaitError;
 use crate::volume::stage::StageError;
 
 /// The exit codes of lithify itself.
@@ -75,21 +77,28 @@ impl Exit {
     pub fn of_error(error: &CommandError, app: AppProcess) -> Self {
         let exit = match error {
             CommandError::Profile(_) | CommandError::Usage(_) | CommandError::Root(_) => Self::Usage,
-            CommandError::Host(_)
-            | CommandError::Processes(_)
-            | CommandError::Loaded(_)
-            | CommandError::App(_)
-            | CommandError::Inventory(_)
-            | CommandError::Privileges(_)
-            | CommandError::Landlock(_) => Self::Refused,
+            CommandError::Scan(_) | CommandError::Privileges(_) | CommandError::Landlock(_) => Self::Refused,
+            CommandError::Harden(error) => Self::of_harden_error(error),
             CommandError::Stage(error) => Self::of_stage_error(error),
-            CommandError::NotYet(_) => Self::NotYet,
-            CommandError::WaitedInVain(..) => Self::Finding,
             CommandError::Start(error) if error.is_not_found() => Self::NotFound,
             CommandError::Start(_) => Self::CannotExecute,
             CommandError::Fork(_) | CommandError::Signals(_) => Self::RunFailed,
         };
         exit.with(app)
+    }
+
+    fn of_harden_error(error: &HardenError) -> Self {
+        match error {
+            HardenError::Host(_)
+            | HardenError::Processes(_)
+            | HardenError::Loaded(_)
+            | HardenError::App(_)
+            | HardenError::Survey(_)
+            | HardenError::Wait(WaitError::Processes(_)) => Self::Refused,
+            HardenError::Wait(WaitError::NotYet(_)) | HardenError::Deadline(_) => Self::NotYet,
+            HardenError::Wait(WaitError::TimedOut { .. }) => Self::Finding,
+            HardenError::Wait(WaitError::NoApp) => Self::Usage,
+        }
     }
 
     fn of_stage_error(error: &StageError) -> Self {
@@ -102,6 +111,12 @@ impl Exit {
             | StageError::Volume { .. }
             | StageError::Differs { .. } => Self::Finding,
         }
+    }
+
+    /// The same where nobody got the report: it cannot be told that all went well. But `run` is there to start the app.
+    #[must_use]
+    pub fn unreported(self, app: AppProcess) -> Self {
+        if (self, app) == (Self::Ok, AppProcess::NotOurs) { Self::Finding } else { self }
     }
 
     /// The same failure, where it happened to `run`.
@@ -127,7 +142,7 @@ mod tests {
 
     #[test]
     fn run_ends_with_codes_of_its_own() {
-        let error = CommandError::Processes(ProcessError(Errno::ENOENT));
+        let error = CommandError::Harden(HardenError::Processes(ProcessError(Errno::ENOENT)));
         let code = |app| Exit::of_error(&error, app).code();
         assert_eq!([AppProcess::NotOurs, AppProcess::NotStarted, AppProcess::Stopped].map(code), [3, 125, 1]);
         let mut refused = Report::default();

@@ -2,8 +2,9 @@
 
 use nix::errno::Errno;
 
-use super::{checks, launch, reasons};
+use super::{checks, launch, reasons, waiting};
 use crate::harden::plan;
+use crate::harden::wait::Remark;
 use crate::launch::landlock::{LandlockError, Level};
 use crate::text::escape::escape;
 use crate::verify;
@@ -17,12 +18,14 @@ pub enum Note {
     Verify(verify::Note),
     /// What somebody else has put into words.
     Said(String),
+    /// On a process of an app that was waited for.
+    Wait(Remark),
     /// `[confine]` asks for what this kernel does not offer.
     NotConfined(Errno),
     /// What the app is confined to.
     Confined(Level),
     /// Paths of `[confine]` that are not there.
-    NothingToConfine(Vec<String>),
+    NothingToConfine(Vec<Vec<u8>>),
     /// What the app needs to start cannot be deleted later either.
     Stuck(Errno),
     /// Directories that neither this user nor the app may enter.
@@ -52,19 +55,18 @@ impl Note {
             Self::Plan(note) => reasons::note(note),
             Self::Verify(note) => checks::note(note),
             Self::Said(text) => text.clone(),
+            Self::Wait(remark) => waiting::remark(remark),
             Self::NotConfined(errno) => {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))
             }
             Self::Confined(level) => format!("[confine]: {}", launch::level(*level)),
-            Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", paths.join(", ")),
+            Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", list(paths)),
             Self::Stuck(errno) => format!(
                 "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
                 errno.desc()
             ),
             Self::NotEntered(paths) => {
-                let paths: Vec<String> = paths.iter().map(|path| escape(path)).collect();
-                let list = paths.join(", ");
-                format!("not looked at, because this user may not enter them, nor may the app: {list}")
+                format!("not looked at, because this user may not enter them, nor may the app: {}", list(paths))
             }
             Self::CannotDeny(errno) => format!(
                 "what cannot be removed cannot be denied either: {}; --fallback warn starts the app on a read-only root all the same",
@@ -82,4 +84,8 @@ impl Note {
             ),
         }
     }
+}
+
+fn list(paths: &[Vec<u8>]) -> String {
+    paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
 }

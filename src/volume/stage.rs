@@ -24,7 +24,7 @@ use copy::Copier;
 use omitted::Omitted;
 use place::Place;
 
-pub use links::{Links, OUTSIDE};
+pub use links::Links;
 pub use mounts_spec::{Mount, mounts, present, to_yaml, volume_name};
 pub use place::NAME;
 pub use sources::resolve;

@@ -1,115 +1,164 @@
 //! What a plan takes away, as far as somebody may be running it.
 
-use std::collections::HashSet;
-use std::fmt;
 use std::rc::Rc;
 
-use crate::harden::plan::{Origin, Plan, STAYS, UNREADABLE, Verb, is_shell, pattern_for};
+use crate::harden::plan::{Origin, is_shell, origins, takes_away};
 use crate::harden::protection::Protection;
+use crate::harden::survey::Survey;
 use crate::linux::proc::processes::{Process, Program};
 use crate::profile::Profile;
-use crate::root::{Canonical, Identity, Kind, Root};
+use crate::root::{Canonical, Identity, Root};
 use crate::target::candidates::{Candidates, Certainty};
-use crate::text::escape::escape;
 
 /// Programs that a plan removes or disables.
 #[derive(Debug, Default)]
 pub struct Doomed<'a> {
-    files: Vec<File>,
+    /// Each name of them.
+    files: Vec<Run>,
     /// The same, for processes whose programs cannot be read.
     candidates: Option<Candidates<'a>>,
 }
 
-/// One of its names.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct File {
+/// A program that goes, and how certain it is that a process runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
     id: Identity,
-    path: Canonical,
-    origin: Rc<Origin>,
+    /// Where it is.
+    pub path: Canonical,
+    /// Who asks for it.
+    pub origin: Rc<Origin>,
+    /// How certain it is.
+    pub certainty: Certainty,
 }
 
-/// What a process runs, or seems to run; printed as what follows the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run<'d> {
-    file: &'d File,
-    certainty: Certainty,
-}
-
-impl fmt::Display for Run<'_> {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let runs = match self.certainty {
-            Certainty::Known => " still runs",
-            Certainty::Named => ", whose program cannot be read (CAP_SYS_PTRACE), seems to run",
-            Certainty::Possible => ", whose program cannot be read (CAP_SYS_PTRACE), may run",
-        };
-        let (path, origin) = (escape(&self.file.path), &self.file.origin);
-        write!(to, "{runs} {path}, which profile {} removes ({})", origin.profile, origin.rule)
-    }
+/// What helps if a process never stops running what goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// To let the entrypoint script end, or to start the app in its place.
+    EndScript,
+    /// To let lithify read which program it is.
+    ReadProgram,
+    /// To keep what lies at this path.
+    Keep(Canonical),
 }
 
 impl<'a> Doomed<'a> {
-    /// Those of `plan`. Nobody is waited for because of what goes by `[remove] force` (`forced`).
-    pub fn of(
-        root: &'a Root,
-        profile: &'a Profile,
-        plan: &Plan,
-        protection: &Protection,
-        forced: &HashSet<Identity>,
-    ) -> Self {
+    /// Those of the plan that is made of `survey`. Nobody is waited for because of what goes by `[remove] force`.
+    pub fn of(root: &'a Root, profile: &'a Profile, survey: &Survey, protection: &Protection) -> Self {
+        let origins = origins(profile);
         let (mut files, mut programs) = (Vec::new(), Vec::new());
-        for action in &plan.actions {
-            let (id, path, origin) = (action.stat.id, action.path(), action.origin.clone());
-            let goes = matches!(action.verb, Verb::Remove | Verb::Disable | Verb::Tombstone);
-            if !goes || action.stat.kind != Kind::File || forced.contains(&id) {
+        for found in &survey.found {
+            let id = found.stat.id;
+            if survey.forced.contains(&id) || !takes_away(profile, found, protection) {
                 continue;
             }
-            if action.stat.is_executable() {
+            let path = found.path();
+            if found.stat.is_executable() {
                 programs.push((id, path.clone()));
             }
-            files.push(File { id, path, origin });
+            let origin = origins.get(found.rule).cloned().unwrap_or_default();
+            files.push(Run { id, path, origin, certainty: Certainty::Known });
         }
         Self { files, candidates: Some(Candidates::new(root, profile, protection.programs(), programs)) }
     }
 
-    /// Which of them `process` runs; of several that it may run, and of several names, always the same, so that the text is.
-    pub fn run_by(&self, process: &Process) -> Option<Run<'_>> {
+    /// Takes out what has been protected since.
+    pub fn spare(&mut self, protection: &Protection) {
+        self.files.retain(|file| protection.reason(file.id).is_none());
+    }
+
+    /// Which of them `process` runs; of several that it may run, and of several names, always the same.
+    pub fn run_by(&self, process: &Process) -> Option<Run> {
         let found = match &process.program {
             Program::Known(id) => vec![(*id, Certainty::Known)],
             Program::Unreadable { .. } => self.candidates.as_ref()?.of(process),
             Program::None => return None,
         };
         let runs = found.into_iter().flat_map(|(id, certainty)| {
-            self.files.iter().filter(move |file| file.id == id).map(move |file| Run { file, certainty })
+            self.files.iter().filter(move |file| file.id == id).map(move |file| (certainty, file))
         });
-        runs.min_by_key(|run| (run.certainty, &run.file.path))
+        let (certainty, file) = runs.min_by_key(|(certainty, file)| (*certainty, &file.path))?;
+        Some(Run { certainty, ..file.clone() })
     }
 
-    /// What to do if `process` never stops running it.
-    pub fn advice(&self, process: &Process, run: Run<'_>) -> String {
+    /// What helps if `process` never stops running it.
+    pub fn remedy(&self, process: &Process, run: &Run) -> Remedy {
         if run.certainty == Certainty::Possible {
-            return UNREADABLE.to_owned();
+            return Remedy::ReadProgram;
         }
-        let path = &run.file.path;
-        if is_shell(path) {
-            return STAYS.to_owned();
+        if is_shell(&run.path) {
+            return Remedy::EndScript;
         }
         // As the command says it: where that is a link, it is needed, too.
-        let called = self.candidates.as_ref().and_then(|candidates| candidates.called(process, run.file.id));
-        let path = called.as_ref().unwrap_or(path);
-        format!(
-            "if that is the app, or what its scripts run in, save it: [keep] paths = [{}]; if an entrypoint script runs in it, let that end with exec; if it only takes longer, raise --wait-timeout and failureThreshold",
-            pattern_for(path)
-        )
+        let called = self.candidates.as_ref().and_then(|candidates| candidates.called(process, run.id));
+        Remedy::Keep(called.unwrap_or_else(|| run.path.clone()))
     }
 
     #[cfg(test)]
     pub(super) fn test(programs: &[(Identity, &str)]) -> Self {
-        let origin = Origin { rule: "names".to_owned(), profile: "site".into() };
-        let file = |(id, path): &(Identity, &str)| File {
+        let origin = Rc::new(Origin { rule: "names".to_owned(), profile: "site".into() });
+        let file = |(id, path): &(Identity, &str)| Run {
             id: *id,
             path: crate::root::path::canonical(path),
-            origin: origin.clone().into(),
+            origin: Rc::clone(&origin),
+            certainty: Certainty::Known,
         };
         Self { files: programs.iter().map(file).collect(), candidates: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+    use crate::harden::plan::{Verb, plan};
+    use crate::harden::survey::{Depth, survey};
+    use crate::profile::load_text;
+    use crate::root::Kind;
+    use crate::target::app::App;
+
+    /// What an app is waited for and what the plan takes away are found out apart. Nobody waits for what goes by force.
+    #[test]
+    fn what_is_waited_for_is_what_the_plan_takes_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let modes = [("a", 0o755), ("b", 0o644), ("c", 0), ("kept", 0o755), ("forced", 0o755), ("runs", 0o755)];
+        for (name, mode) in modes {
+            fs::write(bin.join(name), name).unwrap();
+            fs::set_permissions(bin.join(name), Permissions::from_mode(mode)).unwrap();
+        }
+        symlink("a", bin.join("link")).unwrap();
+        fs::hard_link(bin.join("a"), bin.join("other")).unwrap();
+        let runs = fs::metadata(bin.join("runs")).unwrap();
+        let program = Program::Known(Identity { dev: runs.dev(), ino: runs.ino() });
+        let first = Process { pid: 7, thread: 7, parent: 0, start: 1, comm: b"runs".to_vec(), program };
+        let app = App { first: Some(first), ..App::default() };
+        let root = Root::open(directory.path()).unwrap();
+        let protection = Protection::of_running(&app).unwrap();
+        for (method, expected) in [
+            ("delete", vec!["/bin/a", "/bin/b", "/bin/c", "/bin/other"]),
+            ("disable", vec!["/bin/a", "/bin/b", "/bin/other"]),
+            ("tombstone", vec!["/bin/a", "/bin/b", "/bin/c", "/bin/other"]),
+        ] {
+            let rules = "paths = [\"/bin/*\"]\nforce = [\"/bin/forced\"]";
+            let text =
+                format!("schema = 1\n[remove]\nmethod = \"{method}\"\n{rules}\n[keep]\npaths = [\"/bin/kept\"]\n");
+            let profile = load_text("t.toml", &text).unwrap();
+            let survey = survey(&root, &profile, &protection, Depth::Full).unwrap();
+            let doomed = Doomed::of(&root, &profile, &survey, &protection);
+            let mut waited_for: Vec<String> = doomed.files.iter().map(|file| file.path.to_string()).collect();
+            waited_for.sort();
+            let goes = |verb: Verb| matches!(verb, Verb::Remove | Verb::Disable | Verb::Tombstone);
+            let plan = plan(&profile, &survey, &protection);
+            let planned = plan.actions.iter().filter(|action| action.stat.kind == Kind::File && goes(action.verb));
+            let mut planned: Vec<String> = planned.map(|action| action.path().to_string()).collect();
+            planned.retain(|path| path != "/bin/forced");
+            planned.sort();
+            assert_eq!((&waited_for, &planned), (&planned, &waited_for), "{method}");
+            assert_eq!(waited_for, expected, "{method}");
+        }
     }
 }

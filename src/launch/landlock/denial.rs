@@ -4,7 +4,12 @@ use std::collections::HashSet;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 
+use nix::errno::Errno;
+
 use super::{LandlockError, Ruleset, right};
+use crate::harden::apply::Outcome;
+use crate::harden::pipeline::Applied;
+use crate::harden::plan::Verb;
 use crate::root::{Canonical, Kind, Root, RootError};
 
 /// What is denied on the files: to read them, too, or `ld.so FILE` and copies of them would get round it.
@@ -45,7 +50,7 @@ impl Ruleset {
 
 /// Of the names that could not be removed, those that Landlock can deny: files and directories, and links that lead to
 /// one of those or nowhere. A link to a program that stays, such as `sh` to a kept busybox, it cannot.
-pub fn deniable(root: &Root, names: Vec<(Canonical, Kind)>) -> HashSet<Canonical> {
+fn deniable(root: &Root, names: Vec<(Canonical, Kind)>) -> HashSet<Canonical> {
     let (links, files): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, kind)| *kind == Kind::Symlink);
     let mut denied: HashSet<Canonical> = files.into_iter().map(|(path, _)| path).collect();
     let leads_to_denied = |denied: &HashSet<Canonical>, link: &Canonical| match root.walk(link, true) {
@@ -58,4 +63,39 @@ pub fn deniable(root: &Root, names: Vec<(Canonical, Kind)>) -> HashSet<Canonical
         links.into_iter().map(|(path, _)| path).filter(|link| leads_to_denied(&denied, link)).collect();
     denied.extend(links);
     denied
+}
+
+/// Denies what could not be removed, and marks those steps. `None` where nothing is left.
+pub fn deny_instead(applied: &mut Applied<'_>) -> Result<Option<Ruleset>, LandlockError> {
+    let (root, plan) = (&applied.protected.target.root, &applied.plan);
+    let Some(outcomes) = &mut applied.outcomes else { return Ok(None) };
+    let stays = |outcome: &Outcome| outcome.was_refused() || matches!(outcome, Outcome::Disabled);
+    let steps = plan.actions.iter().zip(&*outcomes).filter(|(_, outcome)| stays(outcome));
+    let mut names = Vec::new();
+    let mut any = false;
+    for (action, _) in steps {
+        any = true;
+        if !matches!(action.verb, Verb::Strip { .. } | Verb::LoginShells { .. }) {
+            names.push((action.path(), action.stat.kind));
+        }
+    }
+    if !any {
+        return Ok(None);
+    }
+    let denied = deniable(root, names);
+    let ruleset = Ruleset::denying(root, &denied)?;
+    for (action, outcome) in plan.actions.iter().zip(outcomes) {
+        let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
+        let deniable = match action.verb {
+            // setuid and file capabilities do nothing under no_new_privs, write permission nothing on a read-only root.
+            Verb::Strip { bits, .. } => read_only || bits & 0o002 == 0,
+            // Nobody becomes another user by logging in under no_new_privs.
+            Verb::LoginShells { .. } => true,
+            Verb::Remove | Verb::Tombstone | Verb::Disable => denied.contains(&action.path()),
+        };
+        if outcome.was_refused() && deniable {
+            *outcome = Outcome::Denied;
+        }
+    }
+    Ok(Some(ruleset))
 }

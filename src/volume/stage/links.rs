@@ -2,9 +2,6 @@
 
 use crate::root::{Canonical, Root, RootError};
 
-/// What a link that leads out of the staged directories means for the app.
-pub const OUTSIDE: &str = "they lead out of the staged directories, and resolve in the app's own image";
-
 /// Links by where they lead.
 #[derive(Debug, Default)]
 pub struct Links {

@@ -1,0 +1,71 @@
+//! What this process gives up, for good, before it becomes the app or stays as its first process.
+
+use crate::harden::apply::Outcome;
+use crate::launch::init::ParentDeath;
+use crate::launch::landlock::Ruleset;
+use crate::launch::privileges::Privileges;
+use crate::profile::Profile;
+use crate::report::{Confinement, Launch, Note, Report};
+use crate::root::Root;
+use crate::verify;
+
+/// What this process gives up.
+pub(super) struct Restrictions {
+    pub(super) privileges: Privileges,
+    rulesets: Vec<(Confinement, Ruleset)>,
+    parent_death: Option<ParentDeath>,
+}
+
+impl Restrictions {
+    pub(super) fn new(privileges: Privileges, parent_death: Option<ParentDeath>) -> Self {
+        Self { privileges, rulesets: Vec::new(), parent_death }
+    }
+
+    /// Adds a ruleset.
+    pub(super) fn add(&mut self, confinement: Confinement, ruleset: Ruleset) {
+        // Without it Landlock asks for CAP_SYS_ADMIN; and it takes the effect from what could not be stripped.
+        self.privileges.require_no_new_privs();
+        self.rulesets.push((confinement, ruleset));
+    }
+
+    /// Gives up privileges, checks what `[verify.process]` asks, and enters the confinement; what fails is a finding.
+    pub(super) fn enter(&self, root: &Root, profile: &Profile, report: &mut Report) {
+        if !self.give_up_privileges(root, profile, report) {
+            return;
+        }
+        let stays = |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Denied | Outcome::Disabled));
+        let names = report.steps().filter(|(_, outcome)| stays(*outcome)).count();
+        for (confinement, ruleset) in &self.rulesets {
+            if let Err(error) = ruleset.enforce() {
+                report.launch.push(Launch::NotConfined(*confinement, error));
+                return;
+            }
+            let level = ruleset.level();
+            report.launch.push(Launch::Confined(*confinement, level));
+            report.notes.push(match confinement {
+                Confinement::Fallback => Note::Denied { names, level },
+                Confinement::Confine => Note::Confined(level),
+            });
+            if !ruleset.missing.is_empty() {
+                report.notes.push(Note::NothingToConfine(ruleset.missing.clone()));
+            }
+        }
+    }
+
+    /// Gives up privileges and checks what `[verify.process]` asks; whether the former worked.
+    pub(super) fn give_up_privileges(&self, root: &Root, profile: &Profile, report: &mut Report) -> bool {
+        if let Err(error) = self.privileges.bring_about() {
+            report.launch.push(Launch::Privileges(error));
+            return false;
+        }
+        report.add_verification(verify::verify_this_process(root, profile));
+        true
+    }
+
+    /// Asks for the signal of `--parent-death`, which a change of user clears.
+    pub(super) fn await_parent_death(&self, report: &mut Report) {
+        if let Some(Err(errno)) = self.parent_death.as_ref().map(ParentDeath::ask) {
+            report.launch.push(Launch::ParentDeath(errno));
+        }
+    }
+}
