@@ -28,6 +28,7 @@ use crate::root::{Kind, RootError};
 use crate::text::escape::escape;
 use crate::verify::{Check, Verification, Verified};
 
+pub(crate) use advice::errors::install as install_advice;
 pub use error::CommandError;
 pub use exit::{AppProcess, Exit};
 pub use fact::{Fact, Failed};

@@ -11,7 +11,7 @@ use crate::linux::sys;
 use crate::profile::is_file;
 use crate::recognise::inscription::{Kind, inscription};
 use crate::recognise::only::{self, Line};
-use crate::report::{Exit, plural};
+use crate::report::{Exit, install_advice, plural};
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
 use crate::volume::install::{Installed, NAME, install as copy};
@@ -54,7 +54,7 @@ pub(super) fn install(Install { directory, only }: &Install, output: &Output) ->
                 json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed, notes })
             })
         }
-        Err(error) => output.error("install", Exit::Finding, &error.to_string(), Some(error.hint())),
+        Err(error) => output.error("install", Exit::Finding, &error.to_string(), Some(install_advice(&error))),
     }
 }
 

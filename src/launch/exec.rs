@@ -37,7 +37,8 @@ pub struct StartError {
     name: Vec<u8>,
     /// Whether there is a file of this path.
     is_there: bool,
-    errno: Errno,
+    /// The kernel's reason.
+    pub errno: Errno,
 }
 
 impl StartError {
@@ -59,19 +60,6 @@ impl StartError {
             Errno::EACCES => "permission denied: not executable for this user, or on a noexec mount",
             Errno::ENOEXEC => "neither a program of this machine nor a script with a #! line",
             errno => errno.desc(),
-        }
-    }
-
-    /// What to do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self.errno {
-            Errno::ENOENT if self.is_there => {
-                Some("a script whose shell was removed cannot start: run the program itself")
-            }
-            Errno::ENOENT => Some(
-                "give its absolute path, or correct PATH; where a volume is mounted over its directory, look at the subPath: one that is missing is mounted empty",
-            ),
-            _ => None,
         }
     }
 }

@@ -56,13 +56,13 @@ fn left(deadline: Deadline) -> Result<Duration, ProbeError> {
     if left.is_zero() { Err(ProbeError::Exchange(TIMED_OUT)) } else { Ok(left) }
 }
 
-/// `HTTP/1.x NNN`.
+/// `HTTP/1.x NNN`; the reason behind it may hold any byte.
 fn status(head: &[u8]) -> Option<u16> {
-    let line = std::str::from_utf8(head.split(|&byte| byte == b'\n').next()?).ok()?;
-    let mut words = line.trim_end_matches('\r').splitn(3, ' ');
-    words.next()?.strip_prefix("HTTP/1.")?;
-    let code = words.next().filter(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()))?;
-    code.parse().ok()
+    let mut words = head.split(|&byte| byte == b'\n').next()?.splitn(3, |&byte| byte == b' ');
+    let mut word = || std::str::from_utf8(words.next()?).ok();
+    word()?.strip_prefix("HTTP/1.")?;
+    let code = word()?.trim_end_matches('\r');
+    (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit())).then(|| code.parse().ok())?
 }
 
 #[cfg(test)]
@@ -70,13 +70,62 @@ mod tests {
     use super::*;
     use crate::probe::Target;
     use crate::root::Root;
+    use proptest::prelude::*;
     use std::net::TcpListener;
     use std::path::Path;
+
+    /// What `httparse` takes for the status of an answer; `None` where it refuses the answer or lacks a part of its line.
+    fn theirs(head: &[u8]) -> Option<u16> {
+        let mut headers = [httparse::EMPTY_HEADER; 16];
+        let mut response = httparse::Response::new(&mut headers);
+        response.parse(head).ok()?;
+        response.code
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { max_global_rejects: 10_000, ..ProptestConfig::default() })]
+
+        /// `httparse` is stricter: it wants HTTP/1.0 or 1.1, a reason that is text, and valid header fields. What it takes
+        /// has the same status here; the other way round a server that is nearly right is one that answers.
+        #[test]
+        fn what_httparse_takes_has_the_same_status(
+            head in prop_oneof![
+                "HTTP/1\\.[01] [0-9]{3}( [ -~]{0,12})?(\r\n|\n)([A-Za-z-]{1,8}: [ -~]{0,8}\r\n){0,3}\r\n",
+                "HTTP/[0-9](\\.[0-9])? [0-9]{1,4} ?[ -~]{0,12}\r?\n?",
+                "[HTP/1. 0-9\r\n]{0,24}",
+            ],
+            at in 0usize..40,
+            byte: u8,
+            change: bool,
+        ) {
+            let mut head = head.into_bytes();
+            if let (true, Some(place)) = (change, head.get_mut(at)) {
+                *place = byte;
+            }
+            let expected = theirs(&head);
+            // Empty lines before the status line, which RFC 9112 lets a server of requests skip, are none of an answer.
+            prop_assume!(expected.is_some() && !head.starts_with(b"\r") && !head.starts_with(b"\n"));
+            prop_assert_eq!(status(&head), expected, "{:?}", String::from_utf8_lossy(&head));
+        }
+
+        /// And what has a status here is refused there for one of these reasons only.
+        #[test]
+        fn what_has_a_status_is_nearly_right(minor in 0u8..10, code in 0u16..1000, reason in "[ -~]{0,12}", end in "\r?\n") {
+            let head = format!("HTTP/1.{minor} {code:03} {reason}{end}\r\n");
+            prop_assert_eq!(status(head.as_bytes()), Some(code));
+            if minor < 2 {
+                prop_assert_eq!(theirs(head.as_bytes()), Some(code));
+            }
+        }
+    }
 
     #[test]
     fn status_lines() {
         assert_eq!(status(b"HTTP/1.1 204 No Content\r\nX: y"), Some(204));
         assert_eq!(status(b"HTTP/1.0 500\n"), Some(500));
+        assert_eq!(status(b"HTTP/1.1 200\r\n"), Some(200));
+        // A reason in Latin-1, as RFC 9112 lets a server have it.
+        assert_eq!(status(b"HTTP/1.1 200 pr\xeat\r\n"), Some(200));
         for wrong in
             [b"".as_slice(), b"HTTP/2 200", b"HTTP/1.1 20", b"HTTP/1.1 2000 x", b"SSH-2.0-x", b"HTTP/1.1\xff 200"]
         {

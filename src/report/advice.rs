@@ -1,5 +1,7 @@
 //! What to do about each finding.
 
+pub(super) mod errors;
+
 use nix::errno::Errno;
 
 use super::Subcommand;

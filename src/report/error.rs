@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::advice::errors;
 use super::waiting;
 use crate::harden::declared_app::DeclaredAppError;
 use crate::harden::pipeline::HardenError;
@@ -73,10 +74,10 @@ impl CommandError {
                 return Some(waiting::hint(remedy).into());
             }
             Self::Harden(error) => harden_hint(error),
-            Self::Privileges(error) => error.hint(),
-            Self::Landlock(error) => error.hint(),
-            Self::Stage(error) => Some(error.hint()),
-            Self::Start(error) => error.hint(),
+            Self::Privileges(error) => errors::privileges(error),
+            Self::Landlock(error) => errors::landlock(error),
+            Self::Stage(error) => Some(errors::stage(error)),
+            Self::Start(error) => errors::start(error),
             Self::Root(error) => root_hint(error.failure()),
             Self::Profile(_) | Self::Usage(_) | Self::Scan(_) | Self::Fork(_) | Self::Signals(_) => None,
         };

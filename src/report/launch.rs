@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use super::advice::errors;
 use crate::launch::landlock::{LandlockError, Level};
 use crate::launch::privileges::PrivilegeError;
 use crate::verify::Status;
@@ -62,8 +63,8 @@ impl Launch {
 
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Privileges(error) => error.hint(),
-            Self::NotConfined(_, error) => error.hint(),
+            Self::Privileges(error) => errors::privileges(error),
+            Self::NotConfined(_, error) => errors::landlock(error),
             Self::Confined(..) | Self::ParentDeath(_) => None,
         }
     }

@@ -60,27 +60,6 @@ pub enum InstallError {
     },
 }
 
-impl InstallError {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Os { errno: Errno::ENOENT | Errno::ENOTDIR, operation: "open", .. } => {
-                "name the mount point of a volume: add an emptyDir and mount it there in this init container"
-            }
-            Self::Os { errno: Errno::EROFS, .. } => {
-                "mount the volume writable in this init container, and read-only in the app's"
-            }
-            Self::Os { errno: Errno::EACCES | Errno::EPERM, .. } => {
-                "the directory belongs to another user: set fsGroup in the pod's securityContext, or run this init container as its owner"
-            }
-            Self::Os { errno: Errno::ENOSPC | Errno::EDQUOT, .. } => {
-                "the volume needs room for 1 MiB: raise its sizeLimit"
-            }
-            _ => "see the reason above; nothing was left behind",
-        }
-    }
-}
-
 /// What is copied: the running program, as far as it goes, and what follows it.
 struct Source<'a> {
     program: File,

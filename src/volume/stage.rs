@@ -151,52 +151,6 @@ impl StageError {
         Self::Volume { operation, path, errno }
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Volume { errno: Errno::EBUSY | Errno::EXDEV, .. } => {
-                "something is mounted there in this container: mount nothing but the volume itself"
-            }
-            Self::Relative { .. } => "write it from the root on, such as /usr/bin",
-            Self::NotText { .. } => "name the directory above it",
-            Self::NotADirectory { .. } => {
-                "name the directory that holds it: a volume is mounted over whole directories"
-            }
-            Self::WholeRoot { .. } => "name the directories that hold programs: /usr/bin /usr/sbin /bin /sbin",
-            Self::Itself { .. } => "mount the volume at a place of its own, such as /staged, and name that with --to",
-            Self::OtherMount { .. } => {
-                "leave that volume out of the init container; or, if its content is meant to be copied too, name its mount point in [remove] mounts"
-            }
-            Self::TooDeep { .. } => "name a directory further down, or remove this one in the profile",
-            Self::Busy { .. } => "give each init container a volume or a directory of its own",
-            Self::Source(error) => match error.errno() {
-                Errno::ENOENT | Errno::ENOTDIR => {
-                    "name directories that the image has; the init container must use the app's own image"
-                }
-                Errno::EACCES | Errno::EPERM => {
-                    "this user may not read it: run the init container as root, or remove that file in the profile"
-                }
-                _ => "see the reason of the kernel; nothing was staged",
-            },
-            Self::Volume { errno, .. } => match errno {
-                Errno::ENOENT | Errno::ENOTDIR => {
-                    "name the mount point of a volume: add an emptyDir and mount it there in this init container"
-                }
-                Errno::EROFS => "mount the volume writable in this init container, and read-only in the app's",
-                Errno::EACCES | Errno::EPERM => {
-                    "the directory belongs to another user: set fsGroup in the pod's securityContext, or run this init container as its owner"
-                }
-                Errno::ENOSPC | Errno::EDQUOT => {
-                    "the volume is full: raise its sizeLimit, or stage fewer directories; a repeat needs room for both copies"
-                }
-                _ => "see the reason of the kernel; nothing was staged",
-            },
-            Self::Differs { .. } => {
-                "something changed the source or the volume meanwhile, or the disk is bad: run again"
-            }
-        }
-    }
-
     fn content(side: Side, errno: Errno, source: &[u8], copy: Vec<u8>) -> Self {
         match side {
             Side::Source => Self::Source(RootError::os("read", source, errno)),

@@ -1,4 +1,4 @@
-//! Why privileges could not be given up, and what helps.
+//! Why privileges could not be given up.
 
 use nix::errno::Errno;
 
@@ -27,44 +27,20 @@ struct Words {
     call: &'static str,
     /// The fields of `/proc/self/status`.
     fields: &'static str,
-    /// What to do where it cannot be changed.
-    hint: &'static str,
 }
 
 impl Privilege {
     fn words(self) -> &'static Words {
         match self {
-            Self::User => &Words {
-                is: "the user ids are",
-                call: "setresuid(2)",
-                fields: "the ids",
-                hint: "set runAsUser in the securityContext, or run as root with the capability SETUID",
-            },
-            Self::Group => &Words {
-                is: "the group ids are",
-                call: "setresgid(2)",
-                fields: "the ids",
-                hint: "set runAsGroup in the securityContext, or run as root with the capability SETGID",
-            },
-            Self::Groups => &Words {
-                is: "the supplementary groups are",
-                call: "setgroups(2)",
-                fields: "the groups",
-                hint: "set supplementalGroups and fsGroup in the pod's securityContext, or run as root with the capability SETGID",
-            },
-            Self::Capabilities => &Words {
-                is: "the capabilities are",
-                call: "prctl(PR_CAPBSET_DROP)",
-                fields: "the capability sets",
-                hint: "set capabilities: {drop: [ALL]} in the securityContext and add those that the profile allows; \
-                       to take them away itself, lithify needs the capability SETPCAP",
-            },
-            Self::NewPrivileges => &Words {
-                is: "no_new_privs is",
-                call: "prctl(PR_SET_NO_NEW_PRIVS)",
-                fields: "NoNewPrivs",
-                hint: "set allowPrivilegeEscalation: false in the securityContext",
-            },
+            Self::User => &Words { is: "the user ids are", call: "setresuid(2)", fields: "the ids" },
+            Self::Group => &Words { is: "the group ids are", call: "setresgid(2)", fields: "the ids" },
+            Self::Groups => &Words { is: "the supplementary groups are", call: "setgroups(2)", fields: "the groups" },
+            Self::Capabilities => {
+                &Words { is: "the capabilities are", call: "prctl(PR_CAPBSET_DROP)", fields: "the capability sets" }
+            }
+            Self::NewPrivileges => {
+                &Words { is: "no_new_privs is", call: "prctl(PR_SET_NO_NEW_PRIVS)", fields: "NoNewPrivs" }
+            }
         }
     }
 }
@@ -95,17 +71,4 @@ pub enum PrivilegeError {
         /// Why the system call that changes it failed, if it did.
         failed: Option<Errno>,
     },
-}
-
-impl PrivilegeError {
-    /// What to do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NonRoot(_) => {
-                Some("give it with --user UID:GID, or set runAsUser and runAsGroup in the securityContext")
-            }
-            Self::Mismatch { of, .. } => Some(of.words().hint),
-            Self::Unknown(_) | Self::Unverified(_) => None,
-        }
-    }
 }

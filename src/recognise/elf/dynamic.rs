@@ -108,9 +108,10 @@ fn offset_of(segments: &[Segment], address: u64) -> Option<u64> {
     segment.offset.checked_add(address.checked_sub(segment.address)?)
 }
 
-/// Whether the string table of `size` bytes at `start` holds the name `dlopen`.
+/// Whether the string table of `size` bytes at `start` holds the name `dlopen`. A linker lets it be the end of a longer
+/// one, which is taken for it: so is `lt_dlopen`.
 fn holds_dlopen(read_at: &mut impl FnMut(u64, usize) -> Option<Vec<u8>>, start: u64, size: u64) -> bool {
-    const NAME: &[u8] = b"\0dlopen\0";
+    const NAME: &[u8] = b"dlopen\0";
     let mut at = 0;
     while at < size {
         let Some(bytes) = start.checked_add(at).and_then(|offset| read_at(offset, CHUNK)) else { return false };
@@ -148,6 +149,19 @@ mod tests {
         assert_eq!(library.soname.as_deref(), Some(b"libc.so.6".as_slice()));
         assert_eq!(library.needed, [b"ld-linux-x86-64.so.2".to_vec()]);
         assert!(library.names_dlopen && library.machine == program.machine);
+    }
+
+    #[test]
+    fn a_name_may_be_the_end_of_another() {
+        let holds = |table: &'static [u8]| {
+            let mut read_at = |offset: u64, length: usize| {
+                let from = usize::try_from(offset).ok()?.min(table.len());
+                Some(table[from..table.len().min(from.saturating_add(length))].to_vec())
+            };
+            holds_dlopen(&mut read_at, 0, table.len() as u64)
+        };
+        assert!(holds(b"\0dlopen\0") && holds(b"\0interceptor_dlopen\0x\0"));
+        assert!(!holds(b"\0dlopen2\0dlclose\0") && !holds(b"\0dlope\0") && !holds(b""));
     }
 
     #[test]

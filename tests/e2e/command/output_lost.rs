@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
 use crate::harness::container::Spec;
+use crate::harness::init_app::eventually;
 use crate::harness::tree::Tree;
 use crate::harness::{command, rootfs, run};
 
@@ -118,7 +119,11 @@ fn a_pipe_that_is_full_for_a_while_gets_all_of_it() {
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
     assert!(whole.len() > 8192, "{}", whole.len());
     let mut child = command().args(["profile", "schema"]).stdout(Stdio::from(writer)).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    // It waits in poll(2): the pipe is full, and the text has not come to its end.
+    eventually("it waits for room", || {
+        let call = fs::read_to_string(format!("/proc/{}/syscall", child.id())).unwrap();
+        call.starts_with(&format!("{} ", nix::libc::SYS_poll)).then_some(())
+    });
     let mut text = String::new();
     File::from(reader).read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));

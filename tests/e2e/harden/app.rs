@@ -93,11 +93,18 @@ fn a_build_is_refused_likewise() {
         ("python", &["-p", "nginx", "-p", "distroless"], 3),
     ] {
         let command = [&["/lithify/lithify", "harden"], arguments].concat();
-        let (ran, message) = Spec::new(&rootfs(name), &command).run();
-        let ran = ran.exits(code);
+        let container = Spec::new(&rootfs(name), &command).create();
+        let before = manifest(container.root());
+        let (ran, message) = (container.run_to_end().exits(code), container.termination_message());
         assert_eq!(message.is_empty(), code == 0, "{arguments:?}: {message}");
         if code == 3 {
             ran.says("refused").does_not_say("removed");
+            let mut after = manifest(container.root());
+            // What the runtime makes to mount on.
+            after.retain(|path, _| before.contains_key(path));
+            assert!(after == before, "{arguments:?}");
+        } else {
+            assert!(!container.root().join("usr/bin/dash").exists(), "{arguments:?}");
         }
     }
 }
@@ -110,18 +117,26 @@ fn who_has_started_lithify_is_not_the_app() {
     site(&profile, "[remove]\nclasses = [\"interpreter\"]");
     let command = ["/bin/sh", "-c", script];
     let spec = || Spec::new(&rootfs("python"), &command).volume(profile.path(), "/site", &["ro"]);
-    let (ran, _) = spec().run();
-    ran.says("not known what its container will start").says("ended with 3");
-    let (ran, _) = spec().environment(&["LITHIFY_APP=python3 /srv/app.py\n"]).run();
-    ran.says("REFUSED /usr/bin/python3.11").says("ended with 3");
-    let (ran, _) = spec().environment(&["LITHIFY_APP=none"]).run();
-    ran.says("ended with 0");
+    let run = |spec: Spec, there: bool| {
+        let container = spec.create();
+        let ran = container.run_to_end();
+        for program in ["usr/bin/sleep", "usr/bin/python3.11"] {
+            assert_eq!(container.root().join(program).exists(), there, "{program}: {ran:?}");
+        }
+        ran
+    };
+    run(spec(), true).says("not known what its container will start").says("ended with 3");
+    let named = spec().environment(&["LITHIFY_APP=python3 /srv/app.py\n"]);
+    run(named, true).says("REFUSED /usr/bin/python3.11").says("ended with 3");
+    run(spec().environment(&["LITHIFY_APP=none"]), false).says("ended with 0");
 }
 
 #[test]
 fn shells_alone_are_noted() {
     let tree = copy("redis");
     harden(&tree.at("root"), ["-p", "shells"]).exits(0).says("note: nothing runs in this root").says("redis-server");
+    tree.assert_gone(&["/root/usr/bin/dash", "/root/usr/bin/bash"]);
+    tree.assert_there(&["/root/usr/bin/redis-server", "/root/usr/bin/perl"]);
     harden(&tree.at("root"), ["-p", "shells", "--app", "redis-server"]).exits(0).does_not_say("note: nothing runs");
     harden(&tree.at("root"), ["-p", "shells", "--app", "none"]).exits(0).does_not_say("note: nothing runs");
     harden(&tree.at("root"), ["-p", "coreutils"]).exits(0).does_not_say("note: nothing runs");
@@ -137,6 +152,7 @@ fn a_keep_that_says_nothing() {
     tree.program("/root/usr/bin/python3").program("/root/usr/bin/cat").program("/root/usr/bin/tini");
     tree.file("/root/etc/default/python3").program("/root/opt/app/bin/serve").link("/root/usr/bin/serve", "gone");
     let classes = "[remove]\nclasses = [\"interpreter\"]\n";
+    let before = manifest(&tree.at("root"));
     for keep in [
         "",
         "[keep]\nnames = [\"nginx\"]",
@@ -148,10 +164,12 @@ fn a_keep_that_says_nothing() {
     ] {
         let path = site(&tree, &format!("{classes}{keep}"));
         harden(&tree.at("root"), ["-p", &path]).exits(3).says("/opt/app/bin/serve");
+        assert_eq!(manifest(&tree.at("root")), before, "{keep}");
     }
     fs::set_permissions(tree.at("root/etc/default/python3"), fs::Permissions::from_mode(0o644)).unwrap();
     let path = site(&tree, &format!("{classes}[keep]\npaths = [\"/etc/default/python3\"]"));
     harden(&tree.at("root"), ["-p", &path]).exits(3);
+    tree.assert_there(&["/root/usr/bin/python3"]);
     for keep in [
         "[keep]\npaths = [\"/opt/app/bin/*\"]",
         "[keep]\napp = [\"/opt/app/bin/serve\", \"--port\", \"80\"]",

@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::process::Command;
 use std::time::Duration;
 
+use crate::harness::trace::reads;
 use crate::harness::tree::Tree;
 use crate::harness::{harden, run_lithify};
 
@@ -89,15 +89,6 @@ fn executable(tree: &Tree, path: &str) -> File {
     file
 }
 
-/// How many reads at an offset lithify made, when it is started by what `strace` is given to.
-fn traced(tree: &Tree, start: impl FnOnce(&mut Command)) -> usize {
-    let trace = tree.at("/trace");
-    let mut strace = Command::new("strace");
-    strace.args(["-e", "trace=pread64", "-o", trace.to_str().unwrap()]).arg(crate::harness::lithify());
-    start(&mut strace);
-    fs::read_to_string(trace).unwrap().lines().filter(|line| line.starts_with("pread64")).count()
-}
-
 #[test]
 fn it_holds_within_a_file() {
     let tree = Tree::new();
@@ -107,7 +98,7 @@ fn it_holds_within_a_file() {
     for _ in 0..(200 << 20) / part.len() {
         large.write_all(&part).unwrap();
     }
-    let reads = traced(&tree, |strace| {
+    let reads = reads(|strace| {
         let flags = ["-p=shells", "--remove=unwanted", "--deadline=0.02"];
         let ran = crate::harness::run(strace.args(["harden", "--root"]).arg(tree.path()).args(flags)).exits(75);
         assert_eq!(ran.all().lines().count(), 1, "{}", ran.all());
@@ -169,7 +160,7 @@ fn nothing_is_searched_twice() {
     tree.file("/tmp/many");
     fs::write(tree.at("/tmp/many"), head).unwrap();
     fs::set_permissions(tree.at("/tmp/many"), fs::Permissions::from_mode(0o755)).unwrap();
-    let reads = traced(&tree, |strace| {
+    let reads = reads(|strace| {
         crate::harness::run(strace.args(["scan", "--root"]).arg(tree.path())).exits(0);
     });
     assert!((128..400).contains(&reads), "{reads} reads for 32 MiB, 256 KiB each");
@@ -191,7 +182,7 @@ fn a_file_with_many_names_is_searched_once() {
     }
     let root = tree.path().to_str().unwrap();
     for words in [&["harden", "-p", "shells"][..], &["scan", "--fail-on", "all"]] {
-        let reads = traced(&tree, |strace| {
+        let reads = reads(|strace| {
             let ran = crate::harness::run(strace.args(words).args(["--root", root])).exits(1);
             assert_eq!(ran.all().matches("File too large").count(), 1, "{}", ran.all());
         });

@@ -69,7 +69,9 @@ fn python_keeps_its_interpreter() {
 fn with_the_profile_of_the_app() {
     for app in [NGINX, HTTPD, REDIS] {
         let container = app.start();
-        container.lithify(&["harden", "-p", app.tree, "-p", "distroless"]).exits(0);
+        container.lithify(&["scan", "--fail-on", CLASSES]).exits(1).says("FAIL scan shell");
+        container.lithify(&["harden", "-p", app.tree, "-p", "distroless"]).exits(0).says("removed");
+        assert!(!container.root().join("usr/bin/dash").exists());
         container.lithify(&["scan", "--fail-on", CLASSES]).exits(0);
         app.lives_on(&container);
     }

@@ -31,6 +31,7 @@ fn a_descendants_program() {
     let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", "sleep 1000 & wait"]).start();
     container.wait("start", || container.exec(["sh", "-c", "grep -qsx sleep /proc/[0-9]*/comm"]).code == 0);
     container.lithify(&["harden", "--remove", "sleep"]).exits(3).says("a descendant of the container's first");
+    assert!(container.root().join("usr/bin/sleep").exists());
 }
 
 #[test]
@@ -39,6 +40,7 @@ fn a_descendant_whose_program_cannot_be_read() {
     let container = Spec::new(&rootfs("nginx"), &["/usr/sbin/nginx", "-g", "daemon off;"]).start();
     container.http();
     container.lithify(&["harden", "--remove", "nginx"]).exits(3).says("REFUSED /usr/sbin/nginx");
+    assert!(container.root().join("usr/sbin/nginx").exists());
     // The same without the master to give it away.
     let script = "setpriv --reuid 33 --clear-groups sleep 1000 & exec tail -f /dev/null";
     let container = Spec::new(&rootfs("nginx"), &["/bin/sh", "-c", script]).start();
@@ -48,6 +50,7 @@ fn a_descendant_whose_program_cannot_be_read() {
         .exits(3)
         .says("REFUSED /usr/bin/sleep")
         .says("(sleep), a descendant of the container's first, runs it");
+    assert!(container.root().join("usr/bin/sleep").exists());
 }
 
 #[test]

@@ -212,6 +212,7 @@ fn without_the_right_to_change_user_the_size_decides() {
     let unprivileged =
         ["setpriv", "--bounding-set=-setuid", "/lithify/lithify", "harden", "--wait-for-app", "--remove=touch"];
     container.exec(unprivileged).exits(0).says("note: the program of a process (quiet) of the app cannot be read");
+    assert!(!container.root().join("usr/bin/touch").exists() && container.root().join("usr/bin/perl").exists());
 }
 
 #[test]
@@ -301,6 +302,7 @@ fn a_program_whose_first_thread_has_ended() {
         .says("(app), a descendant of the container's first, runs");
     let wait = ["harden", "--wait-for-app", "--remove=/opt/app"];
     container.lithify(&wait).exits(75).says("a process of the app still runs /opt/app");
+    assert!(container.root().join("opt/app").exists());
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod init_app;
 pub mod plugin;
 pub mod ran;
 pub mod seccomp;
+pub mod trace;
 pub mod tree;
 
 use std::path::{Path, PathBuf};

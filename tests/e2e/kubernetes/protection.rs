@@ -32,7 +32,7 @@ const PROFILE: &str = "schema = 1\ninclude = [\"distroless\"]\n[keep]\nnames = [
 const CONFINED: &str = "[confine]\nwrite = [\"/tmp\"]\nexecute = []\n";
 
 /// Brings a program along and executes it: the interpreter's own, under another name. What else runs code is tried in
-/// `run_landlock.rs`.
+/// `run/landlock.rs`.
 const BRING: &str = "import shutil, subprocess; shutil.copy('/usr/bin/python3', '/tmp/brought'); \
                      subprocess.run(['/tmp/brought', '-c', \"print('pw' + 'ned')\"])";
 /// Puts one where programs are looked for.

@@ -107,6 +107,7 @@ fn an_app_that_ends_before_ends_the_run_and_nothing_is_deleted() {
         "{}",
         container.log()
     );
+    has_shell(&container, true);
 }
 
 #[test]

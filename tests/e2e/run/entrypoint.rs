@@ -77,10 +77,12 @@ fn with_the_volume_it_runs_and_the_root_stays_read_only() {
 
 #[test]
 fn fallback_fail_insists_on_deletion() {
-    let (container, _volume) = with_volume(&["-p", "httpd", "--fallback", "fail"]);
+    let (container, volume) = with_volume(&["-p", "httpd", "--fallback", "fail"]);
     container.wait_until_it_ends();
     let log = container.log();
     assert!(log.contains("deleting and readOnlyRootFilesystem exclude each other"), "{log}");
+    assert!(!log.contains("AH00") && !volume.path().join("httpd.pid").exists(), "httpd was started: {log}");
+    assert!(container.termination_message().contains("EROFS"), "{}", container.termination_message());
 }
 
 #[test]

@@ -286,7 +286,8 @@ fn a_terminal_is_handed_to_the_app() {
     // script(1) makes a terminal and runs the command on it as its foreground group.
     let command = format!("{} run --init -- {} state", lithify().display(), app().display());
     let ran = run(Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null())).exits(0);
-    assert!(ran.stdout.replace('\r', "").contains("foreground: yes\n"), "{ran:?}");
+    let said = ran.stdout.replace('\r', "");
+    assert!(said.contains("foreground: yes\n") && said.contains("own group: yes\n"), "{ran:?}");
 }
 
 #[test]
@@ -356,4 +357,5 @@ fn orphans_without_end_do_not_put_off_hardening_nor_the_end() {
     let container = start("--remove=sh", &["/bin/sh", "-c", "trap '' TERM; \"$@\"; true", "sh"]);
     container.wait_until_it_ends();
     assert!(container.log().contains("the app is stopped"), "{}", container.log());
+    assert!(container.root().join("usr/bin/dash").exists());
 }

@@ -63,9 +63,8 @@ fn a_prepared_volume_leads_nowhere() {
     for (what, prepare) in prepared {
         let volume = tempfile::tempdir().unwrap();
         prepare(volume.path());
-        let start = Instant::now();
+        // A fifo that was opened to be read would hold it up for ever, and the test runner ends the test.
         stage(tree.path(), volume.path(), ARGUMENTS).exits(0).does_not_say("stay as they are");
-        assert!(start.elapsed() < Duration::from_secs(30), "{what}");
         same_as_fresh(&tree, volume.path());
         assert_eq!(fs::read_dir(volume.path()).unwrap().count(), 1, "{what}");
         assert_eq!(precious.manifest(), before, "{what}");

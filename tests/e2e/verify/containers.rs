@@ -72,7 +72,8 @@ fn the_write_test_leaves_no_trace() {
     let volume = tempfile::tempdir().unwrap();
     let container = sleeper().volume(volume.path(), "/data", &["rw"]).start();
     let (root, data) = (manifest(container.root()), manifest(volume.path()));
-    container.lithify(&["verify", "-p", "restricted"]).exits(1);
+    let ran = container.lithify(&["verify", "-p", "restricted"]).exits(1);
+    ran.says("FAIL mounts.read_only /: writable").says("FAIL mounts.read_only /data: ");
     assert_eq!(manifest(container.root()), root);
     assert_eq!(manifest(volume.path()), data);
 }
@@ -113,7 +114,12 @@ fn from_beside_the_container() {
     let container = sleeper().read_only().user(65532, 65532).capabilities(&[]).no_new_privileges().start();
     let root = format!("/proc/{}/root", container.pid());
     let ran = crate::harness::run_lithify(["verify", "-v", "-p", "restricted", "--root", &root]);
-    ran.says("pass process.user process").says("pass mounts.read_only /: read-only");
+    ran.says("pass process.user process")
+        .says("pass process.seccomp process")
+        .says("pass mounts.read_only /: read-only: writing fails with EROFS")
+        .does_not_say("FAIL process")
+        .does_not_say("FAIL mounts")
+        .does_not_say("UNVERIFIED");
 }
 
 #[test]
