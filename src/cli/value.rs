@@ -19,6 +19,15 @@ pub(super) trait Value: Sized {
     fn read(matches: &ArgMatches, argument: &Argument) -> Self;
 }
 
+impl Argument {
+    /// Completes the row of a field of type `T` with this comment.
+    pub(super) const fn of<T: Value>(self, comment: &'static str) -> Self {
+        let help = if comment.is_empty() { self.help } else { comment };
+        let required = self.required || T::REQUIRED && self.default_value.is_empty();
+        Self { help, kind: T::KIND, required, ..self }
+    }
+}
+
 /// What was given, if only by the variable or the default.
 fn words(matches: &ArgMatches, argument: &Argument) -> Vec<OsString> {
     matches.get_raw(argument.id()).into_iter().flatten().map(OsStr::to_owned).collect()
