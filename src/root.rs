@@ -5,8 +5,10 @@
 //! it resolves (`RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`); where it has not, or a seccomp profile refuses it, the same
 //! is done component by component (`walk`).
 
+pub mod compare;
 mod directory;
 mod entry;
+mod error;
 mod follow;
 pub mod glob;
 mod list;
@@ -14,25 +16,32 @@ pub mod path;
 pub mod pattern;
 mod read;
 mod replace;
+mod resolve;
+mod stat;
 mod tree;
 mod unreadable;
 mod walk;
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{OFlag, ResolveFlag, openat};
 use nix::sys::stat::Mode;
-use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC};
 
 pub use directory::Directory;
 pub use entry::Entry;
+pub(crate) use error::os;
+pub use error::{Failure, RootError};
 pub use follow::Followed;
 pub use path::{Canonical, InRoot};
-pub(crate) use read::{io_errno, read_part};
+pub(crate) use read::read_part;
 pub use replace::PENDING;
+pub use resolve::Resolver;
+pub(crate) use stat::stat_of;
+pub use stat::{Kind, Stat};
 pub use tree::{Visitor, walk_below, walk_tree};
 pub use unreadable::Unreadable;
 pub use walk::{Link, Place};
@@ -40,176 +49,8 @@ pub use walk::{Link, Place};
 pub use crate::linux::identity::Identity;
 
 use crate::linux::deadline::Deadline;
-use crate::linux::proc::mount_of_descriptor;
-use crate::linux::sys;
-use crate::text::escape::escape;
-
-/// The kernel takes only paths that are shorter, with the NUL at their end.
-const PATH_MAX: usize = nix::libc::PATH_MAX as usize;
-
-/// What went wrong at one path. Boxed: nearly every function here may fail, and hands on one pointer in place of it all.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct RootError(Box<Failure>);
-
-/// What a [`RootError`] says.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// A system call failed.
-    #[error("{operation} {}: {}", escape(path), errno.desc())]
-    Os {
-        /// The operation, as the name of its system call.
-        operation: &'static str,
-        /// Inside the root, except for `--root` itself.
-        path: Vec<u8>,
-        /// The kernel's reason.
-        errno: Errno,
-    },
-    /// `--root` names something of procfs itself, such as `/proc`.
-    #[error("{} lies in a proc filesystem, which has nothing to harden; for another process's root use /proc/PID/root", escape(.0))]
-    Proc(Vec<u8>),
-    /// Neither `statx` nor `fdinfo` tells which mount a file is on.
-    #[error("cannot tell which mount {} is on: statx(2) gives no mount id and /proc/self/fdinfo cannot be read ({}); mount /proc", escape(path), errno.desc())]
-    MountUnknown {
-        /// The file in question.
-        path: Vec<u8>,
-        /// Why `fdinfo` could not be read.
-        errno: Errno,
-    },
-    /// The root's deadline came first. Once it has, every access fails.
-    #[error("not looked at before the deadline")]
-    Late,
-}
-
-impl From<Failure> for RootError {
-    #[inline(never)]
-    fn from(failure: Failure) -> Self {
-        Self(Box::new(failure))
-    }
-}
-
-impl RootError {
-    /// A system call that failed at `path`.
-    #[inline(never)]
-    pub fn os(operation: &'static str, path: &[u8], errno: Errno) -> Self {
-        Failure::Os { operation, path: path.to_vec(), errno }.into()
-    }
-
-    /// What it says.
-    pub fn failure(&self) -> &Failure {
-        &self.0
-    }
-
-    /// What it says, taken out.
-    pub fn into_failure(self) -> Failure {
-        *self.0
-    }
-
-    /// What it says, with `path` as its path.
-    #[must_use]
-    pub fn at(mut self, path: Vec<u8>) -> Self {
-        match &mut *self.0 {
-            Failure::Os { path: own, .. } | Failure::MountUnknown { path: own, .. } | Failure::Proc(own) => *own = path,
-            Failure::Late => {}
-        }
-        self
-    }
-
-    /// The kernel's reason, whatever the error.
-    pub fn errno(&self) -> Errno {
-        match *self.0 {
-            Failure::Os { errno, .. } | Failure::MountUnknown { errno, .. } => errno,
-            Failure::Proc(_) => Errno::EINVAL,
-            Failure::Late => Errno::ETIME,
-        }
-    }
-
-    /// The path at which it happened.
-    pub fn path(&self) -> &[u8] {
-        match &*self.0 {
-            Failure::Os { path, .. } | Failure::MountUnknown { path, .. } | Failure::Proc(path) => path,
-            Failure::Late => b"/",
-        }
-    }
-
-    /// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs
-    /// count among those: they lead to what a process has open, which no rule can mean.
-    pub fn leads_nowhere(&self) -> bool {
-        !matches!(*self.0, Failure::MountUnknown { .. })
-            && matches!(self.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
-    }
-}
-
-/// Type of a file, as far as lithify tells them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Regular file.
-    File,
-    /// Symbolic link.
-    Symlink,
-    /// Directory.
-    Directory,
-    /// Device, fifo or socket.
-    Other,
-}
-
-impl Kind {
-    /// The name used in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Symlink => "symlink",
-            Self::Directory => "directory",
-            Self::Other => "special file",
-        }
-    }
-
-    fn of_mode(mode: u32) -> Self {
-        match mode & nix::libc::S_IFMT {
-            nix::libc::S_IFREG => Self::File,
-            nix::libc::S_IFLNK => Self::Symlink,
-            nix::libc::S_IFDIR => Self::Directory,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// What is known of one file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat {
-    /// Which file it is.
-    pub id: Identity,
-    /// Its type.
-    pub kind: Kind,
-    /// `st_mode`, permission bits and type.
-    pub mode: u32,
-    /// Number of names of the inode.
-    pub nlink: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Length in bytes.
-    pub size: u64,
-    /// The mount it is on, as in `/proc/PID/mountinfo`.
-    pub mount: u64,
-}
-
-impl Stat {
-    /// Whether anybody may start it.
-    pub fn is_executable(&self) -> bool {
-        self.kind == Kind::File && self.mode & 0o111 != 0
-    }
-}
-
-/// Who resolves paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolver {
-    /// The kernel, by `openat2(2)`.
-    Openat2,
-    /// We, component by component.
-    Walk,
-}
+use crate::linux::filesystem;
+use resolve::reopen;
 
 /// The target's root directory.
 #[derive(Debug)]
@@ -238,7 +79,7 @@ impl Root {
         let bytes = path.as_os_str().as_bytes();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(os("open", bytes))?;
-        if filesystem_type(fd.as_fd()) == Some(PROC_SUPER_MAGIC) {
+        if filesystem::of(fd.as_fd()) == Some(PROC_SUPER_MAGIC) {
             return Err(Failure::Proc(bytes.to_vec()).into());
         }
         let stat = stat_of(fd.as_fd(), c"", bytes)?;
@@ -347,7 +188,7 @@ impl Root {
 
     /// Type of the filesystem that `directory` is on (`statfs(2)`).
     pub fn filesystem_of(&self, directory: &Directory) -> Option<FsType> {
-        filesystem_type(directory.as_fd())
+        filesystem::of(directory.as_fd())
     }
 
     /// An `O_PATH` descriptor of what `path` leads to, and what that is: to name it to the kernel.
@@ -359,122 +200,12 @@ impl Root {
 
     /// Type of the filesystem at `path` (`statfs(2)`).
     pub fn filesystem<'p>(&self, path: impl Into<InRoot<'p>>) -> Option<FsType> {
-        filesystem_type(self.open_resolved(path.into(), OFlag::O_PATH).ok()?.as_fd())
+        filesystem::of(self.open_resolved(path.into(), OFlag::O_PATH).ok()?.as_fd())
     }
 
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
-
-    fn open_resolved(&self, path: InRoot<'_>, flags: OFlag) -> Result<OwnedFd, RootError> {
-        self.in_time()?;
-        let opened = match self.resolver {
-            Resolver::Openat2 if path.len() < PATH_MAX => self.openat2(&path, flags, ResolveFlag::empty()),
-            // Most paths that are longer are canonical.
-            Resolver::Openat2 => self.open_canonical(&path, flags),
-            Resolver::Walk => Err(Errno::ELOOP),
-        };
-        match opened {
-            Err(Errno::ELOOP) if self.resolver == Resolver::Walk || path.len() >= PATH_MAX => {
-                let place = self.walk(path, true)?;
-                if flags.contains(OFlag::O_DIRECTORY) && place.stat.kind != Kind::Directory {
-                    return Err(os("open", &path)(Errno::ENOTDIR));
-                }
-                if flags.contains(OFlag::O_PATH) {
-                    return Ok(place.fd);
-                }
-                place.reopen(self, flags).map_err(os("open", &path))
-            }
-            opened => opened.map_err(os("openat2", &path)),
-        }
-    }
-
-    /// `openat2(2)` of a path that holds neither links (`ELOOP`) nor `..`. One that is longer than the kernel takes is opened
-    /// in parts, each below the one before.
-    fn open_canonical(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
-        let (mut part, mut rest): (Option<OwnedFd>, _) = (None, path);
-        while let Some(end) = rest.get(..PATH_MAX).and_then(|start| start.iter().rposition(|&byte| byte == b'/')) {
-            let (start, further) = rest.split_at_checked(end.max(1)).unwrap_or((rest, b"."));
-            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-            part = Some(openat2_below(self.at(part.as_ref()), start, flags, ResolveFlag::RESOLVE_NO_SYMLINKS)?);
-            rest = further;
-        }
-        openat2_below(self.at(part.as_ref()), rest, flags, ResolveFlag::RESOLVE_NO_SYMLINKS)
-    }
-
-    fn at<'a>(&'a self, part: Option<&'a OwnedFd>) -> BorrowedFd<'a> {
-        part.map_or(self.fd.as_fd(), AsFd::as_fd)
-    }
-
-    fn openat2(&self, path: &[u8], flags: OFlag, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
-        openat2_below(self.fd.as_fd(), path, flags, resolve)
-    }
-}
-
-/// `openat2(2)` with `top` as the root. `EAGAIN` means that a rename or mount anywhere on the system happened meanwhile,
-/// so that the kernel could not vouch for `..`; libpathrs measured that up to 128 tries get through.
-fn openat2_below(top: BorrowedFd<'_>, path: &[u8], flags: OFlag, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
-    let how = OpenHow::new()
-        .flags(flags | OFlag::O_CLOEXEC)
-        .resolve(resolve | ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let path = if path.is_empty() { b"/" } else { path };
-    let mut result = openat2(top, path, how);
-    for _ in 0..128 {
-        if !matches!(result, Err(Errno::EAGAIN)) {
-            break;
-        }
-        result = openat2(top, path, how);
-    }
-    result
-}
-
-/// An error constructor for `map_err`; the path is copied only when there is an error.
-pub(crate) fn os(operation: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> RootError {
-    move |errno| RootError::os(operation, path, errno)
-}
-
-/// A readable descriptor of the directory behind an `O_PATH` one, which itself cannot be listed.
-fn reopen(directory: BorrowedFd<'_>, flags: OFlag) -> Result<OwnedFd, Errno> {
-    openat(directory, c".", flags | OFlag::O_CLOEXEC, Mode::empty())
-}
-
-fn filesystem_type(fd: BorrowedFd<'_>) -> Option<FsType> {
-    fstatfs(fd).ok().map(|filesystem| filesystem.filesystem_type())
-}
-
-/// `name` below `directory` (itself, when empty), links not followed; `path` is for the error only.
-pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
-    match sys::statx(directory, name) {
-        Ok(sys::Statx { dev, ino, mode, nlink, uid, gid, size, mount: Some(mount) }) => {
-            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, size, mount })
-        }
-        // Kernels before 5.8 give no mount id, before 4.11 there is no statx, and a seccomp profile may refuse it.
-        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
-        Err(errno) => Err(os("statx", path)(errno)),
-    }
-}
-
-fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
-    let opened;
-    let file = if name.is_empty() {
-        directory
-    } else {
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        opened = openat(directory, name, flags, Mode::empty()).map_err(os("open", path))?;
-        opened.as_fd()
-    };
-    let stat = nix::sys::stat::fstat(file).map_err(os("fstat", path))?;
-    let mount = mount_of_descriptor(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
-    Ok(Stat {
-        id: Identity { dev: stat.st_dev, ino: stat.st_ino },
-        kind: Kind::of_mode(stat.st_mode),
-        mode: stat.st_mode,
-        nlink: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        size: u64::try_from(stat.st_size).unwrap_or(0),
-        mount,
-    })
 }
 
 /// `name` as a C string; the kernel never returns one that holds a NUL byte.

@@ -12,7 +12,7 @@ pub(crate) enum Command {
     Lint(Lint),
 }
 
-/// How a workload is to be hardened.
+/// How `inject` hardens a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// By the startupProbe.
@@ -37,7 +37,7 @@ impl Mode {
 #[derive(Clone, Debug)]
 pub(crate) struct Inject {
     pub(crate) file: String,
-    /// `NAME`, or `FILE=PATH`: a file here, and where it is mounted in the container.
+    /// `NAME`, or `FILE=PATH`: a file on this machine, and its path in the container.
     pub(crate) profiles: Vec<String>,
     pub(crate) mode: Mode,
     pub(crate) image: Option<String>,
@@ -57,7 +57,7 @@ pub(crate) struct Lint {
     pub(crate) containers: Vec<String>,
 }
 
-/// The image of the examples, for who does not say another one.
+/// The image of the examples, used without `--image`.
 pub(crate) const DEFAULT_IMAGE: &str = concat!("registry.example/lithify:", env!("CARGO_PKG_VERSION"));
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -124,7 +124,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
     found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
 }
 
-/// `None` cannot be: clap has seen to what is required.
+/// Never `None`: clap checks the required options.
 fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
     Some(Inject {
         file: sub.remove_one("filename")?,
@@ -148,7 +148,7 @@ fn many(matches: &mut ArgMatches, name: &str) -> Vec<String> {
     matches.remove_many(name).map(Iterator::collect).unwrap_or_default()
 }
 
-/// The options of a command line without files, for a text in memory.
+/// The options of `inject` for a text in memory.
 pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let profiles = profiles.iter().flat_map(|profile| ["--profile", *profile]);
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);

@@ -1,4 +1,5 @@
-//! Command lines in a manifest: which programs they start, which of these a profile removes, and calls of lithify itself.
+//! Command lines in a manifest: which programs they start, which of these a profile removes, and calls of lithify
+//! itself.
 
 pub(crate) mod arguments;
 pub(crate) mod broken;

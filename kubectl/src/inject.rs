@@ -1,5 +1,5 @@
-//! `kubectl lithify inject` changes a manifest so that its pods harden themselves. It writes nothing unless it can make every
-//! change.
+//! `kubectl lithify inject` changes a manifest so that its pods harden themselves. It writes nothing unless it can make
+//! every change.
 
 mod command;
 mod delivery;
@@ -23,7 +23,7 @@ use crate::cli::{DEFAULT_IMAGE, Inject, Mode};
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
-use crate::manifest::finding::{self, Finding, Weight};
+use crate::manifest::finding::{self, Finding, Severity};
 use crate::manifest::workload::{Container, check_names, workloads};
 use crate::names::VOLUME;
 use crate::output::{print, say};
@@ -176,17 +176,17 @@ fn inject(pod: &mut Pod<'_>, chosen: &[Container<'_>]) {
 
 /// Fails if a finding forbids the change.
 fn refuse(manifest: &Manifest, findings: &[Finding], options: &Inject) -> Result<(), Failure> {
-    let refused = |finding: &&Finding| match finding.weight {
-        Weight::Refused => true,
-        Weight::Breaks => !options.force,
-        Weight::Note => false,
+    let refused = |finding: &&Finding| match finding.severity {
+        Severity::Refused => true,
+        Severity::Breaks => !options.force,
+        Severity::Note => false,
     };
     let mut refused: Vec<Finding> = findings.iter().filter(refused).cloned().collect();
     if refused.is_empty() {
         return Ok(());
     }
     refused.sort_by_key(|finding| finding.range.start);
-    let forced = refused.iter().all(|finding| finding.weight == Weight::Breaks);
+    let forced = refused.iter().all(|finding| finding.severity == Severity::Breaks);
     let hint = if forced { "; --force does it all the same" } else { "" };
     Err(Failure::Refused(format!(
         "refused, and nothing was changed{hint}:\n{}",

@@ -1,6 +1,6 @@
-//! The kubectl plugin. `kubectl lithify inject` puts lithify into manifests; `kubectl lithify lint` reports which parts of
-//! a manifest a profile would break. The plugin runs on a workstation or in CI: it reads files and profiles and contacts no
-//! cluster.
+//! The kubectl plugin. `kubectl lithify inject` puts lithify into manifests; `kubectl lithify lint` reports which parts
+//! of a manifest a profile would break. The plugin runs on a workstation or in CI: it reads files and profiles and
+//! contacts no cluster.
 //!
 //! ```text
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared

@@ -1,4 +1,4 @@
-//! `kubectl lithify lint`: what of a manifest a profile would break, before it is applied.
+//! `kubectl lithify lint` reports the parts of a manifest that a profile would break, before the manifest is applied.
 
 mod accepted;
 mod mounts;
@@ -10,20 +10,20 @@ use crate::cli::Lint;
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
-use crate::manifest::finding::{self, Finding, Weight};
+use crate::manifest::finding::{self, Finding, Severity};
 use crate::manifest::workload::{check_names, workloads};
 use crate::output::print;
 use lithify::profile::{Profile, load};
 use lithify::report::Exit;
 
-/// The whole command.
+/// Runs the subcommand.
 pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
-    // As `inject` takes them: a file here, and where it is in the container.
+    // As in `inject`, a profile may be `FILE=PATH`.
     let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
     let (findings, count) = manifest_findings(&manifest, &profile, &options.containers)?;
-    let problems = findings.iter().filter(|finding| finding.weight != Weight::Note).count();
+    let problems = findings.iter().filter(|finding| finding.severity != Severity::Note).count();
     let summary = match (count, problems) {
         (0, _) => "no workload in it".to_owned(),
         (_, 0) => "no findings".to_owned(),
@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     Ok(if problems == 0 { Exit::Ok } else { Exit::Finding })
 }
 
-/// Pure: the findings, and the number of workloads.
+/// The findings and the number of workloads.
 fn manifest_findings(
     manifest: &Manifest,
     profile: &Profile,

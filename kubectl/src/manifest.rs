@@ -1,7 +1,8 @@
-//! A file of manifests: its text and its documents.
+//! A file of manifests.
 
 pub(crate) mod finding;
 pub(crate) mod paths;
+pub(crate) mod timing;
 pub(crate) mod workload;
 
 use std::io::Read;
@@ -12,16 +13,14 @@ use crate::yaml::{self, Document};
 use lithify::profile::{ProfileError, SourceText};
 use lithify::text::escape::escape;
 
-/// More than any manifest has.
+/// The most bytes that are read.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// One file.
+/// The text and the documents of a file.
 pub(crate) struct Manifest {
-    /// Its name for messages.
+    /// The name of the file, for messages.
     pub(crate) file: String,
-    /// As it is.
     pub(crate) text: String,
-    /// Every document in it.
     pub(crate) documents: Vec<Document>,
 }
 
@@ -35,7 +34,7 @@ impl Manifest {
             ))
         };
         let mut bytes = Vec::new();
-        // Pipes are files, too: `-f <(kustomize build)`.
+        // The file may be a pipe: `-f <(kustomize build)`.
         let length = if path == "-" {
             std::io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
         } else {
@@ -50,7 +49,7 @@ impl Manifest {
         Self::from_text(&file, text)
     }
 
-    /// Takes a text that was read.
+    /// Reads the documents of a text.
     pub(crate) fn from_text(file: &str, text: String) -> Result<Self, Failure> {
         match yaml::read(&text) {
             Ok(documents) => Ok(Self { file: file.to_owned(), text, documents }),
@@ -65,7 +64,7 @@ impl Manifest {
         }
     }
 
-    /// A message at a place: file, line, column, the line itself, and what to do.
+    /// A message with its place: file, line, column, the line itself, and the fix.
     pub(crate) fn point(&self, range: Range<usize>, message: &str, fix: &str) -> String {
         let source = SourceText { file: &self.file, text: &self.text, quoted: true };
         match source.error(range, message, Some(fix.to_owned())) {

@@ -1,5 +1,6 @@
-//! No module uses, by whatever way, a module that uses it. A parent and its own children are apart: a folder's file
-//! gathers what is in the folder.
+//! No module of the plugin or of the core's `recognise` uses a module that uses it, on any way. A parent and its own children
+//! are apart: a folder's file gathers the names of the folder. Unlike `tests/rooms.rs`, this test follows names through such a
+//! file to the module that defines them.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -63,7 +64,7 @@ fn paths(tree: &str) -> Vec<Vec<String>> {
     inner.map(|path| prefix.iter().cloned().chain(path).filter(|segment| segment != "self").collect()).collect()
 }
 
-/// What `use` declarations say, and paths in the code that begin with `crate::` or `super::`.
+/// The paths of `use` declarations, and those in the code that begin with `crate::` or `super::`.
 fn used(code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let uses = code.match_indices("use ").filter(|(at, _)| {
@@ -72,7 +73,7 @@ fn used(code: &str) -> Vec<Vec<String>> {
     });
     for (at, _) in uses {
         let tree = code[at + 4..].split(';').next().unwrap();
-        // A line of a text may begin with the word, too.
+        // A line of a string may also begin with this word.
         if tree.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_:{},*".contains(c)) {
             found.extend(paths(tree));
         }
@@ -93,7 +94,7 @@ fn used(code: &str) -> Vec<Vec<String>> {
 /// The graph of all modules below `source`.
 fn graph(source: &Path) -> Graph {
     let modules = modules(source);
-    // `use` declarations bring names into a module, from where its children and others take them.
+    // A `use` declaration brings a name into a module. Others take the name from there.
     let absolute = |module: &Module, path: &[String]| -> Option<Vec<String>> {
         let mut base = module.clone();
         let mut rest = path;
@@ -119,7 +120,7 @@ fn graph(source: &Path) -> Graph {
         }
         all.insert(module, used);
     }
-    // The module that a path leads to, through names that another module has only brought in.
+    // The module that a path leads to, through names that another module has brought in.
     let resolve = |path: &[String]| -> Module {
         let mut path = path.to_vec();
         for _ in 0..8 {
@@ -141,12 +142,12 @@ fn graph(source: &Path) -> Graph {
     graph
 }
 
-/// Whether one is the other or above it.
+/// Whether one module is the other or above it.
 fn is_family(one: &Module, other: &Module) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-/// The same between what stands at the top: files and folders.
+/// The same between the top files and folders.
 fn tops(graph: &Graph) -> Graph {
     let mut tops = Graph::new();
     let top = |module: &Module| module.first().map(|top| vec![top.clone()]);
@@ -188,7 +189,7 @@ fn module(path: &str) -> Module {
 #[test]
 fn the_plugin_has_no_import_circle() {
     let graph = graph(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    // The reader sees what is there: directly, through a folder's file, by a path in the code.
+    // The graph has edges that come directly, through a folder's file, and by a path in the code.
     for (from, to) in [
         ("inject::stage", "checks::staged"),
         ("checks::mode", "command_line::calls"),
@@ -203,7 +204,7 @@ fn the_plugin_has_no_import_circle() {
 }
 
 #[test]
-fn what_a_file_is_is_told_without_an_import_circle() {
+fn recognise_has_no_import_circle() {
     let mut graph = graph(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../src"));
     assert!(graph[&module("recognise::command_line")].contains(&module("recognise::needs")));
     graph.retain(|module, _| module.first().is_some_and(|top| top == "recognise"));
@@ -236,7 +237,7 @@ fn circles_are_found() {
     fs::write(source.path().join("b/c.rs"), "use crate::{\n    a::{self, one::{One}},\n};\n").unwrap();
     let around = graph(source.path());
     assert_eq!(circle(&around).unwrap(), ["a::one", "a::two", "b::c", "a::one"]);
-    // Two folders, of which no two files use each other.
+    // Two folders that use each other through different files.
     fs::write(source.path().join("b/c.rs"), "").unwrap();
     fs::write(source.path().join("b/d.rs"), "use crate::a::two::X;\n").unwrap();
     let folders = graph(source.path());

@@ -33,7 +33,7 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
         }
     };
     if let Some(line) = lines.iter().find(|line| line.accepts(arguments)) {
-        sys::replace_variables(only::VARIABLES, &line.variables);
+        sys::program::replace_variables(only::VARIABLES, &line.variables);
         return Ok(true);
     }
     let accepted: Vec<String> = lines.iter().map(|line| escape(line.text.as_bytes())).collect();

@@ -81,7 +81,7 @@ fn lines(only: &[String]) -> Result<Vec<Line>, String> {
 
 /// Whether the copy could do what a line says, and means the same by it wherever it is called.
 fn check(line: &Line) -> Result<(), String> {
-    sys::replace_variables(only::VARIABLES, &line.variables);
+    sys::program::replace_variables(only::VARIABLES, &line.variables);
     let words = std::iter::once(NAME).chain(line.words.iter().map(String::as_str));
     let cli = match Cli::parse(words.map(OsString::from)) {
         Ok(cli) => cli,

@@ -13,7 +13,7 @@ use crate::report::Exit;
 pub(super) fn sleep(time: Duration) -> Exit {
     let deadline = Deadline::after(time);
     loop {
-        match sys::wait_for_end(deadline.remaining()) {
+        match sys::signal::wait_for_end(deadline.remaining()) {
             Ok(None) => return Exit::Ok,
             Ok(Some(signal)) => return Exit::Signal(u8::try_from(signal).unwrap_or(0)),
             Err(Errno::EINTR) => {}

@@ -22,7 +22,7 @@ const MAX_ARGUMENTS: usize = 1024;
 
 /// Says to whoever started it what was removed, and to the container's log who tried.
 pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {
-    let started_as = crate::linux::sys::exec_filename().map(|name| name.to_bytes().to_vec());
+    let started_as = crate::linux::sys::program::exec_filename().map(|name| name.to_bytes().to_vec());
     let called = arguments.first().map(|name| name.as_bytes().to_vec());
     let names: Vec<Vec<u8>> = started_as.into_iter().chain(called).collect();
     let attempt = attempt(&names, arguments);

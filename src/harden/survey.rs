@@ -17,12 +17,12 @@ mod rules;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::rc::Rc;
 
 use crate::harden::found::{Cause, Found, Parent, Shared};
 use crate::harden::protection::Protection;
 use crate::profile::{Profile, Rule, Selector};
+use crate::recognise::tombstone::{self, Detector};
 use crate::root::{Canonical, Entry, Identity, InRoot, Kind, Root, RootError, Stat, Unreadable, glob};
 use crate::text::escape::escape;
 use crate::text::list::quoted;
@@ -212,9 +212,7 @@ struct Collector<'a> {
     noted: Vec<walk::Noted>,
     /// Links to multi-call programs that were cut: link, program.
     cut_notes: Vec<(Canonical, Canonical, Identity)>,
-    /// This very program, opened when a file may be a tombstone of it; and what was found out of such files.
-    program: Option<File>,
-    tombstones: HashMap<Identity, bool>,
+    tombstones: Detector,
 }
 
 impl<'a> Collector<'a> {
@@ -233,8 +231,7 @@ impl<'a> Collector<'a> {
             cuts: false,
             noted: Vec::new(),
             cut_notes: Vec::new(),
-            program: None,
-            tombstones: HashMap::new(),
+            tombstones: Detector::default(),
         }
     }
 }
@@ -338,20 +335,11 @@ impl Collector<'_> {
     }
 
     /// Whether the file is what stands in place of a command that was removed already.
-    fn is_tombstone(&mut self, path: &[u8], stat: &Stat) -> bool {
-        if stat.kind != Kind::File || stat.mode & 0o7777 != crate::recognise::tombstone::MODE {
+    fn is_tombstone(&mut self, path: &Canonical, stat: &Stat) -> bool {
+        if stat.kind != Kind::File || stat.mode & 0o7777 != tombstone::MODE {
             return false;
         }
-        if let Some(&known) = self.tombstones.get(&stat.id) {
-            return known;
-        }
-        if self.program.is_none() {
-            self.program = crate::linux::proc::open_own_program().ok();
-        }
-        // What cannot be read is taken for what its name says.
-        let known = self.program.as_ref().is_some_and(|program| self.root.is_tombstone(path, program).unwrap_or(false));
-        self.tombstones.insert(stat.id, known);
-        known
+        self.root.file(path).is_ok_and(|file| self.tombstones.is_tombstone(&file))
     }
 
     /// What `[remove] force` names: the file itself, and where it is a link what that leads to.

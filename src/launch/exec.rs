@@ -113,15 +113,15 @@ impl AppCommand {
         // (close_range refused, and no /proc), they stay, as with any other program.
         let _ = match self.descriptors {
             Descriptors::All => Ok(()),
-            Descriptors::None => sys::close_on_exec_from(3),
-            Descriptors::Listen(count) => sys::close_on_exec_from(3u32.saturating_add(count)),
+            Descriptors::None => sys::descriptor::close_on_exec_from(3),
+            Descriptors::Listen(count) => sys::descriptor::close_on_exec_from(3u32.saturating_add(count)),
         };
         if self.descriptors != Descriptors::None && std::env::var_os("LISTEN_FDS").is_some() {
             // With --init the app is another process than the one that the sockets were handed to.
             let _ = self.set_variable("LISTEN_PID", std::process::id().to_string().as_bytes());
             self.environment.retain(|entry| !entry.as_bytes().starts_with(b"LISTEN_PIDFDID="));
         }
-        let Err(errno) = sys::default_signals()
+        let Err(errno) = sys::signal::reset_all()
             .and_then(|()| nix::unistd::execve(&self.program, &self.arguments, &self.environment));
         self.failed(errno)
     }

@@ -12,12 +12,13 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpgrp, getpid, getppid, setpgid, tcgetpgrp, tcsetpgrp};
 
 use crate::linux::deadline::Deadline;
-use crate::linux::sys::{self, Ended};
+use crate::linux::sys;
+use crate::linux::sys::process::Ended;
 
 /// Keeps every signal that comes from now on for the app. Call it first: a SIGTERM that comes while lithify still
 /// hardens then reaches the app as soon as that runs.
 pub fn hold_signals() -> Result<(), Errno> {
-    sys::block_signals()
+    sys::signal::block_all()
 }
 
 /// A signal that this process wants to get when its parent dies.
@@ -37,7 +38,7 @@ impl ParentDeath {
     /// this after that.
     pub fn ask(&self) -> Result<(), Errno> {
         prctl::set_pdeathsig(self.signal)?;
-        if getppid() == self.parent { Ok(()) } else { sys::send_signal(getpid().as_raw(), self.signal as i32) }
+        if getppid() == self.parent { Ok(()) } else { sys::signal::send(getpid().as_raw(), self.signal as i32) }
     }
 }
 
@@ -54,13 +55,13 @@ impl Init {
     pub fn start(group: bool, app: impl FnOnce() -> u8) -> Result<Self, Errno> {
         // Blocked before the fork, or a signal could come when the child is there and nobody passes it on.
         hold_signals()?;
-        sys::default_sigchld();
+        sys::signal::reset_sigchld();
         if getpid() != Pid::from_raw(1) {
             // Orphans come to us as they come to process 1. A kernel or seccomp profile without it leaves them to it.
             let _ = prctl::set_child_subreaper(true);
         }
         let foreground = tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == getpgrp());
-        let Some(child) = sys::fork()? else {
+        let Some(child) = sys::process::fork()? else {
             let own = Pid::from_raw(0);
             let _ = setpgid(own, own);
             if foreground {
@@ -82,10 +83,10 @@ impl Init {
     /// Passes on signals and reaps until the app has ended, and says its exit code, 128+N for a signal. Nothing else is
     /// left to do for this process: it keeps nothing busy or open, no pipe whose end the app waits for, no mount.
     pub fn attend_to_the_end(&self) -> u8 {
-        sys::discard_sigpipe();
-        sys::close_from_3();
+        sys::signal::discard_sigpipe();
+        sys::descriptor::close_from_3();
         let _ = nix::unistd::chdir("/");
-        sys::release_code();
+        sys::program::release_code();
         loop {
             if let Some(code) = self.attend(None) {
                 return code;
@@ -110,7 +111,7 @@ impl Init {
         // Signals and orphans, however many, do not put it off.
         let deadline = timeout.map(Deadline::after);
         loop {
-            match sys::wait_for_signal(deadline.map(Deadline::remaining)) {
+            match sys::signal::wait(deadline.map(Deadline::remaining)) {
                 Ok(libc::SIGCHLD) => {}
                 Ok(signal) => {
                     self.signal(signal);
@@ -133,14 +134,14 @@ impl Init {
     pub fn signal(&self, signal: i32) {
         let app = self.app.as_raw();
         // The group is there before the app is; what is gone needs no signal, and what may not be signalled cannot be.
-        let _ = sys::send_signal(if self.group { -app } else { app }, signal);
+        let _ = sys::signal::send(if self.group { -app } else { app }, signal);
     }
 
     /// Takes all children that have ended: one SIGCHLD may stand for many. The app's exit code if it is among them.
     fn reap(&self) -> Option<u8> {
         let mut code = None;
         loop {
-            match sys::reap() {
+            match sys::process::reap() {
                 Ok(Some(Ended::Exited(pid, status))) if pid == self.app.as_raw() => code = Some(status),
                 Ok(Some(Ended::Killed(pid, signal))) if pid == self.app.as_raw() => code = Some(128 | signal),
                 Ok(Some(_)) | Err(Errno::EINTR) => {}

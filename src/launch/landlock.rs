@@ -113,9 +113,9 @@ pub struct Ruleset {
 impl Ruleset {
     /// A ruleset that denies these rights but where they are allowed.
     fn new(rights: u64) -> Result<Self, LandlockError> {
-        let version = sys::landlock_version().map_err(LandlockError::Unavailable)?;
+        let version = sys::landlock::version().map_err(LandlockError::Unavailable)?;
         let handled = rights & right::of_version(version);
-        let fd = sys::landlock_ruleset(handled).map_err(os("landlock_create_ruleset"))?;
+        let fd = sys::landlock::ruleset(handled).map_err(os("landlock_create_ruleset"))?;
         Ok(Self { fd, version, handled, rules: 0, missing: Vec::new() })
     }
 
@@ -209,7 +209,7 @@ impl Ruleset {
     fn allow(&mut self, at: BorrowedFd<'_>, rights: u64) -> Result<(), LandlockError> {
         let rights = rights & self.handled;
         if rights != 0 {
-            sys::landlock_allow(self.fd.as_fd(), at, rights).map_err(os("landlock_add_rule"))?;
+            sys::landlock::allow(self.fd.as_fd(), at, rights).map_err(os("landlock_add_rule"))?;
             self.rules += 1;
         }
         Ok(())
@@ -217,7 +217,7 @@ impl Ruleset {
 
     /// Confines this process and its children to come, for good. `no_new_privs` must be set.
     pub fn enforce(&self) -> Result<(), LandlockError> {
-        sys::landlock_restrict_self(self.fd.as_fd()).map_err(os("landlock_restrict_self"))
+        sys::landlock::restrict_self(self.fd.as_fd()).map_err(os("landlock_restrict_self"))
     }
 
     /// What of it the kernel enforces.

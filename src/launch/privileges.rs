@@ -205,21 +205,21 @@ impl Failures {
 /// Takes from the bounding and ambient set what is not kept, and locks root out of getting any back.
 fn limit(held: CapabilitySets, kept: u64, failures: &mut Failures) {
     for number in numbers(held.bounding & !kept) {
-        failures.note(Privilege::Capabilities, sys::drop_bounding(number));
+        failures.note(Privilege::Capabilities, sys::capabilities::drop_bounding(number));
     }
     if held.ambient != 0 {
-        let _ = sys::clear_ambient();
+        let _ = sys::capabilities::clear_ambient();
     }
     // Where the kernel lets us: it only makes firmer what the sets say already.
-    let _ = sys::lock_no_root();
+    let _ = sys::capabilities::lock_no_root();
 }
 
 /// Brings the other sets to `kept`. Ambient ones survive the exec of a user that is not root. What fails shows when the
 /// sets are compared.
 fn keep(kept: u64) {
-    let _ = sys::set_capabilities(kept);
+    let _ = sys::capabilities::set(kept);
     for number in numbers(kept) {
-        let _ = sys::raise_ambient(number);
+        let _ = sys::capabilities::raise_ambient(number);
     }
 }
 

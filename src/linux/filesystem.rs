@@ -1,9 +1,17 @@
-//! Filesystems that no search for programs enters.
+//! Which filesystem a file is on, and those that no search for programs enters.
+
+use std::os::fd::BorrowedFd;
 
 use nix::sys::statfs::{
     BPF_FS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, DEVPTS_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType,
     NFS_SUPER_MAGIC, PROC_SUPER_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, SMB_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC,
+    fstatfs,
 };
+
+/// Its type (`fstatfs(2)`).
+pub fn of(file: BorrowedFd<'_>) -> Option<FsType> {
+    fstatfs(file).ok().map(|filesystem| filesystem.filesystem_type())
+}
 
 /// Kernel interfaces, which hold no programs; and network filesystems, which can hang a probe and where nothing is
 /// removed anyway. The numbers are CIFS, SMB2, Ceph, AFS, autofs and 9P (linux/magic.h), for which nix has no names.

@@ -131,7 +131,7 @@ impl Task {
     }
 
     fn read(self, file: &str) -> Result<Vec<u8>, Errno> {
-        std::fs::read(self.path(file)).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)))
+        std::fs::read(self.path(file)).map_err(|error| super::error::errno(&error))
     }
 }
 
@@ -145,7 +145,7 @@ impl Proc {
     pub fn open() -> Result<Self, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = openat(AT_FDCWD, "/proc", flags, Mode::empty())?;
-        match sys::statx(fd.as_fd(), c"self") {
+        match sys::stat::statx(fd.as_fd(), c"self") {
             Err(Errno::ENOENT) => Err(Errno::ENOENT),
             _ => Ok(Self { fd }),
         }
@@ -203,7 +203,7 @@ pub fn open_certainly_own_program() -> io::Result<File> {
     let program = open_own_program()?;
     let mut header = [0; 64];
     program.read_exact_at(&mut header, 0)?;
-    if header == *sys::own_header() { Ok(program) } else { Err(io::ErrorKind::InvalidData.into()) }
+    if header == *sys::program::own_header() { Ok(program) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 /// Our own root directory, also where there is no `/proc`.
@@ -232,7 +232,7 @@ pub fn mount_of_descriptor(file: BorrowedFd<'_>) -> Result<u64, Errno> {
 /// What `path` leads to, all links followed.
 fn identity_of(directory: BorrowedFd<'_>, path: &str) -> Result<Identity, Errno> {
     let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
-    match sys::statx_follow(directory, &path) {
+    match sys::stat::statx_follow(directory, &path) {
         Ok(stat) => Ok(Identity { dev: stat.dev, ino: stat.ino }),
         // No statx here, or refused by a seccomp profile.
         Err(Errno::ENOSYS | Errno::EPERM) => {

@@ -31,7 +31,7 @@ impl Stream {
         if text.is_empty() {
             return Ok(());
         }
-        if sys::was_closed(self == Self::Output) {
+        if sys::descriptor::was_closed(self == Self::Output) {
             return Err(Errno::EBADF);
         }
         match self {

@@ -1,8 +1,8 @@
-//! What a command line needs to start: the programs that it names or that these start for it, the scripts, and the
-//! interpreters of both. Reads only.
+//! The files that a command line needs to start: programs that it names or that these start, scripts, and the
+//! interpreters of both.
 //!
-//! A launcher such as `tini` or `env` starts the command behind it, a shell those of its `-c`, and an entrypoint script
-//! with `"$@"` in it what stands behind the script. What else a script calls is not known.
+//! A launcher such as `tini` or `env` starts the command behind it. A shell starts the commands of its `-c`. An
+//! entrypoint script with `"$@"` in it starts the command behind the script.
 
 pub mod script;
 pub mod wrappers;
@@ -13,29 +13,29 @@ use crate::recognise::search_path::DEFAULT_PATH;
 use crate::root::{Identity, InRoot, Kind, Root};
 use wrappers::{class, file_name, inner, is_shell, is_wrapper, script_of, stays};
 
-/// A command line, and how its words are to be understood.
+/// A command line and its surroundings.
 #[derive(Clone, Debug, Default)]
 pub struct CommandLine {
     /// Its words.
     pub words: Vec<String>,
-    /// Its `PATH`, whose first hit counts; where that is not known, a program may lie in any of the usual directories.
+    /// Its `PATH`, whose first hit counts. Without it, a program may be in any of the usual directories.
     pub path: Option<String>,
     /// Its working directory, absolute inside the root.
     pub directory: String,
-    /// Whether they are those of a process: the kernel puts the interpreter of a script before it.
+    /// Whether a process has these words: the kernel has put the interpreter before a script.
     pub running: bool,
 }
 
-/// What a file is to a command line.
+/// The role of a file in a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A program that is there to stay.
+    /// A program that keeps running.
     Program,
     /// A program that becomes another, such as `env` and `gosu`.
     Launcher,
-    /// What the `#!` line of a script names, other than a shell.
+    /// An interpreter that the `#!` line of a script names, other than a shell.
     Interpreter,
-    /// A shell that runs a script, which mostly ends as another program.
+    /// A shell that runs a script. Most scripts end by becoming another program.
     Shell,
     /// The script of a shell.
     ShellScript,
@@ -48,46 +48,46 @@ pub enum Role {
 /// One file that a command line needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Its path inside the root as the command, or the file that needs it, says it: links lead on from there.
+    /// Its path inside the root, as the command or another file names it. It may be a link.
     pub path: Vec<u8>,
     /// What it is.
     pub role: Role,
-    /// Whether it is still needed when the app is up, as far as that can be told.
+    /// Whether the app needs it after its start, as far as the words tell.
     pub lasts: bool,
-    /// Which of the others needs it, and how; `None` for what the words themselves say.
+    /// The index of the file that needs it, and how; `None` for a file that the words name.
     pub by: Option<(usize, needs::Role)>,
 }
 
-/// What was found of a command line.
+/// The files of a command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolved {
-    /// What it needs.
+    /// The files that it needs.
     pub needs: Vec<Need>,
-    /// Words that are to be programs, and are not there or cannot be told.
+    /// Words that must be programs, and are missing or cannot be told.
     pub missing: Vec<String>,
 }
 
-/// A launcher behind a launcher, a script behind a script ...
+/// How many launchers behind launchers and scripts behind scripts are followed.
 const DEEPEST: usize = 8;
 
-/// How much of a `PATH` is looked at, which a process may have written.
+/// How many directories of a `PATH` are searched. A process may have written that.
 const MOST_DIRECTORIES: usize = 64;
 
-/// How many words are looked at where any may be a program.
+/// How many words are tried if any of them may be a program.
 const MOST_WORDS: usize = 64;
 
-/// How much of a script is read.
+/// How many bytes of a script are read.
 const SCRIPT_BYTES: u64 = 64 * 1024;
 
 impl CommandLine {
-    /// Splits one command line as a shell does, without expanding anything; `None` unless it is one command.
+    /// Splits a command line as a shell does, without expansions. `None` unless it is one command.
     pub fn split(text: &str) -> Option<Vec<String>> {
         let mut commands = script::commands(text);
         let words = commands.pop().filter(|words| words.first().is_some_and(|program| !program.is_empty()));
         words.filter(|_| commands.is_empty())
     }
 
-    /// Looks for everything that it needs. `search` are the profile's directories for names.
+    /// Finds the files that it needs. `search` holds the profile's directories for names.
     pub fn resolve(&self, root: &Root, search: &[&str]) -> Resolved {
         let mut resolver = Resolver { root, search, line: self, found: Resolved::default() };
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
@@ -96,19 +96,19 @@ impl CommandLine {
     }
 }
 
-/// The file at `path` itself, and what it needs to start: none where it is not there.
+/// The file at `path` and the files that it needs to start. Empty if the file does not exist.
 pub fn needs_of(root: &Root, path: &[u8], search: &[&str]) -> Vec<Need> {
-    // Of a script that is called there are only its interpreters to know.
+    // A running process needs of its script only the interpreters.
     let line = CommandLine { running: true, ..CommandLine::default() };
     let mut resolver = Resolver { root, search, line: &line, found: Resolved::default() };
     resolver.file(path, Role::Program, true, None, &[], 0);
     resolver.found.needs
 }
 
-/// Where a command stands.
+/// The place of a command.
 #[derive(Clone, Copy)]
 struct Context {
-    /// Whether it is what runs in the end.
+    /// Whether it is the program that runs in the end.
     lasts: bool,
     /// Whether a shell reads the words.
     in_script: bool,
@@ -137,7 +137,7 @@ impl Resolver<'_> {
         let (command, text) = (inner(words), script_of(words));
         if !built_in {
             let becomes = inner(words).is_some() && !stays(program);
-            // An option's value is mostly no file.
+            // The value of an option is rarely a file.
             let is_script = |word: &&str| {
                 !word.starts_with(['-', '+'])
                     && self.root.resolve(&self.absolute(word)).is_ok_and(|stat| stat.kind == Kind::File)
@@ -173,7 +173,7 @@ impl Resolver<'_> {
         if let Some(command) = command {
             self.command(command, Context { in_script: built_in && program != "exec", ..deeper });
         } else if let Some(text) = text.filter(|_| !self.line.running) {
-            // What `"$0" "$@"` are to it.
+            // The words that `"$0" "$@"` stand for.
             let behind = rest.iter().position(|word| *word == text).and_then(|text| rest.get(text + 1..));
             let behind = behind.unwrap_or_default();
             self.command(behind, unsure);
@@ -196,7 +196,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What a launcher starts whose options are not known: each of its words may be a program, or commands for a shell.
+    /// A launcher with unknown options: each of its words may be a program, or hold commands for a shell.
     fn any_of(&mut self, program: &str, words: &[&str], at: Context) {
         for word in words.iter().take(MOST_WORDS) {
             let word = match word.strip_prefix("--") {
@@ -224,7 +224,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The files that a word may mean.
+    /// Adds the files that a word may name.
     fn programs(&mut self, program: &str, role: Role, arguments: &[&str], at: Context) {
         let directories: Vec<&str> = match &self.line.path {
             _ if program.contains('/') => vec![""],
@@ -237,12 +237,12 @@ impl Resolver<'_> {
             let path = self.absolute(&path);
             let Ok(stat) = self.root.resolve(&path) else { continue };
             let starts = stat.kind == Kind::File && stat.mode & 0o111 != 0;
-            // In PATH the first counts; each of several files may be it where that is not known, by its first name.
+            // The first file in PATH counts. Without PATH each file may be the program, by its first name.
             if starts && (found.is_empty() || self.line.path.is_none()) && found.iter().all(|(_, id)| *id != stat.id) {
                 found.push((path, stat.id));
             }
         }
-        // So is what only a shell could tell.
+        // This includes words that only a shell could expand.
         if found.is_empty() && at.certain {
             self.found.missing.push(program.to_owned());
         }
@@ -255,7 +255,7 @@ impl Resolver<'_> {
         if path.starts_with('/') { path.into() } else { InRoot(self.line.directory.as_bytes()).join(path.as_bytes()) }
     }
 
-    /// Adds a file with all that it needs; `arguments` are what it is called with.
+    /// Adds a file and the files that it needs. It is called with `arguments`.
     fn file(
         &mut self,
         path: &[u8],
@@ -266,7 +266,7 @@ impl Resolver<'_> {
         depth: usize,
     ) {
         if let Some(known) = self.found.needs.iter_mut().find(|known| known.path == path) {
-            // Of two the one that needs it longer.
+            // The longer need counts.
             if lasts && !known.lasts {
                 (known.lasts, known.role) = (lasts, role);
             }
@@ -276,7 +276,7 @@ impl Resolver<'_> {
         if stat.kind != Kind::File || depth > DEEPEST {
             return;
         }
-        // The kernel looks at its #! line only where it starts it.
+        // The kernel reads the #! line only of a file that it starts.
         let started = !matches!(role, Role::Script | Role::ShellScript) || self.line.running && stat.mode & 0o111 != 0;
         let needed = if started { needs(self.root, path, self.search) } else { Vec::new() };
         let of_shell = needed.iter().any(|(path, role)| *role == needs::Role::Interpreter && is_shell(&lossy(path)));
@@ -308,13 +308,13 @@ impl Resolver<'_> {
 }
 
 impl Resolver<'_> {
-    /// What the shell's script at `path` calls, as far as it can be read, and the command that its `arguments` are.
+    /// Adds the programs that the script at `path` calls, as far as its text tells, and the command in its `arguments`.
     fn script(&mut self, path: &[u8], index: usize, at: Context, arguments: &[&str]) {
         let text = lossy(&self.root.read(path, SCRIPT_BYTES).unwrap_or_default());
-        // With "$@", $* or $1 in it, as far as that can be told: they are a command, if they can be.
+        // The script may contain "$@", $* or $1, so the arguments may be a command.
         self.command(arguments, at);
         let commands = script::commands(&text);
-        // It may do without what it looks for first.
+        // The script may do without a program that it looks for first.
         let looks =
             |words: &&Vec<String>| words.iter().any(|word| matches!(word.as_str(), "-v" | "which" | "type" | "hash"));
         let optional: Vec<String> = commands.iter().filter(looks).flatten().cloned().collect();
@@ -384,7 +384,7 @@ mod tests {
         CommandLine { words, path: Some("/opt/bin:/usr/bin".to_owned()), directory: "/srv".to_owned(), running }
     }
 
-    /// What it needs, each with its role, and `+` where it lasts.
+    /// The files that it needs, each with its role, and `+` for those that last.
     fn needs_of(root: &Root, line: &CommandLine) -> String {
         let needs = line.resolve(root, &[]).needs.into_iter().map(|need| {
             let lasts = if need.lasts { "+" } else { "" };
@@ -416,7 +416,7 @@ mod tests {
         ] {
             assert_eq!(needs_of(&root, &line(text, false)), expected, "{text}");
         }
-        // Of a process: what its script has called is no matter any more.
+        // A process does not need the programs that its script has called.
         for (text, expected) in [
             ("sh /entrypoint.sh server", "/usr/bin/sh Shell+, /entrypoint.sh ShellScript+, /bin/sh Shell+"),
             ("sh -c 'touch x; exec server'", "/usr/bin/sh Shell+"),

@@ -5,12 +5,14 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 
+use crate::root::compare::Comparer;
+
 /// What an inscription is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The copy stands in place of removed commands: [`crate::recognise::tombstone`].
+    /// The copy stands in place of removed commands.
     Grave,
-    /// The copy accepts certain command lines: [`crate::recognise::only`].
+    /// The copy accepts certain command lines.
     Only,
 }
 
@@ -78,19 +80,7 @@ pub fn is_inscribed(kind: Kind, file: &File, program: &File) -> io::Result<bool>
     if found.is_none_or(|(found, _)| found != kind) || length_without(program)? != length {
         return Ok(false);
     }
-    let (mut ours, mut theirs) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-    let mut at = 0;
-    while at < length {
-        let part = usize::try_from(length - at).unwrap_or(usize::MAX).min(ours.len());
-        let (Some(ours), Some(theirs)) = (ours.get_mut(..part), theirs.get_mut(..part)) else { return Ok(false) };
-        program.read_exact_at(ours, at)?;
-        file.read_exact_at(theirs, at)?;
-        if ours != theirs {
-            return Ok(false);
-        }
-        at += part as u64;
-    }
-    Ok(true)
+    Comparer::default().same(program, file, 0, length).map_err(|(_, errno)| errno.into())
 }
 
 #[cfg(test)]

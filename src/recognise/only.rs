@@ -1,28 +1,28 @@
-//! The command lines that an installed copy accepts (`install --only`), each as one text: words as a shell splits them,
-//! after variables of lithify's own. Nothing else that such a copy is told, by arguments or environment, has any effect.
+//! The command lines that an installed copy accepts (`install --only`). Each is one text: variables of lithify, then
+//! words, quoted as for a shell. Such a copy ignores all other variables and refuses all other arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::mem;
 
-/// The longest table: what is accepted is printed.
+/// The most bytes of a table.
 pub const MAX_TABLE: usize = 64 * 1024;
 
-/// What the names of lithify's variables begin with.
+/// The first part of the names of lithify's variables.
 pub const VARIABLES: &str = "LITHIFY_";
 
 /// One accepted command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// As it was given.
+    /// The text of `--only`.
     pub text: String,
-    /// `LITHIFY_...=VALUE` in front of the words: the whole environment, as far as it is lithify's.
+    /// `LITHIFY_...=VALUE` in front of the words: all variables of lithify that the copy sees.
     pub variables: Vec<(String, String)>,
-    /// Without the program's name.
+    /// The words after the program.
     pub words: Vec<String>,
 }
 
 impl Line {
-    /// Reads a text, or says why it cannot be one.
+    /// Reads a text, or says why it is no command line.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         let mut words = split(text)?;
         let assignment = |word: &String| {
@@ -38,7 +38,7 @@ impl Line {
         }
     }
 
-    /// Whether these are its words, each exactly; the program's name stands first and does not count.
+    /// Whether the arguments after the program are exactly these words.
     pub fn accepts(&self, arguments: &[OsString]) -> bool {
         arguments
             .get(1..)
@@ -46,19 +46,19 @@ impl Line {
     }
 }
 
-/// What is inscribed for these lines: each text, and a NUL, which no argument holds.
+/// The table to inscribe: each text with a NUL, which no argument holds.
 pub fn table(lines: &[Line]) -> Vec<u8> {
     lines.iter().flat_map(|line| line.text.bytes().chain([0])).collect()
 }
 
-/// What a table says.
+/// The lines of a table.
 pub fn parse(table: &[u8]) -> Vec<Line> {
     let texts = table.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok());
     texts.filter_map(|text| Line::new(text).ok()).collect()
 }
 
-/// The words of a text, as a shell splits it (POSIX, Shell Command Language, 2.2): blanks between words, quotes and
-/// backslashes. Nothing is expanded: all other characters stand for themselves.
+/// The words of a text, split as a shell does (POSIX, Shell Command Language, 2.2): by blanks, quotes and backslashes.
+/// All other characters stand for themselves. [`super::command_line::CommandLine::split`] also knows operators.
 pub fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -119,7 +119,7 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(line.variables, [pair("LITHIFY_PROFILE", "a b"), pair("LITHIFY_Q", "")]);
         assert_eq!(line.words, ["verify", "LITHIFY_ROOT=/x"]);
-        // Others are lithify's no more than any word.
+        // Other variables are words.
         assert_eq!(Line::new("PATH=/x verify").unwrap().words, ["PATH=/x", "verify"]);
         assert!(Line::new("").is_err() && Line::new("LITHIFY_PROFILE=a").is_err());
     }

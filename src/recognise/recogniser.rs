@@ -9,11 +9,12 @@ use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 use crate::linux::deadline::Deadline;
+use crate::linux::error::errno;
 use crate::recognise::catalogue::{Catalogue, Known};
 use crate::recognise::elf::{self, Elf};
 use crate::recognise::signature::{FAMILY, Matcher, Seen};
-use crate::recognise::tombstone;
-use crate::root::{Directory, Failure, Identity, RootError, Stat, io_errno, read_part};
+use crate::recognise::tombstone::{self, Detector};
+use crate::root::{Directory, Failure, Identity, RootError, Stat, read_part};
 use crate::text::escape::escape;
 
 /// How a program was recognised.
@@ -32,9 +33,7 @@ pub struct Recogniser {
     buffer: Vec<u8>,
     /// When looking at files must end.
     deadline: Deadline,
-    /// This very program, opened when a file may be a tombstone of it; and the files that are.
-    program: Option<File>,
-    tombstones: HashSet<Identity>,
+    tombstones: Detector,
     /// Files with several names that are searched no more: nothing is in them, or they are too large.
     searched: HashSet<Identity>,
 }
@@ -74,8 +73,7 @@ impl Recogniser {
             matcher: Matcher::default(),
             buffer: vec![0; HEAD + PART],
             deadline,
-            program: None,
-            tombstones: HashSet::new(),
+            tombstones: Detector::default(),
             searched: HashSet::new(),
         }
     }
@@ -89,16 +87,14 @@ impl Recogniser {
         stat: &Stat,
     ) -> Result<(Recognised, Remarks), RootError> {
         let mut remarks = Remarks::default();
-        if stat.mode & 0o7777 == tombstone::MODE && self.is_tombstone(file) {
-            self.tombstones.insert(stat.id);
+        if stat.mode & 0o7777 == tombstone::MODE && self.tombstones.is_tombstone(file) {
             return Ok((Recognised::Tombstone, remarks));
         }
         let named = self.catalogue.by_name(name.to_bytes());
-        let content =
-            self.content(file, stat, named.is_some(), &mut remarks).map_err(|error| match io_errno(&error) {
-                LATE => Failure::Late.into(),
-                errno => directory.error("read", name, errno),
-            })?;
+        let content = self.content(file, stat, named.is_some(), &mut remarks).map_err(|error| match errno(&error) {
+            LATE => Failure::Late.into(),
+            errno => directory.error("read", name, errno),
+        })?;
         let recognised = match content {
             Content::Program(FAMILY) if named.is_some() => {
                 named.map(|known| (RecognisedBy::Content, escape(name.to_bytes()), known))
@@ -116,14 +112,7 @@ impl Recogniser {
 
     /// The files that turned out to be tombstones.
     pub fn tombstones(&self) -> &HashSet<Identity> {
-        &self.tombstones
-    }
-
-    fn is_tombstone(&mut self, file: &File) -> bool {
-        if self.program.is_none() {
-            self.program = crate::linux::proc::open_own_program().ok();
-        }
-        self.program.as_ref().is_some_and(|program| tombstone::is_tombstone(file, program).unwrap_or(false))
+        self.tombstones.found()
     }
 
     /// What the file is by its content; `named` is whether its name says something, too.

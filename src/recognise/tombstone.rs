@@ -4,11 +4,14 @@
 //! All names of one run share one file. Only a file that equals this program up to its inscription is taken for a
 //! tombstone: a shell with an inscription appended is a shell.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io;
+use std::os::unix::fs::MetadataExt;
 
-use crate::recognise::inscription::{self, Kind};
-use crate::root::{Root, RootError, io_errno, os};
+use crate::linux::identity::Identity;
+use crate::linux::proc::open_own_program;
+use crate::recognise::inscription::{self, Kind, is_inscribed};
+use crate::root::path::file_name;
 use crate::text::escape::escape;
 
 /// Mode of a tombstone: whoever runs it, nobody changes it.
@@ -49,24 +52,41 @@ pub fn parse(table: &[u8]) -> Vec<Epitaph> {
         .collect()
 }
 
-/// Whether `file` is `program` with an inscription, which makes it a tombstone.
-pub fn is_tombstone(file: &File, program: &File) -> io::Result<bool> {
-    inscription::is_inscribed(Kind::Grave, file, program)
+/// Tells tombstones from other files. Opens this very program when the first file may be one, and compares each once.
+#[derive(Default)]
+pub struct Detector {
+    program: Option<File>,
+    found: HashSet<Identity>,
 }
 
-impl Root {
-    /// Whether the file at `path` (canonical) is a tombstone of `program`, which is this very program.
-    pub fn is_tombstone(&self, path: &[u8], program: &File) -> Result<bool, RootError> {
-        is_tombstone(&self.file(path)?, program).map_err(|error| os("read", path)(io_errno(&error)))
+impl Detector {
+    /// Whether `file` is this program with an inscription. What cannot be read is taken for what its name says.
+    pub fn is_tombstone(&mut self, file: &File) -> bool {
+        let Ok(metadata) = file.metadata() else { return false };
+        let id = Identity { dev: metadata.dev(), ino: metadata.ino() };
+        if self.found.contains(&id) {
+            return true;
+        }
+        if self.program.is_none() {
+            self.program = open_own_program().ok();
+        }
+        let program = self.program.as_ref();
+        let found = program.is_some_and(|program| is_inscribed(Kind::Grave, file, program).unwrap_or(false));
+        if found {
+            self.found.insert(id);
+        }
+        found
+    }
+
+    /// The files that turned out to be tombstones.
+    pub fn found(&self) -> &HashSet<Identity> {
+        &self.found
     }
 }
 
 /// The entry for a command that was started as one of `names` (paths as the caller gave them): by the whole path, else
 /// by the file name.
 pub fn find<'e>(epitaphs: &'e [Epitaph], names: &[Vec<u8>]) -> Option<&'e Epitaph> {
-    fn file_name(path: &str) -> &str {
-        path.rsplit('/').next().unwrap_or_default()
-    }
     let names: Vec<String> = names.iter().map(|name| escape(name)).collect();
     let exactly = names.iter().find_map(|name| epitaphs.iter().find(|epitaph| epitaph.path == *name));
     exactly.or_else(|| {

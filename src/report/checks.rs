@@ -113,7 +113,7 @@ fn read_only(trial: &Trial) -> String {
         Some(mount) => format!(" ({}, {})", escape(&mount.filesystem), escape(&mount.options)),
         None => String::new(),
     };
-    match (trial.result, trial.mount.as_ref().map(Mount::is_read_only)) {
+    match (trial.result, trial.mount.as_deref().map(Mount::is_read_only)) {
         (Err(Errno::EROFS), _) => format!("read-only: writing fails with EROFS{on}"),
         (Ok(()), _) => format!("writable: a file could be made{on}"),
         (Err(Errno::ENOTDIR), Some(true)) => format!("read-only by mountinfo{on}"),

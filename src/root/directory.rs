@@ -1,7 +1,7 @@
 //! One open directory inside the root: looking, and the only place that unlinks or changes a file.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -66,7 +66,7 @@ impl Directory {
     pub fn read_link(&self, name: &CStr) -> Result<Vec<u8>, RootError> {
         // A link's text is shorter than PATH_MAX (symlink(7)).
         let mut buffer = [0; nix::libc::PATH_MAX as usize];
-        let length = sys::read_link(self.fd.as_fd(), name, &mut buffer)
+        let length = sys::file::read_link(self.fd.as_fd(), name, &mut buffer)
             .map_err(|errno| os("readlinkat", &self.join(name))(errno))?;
         Ok(buffer.get(..length).unwrap_or_default().to_vec())
     }
@@ -153,10 +153,8 @@ impl Directory {
         let fail = |operation, errno| os(operation, &self.join(&c))(errno);
         let stat = self.check(&c, expected, mount)?;
         let file = self.pin(&c, expected)?;
-        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         if capabilities {
-            let path = c_name(path.as_bytes()).map_err(|errno| fail("removexattr", errno))?;
-            match sys::remove_xattr(&path, CAPABILITIES) {
+            match sys::xattr::remove_of(file.as_fd(), CAPABILITIES) {
                 // Another name of the file came first.
                 Ok(()) | Err(Errno::ENODATA) => {}
                 Err(errno) => return Err(fail("removexattr", errno)),
@@ -166,16 +164,7 @@ impl Directory {
             }
         }
         if stat.mode & 0o7777 != mode {
-            match sys::chmod_by_descriptor(file.as_fd(), mode) {
-                Err(Errno::ENOSYS | Errno::EPERM) => nix::sys::stat::fchmodat(
-                    nix::fcntl::AT_FDCWD,
-                    path.as_str(),
-                    Mode::from_bits_truncate(mode),
-                    nix::sys::stat::FchmodatFlags::FollowSymlink,
-                ),
-                result => result,
-            }
-            .map_err(|errno| fail("chmod", errno))?;
+            sys::file::chmod_by_descriptor(file.as_fd(), mode).map_err(|errno| fail("chmod", errno))?;
         }
         if self.stat(&c)?.mode & 0o7777 == mode { Ok(()) } else { Err(fail("chmod", Errno::EIO)) }
     }
@@ -184,21 +173,14 @@ impl Directory {
     /// cheaper.
     pub fn has_capabilities(&self, name: &CStr, file: Option<&std::fs::File>) -> Result<bool, RootError> {
         let found = match file {
-            Some(file) => sys::xattr_length_of(file.as_fd(), CAPABILITIES),
-            None => self.capabilities_by_name(name),
+            Some(file) => sys::xattr::length_of(file.as_fd(), CAPABILITIES),
+            None => sys::xattr::length(self.as_fd(), name, CAPABILITIES),
         };
         match found {
             Ok(_) => Ok(true),
             Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(false),
             Err(errno) => Err(os("getxattr", &self.join(name))(errno)),
         }
-    }
-
-    fn capabilities_by_name(&self, name: &CStr) -> Result<usize, Errno> {
-        // There is no lgetxattrat before Linux 6.13; our own descriptor's magic link leads to just this directory.
-        let mut path = format!("/proc/self/fd/{}/", self.fd.as_raw_fd()).into_bytes();
-        path.extend_from_slice(name.to_bytes());
-        sys::xattr_length(&c_name(&path)?, CAPABILITIES)
     }
 
     /// Refuses a name that by now is another file (`ESTALE`) or on another mount (`EXDEV`).

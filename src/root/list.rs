@@ -14,7 +14,7 @@ impl Directory {
     /// Calls `each` for every name but `.` and `..`. Nothing may be removed meanwhile: listings skip names then.
     pub fn list(&self, each: &mut Each<'_>) -> Result<(), RootError> {
         let mut ended = Ok(());
-        let listed = sys::list_directory(self.as_fd(), &mut |name, kind| {
+        let listed = sys::directory::list(self.as_fd(), &mut |name, kind| {
             let kind = match kind {
                 nix::libc::DT_REG => Ok(Kind::File),
                 nix::libc::DT_LNK => Ok(Kind::Symlink),

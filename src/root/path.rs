@@ -201,6 +201,11 @@ impl fmt::Display for Canonical {
     }
 }
 
+/// The last name of a path that is text, such as a program of a command line.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
 fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/')
 }

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::{InRoot, Kind, Root, RootError, os};
+use crate::linux::error::errno;
 
 impl Root {
     /// The first `limit` bytes of the regular file that `path` leads to; other types give `EINVAL`.
@@ -21,7 +22,7 @@ impl Root {
             return Err(os("read", &path)(Errno::EINVAL));
         }
         let mut content = Vec::new();
-        self.file(path)?.take(limit).read_to_end(&mut content).map_err(|error| os("read", &path)(io_errno(&error)))?;
+        self.file(path)?.take(limit).read_to_end(&mut content).map_err(|error| os("read", &path)(errno(&error)))?;
         Ok(content)
     }
 
@@ -41,9 +42,4 @@ pub(crate) fn read_part<'h>(file: &File, head: &'h [u8], offset: u64, length: us
     let read = file.read_at(&mut bytes, offset).ok()?;
     bytes.truncate(read);
     Some(Cow::Owned(bytes))
-}
-
-/// The kernel's reason for a failed read.
-pub(crate) fn io_errno(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))
 }

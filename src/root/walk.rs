@@ -11,7 +11,8 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::PROC_SUPER_MAGIC;
 
-use super::{Canonical, Identity, InRoot, Kind, Root, RootError, Stat, c_name, filesystem_type, os, stat_of};
+use super::{Canonical, Identity, InRoot, Kind, Root, RootError, Stat, c_name, os, stat_of};
+use crate::linux::filesystem;
 
 /// The kernel's own limit on links followed in one resolution (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
@@ -120,7 +121,7 @@ pub(super) fn walk(root: &Root, base: &Canonical, path: InRoot<'_>, follow: bool
                 return Err(fail(Errno::ELOOP));
             }
             let target = readlinkat(&fd, c"").map_err(fail)?.into_vec();
-            if filesystem_type(fd.as_fd()) == Some(PROC_SUPER_MAGIC) && is_magic(&target) {
+            if filesystem::of(fd.as_fd()) == Some(PROC_SUPER_MAGIC) && is_magic(&target) {
                 return Err(fail(Errno::ELOOP));
             }
             links.push(Link { path: canonical(&at).join(&component), stat, last });

@@ -57,7 +57,7 @@ impl App {
             }
             (first, members)
         };
-        let mut app = Self { time: crate::linux::sys::time_since_boot()?, ..Self::default() };
+        let mut app = Self { time: crate::linux::sys::process::time_since_boot()?, ..Self::default() };
         for process in processes {
             if Some(process.pid) == first {
                 app.first = Some(process);

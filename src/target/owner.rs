@@ -3,10 +3,11 @@
 use nix::errno::Errno;
 
 use super::processes::ProcessError;
+use crate::linux::error::errno;
 use crate::linux::identity::Identity;
 use crate::linux::proc::mountinfo::{MountinfoError, Mounts};
 use crate::linux::proc::{Proc, Task, own_root};
-use crate::root::{Root, io_errno};
+use crate::root::Root;
 use crate::text::escape::escape;
 
 /// Whose root it is.
@@ -92,7 +93,7 @@ impl Owner {
             Ok(path) => Self::Directory { path },
             Err(error) => Self::Unknown(OwnerError::Path {
                 path: root.path().as_os_str().as_encoded_bytes().to_vec(),
-                errno: io_errno(&error),
+                errno: errno(&error),
             }),
         }
     }

@@ -20,7 +20,7 @@ use crate::linux::deadline::Deadline;
 use crate::linux::identity::Identity;
 use crate::linux::proc::Task;
 use crate::linux::proc::processes::{Process, Program};
-use crate::linux::sys::{Credentials, STAT_RECORD, fork_to_stat};
+use crate::linux::sys::stat_as::{Credentials, STAT_RECORD, fork_to_stat};
 
 /// How long a child may take, which its new user could stop.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -218,8 +218,8 @@ pub enum Evidence {
 pub struct Trial {
     /// How it ended.
     pub result: Result<(), Errno>,
-    /// The mount there, where it is known.
-    pub mount: Option<Mount>,
+    /// The mount there, where it is known. Boxed: there may be a million checks, and few of them are of mounts.
+    pub mount: Option<Box<Mount>>,
     /// User and group of this process at that time.
     pub user: (u32, u32),
 }

@@ -2,9 +2,12 @@
 
 use super::{Check, CheckId, Evidence, Status, Verification};
 use crate::profile::Verify;
-use crate::root::{Root, glob};
+use crate::recognise::tombstone::Detector;
+use crate::root::{Canonical, Root, glob};
 
 pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
+    let mut tombstones = Detector::default();
+    let mut is_tombstone = |path: &Canonical| root.file(path).is_ok_and(|file| tombstones.is_tombstone(&file));
     for (id, patterns) in [(CheckId::Absent, &verify.absent), (CheckId::Present, &verify.present)] {
         for pattern in patterns {
             let (status, evidence) = match glob::matches(root, &pattern.value) {
@@ -17,9 +20,7 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
                             (Status::Fail, Evidence::Dangling)
                         }
                     }
-                    (Some(_), None) if paths.iter().all(|path| is_tombstone(root, path)) => {
-                        (Status::Pass, Evidence::Tombstone)
-                    }
+                    (Some(_), None) if paths.iter().all(&mut is_tombstone) => (Status::Pass, Evidence::Tombstone),
                     (Some(path), _) => (Status::Fail, Evidence::Matched(path.clone())),
                     (None, Some(error)) => (Status::Unverified, Evidence::Unreadable(error)),
                     (None, None) if id == CheckId::Present => (Status::Fail, Evidence::NotThere),
@@ -29,10 +30,4 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
             out.checks.push(Check::at(pattern.value.as_str().as_bytes(), id, status, evidence));
         }
     }
-}
-
-/// Whether lithify put the file there in place of a command that it removed.
-fn is_tombstone(root: &Root, path: &[u8]) -> bool {
-    let program = crate::linux::proc::open_own_program();
-    program.is_ok_and(|program| root.is_tombstone(path, &program).unwrap_or(false))
 }

@@ -115,7 +115,7 @@ impl Context<'_> {
     fn try_write(&self, path: &[u8], mount: Option<&Mount>) -> Trial {
         Trial {
             result: self.root.write_test(InRoot(path)).map_err(|error| error.errno()),
-            mount: mount.cloned(),
+            mount: mount.cloned().map(Box::new),
             user: (geteuid().as_raw(), getegid().as_raw()),
         }
     }
@@ -171,7 +171,7 @@ impl Context<'_> {
 
 /// Whether writing is refused there, by trying and by mountinfo.
 fn is_read_only(trial: &Trial) -> Status {
-    match (trial.result, trial.mount.as_ref().map(Mount::is_read_only)) {
+    match (trial.result, trial.mount.as_deref().map(Mount::is_read_only)) {
         // A mounted file, such as /etc/hosts, cannot hold one.
         (Err(Errno::EROFS), _) | (Err(Errno::ENOTDIR), Some(true)) => Status::Pass,
         // That only permissions stop somebody proves nothing.

@@ -1,20 +1,25 @@
 //! Copying this very program into a directory, such as a volume that the app mounts: whole or not at all.
 
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
+use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat};
-use nix::unistd::{UnlinkatFlags, fsync, linkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
+use crate::linux::draft;
+use crate::linux::error::errno;
 use crate::linux::proc::{OWN_PROGRAM, open_own_program};
 use crate::linux::sys;
 use crate::recognise::inscription::length_without;
+use crate::root::compare::Comparer;
 use crate::text::escape::escape;
 use crate::volume::lock::VolumeLock;
 
@@ -89,7 +94,7 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
     let length = if inscription.is_some() { length_without(&program) } else { program.metadata().map(|is| is.len()) };
     let length = length.map_err(|error| io("read", OWN_PROGRAM, &error))?;
     let mut source = Source { program, length, inscription: inscription.unwrap_or_default() };
-    if is_same(&mut source, &target).unwrap_or(false) {
+    if is_same(&source, &target).unwrap_or(false) {
         return Ok(Installed::Same);
     }
     let lock = VolumeLock::take(target.as_fd()).map_err(|errno| match errno {
@@ -103,18 +108,18 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
     let path = format!("{}/{NAME}", shown.trim_end_matches('/'));
     // Beside it, under a name of its own for each try: two init containers may run at once, both as process 1.
     let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-    let beside = format!(".{NAME}-{}-{unique}", std::process::id());
+    let beside = CString::new(format!(".{NAME}-{}-{unique}", std::process::id())).unwrap_or_default();
     let copied = write_beside(&mut source, &target, &beside, &path)
-        .and_then(|size| renameat(&target, beside.as_str(), &target, NAME).map_err(fail("rename")).map(|()| size));
+        .and_then(|size| renameat(&target, beside.as_c_str(), &target, NAME).map_err(fail("rename")).map(|()| size));
     let size = match copied {
         Ok(size) => size,
         Err(error) => {
-            let _ = unlinkat(&target, beside.as_str(), UnlinkatFlags::NoRemoveDir);
+            let _ = unlinkat(&target, beside.as_c_str(), UnlinkatFlags::NoRemoveDir);
             return Err(error);
         }
     };
     // The directory is not synced: after a crash the name means the old copy or the whole new one.
-    match is_same(&mut source, &target) {
+    match is_same(&source, &target) {
         Ok(true) => Ok(Installed::New(size)),
         Ok(false) => Err(InstallError::Differs { path }),
         Err(error) => Err(io("read", &path, &error)),
@@ -125,7 +130,7 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
 fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
     let listed = openat(target, c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut left = Vec::new();
-    sys::list_directory(listed.as_fd(), &mut |name, _| {
+    sys::directory::list(listed.as_fd(), &mut |name, _| {
         if is_beside(name.to_bytes()) {
             left.push(name.to_owned());
         }
@@ -144,20 +149,10 @@ fn is_beside(name: &[u8]) -> bool {
     name.strip_prefix(prefix.as_slice()).is_some_and(|rest| rest.contains(&b'-') && rest.iter().all(digits))
 }
 
-/// Writes the copy under the name `beside`. Where the filesystem can, it has no name until it is whole, so that nothing
-/// is left even by a kill.
-fn write_beside(source: &mut Source<'_>, target: &OwnedFd, beside: &str, path: &str) -> Result<u64, InstallError> {
+/// Writes the copy under the name `beside`.
+fn write_beside(source: &mut Source<'_>, target: &OwnedFd, beside: &CStr, path: &str) -> Result<u64, InstallError> {
     let os = |operation| move |errno| InstallError::Os { operation, path: path.to_owned(), errno };
-    let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-    let (file, named) = match openat(target, c".", flags | OFlag::O_TMPFILE, Mode::S_IRUSR) {
-        Ok(file) => (file, false),
-        Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {
-            let flags = flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
-            (openat(target, beside, flags, Mode::S_IRUSR).map_err(os("open"))?, true)
-        }
-        Err(errno) => return Err(os("open")(errno)),
-    };
-    let mut file = File::from(file);
+    let mut file = draft::create(target.as_fd(), beside).map_err(os("open"))?;
     let mut program = source.read().map_err(|error| io("read", OWN_PROGRAM, &error))?;
     let mut size = 0;
     let mut buffer = vec![0; 64 * 1024];
@@ -169,17 +164,13 @@ fn write_beside(source: &mut Source<'_>, target: &OwnedFd, beside: &str, path: &
     }
     fchmod(file.as_fd(), MODE).map_err(os("chmod"))?;
     fsync(&file).map_err(os("fsync"))?;
-    if !named {
-        // open(2): the way to name an O_TMPFILE without privileges.
-        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-        linkat(AT_FDCWD, unnamed.as_str(), target, beside, AtFlags::AT_SYMLINK_FOLLOW).map_err(os("link"))?;
-    }
+    draft::link(&file, target.as_fd(), beside).map_err(os("link"))?;
     Ok(size)
 }
 
 /// Whether the copy in `target` is a regular file of the right mode with this content, which no user but root and this one
 /// can change.
-fn is_same(source: &mut Source<'_>, target: &OwnedFd) -> std::io::Result<bool> {
+fn is_same(source: &Source<'_>, target: &OwnedFd) -> std::io::Result<bool> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let copy = openat(target, NAME, flags, Mode::empty())?;
     let stat = fstat(&copy)?;
@@ -187,25 +178,16 @@ fn is_same(source: &mut Source<'_>, target: &OwnedFd) -> std::io::Result<bool> {
     if stat.st_mode != expected || stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() {
         return Ok(false);
     }
-    let mut copy = File::from(copy);
-    let mut program = source.read()?;
-    let (mut ours, mut theirs) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-    loop {
-        let length = program.read(&mut ours)?;
-        let (Some(ours), Some(theirs)) = (ours.get(..length), theirs.get_mut(..length)) else { return Ok(false) };
-        if length == 0 {
-            return Ok(copy.read(&mut [0])? == 0);
-        }
-        match copy.read_exact(theirs) {
-            Ok(()) if ours == theirs => {}
-            Ok(()) => return Ok(false),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
-            Err(error) => return Err(error),
-        }
+    let (copy, length) = (File::from(copy), source.length);
+    let same = Comparer::default().same(&source.program, &copy, 0, length).map_err(|(_, errno)| errno)?;
+    if !same || copy.metadata()?.len() != length + source.inscription.len() as u64 {
+        return Ok(false);
     }
+    let mut inscription = vec![0; source.inscription.len()];
+    copy.read_exact_at(&mut inscription, length)?;
+    Ok(inscription == source.inscription)
 }
 
 fn io(operation: &'static str, path: &str, error: &std::io::Error) -> InstallError {
-    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-    InstallError::Os { operation, path: path.to_owned(), errno }
+    InstallError::Os { operation, path: path.to_owned(), errno: errno(error) }
 }

@@ -1,11 +1,11 @@
-//! A root that may not look into other users' directories can prove nothing of what is in them.
+//! A root without the capabilities to search other users' directories cannot verify what is in them.
 
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::Container;
 use crate::yaml::Node;
 
-/// What `harden`, `verify` and a script's `run` come to in such a container; the image may have no such directories,
-/// which the manifest does not tell. Not for another user than root, who cannot delete in the first place.
+/// The finding for `harden`, `verify` and a script's `run` in such a container. The manifest does not tell whether the
+/// image has such directories. A user other than root cannot delete in the first place and gets another finding.
 pub(crate) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
     let drop = drops_search(container.node).filter(|_| container.non_root().is_none())?;
     let message = format!(
@@ -15,12 +15,12 @@ pub(crate) fn unsearchable(container: &Container<'_>) -> Option<Finding> {
     );
     let fix =
         "add: [DAC_READ_SEARCH], or --mode stage, or --mode run with the app itself, not a script, as the command";
-    Some(Finding::new(Weight::Breaks, &drop.range, message, fix))
+    Some(Finding::new(Severity::Breaks, &drop.range, message, fix))
 }
 
-/// Where a container drops `CAP_DAC_OVERRIDE`, which runtimes grant by themselves, and does not add it or
-/// `CAP_DAC_READ_SEARCH` (capabilities(7)). As containerd and CRI-O take them: names in any case, for CRI-O also with
-/// `CAP_`, `ALL` before single ones, and what is added before what is dropped.
+/// The `drop` list of a container that loses `CAP_DAC_OVERRIDE`, which runtimes grant by default, and adds neither it
+/// nor `CAP_DAC_READ_SEARCH` (capabilities(7)). As in containerd and CRI-O, names have any case, CRI-O also takes them
+/// with `CAP_`, `ALL` comes before single names, and `add` comes before `drop`.
 fn drops_search(container: &Node) -> Option<&Node> {
     let context = container.get("securityContext").filter(|context| !context.is_true("privileged"))?;
     let capabilities = context.get("capabilities")?;

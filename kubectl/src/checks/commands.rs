@@ -6,7 +6,7 @@ use crate::command_line::broken::broken;
 use crate::command_line::calls;
 use crate::command_line::programs::unwrapped;
 use crate::command_line::removed::{Removed, is_script};
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::Container;
 use lithify::recognise::command_line::wrappers::{is_shell, script_of};
 
@@ -31,10 +31,10 @@ pub(crate) fn handlers(container: &Container<'_>, mode: Option<Mode>, removed: &
         let Some(broken) = broken(&command.words(), removed) else { continue };
         let name = keys.last().copied().unwrap_or_default();
         // The hook runs when the container starts, long before the first probe.
-        let (weight, harm) = if name == "postStart" && mode == Some(Mode::Probe) {
-            (Weight::Note, "this works only as long as it is done before the startupProbe")
+        let (severity, harm) = if name == "postStart" && mode == Some(Mode::Probe) {
+            (Severity::Note, "this works only as long as it is done before the startupProbe")
         } else {
-            (Weight::Breaks, harm(name))
+            (Severity::Breaks, harm(name))
         };
         let message = format!(
             "{}, {name}: {} will not be there, because {}: {harm}",
@@ -42,7 +42,7 @@ pub(crate) fn handlers(container: &Container<'_>, mode: Option<Mode>, removed: &
             shown(&broken.program),
             broken.reason
         );
-        findings.push(Finding::new(weight, &command.range, message, broken.fix(keys.len() > 1)));
+        findings.push(Finding::new(severity, &command.range, message, broken.fix(keys.len() > 1)));
     }
     findings
 }
@@ -83,8 +83,8 @@ pub(crate) fn command(
     // A shell without a script waits forever.
     let ends = script_of(inner).map_or(inner.len() > 1 || is_script(program), |script| script.contains("exec "));
     let may_delete = container.read_only_root().is_none();
-    // lithify removes what the script needs once the script has become the app. `run` knows only a script that is its own
-    // command.
+    // lithify removes what the script needs once the script has become the app. `run` knows only a script that is its
+    // own command.
     let waits = match mode {
         Some(Mode::Probe) => may_delete && (needs_shell || of_script && ends),
         Some(Mode::Run) => may_delete && needs_shell && !is_wrapped,
@@ -101,7 +101,7 @@ pub(crate) fn command(
         );
         return (!ends).then(|| {
             Finding::new(
-                Weight::Note,
+                Severity::Note,
                 place,
                 message,
                 "let the script end with `exec APP`, or make the app itself the command",
@@ -125,7 +125,7 @@ pub(crate) fn command(
     };
     let message =
         format!("{}: {} will not be there, because {}: {why}", container.title, shown(&broken.program), broken.reason);
-    Some(Finding::new(Weight::Breaks, place, message, fix))
+    Some(Finding::new(Severity::Breaks, place, message, fix))
 }
 
 fn shown(program: &str) -> String {

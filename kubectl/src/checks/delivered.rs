@@ -1,14 +1,14 @@
-//! The program comes into every container from one volume: who can write to that can replace it.
+//! Every container gets the program from one volume. Whoever can write to that volume can replace the program.
 
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::is_in;
 use crate::manifest::workload::{Container, Workload};
 use crate::yaml::Node;
 
-/// The volume that an init container installs lithify into: `install` is what it calls, and the directory is the root of a
-/// volume that it can write to.
+/// The volume that an init container installs lithify into. The container calls `install` for the root of a volume that
+/// it can write to.
 pub(crate) fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
     let call = calls::init_call(container.node)?;
     let parts = parts(&call);
@@ -18,12 +18,12 @@ pub(crate) fn installs<'a>(container: &Container<'a>) -> Option<&'a str> {
     mount.text_of("name").filter(|_| is_whole(mount) && !mount.is_true("readOnly"))
 }
 
-/// Whether a mount is of the whole volume, in whose root the program is.
+/// Whether a mount shows the whole volume: the program is in its root.
 pub(crate) fn is_whole(mount: &Node) -> bool {
     mount.get("subPath").is_none() && mount.get("subPathExpr").is_none()
 }
 
-/// The mount of a container that a path is in.
+/// The mount of a container in which a path is.
 pub(crate) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'a Node> {
     container.mounts().iter().find(|mount| {
         let at = mount.text_of("mountPath").unwrap_or_default().trim_end_matches('/');
@@ -31,7 +31,7 @@ pub(crate) fn mount_over<'a>(container: &Container<'a>, path: &str) -> Option<&'
     })
 }
 
-/// Every mount of such a volume by who does not install into it is read-only, wherever it is.
+/// Writable mounts of such a volume, other than that of its installer.
 pub(crate) fn delivered(workload: &Workload<'_>) -> Vec<Finding> {
     let inits = workload.init_containers();
     let filled: Vec<&str> = inits.iter().filter_map(installs).collect();
@@ -47,7 +47,7 @@ pub(crate) fn delivered(workload: &Workload<'_>) -> Vec<Finding> {
                 container.title,
                 mount.text_of("mountPath").unwrap_or_default()
             );
-            findings.push(Finding::new(Weight::Refused, &mount.range, message, "readOnly: true"));
+            findings.push(Finding::new(Severity::Refused, &mount.range, message, "readOnly: true"));
         }
     }
     findings

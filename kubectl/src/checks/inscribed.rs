@@ -1,4 +1,4 @@
-//! What an installed copy is to accept: the command lines by which the containers of its pod call it.
+//! The command lines that an installed copy must accept: those by which the containers of its pod call it.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -10,24 +10,25 @@ use crate::manifest::workload::{Container, Workload};
 use crate::yaml::Node;
 use lithify::recognise::only::{Line, VARIABLES};
 
-/// The option that inscribes one.
+/// The option that inscribes a command line.
 pub(crate) const ONLY: &str = "--only=";
 
 /// A call of the copy in a volume.
 pub(crate) struct Call {
     /// The container's title.
     pub(crate) title: String,
-    /// Where the command line is.
+    /// The place of the command line.
     pub(crate) place: Range<usize>,
-    /// Its words without the program, as the kubelet starts them; `None` where it puts in what only it knows: `$(NAME)`.
+    /// The words after the program, as the kubelet starts them. `None` if they hold `$(NAME)`, which only the kubelet
+    /// knows.
     words: Option<Vec<String>>,
-    /// A profile file of it that the container may be able to write: what it says is not inscribed.
+    /// A profile file that the container may be able to write. The copy does not hold the content of profiles.
     pub(crate) open_profile: Option<String>,
-    /// Variables of lithify's that the container has, by their values.
+    /// The container's variables that lithify reads, with their values.
     variables: Vec<(String, String)>,
 }
 
-/// The variables that stand in for options.
+/// The names of the variables that stand in for options.
 static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
     let command = lithify::cli::command();
     let all = std::iter::once(&command).chain(command.get_subcommands());
@@ -36,19 +37,19 @@ static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 impl Call {
-    /// As `--only` takes it.
+    /// The value for `--only`.
     pub(crate) fn line(&self) -> Option<String> {
         let variables = self.variables.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
         let words = self.words.as_ref()?.iter().map(|word| quoted(word));
         Some(variables.chain(words).collect::<Vec<_>>().join(" "))
     }
 
-    /// Whether a copy that accepts these would refuse it.
+    /// Whether a copy that accepts these lines refuses this call.
     pub(crate) fn is_refused(&self, lines: &[Line]) -> bool {
         self.words.as_ref().is_some_and(|words| lines.iter().all(|line| line.words != *words))
     }
 
-    /// A variable of the container that such a copy does not read, and the line that accepts the call does not set.
+    /// A variable of the container that the line for this call does not set. Such a copy does not read it.
     pub(crate) fn unread<'a>(&'a self, lines: &[Line]) -> Option<&'a str> {
         let line = lines.iter().find(|line| self.words.as_ref() == Some(&line.words))?;
         let set = |name: &str| line.variables.iter().any(|(known, _)| known == name);
@@ -56,7 +57,7 @@ impl Call {
     }
 }
 
-/// All calls of the copy in this volume, each way of calling once for each container.
+/// The calls of the copy in this volume by the pod's containers.
 pub(crate) fn calls(workload: &Workload<'_>, volume: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     let inits = workload.init_containers().into_iter().filter(|container| installs(container) != Some(volume));
@@ -82,23 +83,23 @@ pub(crate) fn calls(workload: &Workload<'_>, volume: &str) -> Vec<Call> {
     calls
 }
 
-/// The command lines that an installer accepts, as they are written, without what is none.
+/// The values of an installer's `--only` options, as they are written.
 pub(crate) fn only(installer: &Container<'_>) -> Vec<String> {
     let call = calls::init_call(installer.node).unwrap_or_default();
     let parts = parts(&call);
     parts.iter().filter(|part| part.option == Some("only")).map(|part| part.value.to_owned()).collect()
 }
 
-/// What these come to when the kubelet has read them.
+/// The command lines of these values, after the kubelet has expanded them.
 pub(crate) fn lines(only: &[String]) -> Vec<Line> {
     only.iter().filter_map(|text| Line::new(&text.replace("$$", "$")).ok()).collect()
 }
 
-/// The command and the args of an installer with these lines in the place of its own.
+/// The command and the args of an installer, with these lines in place of its own.
 pub(crate) fn with_lines(lists: &[Vec<&str>; 2], only: &[String]) -> [Vec<String>; 2] {
     let border = lists[0].len();
     let words = lists.concat();
-    // The program's name stands in front of them, or is its image's.
+    // The program is the first word, or the image's entrypoint.
     let skip = usize::from(border > 0);
     let parts = parts(words.get(skip..).unwrap_or_default());
     let of_only: Vec<Range<usize>> =
@@ -115,7 +116,7 @@ pub(crate) fn with_lines(lists: &[Vec<&str>; 2], only: &[String]) -> [Vec<String
     [command, args]
 }
 
-/// A line as an argument: the kubelet takes `$$` for `$` there.
+/// A line as an argument. The kubelet expands `$$` to `$`.
 pub(crate) fn escaped(line: &str) -> String {
     line.replace('$', "$$")
 }
@@ -128,7 +129,7 @@ fn mounts(container: &Container<'_>, program: &str, volume: &str) -> bool {
     })
 }
 
-/// The first profile file in a command line over which no volume is mounted read-only, in a container whose root is not.
+/// The first profile file of a command line that is neither on a read-only volume nor on a read-only root.
 fn open_profile(container: &Container<'_>, words: &[String]) -> Option<String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let parts = parts(&words);
@@ -140,13 +141,13 @@ fn open_profile(container: &Container<'_>, words: &[String]) -> Option<String> {
     files.find(|part| is_open(part.value)).map(|part| part.value.to_owned())
 }
 
-/// A word of a command or args, as the kubelet starts it (Kubernetes, "Define Dependent Environment Variables").
+/// A word of a command or args after the kubelet's expansion (Kubernetes, "Define Dependent Environment Variables").
 fn expanded(word: &str) -> Option<String> {
     let text = word.replace("$$", "\0");
     (!text.contains("$(")).then(|| text.replace('\0', "$"))
 }
 
-/// lithify's own among the variables of a container whose values the manifest tells.
+/// The container's variables that lithify reads and whose values are in the manifest.
 fn variables(container: &Node) -> Vec<(String, String)> {
     let known = |variable: &&Node| variable.text_of("name").is_some_and(|name| KNOWN.iter().any(|known| known == name));
     let list = container.get("env").map(Node::items).unwrap_or_default().iter().filter(known);
@@ -157,7 +158,7 @@ fn variables(container: &Node) -> Vec<(String, String)> {
     list.filter_map(pair).collect()
 }
 
-/// A word as `--only` reads it.
+/// A word, quoted for `--only`.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%_+=:,./-$".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

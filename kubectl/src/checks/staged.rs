@@ -1,22 +1,22 @@
-//! A staged volume is worth something only as long as nobody but the staging container can write to it, and each copy is
-//! mounted over its original: what is not in the volume would be mounted as an empty directory.
+//! Mounts of staged volumes. Only the staging container may write to such a volume, and each copy must be mounted over
+//! its original: a directory that is not in the volume would be mounted empty.
 
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::{is_in, plain};
 use crate::manifest::workload::{Container, Workload};
 use crate::yaml::Node;
 
 /// A volume that an init container stages into.
 pub(crate) struct Staged<'a> {
-    /// The volume.
+    /// The volume's name.
     pub(crate) volume: &'a str,
-    /// The init container.
+    /// The init container that stages.
     pub(crate) by: &'a str,
     /// The directories that it copies.
     pub(crate) sources: Vec<String>,
-    /// Where below the volume's root the copies are.
+    /// The directory of the volume that holds the copies.
     pub(crate) below: String,
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
         let mut operands = parts.iter().filter_map(Part::operand);
         operands.next().filter(|subcommand| *subcommand == "stage")?;
         let to = plain(parts.iter().rev().find(|part| part.option == Some("to"))?.value)?;
-        // The volume whose mount point it is, or is in.
+        // The volume in whose mount the directory is.
         let at = |mount: &Node| mount.text_of("mountPath").and_then(plain).unwrap_or_default();
         let holds = |mount: &&Node| at(mount).len() > 1 && is_in(&to, &at(mount));
         let mount = container.mounts().iter().filter(holds).max_by_key(|mount| at(mount).len())?;
@@ -44,13 +44,13 @@ pub(crate) fn staged<'a>(workload: &Workload<'a>) -> Vec<Staged<'a>> {
     workload.init_containers().into_iter().filter_map(staged).collect()
 }
 
-/// Whether a container mounts what was staged.
+/// Whether a container mounts a staged volume.
 pub(crate) fn has_staged(workload: &Workload<'_>, container: &Container<'_>) -> bool {
     let staged = staged(workload);
     container.mounts().iter().any(|mount| staged.iter().any(|staged| mount.text_of("name") == Some(staged.volume)))
 }
 
-/// Every mount of a staged volume by another container.
+/// Findings for mounts of staged volumes by other containers than the staging one.
 pub(crate) fn mounts(workload: &Workload<'_>) -> Vec<Finding> {
     let staged = staged(workload);
     let mut findings = Vec::new();
@@ -66,13 +66,13 @@ pub(crate) fn mounts(workload: &Workload<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with one mount of a volume that is staged so.
+/// Findings for one mount of a volume that is staged so.
 pub(crate) fn mounted(container: &Container<'_>, mount: &Node, staged: &[&Staged<'_>]) -> Vec<Finding> {
     let Some(first) = staged.first() else { return Vec::new() };
     let mut findings = Vec::new();
     let mut add = |place: &Node, message: String, fix: String| {
         let message = format!("{} {message}", container.title);
-        findings.push(Finding::new(Weight::Refused, &place.range, message, fix));
+        findings.push(Finding::new(Severity::Refused, &place.range, message, fix));
     };
     if !mount.is_true("readOnly") {
         add(

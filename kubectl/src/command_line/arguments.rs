@@ -1,4 +1,4 @@
-//! Command lines of lithify, as a manifest has them: read by the table that lithify itself reads them by.
+//! Reads command lines of lithify by the same table of options that lithify uses.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -8,19 +8,19 @@ use clap::{Arg, Command};
 use crate::names::LITHIFY;
 use lithify::recognise::command_line::wrappers::file_name;
 
-/// One option with its value, or one word by its place.
+/// One option with its value, or one positional word.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part<'a> {
-    /// The option's long name; `--` for all that follows it; `None` for a word by its place.
+    /// The option's long name; `--` for the rest after it; `None` for a positional word.
     pub(crate) option: Option<&'a str>,
-    /// The value, or the word itself; empty for a flag.
+    /// The value of an option or the positional word; empty for a flag.
     pub(crate) value: &'a str,
-    /// Its words.
+    /// The indices of its words.
     pub(crate) range: Range<usize>,
 }
 
 impl<'a> Part<'a> {
-    /// A word by its place: the subcommand, then its operands.
+    /// The positional word: first the subcommand, then its operands.
     pub(crate) fn operand(&self) -> Option<&'a str> {
         self.option.is_none().then_some(self.value)
     }
@@ -46,7 +46,7 @@ pub(crate) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
             let takes = known(&|arg| arg.get_long() == Some(name)).is_some_and(|arg| arg.get_action().takes_values());
             (Some(name), value.or((!takes).then_some("")))
         } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
-            // Flags may stand together, before an option with its value.
+            // Several flags may share a word, before an option with its value.
             let valued = letters.char_indices().find_map(|(at, letter)| {
                 let arg = known(&|arg| arg.get_short() == Some(letter) && arg.get_action().takes_values())?;
                 letters.get(at + letter.len_utf8()..).map(|rest| (arg.get_long().unwrap_or_default(), rest))
@@ -71,12 +71,12 @@ pub(crate) fn parts<'a>(words: &[&'a str]) -> Vec<Part<'a>> {
     parts
 }
 
-/// Whether a program is lithify, wherever it lies.
+/// Whether a program is lithify, in any directory.
 pub(crate) fn is_lithify(program: &str) -> bool {
     file_name(program) == LITHIFY
 }
 
-/// What follows the options for every command: the subcommand and its words. `None` for the words of another program.
+/// The subcommand and its words, without the options before it. `None` for the words of another program.
 pub(crate) fn call<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     let (program, words) = words.split_first()?;
     let begin =
@@ -84,7 +84,7 @@ pub(crate) fn call<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     is_lithify(program).then(|| words.get(begin()..).unwrap_or_default().to_vec())
 }
 
-/// The command and the args of a container with these profiles in the place of its own; what follows `--` stays.
+/// The command and the args of a container, with these profiles in place of its own. The words after `--` stay.
 pub(crate) fn with_profiles(lists: &[Vec<&str>; 2], profiles: &[String]) -> [Vec<String>; 2] {
     let (words, border) = (lists.concat(), lists[0].len());
     // Without the program's name.
@@ -95,7 +95,7 @@ pub(crate) fn with_profiles(lists: &[Vec<&str>; 2], profiles: &[String]) -> [Vec
         .map(|part| part.range.start + 1..part.range.end + 1)
         .collect();
     let subcommand = parts.iter().find(|part| part.option.is_none()).map_or(0, |part| part.range.start + 1);
-    // Where the first one was, else behind the subcommand.
+    // The place of the first profile, else behind the subcommand.
     let (beside, place) = before.first().map_or((subcommand, subcommand + 1), |range| (range.start, range.start));
     let mut out = [Vec::new(), Vec::new()];
     let [command, args] = &mut out;

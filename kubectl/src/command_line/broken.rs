@@ -1,31 +1,31 @@
-//! What a command needs that a profile removes, and what of lithify's own can take its place.
+//! Commands that need a program that a profile removes, and calls of lithify that replace them.
 
 use super::programs::{programs, unwrapped};
 use super::removed::{Removed, is_script};
 use crate::names::PROGRAM;
 use lithify::probe::Target;
+use lithify::recognise::command_line::CommandLine;
 use lithify::recognise::command_line::wrappers::{file_name, script_of};
 use lithify::text::seconds;
 
 /// A command that will not work.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// The program that goes.
+    /// The program that the profile removes.
     pub(crate) program: String,
-    /// Why.
     pub(crate) reason: String,
-    /// A command in its place, where there is one.
+    /// A call of lithify that does the same.
     pub(crate) replacement: Option<Vec<String>>,
 }
 
-/// What of a command the profile removes.
+/// The first program of a command that the profile removes.
 pub(crate) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
     let programs = programs(words);
     if let Some((program, rule)) = programs.iter().find_map(|program| Some((program, removed.rule(program)?))) {
         return Some(Broken {
             program: program.clone(),
             reason: format!("{rule} removes it"),
-            replacement: plain(words).and_then(|words| replacement(&words)),
+            replacement: plain(words).and_then(|words| replacement(&strs(&words))),
         });
     }
     let rule = removed.rule("/bin/sh")?;
@@ -34,12 +34,13 @@ pub(crate) fn broken(words: &[&str], removed: &Removed<'_>) -> Option<Broken> {
     Some(Broken { program, reason, replacement: None })
 }
 
-/// The words of a command without its wrappers and its shell, where they do nothing more than start it.
-fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+/// The words of a command without its wrappers and its shell, if these only start it.
+fn plain(words: &[&str]) -> Option<Vec<String>> {
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let words = unwrapped(words);
-    let Some(script) = script_of(words) else { return Some(words.to_vec()) };
+    let Some(script) = script_of(words) else { return Some(owned(words)) };
     let mut script = script.trim().trim_end_matches(';');
-    // What makes an exit code of 1 of any other, and what silences.
+    // These turn any failure into exit code 1, or discard output.
     for tail in
         ["|| exit 1", "|| false", "2>&1", "2>/dev/null", "2> /dev/null", ">/dev/null", "> /dev/null", "&>/dev/null"]
             .repeat(2)
@@ -52,11 +53,15 @@ fn plain<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     if !script.chars().all(simple) {
         return None;
     }
-    let words: Vec<&str> = script.split_whitespace().map(|word| word.trim_matches(['\'', '"'])).collect();
-    Some(unwrapped(&words).to_vec())
+    let words = CommandLine::split(script)?;
+    Some(owned(unwrapped(&strs(&words))))
 }
 
-/// lithify's own probe or sleep for a command that everybody knows.
+fn strs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+/// The call of `lithify probe` or `sleep` that does the same as a common command.
 fn replacement(words: &[&str]) -> Option<Vec<String>> {
     let (program, rest) = words.split_first()?;
     let operands: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-') && *word != "]").collect();
@@ -89,7 +94,7 @@ fn replacement(words: &[&str]) -> Option<Vec<String>> {
 }
 
 impl Broken {
-    /// What to do about it; `hook` and not a probe.
+    /// What to do; `hook` means that the command is not that of a probe.
     pub(crate) fn fix(&self, hook: bool) -> String {
         if let Some(words) = &self.replacement {
             let words = serde_json::to_string(words).unwrap_or_default().replace("\",\"", "\", \"");
@@ -132,6 +137,7 @@ mod tests {
             (&["cat", "/tmp/ready"], "probe file /tmp/ready"),
             (&["sh", "-c", "[ -f /tmp/ready ]"], "probe file /tmp/ready"),
             (&["test", "-e", "/run/up"], "probe file /run/up"),
+            (&["sh", "-c", "cat '/tmp/is up'"], "probe file /tmp/is up"),
         ] {
             assert_eq!(replaced(words), Some(format!("/lithify/lithify {expected}")), "{words:?}");
         }

@@ -1,4 +1,4 @@
-//! Which programs a command line starts: also those that another program starts for it, and those of a shell's script.
+//! The programs that a command line starts, also through other programs and in a shell's script.
 
 use lithify::recognise::command_line::script;
 use lithify::recognise::command_line::wrappers::{inner, script_of};
@@ -11,18 +11,18 @@ pub(crate) fn unwrapped<'a, 'w>(mut words: &'a [&'w str]) -> &'a [&'w str] {
     words
 }
 
-/// A script within a script within ...
+/// How many scripts within scripts are read.
 const DEEPEST: usize = 8;
 
 /// The programs of a command line, in its order.
 #[derive(Default)]
 struct Programs {
     started: Vec<String>,
-    /// Those that a script looks for: it may do without.
+    /// Programs that a script looks for, and may do without.
     looked_for: Vec<String>,
 }
 
-/// Every program that a command line starts, as far as it can be told.
+/// The programs that a command line starts, as far as its words tell.
 pub(crate) fn programs(words: &[&str]) -> Vec<String> {
     let mut programs = Programs::default();
     programs.add(words, false, 0);
@@ -32,7 +32,7 @@ pub(crate) fn programs(words: &[&str]) -> Vec<String> {
 }
 
 impl Programs {
-    /// `in_script` is where a shell reads the words.
+    /// `in_script` means that a shell reads the words.
     fn add(&mut self, mut words: &[&str], in_script: bool, depth: usize) {
         if in_script {
             words = script::command(words);

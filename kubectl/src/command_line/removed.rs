@@ -1,4 +1,4 @@
-//! Which programs a profile removes, as far as a name or a path tells: by the profile's own rules and the catalogue.
+//! The programs that a profile removes, by the profile's rules and the catalogue, as far as a name or a path tells.
 
 use crate::manifest::paths::normal;
 use crate::names::PROGRAM;
@@ -7,7 +7,7 @@ use lithify::recognise::catalogue::{Catalogue, Class, DIRECTORIES};
 use lithify::recognise::command_line::wrappers::file_name;
 use lithify::root::pattern::PathPattern;
 
-/// Answers for one profile.
+/// The programs that one profile removes.
 pub(crate) struct Removed<'a> {
     profile: &'a Profile,
     catalogue: Catalogue,
@@ -20,19 +20,19 @@ impl<'a> Removed<'a> {
         Self { profile, catalogue: Catalogue::default(), directories }
     }
 
-    /// The rule that removes a program, as text; `program` is a path, or a name that is looked for in `PATH`. `None`, too,
-    /// where it cannot be told which program that is.
+    /// The rule that removes a program, as text. `program` is a path, or a name that is looked up in `PATH`. `None`
+    /// also for a word that does not tell the program.
     pub(crate) fn rule(&self, program: &str) -> Option<String> {
         self.find(program).map(|rule| format!("{} of profile {}", rule.value, rule.profile))
     }
 
-    /// Whether that rule is the one by class that spares what an app is started by, such as `tini`.
+    /// Whether that rule is by the class of launchers, which spares the launcher that starts the app, such as `tini`.
     pub(crate) fn spares_as_init(&self, program: &str) -> bool {
         self.find(program).is_some_and(|rule| rule.value == Selector::Class(Class::Launcher))
     }
 
     fn find(&self, program: &str) -> Option<&'a Rule> {
-        // A variable, and what the working directory says.
+        // Only the container knows variables and the working directory.
         if program.is_empty() || program.contains(['$', '`']) || program.contains('/') && !program.starts_with('/') {
             return None;
         }
@@ -48,13 +48,13 @@ impl<'a> Removed<'a> {
             return None;
         }
         profile.remove.iter().find(|rule| match &rule.value {
-            // What an allow-list does to a program that is not on it.
+            // An allow-list removes every program that is not on it.
             Selector::Others => true,
             value => self.selects(value, name, &paths),
         })
     }
 
-    /// Where the program may be: on a merged image `/bin` is `/usr/bin`.
+    /// The paths at which the program may be: on a merged image `/bin` is `/usr/bin`.
     fn places(&self, program: &str) -> Vec<String> {
         if program.starts_with('/') {
             let twin = match program.strip_prefix("/usr") {
@@ -72,7 +72,7 @@ impl<'a> Removed<'a> {
         match selector {
             Selector::Name(known) => known == name && in_search(),
             Selector::Path(pattern) => paths.iter().any(|path| {
-                // A directory goes with its content.
+                // A rule for a directory also removes its content.
                 std::iter::successors(Some(path.as_str()), |path| Some(directory(path)).filter(|path| !path.is_empty()))
                     .any(|path| pattern.matches(path.as_bytes()))
             }),
@@ -91,7 +91,7 @@ fn directory(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
-/// Whether a file is called as a shell's script.
+/// Whether a file is named as a shell's script.
 pub(crate) fn is_script(program: &str) -> bool {
     std::path::Path::new(program).extension().is_some_and(|extension| extension == "sh")
 }

@@ -5,7 +5,7 @@ use super::resources;
 use crate::checks;
 use crate::checks::inscribed::{self, ONLY};
 use crate::cli::DEFAULT_IMAGE;
-use crate::manifest::finding::Weight;
+use crate::manifest::finding::Severity;
 use crate::manifest::workload::Container;
 use crate::names::{INSTALLER, MOUNT_POINT, VOLUME};
 use crate::yaml::{Style, Value};
@@ -73,7 +73,7 @@ fn lines(pod: &mut Pod<'_>, chosen: &[Container<'_>]) -> Option<Vec<String>> {
                 "{}: the kubelet puts the value of a variable into its command, so lithify stays open to any command line in this pod",
                 call.title
             );
-            pod.find(Weight::Note, &place, message, "write the value there in the place of $(NAME)");
+            pod.find(Severity::Note, &place, message, "write the value there in the place of $(NAME)");
             return None;
         };
         let line = inscribed::escaped(&line);

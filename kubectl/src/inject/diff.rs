@@ -23,7 +23,7 @@ pub(crate) fn unified(file: &str, text: &str, edits: &[Edit]) -> String {
         return String::new();
     }
     let mut out = format!("--- {file}\n+++ {file}\n");
-    // Lines that came and went so far.
+    // The number of lines added and removed so far.
     let (mut came, mut went) = (0, 0);
     let mut rest = blocks.as_slice();
     while let Some(first) = rest.first() {
@@ -36,7 +36,7 @@ pub(crate) fn unified(file: &str, text: &str, edits: &[Edit]) -> String {
         let old: usize = hunk.iter().map(|block| block.old).sum();
         let new: usize = hunk.iter().map(|block| block.new.len()).sum();
         let (length, new_length) = (end - start, end - start + new - old);
-        // Of no lines, the number is that of the line before.
+        // The position of an empty range is the line before it.
         let position = |line: usize, length: usize| if length == 0 { line } else { line + 1 };
         let (from, to) = (position(start, length), position(start + came - went, new_length));
         let _ = writeln!(out, "@@ -{from},{length} +{to},{new_length} @@");

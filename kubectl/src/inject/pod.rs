@@ -7,7 +7,7 @@ use crate::checks::inscribed::Call;
 use crate::cli::Inject;
 use crate::command_line::arguments;
 use crate::command_line::removed::Removed;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::{Container, Workload};
 use crate::names::PROGRAM;
 use crate::yaml::{Changes, Node, Path, Style, Value};
@@ -114,8 +114,8 @@ impl<'a> Pod<'a> {
         self.workload.init_containers().into_iter().find(|container| container.name == name)
     }
 
-    pub(crate) fn find(&mut self, weight: Weight, place: &Range<usize>, message: String, fix: impl Into<String>) {
-        self.findings.push(Finding::new(weight, place, message, fix));
+    pub(crate) fn find(&mut self, severity: Severity, place: &Range<usize>, message: String, fix: impl Into<String>) {
+        self.findings.push(Finding::new(severity, place, message, fix));
     }
 
     pub(crate) fn refuse(&mut self, container: &Container<'_>, message: String, fix: impl Into<String>) {
@@ -123,7 +123,7 @@ impl<'a> Pod<'a> {
     }
 
     pub(crate) fn refuse_at(&mut self, place: &Range<usize>, message: String, fix: impl Into<String>) {
-        self.find(Weight::Refused, place, message, fix);
+        self.find(Severity::Refused, place, message, fix);
     }
 }
 

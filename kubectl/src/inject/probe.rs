@@ -4,14 +4,15 @@ use super::pod::Pod;
 use super::startup;
 use crate::checks;
 use crate::command_line::calls;
-use crate::manifest::finding::Weight;
+use crate::manifest::finding::Severity;
 use crate::manifest::workload::Container;
 use crate::yaml::{Node, Value};
 
 /// How many seconds an app has to start, where the manifest does not say.
 const WAIT: u64 = 60;
 
-/// The timeout of a probe in seconds. `harden` stops by itself after 8 s and reports why; the kubelet would not report it.
+/// The timeout of a probe in seconds. `harden` stops by itself after 8 s and reports why; the kubelet would not report
+/// it.
 const TIMEOUT: u64 = 10;
 
 pub(crate) fn probe(pod: &mut Pod<'_>, container: &Container<'_>) {
@@ -27,13 +28,13 @@ pub(crate) fn probe(pod: &mut Pod<'_>, container: &Container<'_>) {
             container.title
         );
         let fix = "--mode stage works without root, --mode run denies what it cannot delete";
-        pod.find(Weight::Breaks, &place.range, message, fix);
+        pod.find(Severity::Breaks, &place.range, message, fix);
     }
     pod.findings.extend(checks::unsearchable(container));
     if matches!(pod.workload.kind, "Job" | "CronJob") {
         let message =
             format!("{}: a job may be over before its first probe, and is not hardened then", container.title);
-        pod.find(Weight::Note, &container.place(), message, "--mode run hardens before it starts");
+        pod.find(Severity::Note, &container.place(), message, "--mode run hardens before it starts");
     }
     startup_probe(pod, container);
     liveness_probe(pod, container);

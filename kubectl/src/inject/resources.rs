@@ -7,15 +7,15 @@ use crate::yaml::{Style, Value};
 /// needs less.
 const MILLI_CPU: u64 = 100;
 
-/// The resources of the installer, as in `examples/fleet`. Requests equal limits, so that a pod of class Guaranteed stays
-/// one; both are set, because a quota may ask for both.
+/// The resources of the installer, as in `examples/fleet`. Requests equal limits, so that a pod of class Guaranteed
+/// stays one; both are set, because a quota may ask for both.
 pub(crate) fn of_installer() -> Value {
     let amounts = || Value::braces([("cpu", Value::text(format!("{MILLI_CPU}m"))), ("memory", Value::text("16Mi"))]);
     Value::map([("requests", amounts()), ("limits", amounts())])
 }
 
-/// The resources of a staging container: the app's own CPU and memory, and no devices. An init container that asks for no
-/// more than the app adds nothing to the pod, keeps its class, and passes any quota that the app passes.
+/// The resources of a staging container: the app's own CPU and memory, and no devices. An init container that asks for
+/// no more than the app adds nothing to the pod, keeps its class, and passes any quota that the app passes.
 pub(crate) fn of_stager(app: &Container<'_>) -> Option<Value> {
     let of = |key: &str| -> Option<(String, Value)> {
         let app = app.node.at(&["resources", key])?;

@@ -4,7 +4,7 @@ use super::command;
 use super::pod::{Additions, Pod, mount, security};
 use super::{resources, stage_dirs};
 use crate::checks::{self, Staged};
-use crate::manifest::finding::Weight;
+use crate::manifest::finding::Severity;
 use crate::manifest::paths::plain;
 use crate::manifest::workload::Container;
 use crate::names::{MOUNT_POINT, STAGE_POINT, VOLUME};
@@ -33,7 +33,7 @@ pub(crate) fn stage(pod: &mut Pod<'_>, container: &Container<'_>, new: &mut Addi
                 container.title
             );
             let fix = "let the command be the app itself, here or with --command, such as '[\"nginx\", \"-g\", \"daemon off;\"]'";
-            pod.find(Weight::Note, &container.place(), message, fix);
+            pod.find(Severity::Note, &container.place(), message, fix);
         }
     }
     let suffix = suffix(pod, container);
@@ -174,6 +174,6 @@ fn unmerged(pod: &mut Pod<'_>, container: &Container<'_>) {
         );
         let place = container.node.get("image").map_or_else(|| container.place(), |image| image.range.clone());
         let fix = "--stage-dir /bin --stage-dir /sbin --stage-dir /usr/bin --stage-dir /usr/sbin, or --force where they are links";
-        pod.find(Weight::Breaks, &place, message, fix);
+        pod.find(Severity::Breaks, &place, message, fix);
     }
 }

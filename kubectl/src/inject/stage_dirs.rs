@@ -4,8 +4,8 @@ use crate::cli::Inject;
 use crate::manifest::paths::plain;
 use crate::names::{MOUNT_POINT, STAGE_POINT};
 
-/// What is mounted without `--stage-dir`. On a merged image, `/bin` and `/sbin` are links to these and are staged with them.
-/// On another image they are directories of their own, which the manifest does not tell.
+/// What is mounted without `--stage-dir`. On a merged image, `/bin` and `/sbin` are links to these and are staged with
+/// them. On another image they are directories of their own, which the manifest does not tell.
 const MOUNTED: [&str; 2] = ["/usr/bin", "/usr/sbin"];
 
 /// The directories to stage, and those of them to mount.

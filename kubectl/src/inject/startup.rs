@@ -1,5 +1,6 @@
 //! A startupProbe of the app: its target becomes `--wait-for`, and the app keeps the time that the probe gave it.
 
+use crate::manifest::timing::Timing;
 use crate::manifest::workload::Container;
 use crate::names::MOST_TRIES;
 use crate::yaml::Node;
@@ -21,9 +22,7 @@ pub(crate) type Unsupported = (String, &'static str);
 
 /// Reads a probe.
 pub(crate) fn wait_of(probe: &Node, container: &Container<'_>) -> Result<Wait, Unsupported> {
-    let number = |key, default| probe.number_of(key).unwrap_or(default);
-    let budget = number("initialDelaySeconds", 0)
-        .saturating_add(number("failureThreshold", 3).saturating_mul(number("periodSeconds", 10)));
+    let budget = Timing::of(probe).seconds();
     let done = |handler, target: String| {
         Target::parse(&target).map_err(|error| {
             (error.to_string(), "give it a host and port that lithify can reach from inside the container")

@@ -1,13 +1,13 @@
-//! What an installed copy accepts, against what the containers call.
+//! The command lines that an installed copy accepts, compared with the containers' calls.
 
 use crate::checks;
 use crate::checks::inscribed;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::Workload;
 use lithify::recognise::only::Line;
 use lithify::text::escape::escape;
 
-/// A copy that accepts anything, and calls that one would refuse.
+/// Findings for a copy that accepts any command line, and for calls that the copy would refuse.
 pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for installer in workload.init_containers() {
@@ -28,14 +28,14 @@ pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
                 "{}: the copy accepts any command line: for an intruder it is a launcher, a copier and a reader",
                 installer.title
             );
-            findings.push(Finding::new(Weight::Note, &place, message, fix));
+            findings.push(Finding::new(Severity::Note, &place, message, fix));
             continue;
         }
         for text in &only {
             if let Err(reason) = Line::new(text) {
                 let message = format!("{}: --only {}: {reason}", installer.title, escape(text.as_bytes()));
                 findings.push(Finding::new(
-                    Weight::Breaks,
+                    Severity::Breaks,
                     &place,
                     message,
                     "write it as in a shell, without the program",
@@ -50,7 +50,7 @@ pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
                     call.title
                 );
                 let fix = "mount it from a ConfigMap, with readOnly: true";
-                findings.push(Finding::new(Weight::Note, &call.place, message, fix));
+                findings.push(Finding::new(Severity::Note, &call.place, message, fix));
             }
             let line = call.line().unwrap_or_default();
             if call.is_refused(&lines) {
@@ -61,7 +61,7 @@ pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
                     escape(installer.name.as_bytes()),
                     format!("{}{line}", inscribed::ONLY)
                 );
-                findings.push(Finding::new(Weight::Breaks, &call.place, message, fix));
+                findings.push(Finding::new(Severity::Breaks, &call.place, message, fix));
             } else if let Some(name) = call.unread(&lines) {
                 let message =
                     format!("{}: {name} is not read by a copy that accepts certain command lines", call.title);
@@ -70,7 +70,7 @@ pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
                     escape(installer.name.as_bytes()),
                     format!("{}{line}", inscribed::ONLY)
                 );
-                findings.push(Finding::new(Weight::Breaks, &call.place, message, fix));
+                findings.push(Finding::new(Severity::Breaks, &call.place, message, fix));
             }
         }
     }

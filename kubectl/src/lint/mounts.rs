@@ -1,22 +1,22 @@
-//! Volumes: where lithify comes from, and what a read-only root needs.
+//! Volumes: the one that brings lithify, and those that a read-only root needs.
 
 use crate::checks;
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::is_in;
 use crate::manifest::workload::{Container, Workload};
 use crate::names::{MOUNT_POINT, PROGRAM};
 use crate::yaml::Node;
 use lithify::profile::{Profile, Sourced};
 
-/// Every container that calls lithify has it.
+/// Findings for containers that call lithify and do not have it.
 pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let inits = workload.init_containers();
     let filled: Vec<&str> = inits.iter().filter_map(checks::installs).collect();
     for container in workload.containers().iter().chain(&inits) {
         let mut add = |place: &std::ops::Range<usize>, message: String, fix: &str| {
-            findings.push(Finding::new(Weight::Breaks, place, format!("{}: {message}", container.title), fix));
+            findings.push(Finding::new(Severity::Breaks, place, format!("{}: {message}", container.title), fix));
         };
         let uses = uses(container.node);
         let Some(mount) = container.mount_at(MOUNT_POINT) else {
@@ -53,13 +53,13 @@ pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Where a container calls lithify from the volume.
+/// The command by which a container calls lithify from the volume.
 fn uses(container: &Node) -> Option<&Node> {
     let commands = calls::handler_commands(container).map(|(_, command)| command);
     container.get("command").into_iter().chain(commands).find(|command| command.words().first() == Some(&PROGRAM))
 }
 
-/// On a read-only root, a volume over each path that the profile says must be writable.
+/// Findings for paths that must be writable, in a container with a read-only root and no volume there.
 pub(crate) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Finding> {
     let Some(place) = container.read_only_root() else { return Vec::new() };
     let missing = |path: &&Sourced<String>| {
@@ -71,7 +71,7 @@ pub(crate) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Find
             "{}: {} must be writable (profile {}), the root is read-only, and no writable volume is mounted there",
             container.title, path.value, path.profile
         );
-        Finding::new(Weight::Breaks, &place.range, message, fix(&path.value))
+        Finding::new(Severity::Breaks, &place.range, message, fix(&path.value))
     });
     // The manifest does not tell what the image has.
     let may = profile.verify.writable_if_present.iter().filter(missing).map(|path| {
@@ -79,12 +79,12 @@ pub(crate) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Find
             "{}: if the image has {}, it must be writable (profile {}), and the root is read-only",
             container.title, path.value, path.profile
         );
-        Finding::new(Weight::Note, &place.range, message, fix(&path.value))
+        Finding::new(Severity::Note, &place.range, message, fix(&path.value))
     });
     must.chain(may).collect()
 }
 
-/// Whether a mount holds a path; `/var/run` is a link to `/run` wherever both are.
+/// Whether a path is in a mount. Images that have `/var/run` and `/run` link one to the other.
 fn covers(mount: &Node, path: &str) -> bool {
     let plain =
         |path: &str| path.strip_prefix("/var/run").map_or_else(|| path.to_owned(), |rest| format!("/run{rest}"));

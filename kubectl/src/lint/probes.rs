@@ -1,9 +1,10 @@
-//! Probes that call lithify: the kubelet must give them time, and tries.
+//! Probes that call lithify: the kubelet must give them enough time and tries.
 
 use crate::checks;
 use crate::command_line::arguments::parts;
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
+use crate::manifest::timing::Timing;
 use crate::manifest::workload::Container;
 use crate::names::MOST_TRIES;
 use lithify::cli::WAIT_TIMEOUT;
@@ -17,7 +18,12 @@ pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
         let what = call.first().copied().unwrap_or_default();
         let place = probe.at(&["exec", "command"]).map_or(probe.range.clone(), |command| command.range.clone());
         let mut add = |message: String, fix: &str| {
-            findings.push(Finding::new(Weight::Breaks, &place, format!("{}, {name}: {message}", container.title), fix));
+            findings.push(Finding::new(
+                Severity::Breaks,
+                &place,
+                format!("{}, {name}: {message}", container.title),
+                fix,
+            ));
         };
         looks |= matches!(what, "harden" | "verify");
         // Looking at the tree takes longer than asking a port.
@@ -47,10 +53,9 @@ pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
         let given = parts.iter().find(|part| part.option == Some("wait-timeout")).map(|part| part.value);
         let mut seconds = given.into_iter().chain([WAIT_TIMEOUT]);
         let Some(wait) = seconds.find_map(|text| text.parse::<u64>().ok()) else { continue };
-        let number = |key, default| probe.number_of(key).unwrap_or(default);
-        let (tries, period) = (number("failureThreshold", 3), number("periodSeconds", 10));
-        let delay = number("initialDelaySeconds", 0);
-        if tries.saturating_mul(period).saturating_add(delay) <= wait {
+        let timing = Timing::of(probe);
+        let Timing { delay, tries, period } = timing;
+        if timing.seconds() <= wait {
             let after = if delay == 0 { String::new() } else { format!(" after {delay} s") };
             add(
                 format!(

@@ -1,9 +1,9 @@
-//! Who the container runs as, and whether its root is read-only, against what the mode and the profile need.
+//! The user of a container and its read-only root, compared with what the mode and the profile need.
 
 use crate::cli::Mode;
 use crate::command_line::arguments::parts;
 use crate::command_line::calls;
-use crate::manifest::finding::{Finding, Weight};
+use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::Container;
 use crate::yaml::Node;
 use lithify::profile::{Principal, Profile};
@@ -11,7 +11,7 @@ use lithify::profile::{Principal, Profile};
 pub(crate) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |place: &std::ops::Range<usize>, message: &str, fix: &str| {
-        findings.push(Finding::new(Weight::Breaks, place, format!("{}: {message}", container.title), fix));
+        findings.push(Finding::new(Severity::Breaks, place, format!("{}: {message}", container.title), fix));
     };
     let context =
         container.node.entry("securityContext").map_or_else(|| container.place(), |entry| entry.key_range.clone());
@@ -46,7 +46,7 @@ pub(crate) fn security(container: &Container<'_>, mode: Option<Mode>, profile: &
     if !profile.verify.read_only.iter().any(|path| path.value == "/") {
         return findings;
     }
-    // What the profile wants is checked in the container, too, but only once it is there.
+    // `verify` checks this as well, but only in the running container.
     if read_only.is_none() {
         add(
             &context,

@@ -1,12 +1,11 @@
-//! Where pods are described in a manifest, and what of their containers matters here.
+//! The pods that a manifest describes, and the fields of their containers that lithify needs.
 
 use crate::failure::Failure;
 use crate::manifest::Manifest;
 use crate::yaml::{Document, Node, Path};
 
-/// Something that pods are made from.
+/// An object that pods are made from, or a pod.
 pub(crate) struct Workload<'a> {
-    /// Its kind.
     pub(crate) kind: &'static str,
     /// Such as `Deployment web`.
     pub(crate) title: String,
@@ -14,25 +13,23 @@ pub(crate) struct Workload<'a> {
     pub(crate) document: usize,
     /// From the document's root to the pod's `spec`.
     pub(crate) path: Path,
-    /// That `spec`.
     pub(crate) spec: &'a Node,
 }
 
 /// A container of a pod.
 #[derive(Clone)]
 pub(crate) struct Container<'a> {
-    /// All of it.
     pub(crate) node: &'a Node,
     /// From the document's root.
     pub(crate) path: Path,
-    /// Its name; empty where it has none.
+    /// The name; empty for a container without one.
     pub(crate) name: &'a str,
     /// Such as `Deployment web, container nginx`.
     pub(crate) title: String,
     pod_security: Option<&'a Node>,
 }
 
-/// The way from an object to the pod's `spec`, by kind (Kubernetes API v1, apps, batch).
+/// The keys from an object to the pod's `spec`, by kind (Kubernetes API v1, apps, batch).
 const KINDS: [(&str, &[&str]); 9] = [
     ("Pod", &["spec"]),
     ("PodTemplate", &["template", "spec"]),
@@ -45,7 +42,7 @@ const KINDS: [(&str, &[&str]); 9] = [
     ("CronJob", &["spec", "jobTemplate", "spec", "template", "spec"]),
 ];
 
-/// Every workload of every document, also in lists.
+/// The workloads of all documents and of the lists in them.
 pub(crate) fn workloads(documents: &[Document]) -> Vec<Workload<'_>> {
     let mut found = Vec::new();
     for (index, document) in documents.iter().enumerate() {
@@ -80,7 +77,7 @@ fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Wo
     }
 }
 
-/// Sees to it that there are containers, and each that is named among them.
+/// Fails if the workloads have no containers, or none of a given name.
 pub(crate) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names: &[String]) -> Result<(), Failure> {
     let Some(first) = workloads.first() else { return Ok(()) };
     let mut known: Vec<&str> =
@@ -107,7 +104,7 @@ pub(crate) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names
 }
 
 impl<'a> Workload<'a> {
-    /// The containers of the app with these names; all of them where none is given.
+    /// The app's containers with these names. Without names: all of them.
     pub(crate) fn chosen(&self, names: &[String]) -> Vec<Container<'a>> {
         let mut containers = self.containers();
         containers.retain(|container| names.is_empty() || names.iter().any(|name| name == container.name));
@@ -119,7 +116,7 @@ impl<'a> Workload<'a> {
         self.list("containers", "container")
     }
 
-    /// The init containers, ours among them.
+    /// The init containers, with those that `inject` added.
     pub(crate) fn init_containers(&self) -> Vec<Container<'a>> {
         self.list("initContainers", "init container")
     }
@@ -139,14 +136,13 @@ impl<'a> Workload<'a> {
         items.iter().enumerate().map(container).collect()
     }
 
-    /// A volume.
     pub(crate) fn volume(&self, name: &str) -> Option<&'a Node> {
         self.spec.get("volumes")?.items().iter().find(|volume| volume.text_of("name") == Some(name))
     }
 }
 
 impl<'a> Container<'a> {
-    /// Its securityContext, or the pod's: whichever decides on a key.
+    /// The security context that decides on a key: the container's, else the pod's.
     fn decides(&self, key: &str) -> Option<&'a Node> {
         [self.node.get("securityContext"), self.pod_security]
             .into_iter()
@@ -154,25 +150,24 @@ impl<'a> Container<'a> {
             .find(|context| context.get(key).is_some())
     }
 
-    /// A key of its securityContext, else of the pod's.
+    /// The value of that key.
     pub(crate) fn security(&self, key: &str) -> Option<&'a Node> {
         self.decides(key)?.get(key)
     }
 
-    /// Where `readOnlyRootFilesystem` is true.
+    /// The `readOnlyRootFilesystem` of the container, if it is true.
     pub(crate) fn read_only_root(&self) -> Option<&'a Node> {
         let context = self.node.get("securityContext")?;
         context.get("readOnlyRootFilesystem").filter(|_| context.is_true("readOnlyRootFilesystem"))
     }
 
-    /// Where it says that it does not run as root.
+    /// The setting by which the container does not run as root.
     pub(crate) fn non_root(&self) -> Option<&'a Node> {
         let user = self.security("runAsUser").filter(|user| user.text() != Some("0"));
         let flag = self.decides("runAsNonRoot").filter(|context| context.is_true("runAsNonRoot"));
         user.or_else(|| flag?.get("runAsNonRoot"))
     }
 
-    /// Its volume mounts.
     pub(crate) fn mounts(&self) -> &'a [Node] {
         self.node.get("volumeMounts").map(Node::items).unwrap_or_default()
     }
@@ -182,7 +177,7 @@ impl<'a> Container<'a> {
         self.mounts().iter().find(|mount| mount.text_of("mountPath").is_some_and(|at| at.trim_end_matches('/') == path))
     }
 
-    /// The number of a port that is a number or one of its own ports' names.
+    /// The number of a port, which is given as a number or as the name of one of the container's ports.
     pub(crate) fn port(&self, port: &str) -> Option<u16> {
         if let Ok(number) = port.parse() {
             return Some(number);
@@ -192,7 +187,7 @@ impl<'a> Container<'a> {
         named.text_of("containerPort")?.parse().ok()
     }
 
-    /// The place to point at for the whole container.
+    /// The place of a message about the whole container.
     pub(crate) fn place(&self) -> std::ops::Range<usize> {
         self.node.get("name").map_or(self.node.range.start..self.node.range.start, |name| name.range.clone())
     }

@@ -1,5 +1,5 @@
-//! Changes are carried out on the text, so that the comments, order and style of everything else stay. The new text is read
-//! again and must equal, as data, the changed data of the old text; otherwise nothing is returned.
+//! Changes are carried out on the text, so that the comments, order and style of everything else stay. The new text is
+//! read again and must equal, as data, the changed data of the old text; otherwise nothing is returned.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use super::value::Value;
 pub struct Changed {
     /// The text.
     pub text: String,
-    /// What it took.
+    /// The edits that made it.
     pub edits: Vec<Edit>,
     /// The text, read again.
     pub documents: Vec<Document>,
@@ -43,13 +43,13 @@ pub fn apply(text: &str, documents: &[Document], changes: &[Changes]) -> Result<
         }
         intended.push(data);
     }
-    // What ends at the same line: the inner one first.
+    // Of two insertions at the same place, the inner one comes first.
     edits.sort_by_key(|(depth, edit)| (edit.range.start, std::cmp::Reverse(*depth)));
     let edits: Vec<Edit> = edits.into_iter().map(|(_, edit)| edit).collect();
     let mut out = String::with_capacity(text.len() + 4096);
     let mut done = 0;
     for edit in &edits {
-        // Edits that overlap leave a text that is not what was intended; the comparison sees to that.
+        // Overlapping edits make a wrong text, which the comparison below refuses.
         out.push_str(text.get(done..edit.range.start).unwrap_or_default());
         out.push_str(&edit.text);
         done = done.max(edit.range.end);

@@ -1,4 +1,4 @@
-//! What is to change in a document, as data: said once, carried out on the text and, apart from it, on the data.
+//! Changes of a document, as data. They are carried out twice: on the text, and separately on the data.
 
 use std::collections::HashMap;
 
@@ -14,24 +14,24 @@ pub enum Step {
     Index(usize),
 }
 
-/// A way from a document's root.
+/// The steps from a document's root to a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
 
 impl Path {
-    /// One key further.
+    /// The path to the value of a key.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         self.then(Step::Key(key.to_owned()))
     }
 
-    /// One item further.
+    /// The path to an item.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.then(Step::Index(index))
     }
 
-    /// To where one differs from the other first.
+    /// The path to the first difference of two values.
     pub(crate) fn to_difference(one: &Value, other: &Value) -> Self {
         let (step, one, other) = match (one, other) {
             (Value::List(one, _), Value::List(other, _)) => {
@@ -54,7 +54,7 @@ impl Path {
         Self([step].into_iter().chain(rest.0).collect())
     }
 
-    /// The root and every node on the way, as far as it is there.
+    /// The root and the nodes on the path, as far as they exist.
     pub(crate) fn way<'a>(&self, root: &'a Node) -> Vec<&'a Node> {
         let mut nodes = vec![root];
         let step = |node: &'a Node, step: &Step| match step {
@@ -73,36 +73,29 @@ impl Path {
     }
 }
 
-/// What happens at a path.
+/// What changes at a path.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// New keys of a mapping, in front of this key where it is there, else last.
+    /// New entries of a mapping, in front of a key if the mapping has it, else at the end.
     Add {
-        /// That key.
+        /// The key in front of which they stand.
         before: Option<&'static str>,
-        /// Keys and values.
         entries: Vec<(String, Value)>,
     },
-    /// A value for a key that is there and null.
-    Fill {
-        /// The key.
-        key: String,
-        /// Its value.
-        value: Value,
-    },
+    /// A value for a key whose value is null.
+    Fill { key: String, value: Value },
     /// Items at the end of a list.
     Push(Vec<Value>),
-    /// The items of a list from now on; those that it has already stay as they are written.
+    /// The new items of a list. Items that it has already stay as they are written.
     Items(Vec<Value>),
     /// Items at the start of a list.
     Prepend(Vec<Value>),
-    /// Another key and value in the place of one that is there.
+    /// Another key and value in the place of an entry.
     Set {
-        /// The key that is there.
+        /// The key of that entry.
         key: &'static str,
-        /// The key from now on.
+        /// The new key.
         new_key: &'static str,
-        /// Its value.
         value: Value,
     },
 }
@@ -112,12 +105,11 @@ pub enum Operation {
 pub struct Change {
     /// The mapping or list that it changes.
     pub path: Path,
-    /// What.
     pub operation: Operation,
 }
 
 impl Change {
-    /// Carries it out on data. `None` where the path leads nowhere.
+    /// Changes the data. `None` if the path leads nowhere.
     pub(crate) fn apply(&self, root: &mut Value) -> Option<()> {
         let mut value = root;
         for step in &self.path.0 {
@@ -156,17 +148,17 @@ impl Change {
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     list: Vec<Change>,
-    /// Indices of those of one path: a List may have thousands.
+    /// The indices of the changes of each path: a List may have thousands.
     of: HashMap<Path, Vec<usize>>,
 }
 
 impl Changes {
-    /// In the order in which they were asked for.
+    /// The changes in the order of the calls.
     pub fn list(&self) -> &[Change] {
         &self.list
     }
 
-    /// A new key; several for one mapping and place are one change.
+    /// Adds a key. Several keys for one place of a mapping become one change.
     pub fn add(&mut self, path: &Path, before: Option<&'static str>, key: &str, value: Value) {
         let entry = (key.to_owned(), value);
         for index in self.of.get(path).into_iter().flatten() {
@@ -180,12 +172,12 @@ impl Changes {
         self.change(path, Operation::Add { before, entries: vec![entry] });
     }
 
-    /// A value for a key that is there and null.
+    /// A value for a key whose value is null.
     pub fn fill(&mut self, path: &Path, key: &str, value: Value) {
         self.change(path, Operation::Fill { key: key.to_owned(), value });
     }
 
-    /// A new last item; several for one list are one change.
+    /// Adds an item at the end. Several items for one list become one change.
     pub fn push(&mut self, path: &Path, value: Value) {
         for index in self.of.get(path).into_iter().flatten() {
             if let Some(Operation::Push(items)) = operation(&mut self.list, *index) {
@@ -196,17 +188,17 @@ impl Changes {
         self.change(path, Operation::Push(vec![value]));
     }
 
-    /// New first items.
+    /// Adds items at the start.
     pub fn prepend(&mut self, path: &Path, values: Vec<Value>) {
         self.change(path, Operation::Prepend(values));
     }
 
-    /// Other items of a list; those that it has already stay as they are written.
+    /// Changes the items of a list. Items that it has already stay as they are written.
     pub fn items(&mut self, path: &Path, values: Vec<Value>) {
         self.change(path, Operation::Items(values));
     }
 
-    /// Another value, under the same key or a new one.
+    /// Sets a value, under the same key or a new one.
     pub fn set(&mut self, path: &Path, key: &'static str, new_key: &'static str, value: Value) {
         self.change(path, Operation::Set { key, new_key, value });
     }

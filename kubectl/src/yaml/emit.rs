@@ -1,4 +1,4 @@
-//! New parts of a document as text, in the style of our examples.
+//! Writes new parts of a document, in the style of our examples.
 
 use std::fmt::Write;
 
@@ -7,9 +7,9 @@ use super::value::{Style, Value, is_literal};
 /// How a document is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
-    /// By how much a list is indented below its key: 0 or 2.
+    /// How far a list is indented below its key: 0 or 2.
     pub(crate) list_indent: usize,
-    /// In braces all through, as JSON: every string is quoted.
+    /// Whether the document is JSON: every string is quoted.
     pub(crate) json: bool,
 }
 
@@ -49,7 +49,7 @@ impl Form {
         }
     }
 
-    /// Anything on one line.
+    /// A value on one line.
     pub(crate) fn flow(self, value: &Value) -> String {
         match value {
             Value::Text(text) if self.json => quoted(text),
@@ -76,7 +76,7 @@ impl Form {
     }
 }
 
-/// A string: plain where no reader can take it for anything else.
+/// A string, without quotes if no reader can take that for another type.
 fn scalar(text: &str) -> String {
     let plain = text
         .bytes()
@@ -87,7 +87,7 @@ fn scalar(text: &str) -> String {
     if plain { text.to_owned() } else { quoted(text) }
 }
 
-/// As in JSON, which is YAML too but for characters that it wants escaped (YAML 1.2.2, production 1).
+/// A string in quotes as in JSON. YAML wants some more characters escaped (YAML 1.2.2, production 1).
 fn quoted(text: &str) -> String {
     let mut out = String::new();
     for c in serde_json::to_string(text).unwrap_or_default().chars() {

@@ -1,10 +1,10 @@
-//! Why changes cannot be carried out, and where.
+//! Messages for changes that cannot be carried out, with their place.
 
 use super::change::Path;
 use super::edit::Edit;
 use super::read::{Document, YamlError};
 
-/// The new text is not what was intended, or cannot be made: why, and where it begins.
+/// The error for a new text that cannot be made or is not as intended. It points at the cause.
 pub(crate) fn in_vain(document: &Document, path: &Path) -> YamlError {
     let way = path.way(&document.root);
     let place = way.last().map_or(0..0, |node| node.range.clone());
@@ -23,7 +23,7 @@ pub(crate) fn in_vain(document: &Document, path: &Path) -> YamlError {
     }
 }
 
-/// The new text is no YAML: at the edit that stands last before the error.
+/// The error for a new text that is no YAML. It points at the last edit before the fault.
 pub(crate) fn unreadable(edits: &[Edit], error: &YamlError) -> YamlError {
     let (mut came, mut went) = (0, 0);
     let before = edits.iter().take_while(|edit| {

@@ -11,7 +11,7 @@ use super::value::Value;
 /// Old items and the new ones in their place.
 type Hunk<'a> = (Range<usize>, &'a [Value]);
 
-/// The edits; `None` where there is no place for them.
+/// The edits that make `new` of a list; `None` if there is no place for them.
 pub(crate) fn edits(layout: &Layout<'_>, list: &Node, new: &[Value]) -> Option<Vec<Edit>> {
     let old: Vec<Value> = list.items().iter().map(Node::value).collect();
     let mut edits = Vec::new();
@@ -32,13 +32,13 @@ pub(crate) fn edits(layout: &Layout<'_>, list: &Node, new: &[Value]) -> Option<V
     Some(edits)
 }
 
-/// In quotes where this item is.
+/// The form of this item: new ones are in quotes if it is.
 fn like(layout: &Layout<'_>, item: &Node) -> Form {
     let quoted = layout.text.get(item.range.clone()).is_some_and(|text| text.starts_with(['"', '\'']));
     Form { json: layout.form.json || quoted, ..layout.form }
 }
 
-/// New items behind the one before `index`, in the same style.
+/// Inserts items behind the one before `index`, in its style.
 fn insert(layout: &Layout<'_>, list: &Node, index: usize, new: &[Value]) -> Option<Edit> {
     let before = list.items().get(index.checked_sub(1)?)?;
     let form = like(layout, before);
@@ -52,7 +52,7 @@ fn insert(layout: &Layout<'_>, list: &Node, index: usize, new: &[Value]) -> Opti
     Some(layout.lines(layout.line_end(end), &lines))
 }
 
-/// One item less, of those up to `end` that go. Comments that stand beside it stay.
+/// Removes one of the items up to `end`. Comments beside it stay.
 fn remove(layout: &Layout<'_>, list: &Node, index: usize, end: usize) -> Option<Vec<Edit>> {
     let item = list.items().get(index)?;
     let without = |range: Range<usize>| Edit { range, text: String::new() };
@@ -66,7 +66,7 @@ fn remove(layout: &Layout<'_>, list: &Node, index: usize, end: usize) -> Option<
         let whole = blank(start..dash) && blank(item.range.end..after);
         return Some(vec![without(if whole { start..after } else { dash..item.range.end })]);
     }
-    // With the comma that follows, or, at the end of the list, with the one before.
+    // The item goes with the comma after it, or, at the end of the list, with the comma before it.
     let (gap, item_first) = match list.items().get(index + 1) {
         Some(next) if end < list.items().len() => (item.range.end..next.outer, true),
         _ => (list.items().get(index.checked_sub(1)?)?.range.end..item.outer, false),
@@ -83,8 +83,8 @@ fn remove(layout: &Layout<'_>, list: &Node, index: usize, end: usize) -> Option<
     Some(vec![without(item.outer..item.range.end), without(comma..comma + 1)])
 }
 
-/// Where the lists differ. What both begin and end with is not touched: there is the app. Between, at each difference, the
-/// nearest items from which on they are alike again.
+/// Where the lists differ. Their common start and end are not touched: the app stands there. Each difference ends at
+/// the nearest items that are equal again.
 fn hunks<'a>(old: &[Value], new: &'a [Value]) -> Vec<Hunk<'a>> {
     let alike = |(one, other): &(&Value, &Value)| one == other;
     let most = old.len().min(new.len()) - old.iter().zip(new).take_while(alike).count();

@@ -1,8 +1,8 @@
-//! JSON: YAML as well, but for several values in one text and for long keys.
+//! JSON is YAML, except for several values in one text and for long keys.
 
 use std::ops::Range;
 
-/// The places of the values, where a text is a stream of JSON objects; kubectl, too, tells it by the first brace.
+/// The places of the values of a stream of JSON objects. Like kubectl, this looks at the first brace.
 pub(crate) fn values(text: &str) -> Option<Vec<Range<usize>>> {
     if !text.trim_start().starts_with('{') {
         return None;

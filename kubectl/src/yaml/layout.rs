@@ -16,7 +16,7 @@ impl<'a> Layout<'a> {
         Self { text, form: form(root), newline: newline(text) }
     }
 
-    /// New lines at the start of a line, or at the end of a text that does not end its last one.
+    /// Inserts lines at the start of a line, or at the end of a text without a final line end.
     pub(crate) fn lines(&self, at: usize, lines: &[String]) -> Edit {
         let mut text = lines.join(self.newline);
         if self.text.get(..at).is_some_and(|before| before.is_empty() || before.ends_with('\n')) {
@@ -47,7 +47,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// The start of the line of a key that is the first on its line, and of the comments right above it.
+    /// The start of a key's line and of the comments right above it. `None` unless the key is the first on its line.
     pub(crate) fn above(&self, key: usize) -> Option<usize> {
         let mut start = self.line_start(key);
         let indent = self.text.get(start..key)?;
@@ -64,8 +64,8 @@ impl<'a> Layout<'a> {
         Some(start)
     }
 
-    /// The end of the line of `end`, and of comments below it that are indented as what ends there, unless another entry
-    /// follows that they may belong to.
+    /// The end of the line of `end` and of the comments below it, if these are indented at least to `column` and no
+    /// other entry follows to which they may belong.
     pub(crate) fn below(&self, end: usize, column: usize) -> usize {
         let after = self.line_end(end);
         let mut at = after;

@@ -1,27 +1,27 @@
-//! A document as it is written: data with the place of each part.
+//! A document as it is written: its data with the place of each part.
 
 use std::ops::Range;
 
 use super::value::{Style, Value};
 
-/// One value and where it stands.
+/// One value and its place.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// What it is.
     pub content: Content,
-    /// Its bytes, without anchor, tag and comments; of a block collection, from its first entry to the end of its last.
+    /// Its bytes, without anchor, tag and comments. A block collection goes from its first entry to the end of its
+    /// last.
     pub range: Range<usize>,
-    /// Where it begins with its anchor or tag.
+    /// Where its anchor or tag begins.
     pub(crate) outer: usize,
     /// Column of its first character, from 0.
     pub(crate) column: usize,
-    /// Written in braces or brackets.
+    /// Whether it is written in braces or brackets.
     pub(crate) flow: bool,
-    /// Nodes in it, each alias counted as what it stands for.
+    /// How many nodes it holds. An alias counts as the nodes that it stands for.
     pub(crate) weight: usize,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// A string or literal.
@@ -35,20 +35,18 @@ pub enum Content {
 /// One key of a mapping with its value.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The key.
     pub key: String,
-    /// Where the key stands.
+    /// The bytes of the key.
     pub key_range: Range<usize>,
     /// Its column, from 0.
     pub(crate) column: usize,
-    /// The value.
     pub value: Node,
-    /// It comes from another mapping, by a merge key (`<<`).
+    /// Whether it comes from another mapping, by a merge key (`<<`).
     pub(crate) merged: bool,
 }
 
 impl Node {
-    /// As data.
+    /// The data of the node.
     pub fn value(&self) -> Value {
         let style = if self.flow { Style::Flow } else { Style::Block };
         match &self.content {
@@ -61,12 +59,12 @@ impl Node {
         }
     }
 
-    /// The entries of a mapping; of anything else none.
+    /// The entries of a mapping. Other nodes have none.
     pub fn entries(&self) -> &[Entry] {
         if let Content::Map(entries) = &self.content { entries } else { &[] }
     }
 
-    /// The items of a list; of anything else none.
+    /// The items of a list. Other nodes have none.
     pub fn items(&self) -> &[Node] {
         if let Content::List(items) = &self.content { items } else { &[] }
     }
@@ -76,12 +74,12 @@ impl Node {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
-    /// The value of a key; `None` where it is null, which the Kubernetes API takes for not there.
+    /// The value of a key. `None` for null, which the Kubernetes API treats as missing.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value).filter(|value| !value.is_null())
     }
 
-    /// The value at the end of a way of keys.
+    /// The value at the end of several keys.
     pub fn at(&self, keys: &[&str]) -> Option<&Node> {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
@@ -104,7 +102,7 @@ impl Node {
         self.text_of(key)?.parse().ok()
     }
 
-    /// Whether a key is `true`, as YAML 1.1 and the Kubernetes API have it.
+    /// Whether the value of a key is `true`, as YAML 1.1 and the Kubernetes API spell it.
     pub fn is_true(&self, key: &str) -> bool {
         let word = |node: &Node| match &node.content {
             Content::Scalar(Value::Literal(text)) => text.to_ascii_lowercase(),
@@ -113,7 +111,7 @@ impl Node {
         self.get(key).is_some_and(|node| matches!(word(node).as_str(), "true" | "yes" | "on" | "y"))
     }
 
-    /// Whether it is null, written or left out.
+    /// Whether the value is null, in any spelling, or left out.
     pub fn is_null(&self) -> bool {
         matches!(&self.content, Content::Scalar(value) if value.is_null())
     }

@@ -1,4 +1,4 @@
-//! From text to nodes.
+//! Reads a text as nodes.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,21 +9,20 @@ use super::json;
 use super::node::{Content, Entry, Node};
 use super::value::{Value, is_literal};
 
-/// More nodes than anchors, aliases and merge keys add to any manifest: an alias of aliases of aliases could stand for more
-/// than fit into memory. What is written out is bounded by the text itself.
+/// The most nodes that anchors, aliases and merge keys may add. An alias of aliases of aliases could stand for more
+/// nodes than fit into memory; the length of the text bounds all others.
 const MAX_COPIES: usize = 1_000_000;
 
-/// Characters of a key that has no `?` (YAML 1.2.2, 7.4.2); in JSON it may have more.
+/// The most characters of a key without `?` (YAML 1.2.2, 7.4.2). A key in JSON may have more.
 const MAX_KEY: usize = 1024;
 
-/// Deeper than any manifest is.
+/// The deepest nesting that is read; no manifest has it.
 const MAX_DEPTH: usize = 120;
 
-/// Why a text is no YAML that we take.
+/// Why a text is not read or a change is not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct YamlError {
-    /// Where, in bytes.
     pub range: Range<usize>,
     /// What is wrong.
     pub message: String,
@@ -38,24 +37,24 @@ impl YamlError {
 /// One document of a stream.
 #[derive(Debug)]
 pub struct Document {
-    /// What it says; null for an empty one.
+    /// The top node; null for an empty document.
     pub root: Node,
-    /// Its anchors, inner ones first.
+    /// The anchors, inner ones first.
     pub(crate) anchors: Vec<Anchor>,
 }
 
-/// An anchor and who shares what it stands at.
+/// An anchor and its aliases.
 #[derive(Debug)]
 pub(crate) struct Anchor {
-    /// The anchor itself.
+    /// The place of the anchor itself.
     pub(crate) place: Range<usize>,
-    /// What it stands at.
+    /// The place of the node that it names.
     pub(crate) whole: Range<usize>,
-    /// Aliases of it.
+    /// The places of its aliases.
     pub(crate) aliases: Vec<Range<usize>>,
 }
 
-/// Reads every document of a text: of YAML, or of JSON, one value after the other.
+/// Reads every document of a text: YAML, or JSON values one after the other.
 pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
     let mut documents = Vec::new();
     match json::values(text) {
@@ -71,14 +70,14 @@ pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
 
 struct Reader<'a> {
     text: &'a str,
-    /// Where in the text the parser began.
+    /// The offset in the text at which the parser began.
     base: usize,
     parser: Parser<'a, StrInput<'a>>,
     peeked: Option<(Event<'a>, Span)>,
-    /// What the document's anchors stand at, and their indices in `anchors`.
+    /// The nodes that the document's anchors name, and the indices in `anchors`.
     known: HashMap<usize, (Node, usize)>,
     anchors: Vec<Anchor>,
-    /// Nodes that are there once more because of an anchor, an alias or a merge key, in all documents.
+    /// How many nodes of all documents are copies, made for an anchor, an alias or a merge key.
     copies: usize,
 }
 
@@ -128,7 +127,7 @@ impl<'a> Reader<'a> {
         self.base + range.start..self.base + range.end
     }
 
-    /// The anchor's place, where the node before it has one.
+    /// The place of the anchor that belongs to the node just read.
     fn anchor(&mut self) -> Result<Option<Range<usize>>, YamlError> {
         let next = self.next()?;
         if let Event::Anchor(..) = next.0 {
@@ -153,7 +152,7 @@ impl<'a> Reader<'a> {
             if let Some(anchor) = self.anchors.get_mut(*anchor) {
                 anchor.aliases.push(own.clone());
             }
-            // Data of the anchor, at the place of the alias: what is edited here would be edited there, too.
+            // The data are those of the anchor. An edit here would also change the anchor.
             return Ok(Node { outer: own.start, ..node.clone() });
         }
         let id = event.anchor_id();
@@ -208,7 +207,7 @@ impl<'a> Reader<'a> {
                 node.content = Content::List(items);
                 return Ok(());
             }
-            // At the place of an alias, not of what it stands for.
+            // The place of the alias, not that of its anchor.
             let place = matches!(next.0, Event::Alias(_)).then(|| self.range(&next.1));
             let mut item = self.node(next, depth + 1)?;
             node.weight = node.weight.saturating_add(item.weight);
@@ -242,7 +241,7 @@ impl<'a> Reader<'a> {
                 value.range = place;
             }
             if value.range.is_empty() {
-                // A value that is left out stands in front of its colon.
+                // The parser puts a missing value in front of its colon.
                 let rest = self.text.get(key.range.end..).unwrap_or_default();
                 let colon = rest.len() - rest.trim_start_matches(' ').len();
                 if rest.get(colon..).is_some_and(|rest| rest.starts_with(':')) {
@@ -256,8 +255,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Merge keys (<https://yaml.org/type/merge.html>): what the mapping itself does not say comes from others. Gives the
-    /// number of nodes that came.
+    /// Adds the entries that a merge key (<https://yaml.org/type/merge.html>) brings and that the mapping does not
+    /// have. Returns how many nodes they are.
     fn merge(&mut self, entries: &mut Vec<Entry>) -> Result<usize, YamlError> {
         let sources = match entries.iter().find(|entry| entry.key == "<<").map(|entry| &entry.value) {
             Some(Node { content: Content::List(items), .. }) => items.as_slice(),
@@ -292,7 +291,7 @@ fn unique(entries: &[Entry]) -> Result<(), YamlError> {
     }
 }
 
-/// Where a block scalar ends: in front of its last line end. With `+` the empty lines that follow are part of it.
+/// The length of a block scalar without its last line end. With `+` it includes the empty lines that follow.
 fn block_length(written: &str, text: &str) -> usize {
     let kept = text.get(text.trim_end().len()..).unwrap_or_default().matches('\n').count();
     let end = written.trim_end().len();
@@ -301,7 +300,7 @@ fn block_length(written: &str, text: &str) -> usize {
     written.get(..last).map_or(end, |written| written.trim_end_matches('\r').len())
 }
 
-/// Counts what is about to be there once more.
+/// Counts the nodes of a copy that is about to be made.
 fn copy(copies: &mut usize, weight: usize, place: &Range<usize>) -> Result<(), YamlError> {
     *copies = copies.saturating_add(weight);
     if *copies > MAX_COPIES {
@@ -372,13 +371,13 @@ mod tests {
     fn refused() {
         for (text, part) in [
             ("a: 1\na: 2\n", "twice"),
-            ("a:\n\t- b\n", ""),
-            ("a: [b\n", ""),
+            ("a:\n\t- b\n", "tabs"),
+            ("a: [b\n", "unclosed bracket"),
             ("? [a]\n: b\n", "key"),
-            ("a: &x [*x]\n", ""),
+            ("a: &x [*x]\n", "part of"),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.message.contains(part) && !error.message.is_empty(), "{text:?}: {error:?}");
+            assert!(error.message.contains(part), "{text:?}: {error:?}");
         }
         let mut bomb = "a0: &a0 [x]\n".to_owned();
         for level in 1..30 {
@@ -398,13 +397,12 @@ mod tests {
 
     #[test]
     fn what_is_written_out_may_be_long_and_wide() {
-        let began = std::time::Instant::now();
+        // A reader that is not linear would take hours.
         let list = format!("[{}]", "x,".repeat(300_000));
         assert_eq!(read(&list).unwrap()[0].root.items().len(), 300_000);
         let map = (0..60_000).map(|key| format!("k{key}: v\n")).collect::<Vec<_>>().concat();
         let map = value(&map);
         assert_eq!(map, map.clone());
-        assert!(began.elapsed().as_secs() < 40, "{:?}", began.elapsed());
     }
 
     proptest! {

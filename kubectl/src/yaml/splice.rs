@@ -47,7 +47,7 @@ pub(crate) fn edits(layout: &Layout<'_>, node: &Node, change: &Change) -> Option
             let mut lines = Vec::new();
             let (dash, column) = layout.dash(first)?;
             layout.form.items(items, column, &mut lines);
-            // The first dash may stand behind another one: its line is kept as it is.
+            // The first dash may stand behind another dash, so its line stays as it is.
             let between = format!("{}{:column$}", layout.newline, "");
             let text = lines.iter().flat_map(|line| [line.trim_start(), between.as_str()]).collect();
             Some(Edit { range: dash..dash, text })
@@ -58,7 +58,7 @@ pub(crate) fn edits(layout: &Layout<'_>, node: &Node, change: &Change) -> Option
     edit.map(|edit| vec![edit])
 }
 
-/// Another entry in the place of one.
+/// Replaces an entry of a mapping.
 fn replace(layout: &Layout<'_>, node: &Node, key: &str, new_key: &str, value: &Value) -> Option<Edit> {
     let entry = node.entry(key).filter(|entry| !entry.merged)?;
     let range = entry.key_range.start..entry.value.range.end.max(entry.key_range.end);
@@ -71,7 +71,7 @@ fn replace(layout: &Layout<'_>, node: &Node, key: &str, new_key: &str, value: &V
     Some(Edit { range, text: lines.join(layout.newline).trim_start().to_owned() })
 }
 
-/// After the last entry, else behind the opening bracket.
+/// Inserts after the last entry, or behind the opening bracket of an empty collection.
 fn inside_flow(node: &Node, last: Option<usize>, new: &str) -> Edit {
     if let Some(end) = last {
         return Edit { range: end..end, text: format!(", {new}") };
@@ -81,7 +81,7 @@ fn inside_flow(node: &Node, last: Option<usize>, new: &str) -> Edit {
     Edit { range: open..open, text }
 }
 
-/// The end of the last thing that is written in a mapping.
+/// The end of the last entry that is written in a mapping.
 fn end_of(node: &Node) -> Option<usize> {
     node.entries()
         .iter()

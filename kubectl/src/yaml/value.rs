@@ -1,8 +1,8 @@
-//! Data: what a document says, whatever it looks like.
+//! The data of a document, without its layout.
 
 use std::collections::HashMap;
 
-/// One value, and how it is to be written where it is new.
+/// One value, and the style in which a new one is written.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// A string.
@@ -11,18 +11,18 @@ pub enum Value {
     Literal(String),
     /// A list.
     List(Vec<Value>, Style),
-    /// A mapping; each key stands once.
+    /// A mapping of unique keys.
     Map(Vec<(String, Value)>, Style),
 }
 
-/// How a new collection is written. It does not count when values are compared.
+/// How a new collection is written. Comparisons ignore it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// One entry a line.
     Block,
     /// In braces or brackets on one line.
     Flow,
-    /// The same with every word quoted: a command.
+    /// On one line with every word quoted: a command.
     Words,
 }
 
@@ -47,7 +47,7 @@ impl Value {
         Self::Literal("false".to_owned())
     }
 
-    /// Nothing.
+    /// `null`.
     pub fn null() -> Self {
         Self::Literal("null".to_owned())
     }
@@ -73,13 +73,13 @@ impl Value {
         entries.iter_mut().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
-    /// Whether it is null, written or left out.
+    /// Whether the value is null, in any spelling, or left out.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Literal(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 }
 
-/// As data: the order of keys does not count, the order of a list does.
+/// The order of keys does not count; the order of a list does.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -97,7 +97,7 @@ impl PartialEq for Value {
     }
 }
 
-/// Whether a plain scalar may be taken for something else than a string by any reader, old (YAML 1.1) or new.
+/// Whether a reader, old (YAML 1.1) or new, may take a plain scalar for another type than a string.
 pub(crate) fn is_literal(plain: &str) -> bool {
     let word = plain.to_ascii_lowercase();
     let first = word.bytes().next().unwrap_or_default();

@@ -41,14 +41,18 @@ fn all_kinds_get_the_same_pod() {
         assert!(pod["initContainers"][0]["name"] == "lithify" && pod["volumes"][0]["name"] == "lithify", "{pod}");
         let all: Vec<String> = KINDS.iter().map(|(kind, version, way)| wrapped(kind, version, way, SPEC)).collect();
         let injected = inject(&all.join("---\n"), &arguments);
-        for (object, (kind, _, way)) in data(&injected).iter().zip(KINDS) {
+        let objects = data(&injected);
+        assert_eq!(objects.len(), KINDS.len());
+        for (object, (kind, _, way)) in objects.iter().zip(KINDS) {
             assert_eq!(spec_of(object, way), pod, "{kind}");
         }
         // And as the items of a list.
         let items: String = all.iter().map(|text| format!("- {}\n", text.trim_end().replace('\n', "\n  "))).collect();
         let list = format!("apiVersion: v1\nkind: List\nitems:\n{items}");
         let injected = data(&inject(&list, &arguments)).remove(0);
-        for (object, (kind, _, way)) in injected["items"].as_array().unwrap().iter().zip(KINDS) {
+        let items = injected["items"].as_array().unwrap();
+        assert_eq!(items.len(), KINDS.len());
+        for (object, (kind, _, way)) in items.iter().zip(KINDS) {
             assert_eq!(spec_of(object, way), pod, "{kind} in a list");
         }
     }
@@ -98,7 +102,9 @@ fn long_lists_are_read() {
     let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": vec![deployment; 2000] });
     let text = serde_json::to_string_pretty(&list).unwrap();
     let injected: Value = serde_json::from_str(&inject(&text, "-p nginx --mode run")).unwrap();
-    for item in injected["items"].as_array().unwrap() {
+    let items = injected["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2000);
+    for item in items {
         assert_eq!(item["spec"]["template"]["spec"]["containers"][0]["command"][1], "run");
     }
 }

@@ -3,13 +3,14 @@
 use std::ffi::{CStr, CString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 
 use crate::harden::plan::Action;
-use crate::linux::sys;
+use crate::linux::error::errno;
+use crate::linux::sys::xattr;
 use crate::recognise::accounts::nologin::{with_login_shell, without_login_shells};
 use crate::root::{Directory, RootError, os};
 
@@ -28,7 +29,7 @@ pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Re
 
 fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
     let fail = |errno| os("rewrite", &action.path())(errno);
-    let io = |error: io::Error| fail(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)));
+    let io = |error: io::Error| fail(errno(&error));
     let name = CString::new(&*action.name).map_err(|_| fail(Errno::EINVAL))?;
     let mut old = directory.file(&name)?;
     let metadata = old.metadata().map_err(io)?;
@@ -54,12 +55,9 @@ fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<()
 /// Without its access control list (acl(5)) the mode would mean more: the group's bits are then the list's mask.
 fn copy_acl(directory: &Directory, name: &CStr, new: &File) -> Result<(), Errno> {
     const ACL: &CStr = c"system.posix_acl_access";
-    let mut path = format!("/proc/self/fd/{}/", directory.as_fd().as_raw_fd()).into_bytes();
-    path.extend_from_slice(name.to_bytes());
-    let path = crate::root::c_name(&path)?;
     let mut list = vec![0; 4096];
-    match sys::get_xattr(&path, ACL, &mut list) {
-        Ok(length) => sys::set_xattr_of(new.as_fd(), ACL, list.get(..length).unwrap_or_default()),
+    match xattr::get(directory.as_fd(), name, ACL, &mut list) {
+        Ok(length) => xattr::set_of(new.as_fd(), ACL, list.get(..length).unwrap_or_default()),
         Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(()),
         Err(errno) => Err(errno),
     }

@@ -8,9 +8,10 @@ use std::os::unix::fs::PermissionsExt;
 use nix::errno::Errno;
 
 use crate::harden::plan::{Action, Plan, Verb};
+use crate::linux::error::errno;
 use crate::linux::proc::open_own_program;
 use crate::recognise::inscription::length_without;
-use crate::recognise::tombstone::{MODE, inscription, is_tombstone};
+use crate::recognise::tombstone::{Detector, MODE, inscription};
 use crate::root::{Canonical, Directory, RootError, os};
 
 /// Runs at the same time may take each other's file away; not for ever.
@@ -39,10 +40,7 @@ impl<'p> Tombstones<'p> {
                 }
             }
             let mut stone = directory.draft()?;
-            self.carve(&mut stone).map_err(|error| {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-                os("write a tombstone", &action.path())(errno)
-            })?;
+            self.carve(&mut stone).map_err(|error| os("write a tombstone", &action.path())(errno(&error)))?;
             self.stone = Some(stone);
         }
         Err(os("renameat", &action.path())(Errno::EBUSY))
@@ -64,6 +62,5 @@ impl<'p> Tombstones<'p> {
 /// Whether a run at the same time has put one there first.
 pub(super) fn stands(directory: &Directory, action: &Action) -> bool {
     let Ok(name) = CString::new(&*action.name) else { return false };
-    let (Ok(file), Ok(program)) = (directory.file(&name), open_own_program()) else { return false };
-    is_tombstone(&file, &program).unwrap_or(false)
+    directory.file(&name).is_ok_and(|file| Detector::default().is_tombstone(&file))
 }

@@ -98,7 +98,7 @@ pub fn list() -> Result<Vec<Process>, Errno> {
 /// The names in a directory that are numbers.
 fn numbers(directory: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     let mut numbers = Vec::new();
-    sys::list_directory(directory, &mut |name, _| {
+    sys::directory::list(directory, &mut |name, _| {
         numbers.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
         ControlFlow::Continue(())
     })?;

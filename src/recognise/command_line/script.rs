@@ -1,56 +1,56 @@
-//! The script of a shell, read for the commands in it, as far as that can be told without running it.
+//! Reads the commands in a shell's script, as far as the text tells them.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Words of a shell itself, which need no program.
+/// Commands of the shell itself, which need no program.
 const BUILT_IN: &str = "exec command builtin exit echo test [ [[ fi for in done esac } set cd pwd export unset readonly local \
                         declare typeset shift return break continue . source : true false trap wait read kill printf ulimit \
                         umask eval type hash alias getopts let function select jobs times";
 
-/// Words of a shell with a command behind them.
+/// Keywords of the shell that stand before a command.
 const BEFORE_COMMANDS: &str = "if then do else elif ! while until { time";
 
-/// Whether a shell knows this command by itself.
+/// Whether this is a command of the shell itself.
 pub fn is_built_in(word: &str) -> bool {
     BUILT_IN.split(' ').any(|known| known == word)
 }
 
-/// The command among the words of a script's command, behind keywords and assignments.
+/// The words behind keywords and assignments.
 pub fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
     let before = |word: &&&str| BEFORE_COMMANDS.split(' ').any(|known| known == **word) || is_assignment(word);
     words.get(words.iter().take_while(before).count()..).unwrap_or_default()
 }
 
-/// The commands of a script, those of substitutions among them: each as its words, without quotes, redirections and
-/// comments. In a word, `$` and a backtick stand for what only the shell can tell.
+/// The commands of a script and of the substitutions in it, each as its words, without quotes, redirections and
+/// comments. A `$` or a backtick in a word stands for text that only the shell knows.
 pub fn commands(script: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     Reader::default().read(&mut script.chars().peekable(), &mut found);
     found
 }
 
-/// A substitution within a substitution within ...
+/// How many substitutions within substitutions are read.
 const DEEPEST: usize = 16;
 
-/// One list of commands, up to the script's or its substitution's end.
+/// Reads one list of commands: a script or a substitution.
 #[derive(Default)]
 struct Reader {
     command: Vec<String>,
     word: Option<String>,
-    /// The next word is where a redirection goes.
+    /// Whether the next word is the target of a redirection.
     redirected: bool,
-    /// Subshells that are open.
+    /// How many subshells are open.
     open: usize,
     /// How many words the command had before the list of an array that is open.
     array: Option<usize>,
-    /// How many substitutions it is within.
+    /// How many substitutions surround it.
     depth: usize,
-    /// `case`s that are open.
+    /// How many `case`s are open.
     cases: usize,
-    /// A pattern of one comes next.
+    /// Whether a pattern of a `case` comes next.
     pattern: bool,
-    /// What ends each here-document that begins on the next line.
+    /// The last lines of the here-documents that begin on the next line.
     documents: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ type Text<'a> = Peekable<Chars<'a>>;
 impl Reader {
     fn read(mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         while let Some(c) = text.next() {
-            // Within `[[ ]]` they are operators.
+            // Within `[[ ]]` these characters are operators.
             let is_test = self.command.iter().any(|word| word == "[[") && !self.command.iter().any(|word| word == "]]");
             match c {
                 '\'' => self.push(&text.by_ref().take_while(|c| *c != '\'').collect::<String>()),
@@ -131,7 +131,7 @@ impl Reader {
         }
     }
 
-    /// Behind `case WORD in`.
+    /// Begins a `case` behind `case WORD in`.
     fn begin_case(&mut self) {
         let words = script_words(&self.command);
         if matches!(words, [case, _, is_in] if case == "case" && is_in == "in") {
@@ -141,7 +141,7 @@ impl Reader {
         }
     }
 
-    /// To behind the pattern of a branch, or to the end of the branches.
+    /// Skips the pattern of a branch, or the end of the branches.
     fn skip_pattern(&mut self, text: &mut Text<'_>) {
         let mut pattern = String::new();
         while let Some(c) = text.next() {
@@ -158,7 +158,7 @@ impl Reader {
         }
     }
 
-    /// Behind a double quote.
+    /// Reads on behind a double quote.
     fn quoted(&mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         self.push("");
         while let Some(c) = text.next() {
@@ -174,7 +174,7 @@ impl Reader {
         }
     }
 
-    /// Behind `$` or a backtick.
+    /// Reads on behind `$` or a backtick.
     fn substitution(&mut self, c: char, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         self.push(c.encode_utf8(&mut [0; 4]));
         if c == '`' {
@@ -195,7 +195,7 @@ impl Reader {
         }
     }
 
-    /// The commands of a substitution.
+    /// Reads the commands of a substitution.
     fn inner(&self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         if self.depth < DEEPEST {
             Self { depth: self.depth + 1, ..Self::default() }.read(text, found);
@@ -204,13 +204,13 @@ impl Reader {
         }
     }
 
-    /// Behind `<` or `>`.
+    /// Reads on behind `<` or `>`.
     fn redirection(&mut self, c: char, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
-        // `2>` and the like.
+        // The number of a descriptor, as in `2>`.
         self.word.take_if(|word| word.bytes().all(|c| c.is_ascii_digit()));
         self.end_word();
         if text.next_if_eq(&'(').is_some() {
-            // It may be where a redirection goes: `< <(COMMAND)`.
+            // The substitution may be the target of a redirection: `< <(COMMAND)`.
             self.redirected = false;
             return self.inner(text, found);
         }
@@ -245,7 +245,7 @@ impl Reader {
     }
 }
 
-/// Behind keywords.
+/// The words behind keywords.
 fn script_words(mut words: &[String]) -> &[String] {
     while let Some((_, rest)) =
         words.split_first().filter(|(word, _)| BEFORE_COMMANDS.split(' ').any(|known| known == *word))
@@ -255,7 +255,7 @@ fn script_words(mut words: &[String]) -> &[String] {
     words
 }
 
-/// To behind the line that ends a here-document.
+/// Skips a here-document with its last line.
 fn skip_document(text: &mut Text<'_>, end: &str) {
     while text.peek().is_some() {
         let line: String = text.by_ref().take_while(|c| *c != '\n').collect();
@@ -265,7 +265,7 @@ fn skip_document(text: &mut Text<'_>, end: &str) {
     }
 }
 
-/// To behind the end of what is open.
+/// Skips to behind the closing character of the outermost of `open` pairs.
 fn skip(text: &mut Text<'_>, (opens, closes): (char, char), mut open: usize) {
     while open > 0 {
         match text.next() {
@@ -277,7 +277,7 @@ fn skip(text: &mut Text<'_>, (opens, closes): (char, char), mut open: usize) {
     }
 }
 
-/// `NAME=VALUE` before a command.
+/// Whether a word before a command is `NAME=VALUE`.
 fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'+'))

@@ -1,26 +1,28 @@
-//! Programs that start another one: which command stands behind them, and which script a shell is given.
+//! Programs that start another program: the command behind their options, and the script of a shell.
 
 use std::sync::OnceLock;
+
+pub use crate::root::path::file_name;
 
 use crate::recognise::catalogue::{Catalogue, Class};
 
 /// A program that starts the command behind its own options and operands.
 struct Wrapper {
     names: &'static str,
-    /// Whether it goes on running beside the command, and does not become it.
+    /// Whether it keeps running beside the command; others become the command.
     stays: bool,
-    /// Its options of one letter, as for getopt(3): with `:` one takes a value, with `?` only in the same word.
+    /// The options of one letter, as in getopt(3): one with `:` takes a value, one with `?` only in the same word.
     short: &'static str,
-    /// The others; those that end with `=` take a value.
+    /// The long options; those with `=` take a value.
     long: &'static str,
     operands: Operands,
 }
 
-/// What stands before the command.
+/// The words between the options and the command.
 enum Operands {
-    /// So many words.
+    /// This many words.
     Words(usize),
-    /// Variables, each with a value.
+    /// Variables with their values.
     Variables,
 }
 
@@ -32,9 +34,9 @@ const fn staying(wrapper: Wrapper) -> Wrapper {
     Wrapper { stays: true, ..wrapper }
 }
 
-/// By their manual pages. An option that is not listed starts no command, or cannot be passed over: then nothing is said.
-/// Not here: chroot, because its command is looked for elsewhere, and busybox, which has its programs in itself and goes
-/// as a whole.
+/// The wrappers, by their manual pages. After an option that is not listed, the command cannot be told. The list leaves
+/// out chroot, which looks for its command elsewhere, and busybox, which has its programs in itself and is removed as a
+/// whole.
 static WRAPPERS: [Wrapper; 17] = [
     staying(wrapper("tini tini-static docker-init", "sp:vwge:", "", 0)),
     staying(wrapper("dumb-init", "cr:v", "single-child rewrite= verbose", 0)),
@@ -93,7 +95,7 @@ impl Wrapper {
     }
 }
 
-/// Whether a program of this name goes on running beside the command that it starts.
+/// Whether a program of this name keeps running beside the command that it starts.
 pub fn stays(program: &str) -> bool {
     wrapper_called(program).is_some_and(|wrapper| wrapper.stays)
 }
@@ -107,7 +109,7 @@ fn wrapper_called(program: &str) -> Option<&'static Wrapper> {
     WRAPPERS.iter().find(|wrapper| wrapper.names.split(' ').any(|name| name == file_name(program)))
 }
 
-/// The command that a wrapper starts; `None` where the command is no wrapper, or cannot be told.
+/// The command that a wrapper starts. `None` if the first word is no wrapper, or the command cannot be told.
 pub fn inner<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
     let (program, mut rest) = words.split_first()?;
     let wrapper = wrapper_called(program)?;
@@ -152,7 +154,7 @@ pub fn script_of<'a>(words: &[&'a str]) -> Option<&'a str> {
     None
 }
 
-/// What a program is, by its name or the last part of its path.
+/// The class of a program, by its name or the last part of its path.
 pub fn class(program: &str) -> Option<Class> {
     static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
     let catalogue = CATALOGUE.get_or_init(Catalogue::default);
@@ -162,11 +164,6 @@ pub fn class(program: &str) -> Option<Class> {
 /// Whether it is a shell by its name.
 pub fn is_shell(program: &str) -> bool {
     class(program) == Some(Class::Shell)
-}
-
-/// The last part of a path.
-pub fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Owner, mode, extended attributes and times of a copy. What only root may set is noted where it is refused.
 
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ffi::CStr;
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
@@ -10,7 +10,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchownat};
 
 use super::omitted::Treatment;
-use crate::linux::sys;
+use crate::linux::sys::xattr;
 use crate::root::Directory;
 use crate::text::escape::escape;
 
@@ -26,13 +26,6 @@ pub(super) struct At<'a> {
 impl<'a> At<'a> {
     pub(super) fn new(directory: &'a Directory, name: &'a CStr) -> Self {
         Self { directory: directory.as_fd(), name }
-    }
-
-    /// A path for the calls on extended attributes, which have no variant for descriptors that are open by `O_PATH`.
-    fn by_proc(self) -> Result<CString, Errno> {
-        let mut path = format!("/proc/self/fd/{}/", self.directory.as_raw_fd()).into_bytes();
-        path.extend_from_slice(self.name.to_bytes());
-        CString::new(path).map_err(|_| Errno::EINVAL)
     }
 }
 
@@ -75,8 +68,7 @@ impl Attributes {
     }
 
     fn extended(&mut self, source: At<'_>, copy: At<'_>, treatment: Treatment) -> Result<(), Errno> {
-        let from = source.by_proc()?;
-        let length = match sys::list_xattr(&from, &mut []) {
+        let length = match xattr::list(source.directory, source.name, &mut []) {
             Ok(0) | Err(Errno::EOPNOTSUPP) => return Ok(()),
             Ok(length) => length,
             Err(errno) => {
@@ -85,21 +77,20 @@ impl Attributes {
             }
         };
         let mut names = vec![0; length];
-        let filled = sys::list_xattr(&from, &mut names)?;
+        let filled = xattr::list(source.directory, source.name, &mut names)?;
         names.truncate(filled);
-        let to = copy.by_proc()?;
         for name in names.split_inclusive(|&byte| byte == 0) {
             let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
             if name == c"security.capability" && !treatment.capabilities {
                 continue;
             }
-            let value = sys::get_xattr(&from, name, &mut []).and_then(|length| {
+            let value = xattr::length(source.directory, source.name, name).and_then(|length| {
                 let mut value = vec![0; length];
-                let filled = sys::get_xattr(&from, name, &mut value)?;
+                let filled = xattr::get(source.directory, source.name, name, &mut value)?;
                 value.truncate(filled);
                 Ok(value)
             });
-            match value.and_then(|value| sys::set_xattr(&to, name, &value)) {
+            match value.and_then(|value| xattr::set(copy.directory, copy.name, name, &value)) {
                 Ok(()) => {}
                 Err(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EIO | Errno::EROFS)) => return Err(errno),
                 Err(errno) => self.refuse(name.to_bytes(), errno),

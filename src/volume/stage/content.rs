@@ -9,7 +9,9 @@ use nix::errno::Errno;
 use nix::fcntl::copy_file_range;
 use nix::unistd::{Whence, ftruncate, lseek};
 
+use crate::linux::error::errno;
 use crate::linux::sys;
+use crate::root::compare::{self, Comparer};
 
 /// How much is read at a time.
 const CHUNK: usize = 128 * 1024;
@@ -28,12 +30,12 @@ pub(super) struct Content {
     /// `copy_file_range` has not failed yet.
     in_kernel: bool,
     buffer: Vec<u8>,
-    other: Vec<u8>,
+    comparer: Comparer,
 }
 
 impl Content {
     pub(super) fn new() -> Self {
-        Self { shares: true, in_kernel: true, buffer: vec![0; CHUNK], other: vec![0; CHUNK] }
+        Self { shares: true, in_kernel: true, buffer: vec![0; CHUNK], comparer: Comparer::default() }
     }
 
     /// Copies `size` bytes into the empty file `target`; `sparse` when `source` has holes.
@@ -42,7 +44,7 @@ impl Content {
             return Ok(());
         }
         if self.shares {
-            if sys::clone_content(source.as_fd(), target.as_fd()).is_ok() {
+            if sys::file::clone_content(source.as_fd(), target.as_fd()).is_ok() {
                 return Ok(());
             }
             self.shares = false;
@@ -80,7 +82,7 @@ impl Content {
             let Some(buffer) = self.buffer.get_mut(..length) else { break };
             let read = read_at(source, buffer, at).map_err(|errno| (Side::Source, errno))?;
             let Some(part) = buffer.get(..read).filter(|part| !part.is_empty()) else { break };
-            target.write_all_at(part, offset(at)).map_err(|error| (Side::Volume, errno_of(&error)))?;
+            target.write_all_at(part, offset(at)).map_err(|error| (Side::Volume, errno(&error)))?;
             at += i64::try_from(read).unwrap_or(0);
         }
         Ok(())
@@ -97,22 +99,15 @@ impl Content {
                     (None, None) => return Ok(true),
                 };
             }
-            let length = usize::try_from(size - at).unwrap_or(CHUNK).min(CHUNK);
-            let (Some(ours), Some(theirs)) = (self.buffer.get_mut(..length), self.other.get_mut(..length)) else {
-                return Ok(false);
-            };
-            let read = read_at(source, ours, at).map_err(|errno| (Side::Source, errno))?;
-            let (Some(ours), Some(theirs)) = (ours.get(..read), theirs.get_mut(..read)) else { return Ok(false) };
-            if read == 0 {
+            let end = if sparse { size.min(at.saturating_add(i64::try_from(CHUNK).unwrap_or(i64::MAX))) } else { size };
+            let same = self.comparer.same(source, copy, offset(at), offset(end)).map_err(|(side, errno)| match side {
+                compare::Side::Left => (Side::Source, errno),
+                compare::Side::Right => (Side::Volume, errno),
+            });
+            if !same? {
                 return Ok(false);
             }
-            match copy.read_exact_at(theirs, offset(at)) {
-                Ok(()) if ours == theirs => {}
-                Ok(()) => return Ok(false),
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
-                Err(error) => return Err((Side::Volume, errno_of(&error))),
-            }
-            at += i64::try_from(read).unwrap_or(0);
+            at = end;
         }
         Ok(true)
     }
@@ -132,18 +127,13 @@ fn read_at(file: &File, buffer: &mut [u8], at: i64) -> Result<usize, Errno> {
     loop {
         match file.read_at(buffer, offset(at)) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            result => return result.map_err(|error| errno_of(&error)),
+            result => return result.map_err(|error| errno(&error)),
         }
     }
 }
 
 fn offset(at: i64) -> u64 {
     u64::try_from(at).unwrap_or(0)
-}
-
-fn errno_of(error: &std::io::Error) -> Errno {
-    // `write_all` reports a write of nothing without a number.
-    Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::content::Content;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::{MAX_DEPTH, Place};
 use super::{MARKER, StageError};
+use crate::linux::error::errno;
 use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
 /// Copies directories into one unfinished tree.
@@ -126,10 +127,7 @@ impl<'a> Copier<'a> {
     fn mark(&self, copy: &Directory) -> Result<(), StageError> {
         let name = c_name(MARKER.as_bytes());
         let mut file = self.create(copy, &name)?;
-        file.write_all(self.marker.as_bytes()).map_err(|error| {
-            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-            self.volume("write", copy, &name, errno)
-        })?;
+        file.write_all(self.marker.as_bytes()).map_err(|error| self.volume("write", copy, &name, errno(&error)))?;
         nix::sys::stat::fchmod(&file, Mode::from_bits_truncate(0o444))
             .map_err(|errno| self.volume("chmod", copy, &name, errno))
     }

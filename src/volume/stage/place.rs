@@ -94,7 +94,8 @@ impl Place {
             FchmodatFlags::NoFollowSymlink,
         )
         .map_err(self.fail("chmod"))?;
-        let rename = |from: &CStr, to: &CStr, flags| sys::rename_with_flags(self.directory.as_fd(), from, to, flags);
+        let rename =
+            |from: &CStr, to: &CStr, flags| sys::file::rename_with_flags(self.directory.as_fd(), from, to, flags);
         let replaced = match rename(&self.name, &final_name, RENAME_NOREPLACE) {
             Ok(()) => None,
             Err(Errno::EEXIST) => match rename(&self.name, &final_name, RENAME_EXCHANGE) {

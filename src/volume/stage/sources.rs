@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::StageError;
+use crate::linux::error::errno;
 use crate::root::{Canonical, Identity, Kind, Root};
 use crate::text::order::sort_by_bytes;
 
@@ -46,7 +47,7 @@ fn apart(root: &Root, sources: &[Canonical], volume: &Path) -> Result<(), StageE
     let as_volume = |error: std::io::Error| StageError::Volume {
         operation: "open",
         path: volume.as_os_str().as_bytes().to_vec(),
-        errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)),
+        errno: errno(&error),
     };
     let canonical = std::fs::canonicalize(volume).map_err(as_volume)?;
     let identity = |path: &Path| std::fs::metadata(path).map(|stat| Identity { dev: stat.dev(), ino: stat.ino() });

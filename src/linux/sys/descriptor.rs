@@ -1,0 +1,67 @@
+//! This process's own descriptors: what of them a program to be started gets, and how to name one to the kernel.
+
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::libc;
+use nix::sys::stat::Mode;
+
+/// The path that leads to what a descriptor has open, whatever it is called (`proc_pid_fd(5)`).
+pub(super) fn magic_link(file: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Marks every descriptor from `first` upwards close-on-exec: `close_range(2)` (Linux 5.11), else one by one as
+/// `/proc/self/fd` lists them.
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    const CLOSE_RANGE_CLOEXEC: u32 = 4;
+    // SAFETY: no memory is involved; descriptors stay valid until the exec.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
+    if Errno::result(result).is_ok() {
+        return Ok(());
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let listing = openat(AT_FDCWD, c"/proc/self/fd", flags, Mode::empty())?;
+    super::directory::list(listing.as_fd(), &mut |name, _| {
+        let number = name.to_str().ok().and_then(|name| name.parse::<i32>().ok());
+        if let Some(number) = number.filter(|number| u32::try_from(*number).is_ok_and(|number| number >= first)) {
+            // SAFETY: F_SETFD takes an integer, and says only what an exec does to the descriptor.
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+/// Closes every descriptor from 3 upwards (`close_range(2)`). For a process that uses none of them any more.
+pub fn close_from_3() {
+    // SAFETY: the caller owns no descriptor any more; no memory is involved.
+    unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+}
+
+/// Whether standard output and standard error were closed when this program was started.
+static CLOSED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+
+/// Runs before `main`: there the standard library opens `/dev/null` in place of what is closed, and from then on nothing
+/// tells that from a `/dev/null` that somebody gave, where all that is written is meant to be lost.
+extern "C" fn note_closed() {
+    for (closed, number) in CLOSED.iter().zip([libc::STDOUT_FILENO, libc::STDERR_FILENO]) {
+        // SAFETY: F_GETFD only asks.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        closed.store(flags < 0, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: the C library calls what stands in this section once it is ready itself, with one thread; it takes functions with
+// or without arguments.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static NOTE_CLOSED: extern "C" fn() = note_closed;
+
+/// Whether standard output (else standard error) was closed when this program was started.
+pub fn was_closed(output: bool) -> bool {
+    let [first, second] = &CLOSED;
+    if output { first } else { second }.load(Ordering::Relaxed)
+}

@@ -1,0 +1,48 @@
+//! Children, and the clock by which the kernel tells when a process started.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::Pid;
+
+/// How a child ended: its pid and its exit status, or the number of the signal that killed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself.
+    Exited(i32, u8),
+    /// By a signal, which may be a real-time one: nix's type knows none.
+    Killed(i32, u8),
+}
+
+/// Takes one child that has ended (`waitpid(2)`); `None` when there is none yet, `ECHILD` when there are no children.
+pub fn reap() -> Result<Option<Ended>, Errno> {
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
+    let ended = match Errno::result(pid)? {
+        0 => None,
+        pid if libc::WIFSIGNALED(status) => {
+            Some(Ended::Killed(pid, u8::try_from(libc::WTERMSIG(status)).unwrap_or_default()))
+        }
+        pid => Some(Ended::Exited(pid, u8::try_from(libc::WEXITSTATUS(status)).unwrap_or_default())),
+    };
+    Ok(ended)
+}
+
+/// `fork(2)`: the child's pid, or `None` in the child.
+pub fn fork() -> Result<Option<Pid>, Errno> {
+    // SAFETY: lithify never starts a thread, so that the child may do whatever its parent may.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Parent { child } => Ok(Some(child)),
+        nix::unistd::ForkResult::Child => Ok(None),
+    }
+}
+
+/// Time since the machine started (`CLOCK_BOOTTIME`, shifted by this process's time namespace as `/proc/PID/stat` is).
+pub fn time_since_boot() -> Result<Duration, Errno> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is writable.
+    Errno::result(unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) })?;
+    Ok(Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0)))
+}

@@ -1,0 +1,51 @@
+//! This program as it was started: its image in memory, its name, its environment.
+
+use std::ffi::CStr;
+
+use nix::libc;
+
+/// The ELF header of this program, as it was loaded.
+pub fn own_header() -> &'static [u8; 64] {
+    unsafe extern "C" {
+        #[link_name = "__ehdr_start"]
+        static HEADER: [u8; 64];
+    }
+    // SAFETY: the linker puts the name there, in the first segment, which nobody writes to.
+    unsafe { &HEADER }
+}
+
+/// Gives back the memory that this program's code takes: whatever of it still runs is read again from its file.
+pub fn release_code() {
+    unsafe extern "C" {
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    let (start, end) = (&raw const __executable_start, &raw const etext);
+    let length = end.addr().saturating_sub(start.addr()) & !4095;
+    // SAFETY: the linker defines both symbols around headers, constants and code: private pages of a file that are never
+    // written (relocations lie behind them), so that none loses anything.
+    unsafe { libc::madvise(start.cast_mut().cast(), length, libc::MADV_DONTNEED) };
+}
+
+/// The path that this program was started by (`AT_EXECFN`, getauxval(3)); for a `#!` line that of the script.
+pub fn exec_filename() -> Option<&'static CStr> {
+    // SAFETY: getauxval only reads; what AT_EXECFN points to is a C string that lives as long as the process.
+    unsafe {
+        let address = libc::getauxval(libc::AT_EXECFN);
+        (address != 0).then(|| CStr::from_ptr(address as *const libc::c_char))
+    }
+}
+
+/// Takes all variables whose name begins with `prefix` out of the environment, and puts these in. Only while there is one
+/// thread.
+pub fn replace_variables(prefix: &str, variables: &[(String, String)]) {
+    let old: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
+    for name in old.iter().filter(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+        // SAFETY: there is no other thread that could read the environment.
+        unsafe { std::env::remove_var(name) };
+    }
+    for (name, value) in variables {
+        // SAFETY: the same.
+        unsafe { std::env::set_var(name, value) };
+    }
+}

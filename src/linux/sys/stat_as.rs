@@ -1,0 +1,85 @@
+//! What files are for another user: a child takes that user's credentials, and looks.
+
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// Who a process is, as the kernel compares it (ptrace(2), "Ptrace access mode checking").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Real, effective and saved user id.
+    pub uid: u32,
+    /// The same for the group.
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+}
+
+/// One record of what the child of [`fork_to_stat`] writes: errno (0 for none), device, inode.
+pub const STAT_RECORD: usize = 24;
+
+/// Starts a child that takes these credentials and, for each of `paths` in order, writes one [`STAT_RECORD`] to `pipe`,
+/// links followed; then it ends. It holds no descriptor but the pipe, ends with its parent, and cannot be traced. Writes
+/// nothing where it may not take the credentials. Its process id; the caller reaps it.
+pub fn fork_to_stat(who: &Credentials, paths: &[CString], pipe: BorrowedFd<'_>) -> Result<i32, Errno> {
+    // SAFETY: the child calls nothing but async-signal-safe functions (signal-safety(7)) and bare system calls, on memory
+    // that was there before, and never returns from this function: no lock, allocator or destructor is met.
+    unsafe {
+        let child = libc::fork();
+        if child != 0 {
+            return Errno::result(child);
+        }
+        if libc::dup2(pipe.as_raw_fd(), 0) == 0 && take_credentials(who) {
+            for path in paths {
+                let record = stat_record(path);
+                if usize::try_from(libc::write(0, record.as_ptr().cast(), record.len())) != Ok(record.len()) {
+                    break;
+                }
+            }
+        }
+        libc::_exit(0)
+    }
+}
+
+/// In the child of [`fork_to_stat`], the pipe being descriptor 0.
+///
+/// # Safety
+/// Async-signal-safe.
+unsafe fn take_credentials(who: &Credentials) -> bool {
+    const LAST_DESCRIPTOR: i32 = 4096;
+    // SAFETY: no memory but `who.groups`, which is as long as said. The bare calls change this one thread, which is all
+    // that there is after fork(2); the C library's would look for others.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, 1u32, u32::MAX, 0u32) != 0 {
+            (1..LAST_DESCRIPTOR).for_each(|descriptor| {
+                libc::close(descriptor);
+            });
+        }
+        libc::syscall(libc::SYS_setgroups, who.groups.len(), who.groups.as_ptr()) == 0
+            && libc::syscall(libc::SYS_setresgid, who.gid, who.gid, who.gid) == 0
+            && libc::syscall(libc::SYS_setresuid, who.uid, who.uid, who.uid) == 0
+            // After the change of ids, which resets both. The app must not get hold of what this memory holds.
+            && libc::prctl(libc::PR_SET_DUMPABLE, 0 as libc::c_ulong) == 0
+            && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) == 0
+    }
+}
+
+/// # Safety
+/// Async-signal-safe.
+unsafe fn stat_record(path: &CStr) -> [u8; STAT_RECORD] {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `path` is NUL-terminated, `stat` is writable and valid when all zero.
+    let (errno, stat) = unsafe {
+        let failed = libc::stat(path.as_ptr(), stat.as_mut_ptr()) != 0;
+        (if failed { Errno::last_raw() } else { 0 }, stat.assume_init())
+    };
+    let mut record = [0; STAT_RECORD];
+    let numbers = [u64::from(errno.unsigned_abs()), stat.st_dev, stat.st_ino];
+    for (place, number) in record.chunks_exact_mut(8).zip(numbers) {
+        place.copy_from_slice(&number.to_ne_bytes());
+    }
+    record
+}

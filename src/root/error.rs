@@ -1,0 +1,103 @@
+//! What went wrong at one path.
+
+use nix::errno::Errno;
+
+use crate::text::escape::escape;
+
+/// What went wrong at one path. Boxed: nearly every function here may fail, and hands on one pointer in place of it all.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct RootError(Box<Failure>);
+
+/// What a [`RootError`] says.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A system call failed.
+    #[error("{operation} {}: {}", escape(path), errno.desc())]
+    Os {
+        /// The operation, as the name of its system call.
+        operation: &'static str,
+        /// Inside the root, except for `--root` itself.
+        path: Vec<u8>,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// `--root` names something of procfs itself, such as `/proc`.
+    #[error("{} lies in a proc filesystem, which has nothing to harden; for another process's root use /proc/PID/root", escape(.0))]
+    Proc(Vec<u8>),
+    /// Neither `statx` nor `fdinfo` tells which mount a file is on.
+    #[error("cannot tell which mount {} is on: statx(2) gives no mount id and /proc/self/fdinfo cannot be read ({}); mount /proc", escape(path), errno.desc())]
+    MountUnknown {
+        /// The file in question.
+        path: Vec<u8>,
+        /// Why `fdinfo` could not be read.
+        errno: Errno,
+    },
+    /// The root's deadline came first. Once it has, every access fails.
+    #[error("not looked at before the deadline")]
+    Late,
+}
+
+impl From<Failure> for RootError {
+    #[inline(never)]
+    fn from(failure: Failure) -> Self {
+        Self(Box::new(failure))
+    }
+}
+
+impl RootError {
+    /// A system call that failed at `path`.
+    #[inline(never)]
+    pub fn os(operation: &'static str, path: &[u8], errno: Errno) -> Self {
+        Failure::Os { operation, path: path.to_vec(), errno }.into()
+    }
+
+    /// What it says.
+    pub fn failure(&self) -> &Failure {
+        &self.0
+    }
+
+    /// What it says, taken out.
+    pub fn into_failure(self) -> Failure {
+        *self.0
+    }
+
+    /// What it says, with `path` as its path.
+    #[must_use]
+    pub fn at(mut self, path: Vec<u8>) -> Self {
+        match &mut *self.0 {
+            Failure::Os { path: own, .. } | Failure::MountUnknown { path: own, .. } | Failure::Proc(own) => *own = path,
+            Failure::Late => {}
+        }
+        self
+    }
+
+    /// The kernel's reason, whatever the error.
+    pub fn errno(&self) -> Errno {
+        match *self.0 {
+            Failure::Os { errno, .. } | Failure::MountUnknown { errno, .. } => errno,
+            Failure::Proc(_) => Errno::EINVAL,
+            Failure::Late => Errno::ETIME,
+        }
+    }
+
+    /// The path at which it happened.
+    pub fn path(&self) -> &[u8] {
+        match &*self.0 {
+            Failure::Os { path, .. } | Failure::MountUnknown { path, .. } | Failure::Proc(path) => path,
+            Failure::Late => b"/",
+        }
+    }
+
+    /// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs
+    /// count among those: they lead to what a process has open, which no rule can mean.
+    pub fn leads_nowhere(&self) -> bool {
+        !matches!(*self.0, Failure::MountUnknown { .. })
+            && matches!(self.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
+    }
+}
+
+/// An error constructor for `map_err`; the path is copied only when there is an error.
+pub(crate) fn os(operation: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> RootError {
+    move |errno| RootError::os(operation, path, errno)
+}

@@ -1,0 +1,109 @@
+//! What is known of one file: which it is, of what type, and on which mount.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+
+use super::{Failure, Identity, RootError, os};
+use crate::linux::proc::mount_of_descriptor;
+use crate::linux::sys::stat::{Statx, statx};
+
+/// Type of a file, as far as lithify tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Regular file.
+    File,
+    /// Symbolic link.
+    Symlink,
+    /// Directory.
+    Directory,
+    /// Device, fifo or socket.
+    Other,
+}
+
+impl Kind {
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Symlink => "symlink",
+            Self::Directory => "directory",
+            Self::Other => "special file",
+        }
+    }
+
+    fn of_mode(mode: u32) -> Self {
+        match mode & nix::libc::S_IFMT {
+            nix::libc::S_IFREG => Self::File,
+            nix::libc::S_IFLNK => Self::Symlink,
+            nix::libc::S_IFDIR => Self::Directory,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What is known of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Which file it is.
+    pub id: Identity,
+    /// Its type.
+    pub kind: Kind,
+    /// `st_mode`, permission bits and type.
+    pub mode: u32,
+    /// Number of names of the inode.
+    pub nlink: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Length in bytes.
+    pub size: u64,
+    /// The mount it is on, as in `/proc/PID/mountinfo`.
+    pub mount: u64,
+}
+
+impl Stat {
+    /// Whether anybody may start it.
+    pub fn is_executable(&self) -> bool {
+        self.kind == Kind::File && self.mode & 0o111 != 0
+    }
+}
+
+/// `name` below `directory` (itself, when empty), links not followed; `path` is for the error only.
+pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
+    match statx(directory, name) {
+        Ok(Statx { dev, ino, mode, nlink, uid, gid, size, mount: Some(mount) }) => {
+            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, size, mount })
+        }
+        // Kernels before 5.8 give no mount id, before 4.11 there is no statx, and a seccomp profile may refuse it.
+        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
+        Err(errno) => Err(os("statx", path)(errno)),
+    }
+}
+
+fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
+    let opened;
+    let file = if name.is_empty() {
+        directory
+    } else {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        opened = openat(directory, name, flags, Mode::empty()).map_err(os("open", path))?;
+        opened.as_fd()
+    };
+    let stat = nix::sys::stat::fstat(file).map_err(os("fstat", path))?;
+    let mount = mount_of_descriptor(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
+    Ok(Stat {
+        id: Identity { dev: stat.st_dev, ino: stat.st_ino },
+        kind: Kind::of_mode(stat.st_mode),
+        mode: stat.st_mode,
+        nlink: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mount,
+    })
+}
