@@ -5,7 +5,7 @@
 //! that have several: hard links, and symbolic links to programs.
 
 mod accounts;
-mod app;
+mod app_writable;
 mod baseline;
 mod compare;
 mod finding;
@@ -26,7 +26,7 @@ use crate::target::Target;
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
 
-pub use app::App;
+use app_writable::AppUser;
 pub use baseline::{Baseline, write as write_baseline};
 pub use compare::{Before, Comparison, compare};
 pub use finding::{Finding, Gap, WEAKNESSES, Weakness, What, classes};
@@ -72,7 +72,7 @@ pub struct Scan {
 /// Everything under the target's root, its accounts, and what its app may write.
 pub fn scan_all(target: &Target) -> Result<Scan, RootError> {
     let root = &target.root;
-    let app = App::of(target);
+    let app = AppUser::of(target);
     let mut scanner = Scanner {
         root,
         app: app.as_ref().ok(),
@@ -93,7 +93,7 @@ pub fn scan_all(target: &Target) -> Result<Scan, RootError> {
 struct Scanner<'a> {
     root: &'a Root,
     /// Whose rights to write are looked at.
-    app: Option<&'a App>,
+    app: Option<&'a AppUser>,
     recogniser: Recogniser,
     found: Scan,
     /// Directories that the app may write and that are among what was found.

@@ -11,9 +11,11 @@ mod unreadable;
 
 use std::path::Path;
 
+use nix::errno::Errno;
+
 use crate::linux::deadline::Deadline;
-use crate::linux::proc::Task;
 use crate::linux::proc::status::Status;
+use crate::linux::proc::{Task, own_root};
 use crate::root::{Root, RootError};
 use app::App;
 use owner::{Owner, OwnerError};
@@ -40,6 +42,11 @@ impl Target {
     #[must_use]
     pub fn with_started(self, pid: u32) -> Self {
         Self { owner: Owner::Started { pid }, ..self }
+    }
+
+    /// Whether it is our own root directory.
+    pub fn is_own_root(&self) -> Result<bool, Errno> {
+        own_root().map(|own| own == self.root.stat().id)
     }
 
     /// One look at the processes.

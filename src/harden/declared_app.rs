@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use crate::harden::protection::{Protection, Starter};
 use crate::harden::survey;
-use crate::linux::proc::own_root;
 use crate::profile::{Profile, Rule, Selector};
 use crate::recognise::catalogue::Class;
 use crate::recognise::command_line::CommandLine;
 use crate::root::Root;
+use crate::target::Target;
 use crate::target::app::App;
 use crate::target::likely;
 use crate::target::owner::Owner;
@@ -90,12 +90,13 @@ impl DeclaredApp {
     /// that nobody has.
     pub fn protect(
         &self,
-        root: &Root,
+        target: &Target,
         profile: &Profile,
         runs: bool,
         protection: &mut Protection,
     ) -> Result<Option<UnknownApp>, DeclaredAppError> {
-        let (path, directory) = surroundings(root);
+        let root = &target.root;
+        let (path, directory) = surroundings(target);
         let mut known = self.nothing || runs;
         for Command { words, declared_by } in &self.commands {
             let by = match declared_by {
@@ -133,8 +134,8 @@ fn looks(likely: &[Vec<u8>]) -> String {
 }
 
 /// `PATH` and the working directory, where they are the image's: in its build.
-fn surroundings(root: &Root) -> (Option<String>, String) {
-    let own = own_root().is_ok_and(|own| own == root.stat().id);
+fn surroundings(target: &Target) -> (Option<String>, String) {
+    let own = target.is_own_root() == Ok(true);
     let path = std::env::var("PATH").ok().filter(|_| own);
     let directory =
         std::env::current_dir().ok().filter(|_| own).and_then(|path| path.into_os_string().into_string().ok());

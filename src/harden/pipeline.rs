@@ -183,7 +183,7 @@ impl<'a> Protected<'a> {
         };
         protection.add_needs_of_kept(&target.root, &profile.search(), &survey::kept(&target.root, profile));
         if profile.closure() {
-            let loaded = protection.add_loaded(&target.root, profile, &app);
+            let loaded = protection.add_loaded(target, profile, &app);
             if !matches!(policy.processes, Processes::Explain) {
                 loaded.map_err(HardenError::Loaded)?;
             }
@@ -191,7 +191,7 @@ impl<'a> Protected<'a> {
         let mut protected = Self { target, profile, policy, app, protection, unknown: None };
         protected.protect_start()?;
         if matches!(policy.processes, Processes::Veto) && target.owner.has_processes() {
-            protected.protection.add_all_started(&target.root, profile, &protected.app);
+            protected.protection.add_all_started(target, profile, &protected.app);
         }
         Ok(protected)
     }
@@ -206,7 +206,7 @@ impl<'a> Protected<'a> {
             Start::Later(declared) => {
                 let deletes = !matches!(self.policy.processes, Processes::Ignored);
                 let runs = deletes && declared_app::runs(owner, &self.app);
-                let unknown = declared.protect(root, self.profile, runs, &mut self.protection);
+                let unknown = declared.protect(self.target, self.profile, runs, &mut self.protection);
                 match unknown.map_err(HardenError::App)? {
                     Some(unknown) if deletes && !unknown.only_shells => {
                         return Err(HardenError::App(DeclaredAppError::Unknown(unknown)));
@@ -222,7 +222,7 @@ impl<'a> Protected<'a> {
     /// Looks what the rules of the profile meet.
     pub fn survey(mut self) -> Result<Surveyed<'a>, HardenError> {
         let survey = in_time(self.target, self.look_around())?;
-        self.protection.add_unreadable(&self.target.root, self.profile, &survey.found);
+        self.protection.add_unreadable(self.target, self.profile, &survey.found);
         Ok(Surveyed { protected: self, survey })
     }
 
@@ -231,7 +231,7 @@ impl<'a> Protected<'a> {
         let look = |depth| survey(root, self.profile, &self.protection, depth).map_err(HardenError::Survey);
         if let Processes::HoldUp { timeout, .. } = self.policy.processes {
             // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
-            let doomed = Doomed::of(root, self.profile, &look(Depth::Names)?, &self.protection);
+            let doomed = Doomed::of(self.target, self.profile, &look(Depth::Names)?, &self.protection);
             let wait = Wait { owner, doomed: &doomed, targets: &[], timeout };
             wait.allows(&self.app).map_err(HardenError::Wait)?;
         }
@@ -243,13 +243,13 @@ impl<'a> Surveyed<'a> {
     /// Decides what is to be done.
     pub fn plan(self) -> Planned<'a> {
         let Self { mut protected, survey } = self;
-        let (root, profile) = (&protected.target.root, protected.profile);
+        let (target, profile) = (protected.target, protected.profile);
         let mut doomed = None;
         if let Processes::HoldUp { .. } = protected.policy.processes {
-            let doomed = doomed.insert(Doomed::of(root, profile, &survey, &protected.protection));
+            let doomed = doomed.insert(Doomed::of(target, profile, &survey, &protected.protection));
             // What the first process was started by, once that is the app and no script that is waited for.
             if protected.app.first.as_ref().is_some_and(|first| doomed.run_by(first).is_none()) {
-                protected.protection.add_first(root, profile, &protected.app);
+                protected.protection.add_first(target, profile, &protected.app);
                 doomed.spare(&protected.protection);
             }
         }

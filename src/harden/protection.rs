@@ -12,6 +12,7 @@ use crate::profile::Profile;
 use crate::recognise::command_line::{CommandLine, Need, Role, needs_of};
 use crate::recognise::needs;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root};
+use crate::target::Target;
 use crate::target::app::App;
 use crate::target::candidates::{Candidates, Certainty};
 use crate::target::command_line::command_line;
@@ -179,14 +180,14 @@ impl Protection {
 
     /// Protects, of the files that are to go, what a process of the app may run whose program cannot be read. What
     /// `[keep]` saves is not among them; it matters only where it is that process's program.
-    pub fn add_unreadable(&mut self, root: &Root, profile: &Profile, found: &[Rc<Found>]) {
+    pub fn add_unreadable(&mut self, target: &Target, profile: &Profile, found: &[Rc<Found>]) {
         let unreadable = std::mem::take(&mut self.unreadable);
         if unreadable.is_empty() {
             return;
         }
         let programs =
             found.iter().filter(|found| found.stat.is_executable()).map(|found| (found.stat.id, found.path()));
-        let candidates = Candidates::new(root, profile, &self.programs, programs.collect());
+        let candidates = Candidates::new(target, profile, &self.programs, programs.collect());
         for of_app in &unreadable {
             for (id, certainty) in candidates.of(&of_app.process) {
                 let claim = Rc::new(Claim::Runs(of_app.clone(), certainty));
@@ -198,10 +199,11 @@ impl Protection {
     /// Protects the libraries that the container's first process and its descendants have loaded from `root`. Where a
     /// process's memory map cannot be read, its program must be one of `[keep]`, whose libraries stay anyway: servers'
     /// workers, which change their user, are like that. A tree that is not our own root directory is not what they run in.
-    pub fn add_loaded(&mut self, root: &Root, profile: &Profile, app: &App) -> Result<(), LoadedError> {
+    pub fn add_loaded(&mut self, target: &Target, profile: &Profile, app: &App) -> Result<(), LoadedError> {
+        let root = &target.root;
         let own = std::process::id();
-        let candidates = Candidates::new(root, profile, &self.programs, Vec::new());
-        let elsewhere = proc::own_root().is_ok_and(|id| id != root.stat().id);
+        let candidates = Candidates::new(target, profile, &self.programs, Vec::new());
+        let elsewhere = target.is_own_root() == Ok(false);
         for process in app.processes().filter(|process| process.pid != own) {
             let kept = || {
                 let program = match process.program {
@@ -273,26 +275,26 @@ impl Protection {
     }
 
     /// Protects what each process of the app was started by: [`Self::add_started`].
-    pub fn add_all_started(&mut self, root: &Root, profile: &Profile, app: &App) {
-        self.add_first(root, profile, app);
+    pub fn add_all_started(&mut self, target: &Target, profile: &Profile, app: &App) {
+        self.add_first(target, profile, app);
         let mut known = Vec::new();
         for process in &app.descendants {
             let Some(line) = command_line(process.pid) else { continue };
             // Workers are called as their master.
             if !known.contains(&line.words) {
                 known.push(line.words.clone());
-                self.add_started(root, profile, process, &line, false);
+                self.add_started(target, profile, process, &line, false);
             }
         }
     }
 
     /// Protects what the container's first process was started by. Whether there is anything.
-    pub fn add_first(&mut self, root: &Root, profile: &Profile, app: &App) -> bool {
+    pub fn add_first(&mut self, target: &Target, profile: &Profile, app: &App) -> bool {
         let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
         let line = command_line(first.pid);
-        let told = line.is_some_and(|line| self.add_started(root, profile, first, &line, true));
+        let told = line.is_some_and(|line| self.add_started(target, profile, first, &line, true));
         if let (false, Program::Known(id)) = (told, &first.program) {
-            self.add_links(root, profile, first, *id);
+            self.add_links(&target.root, profile, first, *id);
         }
         told
     }
@@ -326,7 +328,7 @@ impl Protection {
     /// script. Not what a shell needed for a script that led here. Whether there is anything.
     fn add_started(
         &mut self,
-        root: &Root,
+        target: &Target,
         profile: &Profile,
         process: &Process,
         line: &CommandLine,
@@ -335,10 +337,11 @@ impl Protection {
         let id = match process.program {
             _ if process.pid == std::process::id() => None,
             Program::Known(id) => Some(id),
-            Program::Unreadable { .. } => Candidates::new(root, profile, &self.programs, Vec::new()).program(process),
+            Program::Unreadable { .. } => Candidates::new(target, profile, &self.programs, Vec::new()).program(process),
             Program::None => None,
         };
         let Some(id) = id else { return false };
+        let root = &target.root;
         let needs = line.resolve(root, &profile.search()).needs;
         // A process may call itself anything: only what leads to its program is its command.
         let leads_there = |need: &&Need| need.by.is_none() && root.resolve(&need.path).is_ok_and(|stat| stat.id == id);

@@ -17,7 +17,7 @@ use crate::recognise::needs::in_directories;
 use crate::root::glob;
 use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, read_part};
-use crate::target::owner::Owner;
+use crate::target::Target;
 
 /// How often the whole tree is searched for a name: processes may have as many as they like.
 const SEARCHES: usize = 16;
@@ -91,13 +91,13 @@ impl Code {
 }
 
 impl<'a> Candidates<'a> {
-    /// Of these files, for processes of `root`; `kept` are the paths of programs that stay.
-    pub fn new(root: &'a Root, profile: &'a Profile, kept: &[Vec<u8>], files: Vec<(Identity, Canonical)>) -> Self {
+    /// Of these files, for processes of the target; `kept` are the paths of programs that stay.
+    pub fn new(target: &'a Target, profile: &'a Profile, kept: &[Vec<u8>], files: Vec<(Identity, Canonical)>) -> Self {
         Self {
-            root,
+            root: &target.root,
             search: profile.search(),
             kept: kept.to_vec(),
-            inside: Owner::of(root).has_processes(),
+            inside: target.owner.has_processes(),
             files,
             codes: OnceCell::new(),
             counts: OnceCell::new(),

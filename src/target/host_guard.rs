@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::Target;
 use super::owner::Owner;
 use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
-use crate::linux::proc::{Task, first_root, own_pid_namespace, own_root};
+use crate::linux::proc::{Task, first_root, own_pid_namespace};
 use crate::root::InRoot;
 use crate::text::escape::escape;
 
@@ -88,7 +88,7 @@ pub fn check(target: &Target) -> Result<(), HostRoot> {
             Ok(first) if first == target.root.stat().id => return Err(HostRoot::FirstProcess { target: path() }),
             Ok(_) => None,
             // A machine's root is the top of a mount; a directory below one is an image or a volume.
-            Err(Errno::EACCES) if !is_own_root(target) && !is_mount_point(target) => None,
+            Err(Errno::EACCES) if target.is_own_root() == Ok(false) && !is_mount_point(target) => None,
             Err(errno) => Some(errno),
         }
     } else {
@@ -120,7 +120,7 @@ fn looks_like_disk<'m>(target: &Target, mounts: &'m Mounts, own: bool) -> Option
     // A container's root filesystem is an overlay, or the bind mount of a directory. What is mounted elsewhere than on
     // our own root with proc below it is no volume but a machine's root, whichever directory of its disk that is
     // (btrfs subvolumes, ostree).
-    let elsewhere = own && !is_own_root(target);
+    let elsewhere = own && target.is_own_root() == Ok(false);
     if mount.root != b"/" && !elsewhere || mount.filesystem == b"overlay" || mount.filesystem == b"tmpfs" {
         return None;
     }
@@ -137,11 +137,6 @@ fn looks_like_disk<'m>(target: &Target, mounts: &'m Mounts, own: bool) -> Option
 /// Not known to be elsewhere counts as the top.
 fn is_top_of(target: &Target, mount: &Mount) -> bool {
     target.owner.path().is_none_or(|path| path == mount.point)
-}
-
-/// Whether it is our own root; not known counts as yes.
-fn is_own_root(target: &Target) -> bool {
-    own_root().map_or(true, |own| own == target.root.stat().id)
 }
 
 fn is_mount_point(target: &Target) -> bool {

@@ -7,7 +7,8 @@ use crate::harden::protection::Protection;
 use crate::harden::survey::Survey;
 use crate::linux::proc::processes::{Process, Program};
 use crate::profile::Profile;
-use crate::root::{Canonical, Identity, Root};
+use crate::root::{Canonical, Identity};
+use crate::target::Target;
 use crate::target::candidates::{Candidates, Certainty};
 
 /// Programs that a plan removes or disables.
@@ -44,7 +45,7 @@ pub enum Remedy {
 
 impl<'a> Doomed<'a> {
     /// Those of the plan that is made of `survey`. Nobody is waited for because of what goes by `[remove] force`.
-    pub fn of(root: &'a Root, profile: &'a Profile, survey: &Survey, protection: &Protection) -> Self {
+    pub fn of(target: &'a Target, profile: &'a Profile, survey: &Survey, protection: &Protection) -> Self {
         let origins = origins(profile);
         let (mut files, mut programs) = (Vec::new(), Vec::new());
         for found in &survey.found {
@@ -59,7 +60,7 @@ impl<'a> Doomed<'a> {
             let origin = origins.get(found.rule).cloned().unwrap_or_default();
             files.push(Run { id, path, origin, certainty: Certainty::Known });
         }
-        Self { files, candidates: Some(Candidates::new(root, profile, protection.programs(), programs)) }
+        Self { files, candidates: Some(Candidates::new(target, profile, protection.programs(), programs)) }
     }
 
     /// Takes out what has been protected since.
@@ -115,6 +116,7 @@ mod tests {
     use super::*;
     use crate::harden::plan::{Verb, plan};
     use crate::harden::survey::{Depth, survey};
+    use crate::linux::deadline::Deadline;
     use crate::profile::load_text;
     use crate::root::Kind;
     use crate::target::app::App;
@@ -136,7 +138,7 @@ mod tests {
         let program = Program::Known(Identity { dev: runs.dev(), ino: runs.ino() });
         let first = Process { pid: 7, thread: 7, parent: 0, start: 1, comm: b"runs".to_vec(), program };
         let app = App { first: Some(first), ..App::default() };
-        let root = Root::open(directory.path()).unwrap();
+        let target = Target::open(directory.path(), Deadline::default()).unwrap();
         let protection = Protection::of_running(&app).unwrap();
         for (method, expected) in [
             ("delete", vec!["/bin/a", "/bin/b", "/bin/c", "/bin/other"]),
@@ -147,8 +149,8 @@ mod tests {
             let text =
                 format!("schema = 1\n[remove]\nmethod = \"{method}\"\n{rules}\n[keep]\npaths = [\"/bin/kept\"]\n");
             let profile = load_text("t.toml", &text).unwrap();
-            let survey = survey(&root, &profile, &protection, Depth::Full).unwrap();
-            let doomed = Doomed::of(&root, &profile, &survey, &protection);
+            let survey = survey(&target.root, &profile, &protection, Depth::Full).unwrap();
+            let doomed = Doomed::of(&target, &profile, &survey, &protection);
             let mut waited_for: Vec<String> = doomed.files.iter().map(|file| file.path.to_string()).collect();
             waited_for.sort();
             let goes = |verb: Verb| matches!(verb, Verb::Remove | Verb::Disable | Verb::Tombstone);

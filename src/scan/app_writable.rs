@@ -18,16 +18,16 @@ const DAC_OVERRIDE: u64 = 1 << 1;
 
 /// The user that the app runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct App {
+pub(super) struct AppUser {
     /// Real, effective, saved and filesystem id: it may change between them.
     uids: Vec<u32>,
     /// The same for groups, and the supplementary ones.
     gids: Vec<u32>,
 }
 
-impl App {
+impl AppUser {
     /// Who the app is; a gap where that cannot be told, or where it may write everything anyway.
-    pub fn of(target: &Target) -> Result<Self, Gap> {
+    pub(super) fn of(target: &Target) -> Result<Self, Gap> {
         let gap = |reason, only_if_named| Gap { class: "app-writable", reason, only_if_named };
         let (process, status) = target.first().and_then(|task| Ok((name(task), status(task)?))).map_err(|reason| {
             let directory = reason == OwnerError::Directory;
@@ -129,9 +129,9 @@ mod tests {
     use super::*;
     use crate::root::Identity;
 
-    fn app() -> App {
+    fn app() -> AppUser {
         let text = "Uid:\t101\t101\t101\t101\nGid:\t101\t101\t101\t101\nGroups:\t7 8 \n";
-        App::new(&Status::parse(text)).unwrap().unwrap()
+        AppUser::new(&Status::parse(text)).unwrap().unwrap()
     }
 
     fn stat(mode: u32, uid: u32, gid: u32) -> Stat {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn who_may_write_everything_and_who_is_not_known() {
-        let of = |text: &str| App::new(&Status::parse(text));
+        let of = |text: &str| AppUser::new(&Status::parse(text));
         assert_eq!(of("Uid:\t1\t0\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\n"), Some(Err("runs as root")));
         let sets = "CapInh:\t0\nCapPrm:\t2\nCapEff:\t0\nCapBnd:\t0\nCapAmb:\t0\n";
         let holds = format!("Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\n{sets}");
