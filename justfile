@@ -2,8 +2,8 @@
 
 target := "x86_64-unknown-linux-musl"
 rebuilt_std := "-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size"
-# What a panic says is enough where there is no source; added to the flags of .cargo/config.toml.
-without_places := "--config 'target." + target + ".rustflags=[\"-Zlocation-detail=none\"]'"
+# Neither places in the source nor what Debug prints: nobody who runs it has the source; added to the flags of .cargo/config.toml.
+without_places := "--config 'target." + target + ".rustflags=[\"-Zlocation-detail=none\", \"-Zfmt-debug=none\"]'"
 
 # Everything that CI checks, in its order
 ci: fmt lint test aarch64 release kubectl size bench fuzz deny

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
-use argument::{Argument, Kind, long, place};
+use argument::{Argument, Kind, NONE, long, place};
 use arguments::{Arguments, Subcommand, arguments, subcommands};
 use value::{Value, choice, one};
 

@@ -4,22 +4,27 @@ pub mod builtin;
 mod combine;
 pub(crate) mod diagnostic;
 mod document;
+mod keys;
 pub(crate) mod load;
+mod schema;
 mod show;
 pub(crate) mod table;
+mod values;
 
 use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError, SourceText};
-pub use document::{ConfineMode, Libraries, Method, Principal};
 pub(crate) use load::is_file;
 pub use load::{load, load_text};
+pub(crate) use schema::schema;
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
+pub use values::{ConfineMode, Libraries, Method, Principal};
 
 use crate::recognise::catalogue::Class;
 use crate::recognise::search_path::DEFAULT_SEARCH;
 use crate::root::pattern::PathPattern;
+use crate::text::list::quoted;
 
 /// A value and the profile that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +51,9 @@ pub enum Selector {
 impl std::fmt::Display for Selector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Name(name) => write!(f, "names {name:?}"),
-            Self::Path(pattern) => write!(f, "paths {:?}", pattern.as_str()),
-            Self::Class(class) => write!(f, "classes {:?}", class.name()),
+            Self::Name(name) => write!(f, "names {}", quoted(name)),
+            Self::Path(pattern) => write!(f, "paths {}", quoted(pattern.as_str())),
+            Self::Class(class) => write!(f, "classes {}", quoted(class.name())),
             Self::Others => f.write_str("[keep] only"),
         }
     }

@@ -2,5 +2,6 @@
 
 pub mod escape;
 pub mod json_line;
+pub mod list;
 pub mod order;
 pub mod seconds;

@@ -9,6 +9,6 @@ while read -r file budget; do
   [ "$size" -lt "$budget" ] || status=1
 done <<END
 target/x86_64-unknown-linux-musl/release/lithify 1312000
-dist/lithify 1010000
+dist/lithify 975000
 END
 exit $status

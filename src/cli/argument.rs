@@ -1,7 +1,5 @@
 //! One row of the command line: what a flag is called, and what its value must be. The functions are called as clap's.
 
-use super::value::Value;
-
 /// One flag or, where `long` is empty, one value by its place.
 #[derive(Clone, Copy)]
 pub(super) struct Argument {
@@ -56,6 +54,9 @@ pub(super) const fn long(long: &'static str) -> Argument {
     }
 }
 
+/// What a field without a row would have; there is none.
+pub(super) static NONE: Argument = long("");
+
 /// A value by its place.
 pub(super) const fn place(value_name: &'static str) -> Argument {
     Argument { value_name, required: true, ..long("") }
@@ -90,13 +91,6 @@ impl Argument {
     /// For a row that several subcommands share; others have the comment of their field.
     pub(super) const fn help(self, help: &'static str) -> Self {
         Self { help, ..self }
-    }
-
-    /// Completes the row of a field of type `T` with this comment.
-    pub(super) const fn of<T: Value>(self, comment: &'static str) -> Self {
-        let help = if comment.is_empty() { self.help } else { comment };
-        let required = self.required || T::REQUIRED && self.default_value.is_empty();
-        Self { help, kind: T::KIND, required, ..self }
     }
 
     pub(super) const fn is_positional(&self) -> bool {

@@ -11,7 +11,7 @@ pub(super) trait Arguments: Sized {
     const ROWS: &'static [Argument] = &[];
     const SUBCOMMANDS: &'static [Subcommand] = &[];
 
-    /// `None` cannot be, as for [`Value::read`].
+    /// `None` without a subcommand that there must be, to which clap has seen.
     fn read(matches: &mut ArgMatches) -> Option<Self>;
 }
 
@@ -51,8 +51,9 @@ macro_rules! arguments {
             #[allow(unused_variables, unused_mut)]
             fn read(matches: &mut ArgMatches) -> Option<Self> {
                 let mut rows = Self::ROWS.iter();
+                let mut row = || rows.next().unwrap_or(&NONE);
                 Some(Self {
-                    $($field: Value::read(matches, rows.next()?)?,)*
+                    $($field: Value::read(matches, row()),)*
                     $($inner: <$commands>::read(matches)?,)?
                 })
             }

@@ -15,24 +15,34 @@ pub(super) trait Value: Sized {
     /// Whether there must be one, where the row has no default.
     const REQUIRED: bool = false;
 
-    /// `None` cannot be: clap has seen to what is required and to what it must be.
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self>;
+    /// What was given. clap has seen to what is required, and to what it must be.
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self;
 }
 
-fn words<'a>(matches: &'a ArgMatches, argument: &Argument) -> impl Iterator<Item = &'a OsStr> {
-    matches.get_raw(argument.id()).into_iter().flatten()
+impl Argument {
+    /// Completes the row of a field of type `T` with this comment.
+    pub(super) const fn of<T: Value>(self, comment: &'static str) -> Self {
+        let help = if comment.is_empty() { self.help } else { comment };
+        let required = self.required || T::REQUIRED && self.default_value.is_empty();
+        Self { help, kind: T::KIND, required, ..self }
+    }
 }
 
-/// One value.
-pub(super) fn one<'a>(matches: &'a ArgMatches, argument: &Argument) -> Option<&'a OsStr> {
-    words(matches, argument).next()
+/// What was given, if only by the variable or the default.
+fn words(matches: &ArgMatches, argument: &Argument) -> Vec<OsString> {
+    matches.get_raw(argument.id()).into_iter().flatten().map(OsStr::to_owned).collect()
+}
+
+/// One value, which clap has seen to be text.
+pub(super) fn one(matches: &ArgMatches, argument: &Argument) -> String {
+    words(matches, argument).pop().and_then(|word| word.into_string().ok()).unwrap_or_default()
 }
 
 impl Value for bool {
     const KIND: Kind = Kind::Flag;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        Some(matches.get_flag(argument.id()))
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        matches.get_flag(argument.id())
     }
 }
 
@@ -40,8 +50,8 @@ impl Value for String {
     const KIND: Kind = Kind::Text;
     const REQUIRED: bool = true;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        one(matches, argument)?.to_str().map(str::to_owned)
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        one(matches, argument)
     }
 }
 
@@ -49,8 +59,8 @@ impl Value for PathBuf {
     const KIND: Kind = Kind::Path;
     const REQUIRED: bool = true;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        one(matches, argument).map(Self::from)
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        words(matches, argument).pop().unwrap_or_default().into()
     }
 }
 
@@ -58,16 +68,16 @@ impl Value for Duration {
     const KIND: Kind = Kind::Seconds;
     const REQUIRED: bool = true;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        seconds::parse(one(matches, argument)?.to_str()?).ok()
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        seconds::parse(&one(matches, argument)).unwrap_or_default()
     }
 }
 
 impl<T: Value> Value for Option<T> {
     const KIND: Kind = T::KIND;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        Some(T::read(matches, argument))
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        matches.contains_id(argument.id()).then(|| T::read(matches, argument))
     }
 }
 
@@ -75,29 +85,29 @@ impl<T: Value> Value for Option<T> {
 impl Value for Vec<String> {
     const KIND: Kind = Kind::Texts;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        let flags: Self = words(matches, argument).filter_map(OsStr::to_str).map(str::to_owned).collect();
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        let flags: Self = words(matches, argument).into_iter().filter_map(|word| word.into_string().ok()).collect();
         if argument.env.is_empty() || !flags.is_empty() {
-            return Some(flags);
+            return flags;
         }
         let variable = std::env::var(argument.env).unwrap_or_default();
-        Some(if argument.lines { lines(&variable) } else { split_list(&variable) })
+        if argument.lines { lines(&variable) } else { split_list(&variable) }
     }
 }
 
 impl Value for Vec<PathBuf> {
     const KIND: Kind = Kind::Paths;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        Some(words(matches, argument).map(PathBuf::from).collect())
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        words(matches, argument).into_iter().map(PathBuf::from).collect()
     }
 }
 
 impl Value for Vec<OsString> {
     const KIND: Kind = Kind::Rest;
 
-    fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-        Some(words(matches, argument).map(OsStr::to_owned).collect())
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        words(matches, argument)
     }
 }
 
@@ -132,11 +142,11 @@ macro_rules! choice {
             const KIND: Kind =
                 Kind::Choice(&[$(($word, concat!($($help),*))),*]);
 
-            fn read(matches: &ArgMatches, argument: &Argument) -> Option<Self> {
-                match one(matches, argument)?.to_str()? {
-                    $($word => Some(Self::$value),)*
-                    _ => None,
-                }
+            fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+                let word = one(matches, argument);
+                let values = [$(($word, Self::$value)),*];
+                let known = values.into_iter().find(|(known, _)| *known == word);
+                known.map_or(values[0].1, |(_, value)| value)
             }
         }
     };

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use crate::cli;
+use crate::linux::errno::name;
 use crate::linux::stream::Stream;
 use crate::report::{self, AppProcess, CommandError, Exit, Note, Report, Volume};
 use crate::text::escape::escape;
@@ -148,9 +149,10 @@ impl Output {
     fn print(&self, command: &str, exit: Exit, text: &str, message: &str) -> Exit {
         let Err(errno) = self.stream.write(text) else { return exit };
         let lost = format!(
-            "lithify {command}: the report could not be written to {}: {} ({errno:?})\n",
+            "lithify {command}: the report could not be written to {}: {} ({})\n",
             self.stream.name(),
-            errno.desc()
+            errno.desc(),
+            name(errno)
         );
         if let Some(path) = &self.log {
             let _ = append(path, self.held_log.as_ref(), &lost);

@@ -5,12 +5,9 @@ use serde::Serialize;
 use super::output::Output;
 use crate::cli::Profile as Command;
 use crate::profile::builtin;
-use crate::profile::{ProfileError, load, to_json, to_toml};
+use crate::profile::{ProfileError, load, schema, to_json, to_toml};
 use crate::report::Exit;
 use crate::text::json_line::json_line;
-
-/// The schema that is also at `schema/profile.schema.json`.
-const SCHEMA: &str = include_str!("../../schema/profile.schema.json");
 
 pub(super) fn profile(command: &Command, output: &Output) -> Exit {
     match command {
@@ -22,7 +19,7 @@ pub(super) fn profile(command: &Command, output: &Output) -> Exit {
             Err(error) => invalid(output, &error),
         },
         Command::Check(options) => check(&options.files, output),
-        Command::Schema(_) => output.plain("profile", Exit::Ok, SCHEMA),
+        Command::Schema(_) => output.plain("profile", Exit::Ok, &schema()),
     }
 }
 

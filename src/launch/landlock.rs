@@ -16,6 +16,7 @@ use crate::linux::sys;
 use crate::profile::{Confine, ConfineMode};
 use crate::recognise::needs::needs;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, RootError};
+use crate::text::list::quoted;
 
 /// Rights to files, as in linux/landlock.h.
 mod right {
@@ -58,7 +59,7 @@ pub enum LandlockError {
     #[error("this kernel's Landlock (ABI {0}) cannot limit truncation, which Linux 6.2 (ABI 3) can")]
     Partial(u32),
     /// Writable and executable at once.
-    #[error("{path} would be both writable ([confine] write {write:?}) and executable")]
+    #[error("{path} would be both writable ([confine] write {}) and executable", quoted(write))]
     Both {
         /// What may be executed.
         path: Canonical,

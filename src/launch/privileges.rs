@@ -19,6 +19,7 @@ use crate::linux::proc::status::{CapabilitySets, Status, capability_mask, capabi
 use crate::linux::sys;
 use crate::profile::{Principal, Profile, Verify};
 use crate::root::Root;
+use crate::text::list;
 
 /// What the app should be and may do; `None` leaves it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,13 +158,13 @@ impl Privileges {
             let Some(id) = wanted else { continue };
             let ids = ids.ok_or(unverified(of))?;
             if ids != [id; 4] {
-                return mismatch(of, format!("{ids:?}"), id.to_string());
+                return mismatch(of, list::numbers(&ids), id.to_string());
             }
         }
         if let Some(groups) = &self.groups {
             let ids = seen.groups.as_deref().ok_or(unverified(Privilege::Groups))?;
             if !same(Some(ids), groups) {
-                return mismatch(Privilege::Groups, format!("{ids:?}"), format!("{groups:?}"));
+                return mismatch(Privilege::Groups, list::numbers(ids), list::numbers(groups));
             }
         }
         if let Some(kept) = kept {

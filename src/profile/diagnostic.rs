@@ -183,9 +183,11 @@ fn floor_boundary(text: &str, mut index: usize) -> usize {
 
 /// The word of `known` that `word` was probably meant to be: one that it begins, else at most a third of its letters
 /// differ.
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let begun = |candidate: &str| word.len() > 3 && candidate.starts_with(word);
     known
+        .iter()
+        .copied()
         .map(|candidate| (if begun(candidate) { 0 } else { distance(word, candidate) }, candidate))
         .filter(|(distance, candidate)| *distance * 3 <= candidate.chars().count().max(3))
         .min_by_key(|(distance, _)| *distance)

@@ -1,6 +1,5 @@
 //! Loading profiles by name or file, with their includes.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -17,7 +16,7 @@ use crate::text::escape::escape;
 /// Larger files are not profiles: ours are under 4 KiB.
 pub(crate) const MAX_BYTES: u64 = 1024 * 1024;
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 enum Key {
     Builtin(&'static str),
     File { dev: u64, ino: u64 },
@@ -26,7 +25,7 @@ enum Key {
 #[derive(Default)]
 struct Loader {
     profile: Profile,
-    done: HashSet<Key>,
+    done: Vec<Key>,
     open: Vec<(Key, String)>,
 }
 
@@ -81,7 +80,7 @@ pub(super) fn selector(text: &str) -> Result<Selector, String> {
 fn unknown_builtin(name: &str) -> ProfileError {
     ProfileError::UnknownBuiltin {
         name: escape(name.as_bytes()),
-        suggestion: nearest(name, builtin::names()),
+        suggestion: nearest(name, &builtin::names().collect::<Vec<_>>()),
         known: builtin::names().collect::<Vec<_>>().join(", "),
     }
 }
@@ -123,8 +122,8 @@ impl Loader {
         }
         self.open.pop();
         let listed = if let Key::Builtin(name) = key { name } else { "" };
-        self.done.insert(key);
-        self.profile.add(source, document, names_of_profile(listed))
+        self.done.push(key);
+        self.profile.add(source, document, &names_of_profile(listed).collect::<Vec<_>>())
     }
 
     fn include(

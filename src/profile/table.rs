@@ -5,8 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::Principal;
 use super::diagnostic::{ProfileError, SourceText, nearest};
+use super::values::Principal;
 use crate::text::escape::escape;
 
 /// One table being read: keys are taken out one by one, and what is left over is unknown. The first mistake is kept,
@@ -27,9 +27,9 @@ impl<'a> Table<'a, 'a> {
         Ok(Self { source, name: "", entries: parsed.into_inner(), known: Vec::new(), error: None })
     }
 
-    /// `read` from it, unless there was a mistake; see [`Table::table`] for `unsupported`.
-    pub(crate) fn into_result<T>(mut self, read: T, unsupported: &[&'static str]) -> Result<T, ProfileError> {
-        self.finish(unsupported);
+    /// `read` from it, unless there was a mistake.
+    pub(crate) fn into_result<T>(mut self, read: T) -> Result<T, ProfileError> {
+        self.finish();
         match self.error {
             None => Ok(read),
             Some((_, error)) => Err(error),
@@ -66,11 +66,7 @@ impl<'a, 'i> Table<'a, 'i> {
         }
     }
 
-    pub(crate) fn strings(&mut self, key: &'static str) -> Vec<Spanned<String>> {
-        self.optional_strings(key).unwrap_or_default()
-    }
-
-    pub(crate) fn optional_strings(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
+    pub(crate) fn strings(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
         let items = self.list(key, "a list of strings")?;
         let mut list = Vec::with_capacity(items.len());
         for item in items {
@@ -139,15 +135,8 @@ impl<'a, 'i> Table<'a, 'i> {
         principal.map(|principal| Spanned::new(span, principal))
     }
 
-    /// Reads the table `key`, an empty one where it is missing; `name` is its full name. `unsupported` are keys of the
-    /// format that this version does not carry out.
-    pub(crate) fn table<T>(
-        &mut self,
-        key: &'static str,
-        name: &'static str,
-        read: impl FnOnce(&mut Table<'a, 'i>) -> T,
-        unsupported: &[&'static str],
-    ) -> T {
+    /// Reads the table `key`, an empty one where it is missing; `name` is its full name.
+    pub(crate) fn table(&mut self, key: &'static str, name: &'static str, read: &mut dyn FnMut(&mut Table<'a, 'i>)) {
         let entries = match self.take(key) {
             None => DeTable::new(),
             Some((_, DeValue::Table(entries))) => entries,
@@ -157,10 +146,9 @@ impl<'a, 'i> Table<'a, 'i> {
             }
         };
         let mut table = Table { source: self.source, name, entries, known: Vec::new(), error: self.error.take() };
-        let result = read(&mut table);
-        table.finish(unsupported);
+        read(&mut table);
+        table.finish();
         self.error = table.error;
-        result
     }
 
     /// Reads each table of the list `key` (`[[key]]`); `read` also gets the place where it begins.
@@ -179,7 +167,7 @@ impl<'a, 'i> Table<'a, 'i> {
                     let mut table =
                         Table { source: self.source, name: key, entries, known: Vec::new(), error: self.error.take() };
                     list.push(read(&mut table, span));
-                    table.finish(&[]);
+                    table.finish();
                     self.error = table.error;
                 }
                 value => self.wrong(span, key, &value, wanted),
@@ -188,16 +176,12 @@ impl<'a, 'i> Table<'a, 'i> {
         list
     }
 
-    /// What was not taken is unknown, or not carried out by this version: accepting it would promise what is not done.
-    fn finish(&mut self, unsupported: &[&'static str]) {
+    /// What was not taken is unknown: accepting it would promise what is not done.
+    fn finish(&mut self) {
         let Some(key) = self.entries.keys().min_by_key(|key| key.span().start) else { return };
         let (span, unknown) = (key.span(), escape(key.get_ref().as_bytes()));
         let table = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
-        if unsupported.contains(&unknown.as_str()) {
-            let message = format!("`{unknown}`{table} is not supported by lithify {}", env!("CARGO_PKG_VERSION"));
-            return self.fail(span, message, Some("remove it, or use a newer lithify".to_owned()));
-        }
-        let hint = match nearest(&unknown, self.known.iter().copied()) {
+        let hint = match nearest(&unknown, &self.known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", self.known.join(", ")),
         };

@@ -7,6 +7,7 @@ use super::fact::{Fact, Failed};
 use super::{Report, advice, checks, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, Stays};
+use crate::linux::errno::name;
 use crate::text::escape::escape;
 use crate::verify::{CheckId, Status};
 
@@ -82,8 +83,8 @@ fn failure(failed: &Failed<'_>, (uid, gid): (u32, u32)) -> String {
         Errno::ENOTEMPTY => {
             "the directory is not empty (ENOTEMPTY): something in it stays, or was made meanwhile".to_owned()
         }
-        errno @ (Errno::ENOSPC | Errno::EDQUOT) => format!("no room for the tombstone ({errno:?})"),
-        errno => format!("{} ({errno:?})", errno.desc()),
+        errno @ (Errno::ENOSPC | Errno::EDQUOT) => format!("no room for the tombstone ({})", name(errno)),
+        errno => format!("{} ({})", errno.desc(), name(errno)),
     };
     format!("could not {}: {reason}", failed.first.verb.name())
 }

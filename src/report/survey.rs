@@ -8,6 +8,7 @@ use crate::harden::survey::{MAX_PASSWD, Note};
 use crate::linux::proc::processes::Process;
 use crate::recognise::libraries::{Chain, Load};
 use crate::text::escape::escape;
+use crate::text::list::quoted;
 
 /// How many paths a note names.
 const NAMED: usize = 8;
@@ -63,8 +64,9 @@ pub(super) fn note(note: &Note) -> String {
         ),
         Note::LedToMultiCall { link, program } => {
             let (base, name) = (escape(program.name()), escape(link.name()));
+            let quoted = quoted(&base);
             format!(
-                "{link} led to the multi-call program {program}, which stays: `{base} {name}` still works; to remove it with all its links add {base:?} to [remove] names"
+                "{link} led to the multi-call program {program}, which stays: `{base} {name}` still works; to remove it with all its links add {quoted} to [remove] names"
             )
         }
         Note::NotLoadable(chains) => {

@@ -63,7 +63,7 @@ impl Baseline {
             account: table.string("account").map(Spanned::into_inner),
             reason: table.string("reason"),
         });
-        let written = top.into_result(written, &[])?;
+        let written = top.into_result(written)?;
         source.check_schema(schema.as_ref(), "a baseline")?;
         let entries: Result<_, _> = written.into_iter().map(|written| entry(source, written)).collect();
         Ok(Self { file: source.file.to_owned(), entries: entries? })
@@ -116,7 +116,7 @@ fn entry(source: SourceText<'_>, written: Written) -> Result<Entry, ProfileError
     let name = class.get_ref();
     let classes = classes();
     let known = classes.iter().copied().find(|known| known == name).ok_or_else(|| {
-        let hint = match nearest(name, classes.iter().copied()) {
+        let hint = match nearest(name, &classes) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("classes are {}", classes.join(", ")),
         };

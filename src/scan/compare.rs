@@ -1,6 +1,5 @@
 //! What is gone, new and left since an earlier scan, read from its JSON.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -9,12 +8,13 @@ use super::{Finding, classes};
 use crate::profile::load::read_file;
 use crate::scan::json::Json;
 use crate::text::escape::escape;
+use crate::text::order::sort_by;
 
 /// A scan of a whole machine is about 1 MiB.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One name of something that was found. A program counts with each of its names: a further hard link is new.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Thing {
     /// Its class.
     pub class: String,
@@ -105,7 +105,8 @@ impl Before {
 
 /// Compares what is there now to what was there, and marks what is new.
 pub fn compare(before: &Before, findings: &mut [Finding<'_>]) -> Comparison {
-    let was: HashSet<&Thing> = before.things.iter().collect();
+    let mut was: Vec<&Thing> = before.things.iter().collect();
+    sort_by(&mut was, Ord::cmp);
     let mut comparison = Comparison::default();
     for finding in findings {
         finding.is_new = false;
@@ -115,7 +116,7 @@ pub fn compare(before: &Before, findings: &mut [Finding<'_>]) -> Comparison {
                 path: escape(path),
                 account: finding.account().map(str::to_owned),
             };
-            if was.contains(&thing) {
+            if was.binary_search(&&thing).is_ok() {
                 comparison.left.push(thing);
             } else {
                 finding.is_new = true;
@@ -123,8 +124,9 @@ pub fn compare(before: &Before, findings: &mut [Finding<'_>]) -> Comparison {
             }
         }
     }
-    let left: HashSet<&Thing> = comparison.left.iter().collect();
-    comparison.gone = before.things.iter().filter(|thing| !left.contains(thing)).cloned().collect();
+    let mut left: Vec<&Thing> = comparison.left.iter().collect();
+    sort_by(&mut left, Ord::cmp);
+    comparison.gone = before.things.iter().filter(|thing| left.binary_search(thing).is_err()).cloned().collect();
     let Comparison { gone, new, left, .. } = &comparison;
     let mut all: Vec<&str> = classes();
     // A newer version may know more.

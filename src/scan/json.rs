@@ -190,6 +190,15 @@ mod tests {
         }
     }
 
+    fn words(value: &Json) -> Vec<&str> {
+        match value {
+            Json::Text(_) => Vec::new(),
+            Json::List(list) => list.iter().flat_map(words).collect(),
+            Json::Object(entries) => entries.iter().flat_map(|(_, value)| words(value)).collect(),
+            Json::Other(word) => vec![word],
+        }
+    }
+
     fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<String>().prop_map(Value::from),
@@ -232,6 +241,23 @@ mod tests {
         fn as_serde_json_has_it(value in values()) {
             prop_assert_eq!(Json::parse(&value.to_string()), Ok(from_serde(&value)));
             prop_assert_eq!(Json::parse(&serde_json::to_string_pretty(&value).unwrap()), Ok(from_serde(&value)));
+        }
+
+        /// With one character taken out or put in: both read it, or both refuse it, but that ours does not look into words.
+        #[test]
+        fn refuses_what_serde_json_refuses(value in values(), at: prop::sample::Index, taken in 0usize..2, put in "[ -~]{0,2}") {
+            let mut text: Vec<char> = value.to_string().chars().collect();
+            let at = at.index(text.len());
+            text.splice(at..at + taken, put.chars());
+            let text: String = text.into_iter().collect();
+            let theirs = serde_json::from_str::<Value>(&text);
+            match Json::parse(&text) {
+                Ok(ours) if words(&ours).iter().all(|word| serde_json::from_str::<Value>(word).is_ok()) => {
+                    prop_assert!(theirs.is_ok(), "{} {:?}", text, theirs);
+                }
+                Ok(_) => {}
+                Err(error) => prop_assert!(theirs.is_err(), "{} {}", text, error),
+            }
         }
 
         #[test]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::search::{Libc, Located, PathList, Search, read_if_there};
 use crate::recognise::elf::Elf;
 use crate::root::{Canonical, Identity, InRoot, Root, RootError};
+use crate::text::order::sort_by;
 
 /// What glibc loads by itself, besides the services of `nsswitch.conf`: `libgcc_s` to end a thread or print a backtrace,
 /// and the name services that hold where that file is missing.
@@ -86,7 +87,7 @@ pub fn closure(root: &Root, files: &mut dyn Iterator<Item = &[u8]>) -> Result<Cl
         finder.process(start, program)?;
     }
     let mut closure = finder.closure;
-    closure.loading.sort_unstable();
+    sort_by(&mut closure.loading, Canonical::cmp);
     Ok(closure)
 }
 

@@ -1,0 +1,293 @@
+//! Every key of a profile, one row each: what it is called, which field of [`Profile`] it fills, what may stand there, and
+//! what the schema says of it. How each [`Kind`] is read, combined, shown and described stands in the files of these names.
+
+use super::values::{ConfineMode, Libraries, Method, Principal};
+use super::{Profile, Rule, Sourced};
+use crate::recognise::search_path::DEFAULT_SEARCH;
+use crate::root::pattern::PathPattern;
+
+/// A table of a profile.
+pub(super) struct Section {
+    /// With the tables above it: `verify.mounts`.
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) keys: &'static [Key],
+    pub(super) sections: &'static [Section],
+}
+
+impl Section {
+    /// Its name in the table above.
+    pub(super) fn key(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+/// One key of a table.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+}
+
+/// A field of the effective profile.
+pub(super) struct Field<T: 'static> {
+    pub(super) of: fn(&Profile) -> &T,
+    pub(super) of_mut: fn(&mut Profile) -> &mut T,
+}
+
+/// What may stand at a key, and the field that it fills.
+pub(super) enum Kind {
+    /// File names.
+    Names(Field<Vec<Rule>>),
+    /// Absolute globs, as rules.
+    Globs(Field<Vec<Rule>>),
+    /// Classes of programs.
+    Classes(Field<Vec<Rule>>),
+    /// File names and absolute globs; with any of them, everything else goes.
+    Only(Field<Vec<Rule>>),
+    /// Absolute globs.
+    Patterns(Field<Vec<Sourced<PathPattern>>>),
+    /// Absolute paths, and those that count where there are none.
+    Paths(Field<Vec<Sourced<String>>>, &'static [&'static str]),
+    /// Absolute paths, where an empty list says something; none may overlap one of the other field.
+    Confined(Field<Option<Vec<Sourced<String>>>>, Field<Option<Vec<Sourced<String>>>>),
+    /// The words of one command.
+    Command(Field<Option<Sourced<Vec<String>>>>),
+    /// The most capabilities.
+    Capabilities(Field<Option<Sourced<Vec<String>>>>),
+    /// The most groups.
+    Groups(Field<Option<Sourced<Vec<u32>>>>),
+    /// A user or a group.
+    Principal(Field<Option<Sourced<Principal>>>),
+    /// `true` is the stricter.
+    Flag(Field<Option<Sourced<bool>>>),
+    /// `false` asks for a check.
+    Absent(Field<Option<Sourced<()>>>),
+    /// `"filter"` asks for a check.
+    Filter(Field<Option<Sourced<()>>>),
+    /// One of a few words.
+    Choice(Choice),
+}
+
+/// Words of which the strictest that is written down counts.
+pub(super) struct Choice {
+    /// As messages name them.
+    pub(super) words: &'static [&'static str],
+    /// What an unknown word is called.
+    pub(super) unknown: &'static str,
+    /// What counts where no profile has the key, if that is said.
+    pub(super) default: Option<&'static str>,
+    /// The word that counts, and the profile that says it.
+    pub(super) of: fn(&Profile) -> Option<(&'static str, &str)>,
+    /// `None` for an unknown word.
+    pub(super) add: fn(&mut Profile, Sourced<&str>) -> Option<()>,
+}
+
+macro_rules! field {
+    ($($field:tt)+) => {
+        Field { of: |profile| &profile.$($field)+, of_mut: |profile| &mut profile.$($field)+ }
+    };
+}
+
+macro_rules! choice {
+    ($type:ty, $($field:ident).+, $words:expr, $unknown:expr, $default:expr) => {
+        Kind::Choice(Choice {
+            words: $words,
+            unknown: $unknown,
+            default: $default,
+            of: |profile| {
+                let said = profile.$($field).+.as_ref()?;
+                Some((said.value.name(), &*said.profile))
+            },
+            add: |profile, said| {
+                let value = <$type>::ALL.into_iter().find(|known| known.name() == said.value)?;
+                let slot = &mut profile.$($field).+;
+                if slot.as_ref().is_none_or(|known| value > known.value) {
+                    *slot = Some(Sourced { value, profile: said.profile });
+                }
+                Some(())
+            },
+        })
+    };
+}
+
+const fn key(name: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { name, kind, help }
+}
+
+const fn section(name: &'static str, help: &'static str, keys: &'static [Key]) -> Section {
+    Section { name, help, keys, sections: &[] }
+}
+
+pub(super) const SECTIONS: [&Section; 5] = [&REMOVE, &STRIP, &KEEP, &VERIFY, &CONFINE];
+
+pub(super) static REMOVE: Section = section(
+    "remove",
+    "What is removed",
+    &[
+        key(
+            "names",
+            Kind::Names(field!(remove)),
+            "File names of programs, in each directory of `search`; a link takes its chain and target with it",
+        ),
+        key(
+            "paths",
+            Kind::Globs(field!(remove)),
+            "Absolute globs; ** stands for any depth; a directory goes with its content",
+        ),
+        key(
+            "classes",
+            Kind::Classes(field!(remove)),
+            "Programs of these classes: by content wherever they lie, by name in each directory of `search`",
+        ),
+        key(
+            "search",
+            Kind::Paths(field!(search), &DEFAULT_SEARCH),
+            "Directories for `names`; by default /bin, /sbin, /usr/bin, /usr/sbin, /usr/local/bin, /usr/local/sbin",
+        ),
+        key("mounts", Kind::Paths(field!(mounts), &[]), "Mount points of other mounts that removal may enter"),
+        key(
+            "force",
+            Kind::Patterns(field!(force)),
+            "Absolute globs: what rules may remove although the app runs it or needs it to start",
+        ),
+        key(
+            "method",
+            choice!(Method, method, &["delete", "disable", "tombstone"], "unknown method", Some("delete")),
+            "delete (the default) unlinks; disable sets mode 000; tombstone leaves a stub that says what was removed",
+        ),
+    ],
+);
+
+pub(super) static STRIP: Section = section(
+    "strip",
+    "Bits cleared from every file under the root",
+    &[
+        key("setid", Kind::Flag(field!(strip.setid)), "setuid and setgid of regular files"),
+        key("file_capabilities", Kind::Flag(field!(strip.file_capabilities)), "security.capability"),
+        key(
+            "world_writable",
+            Kind::Flag(field!(strip.world_writable)),
+            "The write bit for others of regular files and directories, except sticky ones",
+        ),
+        key(
+            "login_shells",
+            Kind::Flag(field!(strip.login_shells)),
+            "Accounts of /etc/passwd get nologin as their shell",
+        ),
+    ],
+);
+
+pub(super) static KEEP: Section = section(
+    "keep",
+    "What no rule removes",
+    &[
+        key("names", Kind::Names(field!(keep)), "File names, in each directory of `search`"),
+        key(
+            "paths",
+            Kind::Globs(field!(keep)),
+            "Absolute globs; a link is kept with its chain, a directory with its content",
+        ),
+        key(
+            "only",
+            Kind::Only(field!(only)),
+            "Allow-list of programs, names or absolute globs: every other executable goes, but what these need to start, and \
+         shared libraries as `libraries` says",
+        ),
+        key(
+            "app",
+            Kind::Command(field!(app)),
+            "The command that the container will start, its words one by one: nothing that it needs to start goes; [\"none\"] \
+         where nothing is started",
+        ),
+        key(
+            "libraries",
+            choice!(Libraries, libraries, &["all", "closure"], "unknown value of libraries:", None),
+            "Which shared libraries an allow-list leaves: all (default), or the closure of what its programs need",
+        ),
+    ],
+);
+
+pub(super) static VERIFY: Section =
+    Section { name: "verify", help: "What must hold", keys: &[], sections: &[MOUNTS, PROCESS, FILES, EXPOSURE] };
+
+const MOUNTS: Section = section(
+    "verify.mounts",
+    "Mounts, by mountinfo and by trying to write",
+    &[
+        key(
+            "read_only",
+            Kind::Paths(field!(verify.read_only), &[]),
+            "These paths, and every mount below them that is not listed as writable",
+        ),
+        key("writable", Kind::Paths(field!(verify.writable), &[]), "Must exist and be writable"),
+        key(
+            "writable_if_present",
+            Kind::Paths(field!(verify.writable_if_present), &[]),
+            "Must be writable where they exist",
+        ),
+        key("noexec", Kind::Paths(field!(verify.noexec), &[]), "These paths, and every mount below them"),
+    ],
+);
+
+const PROCESS: Section = section(
+    "verify.process",
+    "The container's first process, or lithify itself before the app exists",
+    &[
+        key("user", Kind::Principal(field!(verify.user)), "\"non-root\", an id or a name: all four user ids"),
+        key("group", Kind::Principal(field!(verify.group)), "\"non-root\", an id or a name: all four group ids"),
+        key("groups", Kind::Groups(field!(verify.groups)), "The most supplementary groups it may hold"),
+        key("no_new_privs", Kind::Flag(field!(verify.no_new_privs)), "no_new_privs must be set"),
+        key(
+            "capabilities",
+            Kind::Capabilities(field!(verify.capabilities)),
+            "The most capabilities it may hold in any set, with or without CAP_",
+        ),
+        key("seccomp", Kind::Filter(field!(verify.seccomp)), "A seccomp filter must be in force"),
+    ],
+);
+
+const FILES: Section = section(
+    "verify.files",
+    "Files",
+    &[
+        key("absent", Kind::Patterns(field!(verify.absent)), "Absolute globs that match nothing"),
+        key("present", Kind::Patterns(field!(verify.present)), "Absolute globs that match something"),
+    ],
+);
+
+const EXPOSURE: Section = section(
+    "verify.exposure",
+    "What must not be visible: false asks for the check",
+    &[
+        key("runtime_socket", Kind::Absent(field!(verify.no_runtime_socket)), "The socket of a container runtime"),
+        key(
+            "service_account_token",
+            Kind::Absent(field!(verify.no_service_account_token)),
+            "The Kubernetes service account token",
+        ),
+        key("host_pid", Kind::Absent(field!(verify.no_host_pid)), "The machine's own processes"),
+    ],
+);
+
+pub(super) static CONFINE: Section = section(
+    "confine",
+    "For run: what the app and its children may do, by Landlock",
+    &[
+        key(
+            "write",
+            Kind::Confined(field!(confine.write), field!(confine.execute)),
+            "Only these files, and directories with all below them, may be written",
+        ),
+        key(
+            "execute",
+            Kind::Confined(field!(confine.execute), field!(confine.write)),
+            "Only these programs, directories of programs, the command itself, and what those need to start may be executed",
+        ),
+        key(
+            "mode",
+            choice!(ConfineMode, confine.mode, &["require", "best-effort"], "unknown mode", Some("require")),
+            "What happens where Landlock cannot enforce all of it",
+        ),
+    ],
+);
