@@ -45,8 +45,7 @@ const REMOVE: Argument = long("remove")
     .value_name("NAME|PATH")
     .help("Also remove this program, or the files that this absolute pattern matches; can be repeated");
 const APP: Argument = long("app").env("LITHIFY_APP").lines().value_name("COMMAND").help(
-    "What the container will start, one command with its arguments, such as \"nginx -g 'daemon off;'\": nothing that it \
-     needs to start goes. `none` where nothing is started; can be repeated",
+    "The command that the container will start, such as \"nginx -g 'daemon off;'\": what it needs to start stays. `none` if nothing is started; can be repeated",
 );
 const ALLOW_HOST: Argument = long("allow-host").help("Go on even if the target is, or may be, the root of a machine");
 
@@ -55,9 +54,9 @@ arguments! {
     Output {
         /// Report as text for people or JSON for machines
         format: Format = long("format").env("LITHIFY_FORMAT").value_name("FORMAT").default_value("text").global(),
-        /// Say each step and each check that holds
+        /// Print each step and each check that holds
         verbose: bool = long("verbose").short('v').env("LITHIFY_VERBOSE").global(),
-        /// Say nothing but problems
+        /// Print problems only
         quiet: bool = long("quiet").short('q').env("LITHIFY_QUIET").global(),
         /// Also append the text report to FILE, such as /proc/1/fd/2 for the container's log
         log: Option<PathBuf> = long("log").env("LITHIFY_LOG").value_name("FILE").global(),
@@ -98,13 +97,13 @@ arguments! {
         app: Vec<String> = APP,
         /// For a startupProbe: exit 75 as long as the app runs anything that would go, such as its entrypoint's shell
         wait_for_app: bool = long("wait-for-app").env("LITHIFY_WAIT_FOR_APP"),
-        /// The same, and until this answers; can be repeated
+        /// As --wait-for-app, and until this answers; can be repeated
         wait_for: Vec<String> =
             long("wait-for").env("LITHIFY_WAIT_FOR").value_name("tcp:HOST:PORT|http:URL|file:PATH"),
         /// How long to wait, from the start of the container's first process
         wait_timeout: Duration =
             long("wait-timeout").env("LITHIFY_WAIT_TIMEOUT").value_name("SECONDS").default_value(WAIT_TIMEOUT),
-        /// Stop at a safe point after so long and exit 75; 8 when waiting for the app, 0 for never
+        /// Stop at a safe point after this time and exit 75; 8 if it waits for the app, 0 for never
         deadline: Option<Duration> = long("deadline").env("LITHIFY_DEADLINE").value_name("SECONDS"),
         /// Print what would be done, and do nothing
         dry_run: bool = long("dry-run").env("LITHIFY_DRY_RUN"),
@@ -140,7 +139,7 @@ arguments! {
     Run {
         profiles: Vec<String> = PROFILE,
         remove: Vec<String> = REMOVE,
-        /// What to do with what cannot be deleted, because the root is read-only or belongs to another user
+        /// What to do about files that cannot be deleted, because the root is read-only or belongs to another user
         fallback: Fallback = long("fallback").env("LITHIFY_FALLBACK").value_name("FALLBACK").default_value("deny"),
         /// Run the app as this user (name or id) with its groups, or with this group only
         user: Option<String> = long("user").env("LITHIFY_USER").value_name("U[:G]"),
@@ -150,8 +149,7 @@ arguments! {
         keep_fds: bool = long("keep-fds").env("LITHIFY_KEEP_FDS"),
         /// Stay as the first process: pass on signals, reap, exit as the app does
         init: bool = long("init").env("LITHIFY_INIT"),
-        /// Start the app first, and harden when it is past its scripts; so it is without this flag, too, where the command
-        /// is a script of a shell that goes. Stays as with --init
+        /// Start the app first, and harden when it is past its scripts. `run` does so by itself where the command is a script whose shell goes. Stays as with --init
         after_start: bool = long("after-start").env("LITHIFY_AFTER_START"),
         /// With --after-start: how long the app may take to get past its scripts
         wait_timeout: Duration =
@@ -196,8 +194,7 @@ arguments! {
 arguments! {
     /// Copy this program to DIR/lithify, for the app's container to mount
     Install {
-        /// Let the copy accept this command line, such as 'verify --profile nginx', word for word, and none that is not
-        /// given so; can be repeated
+        /// The copy accepts this command line, such as 'verify --profile nginx', word for word, and no other; can be repeated
         only: Vec<String> = long("only").env("LITHIFY_ONLY").lines().value_name("COMMAND"),
         /// A directory, such as the mount point of a volume
         directory: PathBuf = place("DIR"),

@@ -103,7 +103,7 @@ fn check(line: &Line) -> Result<(), String> {
     let log = cli.output.log.as_deref().filter(|log| log.is_relative()).and_then(Path::to_str);
     match profiles.iter().find(file).map(String::as_str).or(log) {
         Some(path) => {
-            Err(format!("{} is relative, and who calls the copy chooses its directory", escape(path.as_bytes())))
+            Err(format!("{} is relative, and whoever calls the copy chooses its directory", escape(path.as_bytes())))
         }
         None => Ok(()),
     }

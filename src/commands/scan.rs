@@ -115,7 +115,7 @@ fn fail_on(options: &Options) -> Result<Wanted, CommandError> {
             wanted.named.push(class);
         } else {
             let (word, known) = (escape(word.as_bytes()), classes().join(", "));
-            return Err(CommandError::Usage(format!("--fail-on {word}: no such class; there are all, {known}")));
+            return Err(CommandError::Usage(format!("--fail-on {word}: no such class; the classes are all, {known}")));
         }
     }
     for class in &wanted.named {

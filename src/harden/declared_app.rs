@@ -46,7 +46,7 @@ enum DeclaredBy {
 
 /// A plan may take the app away, and nobody has said what the app is.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing runs in this root, so that it is not known what its container will start, and {} of profile {} may take that away; {}", rule.value, rule.profile, looks(likely))]
+#[error("nothing runs in this root, so lithify does not know what its container will start, and {} of profile {} may take that away; {}", rule.value, rule.profile, looks(likely))]
 pub struct UnknownApp {
     rule: Rule,
     /// What looks like it: canonical paths.
@@ -59,7 +59,7 @@ pub struct UnknownApp {
 #[derive(Debug, thiserror::Error)]
 pub enum DeclaredAppError {
     /// Something of the command is not there.
-    #[error("--app {}: {} is not there, so that what it needs to start cannot be protected", escape(command.join(" ").as_bytes()), escape(missing.as_bytes()))]
+    #[error("--app {}: {} is not there, so what it needs to start cannot be protected", escape(command.join(" ").as_bytes()), escape(missing.as_bytes()))]
     Missing {
         /// Its words.
         command: Vec<String>,

@@ -52,7 +52,7 @@ impl<'a, 'i> Table<'a, 'i> {
     fn wrong(&mut self, span: Range<usize>, key: &str, value: &DeValue<'_>, wanted: &str) {
         let hint = wanted
             .starts_with("a list")
-            .then(|| format!("a list has brackets, also with one entry: {key} = [\"...\"]"));
+            .then(|| format!("a list needs brackets, even for one entry: {key} = [\"...\"]"));
         self.fail(span, format!("`{key}` must be {wanted}, not {}", described(value)), hint);
     }
 

@@ -14,7 +14,7 @@ use crate::target::candidates::Certainty;
 use crate::text::escape::escape;
 use crate::verify::{Check, CheckId, Evidence, Status, Subject};
 
-const HARDEN_FIRST: &str = "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what, a restart hardens anew";
+const HARDEN_FIRST: &str = "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what did; a restart hardens again";
 
 /// What to do about it, where it is a finding of `command`.
 pub(super) fn fact(fact: &Fact<'_>, command: Subcommand) -> Option<String> {
@@ -44,7 +44,7 @@ fn refusal(refusal: &Refusal) -> String {
     let claim = match &refusal.reason {
         Reason::Protected(claim) => &**claim,
         _ => {
-            return "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; else the program could not start before either: install the library, or keep less".to_owned();
+            return "if LD_LIBRARY_PATH leads to it, name it in [keep] paths; otherwise the program could not start before: install the library, or keep less".to_owned();
         }
     };
     match (claim, keep) {
@@ -56,7 +56,7 @@ fn refusal(refusal: &Refusal) -> String {
         (Claim::Runs(_, Certainty::Possible), _) => UNREADABLE.to_owned(),
         (Claim::Needed(Needed { by: For::Kept(_), .. }), Some(keep)) => format!("save it with {keep}, or keep less"),
         (Claim::Needed(Needed { by: For::Kept(_), .. }), None) => {
-            "keep the program itself in place of the script that starts it; or keep its shell, too, which then is an intruder's".to_owned()
+            "keep the program itself in place of the script that starts it; or keep the script's shell, too, which an intruder can then use".to_owned()
         }
         (Claim::Needed(Needed { by: For::App { script: false, .. }, .. }), Some(keep)) => {
             format!("save it in a profile: {keep}")
@@ -103,7 +103,7 @@ fn failed(failed: &Failed<'_>) -> String {
         Errno::ENOSPC | Errno::EDQUOT => {
             "it takes 1 MiB once, however many names there are: make room, or use method = \"delete\""
         }
-        _ => "see the reason of the kernel",
+        _ => "see the kernel's reason",
     };
     text.to_owned()
 }
@@ -114,7 +114,7 @@ fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
             "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it",
         ),
         Errno::ENAMETOOLONG => Some(
-            "remove it: the directories below each other there have paths of more than 16 KiB, which only somebody who hides something needs",
+            "remove it: its directories are nested so deep that their paths exceed 16 KiB; only somebody who hides something needs that",
         ),
         _ if command == Subcommand::Stage => {
             Some("this user may not read it: run the init container as root, or remove that file in the profile")

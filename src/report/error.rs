@@ -128,7 +128,7 @@ fn harden_hint(error: &HardenError) -> Option<&'static str> {
 fn root_hint(failure: &Failure) -> Option<&'static str> {
     match failure {
         Failure::Os { path, errno: Errno::EACCES, .. } if is_process_root(path) => Some(
-            "another process's root is for its own user, or for CAP_SYS_PTRACE: set runAsUser to the app's user, or add SYS_PTRACE to this container's capabilities, and all that the app has",
+            "only the process's own user, or CAP_SYS_PTRACE, may look into its root: set runAsUser to the app's user, or add SYS_PTRACE and all capabilities of the app to this container",
         ),
         Failure::Os { path, errno: Errno::ENOENT, .. } if is_process_root(path) => Some(
             "there is no such process here: set shareProcessNamespace: true in the pod spec, or use kubectl debug --target",

@@ -62,14 +62,17 @@ impl Note {
             Self::Confined(level) => format!("[confine]: {}", launch::level(*level)),
             Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", list(paths)),
             Self::Stuck(errno) => format!(
-                "what the app needs to start cannot be deleted when it is up, nor denied to it then ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it all the same",
+                "once the app is up, what it needs to start can neither be deleted nor denied to it ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it anyway",
                 errno.desc()
             ),
             Self::NotEntered(paths) => {
-                format!("not looked at, because this user may not enter them, nor may the app: {}", list(paths))
+                format!(
+                    "neither this user nor the app may enter these directories, so they were not looked at: {}",
+                    list(paths)
+                )
             }
             Self::CannotDeny(errno) => format!(
-                "what cannot be removed cannot be denied either: {}; --fallback warn starts the app on a read-only root all the same",
+                "what cannot be removed cannot be denied either: {}; --fallback warn starts the app on a read-only root anyway",
                 LandlockError::Unavailable(*errno)
             ),
             Self::Denied { names, level } => format!(
@@ -78,7 +81,7 @@ impl Note {
                 launch::level(*level)
             ),
             Self::ReadOnly { names, profiles } => format!(
-                "the root is read-only, so that {names} names that the profile removes stay and can still be run ({}); \
+                "the root is read-only, so {names} names that the profile removes stay and can still be run ({}); \
                  bake the removal into the image to get rid of them, or use --fallback deny or fail",
                 profiles.join(", ")
             ),

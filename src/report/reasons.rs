@@ -50,7 +50,7 @@ fn claim(claim: &Claim) -> String {
                     "seems to run it: its program cannot be read (CAP_SYS_PTRACE), and what can be seen of it fits"
                 }
                 Certainty::Possible => {
-                    "may run it: its program cannot be read (CAP_SYS_PTRACE), and there is no program that it is called by, and the size of its code fits"
+                    "may run it: its program cannot be read (CAP_SYS_PTRACE), no program has its name, and the size of its code fits"
                 }
             };
             format!("{}, {runs}", of_app(process))

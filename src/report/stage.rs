@@ -75,8 +75,8 @@ impl Paths {
             Self::NotStripped => {
                 "[strip] would change them, but they lie outside of the staged directories and stay as they are in the app's own image"
             }
-            Self::NoTombstone => "left out, and no tombstone stands in their place: a copy gets none",
-            Self::LoginShells => "copied with the login shells that it has: content is not changed in a copy",
+            Self::NoTombstone => "left out without a tombstone in their place: a copy has none",
+            Self::LoginShells => "copied with its login shells: stage does not change content",
             Self::LinksOutside => "they lead out of the staged directories, and resolve in the app's own image",
             Self::LinksToOtherMounts => "they lead to another mount, which the app's container needs at the same place",
         }
@@ -96,7 +96,7 @@ impl StageReport<'_> {
                 format!("{places} places outside of the staged directories could not be looked at as uid {user}")
             }
             StageNote::NoMountPoint => format!(
-                "{} is no mount point: write its path in the volume before each subPath; if it is in no volume, the copy is lost with this container",
+                "{} is not a mount point: write its path in the volume before each subPath; if it is not in a volume, the copy is lost with this container",
                 self.to()
             ),
             StageNote::Said(text) => text.clone(),
@@ -137,7 +137,7 @@ impl StageReport<'_> {
                 let _ = writeln!(out, "# {verb} {} ({}: {})", escape(&action.path()), origin.profile, origin.rule);
             }
         }
-        out.push_str("# For the app's container, and for no other a writable mount of this volume:\n");
+        out.push_str("# For the app's container; no other container may mount this volume writable:\n");
         out.push_str(&stage::to_yaml(&self.mounts()));
         out.push_str("# For the app's profile, because a subPath that is missing is mounted as an empty directory:\n");
         let present = serde_json::to_string(&stage::present(&self.staged.directories)).unwrap_or_default();

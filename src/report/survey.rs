@@ -58,7 +58,7 @@ pub(super) fn note(note: &Note) -> String {
         Note::Dangles { link, target } => {
             format!("{link} is a link on another mount and will dangle: it leads to {target}")
         }
-        Note::StartsApp(path) => format!("{path} stays, because the app is started by it"),
+        Note::StartsApp(path) => format!("{path} stays, because it starts the app"),
         Note::MultiCall { path, profile } => format!(
             "{path} is a multi-call program, which may act as a shell, and stays: add \"multi-call\" to [remove] classes ({profile}) to remove it with all its links"
         ),
@@ -70,10 +70,10 @@ pub(super) fn note(note: &Note) -> String {
             )
         }
         Note::NotLoadable(chains) => {
-            format!("cannot be loaded, as before, for want of a library: {}", some(chains.iter().map(chain)))
+            format!("cannot be loaded, as before, because a library is missing: {}", some(chains.iter().map(chain)))
         }
         Note::MayLoad(paths) => format!(
-            "{} may load libraries at run time (dlopen) that are written nowhere, such as modules, engines and character sets: list what the app uses in [keep] paths",
+            "{} may load libraries at run time (dlopen) that they do not declare, such as modules, engines and character sets: list what the app uses in [keep] paths",
             some(paths.iter().map(|path| escape(path)))
         ),
         Note::LoginShells { path, accounts } => format!(

@@ -14,7 +14,7 @@ pub(super) fn error(error: &WaitError) -> String {
             let late = if matches!(what, Obstacle::First(_)) { format!(", {limit} s after its start") } else { String::new() };
             format!("{}{late}; nothing was deleted", obstacle(what))
         }
-        WaitError::NoApp => "--wait-for-app: this is the container's first process, so that there is no app to wait for; it is for a startupProbe".to_owned(),
+        WaitError::NoApp => "--wait-for-app is for a startupProbe: this is the container's first process, so there is no app to wait for".to_owned(),
         WaitError::Processes(error) => format!("refused: {error}"),
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
     if let Some(error) = unreadable.filter(|_| accounts(&passwd).any(|account| account.password == b"x")) {
         found.gaps.push(Gap {
             class: "empty-password",
-            reason: format!("{error}; whether an account needs no password is only known to root"),
+            reason: format!("{error}; only root knows whether an account needs no password"),
             only_if_named: false,
         });
     }

@@ -68,7 +68,7 @@ impl Before {
         let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
         let scan = Json::parse(text).map_err(|error| error.to_string())?;
         if scan.text("command") != Some("scan") {
-            return Err("is no result of lithify scan --format json".to_owned());
+            return Err("is not a result of lithify scan --format json".to_owned());
         }
         if scan.get("schema") != Some(&Json::Other("1".to_owned())) {
             return Err(format!("its schema is not known to lithify {}", env!("CARGO_PKG_VERSION")));

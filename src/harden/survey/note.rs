@@ -16,7 +16,7 @@ pub enum Note {
         /// What it leads to.
         target: Shared,
     },
-    /// A launcher stays, because the app is started by it.
+    /// A launcher stays, because it starts the app.
     StartsApp(Canonical),
     /// A multi-call program, which may act as a shell, stays.
     MultiCall {

@@ -53,7 +53,7 @@ pub enum PrivilegeError {
     Unknown(#[from] UnknownAccount),
     /// The profile wants some other user than root, and nobody says which.
     #[error(
-        "[verify.process] user = \"non-root\" (profile {0}), and this container runs as root: which user the app should become is not said"
+        "[verify.process] user = \"non-root\" (profile {0}), and this container runs as root: the profile does not say which user the app should become"
     )]
     NonRoot(String),
     /// `/proc/self/status` cannot be read, or lacks the fields of one privilege.

@@ -48,7 +48,7 @@ pub(crate) fn landlock(error: &LandlockError) -> Option<&'static str> {
 pub(crate) fn start(error: &StartError) -> Option<&'static str> {
     if error.is_not_found() {
         return Some(
-            "give its absolute path, or correct PATH; where a volume is mounted over its directory, look at the subPath: one that is missing is mounted empty",
+            "give its absolute path, or correct PATH; if a volume is mounted over its directory, look at the subPath: Kubernetes mounts a missing one as an empty directory",
         );
     }
     (error.errno == Errno::ENOENT).then_some("a script whose shell was removed cannot start: run the program itself")
@@ -79,14 +79,12 @@ pub(crate) fn stage(error: &StageError) -> &'static str {
             Errno::EACCES | Errno::EPERM => {
                 "this user may not read it: run the init container as root, or remove that file in the profile"
             }
-            _ => "see the reason of the kernel; nothing was staged",
+            _ => "see the kernel's reason; nothing was staged",
         },
         StageError::Volume { errno: Errno::ENOSPC | Errno::EDQUOT, .. } => {
             "the volume is full: raise its sizeLimit, or stage fewer directories; a repeat needs room for both copies"
         }
-        StageError::Volume { errno, .. } => {
-            volume(*errno).unwrap_or("see the reason of the kernel; nothing was staged")
-        }
+        StageError::Volume { errno, .. } => volume(*errno).unwrap_or("see the kernel's reason; nothing was staged"),
         StageError::Differs { .. } => {
             "something changed the source or the volume meanwhile, or the disk is bad: run again"
         }

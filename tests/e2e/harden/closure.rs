@@ -151,7 +151,7 @@ fn a_kept_module_without_its_library_is_only_noted() {
     fs::remove_file(tree.at("/r/usr/lib/libgone.so")).unwrap();
     with(&tree, &CLOSURE.replace("libraries", "paths = [\"/opt/modules\"]\nlibraries"))
         .exits(0)
-        .says("note: cannot be loaded, as before, for want of a library: /opt/modules/one.so needs libgone.so");
+        .says("note: cannot be loaded, as before, because a library is missing: /opt/modules/one.so needs libgone.so");
     tree.assert_there(&["/r/opt/modules/one.so", "/r/usr/lib/libneeded.so"]);
 }
 

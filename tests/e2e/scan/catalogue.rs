@@ -119,10 +119,7 @@ fn an_init_that_the_app_runs_under_stays() {
     let container = Spec::new(&rootfs("nginx"), &command).layer(layer.path()).start();
     NGINX.answers(&container);
     let there = |path: &str| container.root().join(path).exists();
-    container
-        .lithify(&["harden", "-p", "/site.toml"])
-        .exits(0)
-        .says("/usr/bin/tini stays, because the app is started by it");
+    container.lithify(&["harden", "-p", "/site.toml"]).exits(0).says("/usr/bin/tini stays, because it starts the app");
     assert!(there("usr/bin/tini") && !there("usr/bin/dumb-init") && !there("usr/bin/dash"));
     container.lithify(&["verify", "-p", "/site.toml"]).exits(0);
     container.lithify(&["harden", "-p", "/site.toml"]).exits(0).says("nothing to remove");
