@@ -162,8 +162,7 @@ impl<'a> SourceText<'a> {
     /// An error of the TOML parser.
     pub(crate) fn toml_error(self, error: &toml::de::Error) -> ProfileError {
         let raw = error.message().trim();
-        let hint = raw.contains("duplicate key").then(|| "a key or table may stand only once in a file".to_owned());
-        self.error(error.span().unwrap_or(0..0), escape(raw.replace('\n', "; ").as_bytes()), hint)
+        self.error(error.span().unwrap_or(0..0), escape(raw.replace('\n', "; ").as_bytes()), None)
     }
 }
 

@@ -50,10 +50,12 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     fn wrong(&mut self, span: Range<usize>, key: &str, value: &DeValue<'_>, wanted: &str) {
-        let hint = wanted
-            .starts_with("a list")
-            .then(|| format!("a list needs brackets, even for one entry: {key} = [\"...\"]"));
-        self.fail(span, format!("`{key}` must be {wanted}, not {}", described(value)), hint);
+        self.fail(span, format!("`{key}` must be {wanted}, not {}", described(value)), None);
+    }
+
+    fn wrong_list(&mut self, span: Range<usize>, key: &str, value: &DeValue<'_>, of: &str) {
+        let hint = format!("a list needs brackets, even for one entry: {key} = [\"...\"]");
+        self.fail(span, format!("`{key}` must be a list of {of}, not {}", described(value)), Some(hint));
     }
 
     pub(crate) fn string(&mut self, key: &'static str) -> Option<Spanned<String>> {
@@ -67,23 +69,23 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     pub(crate) fn strings(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
-        let items = self.list(key, "a list of strings")?;
+        let items = self.list(key, "strings")?;
         let mut list = Vec::with_capacity(items.len());
         for item in items {
             let span = item.span();
             match item.into_inner() {
                 DeValue::String(text) => list.push(Spanned::new(span, text.into_owned())),
-                value => self.wrong(span, key, &value, "a list of strings"),
+                value => self.wrong_list(span, key, &value, "strings"),
             }
         }
         Some(list)
     }
 
-    fn list(&mut self, key: &'static str, wanted: &str) -> Option<DeArray<'i>> {
+    fn list(&mut self, key: &'static str, of: &str) -> Option<DeArray<'i>> {
         match self.take(key)? {
             (_, DeValue::Array(items)) => Some(items),
             (span, value) => {
-                self.wrong(span, key, &value, wanted);
+                self.wrong_list(span, key, &value, of);
                 None
             }
         }
@@ -109,12 +111,12 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     pub(crate) fn numbers(&mut self, key: &'static str) -> Option<Vec<u32>> {
-        let wanted = "a list of ids from 0 to 4294967294";
+        let of = "ids from 0 to 4294967294";
         let mut list = Vec::new();
-        for item in self.list(key, wanted)? {
+        for item in self.list(key, of)? {
             match id(item.get_ref()) {
                 Some(id) => list.push(id),
-                None => self.wrong(item.span(), key, item.get_ref(), wanted),
+                None => self.wrong_list(item.span(), key, item.get_ref(), of),
             }
         }
         Some(list)
@@ -157,9 +159,9 @@ impl<'a, 'i> Table<'a, 'i> {
         key: &'static str,
         mut read: impl FnMut(&mut Table<'a, 'i>, Range<usize>) -> T,
     ) -> Vec<T> {
-        let wanted = "a list of tables";
+        let of = "tables";
         let mut list = Vec::new();
-        let Some(items) = self.list(key, wanted) else { return list };
+        let Some(items) = self.list(key, of) else { return list };
         for item in items {
             let span = item.span();
             match item.into_inner() {
@@ -170,7 +172,7 @@ impl<'a, 'i> Table<'a, 'i> {
                     table.finish();
                     self.error = table.error;
                 }
-                value => self.wrong(span, key, &value, wanted),
+                value => self.wrong_list(span, key, &value, of),
             }
         }
         list

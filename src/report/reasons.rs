@@ -56,7 +56,7 @@ fn claim(claim: &Claim) -> String {
             format!("{}, {runs}", of_app(process))
         }
         Claim::LeadsToProgram(process) => format!(
-            "it leads to what {}, runs, whose command line does not say by which name it was started",
+            "{}, runs what it leads to, and its command line does not say by which name it was started",
             of_app(process)
         ),
         Claim::Needed(needed) => self::needed(needed),
