@@ -5,20 +5,35 @@
 //!         (TOML)     (reads)   (pure)  (writes) (reads)   (pure)
 //! ```
 //!
-//! Every access to the target goes through one handle, [`root::Root`]; only [`mod@apply`] deletes.
+//! Every access to the target goes through one handle, `root::Root`; only `harden::apply` deletes.
+//!
+//! What is public here is what the kubectl plugin, the fuzz targets and the tests use; there is no other promise:
+//!
+//! ```
+//! use lithify::profile::load_text;
+//! use lithify::recognise::catalogue::Catalogue;
+//! use lithify::root::path::InRoot;
+//! use lithify::text::escape::escape;
+//!
+//! let profile = load_text("mine.toml", "schema = 1\n[remove]\nnames = [\"curl\"]\n").unwrap();
+//! assert_eq!(profile.remove.len(), 1);
+//! assert!(Catalogue::default().exactly("curl").is_some());
+//! assert!(InRoot(b"/usr/bin/curl").is_within(b"/usr"));
+//! assert_eq!(escape(b"a\nb"), "a\\nb");
+//! ```
 
 pub mod cli;
 pub mod commands;
-pub mod harden;
-pub mod launch;
+mod harden;
+mod launch;
 pub mod linux;
 pub mod probe;
 pub mod profile;
 pub mod recognise;
 pub mod report;
 pub mod root;
-pub mod scan;
-pub mod target;
+mod scan;
+mod target;
 pub mod text;
-pub mod verify;
-pub mod volume;
+mod verify;
+mod volume;

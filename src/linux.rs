@@ -1,12 +1,11 @@
 //! What the kernel offers: system calls, mounts, the state of a process; no policy.
 
-pub mod deadline;
-
-pub mod draft;
-pub mod errno;
-pub mod error;
-pub mod filesystem;
-pub mod identity;
+pub(crate) mod deadline;
+pub(crate) mod draft;
+pub(crate) mod errno;
+pub(crate) mod error;
+pub(crate) mod filesystem;
+pub(crate) mod identity;
 pub mod proc;
 pub mod stream;
 pub(crate) mod sys;

@@ -6,12 +6,12 @@
 //! is done component by component (`walk`).
 
 mod below;
-pub mod compare;
+pub(crate) mod compare;
 mod directory;
 mod entry;
 mod error;
 mod follow;
-pub mod glob;
+pub(crate) mod glob;
 mod list;
 pub mod path;
 pub mod pattern;

@@ -29,17 +29,13 @@ use crate::text::order::sort_by_bytes;
 use app_writable::AppUser;
 pub use baseline::{Baseline, write as write_baseline};
 pub use compare::{Before, Comparison, compare};
-pub use finding::{Finding, Gap, WEAKNESSES, Weakness, What, classes};
+pub use finding::{Finding, Gap, Weakness, What, classes};
 
 /// A program of the catalogue.
 #[derive(Clone, Debug)]
 pub struct Sighting {
     /// Where it is.
     pub path: Canonical,
-    /// What is known of it.
-    pub stat: Stat,
-    /// Which directory it lies in.
-    pub parent: Stat,
     /// How it was recognised.
     pub by: RecognisedBy,
     /// The program that it is, as in the catalogue.
@@ -215,16 +211,7 @@ impl Scanner<'_> {
             Recognised::Program { by: RecognisedBy::Name, .. } if other_script => {}
             Recognised::Program { by, program, known } => {
                 self.by_identity.insert(stat.id, self.found.programs.len());
-                let parent = *directory.own_stat();
-                self.found.programs.push(Sighting {
-                    path: path(),
-                    stat: *stat,
-                    parent,
-                    by,
-                    program,
-                    known,
-                    names: Vec::new(),
-                });
+                self.found.programs.push(Sighting { path: path(), by, program, known, names: Vec::new() });
             }
             Recognised::Tombstone => self.found.tombstones += 1,
             Recognised::Nothing => {}

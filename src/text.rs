@@ -1,7 +1,7 @@
 //! Text for people and machines: printable names, one order, times.
 
 pub mod escape;
-pub mod json_line;
-pub mod list;
-pub mod order;
+pub(crate) mod json_line;
+pub(crate) mod list;
+pub(crate) mod order;
 pub mod seconds;

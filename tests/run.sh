@@ -32,6 +32,8 @@ run() { { cargo nextest run --workspace --locked "$@" 2>&1 || echo failed >"$log
 if [ $# != 0 ]; then
   run "$@"
 else
+  # The examples of the library's documentation, which nextest does not run.
+  cargo test --quiet --locked --doc || status=1
   run -E 'not test(/^(kubernetes|apps::slow)::/)'
   # A pod mostly waits for the kubelet.
   if as_root tests/cluster.sh up; then run -E 'test(/^kubernetes::/)' --test-threads 4; fi

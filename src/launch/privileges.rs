@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
 
-pub use account::{UnknownAccount, User};
+pub use account::User;
 pub use error::{Privilege, PrivilegeError};
 
 use crate::linux::proc::Task;

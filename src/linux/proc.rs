@@ -1,10 +1,10 @@
 //! procfs (`proc(5)`): the only code that reads what `/proc` says of processes. It returns facts and errno; what they
 //! mean is decided elsewhere.
 
-pub mod maps;
+pub(crate) mod maps;
 pub mod mountinfo;
-pub mod processes;
-pub mod stat;
+pub(crate) mod processes;
+pub(crate) mod stat;
 pub mod status;
 
 use std::ffi::CString;

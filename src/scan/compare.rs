@@ -184,8 +184,8 @@ mod tests {
     fn what_is_no_scan_is_said() {
         for (text, says) in [
             ("", "not JSON"),
-            ("[]", "no result"),
-            (r#"{"schema":1,"command":"harden"}"#, "no result"),
+            ("[]", "not a result"),
+            (r#"{"schema":1,"command":"harden"}"#, "not a result"),
             (r#"{"schema":2,"command":"scan"}"#, "schema"),
             (r#"{"schema":1,"command":"scan","error":"no such file"}"#, "failed"),
             (r#"{"schema":1,"command":"scan","programs":[{}],"weaknesses":[]}"#, "no class"),
