@@ -51,7 +51,7 @@ fn an_app_that_is_not_running_is_not_taken_away_unasked() {
         let tree = copy(app.tree);
         let before = manifest(&tree.at("root"));
         let refused = harden(&tree.at("root"), ["-p", "distroless"]).exits(3);
-        refused.says("not known what its container will start").says(looks).says("--app none");
+        refused.says("does not know what its container will start").says(looks).says("--app none");
         harden(&tree.at("root"), ["-p", "distroless", "--dry-run"]).exits(3);
         assert!(manifest(&tree.at("root")) == before);
 
@@ -125,7 +125,7 @@ fn who_has_started_lithify_is_not_the_app() {
         }
         ran
     };
-    run(spec(), true).says("not known what its container will start").says("ended with 3");
+    run(spec(), true).says("does not know what its container will start").says("ended with 3");
     let named = spec().environment(&["LITHIFY_APP=python3 /srv/app.py\n"]);
     run(named, true).says("REFUSED /usr/bin/python3.11").says("ended with 3");
     run(spec().environment(&["LITHIFY_APP=none"]), false).says("ended with 0");
