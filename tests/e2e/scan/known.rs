@@ -138,7 +138,7 @@ fn before_and_after() {
     fs::write(&now, scan(&tree, &["--format=json"]).exits(0).stdout).unwrap();
     tree.link("/r/bin/health", "/opt/zsh");
     scan(&tree, &["--compare", &now, "--fail-on=shell"]).exits(1).says("new   /bin/health");
-    for (text, says) in [("{", "is not JSON"), ("{}", "is not a result of lithify scan"), ("[1]", "is no result")] {
+    for (text, says) in [("{", "is not JSON"), ("{}", "is not a result of lithify scan"), ("[1]", "is not a result")] {
         fs::write(&before, text).unwrap();
         scan(&tree, &["--compare", &before]).exits(2).says("--compare").says(&before).says(says);
     }

@@ -171,8 +171,8 @@ fn what_a_copy_cannot_have_is_said() {
     fs::write(&profile, text).unwrap();
     stage(tree.path(), volume.path(), ["-p", profile.to_str().unwrap(), "/bin", "/etc"])
         .exits(0)
-        .says("/bin/zsh: left out, and no tombstone stands in their place")
-        .says("/etc/passwd: copied with the login shells that it has")
+        .says("/bin/zsh: left out without a tombstone in their place")
+        .says("/etc/passwd: copied with its login shells")
         .says("/opt/raised: [strip] would change them, but they lie outside");
     assert_eq!(names(&volume.path().join("root/bin")), [".lithify-staged", "app"]);
     let copied = fs::read(volume.path().join("root/etc/passwd")).unwrap();

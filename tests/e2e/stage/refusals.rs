@@ -56,7 +56,7 @@ fn a_volume_that_is_no_mount_point() {
     own_mounts();
     let (tree, volume) = (Tree::new(), tempfile::tempdir().unwrap());
     tree.file("/usr/bin/app");
-    let note = "is no mount point: write its path";
+    let note = "is not a mount point: write its path";
     stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0).says(note);
     tmpfs(volume.path(), "size=1m");
     stage(tree.path(), volume.path(), ["-p", "shells", "/usr/bin"]).exits(0).does_not_say(note);
