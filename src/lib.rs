@@ -7,7 +7,8 @@
 //!
 //! Every access to the target goes through one handle, `root::Root`; only `harden::apply` deletes.
 //!
-//! What is public here is what the kubectl plugin, the fuzz targets and the tests use; there is no other promise:
+//! The public items are those that the kubectl plugin, the fuzz targets and the tests use. The crate makes no other
+//! promise:
 //!
 //! ```
 //! use lithify::profile::load_text;

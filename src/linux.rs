@@ -1,4 +1,4 @@
-//! What the kernel offers: system calls, mounts, the state of a process; no policy.
+//! What the kernel offers: system calls, mounts, the state of a process. This room holds no policy.
 
 pub(crate) mod deadline;
 pub(crate) mod draft;

@@ -1,9 +1,9 @@
 //! `Root`: the one handle through which anything inside the target is read or changed.
 //!
-//! Every path given to it is a path *inside* the root: absolute or relative ones alike start at the root, `..` stops
-//! there, and symbolic links are resolved as if the root were `/`, as in `chroot(2)`. Where the kernel has `openat2(2)`
-//! it resolves (`RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`); where it has not, or a seccomp profile refuses it, the same
-//! is done component by component (`walk`).
+//! Every path given to it is a path *inside* the root. Absolute and relative paths alike start at the root, `..` stops
+//! there, and symbolic links are resolved as if the root were `/`, as in `chroot(2)`. If the kernel has `openat2(2)`,
+//! the kernel resolves (`RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`). If it has not, or a seccomp profile refuses the
+//! call, `walk` does the same component by component.
 
 mod below;
 pub(crate) mod compare;
@@ -64,17 +64,18 @@ pub struct Root {
 }
 
 impl Root {
-    /// Opens `path`, a path of the caller (not inside any root; links are followed, also `/proc/PID/root`).
+    /// Opens `path`, a path of the caller. It is not inside any root, and links are followed, even `/proc/PID/root`.
     pub fn open(path: &Path) -> Result<Self, RootError> {
         let mut root = Self::open_with(path, Resolver::Openat2)?;
-        // Probed once and for the whole root: a later refusal that one file causes must not change who resolves.
+        // The probe happens once, for the whole root: a later refusal that one file causes must not change who
+        // resolves.
         if root.openat2(b".", OFlag::O_PATH, ResolveFlag::empty()).is_err() {
             root.resolver = Resolver::Walk;
         }
         Ok(root)
     }
 
-    /// As [`Root::open`] with the resolver given, without probing whether the kernel has it.
+    /// As [`Root::open`], but with the resolver given. It does not probe whether the kernel has it.
     pub fn open_with(path: &Path, resolver: Resolver) -> Result<Self, RootError> {
         use std::os::unix::ffi::OsStrExt;
         let bytes = path.as_os_str().as_bytes();
@@ -87,15 +88,15 @@ impl Root {
         Ok(Self { fd, path: path.to_path_buf(), resolver, stat, deadline: Deadline::default() })
     }
 
-    /// The same root, which after `deadline` can no longer be read: everything that looks at it then ends soon, with
-    /// [`Failure::Late`] or with less than there is. Who uses what was found must look whether it has come.
+    /// The same root, with a deadline. After `deadline` it can no longer be read: every search ends soon, with
+    /// [`Failure::Late`] or with less than there is. Whoever uses a result must check whether the deadline has come.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// When reading must end.
+    /// The deadline, by which reading must end.
     pub fn deadline(&self) -> Deadline {
         self.deadline
     }
@@ -105,7 +106,7 @@ impl Root {
         if self.deadline.is_over() { Err(Failure::Late.into()) } else { Ok(()) }
     }
 
-    /// The path it was opened by.
+    /// The path by which it was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -120,12 +121,12 @@ impl Root {
         self.resolver
     }
 
-    /// The file that `path` leads to, all links followed.
+    /// The file that `path` leads to, with all links followed.
     pub fn resolve<'p>(&self, path: impl Into<InRoot<'p>>) -> Result<Stat, RootError> {
         self.handle(path.into()).map(|(_, stat)| stat)
     }
 
-    /// What is at `path`, a last link not followed; `ELOOP` where a link is on the way.
+    /// What is at `path`, with a final link not followed; `ELOOP` if a link is on the way.
     pub fn stat_at(&self, path: &Canonical) -> Result<Stat, RootError> {
         self.in_time()?;
         match self.resolver {
@@ -140,7 +141,7 @@ impl Root {
         }
     }
 
-    /// Opens the directory at `path`; `ELOOP` or `ENOTDIR` where a link is on the way by now.
+    /// Opens the directory at `path`; `ELOOP` or `ENOTDIR` if a link is on the way by now.
     pub fn directory(&self, path: &Canonical) -> Result<Directory, RootError> {
         self.in_time()?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
@@ -157,18 +158,18 @@ impl Root {
         Directory::new(fd, path.clone())
     }
 
-    /// Opens the directory that `path` leads to, all links followed.
+    /// Opens the directory that `path` leads to, with all links followed.
     pub fn directory_at<'p>(&self, path: impl Into<InRoot<'p>>) -> Result<Directory, RootError> {
         self.directory(&self.walk(path, true)?.path)
     }
 
-    /// Follows `path` name by name, and tells the place that it leads to and every link passed; with `follow` false a
+    /// Follows `path` name by name. Returns the place that it leads to and every link passed. If `follow` is false, a
     /// final link is the place.
     pub fn walk<'p>(&self, path: impl Into<InRoot<'p>>, follow: bool) -> Result<Place, RootError> {
         self.walk_from(&Canonical::default(), path, follow)
     }
 
-    /// The same for a path from the directory `base`.
+    /// As [`Root::walk`], but a relative `path` starts at the directory `base`.
     pub fn walk_from<'p>(
         &self,
         base: &Canonical,
@@ -178,9 +179,9 @@ impl Root {
         walk::walk(self, base, path.into(), follow)
     }
 
-    /// Whether something can be written at `path`: makes an unnamed file in that directory (`O_TMPFILE`), which is gone
-    /// when the call returns, even if the process is killed. Only `EROFS` proves a read-only mount: the kernel looks at
-    /// the mount before permissions and before the filesystem's abilities.
+    /// Tests whether something can be written at `path`: makes an unnamed file in that directory (`O_TMPFILE`), which
+    /// is gone when the call returns, even if the process is killed. Only `EROFS` proves a read-only mount: the kernel
+    /// checks the mount before permissions and before the filesystem's abilities.
     pub fn write_test(&self, path: InRoot<'_>) -> Result<(), RootError> {
         let directory = self.open_resolved(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_EXCL | OFlag::O_CLOEXEC;
@@ -192,7 +193,8 @@ impl Root {
         filesystem::of(directory.as_fd())
     }
 
-    /// An `O_PATH` descriptor of what `path` leads to, and what that is: to name it to the kernel.
+    /// An `O_PATH` descriptor of the file that `path` leads to, by which to name it to the kernel; and what is known of
+    /// it.
     pub(crate) fn handle(&self, path: InRoot<'_>) -> Result<(OwnedFd, Stat), RootError> {
         let fd = self.open_resolved(path, OFlag::O_PATH)?;
         let stat = stat_of(fd.as_fd(), c"", &path)?;
@@ -209,7 +211,7 @@ impl Root {
     }
 }
 
-/// `name` as a C string; the kernel never returns one that holds a NUL byte.
+/// `name` as a C string. The kernel never returns a name that holds a NUL byte.
 pub(crate) fn c_name(name: &[u8]) -> Result<CString, Errno> {
     CString::new(name).map_err(|_| Errno::EINVAL)
 }

@@ -1,4 +1,4 @@
-//! When to stop: a point of the monotonic clock, looked at between steps.
+//! When to stop: a moment of the monotonic clock, which callers check between steps.
 
 use std::time::{Duration, Instant};
 
@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 pub struct Deadline(Option<(Instant, Duration)>);
 
 impl Deadline {
-    /// `time` from now; one that the clock cannot express is never.
+    /// The moment `time` from now. A moment that the clock cannot express is never.
     pub fn after(time: Duration) -> Self {
         Self(Instant::now().checked_add(time).map(|moment| (moment, time)))
     }
 
-    /// Whether it has come.
+    /// Whether the moment has come.
     pub fn is_over(self) -> bool {
         self.exceeded().is_some()
     }
 
-    /// The time limit, once it is over.
+    /// The time limit that was given, once it is over.
     pub fn exceeded(self) -> Option<Duration> {
         self.0.filter(|(moment, _)| Instant::now() >= *moment).map(|(_, limit)| limit)
     }
 
-    /// How long until then: 0 when it is over, the greatest of all durations when it never comes.
+    /// How long until the moment: 0 once it has come, [`Duration::MAX`] if it never comes.
     pub fn remaining(self) -> Duration {
         self.0.map_or(Duration::MAX, |(moment, _)| moment.saturating_duration_since(Instant::now()))
     }

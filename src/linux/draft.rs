@@ -1,4 +1,4 @@
-//! A file that is written first and gets its name when it is whole, so that a kill leaves nothing half.
+//! A file that is written first and gets its name when it is complete, so that a kill leaves no half-written file.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -11,8 +11,9 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::sys::file;
 
-/// A new empty file on the filesystem of `directory`: without a name, so that a kill leaves nothing at all (`O_TMPFILE`),
-/// and where the filesystem has no such files, under `name`, which is taken from what a killed run left.
+/// A new empty file on the filesystem of `directory`. It has no name (`O_TMPFILE`), so that a kill leaves nothing at
+/// all. If the filesystem has no such files, it gets the name `name`; a file of that name, left by a killed run, is
+/// removed.
 pub fn create(directory: BorrowedFd<'_>, name: &CStr) -> Result<File, Errno> {
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
     let file = match openat(directory, c".", flags | OFlag::O_TMPFILE, Mode::S_IRUSR | Mode::S_IWUSR) {
@@ -34,8 +35,9 @@ fn create_with_name(directory: BorrowedFd<'_>, name: &CStr, flags: OFlag) -> Res
     }
 }
 
-/// Gives `file` the name `name` as well, unless it has it already; takes it from what a killed run left. `EMLINK` where it
-/// can get no more names and a new file may: the filesystem's limit is reached, or it has lost the only name it had.
+/// Gives `file` the additional name `name`, unless it has it already. Another file of that name, left by a killed run,
+/// is removed. `EMLINK` if `file` can get no more names but a new file can: the filesystem's limit is reached, or
+/// `file` has lost the only name it had.
 pub fn link(file: &File, directory: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     for _ in 0..8 {
         match file::link(file.as_fd(), directory, name) {
@@ -44,7 +46,7 @@ pub fn link(file: &File, directory: BorrowedFd<'_>, name: &CStr) -> Result<(), E
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno),
             },
-            // linkat(2): a file without a name gets one only as long as it never had any.
+            // linkat(2): a file without a name can get one only if it never had any.
             Err(Errno::ENOENT) if fstat(file).is_ok_and(|stat| stat.st_nlink == 0) => return Err(Errno::EMLINK),
             result => return result,
         }

@@ -1,8 +1,9 @@
-//! Names of errors as errno(3) has them. Of no use to a program that decides; people search for them.
+//! Names of errors as in errno(3). No decision depends on them; people search for them.
 
 use nix::errno::Errno;
 
-/// By number, from 1; a dash where there is none. The same on every architecture of ours.
+/// By number, from 1; a dash for a number without a name. The numbers are the same on every architecture that lithify
+/// supports.
 const NAMES: &str = "\
     EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY \
     EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK \
@@ -16,7 +17,7 @@ const NAMES: &str = "\
     EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY \
     EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON";
 
-/// `ENOENT` and the like.
+/// The name of `errno`, such as `ENOENT`; `UnknownErrno` if it has none.
 pub fn name(errno: Errno) -> &'static str {
     let number = usize::try_from(errno as i32).unwrap_or_default();
     NAMES.split(' ').nth(number.wrapping_sub(1)).filter(|name| *name != "-").unwrap_or("UnknownErrno")

@@ -1,4 +1,4 @@
-//! Which filesystem a file is on, and those that no search for programs enters.
+//! Which filesystem a file is on, and which filesystems no search for programs enters.
 
 use std::os::fd::BorrowedFd;
 
@@ -8,13 +8,14 @@ use nix::sys::statfs::{
     fstatfs,
 };
 
-/// Its type (`fstatfs(2)`).
+/// The type of the filesystem that `file` is on (`fstatfs(2)`).
 pub fn of(file: BorrowedFd<'_>) -> Option<FsType> {
     fstatfs(file).ok().map(|filesystem| filesystem.filesystem_type())
 }
 
-/// Kernel interfaces, which hold no programs; and network filesystems, which can hang a probe and where nothing is
-/// removed anyway. The numbers are CIFS, SMB2, Ceph, AFS, autofs and 9P (linux/magic.h), for which nix has no names.
+/// Whether no search for programs enters this filesystem: kernel interfaces hold no programs; network filesystems can
+/// hang a probe, and nothing is removed from them anyway. The numbers are CIFS, SMB2, Ceph, AFS, autofs and 9P
+/// (linux/magic.h), for which nix has no names.
 pub fn is_left_out(filesystem: FsType) -> bool {
     const KERNEL: [FsType; 11] = [
         PROC_SUPER_MAGIC,
@@ -34,7 +35,7 @@ pub fn is_left_out(filesystem: FsType) -> bool {
         || [0xff53_4d42u64, 0xfe53_4d42, 0x00c3_6400, 0x5346_414f, 0x0187, 0x0102_1997].contains(&magic(filesystem))
 }
 
-/// The magic number, whose C type differs between architectures.
+/// The magic number. Its C type differs between architectures.
 #[allow(clippy::cast_sign_loss, clippy::cast_lossless, clippy::unnecessary_cast, clippy::cast_possible_truncation)]
 fn magic(filesystem: FsType) -> u64 {
     filesystem.0 as u64 & 0xffff_ffff

@@ -1,5 +1,5 @@
-//! procfs (`proc(5)`): the only code that reads what `/proc` says of processes. It returns facts and errno; what they
-//! mean is decided elsewhere.
+//! procfs (`proc(5)`): the only code that reads what `/proc` says of processes. It returns facts and errno; other code
+//! decides what they mean.
 
 pub(crate) mod maps;
 pub mod mountinfo;
@@ -26,10 +26,10 @@ use maps::Mapping;
 use mountinfo::{MountinfoError, Mounts};
 use status::Status;
 
-/// The most that a command name holds (`proc_pid_comm(5)`).
+/// The greatest length of a command name, in bytes (`proc_pid_comm(5)`).
 pub const COMM_LENGTH: usize = 15;
 
-/// This very program's file, as messages name it.
+/// The file of this program, as messages name it.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// A process or one of its threads: a directory of `/proc`.
@@ -49,7 +49,7 @@ pub enum Task {
 }
 
 impl fmt::Display for Task {
-    /// As in `/proc`.
+    /// The directory below `/proc`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Own => f.write_str("self"),
@@ -60,39 +60,39 @@ impl fmt::Display for Task {
 }
 
 impl Task {
-    /// The process of a path `/proc/PID/root`.
+    /// The process of a path `/proc/PID/root` or `/proc/self/root`; `None` for any other path.
     pub fn of_root(path: &Path) -> Option<Self> {
         let pid = path.to_str()?.strip_prefix("/proc/")?.trim_end_matches('/').strip_suffix("/root")?;
         match pid {
             "self" => Some(Self::Own),
             "" => None,
-            // As in the kernel's `name_to_int`, a number that is too large is that of no process.
+            // As in the kernel's `name_to_int`, a number that is too large belongs to no process.
             _ => pid.bytes().all(|byte| byte.is_ascii_digit()).then(|| Self::Process(pid.parse().unwrap_or(u32::MAX))),
         }
     }
 
-    /// What `status` says.
+    /// The content of `status`.
     pub fn status(self) -> Result<Status, Errno> {
         self.read("status").map(|text| Status::parse(&String::from_utf8_lossy(&text)))
     }
 
-    /// The mounts that it sees.
+    /// The mounts that the task sees (`mountinfo`).
     pub fn mounts(self) -> Result<Mounts, MountinfoError> {
         let text = self.read("mountinfo").map_err(|errno| MountinfoError::Unreadable { task: self, errno })?;
         Mounts::parse(&text)
     }
 
-    /// The files that it has mapped.
+    /// The files that the task has mapped (`maps`).
     pub fn mappings(self) -> Result<Vec<Mapping>, Errno> {
         self.read("maps").map(|text| maps::parse(&text))
     }
 
-    /// Its arguments, each ended by a NUL byte, as it says today: it may write there what it likes.
+    /// The arguments, each with a NUL byte at its end, as the process shows them now: it may write there what it likes.
     pub fn arguments(self) -> Result<Vec<u8>, Errno> {
         self.read("cmdline")
     }
 
-    /// The environment that it was started with, each variable ended by a NUL byte.
+    /// The environment that the process was started with, each variable with a NUL byte at its end.
     pub fn environment(self) -> Result<Vec<u8>, Errno> {
         self.read("environ")
     }
@@ -106,7 +106,7 @@ impl Task {
         Ok(name)
     }
 
-    /// How many pages the code of its program takes; `None` where the kernel does not say.
+    /// How many pages the code of its program takes; `None` if the kernel does not say.
     pub fn code(self) -> Option<u64> {
         stat::parse_code(&self.read("statm").ok()?)
     }
@@ -116,12 +116,12 @@ impl Task {
         std::fs::read_link(self.path("cwd")).ok().map(|path| path.into_os_string().into_vec())
     }
 
-    /// Opens the file behind its descriptor `number` anew.
+    /// Opens the file behind the task's descriptor `number` anew.
     pub fn open_descriptor(self, number: u32, options: &OpenOptions) -> io::Result<File> {
         options.open(self.path(&format!("fd/{number}")))
     }
 
-    /// The path of its program, for another process to look at.
+    /// The path `/proc/PID/exe`, by which another process can look at the program.
     pub fn program_path(self) -> Result<CString, Errno> {
         CString::new(self.path("exe")).map_err(|_| Errno::EINVAL)
     }
@@ -135,13 +135,14 @@ impl Task {
     }
 }
 
-/// `/proc`, open: musl's open(2) makes two system calls, its openat(2) one.
+/// `/proc`, held open, because musl's open(2) makes two system calls and its openat(2) makes one.
 pub struct Proc {
     fd: OwnedFd,
 }
 
 impl Proc {
-    /// Opens `/proc`; `ENOENT` for an empty directory in place of procfs, which would make everything look unprotected.
+    /// Opens `/proc`. `ENOENT` if an empty directory is in place of procfs, which would make everything look
+    /// unprotected.
     pub fn open() -> Result<Self, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = openat(AT_FDCWD, "/proc", flags, Mode::empty())?;
@@ -151,27 +152,27 @@ impl Proc {
         }
     }
 
-    /// Which file it runs.
+    /// The file that the task runs.
     pub fn program(&self, task: Task) -> Result<Identity, Errno> {
         self.identity(task, "exe")
     }
 
-    /// Which directory is its root.
+    /// The root directory of the task.
     pub fn root(&self, task: Task) -> Result<Identity, Errno> {
         self.identity(task, "root")
     }
 
-    /// Which mount namespace it is in.
+    /// The mount namespace of the task.
     pub fn mount_namespace(&self, task: Task) -> Result<Identity, Errno> {
         self.identity(task, "ns/mnt")
     }
 
-    /// What a magic link leads to.
+    /// The file that a magic link leads to.
     fn identity(&self, task: Task, link: &str) -> Result<Identity, Errno> {
         identity_of(self.fd.as_fd(), &format!("{task}/{link}"))
     }
 
-    /// The first bytes of one of its files, in `buffer`.
+    /// The first bytes of one of the task's files, as many as fit into `buffer`.
     fn read<'b>(&self, task: Task, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
         let file = self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY).ok()?;
         let length = nix::unistd::read(&file, buffer).ok()?;
@@ -183,18 +184,19 @@ impl Proc {
     }
 }
 
-/// Which file this program was started from.
+/// The file that this program was started from.
 pub fn own_program() -> Result<Identity, Errno> {
     Proc::open()?.program(Task::Own)
 }
 
-/// The file of this program.
+/// Opens the file of this program.
 pub fn open_own_program() -> io::Result<File> {
     File::open(OWN_PROGRAM)
 }
 
-/// As [`open_own_program`], for whoever may have been started by somebody hostile: in a root of his own (chroot(2)) he may
-/// put a file of that name. Started by a dynamic loader it would be that of the loader.
+/// As [`open_own_program`], for a process that a hostile user may have started. Such a user can start it in a root of
+/// their own (chroot(2)) and put any file at that path. If a dynamic loader started this program, that path leads to
+/// the loader. In both cases the function fails with `InvalidData`.
 pub fn open_certainly_own_program() -> io::Result<File> {
     use std::os::unix::fs::FileExt;
     if statfs(c"/proc/self")?.filesystem_type() != PROC_SUPER_MAGIC {
@@ -206,7 +208,7 @@ pub fn open_certainly_own_program() -> io::Result<File> {
     if header == *sys::program::own_header() { Ok(program) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-/// Our own root directory, also where there is no `/proc`.
+/// The root directory of this process. It needs no `/proc`.
 pub fn own_root() -> Result<Identity, Errno> {
     identity_of(AT_FDCWD, "/")
 }
@@ -229,12 +231,12 @@ pub fn mount_of_descriptor(file: BorrowedFd<'_>) -> Result<u64, Errno> {
     id.and_then(|id| id.trim().parse().ok()).ok_or(Errno::ENODATA)
 }
 
-/// What `path` leads to, all links followed.
+/// The file that `path` leads to, with all links followed.
 fn identity_of(directory: BorrowedFd<'_>, path: &str) -> Result<Identity, Errno> {
     let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
     match sys::stat::statx_follow(directory, &path) {
         Ok(stat) => Ok(Identity { dev: stat.dev, ino: stat.ino }),
-        // No statx here, or refused by a seccomp profile.
+        // The kernel has no statx, or a seccomp profile refuses it.
         Err(Errno::ENOSYS | Errno::EPERM) => {
             let stat = nix::sys::stat::fstatat(directory, path.as_c_str(), nix::fcntl::AtFlags::empty())?;
             Ok(Identity { dev: stat.st_dev, ino: stat.st_ino })

@@ -1,4 +1,4 @@
-//! Standard output and standard error: written whole, or the reason why not.
+//! Standard output and standard error: a write is complete, or says why it is not.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -25,8 +25,8 @@ impl Stream {
         }
     }
 
-    /// Writes all of `text`, at once. One that was closed at the start is `EBADF`: the standard library writes to
-    /// `/dev/null` then, and says that all is well.
+    /// Writes all of `text` at once. `EBADF` if the stream was closed when the program started: the standard library
+    /// would write to `/dev/null` then and report success.
     pub fn write(self, text: &str) -> Result<(), Errno> {
         if text.is_empty() {
             return Ok(());
@@ -47,7 +47,7 @@ fn write(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
             Ok(0) => return Err(Errno::EIO),
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
-            // Somebody with the same pipe made it non-blocking: it is full, not closed.
+            // Another process with the same pipe made it non-blocking: the pipe is full, not closed.
             Err(Errno::EAGAIN) => {
                 let _ = poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], PollTimeout::NONE);
             }

@@ -1,7 +1,8 @@
-//! passwd(5), shadow(5) and group(5): which users and groups there are, who may log in, and with what. Pure text in,
-//! entries out.
+//! passwd(5), shadow(5) and group(5): which users and groups exist, who may log in, and with what. This module only
+//! turns text into entries.
 //!
-//! musl and glibc differ in what they take for an entry: an entry of either is one here. Fields that are missing are empty.
+//! musl and glibc differ in what they take for an entry. Here, whatever either of them takes is an entry. Missing
+//! fields are empty.
 
 pub mod nologin;
 
@@ -10,16 +11,16 @@ use std::ops::Range;
 
 use crate::root::InRoot;
 
-/// Larger files are not read to their end: this is 10,000 accounts.
+/// The greatest number of bytes that is read of such a file, enough for 10,000 accounts.
 pub const LIMIT: u64 = 1024 * 1024;
 
-/// The id of a user or group, as it is written.
+/// The id of a user or group, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id<'a>(pub &'a [u8]);
 
 impl Id<'_> {
-    /// In favour of finding something, as musl's reader has it, which any number gets past: an empty one is 0, and one that
-    /// is too large wraps around.
+    /// Reads the id in favour of finding something, as musl's reader does, which accepts any number: an empty id is 0,
+    /// and an id that is too large wraps around.
     pub fn loosely(self) -> Option<u32> {
         self.0.trim_ascii().iter().try_fold(0u32, |id, byte| {
             let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
@@ -27,7 +28,8 @@ impl Id<'_> {
         })
     }
 
-    /// In favour of finding nothing: what is no id must not become 0, and 4294967295 means "no change" to the kernel.
+    /// Reads the id in favour of finding nothing: a field that is not an id must not become 0, and 4294967295 means "no
+    /// change" to the kernel.
     pub fn strictly(self) -> Option<u32> {
         std::str::from_utf8(self.0).ok()?.parse().ok().filter(|id| *id < u32::MAX)
     }
@@ -36,11 +38,11 @@ impl Id<'_> {
 /// One line of passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account<'a> {
-    /// Where its line lies in the text, without the newline. The shell is what ends it.
+    /// Where its line lies in the text, without the newline. The line ends with the shell.
     pub line: Range<usize>,
     /// User name.
     pub name: &'a [u8],
-    /// `x` where shadow(5) has it, empty for none at all, else a hash or something that no hash can be.
+    /// `x` if shadow(5) has the password; empty if there is none at all; else a hash, or a text that no hash can be.
     pub password: &'a [u8],
     /// User id.
     pub uid: Id<'a>,
@@ -52,14 +54,14 @@ pub struct Account<'a> {
     pub shell: &'a [u8],
 }
 
-/// Programs that end a login at once, or do one thing and end it (sync(8) and what Red Hat and Alpine give to accounts
-/// of that name), by file name.
+/// Programs, by file name, that end a login at once, or that do one thing and then end it (sync(8), and what Red Hat
+/// and Alpine give to accounts of that name).
 const NO_LOGIN: [&[u8]; 9] =
     [b"nologin", b"false", b"true", b"sync", b"halt", b"shutdown", b"poweroff", b"reboot", b"null"];
 
 impl<'a> Account<'a> {
-    /// The shell that a login gets: `/bin/sh` where none is named (passwd(5)); `None` where it is one that lets nobody
-    /// in, such as `/usr/sbin/nologin` or `/dev/null`.
+    /// The shell that a login gets: `/bin/sh` if the field is empty (passwd(5)); `None` if the shell lets nobody in,
+    /// such as `/usr/sbin/nologin` or `/dev/null`.
     pub fn login_shell(&self) -> Option<&'a [u8]> {
         let shell = self.shell.trim_ascii();
         let name = InRoot(shell).name();
@@ -72,8 +74,8 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Whether a login asks for no password: none here, or none in shadow(5), where this line points there; `shadow` is
-    /// what [`without_password`] says of that file.
+    /// Whether a login asks for no password: the field is empty here, or it is `x` and the field in shadow(5) is empty.
+    /// `shadow` is what [`without_password`] says of that file.
     pub fn has_empty_password(&self, shadow: &HashSet<&[u8]>) -> bool {
         match self.password {
             b"" => true,
@@ -83,7 +85,7 @@ impl<'a> Account<'a> {
     }
 }
 
-/// The entries of passwd(5); empty lines and comments (glibc's reader) are none.
+/// The entries of passwd(5). Empty lines and comments (which glibc's reader knows) are not entries.
 pub fn accounts(text: &[u8]) -> impl Iterator<Item = Account<'_>> {
     lines(text).map(|(line, entry)| {
         let mut fields = entry.splitn(7, |&byte| byte == b':');
@@ -100,7 +102,7 @@ pub struct Group<'a> {
     pub name: &'a [u8],
     /// Group id.
     pub gid: Id<'a>,
-    /// Names of users, with commas between them.
+    /// Names of users, separated by commas.
     members: &'a [u8],
 }
 
@@ -121,7 +123,7 @@ pub fn groups(text: &[u8]) -> impl Iterator<Item = Group<'_>> {
     })
 }
 
-/// The id of the user or group of this name: both files have it in their third field.
+/// The id of the user or group named `name`: passwd(5) and group(5) both have it in their third field.
 pub fn id_of(text: &[u8], name: &[u8]) -> Option<u32> {
     groups(text).filter(|entry| entry.name == name).find_map(|entry| entry.gid.strictly())
 }
@@ -139,7 +141,7 @@ pub fn without_password(text: &[u8]) -> HashSet<&[u8]> {
     passwords(text).filter(|(_, hash)| hash.is_empty()).map(|(name, _)| name).collect()
 }
 
-/// Lines that are an entry: blanks before a name do not belong to it. The range is that of the whole line.
+/// The lines that are an entry, without the blanks before the name. The range is that of the whole line.
 fn lines(text: &[u8]) -> impl Iterator<Item = (Range<usize>, &[u8])> {
     let mut start = 0;
     text.split(|&byte| byte == b'\n')

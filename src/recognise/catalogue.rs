@@ -1,14 +1,15 @@
-//! The catalogue: what a program is, by its name, and what it lends an intruder.
+//! The catalogue: what a program is, by its name, and how an intruder can use it.
 //!
-//! `programs.txt` is the one list of names: `scan` and rules by class recognise by it, and the built-in profiles remove
-//! by it. A line with a single word begins a class. Every other line holds names, after the profiles that remove them
-//! (letters of [`PROFILES`]), a colon, and what they lend themselves to (letters of [`FUNCTIONS`]); a line that begins
-//! with a space goes on with the names of the line before. A name with a `*` is many programs, chosen by the name that they
-//! are called by: a link to it is only one of these. In no profile is what only a rule by class removes: what images
-//! start their app with, what mostly is the app where it is there, and what is of little use.
+//! `programs.txt` is the one list of names: `scan` and rules by class recognise programs by it, and the built-in
+//! profiles remove programs by it. A line with a single word begins a class. Every other line holds the profiles that
+//! remove its names (letters of [`PROFILES`]), a colon, the functions of its names (letters of [`FUNCTIONS`]), and the
+//! names. A line that begins with a space continues the names of the line before. A name with a `*` is many programs,
+//! chosen by the name by which they are called; a link to it is only one of these. Some names are in no profile, so
+//! that only a rule by class removes them: what images start their app with, what mostly is the app itself if it is
+//! there, and what is of little use.
 //!
-//! The functions of a name are facts of `GTFOBins` (<https://gtfobins.org>, commit 7382261 of 2026-04-20); classes and
-//! all other names are ours, most of them from the lists of contents of Debian 12.
+//! The functions of a name are facts of `GTFOBins` (<https://gtfobins.org>, commit 7382261 of 2026-04-20). Classes and
+//! all other names are lithify's own, most of them from the lists of contents of Debian 12.
 
 mod directories;
 
@@ -17,7 +18,7 @@ pub use directories::{DIRECTORIES, holds_programs};
 /// The names.
 const TABLE: &str = include_str!("catalogue/programs.txt");
 
-/// The built-in profiles that remove names of the table, by the letter that stands for each there.
+/// The built-in profiles that remove names of the table, each with its letter there.
 const PROFILES: [(char, &str); 7] = [
     ('s', "shells"),
     ('c', "coreutils"),
@@ -33,7 +34,7 @@ const PROFILES: [(char, &str); 7] = [
 pub enum Class {
     /// Talks to a person or runs scripts of commands.
     Shell,
-    /// Many programs in one, chosen by the name it is called by.
+    /// Many programs in one, chosen by the name by which it is called.
     MultiCall,
     /// Runs programs given as text.
     Interpreter,
@@ -49,9 +50,9 @@ pub enum Class {
     Debugger,
     /// Changes identity, namespaces or mounts.
     Privilege,
-    /// Editor or pager: most start a shell.
+    /// Editor or pager: most of them can start a shell.
     Editor,
-    /// Starts another program that it is told.
+    /// Starts another program that it is told to start.
     Launcher,
     /// Talks to a container runtime or cluster.
     ContainerClient,
@@ -60,7 +61,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// All of them, in order of weight.
+    /// All classes, in order of weight.
     pub const ALL: [Self; 13] = [
         Self::Shell,
         Self::MultiCall,
@@ -96,13 +97,13 @@ impl Class {
         }
     }
 
-    /// The class of that name.
+    /// The class named `name`.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
 }
 
-/// The functions of a program, by the letter that stands for each in the table; names as in `GTFOBins`.
+/// The functions of a program, each with its letter in the table. The names are those of `GTFOBins`.
 pub const FUNCTIONS: [(char, &str); 10] = [
     ('s', "shell"),
     ('c', "command"),
@@ -126,13 +127,13 @@ pub struct Known {
 }
 
 impl Known {
-    /// What the program lends itself to.
+    /// The functions of the program: what an intruder can do with it.
     pub fn functions(self) -> impl Iterator<Item = &'static str> {
         FUNCTIONS.into_iter().filter(move |(letter, _)| self.letters.contains(*letter)).map(|(_, name)| name)
     }
 }
 
-/// A name of the table, the profiles that remove it, and what it is.
+/// A name of the table, the profiles that remove it, and what is known of it.
 struct Entry {
     name: &'static str,
     profiles: &'static str,
@@ -164,7 +165,7 @@ pub fn names_of_profile(profile: &str) -> impl Iterator<Item = &'static str> {
     entries().filter(move |entry| letter.is_some_and(|letter| entry.profiles.contains(letter))).map(|entry| entry.name)
 }
 
-/// The names of what is many programs.
+/// The names that stand for many programs in one.
 pub fn names_of_many() -> impl Iterator<Item = &'static str> {
     entries().filter(|entry| entry.many).map(|entry| entry.name)
 }
@@ -184,8 +185,8 @@ impl Default for Catalogue {
 }
 
 impl Catalogue {
-    /// What a file of this name is taken for. Versions (`python3.11`, `gcc-12`), flavours (`vim.tiny`) and targets
-    /// (`x86_64-linux-gnu-gcc`) are left out where the whole name is not known.
+    /// What a file of this name is taken for. If the whole name is unknown, versions (`python3.11`, `gcc-12`), flavours
+    /// (`vim.tiny`) and targets (`x86_64-linux-gnu-gcc`) are left out.
     pub fn by_name(&self, name: &[u8]) -> Option<Known> {
         let others = [without_version(name), without_flavour(name), without_version(after_target(name))];
         self.get(name).or_else(|| {
@@ -194,7 +195,7 @@ impl Catalogue {
         })
     }
 
-    /// What a program of this canonical name is: for a signature's label.
+    /// What is known of the program with exactly this name, such as a signature's label.
     pub fn exactly(&self, name: &str) -> Option<Known> {
         self.get(name.as_bytes())
     }
@@ -210,13 +211,13 @@ impl Catalogue {
     }
 }
 
-/// `perl5.36.0`, `gcc-12`, `python3`; never to nothing.
+/// The name without its version, as in `perl5.36.0`, `gcc-12`, `python3`. The result is never empty.
 fn without_version(name: &[u8]) -> &[u8] {
     let end = name.iter().rposition(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'-')).map_or(0, |last| last + 1);
     name.get(..end).filter(|stem| !stem.is_empty()).unwrap_or(name)
 }
 
-/// How Debian and Alpine tell variants of one program apart: `vim.tiny`, `nc.traditional`.
+/// How Debian and Alpine name variants of one program: `vim.tiny`, `nc.traditional`.
 const FLAVOURS: [&str; 14] = [
     ".tiny",
     ".basic",
@@ -238,7 +239,7 @@ fn without_flavour(name: &[u8]) -> &[u8] {
     FLAVOURS.iter().find_map(|flavour| name.strip_suffix(flavour.as_bytes())).unwrap_or(name)
 }
 
-/// What follows `CPU-SYSTEM-LIBC-`.
+/// The part of the name after `CPU-SYSTEM-LIBC-`.
 fn after_target(name: &[u8]) -> &[u8] {
     ["-gnu-", "-musl-", "-gnueabihf-"]
         .iter()

@@ -1,4 +1,4 @@
-//! Just enough ELF (elf(5)) to tell a program from a shared library and to find a program's interpreter.
+//! Just enough ELF (elf(5)) to tell a program from a shared library, and to find a program's interpreter.
 
 mod dynamic;
 mod file;
@@ -11,22 +11,22 @@ pub use file::LEAST_PROGRAM;
 /// What an ELF file is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elf {
-    /// Can be started; with the path of its dynamic loader (`PT_INTERP`), none when static.
+    /// It can be started.
     Program {
-        /// Inside the root.
+        /// The path of its dynamic loader (`PT_INTERP`) inside the root; `None` if it is static.
         interpreter: Option<Vec<u8>>,
-        /// Whether a dynamic loader might load it all the same: it is neither at a fixed address nor marked as a
+        /// Whether a dynamic loader might also load it as a library: it is neither at a fixed address nor marked as a
         /// program (`DF_1_PIE`).
         loadable: bool,
-        /// Whether the dynamic loader starts it without an x bit (`ld.so FILE`): it has a dynamic section. A static one it
-        /// hands to execve(2), and of a file of debugging information there is only the header.
+        /// Whether the dynamic loader starts it without an x bit (`ld.so FILE`): it has a dynamic section. The loader
+        /// hands a static program to execve(2). A file of debugging information has only the header of that section.
         dynamic: bool,
     },
-    /// Is loaded by others; the dynamic loader is one too.
+    /// Others load it. The dynamic loader is a library too.
     Library,
 }
 
-/// Length of the smallest header of an ELF file (32-bit).
+/// Length in bytes of the smallest header of an ELF file (32-bit).
 pub const LEAST: u64 = 52;
 
 const ET_EXEC: u16 = 2;
@@ -59,7 +59,7 @@ struct Headers<B> {
 }
 
 impl<B: AsRef<[u8]>> Headers<B> {
-    /// Reads them; `None` for what is no complete ELF program or library.
+    /// Reads the headers. `None` if the file is not a complete ELF program or library.
     fn read(read_at: &mut impl FnMut(u64, usize) -> Option<B>) -> Option<Self> {
         let header = read_at(0, 64)?;
         let header = header.as_ref();
@@ -101,15 +101,16 @@ impl<B: AsRef<[u8]>> Headers<B> {
 /// Where a search for a program's strings looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strings {
-    /// Offset and size of what the kernel maps read-only: constants, names and strings, without the tables for unwinding
-    /// that linkers put after them. `None` where a file has fewer than two such segments (packed, or linked without
-    /// separate ones), or where they overlap, which no linker makes: its strings may then be anywhere.
+    /// Offset and size of what the kernel maps read-only: constants, names and strings, without the tables for
+    /// unwinding that linkers put after them. `None` if the strings may be anywhere: the file has fewer than two such
+    /// segments (it is packed, or linked without separate ones), or they overlap, which no linker makes.
     pub ranges: Option<Vec<(u64, u64)>>,
-    /// Whether the file names a dynamic loader. One that does is a program, but for few libraries ([`classify`] tells).
+    /// Whether the file names a dynamic loader. A file that does is a program, except for a few libraries ([`classify`]
+    /// tells).
     pub has_interpreter: bool,
 }
 
-/// Where a file's strings are, by its first bytes; `None` where these hold no complete ELF headers.
+/// Where a file's strings are, by its first bytes `head`; `None` if these hold no complete ELF headers.
 pub fn strings(head: &[u8]) -> Option<Strings> {
     let headers = Headers::read(&mut |offset, length| {
         let start = usize::try_from(offset).ok()?;
@@ -121,7 +122,7 @@ pub fn strings(head: &[u8]) -> Option<Strings> {
         let before = unwinding.and_then(|offset| offset.checked_sub(segment.offset));
         ranges.push((segment.offset, before.map_or(segment.size, |before| before.min(segment.size))));
     }
-    // Else one part of a file could be searched many times over.
+    // Otherwise one part of a file could be searched many times over.
     let apart = ranges.windows(2).all(|pair| match pair {
         [(start, size), (next, _)] => start.checked_add(*size).is_some_and(|end| end <= *next),
         _ => true,
@@ -132,9 +133,9 @@ pub fn strings(head: &[u8]) -> Option<Strings> {
     })
 }
 
-/// How many pages of its memory a process that runs this program has for the program's code, as `proc_pid_statm(5)` says:
-/// from the first executable segment to the end of the last. Older kernels counted from the first of all segments:
-/// that is the second number. `None` for what is no complete ELF program or library.
+/// How many pages the code of a process that runs this program takes, as `proc_pid_statm(5)` says: from the first
+/// executable segment to the end of the last. Older kernels counted from the first of all segments: that is the second
+/// number. `None` if the file is not a complete ELF program or library.
 pub fn code<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<[u64; 2]> {
     let headers = Headers::read(&mut read_at)?;
     let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
@@ -150,7 +151,7 @@ pub fn code<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) ->
     Some([pages(executable), pages(start)])
 }
 
-/// Classifies a file's content; `None` for what is no complete ELF program or library (scripts, object files).
+/// Classifies a file's content. `None` if it is not a complete ELF program or library (scripts, object files).
 /// `read_at(offset, length)` gives up to `length` bytes from `offset`.
 pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<Elf> {
     let headers = Headers::read(&mut read_at)?;
@@ -166,12 +167,12 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
             _ => {}
         }
     }
-    // What has no dynamic section no loader loads: a program at a fixed address that was relabelled.
+    // No loader loads a file without a dynamic section: it is a program at a fixed address that was relabelled.
     let mut loadable = headers.kind == ET_DYN && dynamic.is_some();
     let starts = dynamic.is_some_and(|(_, size)| size > 0);
     if loadable {
-        // A static position-independent program has no interpreter either: the linker marks it DF_1_PIE. libc.so.6 has
-        // an interpreter, because it can be run to print its version: its SONAME gives it away.
+        // A static position-independent program has no interpreter either, but the linker marks it DF_1_PIE. libc.so.6
+        // has an interpreter, because it can be run to print its version, but its SONAME gives it away.
         let tags = dynamic.and_then(|(offset, size)| read_at(offset, usize::try_from(size.min(64 * 1024)).ok()?));
         let (soname, pie) = tags.map_or((false, false), |tags| headers.number.dynamic(tags.as_ref()));
         if !pie && (soname || interpreter.is_none()) {
@@ -205,7 +206,7 @@ impl Numbers {
         self.bytes(from, at).map(u32::from_le_bytes)
     }
 
-    /// An address, offset or size of the file's class.
+    /// An address, offset or size, as wide as the file's class.
     fn word(self, from: &[u8], at: usize) -> Option<u64> {
         if self.wide { self.bytes(from, at).map(u64::from_le_bytes) } else { self.u32(from, at).map(u64::from) }
     }
@@ -226,8 +227,8 @@ impl Numbers {
     }
 }
 
-/// Whether a file may be a shared library or the loader: its name decides only where its content does not, so that
-/// nobody saves a shell by calling it `libx.so`.
+/// Whether a file may be a shared library or the loader. Its name decides only if its content does not, so that nobody
+/// saves a shell by calling it `libx.so`.
 pub fn may_be_library(name: &[u8], content: Option<&Elf>) -> bool {
     match content {
         Some(Elf::Library) => true,

@@ -1,5 +1,5 @@
-//! What stands at the end of a copy of this program, behind its own bytes: a table, the table's length, and what it is
-//! for. It makes the copy a tombstone, or one that accepts certain command lines only.
+//! The inscription at the end of a copy of this program, behind its own bytes: a table, the table's length, and its
+//! purpose. It makes the copy a tombstone, or a copy that accepts only certain command lines.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -16,13 +16,13 @@ pub enum Kind {
     Only,
 }
 
-/// The last bytes of a file with an inscription, after the length of its table.
+/// Length in bytes of the mark at the end of an inscription, after the length of its table.
 const MAGIC_LENGTH: usize = 16;
 
-/// Length of what follows the table.
+/// Length in bytes of what follows the table.
 const TAIL: usize = 4 + MAGIC_LENGTH;
 
-/// The longest table; a longer one is not ours.
+/// The greatest length of a table, in bytes. A longer table is not lithify's.
 pub const MAX_TABLE: usize = 4 * 1024 * 1024;
 
 impl Kind {
@@ -34,7 +34,8 @@ impl Kind {
     }
 }
 
-/// What follows this program's own bytes in a copy with this table, which is no longer than [`MAX_TABLE`].
+/// The inscription for this table: what follows this program's own bytes in a copy. `table` is no longer than
+/// [`MAX_TABLE`].
 pub fn inscription(kind: Kind, mut table: Vec<u8>) -> Vec<u8> {
     table.truncate(MAX_TABLE);
     let length = u32::try_from(table.len()).unwrap_or(0);
@@ -43,7 +44,7 @@ pub fn inscription(kind: Kind, mut table: Vec<u8>) -> Vec<u8> {
     table
 }
 
-/// Where a file's own bytes end, and what follows them: the kind of the inscription, and how long its table is.
+/// Where a file's own bytes end, and what follows them: the kind of the inscription and the length of its table.
 fn find(file: &File) -> io::Result<(u64, Option<(Kind, u32)>)> {
     let size = file.metadata()?.len();
     let Some(end) = size.checked_sub(TAIL as u64) else { return Ok((size, None)) };
@@ -56,12 +57,13 @@ fn find(file: &File) -> io::Result<(u64, Option<(Kind, u32)>)> {
     let length = u32::from_le_bytes([a, b, c, d]);
     match end.checked_sub(length.into()).filter(|_| length as usize <= MAX_TABLE) {
         Some(start) => Ok((start, Some((kind, length)))),
-        // Never taken for a file without one, which may do everything.
+        // The file must not be taken for one without an inscription, which may do everything.
         None => Err(ErrorKind::InvalidData.into()),
     }
 }
 
-/// The kind and the table of the inscription of `file`; `None` for a file without one.
+/// The kind and the table of the inscription of `file`; `None` for a file without one. `InvalidData` if the length of
+/// the table is wrong.
 pub fn read(file: &File) -> io::Result<Option<(Kind, Vec<u8>)>> {
     let (start, Some((kind, length))) = find(file)? else { return Ok(None) };
     let mut table = vec![0; length as usize];
@@ -69,12 +71,12 @@ pub fn read(file: &File) -> io::Result<Option<(Kind, Vec<u8>)>> {
     Ok(Some((kind, table)))
 }
 
-/// The length of a file without its inscription.
+/// The length of a file without its inscription, in bytes.
 pub fn length_without(file: &File) -> io::Result<u64> {
     Ok(find(file)?.0)
 }
 
-/// Whether `file` is `program` with an inscription of this kind. Whether `program` has one does not count.
+/// Whether `file` is `program` with an inscription of this kind. An inscription of `program` itself does not count.
 pub fn is_inscribed(kind: Kind, file: &File, program: &File) -> io::Result<bool> {
     let (length, found) = find(file)?;
     if found.is_none_or(|(found, _)| found != kind) || length_without(program)? != length {

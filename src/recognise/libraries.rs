@@ -1,4 +1,5 @@
-//! Which shared libraries programs need, found where the dynamic loader would find them (ld.so(8)). Reads only.
+//! Which shared libraries programs need, found where the dynamic loader would find them (ld.so(8)). This module only
+//! reads.
 
 pub mod cache;
 mod closure;

@@ -1,4 +1,4 @@
-//! What a program needs to start: its ELF interpreter, or the interpreter of its `#!` line. Reads only.
+//! What a program needs to start: its ELF interpreter, or the interpreter of its `#!` line. This module only reads.
 
 use crate::recognise::elf::Elf;
 use crate::recognise::search_path::DEFAULT_PATH;
@@ -17,7 +17,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// In words.
+    /// The role in words, for messages.
     pub fn text(self) -> &'static str {
         match self {
             Self::Loader => "its ELF interpreter",
@@ -27,8 +27,8 @@ impl Role {
     }
 }
 
-/// What `program` (a path inside the root) needs to start, each with its role: paths that need not exist. What env(1)
-/// looks for may lie in `search` and in the default directories.
+/// What `program` (a path inside the root) needs to start, each with its role. The paths need not exist. A program that
+/// env(1) looks for may lie in `search` and in the default directories.
 pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, Role)> {
     let needed = match root.classify(program) {
         Ok(Some(Elf::Program { interpreter: Some(interpreter), .. })) => vec![(interpreter, Role::Loader)],
@@ -50,7 +50,7 @@ fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
     let Some(interpreter) = words.next() else { return Vec::new() };
     let mut needed = vec![(interpreter.to_vec(), Role::Interpreter)];
     if interpreter.ends_with(b"/env") || interpreter.ends_with(b"/with-contenv") {
-        // Values of its options among them, which are mostly no programs; and `-SPROGRAM` is one.
+        // These include values of env's options, which are mostly not programs. In `-SPROGRAM` there is a program.
         let programs = words.filter_map(|word| match word.strip_prefix(b"--split-string=") {
             Some(program) => Some(program),
             None if word.starts_with(b"-") => word.splitn(2, |&byte| byte == b'S').nth(1),
@@ -62,7 +62,7 @@ fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
     needed
 }
 
-/// Where a program of that name may lie: in `search`, and in the default directories.
+/// The paths at which a program of that name may lie: in `search` and in the default directories.
 pub(crate) fn in_directories(name: &[u8], search: &[&str]) -> Vec<Vec<u8>> {
     let others = search.iter().copied().filter(|directory| !DEFAULT_SEARCH.contains(directory));
     DEFAULT_PATH.split(':').chain(others).map(|directory| InRoot(directory.as_bytes()).join(name)).collect()

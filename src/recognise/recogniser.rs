@@ -34,7 +34,7 @@ pub struct Recogniser {
     /// When looking at files must end.
     deadline: Deadline,
     tombstones: Detector,
-    /// Files with several names that are searched no more: nothing is in them, or they are too large.
+    /// Files with several names that are not searched again: they hold nothing, or they are too large.
     searched: HashSet<Identity>,
 }
 
@@ -47,26 +47,26 @@ pub enum Recognised {
         by: RecognisedBy,
         /// Its name in the catalogue.
         program: String,
-        /// What that is.
+        /// What the catalogue knows of it.
         known: Known,
     },
-    /// What stands in place of a removed command.
+    /// A tombstone, in place of a removed command.
     Tombstone,
-    /// Nothing that is known; a library, for example.
+    /// Nothing known; for example a library.
     Nothing,
 }
 
-/// What is worth saying of a file besides what it is.
+/// What is worth saying of a file besides its recognition.
 #[derive(Debug, Default)]
 pub struct Remarks {
-    /// The interpreter that a script's first line names.
+    /// The interpreter that a script's first line names; `None` unless it is an absolute path.
     pub interpreter: Option<Vec<u8>>,
-    /// Whether it is packed, so that its content says nothing.
+    /// Whether the file is packed, so that its content says nothing.
     pub packed: bool,
 }
 
 impl Recogniser {
-    /// One that after `deadline` fails with [`Failure::Late`], also within a file.
+    /// A recogniser that fails with [`Failure::Late`] after `deadline`, even within a file.
     pub fn new(deadline: Deadline) -> Self {
         Self {
             catalogue: Catalogue::default(),
@@ -78,7 +78,9 @@ impl Recogniser {
         }
     }
 
-    /// What the executable `file` is, which is `name` in `directory` and of which `stat` is known.
+    /// What the executable `file` is. `file` is the open file `name` in `directory`, and `stat` is what is known of it.
+    /// Fails if the file cannot be read, with `EFBIG` if it is too large to search, and with [`Failure::Late`] after
+    /// the deadline.
     pub fn recognise(
         &mut self,
         file: &File,
@@ -115,7 +117,7 @@ impl Recogniser {
         self.tombstones.found()
     }
 
-    /// What the file is by its content; `named` is whether its name says something, too.
+    /// What the file is by its content. `named` tells whether its name says something as well.
     fn content(&mut self, file: &File, stat: &Stat, named: bool, remarks: &mut Remarks) -> std::io::Result<Content> {
         let (head, buffer) = self.buffer.split_at_mut(HEAD);
         let length = file.read_at(head, 0)?;
@@ -125,7 +127,8 @@ impl Recogniser {
             return Ok(Content::Other);
         }
         if !head.starts_with(b"\x7fELF") {
-            // An x bit makes no program of what the kernel cannot start, such as an `/etc/hostname` of mode 755.
+            // An x bit does not make a program of a file that the kernel cannot start, such as an `/etc/hostname` of
+            // mode 755.
             return Ok(Content::Data);
         }
         let mut read_at = |offset: u64, length: usize| read_part(file, head, offset, length);
@@ -138,7 +141,7 @@ impl Recogniser {
             remarks.packed = head.get(..PACKED_WITHIN).unwrap_or(head).windows(4).any(|part| part == b"UPX!");
             vec![(0, u64::MAX)]
         });
-        // A name more costs nobody anything, and must not cost a search.
+        // One more name costs an intruder nothing, so it must not cost another search.
         let ranges = if stat.nlink > 1 && !self.searched.insert(stat.id) { Vec::new() } else { ranges };
         let mut source = Source { file, head, buffer, overlap: self.matcher.overlap(), deadline: self.deadline };
         let mut seen = Seen::default();
@@ -146,7 +149,8 @@ impl Recogniser {
             self.matcher.look(part, &mut seen);
         })?;
         let program = Matcher::program(&seen);
-        // Asked last, because it takes another read, and of a file that is nothing anyway the answer changes nothing.
+        // This check comes last, because it takes another read, and the answer changes nothing for a file that is
+        // nothing anyway.
         if (named || program.is_some()) && has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {
             return Ok(Content::Library);
         }
@@ -157,7 +161,7 @@ impl Recogniser {
 /// What a file is by its content.
 #[derive(Clone, Copy)]
 enum Content {
-    /// A program that a signature knows, by its name in the catalogue.
+    /// A program that a signature matches, by its name in the catalogue.
     Program(&'static str),
     /// A shared library, which nobody starts.
     Library,
@@ -167,16 +171,16 @@ enum Content {
     Other,
 }
 
-/// How much is read of a file at first: most often its headers and the first of its read-only segments.
+/// How many bytes of a file are read at first: most often its headers and the first of its read-only segments.
 const HEAD: usize = 8 * 1024;
 
-/// How much is searched at once.
+/// How many bytes are searched at once.
 const PART: usize = 256 * 1024;
 
-/// How much of a file is searched at most. Whoever may write a large one must not hold up what looks at it.
+/// How many bytes of one file are searched at most. Whoever may write a large file must not delay its inspection.
 const MOST: u64 = 1 << 30;
 
-/// What stands for the deadline among the kernel's reasons, which for a file is none of them.
+/// The errno that stands for the deadline. The kernel never gives it for a file.
 const LATE: Errno = Errno::ETIME;
 
 /// Where UPX puts its mark: right after the program headers.
@@ -185,17 +189,17 @@ const PACKED_WITHIN: usize = 1024;
 /// A file to be searched.
 struct Source<'a> {
     file: &'a File,
-    /// Its beginning, read already.
+    /// The beginning of the file, read already.
     head: &'a [u8],
     buffer: &'a mut [u8],
-    /// How many bytes of a part are looked at again with the next, so that no string is cut.
+    /// How many bytes of a part are looked at again with the next part, so that no string is cut.
     overlap: usize,
     deadline: Deadline,
 }
 
 impl Source<'_> {
-    /// Calls `look` with the parts of each range (start and size), up to the end of the file; more than [`MOST`] bytes are
-    /// too many.
+    /// Calls `look` with the parts of each range (start and size in bytes), up to the end of the file. `EFBIG` if it
+    /// has read more than [`MOST`] bytes, [`LATE`] after the deadline.
     fn parts(&mut self, ranges: &[(u64, u64)], look: &mut dyn FnMut(&[u8])) -> std::io::Result<()> {
         let mut read = 0;
         for &(start, size) in ranges {
@@ -207,7 +211,7 @@ impl Source<'_> {
                 if read > MOST {
                     return Err(Errno::EFBIG.into());
                 }
-                // Over a hole, which may be as large as a name: a sparse file must not hold up the scan.
+                // Skip a hole, which may be of any size: a sparse file must not delay the scan.
                 if at > start {
                     let data = lseek(self.file, i64::try_from(at).unwrap_or(i64::MAX), Whence::SeekData);
                     let skipped = match data {
@@ -237,7 +241,7 @@ impl Source<'_> {
     }
 }
 
-/// Copies as much as fits; how much that was.
+/// Copies as many bytes as fit, and returns how many.
 fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let length = from.len().min(to.len());
     if let (Some(to), Some(from)) = (to.get_mut(..length), from.get(..length)) {
@@ -246,7 +250,7 @@ fn copy(from: &[u8], to: &mut [u8]) -> usize {
     length
 }
 
-/// The interpreter that a script's first line names.
+/// The interpreter that a script's first line names; `None` unless it is an absolute path.
 fn interpreter(head: &[u8]) -> Option<Vec<u8>> {
     let line = head.get(2..)?.split(|&byte| byte == b'\n').next()?;
     let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;

@@ -1,28 +1,29 @@
-//! Programs recognised by their content, whatever they are called.
+//! Programs recognised by their content, whatever their names.
 //!
-//! A signature is a set of byte strings that must all occur. All are looked for in one pass that samples: of every
-//! five bytes the first four are looked up, which meets a string of eight bytes wherever it lies. The work is the same
-//! whatever a file holds, so that nobody makes a search slow: no step depends on what the one before found, and a word
-//! that strings do have costs two comparisons for each of the few strings that have it.
+//! A signature is a set of byte strings that must all occur. One pass looks for all of them, and it samples: of every
+//! five bytes it looks up the first four, which finds a string of eight bytes wherever it lies. The work is the same
+//! whatever a file holds, so that nobody can make a search slow: no step depends on what the one before found, and a
+//! word that strings do have costs two comparisons for each of the few strings that have it.
 
 mod table;
 
 pub use table::FAMILY;
 use table::SIGNATURES;
 
-/// Every how many bytes a word of four is looked at.
+/// A word of four bytes is looked at every so many bytes.
 const STRIDE: usize = 5;
 
-/// The same, for offsets in what is searched.
+/// [`STRIDE`], as a number for offsets in the searched bytes.
 const STEP: u32 = 5;
 
-/// A string at least this long holds a whole word that is looked at, wherever it lies.
+/// A string of at least this length, in bytes, holds a whole word that is looked at, wherever it lies.
 const WINDOW: usize = STRIDE + 3;
 
-/// How many words are looked at before those that strings have are compared; fewer than the list of these holds.
+/// How many words are looked at before those that strings have are compared. It is less than the length of the list of
+/// hits.
 const BATCH: usize = 240;
 
-/// How many strings the signatures have, one after the other.
+/// How many strings all signatures have together.
 const STRINGS: usize = {
     let (mut count, mut at) = (0, 0);
     while at < SIGNATURES.len() {
@@ -37,43 +38,43 @@ const STRINGS: usize = {
 
 /// Looks for all strings of all signatures.
 pub struct Matcher {
-    /// By the hash of a word: which of `words` is the first with that hash; 0 where there is none.
+    /// For each hash of a word: the index in `words` of the first word with that hash; 0 if there is none.
     slots: [u16; SLOTS],
-    /// The first is none.
+    /// The first entry stands for no word.
     words: Vec<Word>,
-    /// How many strings there are, and how long the longest is.
+    /// How many strings there are, and the length of the longest in bytes.
     strings: u16,
     longest: usize,
 }
 
-/// Four bytes of one end of a string, and that string: its first and last eight bytes, which is all of it but for the
-/// middle of one of more than sixteen.
+/// Four bytes of one end of a string, and that string: its first and last eight bytes. That is the whole string, except
+/// the middle of a string of more than sixteen bytes.
 #[derive(Clone, Copy, Default)]
 struct Word {
-    /// The end that has the four bytes, as a number, little-endian.
+    /// The end that holds the four bytes, as a little-endian number.
     window: u64,
     /// The other end.
     other: u64,
-    /// From the one to the other.
+    /// The distance in bytes from `window` to `other`.
     distance: i16,
-    /// Where the four bytes lie in the one.
+    /// The offset of the four bytes in `window`.
     offset: u16,
-    /// Which string it is.
+    /// The number of the string.
     string: u16,
-    /// As in `slots`: the next with the same hash.
+    /// As in `slots`: the index of the next word with the same hash.
     next: u16,
 }
 
-/// A word that strings may have, in the bytes that are searched.
+/// A word in the searched bytes that strings may have.
 #[derive(Clone, Copy, Default)]
 struct Hit {
-    /// Where it lies.
+    /// Its offset.
     at: u32,
     /// As in [`Matcher::slots`].
     word: u16,
 }
 
-/// Which strings were found in one file so far.
+/// Which strings were found so far in one file.
 #[derive(Clone, Debug)]
 pub struct Seen([bool; STRINGS]);
 
@@ -92,7 +93,7 @@ fn hash(word: u32) -> usize {
     (word.wrapping_mul(0x9e37_79b9) >> 19) as usize & (SLOTS - 1)
 }
 
-/// Adds a hit, if it is one.
+/// Adds a hit, if a string may have its word.
 #[inline(always)]
 #[allow(clippy::inline_always, clippy::indexing_slicing)] // a byte is within the list
 fn put(hits: &mut [Hit; 256], count: &mut usize, hit: Hit) {
@@ -130,7 +131,7 @@ impl Matcher {
         let to_last = string.len().saturating_sub(WINDOW);
         let (first, last) = window(string, 0).zip(window(string, to_last)).unwrap_or_default();
         let distance = i16::try_from(to_last).unwrap_or_default();
-        // By the end whose words are in fewer other strings.
+        // Use the end whose words are in fewer other strings.
         let shared = |window| words(window).map(|(_, word)| self.chain(word)).max();
         let (window, other, distance) =
             if shared(first) <= shared(last) { (first, last, distance) } else { (last, first, -distance) };
@@ -144,25 +145,26 @@ impl Matcher {
         self.strings += 1;
     }
 
-    /// How many of `words` have the hash of this one: what a word may cost.
+    /// How many of `words` have the hash of this one: the cost of this word.
     fn chain(&self, word: u32) -> usize {
         let first = self.slots.get(hash(word)).copied();
         let next = |number: &u16| self.words.get(usize::from(*number)).map(|word| word.next);
         std::iter::successors(first, next).take_while(|number| *number != 0).count()
     }
 
-    /// How many bytes of one part must be looked at again with the next, so that no string is cut.
+    /// How many bytes of one part must be looked at again with the next part, so that no string is cut.
     pub fn overlap(&self) -> usize {
         self.longest - 1
     }
 
-    /// Adds to `seen` which of the strings `bytes` holds; how many comparisons that took.
+    /// Adds to `seen` which of the strings `bytes` holds. Returns how many comparisons that took.
     #[allow(clippy::indexing_slicing)] // within a block, and by a hash within the table
     pub fn look(&self, bytes: &[u8], seen: &mut Seen) -> usize {
         let mut hits = [Hit::default(); 256];
         let (mut at, mut compared) = (0, 0);
         for batch in bytes.chunks(STRIDE * BATCH) {
-            // Nearly all of the time is spent here, without a branch: what comes next cannot be guessed wrong.
+            // The search spends nearly all of its time here, without a branch, so that the processor cannot guess
+            // wrong.
             let mut count = 0;
             let blocks = batch.chunks_exact(4 * STRIDE);
             let rest = blocks.remainder();
@@ -186,15 +188,15 @@ impl Matcher {
         compared
     }
 
-    /// The first of `words` with the hash of this one.
+    /// The index of the first of `words` with the hash of this one.
     #[inline(always)]
     #[allow(clippy::inline_always, clippy::indexing_slicing)] // a hash is within the table
     fn slot(&self, word: [u8; 4]) -> u16 {
         self.slots[hash(u32::from_le_bytes(word))]
     }
 
-    /// Compares the first `count` of `hits` with a string each, and leaves there those whose word another string has; how
-    /// many these are.
+    /// Compares each of the first `count` of `hits` with one string, and leaves in `hits` those whose word another
+    /// string has. Returns how many these are.
     #[inline(never)]
     fn compare(&self, bytes: &[u8], hits: &mut [Hit; 256], count: usize, seen: &mut Seen) -> usize {
         let mut left = 0;
@@ -213,7 +215,7 @@ impl Matcher {
         left
     }
 
-    /// The name in the catalogue of what the file is, by what was seen of it.
+    /// The catalogue's name of the program, by the strings that were seen; `None` if no signature holds.
     pub fn program(seen: &Seen) -> Option<&'static str> {
         let mut seen = seen.0.iter();
         let holds = SIGNATURES.iter().find(|signature| {

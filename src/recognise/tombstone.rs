@@ -1,8 +1,9 @@
-//! Tombstones: what stands in place of a removed command (`method = "tombstone"`). A tombstone is this very program with
-//! an inscription at its end, so that whoever starts it is told what was removed, by which rule, and what to do instead.
+//! Tombstones: copies of lithify in place of removed commands (`method = "tombstone"`). A tombstone is this very
+//! program with an inscription at its end, so that whoever starts it learns what was removed, by which rule, and what
+//! to do instead.
 //!
-//! All names of one run share one file. Only a file that equals this program up to its inscription is taken for a
-//! tombstone: a shell with an inscription appended is a shell.
+//! All names of one run share one file. A file counts as a tombstone only if it equals this program up to its
+//! inscription: a shell with an inscription appended is a shell.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -14,13 +15,13 @@ use crate::recognise::inscription::{self, Kind, is_inscribed};
 use crate::root::path::file_name;
 use crate::text::escape::escape;
 
-/// Mode of a tombstone: whoever runs it, nobody changes it.
+/// Mode of a tombstone: everybody may run it, nobody may change it.
 pub const MODE: u32 = 0o555;
 
 /// One removed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epitaph {
-    /// Escaped path inside the root.
+    /// Path inside the root, escaped.
     pub path: String,
     /// The profile that asked for it.
     pub profile: String,
@@ -28,11 +29,11 @@ pub struct Epitaph {
     pub rule: String,
 }
 
-/// What follows this program's own bytes in a tombstone for these commands: canonical path, profile, rule.
+/// The inscription of a tombstone for these commands. Each is a canonical path, the profile, and the rule.
 pub fn inscription<'a>(commands: impl Iterator<Item = (&'a [u8], &'a str, &'a str)>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (path, profile, rule) in commands {
-        // Escaped, none of them holds a tab or a line end.
+        // An escaped field holds no tab and no line end.
         for (field, end) in [(path, b'\t'), (profile.as_bytes(), b'\t'), (rule.as_bytes(), b'\n')] {
             bytes.extend_from_slice(escape(field).as_bytes());
             bytes.push(end);
@@ -41,7 +42,7 @@ pub fn inscription<'a>(commands: impl Iterator<Item = (&'a [u8], &'a str, &'a st
     inscription::inscription(Kind::Grave, bytes)
 }
 
-/// What a table says.
+/// The entries of an inscription's table. Lines with fewer than three fields are left out.
 pub fn parse(table: &[u8]) -> Vec<Epitaph> {
     let text = String::from_utf8_lossy(table);
     text.lines()
@@ -52,7 +53,8 @@ pub fn parse(table: &[u8]) -> Vec<Epitaph> {
         .collect()
 }
 
-/// Tells tombstones from other files. Opens this very program when the first file may be one, and compares each once.
+/// Tells tombstones from other files. It opens this very program when the first file may be a tombstone, and compares
+/// each file once.
 #[derive(Default)]
 pub struct Detector {
     program: Option<File>,
@@ -60,7 +62,8 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Whether `file` is this program with an inscription. What cannot be read is taken for what its name says.
+    /// Whether `file` is this program with an inscription. False for a file that cannot be read, so that it is
+    /// recognised by its name.
     pub fn is_tombstone(&mut self, file: &File) -> bool {
         let Ok(metadata) = file.metadata() else { return false };
         let id = Identity { dev: metadata.dev(), ino: metadata.ino() };
@@ -84,8 +87,8 @@ impl Detector {
     }
 }
 
-/// The entry for a command that was started as one of `names` (paths as the caller gave them): by the whole path, else
-/// by the file name.
+/// The entry for a command that was started as one of `names` (paths as the caller gave them). It is found by the whole
+/// path, else by the file name.
 pub fn find<'e>(epitaphs: &'e [Epitaph], names: &[Vec<u8>]) -> Option<&'e Epitaph> {
     let names: Vec<String> = names.iter().map(|name| escape(name)).collect();
     let exactly = names.iter().find_map(|name| epitaphs.iter().find(|epitaph| epitaph.path == *name));

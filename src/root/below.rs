@@ -4,8 +4,8 @@ use std::ffi::CStr;
 
 use super::{Canonical, Directory, Entry, Kind, Root, RootError, Visitor, walk_below};
 
-/// Called with each entry, a directory before what it holds, or with what could not be looked at; of a directory it says
-/// whether to go on in it. An error that it returns for an error ends the walk.
+/// Called with each entry (a directory before its entries), or with the error for something that could not be looked
+/// at. The result for a directory says whether to go on in it. If it returns an error for an error, the walk ends.
 pub type EachBelow<'v> = dyn FnMut(Result<Entry<'_>, RootError>) -> Result<bool, RootError> + 'v;
 
 impl Root {

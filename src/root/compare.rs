@@ -7,10 +7,10 @@ use nix::errno::Errno;
 
 use crate::linux::error::errno;
 
-/// How much is read at a time.
+/// How many bytes are read at a time.
 const CHUNK: usize = 128 * 1024;
 
-/// Which of the two could not be read.
+/// Which of the two files could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// The first.
@@ -19,7 +19,7 @@ pub enum Side {
     Right,
 }
 
-/// Compares files, with the memory that takes.
+/// Compares files, and keeps the buffers for that.
 pub struct Comparer {
     left: Vec<u8>,
     right: Vec<u8>,
@@ -32,7 +32,7 @@ impl Default for Comparer {
 }
 
 impl Comparer {
-    /// Whether both files hold the same bytes from `start` to `end`; a file that ends before that does not.
+    /// Whether both files hold the same bytes from `start` to `end`. False if a file ends before `end`.
     pub fn same(&mut self, left: &File, right: &File, start: u64, end: u64) -> Result<bool, (Side, Errno)> {
         let mut at = start;
         while at < end {
@@ -51,7 +51,7 @@ impl Comparer {
     }
 }
 
-/// Fills `buffer`; whether the file goes on so far.
+/// Fills `buffer` from offset `at`. False if the file ends before `buffer` is full.
 fn read(file: &File, buffer: &mut [u8], at: u64) -> Result<bool, Errno> {
     match file.read_exact_at(buffer, at) {
         Ok(()) => Ok(true),

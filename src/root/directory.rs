@@ -1,4 +1,5 @@
-//! One open directory inside the root: looking, and the only place that unlinks or changes a file.
+//! One open directory inside the root. It looks at files, and only [`Directory`] unlinks or changes a file inside the
+//! root.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,11 +16,12 @@ use crate::linux::sys;
 /// File capabilities (capabilities(7)).
 const CAPABILITIES: &CStr = c"security.capability";
 
-/// The longest path of a directory, which is made anew for each, and which the kernel follows anew for each link: without
-/// an end a chain of them, which any user can make, would take a time that grows with its square.
+/// The longest path of a directory, in bytes. The path is made anew for each directory, and the kernel follows it anew
+/// for each link. Without a limit, a chain of directories, which any user can make, would take a time that grows with
+/// its square.
 const DEEPEST: usize = 16 * 1024;
 
-/// How much is said of a path that is longer: a directory above it.
+/// How many bytes an error names of a longer path: a directory above it.
 const NAMED: usize = 256;
 
 /// An open directory.
@@ -46,7 +48,7 @@ impl Directory {
         &self.stat
     }
 
-    /// Its descriptor alone.
+    /// Its descriptor, without the rest.
     pub(super) fn into_fd(self) -> OwnedFd {
         self.fd
     }
@@ -56,13 +58,13 @@ impl Directory {
         self.fd.as_fd()
     }
 
-    /// What is known of `name`, a link not followed.
+    /// What is known of `name`, with a link not followed.
     pub fn stat(&self, name: &CStr) -> Result<Stat, RootError> {
-        // The path is only for an error's text: made when there is one.
+        // The path is only for an error's text, so it is made only for an error.
         stat_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(error, name.to_bytes()))
     }
 
-    /// Text of the symbolic link `name`.
+    /// The text of the symbolic link `name`.
     pub fn read_link(&self, name: &CStr) -> Result<Vec<u8>, RootError> {
         // A link's text is shorter than PATH_MAX (symlink(7)).
         let mut buffer = [0; nix::libc::PATH_MAX as usize];
@@ -71,7 +73,7 @@ impl Directory {
         Ok(buffer.get(..length).unwrap_or_default().to_vec())
     }
 
-    /// Opens the directory `name`; a link is refused.
+    /// Opens the directory `name`. It refuses a link, and a path longer than `DEEPEST` (`ENAMETOOLONG`).
     pub fn child(&self, name: &CStr) -> Result<Self, RootError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let path = self.join(name);
@@ -83,11 +85,12 @@ impl Directory {
         Self::new(fd, path)
     }
 
-    /// The directory above this one whose path has this length, if it still is `expected`; `ESTALE` where this one was moved.
+    /// The directory above this one whose path has `length` bytes, if it still is `expected`; `ESTALE` if this one was
+    /// moved.
     pub(super) fn above(&self, length: usize, expected: Identity) -> Result<Self, RootError> {
         let fail = |errno| os("openat", &self.path)(errno);
         let (path, below) = self.path.split_at_checked(length).unwrap_or_default();
-        // That of the root ends with the slash.
+        // The path of the root ends with the slash.
         let steps = usize::from(path == b"/") + below.iter().filter(|&&byte| byte == b'/').count();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut fd = None;
@@ -101,25 +104,26 @@ impl Directory {
         if above.stat.id == expected { Ok(above) } else { Err(fail(Errno::ESTALE)) }
     }
 
-    /// An `O_PATH` descriptor of `name`, a link not followed: to name it to the kernel.
+    /// An `O_PATH` descriptor of `name`, with a link not followed, by which to name it to the kernel.
     pub(crate) fn handle(&self, name: &CStr) -> Result<OwnedFd, RootError> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         openat(&self.fd, name, flags, Mode::empty()).map_err(|errno| os("openat", &self.join(name))(errno))
     }
 
-    /// Opens the file `name` for reading; a link is refused, and a fifo does not block.
+    /// Opens the file `name` for reading. It refuses a link and does not block on a fifo.
     pub fn file(&self, name: &CStr) -> Result<std::fs::File, RootError> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let file = openat(&self.fd, name, flags, Mode::empty());
         file.map(std::fs::File::from).map_err(|errno| os("openat", &self.join(name))(errno))
     }
 
-    /// Whether nobody can write what is on this directory's mount (`statvfs(3)`: the mount or its filesystem).
+    /// Whether this directory's mount is read-only, by its own options or by its filesystem's (`statvfs(3)`), so that
+    /// nobody can write there.
     pub fn is_read_only(&self) -> bool {
         is_read_only(self.fd.as_fd())
     }
 
-    /// The same for the regular file `name`, which may be a mount of its own.
+    /// As [`Directory::is_read_only`], for the regular file `name`, which may be a mount of its own.
     pub fn is_file_read_only(&self, name: &CStr) -> Result<bool, RootError> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = openat(&self.fd, name, flags, Mode::empty());
@@ -127,8 +131,8 @@ impl Directory {
     }
 
     /// Removes `name` if it still is the file `expected` on the mount `mount`: `unlinkat(2)` right after a fresh look.
-    /// `ESTALE` when it is another file by now; `EXDEV` when the name is a mount point (unlinking one in another mount
-    /// namespace would detach that mount).
+    /// `ESTALE` if it is another file by now. `EXDEV` if the name is a mount point: unlinking one in another mount
+    /// namespace would detach that mount.
     pub fn remove(&self, name: &[u8], expected: Identity, mount: u64) -> Result<(), RootError> {
         let c = c_name(name).map_err(os("unlinkat", name))?;
         let stat = self.check(&c, expected, mount)?;
@@ -136,11 +140,12 @@ impl Directory {
         unlinkat(&self.fd, c.as_c_str(), flag).map_err(|errno| os("unlinkat", &self.join(&c))(errno))
     }
 
-    /// Sets the permission bits of the regular file `name` if it still is `expected`, and with `capabilities` removes its
-    /// file capabilities (`security.capability`, capabilities(7)); reads both back. `EIO` when they did not take.
+    /// Sets the permission bits of the regular file `name` if it still is `expected` on the mount `mount`. With
+    /// `capabilities` it also removes the file capabilities (`security.capability`, capabilities(7)). It reads both
+    /// back: `EIO` if they did not take. The errors of [`Directory::remove`] as well.
     ///
-    /// All through one descriptor: on overlayfs the first change copies the file up, and it has another inode from then
-    /// on where it has several names in a lower layer.
+    /// It makes all changes through one descriptor. On overlayfs the first change copies the file up; if the file has
+    /// several names in a lower layer, it has another inode from then on.
     pub fn set_mode(
         &self,
         name: &[u8],
@@ -155,7 +160,7 @@ impl Directory {
         let file = self.pin(&c, expected)?;
         if capabilities {
             match sys::xattr::remove_of(file.as_fd(), CAPABILITIES) {
-                // Another name of the file came first.
+                // Another name of the file was changed first.
                 Ok(()) | Err(Errno::ENODATA) => {}
                 Err(errno) => return Err(fail("removexattr", errno)),
             }
@@ -169,7 +174,7 @@ impl Directory {
         if self.stat(&c)?.mode & 0o7777 == mode { Ok(()) } else { Err(fail("chmod", Errno::EIO)) }
     }
 
-    /// Whether the regular file `name` has file capabilities; `file` is the same, where it is open already: then that is
+    /// Whether the regular file `name` has file capabilities. `file` is the same file, if it is open already: that is
     /// cheaper.
     pub fn has_capabilities(&self, name: &CStr, file: Option<&std::fs::File>) -> Result<bool, RootError> {
         let found = match file {
@@ -195,19 +200,19 @@ impl Directory {
         Ok(stat)
     }
 
-    /// An `O_PATH` descriptor of `name` that is certainly `expected`, so that a change cannot hit another file.
+    /// An `O_PATH` descriptor of `name` that certainly is `expected`, so that a change cannot hit another file.
     fn pin(&self, name: &CStr, expected: Identity) -> Result<OwnedFd, RootError> {
         let file = self.handle(name)?;
         let stat = stat_of(file.as_fd(), c"", b"").map_err(|error| self.with_path(error, name.to_bytes()))?;
         if stat.id == expected { Ok(file) } else { Err(os("openat", &self.join(name))(Errno::ESTALE)) }
     }
 
-    /// What went wrong at `name`.
+    /// The error for `operation` on the entry `name`.
     pub(crate) fn error(&self, operation: &'static str, name: &CStr, errno: Errno) -> RootError {
         os(operation, &self.join(name))(errno)
     }
 
-    /// Where its entry `name` is.
+    /// The path of its entry `name`.
     pub fn join(&self, name: &CStr) -> Canonical {
         self.path.join(name.to_bytes())
     }

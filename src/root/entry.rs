@@ -13,12 +13,12 @@ pub struct Entry<'d> {
     pub parent: &'d Stat,
     /// The name.
     pub name: &'d [u8],
-    /// What is there; of a link, the link.
+    /// What is known of the file. For a link, of the link itself.
     pub stat: Stat,
 }
 
 impl<'d> Entry<'d> {
-    /// Of a name that was looked at.
+    /// The entry `name` of `directory`, with what is known of it.
     pub fn new(directory: &'d Directory, name: &'d CStr, stat: Stat) -> Self {
         Self { directory: directory.path(), parent: directory.own_stat(), name: name.to_bytes(), stat }
     }
@@ -30,7 +30,7 @@ impl<'d> Entry<'d> {
 }
 
 impl Directory {
-    /// Looks at the name, a link not followed.
+    /// Looks at `name`, with a link not followed.
     pub fn entry<'d>(&'d self, name: &'d CStr) -> Result<Entry<'d>, RootError> {
         self.stat(name).map(|stat| Entry::new(self, name, stat))
     }

@@ -4,7 +4,8 @@ use nix::errno::Errno;
 
 use crate::text::escape::escape;
 
-/// What went wrong at one path. Boxed: nearly every function here may fail, and hands on one pointer in place of it all.
+/// What went wrong at one path. It is boxed because nearly every function here may fail and then hands on a single
+/// pointer.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct RootError(Box<Failure>);
@@ -17,7 +18,7 @@ pub enum Failure {
     Os {
         /// The operation, as the name of its system call.
         operation: &'static str,
-        /// Inside the root, except for `--root` itself.
+        /// A path inside the root, except for `--root` itself.
         path: Vec<u8>,
         /// The kernel's reason.
         errno: Errno,
@@ -33,7 +34,7 @@ pub enum Failure {
         /// Why `fdinfo` could not be read.
         errno: Errno,
     },
-    /// The root's deadline came first. Once it has, every access fails.
+    /// The root's deadline came first. After that, every access fails.
     #[error("not looked at before the deadline")]
     Late,
 }
@@ -52,17 +53,17 @@ impl RootError {
         Failure::Os { operation, path: path.to_vec(), errno }.into()
     }
 
-    /// What it says.
+    /// What went wrong.
     pub fn failure(&self) -> &Failure {
         &self.0
     }
 
-    /// What it says, taken out.
+    /// What went wrong, by value.
     pub fn into_failure(self) -> Failure {
         *self.0
     }
 
-    /// What it says, with `path` as its path.
+    /// The same error, with `path` as its path. [`Failure::Late`] has none and stays as it is.
     #[must_use]
     pub fn at(mut self, path: Vec<u8>) -> Self {
         match &mut *self.0 {
@@ -72,7 +73,7 @@ impl RootError {
         self
     }
 
-    /// The kernel's reason, whatever the error.
+    /// The kernel's reason: `EINVAL` for [`Failure::Proc`], `ETIME` for [`Failure::Late`].
     pub fn errno(&self) -> Errno {
         match *self.0 {
             Failure::Os { errno, .. } | Failure::MountUnknown { errno, .. } => errno,
@@ -81,7 +82,7 @@ impl RootError {
         }
     }
 
-    /// The path at which it happened.
+    /// The path at which it happened; `/` for [`Failure::Late`].
     pub fn path(&self) -> &[u8] {
         match &*self.0 {
             Failure::Os { path, .. } | Failure::MountUnknown { path, .. } | Failure::Proc(path) => path,
@@ -89,15 +90,15 @@ impl RootError {
         }
     }
 
-    /// Whether nothing can be reached by this path: no file, or links that go round in circles. Magic links of procfs
-    /// count among those: they lead to what a process has open, which no rule can mean.
+    /// Whether nothing can be reached by this path: there is no file, or links form a circle. Magic links of procfs
+    /// count too: they lead to what a process has open, which no rule can mean.
     pub fn leads_nowhere(&self) -> bool {
         !matches!(*self.0, Failure::MountUnknown { .. })
             && matches!(self.errno(), Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
     }
 }
 
-/// An error constructor for `map_err`; the path is copied only when there is an error.
+/// An error constructor for `map_err`. It copies the path only when there is an error.
 pub(crate) fn os(operation: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> RootError {
     move |errno| RootError::os(operation, path, errno)
 }

@@ -1,4 +1,5 @@
-//! Where a symbolic link leads, with as little work as that takes: most lead to a file without another link on the way.
+//! Where a symbolic link leads, found with little work, because most links lead to a file without another link on the
+//! way.
 
 use std::ffi::CStr;
 
@@ -8,14 +9,14 @@ use super::{Canonical, Directory, Kind, Root, RootError, Stat, c_name, os};
 
 /// Where a link leads.
 pub struct Followed {
-    /// What is there.
+    /// What is known of the file there.
     pub target: Stat,
-    /// Where that is, if no other link is on the way.
+    /// The path of that file, if no other link is on the way.
     pub direct: Option<Canonical>,
 }
 
 impl Root {
-    /// Follows the link `name` in `directory`.
+    /// Follows the link `name` in `directory` to the file that it leads to.
     pub fn follow(&self, directory: &Directory, name: &CStr) -> Result<Followed, RootError> {
         let text = directory.read_link(name)?;
         if let Some(direct) = direct(directory.path(), &text) {
@@ -36,8 +37,8 @@ impl Root {
     }
 }
 
-/// Where a link with this text in `directory` leads, if no other link is on the way. `None` where that cannot be told from
-/// the text: `..` after a name, which may be a link, and what must be a directory.
+/// The path to which a link with this text in `directory` leads, if no other link is on the way. `None` if the text
+/// cannot tell that: `..` follows a name, which may be a link, or the target must be a directory.
 fn direct(directory: &Canonical, text: &[u8]) -> Option<Canonical> {
     let mut path = if text.first() == Some(&b'/') { Canonical::default() } else { directory.clone() };
     let mut named = false;

@@ -1,4 +1,4 @@
-//! What a path pattern matches inside the root. Reads only.
+//! What a path pattern matches inside the root. This module only reads.
 
 use std::ffi::{CStr, CString};
 
@@ -6,19 +6,19 @@ use super::pattern::{Component, PathPattern};
 use super::{Canonical, Directory, Entry, InRoot, Kind, Root, RootError, Unreadable, Visitor, walk_below};
 use crate::linux::filesystem::is_left_out;
 
-/// Who is told what matches.
+/// Receives what a pattern matches.
 pub trait Matches {
-    /// A file that the pattern matches. A link in the middle is followed, a last one is the match.
+    /// A file that the pattern matches. A link in the middle is followed; a final link is the match.
     fn found(&mut self, found: Entry<'_>) -> Result<(), RootError>;
 
-    /// Something could not be looked at; an error ends the search. What is not there is no error.
+    /// Something could not be looked at. If this returns an error, the search ends. A missing file is not a failure.
     fn failed(&mut self, error: RootError) -> Result<(), RootError>;
 
     /// Whether `**` goes down from `parent` into `child`.
     fn enters(&mut self, parent: &Directory, child: &Directory) -> bool;
 }
 
-/// Tells `matches` of every file that `pattern` matches.
+/// Calls `matches` for every file that `pattern` matches.
 pub fn expand(root: &Root, pattern: &PathPattern, matches: &mut dyn Matches) -> Result<(), RootError> {
     expand_from(root, &Canonical::default(), pattern.components(), matches)
 }
@@ -41,7 +41,7 @@ fn expand_from(
     }
 }
 
-/// Plain names, and then `rest`.
+/// Follows plain names, and then `rest`.
 fn follow(
     root: &Root,
     base: &Canonical,
@@ -53,7 +53,7 @@ fn follow(
         .iter()
         .filter_map(|part| if let Component::Literal(name) = part { Some(name.as_slice()) } else { None });
     let path = names.collect::<Vec<_>>().join(&b'/');
-    // Most paths of a profile are not there, which takes one system call to see in place of one a component.
+    // Most paths of a profile do not exist. One system call shows that, instead of one per component.
     let directory = if rest.is_empty() { InRoot(&path).directory() } else { &path };
     if *base == b"/" && root.resolve(directory).is_err_and(|error| error.leads_nowhere()) {
         return Ok(());
@@ -76,7 +76,7 @@ fn follow(
     }
 }
 
-/// The names in the directory at `base` that `component` matches, and then `rest`.
+/// Follows the names in the directory at `base` that `component` matches, and then `rest`.
 fn in_directory(
     root: &Root,
     base: &Canonical,
@@ -123,7 +123,7 @@ fn in_directory(
     Ok(())
 }
 
-/// What `rest` matches in the directory at `base` and in every one below it.
+/// Follows `rest` in the directory at `base` and in every directory below it.
 fn at_any_depth(root: &Root, base: &Canonical, rest: &[Component], matches: &mut dyn Matches) -> Result<(), RootError> {
     let one = match rest {
         [] => Some(&Component::AnyDepth),
@@ -141,7 +141,7 @@ fn at_any_depth(root: &Root, base: &Canonical, rest: &[Component], matches: &mut
 
 struct AnyDepth<'a, 'p, 'm> {
     root: &'a Root,
-    /// What the name itself must be, where nothing more follows.
+    /// What the name itself must match, if no other component follows.
     one: Option<&'p Component>,
     rest: &'p [Component],
     matches: &'m mut dyn Matches,
@@ -181,7 +181,7 @@ impl Visitor for AnyDepth<'_, '_, '_> {
     }
 }
 
-/// What `pattern` matches on every mount but the kernel's own, and what could not be looked at.
+/// The paths that `pattern` matches on every mount except the kernel's own, and errors for what could not be looked at.
 pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Canonical>, Vec<RootError>), RootError> {
     struct Paths<'a> {
         root: &'a Root,

@@ -1,4 +1,4 @@
-//! Listing a directory: the one loop over `getdents64(2)`, which goes on after an error if whoever lists wants that.
+//! Listing a directory: the one loop over `getdents64(2)`, which goes on after an error if the caller wants that.
 
 use std::ffi::{CStr, CString};
 use std::ops::ControlFlow;
@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use super::{Directory, Kind, RootError};
 use crate::linux::sys;
 
-/// Called with each name and its type, or with why one is not known or no more are; an error that it returns ends the
-/// listing.
+/// Called with each name and its type; or with an error if a type is unknown or no more names can be read. If it
+/// returns an error, the listing ends.
 pub type Each<'v> = dyn FnMut(Result<(&CStr, Kind), RootError>) -> Result<(), RootError> + 'v;
 
 impl Directory {
-    /// Calls `each` for every name but `.` and `..`. Nothing may be removed meanwhile: listings skip names then.
+    /// Calls `each` for every name except `.` and `..`. Nothing may be removed meanwhile, because a listing then skips
+    /// names.
     pub fn list(&self, each: &mut Each<'_>) -> Result<(), RootError> {
         let mut ended = Ok(());
         let listed = sys::directory::list(self.as_fd(), &mut |name, kind| {

@@ -1,4 +1,4 @@
-//! Paths inside the root, by their text alone: as somebody wrote them ([`InRoot`]), and where a file really is
+//! Paths inside the root, handled as text: as somebody wrote them ([`InRoot`]), and where a file really is
 //! ([`Canonical`]).
 
 use std::borrow::Borrow;
@@ -7,17 +7,17 @@ use std::ops::Deref;
 
 use crate::text::escape::escape;
 
-/// A path inside the root as somebody wrote it: absolute or relative to the root, perhaps with links and `..` in it.
+/// A path inside the root as somebody wrote it: absolute or relative to the root, possibly with links and `..` in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InRoot<'p>(pub &'p [u8]);
 
 impl<'p> InRoot<'p> {
-    /// The last name; all of it where it holds no `/`, nothing where it ends with one.
+    /// The last name: the whole path if it holds no `/`, empty if it ends with `/`.
     pub fn name(self) -> &'p [u8] {
         self.split().1
     }
 
-    /// What stands before the last `/`; nothing where there is none, and for a path right below the root.
+    /// The part before the last `/`: empty if there is no `/`, and for a path right below the root.
     pub fn directory(self) -> &'p [u8] {
         self.split().0
     }
@@ -28,7 +28,7 @@ impl<'p> InRoot<'p> {
         (directory, if slash.is_some() { name.get(1..).unwrap_or_default() } else { name })
     }
 
-    /// `path` below this one.
+    /// `path` appended to this path, with one `/` between them.
     pub fn join(self, path: &[u8]) -> Vec<u8> {
         let mut joined = Vec::with_capacity(self.0.len() + 1 + path.len());
         joined.extend_from_slice(self.0);
@@ -39,7 +39,7 @@ impl<'p> InRoot<'p> {
         joined
     }
 
-    /// Whether this is `top` or lies below it. Both must be as canonical as each other: the text alone decides.
+    /// Whether this is `top` or lies below it. Both must be equally canonical, because only the text decides.
     pub fn is_within(self, top: &[u8]) -> bool {
         let top = if top == b"/" { b"" } else { top };
         self.0.strip_prefix(top).is_some_and(|rest| rest.starts_with(b"/") || rest.is_empty() && !top.is_empty())
@@ -83,19 +83,20 @@ impl<'p> From<&'p Canonical> for InRoot<'p> {
     }
 }
 
-/// Where a file inside the root is: an absolute path without links, `.`, `..` and empty names. Only `Root` finds one, and
-/// a name that a directory holds makes one from the directory's.
+/// Where a file inside the root is: an absolute path without links, `.`, `..` and empty names. Only `Root` finds one; a
+/// name in a directory and the directory's path make another.
 #[derive(Clone, Debug, Hash, PartialOrd, Ord)]
 pub struct Canonical(Vec<u8>);
 
 impl Canonical {
-    /// For what this room has found to be canonical.
+    /// Wraps a path that this room has found to be canonical.
     pub(super) fn found(path: Vec<u8>) -> Self {
         debug_assert!(is_canonical(&path), "{}", escape(&path));
         Self(path)
     }
 
-    /// The path of these names below the root, the last one first; `length` bytes with a `/` before each.
+    /// The path of these names below the root, the last name first. `length` is the length of the path in bytes, with a
+    /// `/` before each name.
     pub(crate) fn from_names_upwards<'n>(length: usize, names: impl Iterator<Item = &'n [u8]>) -> Self {
         let mut path = vec![b'/'; length.max(1)];
         let mut end = length;
@@ -116,7 +117,7 @@ impl Canonical {
         Self(InRoot(self).join(name))
     }
 
-    /// Becomes its entry `name`.
+    /// Appends the entry `name`.
     pub(super) fn push(&mut self, name: &[u8]) {
         debug_assert!(is_name(name), "{}", escape(name));
         if self.0 != b"/" {
@@ -125,12 +126,12 @@ impl Canonical {
         self.0.extend_from_slice(name);
     }
 
-    /// The name in its directory; the root has none.
+    /// The name in its directory; empty for the root.
     pub fn name(&self) -> &[u8] {
         InRoot(self).name()
     }
 
-    /// The directory that holds it; none holds the root.
+    /// The directory that holds it; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         match InRoot(self).split() {
             (_, b"") => None,
@@ -154,7 +155,7 @@ impl Canonical {
         InRoot(self).is_within(top)
     }
 
-    /// The bytes alone.
+    /// The bytes of the path.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
@@ -201,7 +202,7 @@ impl fmt::Display for Canonical {
     }
 }
 
-/// The last name of a path that is text, such as a program of a command line.
+/// The last name of a path that is text, such as a program in a command line.
 pub fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
@@ -214,7 +215,7 @@ fn is_canonical(path: &[u8]) -> bool {
     path == b"/" || path.strip_prefix(b"/").is_some_and(|names| names.split(|&byte| byte == b'/').all(is_name))
 }
 
-/// Of a test that says where something is.
+/// For tests, which know where a file is.
 #[cfg(test)]
 pub(crate) fn canonical(path: &str) -> Canonical {
     assert!(is_canonical(path.as_bytes()), "{path}");

@@ -14,7 +14,7 @@ pub enum PatternError {
     /// It is `/`, `/**` or the like.
     #[error("`{0}` names the whole root")]
     WholeRoot(String),
-    /// A component is no valid glob.
+    /// A component is not a valid glob.
     #[error("`{component}` in `{pattern}` is not a valid glob: {reason}")]
     Glob {
         /// The whole pattern.
@@ -29,11 +29,11 @@ pub enum PatternError {
 /// One component of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Component {
-    /// A plain name: looked up, and followed when it is a link with more to come.
+    /// A plain name. It is looked up, and followed if it is a link and more components follow.
     Literal(Vec<u8>),
     /// Matches names by `*`, `?`, `[a-z]` and `{a,b}`.
     Glob(Vec<u8>),
-    /// `**`: any number of directories, links not followed.
+    /// `**`: any number of directories, with links not followed.
     AnyDepth,
 }
 
@@ -56,7 +56,7 @@ pub struct PathPattern {
 }
 
 impl PathPattern {
-    /// Parses and validates; a pattern that could match nothing because it is malformed is an error here, not silence.
+    /// Parses and validates a pattern. A malformed pattern is an error, because it would silently match nothing.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let Some(relative) = text.strip_prefix('/') else { return Err(PatternError::Relative(text.to_owned())) };
         let mut components = Vec::new();
@@ -69,7 +69,8 @@ impl PathPattern {
         Ok(Self { text: text.to_owned(), components })
     }
 
-    /// Every file of this name, or of one that begins so, wherever it lies.
+    /// The pattern for every file named `name`, wherever it lies; with `cut`, for every file whose name begins with
+    /// `name`.
     pub fn anywhere(name: &[u8], cut: bool) -> Self {
         let mut glob = literal(name);
         glob.push(b'*');
@@ -77,24 +78,24 @@ impl PathPattern {
         Self { text: String::new(), components: vec![Component::AnyDepth, last] }
     }
 
-    /// As written.
+    /// The text as the profile has it; empty for [`PathPattern::anywhere`].
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it matches the canonical path `path`, taken as text: no link is followed.
+    /// Whether it matches the canonical path `path`, taken as text: it follows no link.
     pub fn matches(&self, path: &[u8]) -> bool {
         let names: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
         match_names(&self.components, &names)
     }
 
-    /// Its components, the first below the root.
+    /// Its components, from the first below the root.
     pub fn components(&self) -> &[Component] {
         &self.components
     }
 }
 
-/// A pattern that only this name or path matches.
+/// The glob that matches only this name or path: special characters are escaped.
 pub fn literal(name: &[u8]) -> Vec<u8> {
     let special = |byte: &u8| b"*?[]{}\\!".contains(byte);
     name.iter().flat_map(|byte| special(byte).then_some(b'\\').into_iter().chain([*byte])).collect()

@@ -12,7 +12,7 @@ use super::{InRoot, Kind, Root, RootError, os};
 use crate::linux::error::errno;
 
 impl Root {
-    /// The first `limit` bytes of the regular file that `path` leads to; other types give `EINVAL`.
+    /// The first `limit` bytes of the regular file that `path` leads to; `EINVAL` for other types.
     pub fn read<'p>(&self, path: impl Into<InRoot<'p>>, limit: u64) -> Result<Vec<u8>, RootError> {
         self.read_written(path.into(), limit)
     }
@@ -26,13 +26,14 @@ impl Root {
         Ok(content)
     }
 
-    /// Opens the file that `path` leads to for reading; a fifo does not block.
+    /// Opens the file that `path` leads to for reading. It does not block on a fifo.
     pub(crate) fn file<'p>(&self, path: impl Into<InRoot<'p>>) -> Result<File, RootError> {
         self.open_resolved(path.into(), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map(File::from)
     }
 }
 
-/// Up to 64 KiB of the file at an offset, from `head`, its beginning, where that reaches; `None` where the kernel refuses.
+/// Up to `length` bytes of the file at `offset`, at most 64 KiB unless `head` holds them. `head` is the beginning of
+/// the file, read already. `None` if the kernel refuses.
 pub(crate) fn read_part<'h>(file: &File, head: &'h [u8], offset: u64, length: usize) -> Option<Cow<'h, [u8]>> {
     let start = usize::try_from(offset).ok()?;
     if let Some(part) = start.checked_add(length).and_then(|end| head.get(start..end)) {

@@ -1,4 +1,4 @@
-//! Who resolves a path: the kernel, by `openat2(2)`, or where that is missing we, name by name.
+//! Who resolves a path: the kernel, by `openat2(2)`; or lithify, name by name, if the kernel cannot.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -8,7 +8,7 @@ use nix::sys::stat::Mode;
 
 use super::{InRoot, Kind, Root, RootError, os};
 
-/// The kernel takes only paths that are shorter, with the NUL at their end.
+/// The kernel takes only paths shorter than this, because it counts the NUL at their end.
 const PATH_MAX: usize = nix::libc::PATH_MAX as usize;
 
 /// Who resolves paths.
@@ -16,7 +16,7 @@ const PATH_MAX: usize = nix::libc::PATH_MAX as usize;
 pub enum Resolver {
     /// The kernel, by `openat2(2)`.
     Openat2,
-    /// We, component by component.
+    /// lithify, component by component.
     Walk,
 }
 
@@ -25,7 +25,7 @@ impl Root {
         self.in_time()?;
         let opened = match self.resolver {
             Resolver::Openat2 if path.len() < PATH_MAX => self.openat2(&path, flags, ResolveFlag::empty()),
-            // Most paths that are longer are canonical.
+            // Most longer paths are canonical.
             Resolver::Openat2 => self.open_canonical(&path, flags),
             Resolver::Walk => Err(Errno::ELOOP),
         };
@@ -44,8 +44,8 @@ impl Root {
         }
     }
 
-    /// `openat2(2)` of a path that holds neither links (`ELOOP`) nor `..`. One that is longer than the kernel takes is opened
-    /// in parts, each below the one before.
+    /// `openat2(2)` of a path that holds neither links (`ELOOP`) nor `..`. A path that is too long for the kernel is
+    /// opened in parts, each below the one before.
     pub(super) fn open_canonical(&self, path: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
         let (mut part, mut rest): (Option<OwnedFd>, _) = (None, path);
         while let Some(end) = rest.get(..PATH_MAX).and_then(|start| start.iter().rposition(|&byte| byte == b'/')) {
@@ -66,8 +66,8 @@ impl Root {
     }
 }
 
-/// `openat2(2)` with `top` as the root. `EAGAIN` means that a rename or mount anywhere on the system happened meanwhile,
-/// so that the kernel could not vouch for `..`; libpathrs measured that up to 128 tries get through.
+/// `openat2(2)` with `top` as the root. `EAGAIN` means that a rename or mount happened somewhere on the system
+/// meanwhile, so that the kernel could not vouch for `..`. libpathrs measured that up to 128 tries get through.
 fn openat2_below(top: BorrowedFd<'_>, path: &[u8], flags: OFlag, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
     let how = OpenHow::new()
         .flags(flags | OFlag::O_CLOEXEC)
@@ -83,7 +83,7 @@ fn openat2_below(top: BorrowedFd<'_>, path: &[u8], flags: OFlag, resolve: Resolv
     result
 }
 
-/// A readable descriptor of the directory behind an `O_PATH` one, which itself cannot be listed.
+/// Opens the directory behind an `O_PATH` descriptor with other flags, because an `O_PATH` descriptor cannot be listed.
 pub(super) fn reopen(directory: BorrowedFd<'_>, flags: OFlag) -> Result<OwnedFd, Errno> {
     openat(directory, c".", flags | OFlag::O_CLOEXEC, Mode::empty())
 }

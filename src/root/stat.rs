@@ -1,4 +1,4 @@
-//! What is known of one file: which it is, of what type, and on which mount.
+//! What is known of one file: its identity, its type, and its mount.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,7 +11,7 @@ use super::{Failure, Identity, RootError, os};
 use crate::linux::proc::mount_of_descriptor;
 use crate::linux::sys::stat::{Statx, statx};
 
-/// Type of a file, as far as lithify tells them apart.
+/// Type of a file, as far as lithify distinguishes types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Regular file.
@@ -67,19 +67,20 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Whether anybody may start it.
+    /// Whether it is a regular file with an x bit.
     pub fn is_executable(&self) -> bool {
         self.kind == Kind::File && self.mode & 0o111 != 0
     }
 }
 
-/// `name` below `directory` (itself, when empty), links not followed; `path` is for the error only.
+/// What is known of `name` below `directory`, or of `directory` itself if `name` is empty. Links are not followed.
+/// `path` is only for the error.
 pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
     match statx(directory, name) {
         Ok(Statx { dev, ino, mode, nlink, uid, gid, size, mount: Some(mount) }) => {
             Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, size, mount })
         }
-        // Kernels before 5.8 give no mount id, before 4.11 there is no statx, and a seccomp profile may refuse it.
+        // Kernels before 5.8 give no mount id, kernels before 4.11 have no statx, and a seccomp profile may refuse it.
         Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
         Err(errno) => Err(os("statx", path)(errno)),
     }

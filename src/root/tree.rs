@@ -7,23 +7,23 @@ use nix::errno::Errno;
 
 use super::{Canonical, Directory, Identity, Kind, Root, RootError, os};
 
-/// How many directories with something left to visit are held open; those above are opened again when their turn comes.
+/// How many directories with something left to visit are held open. Those above are opened again when their turn comes.
 const OPEN: usize = 64;
 
-/// What is done on the way. `Look` is whatever the visitor wants to know of a directory when it sees its entries.
+/// What to do on the way. `Look` is whatever the visitor wants to know of a directory when it sees its entries.
 pub trait Visitor {
     /// Carried from a directory to its entries.
     type Look: Copy;
 
-    /// An entry that is no directory.
+    /// Called for an entry that is not a directory.
     fn entry(&mut self, directory: &Directory, look: Self::Look, name: &CStr, kind: Kind) -> Result<(), RootError>;
 
-    /// A directory before it is opened: whether it is to be.
+    /// Called for a directory before it is opened. The result says whether to open it.
     fn meet(&mut self, _: &Directory, _: Self::Look, _: &CStr) -> Result<bool, RootError> {
         Ok(true)
     }
 
-    /// A directory, opened: how to look at it, or `None` not to enter it.
+    /// Called for an opened directory. The result says how to look at it; `None` means not to enter it.
     fn enter(
         &mut self,
         parent: &Directory,
@@ -32,7 +32,7 @@ pub trait Visitor {
         child: &Directory,
     ) -> Result<Option<Self::Look>, RootError>;
 
-    /// Something could not be looked at; an error ends the walk.
+    /// Called when something could not be looked at. If it returns an error, the walk ends.
     fn failed(&mut self, error: RootError) -> Result<(), RootError>;
 }
 
@@ -46,16 +46,17 @@ struct Level<L> {
 /// A directory to come back to.
 enum Held {
     Open(Rc<Directory>),
-    /// The length of its path, which is the beginning of the paths of what lies below it; and which directory it was.
+    /// The length of its path, which is the beginning of every path below it; and its identity.
     Closed(usize, Identity),
 }
 
-/// Walks through everything under `root`; at its deadline the walk ends with [`Failure::Late`](super::Failure::Late).
+/// Walks through everything under `root`. At the deadline of `root` the walk ends with
+/// [`Failure::Late`](super::Failure::Late).
 pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Result<(), RootError> {
     walk_below(root, root.directory(&Canonical::default())?, look, visitor)
 }
 
-/// The same for everything below `directory`.
+/// As [`walk_tree`], for everything below `directory`.
 pub fn walk_below<V: Visitor>(
     root: &Root,
     directory: Directory,
@@ -80,7 +81,8 @@ pub fn walk_below<V: Visitor>(
             }
         };
         if level.pending.is_empty() {
-            // Closed before going down, so that a long chain of directories needs no more descriptors than a short one.
+            // The parent is closed before going down, so that a long chain of directories needs no more descriptors
+            // than a short one.
             levels.pop();
             below = Some(Rc::clone(&parent));
         }
@@ -94,7 +96,7 @@ pub fn walk_below<V: Visitor>(
         }
         let child = match parent.child(&name) {
             Ok(child) => child,
-            // No longer a directory.
+            // It is no longer a directory.
             Err(error) if error.errno() == Errno::ELOOP => continue,
             Err(error) => {
                 visitor.failed(error)?;
@@ -114,7 +116,7 @@ pub fn walk_below<V: Visitor>(
 }
 
 impl Held {
-    /// The directory; one that was closed is climbed up to from `below`, a directory below it.
+    /// The directory. A closed one is opened by climbing up from `below`, a directory below it.
     fn take(&mut self, below: Option<&Directory>) -> Result<Rc<Directory>, RootError> {
         match (&*self, below) {
             (Self::Open(directory), _) => return Ok(Rc::clone(directory)),

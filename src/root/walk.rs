@@ -1,7 +1,8 @@
 //! Path resolution inside the root, component by component.
 //!
-//! Each component is opened with `O_PATH | O_NOFOLLOW` below the one before; links are read and resolved here. `..` goes
-//! back to a descriptor opened on the way in, so that a directory moved out of the root meanwhile leads nowhere new.
+//! Each component is opened with `O_PATH | O_NOFOLLOW` below the one before. This module reads and resolves links
+//! itself. `..` goes back to a descriptor opened on the way in, so that a directory moved out of the root meanwhile
+//! leads nowhere new.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -39,17 +40,17 @@ pub struct Place {
     pub stat: Stat,
     /// The links passed, in order.
     pub links: Vec<Link>,
-    /// Directories that were entered and left again by `..`.
+    /// Directories that were entered and then left by `..`.
     pub left: Vec<Canonical>,
 }
 
 impl Place {
-    /// The directory that holds it: for the root that is the root, as `..` has it.
+    /// The directory that holds it. For the root, this is the root, as with `..`.
     pub fn directory(&self) -> Canonical {
         self.path.parent().unwrap_or_default()
     }
 
-    /// Opens the same file with other flags; refused with `ESTALE` if the name now means another file.
+    /// Opens the same file with other flags; `ESTALE` if the name now means another file.
     pub(super) fn reopen(&self, root: &Root, flags: OFlag) -> Result<OwnedFd, Errno> {
         let parent = root.walk(&self.directory(), false).map_err(|error| error.errno())?;
         if !parent.links.is_empty() {
@@ -62,7 +63,7 @@ impl Place {
     }
 }
 
-/// How many directories on the way are held open; what `..` leads back to beyond that is opened again.
+/// How many directories on the way are held open. If `..` leads back to one beyond that, it is opened again.
 const OPEN: usize = 64;
 
 /// A directory on the way.
@@ -86,7 +87,7 @@ pub(super) fn walk(root: &Root, base: &Canonical, path: InRoot<'_>, follow: bool
     }
     let top = openat(root.as_fd(), c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(fail)?;
     let mut levels = vec![Level { fd: Some(top), stat: *root.stat(), length: 0 }];
-    // The canonical path of the last of them, the root's being empty.
+    // The canonical path of the last level; empty for the root.
     let mut at: Vec<u8> = Vec::new();
     let mut links = Vec::new();
     let mut left = Vec::new();
@@ -144,7 +145,7 @@ pub(super) fn walk(root: &Root, base: &Canonical, path: InRoot<'_>, follow: bool
     Ok(Place { path: canonical(&at), fd, stat, links, left })
 }
 
-/// The path of a directory on the way, of which the root's is empty.
+/// The path of a directory on the way, where the root is empty.
 fn canonical(at: &[u8]) -> Canonical {
     if at.is_empty() { Canonical::default() } else { Canonical::found(at.to_vec()) }
 }
@@ -155,15 +156,16 @@ fn again(root: &Root, path: &Canonical, expected: Identity) -> Result<OwnedFd, E
     if found.own_stat().id == expected { Ok(found.into_fd()) } else { Err(Errno::ESTALE) }
 }
 
-/// Links of procfs that the kernel follows by jumping (`/proc/PID/exe`, `fd/3`, `ns/mnt`), not by their text; with
-/// `RESOLVE_NO_MAGICLINKS` it answers `ELOOP`. The others there (`/proc/self`, `/proc/mounts`) are plain relative ones.
+/// Whether this is the text of a magic link of procfs: the kernel follows such a link by jumping (`/proc/PID/exe`,
+/// `fd/3`, `ns/mnt`), not by its text, and answers `ELOOP` with `RESOLVE_NO_MAGICLINKS`. The other links there
+/// (`/proc/self`, `/proc/mounts`) are plain and relative.
 fn is_magic(target: &[u8]) -> bool {
     target.first() == Some(&b'/') || target.contains(&b':')
 }
 
 fn push_components(rest: &mut Vec<Vec<u8>>, path: &[u8]) {
     if path.last() == Some(&b'/') {
-        // What a trailing slash follows must be a directory.
+        // A trailing slash requires a directory before it.
         rest.push(b".".to_vec());
     }
     rest.extend(path.split(|&byte| byte == b'/').rev().filter(|part| !part.is_empty()).map(<[u8]>::to_vec));

@@ -1,9 +1,10 @@
-//! File names as text: a name is bytes that an intruder may have chosen, so it must not forge a line of a report.
+//! File names as text. A name is a sequence of bytes that an intruder may have chosen, so it must not forge a line of a
+//! report.
 
 use std::fmt::{self, Display, Write};
 
-/// Prints bytes so that they stay on one line and cannot steer a terminal: control characters, invisible and
-/// direction-changing ones, and the backslash are escaped, as are bytes that are not UTF-8 (`\xff`).
+/// Prints bytes on one line, so that they cannot steer a terminal. It escapes control characters, invisible and
+/// direction-changing characters, the backslash, and bytes that are not UTF-8 (`\xff`).
 pub struct Escaped<'a>(pub &'a [u8]);
 
 impl Display for Escaped<'_> {
@@ -34,7 +35,7 @@ fn is_invisible(c: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The escaped form as a string.
+/// `bytes` as [`Escaped`] prints them.
 pub fn escape(bytes: &[u8]) -> String {
     Escaped(bytes).to_string()
 }

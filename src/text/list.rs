@@ -1,4 +1,5 @@
-//! Strings and lists as a person writes them: in quotes, in brackets. What `{:?}` gives is nothing in the shipped build.
+//! Strings and lists as a person writes them: in quotes, in brackets. `{:?}` is of no use here: the shipped build
+//! prints nothing for it.
 
 use super::escape::escape;
 

@@ -1,8 +1,8 @@
-//! Times on the command line: seconds, as a decimal number.
+//! Times on the command line: seconds as a decimal number.
 
 use std::time::Duration;
 
-/// Reads `8` or `0.25`.
+/// Reads seconds such as `8` or `0.25`, with at most nine digits after the point. The error is a sentence for the user.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

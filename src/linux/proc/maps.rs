@@ -5,13 +5,13 @@ use crate::linux::identity::Identity;
 /// A file that a process has mapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// Which file the kernel says it is.
+    /// The file, as the kernel identifies it.
     pub id: Identity,
-    /// Its path, as seen from the process's root; `None` for one that was deleted.
+    /// Its path, as seen from the process's root; `None` if the file was deleted.
     pub path: Option<Vec<u8>>,
 }
 
-/// Every file of the text, once.
+/// Every file that the text names, once.
 pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {
     let mut files: Vec<Mapping> = Vec::new();
     for file in text.split(|&byte| byte == b'\n').filter_map(parse_line) {
@@ -22,7 +22,8 @@ pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {
     files
 }
 
-/// One line: addresses, rights, offset, device, inode, and after padding the path, in which only line feeds are escaped.
+/// One line: addresses, rights, offset, device, inode, and after padding the path. The kernel escapes only line feeds
+/// in the path.
 fn parse_line(line: &[u8]) -> Option<Mapping> {
     let mut fields = line.splitn(6, |&byte| byte == b' ');
     let mut text = |skip| std::str::from_utf8(fields.nth(skip)?).ok();

@@ -6,24 +6,24 @@ use nix::errno::Errno;
 
 use super::Task;
 
-/// One line.
+/// One mount: one line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// Mount id, the same as `statx(2)` and `fdinfo` give.
+    /// Mount id, as in `statx(2)` and `fdinfo`.
     pub id: u64,
-    /// Id of the mount that it is mounted on.
+    /// Id of the mount that this one is mounted on.
     pub parent: u64,
     /// `major:minor` of the filesystem.
     pub device: Vec<u8>,
-    /// The directory of the filesystem that is its root.
+    /// The directory of the filesystem that is the root of this mount.
     pub root: Vec<u8>,
-    /// Where it is mounted, below the root of the process that the file belongs to.
+    /// The mount point, as a path below the root of the process that the file belongs to.
     pub point: Vec<u8>,
-    /// The per-mount options: these, and not the filesystem's, say whether this mount is read-only.
+    /// The per-mount options. These say whether the mount is read-only; the filesystem's options do not.
     pub options: Vec<u8>,
     /// Filesystem type.
     pub filesystem: Vec<u8>,
-    /// Device or other source; may be empty.
+    /// Device or other source. It may be empty.
     pub source: Vec<u8>,
 }
 
@@ -39,7 +39,7 @@ impl Mount {
     }
 }
 
-/// Why the mounts are not known.
+/// Why the mounts are unknown.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MountinfoError {
     /// The file cannot be read.
@@ -50,7 +50,7 @@ pub enum MountinfoError {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// A line, counted from 1, that is not in the format.
+    /// This line, counted from 1, is not in the format.
     #[error("line {0} of mountinfo is not in the format of proc_pid_mountinfo(5)")]
     Format(usize),
 }
@@ -60,7 +60,7 @@ pub enum MountinfoError {
 pub struct Mounts {
     mounts: Vec<Mount>,
     by_id: HashMap<u64, usize>,
-    /// The mount on top of (parent, point).
+    /// The mount on top, by (parent, point).
     on: HashMap<(u64, Vec<u8>), usize>,
 }
 
@@ -81,7 +81,7 @@ impl Mounts {
         Ok(mounts)
     }
 
-    /// Every line, in the order of the file, hidden mounts among them.
+    /// Every mount, hidden ones too, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Mount> {
         self.mounts.iter()
     }
@@ -91,10 +91,10 @@ impl Mounts {
         self.mounts.get(*self.by_id.get(&id)?)
     }
 
-    /// The mount that a canonical absolute path is on; `None` where the list does not reach up to `/`, as after
-    /// a `chroot(2)` into a directory that is no mount point.
+    /// The mount that a canonical absolute path is on. `None` if the list does not reach up to `/`, such as after a
+    /// `chroot(2)` into a directory that is not a mount point.
     pub fn covering(&self, path: &[u8]) -> Option<&Mount> {
-        // The root's own mount is mounted on something outside of what the process can see.
+        // The parent of the root's own mount is outside what the process can see.
         let base = self.mounts.iter().find(|mount| mount.point == b"/" && !self.has_listed_parent(mount))?;
         let mut current = self.top(base, b"/");
         let mut end = 0;
@@ -108,7 +108,7 @@ impl Mounts {
         Some(current)
     }
 
-    /// The mounts that can be seen: those that no other hides.
+    /// The visible mounts: those that no other mount hides.
     pub fn visible(&self) -> impl Iterator<Item = &Mount> {
         self.mounts.iter().filter(|mount| self.covering(&mount.point).is_some_and(|top| top.id == mount.id))
     }
@@ -117,10 +117,10 @@ impl Mounts {
         mount.parent != mount.id && self.by_id.contains_key(&mount.parent)
     }
 
-    /// Several mounts can be stacked on one point; the last one is seen.
+    /// Several mounts can be stacked on one point. Only the last one is visible.
     fn top<'a>(&'a self, mount: &'a Mount, point: &[u8]) -> &'a Mount {
         let mut top = mount;
-        // Bounded, because a forged file could say that mounts are stacked in a circle.
+        // The loop is bounded, because a forged file could say that mounts are stacked in a circle.
         for _ in 0..self.mounts.len() {
             match self.on.get(&(top.id, point.to_vec())).and_then(|index| self.mounts.get(*index)) {
                 Some(above) if above.id != top.id => top = above,
@@ -139,7 +139,7 @@ fn position_after(path: &[u8], component: &[u8], from: usize) -> usize {
     start + component.len()
 }
 
-/// Fields are separated by exactly one space; between the options and ` - ` stand any number of optional fields; the
+/// Exactly one space separates two fields. Any number of optional fields stand between the options and ` - `. The
 /// source after the filesystem type may be empty.
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|&byte| byte == b' ');

@@ -1,4 +1,4 @@
-//! Which processes there are, and what each runs.
+//! Which processes exist, and what each of them runs.
 
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,11 +15,12 @@ use crate::linux::sys;
 /// What a process runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// `/proc/PID/exe`: for a script, its interpreter.
+    /// The file of `/proc/PID/exe`. For a script this is its interpreter.
     Known(Identity),
-    /// Not readable for us: another user's process, without `CAP_SYS_PTRACE`.
+    /// This process may not read it: it belongs to another user, and this process lacks `CAP_SYS_PTRACE`.
     Unreadable {
-        /// Pages that its code takes, as everybody may see (`proc_pid_statm(5)`); `None` where the kernel does not say.
+        /// Pages that its code takes, which every user may see (`proc_pid_statm(5)`); `None` if the kernel does not
+        /// say.
         code: Option<u64>,
     },
     /// A kernel thread or a zombie: it runs no program.
@@ -29,13 +30,14 @@ pub enum Program {
 /// One process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Process id as seen here.
+    /// Process id in this process's pid namespace.
     pub pid: u32,
-    /// The thread whose program and memory are looked at: where the first one has ended, another.
+    /// The thread whose program and memory are looked at: the first thread, or another one if the first has ended.
     pub thread: u32,
-    /// Its parent; 0 for the first process and for those that a runtime puts into the container.
+    /// Its parent; 0 for the first process, and for processes that a runtime puts into the container.
     pub parent: u32,
-    /// When it started, in clock ticks since the machine did; with the pid it names one process for ever.
+    /// When it started, in clock ticks since the machine started. Pid and start time together name one process for
+    /// ever.
     pub start: u64,
     /// The command name, at most [`super::COMM_LENGTH`] bytes.
     pub comm: Vec<u8>,
@@ -49,13 +51,14 @@ impl Process {
         Task::Thread { process: self.pid, thread: self.thread }
     }
 
-    /// Its first argument, as it says today: mostly the program as it was called. Everybody may read that.
+    /// Its first argument, as the process shows it now: mostly the path by which the program was called. Every user may
+    /// read it.
     pub fn argument(&self) -> Vec<u8> {
         let arguments = self.task().arguments().unwrap_or_default();
         arguments.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
     }
 
-    /// The files that it has mapped; paths only where `root` is its root directory.
+    /// The files that it has mapped. They have paths only if `root` is the root directory of the process.
     pub fn mappings(&self, root: Identity) -> Result<Vec<Mapping>, Errno> {
         let same_root = Proc::open()?.root(self.task()) == Ok(root);
         let mut files = self.task().mappings()?;
@@ -68,7 +71,8 @@ impl Process {
     }
 }
 
-/// Every process that can be seen; those that end meanwhile are left out. Four system calls for each.
+/// Every visible process. Processes that end meanwhile are left out. The function makes four system calls for each
+/// process.
 pub fn list() -> Result<Vec<Process>, Errno> {
     let proc = Proc::open()?;
     let pids = numbers(proc.fd.as_fd())?;
@@ -77,7 +81,7 @@ pub fn list() -> Result<Vec<Process>, Errno> {
     for pid in pids {
         let Some(stat) = proc.read(Task::Process(pid), "stat", &mut buffer).and_then(parse) else { continue };
         let (thread, program) = match stat.life {
-            // Its files may not be read as those of a living one may not: that says nothing.
+            // Its files may be unreadable just as those of a living process, so that an error says nothing.
             Life::Over => (pid, Err(Errno::ENOENT)),
             Life::Headless => proc.program_of_threads(pid),
             Life::Whole => (pid, proc.program(Task::Process(pid))),
@@ -95,7 +99,7 @@ pub fn list() -> Result<Vec<Process>, Errno> {
     Ok(processes)
 }
 
-/// The names in a directory that are numbers.
+/// The entries of a directory whose names are numbers.
 fn numbers(directory: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     let mut numbers = Vec::new();
     sys::directory::list(directory, &mut |name, _| {
@@ -113,7 +117,7 @@ impl Proc {
             .and_then(|tasks| numbers(tasks.as_fd()));
         let threads = threads.unwrap_or_default().into_iter();
         let mut programs = threads.map(|thread| (thread, self.program(Task::Thread { process: pid, thread })));
-        // Those that have ended run nothing; one that may not be read runs something all the same.
+        // Threads that have ended run nothing. A thread that may not be read runs something all the same.
         let running = programs.find(|(_, program)| !matches!(program, Err(Errno::ENOENT | Errno::ESRCH)));
         running.unwrap_or((pid, Err(Errno::ENOENT)))
     }

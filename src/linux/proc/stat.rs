@@ -9,17 +9,17 @@ pub(super) struct Stat {
     pub(super) life: Life,
 }
 
-/// Whether a process goes on.
+/// Whether a process still runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
     Whole,
-    /// Its first thread has ended, which makes it look like a zombie, and others go on.
+    /// Its first thread has ended, so that it looks like a zombie, but other threads still run.
     Headless,
     /// A zombie.
     Over,
 }
 
-/// Fields 2, 3, 4, 20 and 22; the command name stands in parentheses and may hold any byte, also `)`.
+/// Reads fields 2, 3, 4, 20 and 22. The command name is in parentheses and may hold any byte, even `)`.
 pub(super) fn parse(text: &[u8]) -> Option<Stat> {
     let open = text.iter().position(|&byte| byte == b'(')?;
     let close = text.iter().rposition(|&byte| byte == b')')?;
@@ -37,7 +37,8 @@ pub(super) fn parse(text: &[u8]) -> Option<Stat> {
     Some(Stat { comm, parent, start, life })
 }
 
-/// The fourth field of statm: pages from the first to the last byte of the program's code. 0 says nothing.
+/// The fourth field of statm: pages from the first to the last byte of the program's code. `None` for 0, which says
+/// nothing.
 pub(super) fn parse_code(statm: &[u8]) -> Option<u64> {
     let field = statm.split(|&byte| byte == b' ').nth(3)?;
     std::str::from_utf8(field).ok()?.parse().ok().filter(|&pages| pages != 0)

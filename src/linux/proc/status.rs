@@ -16,7 +16,7 @@ pub struct CapabilitySets {
 }
 
 impl CapabilitySets {
-    /// Every set with its name.
+    /// Each set, with its name.
     pub fn named(&self) -> [(&'static str, u64); 5] {
         [
             ("inheritable", self.inheritable),
@@ -28,13 +28,13 @@ impl CapabilitySets {
     }
 }
 
-/// The mask of these capabilities, named without `CAP_`.
+/// The bit mask of these capabilities. Their names have no `CAP_`.
 pub fn capability_mask(names: &[String]) -> u64 {
     let wanted = |text: String| names.iter().any(|name| text.get(4..) == Some(name.as_str()));
     caps::all().iter().filter(|known| wanted(known.to_string())).fold(0, |mask, known| mask | known.bitmask())
 }
 
-/// The names of these capabilities without `CAP_`, in order of their numbers.
+/// The names of these capabilities, without `CAP_`, in the order of their numbers.
 pub fn capability_names(mask: u64) -> Vec<String> {
     let all = caps::all();
     (0..64)
@@ -47,16 +47,16 @@ pub fn capability_names(mask: u64) -> Vec<String> {
         .collect()
 }
 
-/// What the file says; `None` for a field that this kernel does not write.
+/// The content of the file; `None` for a field that this kernel does not write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// Real, effective, saved and filesystem user id.
     pub uid: Option<[u32; 4]>,
-    /// The same for the group.
+    /// Real, effective, saved and filesystem group id.
     pub gid: Option<[u32; 4]>,
     /// Supplementary groups.
     pub groups: Option<Vec<u32>>,
-    /// Capability sets, when all five are there.
+    /// Capability sets; `None` unless all five are there.
     pub capabilities: Option<CapabilitySets>,
     /// `NoNewPrivs` (Linux 4.10).
     pub no_new_privs: Option<bool>,
@@ -65,7 +65,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Reads the fields; anything malformed counts as not there, and so as unverified later.
+    /// Reads the fields. A malformed field counts as missing, and so later as unverified.
     pub fn parse(text: &str) -> Self {
         let field =
             |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);

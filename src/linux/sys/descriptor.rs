@@ -1,4 +1,4 @@
-//! This process's own descriptors: what of them a program to be started gets, and how to name one to the kernel.
+//! The descriptors of this process: which of them a started program gets, and how to name one to the kernel.
 
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -9,13 +9,13 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::libc;
 use nix::sys::stat::Mode;
 
-/// The path that leads to what a descriptor has open, whatever it is called (`proc_pid_fd(5)`).
+/// The path that leads to the file that a descriptor has open, whatever the file is called (`proc_pid_fd(5)`).
 pub(super) fn magic_link(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Marks every descriptor from `first` upwards close-on-exec: `close_range(2)` (Linux 5.11), else one by one as
-/// `/proc/self/fd` lists them.
+/// Marks every descriptor from `first` upwards close-on-exec: by `close_range(2)` with `CLOSE_RANGE_CLOEXEC` (Linux
+/// 5.11), else one by one as `/proc/self/fd` lists them.
 pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     const CLOSE_RANGE_CLOEXEC: u32 = 4;
     // SAFETY: no memory is involved; descriptors stay valid until the exec.
@@ -35,17 +35,17 @@ pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     })
 }
 
-/// Closes every descriptor from 3 upwards (`close_range(2)`). For a process that uses none of them any more.
+/// Closes every descriptor from 3 upwards (`close_range(2)`), for a process that no longer uses any of them.
 pub fn close_from_3() {
-    // SAFETY: the caller owns no descriptor any more; no memory is involved.
+    // SAFETY: the caller no longer owns a descriptor; no memory is involved.
     unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
 }
 
 /// Whether standard output and standard error were closed when this program was started.
 static CLOSED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
 
-/// Runs before `main`: there the standard library opens `/dev/null` in place of what is closed, and from then on nothing
-/// tells that from a `/dev/null` that somebody gave, where all that is written is meant to be lost.
+/// Runs before `main`, where the standard library opens `/dev/null` in place of closed streams. After that, nothing
+/// tells such a stream from a `/dev/null` that the caller gave in order to discard all output.
 extern "C" fn note_closed() {
     for (closed, number) in CLOSED.iter().zip([libc::STDOUT_FILENO, libc::STDERR_FILENO]) {
         // SAFETY: F_GETFD only asks.
@@ -54,13 +54,13 @@ extern "C" fn note_closed() {
     }
 }
 
-// SAFETY: the C library calls what stands in this section once it is ready itself, with one thread; it takes functions with
-// or without arguments.
+// SAFETY: the C library calls the functions in this section with one thread, once the C library itself is ready. It
+// takes functions with or without arguments.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static NOTE_CLOSED: extern "C" fn() = note_closed;
 
-/// Whether standard output (else standard error) was closed when this program was started.
+/// Whether standard output (if `output`, else standard error) was closed when this program was started.
 pub fn was_closed(output: bool) -> bool {
     let [first, second] = &CLOSED;
     if output { first } else { second }.load(Ordering::Relaxed)

@@ -8,8 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::libc;
 
-/// Calls `each` with every name in `directory` but `.` and `..`, and with its `DT_*` type (`getdents64(2)`), until it
-/// breaks off.
+/// Calls `each` with every name in `directory` except `.` and `..`, and with its `DT_*` type (`getdents64(2)`). Stops
+/// when `each` breaks off.
 pub fn list(directory: BorrowedFd<'_>, each: &mut dyn FnMut(&CStr, u8) -> ControlFlow<()>) -> Result<(), Errno> {
     let mut buffer = MaybeUninit::<[u8; 32 * 1024]>::uninit();
     loop {
@@ -20,7 +20,7 @@ pub fn list(directory: BorrowedFd<'_>, each: &mut dyn FnMut(&CStr, u8) -> Contro
         if read == 0 {
             return Ok(());
         }
-        // SAFETY: the kernel has written so many bytes, which nobody else has.
+        // SAFETY: the kernel has written that many bytes; nothing else has written there.
         let entries = unsafe { std::slice::from_raw_parts(start, read) };
         for (name, kind) in dirents(entries).filter(|(name, _)| *name != c"." && *name != c"..") {
             if each(name, kind).is_break() {

@@ -11,20 +11,21 @@ use nix::unistd::linkat;
 
 use super::descriptor::magic_link;
 
-/// The text of the symbolic link `name` below `dir` in `buffer` (`readlinkat(2)`); nix allocates a page for each.
+/// Puts the text of the symbolic link `name` below `dir` into `buffer` (`readlinkat(2)`) and returns its length. nix
+/// would allocate a page for each link.
 pub fn read_link(dir: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: `name` is NUL-terminated; the kernel writes at most `buffer.len()` bytes into `buffer`.
     let length = unsafe { libc::readlinkat(dir.as_raw_fd(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     Errno::result(length).map(|length| usize::try_from(length).unwrap_or(0))
 }
 
-/// Gives an open file the name `name` in `directory`, also one without a name (`O_TMPFILE`): without privileges only the
-/// magic link does that (open(2)). `ENOENT` where it had names and has lost them all.
+/// Gives an open file the name `name` in `directory`, even if it has no name yet (`O_TMPFILE`). Without privileges only
+/// the magic link can do that (open(2)). `ENOENT` if the file had names and has lost them all.
 pub fn link(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     linkat(AT_FDCWD, magic_link(file).as_str(), directory, name, AtFlags::AT_SYMLINK_FOLLOW)
 }
 
-/// Sets the mode of the file behind an `O_PATH` descriptor: `fchmodat2(2)` (Linux 6.6), else by its magic link.
+/// Sets the mode of the file behind an `O_PATH` descriptor: by `fchmodat2(2)` (Linux 6.6), else by its magic link.
 pub fn chmod_by_descriptor(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
     const SYS_FCHMODAT2: libc::c_long = 452; // the same number on every architecture
     // SAFETY: the path is a valid empty C string; no memory is written.
@@ -38,7 +39,7 @@ pub fn chmod_by_descriptor(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno>
     }
 }
 
-/// `renameat2(2)` within one directory; nix has it for glibc only.
+/// `renameat2(2)` within one directory. nix has it for glibc only.
 pub fn rename_with_flags(dir: BorrowedFd<'_>, from: &CStr, to: &CStr, flags: u32) -> Result<(), Errno> {
     let fd = dir.as_raw_fd();
     // SAFETY: both strings are NUL-terminated; no memory is written.
@@ -46,7 +47,7 @@ pub fn rename_with_flags(dir: BorrowedFd<'_>, from: &CStr, to: &CStr, flags: u32
     Errno::result(result).map(drop)
 }
 
-/// Lets `target` share the content of `source` (`ioctl_ficlonerange(2)`).
+/// Makes `target` share the content of `source` (`ioctl_ficlonerange(2)`).
 pub fn clone_content(source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
     const FICLONE: u32 = 0x4004_9409; // _IOW(0x94, 9, int)
     // SAFETY: the argument is a descriptor, not a pointer.

@@ -6,16 +6,16 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-/// How a child ended: its pid and its exit status, or the number of the signal that killed it.
+/// How a child ended: its pid, and its exit status or the number of the signal that killed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// By itself.
+    /// It exited by itself.
     Exited(i32, u8),
-    /// By a signal, which may be a real-time one: nix's type knows none.
+    /// A signal killed it. It may be a real-time signal, which nix's type does not know.
     Killed(i32, u8),
 }
 
-/// Takes one child that has ended (`waitpid(2)`); `None` when there is none yet, `ECHILD` when there are no children.
+/// Takes one child that has ended (`waitpid(2)`); `None` if none has ended yet, `ECHILD` if there are no children.
 pub fn reap() -> Result<Option<Ended>, Errno> {
     let mut status = 0;
     // SAFETY: `status` is writable.
@@ -32,14 +32,15 @@ pub fn reap() -> Result<Option<Ended>, Errno> {
 
 /// `fork(2)`: the child's pid, or `None` in the child.
 pub fn fork() -> Result<Option<Pid>, Errno> {
-    // SAFETY: lithify never starts a thread, so that the child may do whatever its parent may.
+    // SAFETY: lithify never starts a thread, so the child may do whatever its parent may.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Parent { child } => Ok(Some(child)),
         nix::unistd::ForkResult::Child => Ok(None),
     }
 }
 
-/// Time since the machine started (`CLOCK_BOOTTIME`, shifted by this process's time namespace as `/proc/PID/stat` is).
+/// Time since the machine started (`CLOCK_BOOTTIME`). This process's time namespace shifts it just as it shifts
+/// `/proc/PID/stat`.
 pub fn time_since_boot() -> Result<Duration, Errno> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is writable.

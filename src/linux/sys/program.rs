@@ -10,11 +10,11 @@ pub fn own_header() -> &'static [u8; 64] {
         #[link_name = "__ehdr_start"]
         static HEADER: [u8; 64];
     }
-    // SAFETY: the linker puts the name there, in the first segment, which nobody writes to.
+    // SAFETY: the linker defines the symbol in the first segment, which nothing writes to.
     unsafe { &HEADER }
 }
 
-/// Gives back the memory that this program's code takes: whatever of it still runs is read again from its file.
+/// Gives back the memory that this program's code takes. The kernel reads code that still runs from the file again.
 pub fn release_code() {
     unsafe extern "C" {
         static __executable_start: u8;
@@ -22,12 +22,12 @@ pub fn release_code() {
     }
     let (start, end) = (&raw const __executable_start, &raw const etext);
     let length = end.addr().saturating_sub(start.addr()) & !4095;
-    // SAFETY: the linker defines both symbols around headers, constants and code: private pages of a file that are never
-    // written (relocations lie behind them), so that none loses anything.
+    // SAFETY: the linker defines both symbols around headers, constants and code. These are private pages of a file
+    // that nothing ever writes (relocations lie behind them), so no page loses anything.
     unsafe { libc::madvise(start.cast_mut().cast(), length, libc::MADV_DONTNEED) };
 }
 
-/// The path that this program was started by (`AT_EXECFN`, getauxval(3)); for a `#!` line that of the script.
+/// The path by which this program was started (`AT_EXECFN`, getauxval(3)). For a script, the path of the script.
 pub fn exec_filename() -> Option<&'static CStr> {
     // SAFETY: getauxval only reads; what AT_EXECFN points to is a C string that lives as long as the process.
     unsafe {
@@ -36,8 +36,8 @@ pub fn exec_filename() -> Option<&'static CStr> {
     }
 }
 
-/// Takes all variables whose name begins with `prefix` out of the environment, and puts these in. Only while there is one
-/// thread.
+/// Removes all variables whose name begins with `prefix` from the environment, then adds `variables`. The caller must
+/// run only one thread.
 pub fn replace_variables(prefix: &str, variables: &[(String, String)]) {
     let old: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
     for name in old.iter().filter(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {

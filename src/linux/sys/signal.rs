@@ -1,4 +1,4 @@
-//! Signals, also real-time ones, which nix does not know.
+//! Signals, including real-time signals, which nix does not know.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 
-/// Number of signals, and size of the kernel's signal set in bytes. The C library's functions leave out the signals that
-/// it keeps for itself (musl 32 to 34), which glibc programs use: so the system calls themselves.
+/// Number of signals, and size of the kernel's signal set in bytes. This file makes the system calls itself, because
+/// the C library's functions leave out the signals that the C library reserves (musl 32 to 34), and programs with glibc
+/// use these.
 const SIGNALS: i32 = 64;
 const SIGNAL_SET: usize = 8;
 
@@ -16,7 +17,7 @@ pub fn block_all() -> Result<(), Errno> {
     set_signal_mask(u64::MAX)
 }
 
-/// Gives every signal its default action, also those that were ignored on entry, and then unblocks all.
+/// Gives every signal its default action, even a signal that was ignored on entry, and then unblocks all.
 pub fn reset_all() -> Result<(), Errno> {
     discard_sigpipe();
     for signal in (1..=SIGNALS).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
@@ -25,20 +26,21 @@ pub fn reset_all() -> Result<(), Errno> {
     set_signal_mask(0)
 }
 
-/// Gives `SIGCHLD` its default action: a parent that ignores it, as it may have been started, never learns how a child ended.
+/// Gives `SIGCHLD` its default action. This process may have been started with `SIGCHLD` ignored, and a parent that
+/// ignores it never learns how a child ended.
 pub fn reset_sigchld() {
     set_action(libc::SIGCHLD, false);
 }
 
-/// Discards a pending `SIGPIPE` (sigaction(2)): it is of this process's own writing, and nobody's to pass on.
+/// Discards a pending `SIGPIPE` (sigaction(2)): this process caused it by its own writing, so it must not be passed on.
 pub fn discard_sigpipe() {
     set_action(libc::SIGPIPE, true);
 }
 
-/// The default action for `signal`, or none.
+/// Gives `signal` its default action, or with `ignored` ignores it.
 fn set_action(signal: i32, ignored: bool) {
-    // struct sigaction of the kernel, with room for the fields of every architecture: the action first on all of them but
-    // MIPS, zeroes meaning SIG_DFL.
+    // struct sigaction of the kernel, with room for the fields of every architecture. The action comes first on all of
+    // them except MIPS. Zeroes mean SIG_DFL.
     let mut action = [0usize; 16];
     action[0] = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
     // SAFETY: `action` is readable and at least as large as the structure; neither value installs a handler.
@@ -59,8 +61,8 @@ fn set_signal_mask(mask: u64) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Takes one pending signal, which must be blocked, or waits for one (`rt_sigtimedwait(2)`): its number, also of a
-/// real-time signal. `EAGAIN` when `timeout` passed without.
+/// Takes one pending signal, which must be blocked, or waits for one (`rt_sigtimedwait(2)`). Returns its number, even
+/// of a real-time signal; `EAGAIN` if `timeout` passed without a signal. `None` waits without a limit.
 pub fn wait(timeout: Option<Duration>) -> Result<i32, Errno> {
     let all = u64::MAX;
     let timeout = timeout.map(|timeout| libc::timespec {
@@ -81,20 +83,20 @@ pub fn wait(timeout: Option<Duration>) -> Result<i32, Errno> {
     Errno::result(signal).map(|signal| i32::try_from(signal).unwrap_or(0))
 }
 
-/// `kill(2)` with any signal number; nix's knows no real-time signals.
+/// `kill(2)` with any signal number. nix's version knows no real-time signals.
 pub fn send(pid: i32, signal: i32) -> Result<(), Errno> {
     // SAFETY: no memory is involved.
     Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 
-/// Waits for SIGTERM, SIGINT or SIGHUP, which it blocks, but at most for `time`; `None` when that has passed, `EINTR`
-/// after having been stopped and continued. A process 1 has no default action for signals, so that waiting for them is its
-/// only way to end by one.
+/// Blocks SIGTERM, SIGINT and SIGHUP, and waits for one of them for at most `time`. `None` if `time` has passed,
+/// `EINTR` if the process was stopped and continued. Process 1 has no default action for signals, so it can end by a
+/// signal only if it waits for one.
 pub fn wait_for_end(time: Duration) -> Result<Option<i32>, Errno> {
     let timeout =
         libc::timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigemptyset fills the set in, which all calls then only read; no other pointer is kept by the kernel.
+    // SAFETY: sigemptyset fills in the set, and all later calls only read it. The kernel keeps no other pointer.
     let signal = unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {

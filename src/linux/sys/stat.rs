@@ -1,4 +1,4 @@
-//! What a file is: `statx(2)`, which says the mount, too.
+//! What a file is: `statx(2)`, which also tells the mount.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -24,17 +24,17 @@ pub struct Statx {
     pub gid: u32,
     /// Length in bytes.
     pub size: u64,
-    /// Mount id as in `/proc/PID/mountinfo`, where the kernel fills it in (Linux 5.8).
+    /// Mount id as in `/proc/PID/mountinfo`; `None` if the kernel does not fill it in (before Linux 5.8).
     pub mount: Option<u64>,
 }
 
-/// `statx(2)` on `name` below `dir`, never following a final symbolic link and never triggering an automount.
-/// An empty `name` means `dir` itself.
+/// `statx(2)` on `name` below `dir`. It never follows a final symbolic link and never triggers an automount. An empty
+/// `name` means `dir` itself.
 pub fn statx(dir: BorrowedFd<'_>, name: &CStr) -> Result<Statx, Errno> {
     statx_with(dir, name, libc::AT_SYMLINK_NOFOLLOW)
 }
 
-/// As [`statx`], but a final symbolic link, also a magic one such as `/proc/PID/exe`, is followed.
+/// As [`statx`], but follows a final symbolic link, even a magic link such as `/proc/PID/exe`.
 pub fn statx_follow(dir: BorrowedFd<'_>, name: &CStr) -> Result<Statx, Errno> {
     statx_with(dir, name, 0)
 }
@@ -43,7 +43,7 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
     let flags = flags | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC;
     let mask = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut buffer = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: `name` is NUL-terminated, `buffer` is writable and as large as the structure, which is valid when all zero.
+    // SAFETY: `name` is NUL-terminated. `buffer` is writable, as large as the structure, and valid when all zero.
     let result =
         unsafe { libc::syscall(libc::SYS_statx, dir.as_raw_fd(), name.as_ptr(), flags, mask, buffer.as_mut_ptr()) };
     Errno::result(result)?;

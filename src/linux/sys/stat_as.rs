@@ -1,4 +1,4 @@
-//! What files are for another user: a child takes that user's credentials, and looks.
+//! What files are for another user: a child takes that user's credentials and looks at them.
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -12,21 +12,21 @@ use nix::libc;
 pub struct Credentials {
     /// Real, effective and saved user id.
     pub uid: u32,
-    /// The same for the group.
+    /// Real, effective and saved group id.
     pub gid: u32,
     /// Supplementary groups.
     pub groups: Vec<u32>,
 }
 
-/// One record of what the child of [`fork_to_stat`] writes: errno (0 for none), device, inode.
+/// Length in bytes of one record that the child of [`fork_to_stat`] writes: errno (0 for none), device, inode.
 pub const STAT_RECORD: usize = 24;
 
-/// Starts a child that takes these credentials and, for each of `paths` in order, writes one [`STAT_RECORD`] to `pipe`,
-/// links followed; then it ends. It holds no descriptor but the pipe, ends with its parent, and cannot be traced. Writes
-/// nothing where it may not take the credentials. Its process id; the caller reaps it.
+/// Starts a child that takes these credentials and writes one [`STAT_RECORD`] to `pipe` for each of `paths`, in order,
+/// with links followed. Then the child ends. It holds no descriptor except the pipe, ends with its parent, and cannot
+/// be traced. It writes nothing if it may not take the credentials. Returns its process id; the caller reaps it.
 pub fn fork_to_stat(who: &Credentials, paths: &[CString], pipe: BorrowedFd<'_>) -> Result<i32, Errno> {
-    // SAFETY: the child calls nothing but async-signal-safe functions (signal-safety(7)) and bare system calls, on memory
-    // that was there before, and never returns from this function: no lock, allocator or destructor is met.
+    // SAFETY: the child calls only async-signal-safe functions (signal-safety(7)) and bare system calls, on memory that
+    // existed before, and never returns from this function: it meets no lock, allocator or destructor.
     unsafe {
         let child = libc::fork();
         if child != 0 {
@@ -44,14 +44,14 @@ pub fn fork_to_stat(who: &Credentials, paths: &[CString], pipe: BorrowedFd<'_>) 
     }
 }
 
-/// In the child of [`fork_to_stat`], the pipe being descriptor 0.
+/// Runs in the child of [`fork_to_stat`], where the pipe is descriptor 0.
 ///
 /// # Safety
 /// Async-signal-safe.
 unsafe fn take_credentials(who: &Credentials) -> bool {
     const LAST_DESCRIPTOR: i32 = 4096;
-    // SAFETY: no memory but `who.groups`, which is as long as said. The bare calls change this one thread, which is all
-    // that there is after fork(2); the C library's would look for others.
+    // SAFETY: the calls read no memory except `who.groups`, which is as long as said. The bare calls change this one
+    // thread, which is the only one after fork(2); the C library's functions would look for others.
     unsafe {
         if libc::syscall(libc::SYS_close_range, 1u32, u32::MAX, 0u32) != 0 {
             (1..LAST_DESCRIPTOR).for_each(|descriptor| {
@@ -61,7 +61,8 @@ unsafe fn take_credentials(who: &Credentials) -> bool {
         libc::syscall(libc::SYS_setgroups, who.groups.len(), who.groups.as_ptr()) == 0
             && libc::syscall(libc::SYS_setresgid, who.gid, who.gid, who.gid) == 0
             && libc::syscall(libc::SYS_setresuid, who.uid, who.uid, who.uid) == 0
-            // After the change of ids, which resets both. The app must not get hold of what this memory holds.
+            // These two come after the change of ids, which resets both. The app must not get hold of this memory's
+            // content.
             && libc::prctl(libc::PR_SET_DUMPABLE, 0 as libc::c_ulong) == 0
             && libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) == 0
     }

@@ -1,6 +1,7 @@
-//! Extended attributes (xattr(7)) of a name in a directory, a link not followed, and of open files.
+//! Extended attributes (xattr(7)) of a name in a directory, with a final link not followed, and of open files.
 //!
-//! There is no `lgetxattrat` before Linux 6.13: the magic link of the directory's descriptor leads to just this directory.
+//! Before Linux 6.13 there is no `getxattrat`. The magic link of the directory's descriptor leads to just this
+//! directory.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -10,32 +11,33 @@ use nix::libc;
 
 use super::descriptor::magic_link;
 
-/// Length of the attribute `name` of `file`; `ENODATA` where there is none.
+/// Length of the attribute `name` of `file` in `directory`, in bytes; `ENODATA` if there is none.
 pub fn length(directory: BorrowedFd<'_>, file: &CStr, name: &CStr) -> Result<usize, Errno> {
     get(directory, file, name, &mut [])
 }
 
-/// The same of an open file.
+/// Length of the attribute `name` of an open file, in bytes; `ENODATA` if there is none.
 pub fn length_of(file: BorrowedFd<'_>, name: &CStr) -> Result<usize, Errno> {
     // SAFETY: the string is NUL-terminated; with size 0 nothing is written.
     returned(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), std::ptr::null_mut(), 0) })
 }
 
-/// The value in `buffer`; with an empty one only its length.
+/// Puts the value into `buffer` and returns its length; with an empty `buffer` returns only the length.
 pub fn get(directory: BorrowedFd<'_>, file: &CStr, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     let (path, start) = (path(directory, file)?, buffer.as_mut_ptr().cast());
     // SAFETY: both strings are NUL-terminated; the kernel writes at most `buffer.len()` bytes into `buffer`.
     returned(unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), start, buffer.len()) })
 }
 
-/// The names of all attributes of `file`, each followed by a NUL, in `buffer`; with an empty one only their length.
+/// Puts the names of all attributes of `file` into `buffer`, each followed by a NUL, and returns their length; with an
+/// empty `buffer` returns only the length.
 pub fn list(directory: BorrowedFd<'_>, file: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     let path = path(directory, file)?;
     // SAFETY: the string is NUL-terminated; the kernel writes at most `buffer.len()` bytes into `buffer`.
     returned(unsafe { libc::llistxattr(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// Sets the attribute.
+/// Sets the attribute `name` of `file` in `directory` to `value`.
 pub fn set(directory: BorrowedFd<'_>, file: &CStr, name: &CStr, value: &[u8]) -> Result<(), Errno> {
     let path = path(directory, file)?;
     // SAFETY: both strings are NUL-terminated; the kernel reads `value.len()` bytes of `value`.
@@ -43,7 +45,7 @@ pub fn set(directory: BorrowedFd<'_>, file: &CStr, name: &CStr, value: &[u8]) ->
     Errno::result(result).map(drop)
 }
 
-/// The same of an open file.
+/// Sets the attribute `name` of an open file to `value`.
 pub fn set_of(file: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Result<(), Errno> {
     // SAFETY: the string is NUL-terminated; the kernel reads `value.len()` bytes of `value`.
     let result = unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };

@@ -1,13 +1,13 @@
-//! passwd(5) without login shells: the text with other shells, everything else as it was.
+//! passwd(5) without login shells: the text with other shells, and everything else unchanged.
 
 use super::{Account, accounts};
 
-/// Accounts that a login gives a shell.
+/// The accounts whose login gets a shell.
 pub fn with_login_shell(text: &[u8]) -> impl Iterator<Item = Account<'_>> {
     accounts(text).filter(|account| account.login_shell().is_some())
 }
 
-/// `text` with `shell` as the shell of every account that has a login shell; fields that are missing become empty ones.
+/// `text` with `shell` as the shell of every account that has a login shell. Missing fields become empty fields.
 pub fn without_login_shells(text: &[u8], shell: &str) -> Vec<u8> {
     const FIELDS_BEFORE: usize = 6;
     let mut new = Vec::with_capacity(text.len());

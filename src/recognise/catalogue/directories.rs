@@ -1,6 +1,7 @@
 //! Where programs lie, by distribution and image.
 
-/// Directories of programs, as path patterns, besides those that `PATH` usually holds: a name found there is a program's.
+/// Directories of programs, as path patterns, besides those that `PATH` usually holds. A name found there is the name
+/// of a program.
 pub const DIRECTORIES: [&str; 18] = [
     // Distroless images with a debug tag.
     "/busybox",
@@ -9,7 +10,7 @@ pub const DIRECTORIES: [&str; 18] = [
     "/usr/lib/*-linux-musl*/bin",
     "/usr/lib/cargo/bin",
     "/usr/lib/cargo/bin/coreutils",
-    // git's own directory, here or there.
+    // git's own directory, in either place.
     "/usr/{lib,libexec}/git-core",
     // Java: the images of Eclipse Temurin, and packages.
     "/opt/java/openjdk/bin",
@@ -30,8 +31,8 @@ pub const DIRECTORIES: [&str; 18] = [
     "/{nix,gnu}/store/*/{bin,sbin}",
 ];
 
-/// Whether a directory of this path is one of programs, as far as its name tells. A script is called after a program in
-/// many others, too: hooks of cron and of init, reports of bugs.
+/// Whether a directory at this path holds programs, as far as its name tells. In many other directories a script has
+/// the name of a program too: hooks of cron and of init, reports of bugs.
 pub fn holds_programs(path: &[u8]) -> bool {
     let name = crate::root::InRoot(path).name();
     let names = ["bin", "sbin", "exe", "games", "libexec", "busybox", "coreutils", "git-core", "command"];

@@ -1,4 +1,4 @@
-//! The dynamic section (elf(5), ld.so(8)): which libraries an ELF file needs and where it says to look for them.
+//! The dynamic section (elf(5), ld.so(8)): which libraries an ELF file needs, and where it says to look for them.
 
 use super::{DT_SONAME, Elf, Headers, Numbers, PT_DYNAMIC, PT_LOAD, Segment, classify};
 
@@ -7,16 +7,16 @@ const DT_STRTAB: u64 = 5;
 const DT_STRSZ: u64 = 10;
 const DT_RPATH: u64 = 15;
 const DT_RUNPATH: u64 = 29;
-/// Libraries that are asked for symbols first: `DT_AUXILIARY`, `DT_FILTER`.
+/// Libraries that the loader asks for symbols first: `DT_AUXILIARY`, `DT_FILTER`.
 const FILTERS: [u64; 2] = [0x7fff_fffd, 0x7fff_ffff];
 
-/// How much of a table is looked at.
+/// Limits in bytes: of the dynamic section, of the string table, of one read of that table, and of one string.
 const MAX_SECTION: u64 = 64 * 1024;
 const MAX_STRINGS: u64 = 16 * 1024 * 1024;
 const CHUNK: usize = 32 * 1024;
 const MAX_STRING: usize = 4096;
 
-/// What a file was made for: a program loads only libraries of its own kind.
+/// The machine that a file was made for. A program loads only libraries for the same machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     /// 64-bit.
@@ -32,25 +32,26 @@ pub struct Machine {
 pub struct Dynamic {
     /// Program or library.
     pub kind: Elf,
-    /// What it was made for.
+    /// The machine that it was made for.
     pub machine: Machine,
-    /// `DT_NEEDED`: names, or paths where they hold a slash.
+    /// `DT_NEEDED`: names; an entry with a slash is a path.
     pub needed: Vec<Vec<u8>>,
-    /// `DT_AUXILIARY` and `DT_FILTER`: loaded where they exist.
+    /// `DT_AUXILIARY` and `DT_FILTER`: the loader loads them if they exist.
     pub filters: Vec<Vec<u8>>,
     /// `DT_SONAME`.
     pub soname: Option<Vec<u8>>,
-    /// `DT_RPATH`, colon-separated; without meaning beside a `DT_RUNPATH`.
+    /// `DT_RPATH`, colon-separated. It has no meaning beside a `DT_RUNPATH`.
     pub rpath: Option<Vec<u8>>,
     /// `DT_RUNPATH`, colon-separated.
     pub runpath: Option<Vec<u8>>,
-    /// Whether its symbols name `dlopen`: it may load what is written nowhere.
+    /// Whether its symbols name `dlopen`: it may load libraries that are written nowhere.
     pub names_dlopen: bool,
 }
 
 impl Dynamic {
-    /// Reads a file's dynamic section; `None` for what is no complete ELF program or library. A static program needs
-    /// nothing. `read_at(offset, length)` gives up to `length` bytes from `offset`.
+    /// Reads a file's dynamic section. `None` if the file is not a complete ELF program or library, or a needed name
+    /// cannot be read. A static program needs nothing. `read_at(offset, length)` gives up to `length` bytes from
+    /// `offset`.
     pub fn read(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Self> {
         let kind = classify(&mut read_at)?;
         let headers = Headers::read(&mut read_at)?;
@@ -78,7 +79,7 @@ impl Dynamic {
         };
         for &(tag, at) in &tags {
             match tag {
-                // A name that cannot be read is a need that is not known: then nothing is known of this file.
+                // A name that cannot be read is an unknown need, so that nothing is known of this file.
                 DT_NEEDED => found.needed.push(string(at)?),
                 DT_SONAME => found.soname = string(at),
                 DT_RPATH => found.rpath = Some(string(at)?),
@@ -101,15 +102,15 @@ fn pairs(number: Numbers, tags: &[u8]) -> Vec<(u64, u64)> {
         .collect()
 }
 
-/// Where in the file the loader finds what it maps at `address`.
+/// The offset in the file of what the loader maps at `address`.
 fn offset_of(segments: &[Segment], address: u64) -> Option<u64> {
     let mut loaded = segments.iter().filter(|segment| segment.kind == PT_LOAD);
     let segment = loaded.find(|load| address.checked_sub(load.address).is_some_and(|into| into < load.size))?;
     segment.offset.checked_add(address.checked_sub(segment.address)?)
 }
 
-/// Whether the string table of `size` bytes at `start` holds the name `dlopen`. A linker lets it be the end of a longer
-/// one, which is taken for it: so is `lt_dlopen`.
+/// Whether the string table of `size` bytes at `start` holds the name `dlopen`. A linker may store it as the end of a
+/// longer name, so that a longer name such as `lt_dlopen` counts too.
 fn holds_dlopen(read_at: &mut impl FnMut(u64, usize) -> Option<Vec<u8>>, start: u64, size: u64) -> bool {
     const NAME: &[u8] = b"dlopen\0";
     let mut at = 0;

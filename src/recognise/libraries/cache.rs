@@ -1,7 +1,8 @@
-//! `/etc/ld.so.cache` (ldconfig(8)): which file stands for the name of a library.
+//! `/etc/ld.so.cache` (ldconfig(8)): which file belongs to the name of a library.
 //!
-//! Two formats: the old one (`ld.so-1.7.0`) and the new one (`glibc-ld.so.cache1.1`, glibc 2.2), alone or appended to
-//! an old one. Flags and hardware capabilities are not looked at: every file of a name may be the one that is loaded.
+//! There are two formats: the old one (`ld.so-1.7.0`) and the new one (`glibc-ld.so.cache1.1`, glibc 2.2), alone or
+//! appended to an old one. This module ignores flags and hardware capabilities: every file of a name may be the one
+//! that is loaded.
 
 use std::collections::HashSet;
 
@@ -12,10 +13,10 @@ const NEW_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const NEW_HEAD: usize = 48;
 const NEW_ENTRY: usize = 24;
 
-/// Longer names and paths nobody can open; without an end to them a cache could lead to all of itself from each entry.
+/// Nobody can open longer names and paths. Without a limit, each entry of a cache could lead to the whole cache.
 const MAX_STRING: usize = 4096;
 
-/// The paths that the cache holds for the library `name`; none for what is no cache.
+/// The paths that the cache holds for the library `name`; none if `cache` is not a cache.
 pub fn paths_of(cache: &[u8], name: &[u8]) -> Vec<Vec<u8>> {
     let (mut paths, mut known) = (Vec::new(), HashSet::new());
     each(cache, &mut |key, path| {
@@ -36,10 +37,10 @@ pub fn each<'c>(cache: &'c [u8], visit: &mut dyn FnMut(&'c [u8], &'c [u8])) {
     }
     let count = number(cache, 12, false).unwrap_or(0);
     let Some(end) = count.checked_mul(OLD_ENTRY).and_then(|size| size.checked_add(OLD_HEAD)) else { return };
-    // A new one begins at the next multiple of 8.
+    // A cache of the new format begins at the next multiple of 8.
     match end.checked_next_multiple_of(8).and_then(|start| cache.get(start..)) {
         Some(rest) if rest.starts_with(NEW_MAGIC) => new_format(rest, visit),
-        // Names and paths are counted from the end of the table.
+        // Offsets of names and paths count from the end of the table.
         _ => {
             let old = Table { start: OLD_HEAD, entry: OLD_ENTRY, count, strings: end, big_endian: false };
             table(cache, &old, visit);
@@ -47,7 +48,7 @@ pub fn each<'c>(cache: &'c [u8], visit: &mut dyn FnMut(&'c [u8], &'c [u8])) {
     }
 }
 
-/// Names and paths are counted from the head.
+/// Reads the new format, where offsets of names and paths count from the head.
 fn new_format<'c>(cache: &'c [u8], visit: &mut dyn FnMut(&'c [u8], &'c [u8])) {
     let big_endian = cache.get(28).is_some_and(|flags| flags & 3 == 3);
     let count = number(cache, 20, big_endian).unwrap_or(0);

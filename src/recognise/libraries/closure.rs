@@ -8,25 +8,25 @@ use crate::recognise::elf::Elf;
 use crate::root::{Canonical, Identity, InRoot, Root, RootError};
 use crate::text::order::sort_by;
 
-/// What glibc loads by itself, besides the services of `nsswitch.conf`: `libgcc_s` to end a thread or print a backtrace,
-/// and the name services that hold where that file is missing.
+/// What glibc loads by itself, besides the services of `nsswitch.conf`: `libgcc_s` to end a thread or print a
+/// backtrace, and the name services that apply if that file is missing.
 const LOADED_BY_GLIBC: [&str; 3] = ["libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2"];
 
-/// Who needs what: a file, what that loads, what that loads in turn.
+/// How a need comes about: a file, what that file loads, what that loads in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// The kept file at its beginning.
+    /// The kept file at the beginning of the chain.
     pub start: Canonical,
-    /// Each is loaded by the one before.
+    /// The one before loads each of these.
     pub loads: Vec<Load>,
 }
 
 /// One step of a [`Chain`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// The name that is looked for.
+    /// The name that the loader looks for.
     pub name: Vec<u8>,
-    /// Whether whoever looks for it does without.
+    /// Whether the file that looks for it works without it.
     pub optional: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct Needed {
 pub struct Missing {
     /// How the need comes about.
     pub chain: Chain,
-    /// Whether a program cannot start without it; else only a library that is loaded at run time lacks it.
+    /// Whether a program cannot start without it. Otherwise only a library that is loaded at run time lacks it.
     pub program: bool,
 }
 
@@ -59,8 +59,8 @@ pub struct Closure {
     pub loading: Vec<Canonical>,
 }
 
-/// The closure of `files` (what is no ELF file needs nothing). What cannot be looked at is an error:
-/// it might be what is needed.
+/// The closure of `files`, paths inside the root. A file that is not an ELF file needs nothing. A file that cannot be
+/// looked at is an error, because it might be one that is needed.
 pub fn closure(root: &Root, files: &mut dyn Iterator<Item = &[u8]>) -> Result<Closure, RootError> {
     let mut search = Search::new(root);
     let (mut programs, mut libraries) = (Vec::new(), Vec::new());
@@ -97,9 +97,9 @@ struct Finder<'a> {
     services: Vec<Vec<u8>>,
     /// `/etc/ld.so.preload`.
     preloaded: Vec<Vec<u8>>,
-    /// `DT_RPATH` of the programs, which holds for what they load at run time, too.
+    /// `DT_RPATH` of the programs, which also applies to what they load at run time.
     programs_paths: Vec<PathList>,
-    /// Whether libraries that nothing tells about are musl's.
+    /// Whether a library that does not tell its libc belongs to musl.
     musl: bool,
     /// Libraries that are kept anyway, wherever they lie.
     kept: Vec<(Canonical, Located)>,
@@ -107,10 +107,10 @@ struct Finder<'a> {
     noted: HashSet<Identity>,
 }
 
-/// One file in a process to be.
+/// One file in a future process.
 struct Object {
     located: Located,
-    /// Index of the one that asked for it.
+    /// Index of the object that asked for it.
     by: Option<usize>,
     /// How the need for it comes about.
     chain: Chain,
@@ -119,7 +119,7 @@ struct Object {
 }
 
 impl Finder<'_> {
-    /// Everything that is loaded with `start`.
+    /// Notes everything that is loaded with `start`.
     fn process(&mut self, start: Located, program: bool) -> Result<(), RootError> {
         let libc = if is_musl(&start) || !program && self.musl { Libc::Musl } else { Libc::Glibc };
         let chain = Chain { start: start.canonical.clone(), loads: Vec::new() };
@@ -170,7 +170,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// What the object asks for, each with whether it does without.
+    /// The names that the object asks for, each with whether the object works without it.
     fn wanted(&self, objects: &[Object], at: usize, program: bool) -> Vec<(Vec<u8>, bool)> {
         let Some(object) = objects.get(at) else { return Vec::new() };
         let dynamic = &object.located.dynamic;
@@ -187,7 +187,7 @@ impl Finder<'_> {
         wanted
     }
 
-    /// The directories that the object at `at` and those that loaded it name, in the order of ld.so(8).
+    /// The directories that the object at `at` and the objects that loaded it name, in the order of ld.so(8).
     fn lists(&self, objects: &[Object], at: usize, libc: Libc, program: bool) -> Vec<PathList> {
         let mut lists = Vec::new();
         let mut next = Some(at);
@@ -207,7 +207,7 @@ impl Finder<'_> {
         lists
     }
 
-    /// A library of that name that `[keep]` saves: `LD_LIBRARY_PATH` may lead to it.
+    /// A library of that name that `[keep]` saves, because `LD_LIBRARY_PATH` may lead to it.
     fn kept_as(&self, name: &[u8], machine: crate::recognise::elf::Machine) -> Option<&Located> {
         let named = |path: &[u8]| InRoot(path).name() == name;
         let kept = self.kept.iter().find(|(path, library)| {
@@ -218,7 +218,7 @@ impl Finder<'_> {
 
     fn note_dlopen(&mut self, object: &Object) {
         let dynamic = &object.located.dynamic;
-        // The libraries that are dlopen's own.
+        // The libraries that provide dlopen or belong to it.
         let own = dynamic.soname.as_deref().is_some_and(|name| {
             [b"libc.".as_slice(), b"libdl.", b"ld-", b"libgcc_s."].iter().any(|prefix| name.starts_with(prefix))
         });
@@ -228,8 +228,8 @@ impl Finder<'_> {
     }
 }
 
-/// The directories that a file itself names for what it loads, and that hold for what those load in turn: `DT_RPATH`
-/// where there is no `DT_RUNPATH`; for musl either.
+/// The directories that a file names for what it loads, and that also apply to what those load in turn: `DT_RPATH` if
+/// there is no `DT_RUNPATH`; for musl, either of them.
 fn list(located: &Located, libc: Libc) -> Option<PathList> {
     let dynamic = &located.dynamic;
     let directories = match (libc, &dynamic.runpath) {
@@ -249,7 +249,7 @@ fn is_musl(file: &Located) -> bool {
     }
 }
 
-/// Names that musl's loader takes for itself.
+/// Whether musl's loader takes this name for itself.
 fn is_part_of_musl(name: &[u8]) -> bool {
     let Some(stem) = name.strip_prefix(b"lib").and_then(|rest| rest.split(|&byte| byte == b'.').next()) else {
         return false;
@@ -276,7 +276,7 @@ fn services(root: &Root) -> Result<Vec<Vec<u8>>, RootError> {
     Ok(libraries)
 }
 
-/// The words of a text; colons separate them, too.
+/// The words of a text. Colons separate words as well.
 fn words(text: &[u8]) -> Vec<Vec<u8>> {
     let parts = text.split(|byte| byte.is_ascii_whitespace() || *byte == b':');
     parts.filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect()

@@ -7,10 +7,10 @@ use super::cache::paths_of;
 use crate::recognise::elf::{Dynamic, Machine};
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, RootError};
 
-/// Much more than any real cache: that of a desktop takes 100 kB.
+/// The longest cache that is read, in bytes. It is much more than any real cache: that of a desktop takes 100 kB.
 const MAX_CACHE: u64 = 4 * 1024 * 1024;
 
-/// Whose rules hold.
+/// Whose rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Libc {
     Glibc,
@@ -20,9 +20,9 @@ pub(super) enum Libc {
 /// A library that was found.
 #[derive(Clone, Debug)]
 pub(super) struct Located {
-    /// The path by which it was found.
+    /// The path by which the library was found.
     pub(super) path: Vec<u8>,
-    /// Where it is.
+    /// Where the library really is.
     pub(super) canonical: Canonical,
     pub(super) id: Identity,
     /// The links on the way to it.
@@ -51,9 +51,9 @@ pub(super) struct Search<'a> {
     root: &'a Root,
     cache: Option<Vec<u8>>,
     files: HashMap<Identity, Option<Rc<Dynamic>>>,
-    /// What the system's own directories hold.
+    /// The libraries that the system's own directories hold, by name.
     system: HashMap<(Vec<u8>, Machine, Libc), Vec<Located>>,
-    /// Subdirectories of `glibc-hwcaps` in a directory.
+    /// Subdirectories of `glibc-hwcaps`, by the directory that holds it.
     variants: HashMap<Vec<u8>, Vec<Canonical>>,
 }
 
@@ -110,7 +110,7 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
-    /// A `DT_NEEDED` that is a path.
+    /// The files that may be loaded for a `DT_NEEDED` that is a path.
     pub(super) fn at(&mut self, path: &[u8], machine: Machine, origins: &[Vec<u8>]) -> Result<Vec<Located>, RootError> {
         let mut found = Vec::new();
         for path in expand(path, origins, machine) {
@@ -122,7 +122,7 @@ impl<'a> Search<'a> {
     fn in_system(&mut self, name: &[u8], machine: Machine, libc: Libc) -> Result<Vec<Located>, RootError> {
         let mut found = Vec::new();
         if libc == Libc::Glibc {
-            // The cache has one file for each of a processor's abilities: any of them may be the one.
+            // The cache has one file for each ability of a processor. Any of them may be the one that is loaded.
             for path in paths_of(self.cache()?, name) {
                 self.in_directory(directory_of(&path), name, machine, &mut found)?;
                 if !path.ends_with(name) {
@@ -140,7 +140,7 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
-    /// The library in this directory, and its variants for newer processors beside it.
+    /// Adds to `found` the library in this directory, and its variants for newer processors in subdirectories.
     fn in_directory(
         &mut self,
         directory: &[u8],
@@ -183,7 +183,7 @@ impl<'a> Search<'a> {
         Ok(self.cache.as_deref().unwrap_or_default())
     }
 
-    /// The directories that are searched last.
+    /// The directories that the loader searches last.
     fn directories(&self, machine: Machine, libc: Libc) -> Result<Vec<Vec<u8>>, RootError> {
         let architecture = Architecture::of(machine);
         if libc == Libc::Musl {
@@ -205,7 +205,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The file's content, nothing where there is none.
+/// The first `limit` bytes of the file; empty if there is no file.
 pub(super) fn read_if_there(root: &Root, path: &[u8], limit: u64) -> Result<Vec<u8>, RootError> {
     match root.read(path, limit) {
         Err(error) if error.leads_nowhere() => Ok(Vec::new()),
@@ -213,7 +213,7 @@ pub(super) fn read_if_there(root: &Root, path: &[u8], limit: u64) -> Result<Vec<
     }
 }
 
-/// What is called differently on each machine.
+/// Names that differ between machines.
 struct Architecture {
     /// Debian's multiarch directory.
     triple: Option<&'static str>,
@@ -240,7 +240,8 @@ impl Architecture {
     }
 }
 
-/// `$ORIGIN`, `$LIB` and `$PLATFORM`, also in braces, by everything that they may stand for.
+/// All paths that `path` may stand for, with `$ORIGIN`, `$LIB` and `$PLATFORM` (with or without braces) replaced by
+/// each of their possible values.
 fn expand(path: &[u8], origins: &[Vec<u8>], machine: Machine) -> Vec<Vec<u8>> {
     let Some(dollar) = path.iter().position(|&byte| byte == b'$') else { return vec![path.to_vec()] };
     let (before, rest) = path.split_at(dollar);

@@ -2,10 +2,10 @@
 
 /// One signature.
 pub(super) struct Signature {
-    /// The name in the catalogue that it stands for.
+    /// The name in the catalogue of the program that it stands for.
     pub program: &'static str,
-    /// Strings that must all occur, veiled. Each has at least [`WINDOW`](super::WINDOW) bytes: a shorter name takes the
-    /// NUL before or after it.
+    /// Strings that must all occur, veiled. Each has at least [`WINDOW`](super::WINDOW) bytes: a shorter name includes
+    /// the NUL before or after it.
     pub strings: &'static [&'static [u8]],
 }
 
@@ -13,7 +13,7 @@ const fn all(program: &'static str, strings: &'static [&'static [u8]]) -> Signat
     Signature { program, strings }
 }
 
-/// The strings are kept with their high bits flipped: lithify itself must not hold what it looks for.
+/// The strings are kept with their high bits flipped, because lithify itself must not hold what it looks for.
 const fn veil<const N: usize>(mut bytes: [u8; N]) -> [u8; N] {
     let mut at = 0;
     while at < N {
@@ -34,10 +34,10 @@ macro_rules! veiled {
     }};
 }
 
-/// One of a hundred programs, each a file of its own: its name says which, if it has kept that.
+/// One of a hundred programs, each a file of its own. Its name says which one, if the file still has that name.
 pub const FAMILY: &str = "coreutils-tool";
 
-/// The first that holds decides: the particular ones stand before the general one of the Bourne family.
+/// The first signature that holds decides, so the particular ones come before the general one of the Bourne family.
 pub(super) const SIGNATURES: &[Signature] = &[
     all("busybox", &[veiled!(b"BusyBox v"), veiled!(b"multi-call binary")]),
     all("toybox", &[veiled!(b"Toybox %s multicall binary")]),
@@ -54,7 +54,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     all("sash", &[veiled!(b"Stand-alone shell")]),
     all("csh", &[veiled!(b"\0onintr\0"), veiled!(b"Undefined variable")]),
     all("rc", &[veiled!(b"whatis -p"), veiled!(b"usage: flag f")]),
-    // Plan 9's own.
+    // The rc of Plan 9 itself.
     all("rc", &[veiled!(b"`if not' does not follow `if(...)'")]),
     all("elvish", &[veiled!(b"src.elv.sh")]),
     // fish 3 keeps its strings as UTF-32, fish 4 as UTF-8.
@@ -63,12 +63,12 @@ pub(super) const SIGNATURES: &[Signature] = &[
     all("sh", &[veiled!(b"\0OPTIND\0"), veiled!(b"\0getopts\0"), veiled!(b"\0OPTARG\0"), veiled!(b"\0CDPATH\0")]),
     all("sh", &[veiled!(b"Illegal number: %s"), veiled!(b"Syntax error: ")]),
     all("python", &[veiled!(b"PYTHONSTARTUP"), veiled!(b"PYTHONHASHSEED")]),
-    // Where libpython is shared, the program itself is little more than this call; so with node and libnode.
+    // If libpython is shared, the program itself is little more than this call. The same applies to node and libnode.
     all("python", &[veiled!(b"Py_BytesMain\0")]),
     all("perl", &[veiled!(b"PERL5LIB"), veiled!(b"PERL5OPT")]),
     all("lua", &[veiled!(b"LUA_INIT"), veiled!(b"LUA_PATH")]),
     all("php", &[veiled!(b"PHP_INI_SCAN_DIR")]),
-    // All that ruby's own main calls: what embeds Ruby calls less.
+    // These are all calls of ruby's own main. A program that embeds Ruby calls fewer.
     all("ruby", &[veiled!(b"ruby_sysinit\0"), veiled!(b"ruby_options\0"), veiled!(b"ruby_run_node\0")]),
     all("deno", &[veiled!(b"DENO_AUTH_TOKENS")]),
     all("bun", &[veiled!(b"BUN_CONFIG_REGISTRY")]),
@@ -82,7 +82,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     all("socat", &[veiled!(b"socat by Gerhard Rieger")]),
     all("nc", &[veiled!(b"usage: nc [-")]),
     all("nc", &[veiled!(b"connect to somewhere:")]),
-    // lighttpd, too, knows ncat's environment.
+    // lighttpd knows ncat's environment as well.
     all("ncat", &[veiled!(b"NCAT_REMOTE_ADDR"), veiled!(b"NCAT_PROTO")]),
     all("ssh", &[veiled!(b"usage: ssh [-")]),
     all("dbclient", &[veiled!(b"Dropbear SSH client")]),
