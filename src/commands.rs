@@ -1,4 +1,4 @@
-//! The subcommands: glue between the modules, one file each.
+//! The subcommands, one file each. They connect the other modules.
 
 mod harden;
 mod inscribed;
@@ -23,7 +23,7 @@ use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
 use crate::report::{CommandError, Exit};
 
-/// Parses the command line, does what it says and prints the result.
+/// Parses the command line, does what it says, and prints the result. Returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let accepted = match inscribed::accepted(&arguments) {
@@ -42,7 +42,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(output.plain("--help", Exit::Ok, &error.to_string()).code());
         }
         Err(error) => {
-            // A probe's output is read from both streams.
+            // The kubelet reads a probe's output from both streams.
             let _ = Stream::Error.write(&error.to_string());
             output::leave_message(&format!("lithify {error}"));
             return ExitCode::from(Exit::Usage.code());
@@ -52,8 +52,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         inscribed::enter(&cli.command);
     }
     let output = output::Output::new(&cli.output);
-    // A probe that takes too long is killed, and the kubelet then shows nothing of it; neither can what runs out of memory
-    // speak any more.
+    // A probe that takes too long is killed, and the kubelet then shows none of its output. A process that runs out of
+    // memory cannot say anything either.
     if let Command::Harden(_) | Command::Verify(_) | Command::Stage(_) = cli.command {
         output::leave_message(
             "lithify was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n",

@@ -1,4 +1,4 @@
-//! Starting the app: privileges, confinement, becoming it, staying as its first process.
+//! Starts the app: gives up privileges, confines, becomes the app, or stays as its first process.
 
 pub mod exec;
 pub mod init;

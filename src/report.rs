@@ -1,4 +1,5 @@
-//! The report of a run: facts, which are put into words here and nowhere else, as text for people or as JSON for machines.
+//! The report of a run. It collects facts, and only this module puts them into words: as text for people or as JSON for
+//! machines.
 
 mod advice;
 mod checks;
@@ -40,7 +41,7 @@ pub use stage::{Paths, StageNote, StageReport};
 pub(crate) use text::plural;
 pub use text::{Volume, cut_to_termination_message, termination_message, write as to_text};
 
-/// The subcommands that report so.
+/// The subcommands that use this report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subcommand {
     /// `harden`.
@@ -50,12 +51,12 @@ pub enum Subcommand {
     Verify,
     /// `run`.
     Run,
-    /// `stage`, where something stands against it.
+    /// `stage`, if something prevents it.
     Stage,
 }
 
 impl Subcommand {
-    /// The name.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Harden => "harden",
@@ -66,37 +67,37 @@ impl Subcommand {
     }
 }
 
-/// Everything that there is to say, as facts; what is wrong follows from them ([`Report::findings`]).
+/// Everything that there is to say, as facts. What is wrong follows from them ([`Report::findings`]).
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Who reports.
+    /// The command that reports.
     pub command: Subcommand,
     /// The root as given, escaped.
     pub root: String,
     /// Names of the profiles that were combined.
     pub profiles: Vec<String>,
-    /// User and group of this process before it gave up anything.
+    /// User id and group id of this process before it gave up anything.
     user: (u32, u32),
     /// What could not be looked at.
     unreadable: Vec<RootError>,
-    /// What was to be done.
+    /// The plan, if there is one.
     plan: Option<Plan>,
     /// What became of each step; `None` for a dry run.
     outcomes: Option<Vec<Outcome>>,
-    /// The time limit that came before everything was done.
+    /// The time limit that passed before everything was done.
     late: Option<Duration>,
-    /// Every check, also those that hold.
+    /// Every check, including those that hold.
     checks: Vec<Check>,
-    /// That nothing can be deleted on a read-only root is no finding.
+    /// Whether it is accepted that nothing can be deleted on a read-only root, so that this is not a finding.
     accepts_read_only: bool,
-    /// What came of making the app what it should be.
+    /// The results of setting up the app's process, such as its privileges and its confinement.
     pub launch: Vec<Launch>,
     /// Remarks, which never change the exit code.
     pub notes: Vec<Note>,
 }
 
 impl Report {
-    /// An empty report.
+    /// An empty report of `command` on `root`, a path of the caller, with the names of the profile's sources.
     pub fn new(command: Subcommand, root: &Path, profile: &Profile) -> Self {
         Self {
             command,
@@ -107,7 +108,7 @@ impl Report {
         }
     }
 
-    /// The same with its notes, before anything else was added.
+    /// A copy that has the notes, but nothing else that was added.
     #[must_use]
     pub fn begin_again(&self) -> Self {
         Self {
@@ -120,7 +121,7 @@ impl Report {
         }
     }
 
-    /// Adds all that was done, and what is so since.
+    /// Adds everything that was done, and what was verified afterwards.
     pub fn add(&mut self, verified: Verified<'_>) {
         let Verified { applied: Applied { plan, outcomes, unreadable, remarks, .. }, verification, late } = verified;
         self.add_unreadable(unreadable);
@@ -137,27 +138,27 @@ impl Report {
         self.unreadable.extend(errors);
     }
 
-    /// Adds the plan; `outcomes` is `None` for a dry run and empty for a plan that was refused.
+    /// Adds the plan. `outcomes` is `None` for a dry run, and empty for a plan that was refused.
     pub fn add_plan(&mut self, mut plan: Plan, outcomes: Option<Vec<Outcome>>) {
         self.notes.extend(std::mem::take(&mut plan.notes).into_iter().map(Note::Plan));
         (self.plan, self.outcomes) = (Some(plan), outcomes);
     }
 
-    /// Adds verification.
+    /// Adds the checks and notes of a verification.
     pub fn add_verification(&mut self, verification: Verification) {
         self.checks.extend(verification.checks);
         self.notes.extend(verification.notes.into_iter().map(Note::Verify));
     }
 
-    /// On a read-only root nothing can be deleted, and nothing can be changed either: what the profile would remove is said
-    /// in one note, and the other checks alone decide.
+    /// Accepts that nothing can be deleted on a read-only root, because nothing can be changed there either. One note
+    /// says what the profile would remove, and only the other checks decide.
     pub fn accept_read_only(&mut self) {
         self.accepts_read_only = true;
         let names = self.steps().count();
         self.notes.push(Note::ReadOnly { names, profiles: self.profiles.clone() });
     }
 
-    /// Whether nothing was changed, because that would have been unsafe; whatever the command then ends with.
+    /// Whether nothing was changed because that would have been unsafe, whatever exit code the command then has.
     pub fn is_refused(&self) -> bool {
         self.plan.as_ref().is_some_and(|plan| !plan.refusals.is_empty())
     }
@@ -166,7 +167,7 @@ impl Report {
         self.plan.is_some() && self.outcomes.is_none()
     }
 
-    /// The steps in order, and what became of each; `None` where nothing was tried.
+    /// The steps in order, each with its outcome; `None` if nothing was tried.
     pub fn steps(&self) -> impl Iterator<Item = (&Action, Option<&Outcome>)> {
         let actions = self.plan.as_ref().map(|plan| plan.actions.as_slice()).unwrap_or_default();
         let outcomes = self.outcomes.as_deref().filter(|_| !self.is_refused());
@@ -175,12 +176,13 @@ impl Report {
         actions.iter().take(most).enumerate().map(move |(position, action)| (action, outcome(position)))
     }
 
-    /// Saved by `[keep]`.
+    /// What `[keep]` saves.
     fn kept(&self) -> &[plan::Stays] {
         self.plan.as_ref().map(|plan| plan.kept.as_slice()).unwrap_or_default()
     }
 
-    /// How many names were (or in a dry run would be) removed, disabled, replaced and stripped, and of how many files.
+    /// How many names were removed, disabled, replaced and stripped (or would be in a dry run), and how many files they
+    /// belong to.
     fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         let mut files = HashSet::new();

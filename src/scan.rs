@@ -1,7 +1,7 @@
-//! Scan: what an intruder would find. Reads only; one walk, every mount but the kernel's own.
+//! Scan: what an intruder would find. Only reads. One walk covers every mount except the kernel's own.
 //!
-//! A program is recognised by its content, else by its name. Of an ELF program only what the kernel maps read-only is
-//! looked at, of anything else nothing but the first line. Memory grows with what is found, and with the names of files
+//! A program is recognised by its content, else by its name. Of an ELF program, only what the kernel maps read-only is
+//! read; of anything else, only the first line. Memory grows with the number of findings and with the names of files
 //! that have several: hard links, and symbolic links to programs.
 
 mod accounts;
@@ -38,9 +38,9 @@ pub struct Sighting {
     pub path: Canonical,
     /// How it was recognised.
     pub by: RecognisedBy,
-    /// The program that it is, as in the catalogue.
+    /// The name of the program in the catalogue.
     pub program: String,
-    /// What that is.
+    /// What the catalogue knows about it.
     pub known: Known,
     /// All other names: hard links and symbolic links.
     pub names: Vec<Canonical>,
@@ -51,7 +51,7 @@ pub struct Sighting {
 pub struct Scan {
     /// Programs, in order of their paths.
     pub programs: Vec<Sighting>,
-    /// The rest, in order of their paths.
+    /// The weaknesses, in order of their paths.
     pub weaknesses: Vec<Weakness>,
     /// Executable files looked at.
     pub executables: u64,
@@ -59,13 +59,14 @@ pub struct Scan {
     pub tombstones: u64,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
-    /// What could not be told of one class.
+    /// What could not be found out about one class.
     pub gaps: Vec<Gap>,
-    /// Good to know.
+    /// Remarks, which are not findings.
     pub notes: Vec<String>,
 }
 
-/// Everything under the target's root, its accounts, and what its app may write.
+/// Scans everything under the target's root, its accounts, and what its app may write. Fails if the walk cannot be done
+/// at all.
 pub fn scan_all(target: &Target) -> Result<Scan, RootError> {
     let root = &target.root;
     let app = AppUser::of(target);
@@ -88,15 +89,15 @@ pub fn scan_all(target: &Target) -> Result<Scan, RootError> {
 
 struct Scanner<'a> {
     root: &'a Root,
-    /// Whose rights to write are looked at.
+    /// The user whose rights to write are looked at.
     app: Option<&'a AppUser>,
     recogniser: Recogniser,
     found: Scan,
-    /// Directories that the app may write and that are among what was found.
+    /// Directories that the app may write and that were reported already.
     reported: HashSet<Identity>,
-    /// Index in `found.programs`.
+    /// Index into `found.programs`.
     by_identity: HashMap<Identity, usize>,
-    /// Further names of executables: what they lead to is only known at the end.
+    /// Further names of executables. Only the end of the walk shows what they lead to.
     names: Vec<(Canonical, Identity)>,
 }
 
@@ -124,7 +125,7 @@ impl Visitor for Scanner<'_> {
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
         match error.errno() {
-            // Gone meanwhile.
+            // It was removed meanwhile.
             Errno::ENOENT | Errno::ENOTDIR => {}
             _ => self.found.unreadable.push(error),
         }
@@ -163,7 +164,7 @@ impl Scanner<'_> {
             self.weakness("world-writable", path(), format!("file, mode {:04o}", stat.mode & 0o7777));
         }
         if stat.mode & 0o111 == 0 {
-            // The dynamic loader starts it all the same, and that is all that matters of it.
+            // The dynamic loader can start it all the same. Nothing else about it matters.
             return match directory.program(name, &stat, LEAST_PROGRAM)? {
                 Some((file, _)) => self.program(directory, name, &stat, &file),
                 None => Ok(()),
@@ -183,7 +184,7 @@ impl Scanner<'_> {
         self.program(directory, name, &stat, &opened?)
     }
 
-    /// What program the file is, if any.
+    /// Recognises which program the file is, if any.
     fn program(&mut self, directory: &Directory, name: &CStr, stat: &Stat, file: &File) -> Result<(), RootError> {
         let path = || directory.join(name);
         if stat.nlink > 1 {
@@ -197,7 +198,7 @@ impl Scanner<'_> {
             return Ok(());
         }
         let (recognised, remarks) = self.recogniser.recognise(file, directory, name, stat)?;
-        // By its name a script is a program only where programs lie.
+        // A script is a program by its name only if it lies where programs lie.
         let other_script = remarks.interpreter.is_some() && !holds_programs(directory.path());
         if let Some(interpreter) = remarks.interpreter {
             if self.root.resolve(&interpreter).is_err_and(|error| error.errno() == Errno::ENOENT) {

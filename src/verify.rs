@@ -1,6 +1,8 @@
-//! Verification: looks at the system afresh and says of each thing asked for whether it holds. Reads only.
+//! Verification: looks at the system afresh and says for each thing that the profile asks for whether it holds. Only
+//! reads.
 //!
-//! Three results: pass, fail, and unverified for what could not be looked at, which is a finding, never a pass.
+//! There are three results: pass, fail, and unverified. Unverified means that something could not be looked at. It is a
+//! finding, never a pass.
 
 mod check;
 mod exposure;
@@ -27,44 +29,44 @@ pub use check::{Check, CheckId, Evidence, Status, Subject, Trial};
 pub struct Verification {
     /// Every check, in the order of the profile's tables.
     pub checks: Vec<Check>,
-    /// Remarks, which are no findings.
+    /// Remarks, which are not findings.
     pub notes: Vec<Note>,
 }
 
 /// A remark on what was looked at.
 #[derive(Clone, Debug)]
 pub enum Note {
-    /// Mount points of what the runtime and the kubelet mount writable themselves.
+    /// Mount points that the runtime and the kubelet mount writable themselves.
     RuntimeMounts(Vec<Vec<u8>>),
-    /// Whether staged directories are mounted writable was not looked at, and why.
+    /// It was not checked whether staged directories are mounted writable. The error says why.
     StagedUnknown(OwnerError),
 }
 
-/// A plan that was carried out, and what is so since.
+/// A plan that was carried out, and what was verified afterwards.
 #[derive(Debug)]
 pub struct Verified<'a> {
     /// What was carried out.
     pub applied: Applied<'a>,
-    /// What was found out; `None` where nothing was changed, or there was no time.
+    /// What was found out; `None` if nothing was changed, or if there was no time.
     pub verification: Option<Verification>,
-    /// The time limit that came before everything was done.
+    /// The time limit that passed before everything was done.
     pub late: Option<Duration>,
 }
 
 impl Protected<'_> {
-    /// Checks everything that the profile asks, where nothing is changed.
+    /// Checks everything that the profile asks for, without changing anything.
     pub fn verify(&self) -> Verification {
         verify(self.target, self.profile, &self.protection)
     }
 }
 
 impl<'a> Applied<'a> {
-    /// Checks everything that the profile asks.
+    /// Checks everything that the profile asks for.
     pub fn verify(self) -> Verified<'a> {
         self.verify_by(verify)
     }
 
-    /// The same but for `[verify.process]`: the app's process is not there yet.
+    /// Checks the same except `[verify.process]`, because the app's process does not exist yet.
     pub fn verify_tree(self) -> Verified<'a> {
         self.verify_by(verify_tree)
     }
@@ -80,22 +82,23 @@ impl<'a> Applied<'a> {
     }
 }
 
-/// Checks everything that `profile` asks of `root`: its `[verify]` tables, and that nothing is left of what `[remove]`
-/// and `[strip]` name. `protection` explains what stays because the app runs it.
+/// Checks everything that `profile` asks for in `target`: its `[verify]` tables, and that nothing is left of what
+/// `[remove]` and `[strip]` name. `protection` explains what stays because the app runs it.
 fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = verify_tree(target, profile, protection);
     process::check(&target.root, &profile.verify, || target.first(), &mut verification);
     verification
 }
 
-/// What `[verify.process]` asks, of this very process: the app's, before it is there.
+/// Checks what `[verify.process]` asks for on this process, which stands for the app's process while that does not
+/// exist yet.
 pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
     let mut verification = Verification::default();
     process::check(root, &profile.verify, || Ok(Task::Own), &mut verification);
     verification
 }
 
-/// Everything but `[verify.process]`.
+/// Checks everything except `[verify.process]`.
 fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = Verification::default();
     let Target { root, owner } = target;

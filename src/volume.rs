@@ -1,4 +1,4 @@
-//! What is put into volumes: this program, and hardened copies of directories.
+//! What lithify puts into volumes: this program, and hardened copies of directories.
 
 pub mod install;
 pub mod lock;

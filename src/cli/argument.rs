@@ -1,40 +1,40 @@
-//! One row of the command line: what a flag is called, and what its value must be. The functions are called as clap's.
+//! One row of the command line: the name of a flag, and what its value must be. The functions have the names of clap's.
 
-/// One flag or, where `long` is empty, one value by its place.
+/// One flag or, if `long` is empty, one positional value.
 #[derive(Clone, Copy)]
 pub(super) struct Argument {
     pub(super) long: &'static str,
     pub(super) short: Option<char>,
-    /// The environment variable that stands in for it; empty for none.
+    /// The environment variable that stands in for it; empty if there is none.
     pub(super) env: &'static str,
-    /// What its value is called in the help; its name where there is no `long`.
+    /// The name of its value in the help. If `long` is empty, it is also the name of the argument.
     pub(super) value_name: &'static str,
-    /// Used where it is not given; empty for none.
+    /// The value if none is given; empty if there is no default.
     pub(super) default_value: &'static str,
-    /// Also taken by every subcommand.
+    /// Whether every subcommand takes it as well.
     pub(super) global: bool,
-    /// The variable holds one value on each line, and not between commas.
+    /// Whether the variable holds one value on each line, instead of values between commas.
     pub(super) lines: bool,
     pub(super) help: &'static str,
     pub(super) kind: Kind,
     pub(super) required: bool,
 }
 
-/// What a value must be; [`Value::KIND`] of the field's type.
+/// What a value must be. [`Value::KIND`] of the field's type names it.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
-    /// There is none.
+    /// It takes no value.
     Flag,
     Text,
     Path,
     Seconds,
-    /// One of these, with what each means.
+    /// One of these values, each with its help.
     Choice(&'static [(&'static str, &'static str)]),
-    /// Can be repeated.
+    /// It can be repeated.
     Texts,
-    /// Can be repeated.
+    /// It can be repeated.
     Paths,
-    /// All that follows `--`.
+    /// Everything after `--`.
     Rest,
 }
 
@@ -54,10 +54,10 @@ pub(super) const fn long(long: &'static str) -> Argument {
     }
 }
 
-/// What a field without a row would have; there is none.
+/// Stands in for a missing row. No field lacks its row.
 pub(super) static NONE: Argument = long("");
 
-/// A value by its place.
+/// A positional value.
 pub(super) const fn place(value_name: &'static str) -> Argument {
     Argument { value_name, required: true, ..long("") }
 }
@@ -83,12 +83,12 @@ impl Argument {
         Self { global: true, ..self }
     }
 
-    /// The variable holds one value on each line, because commas may stand in a command.
+    /// Lets the variable hold one value on each line, because a command may contain commas.
     pub(super) const fn lines(self) -> Self {
         Self { lines: true, ..self }
     }
 
-    /// For a row that several subcommands share; others have the comment of their field.
+    /// Sets the help of a row that several subcommands share. Other rows use the comment of their field.
     pub(super) const fn help(self, help: &'static str) -> Self {
         Self { help, ..self }
     }

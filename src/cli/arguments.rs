@@ -1,17 +1,17 @@
-//! A subcommand with its fields. The macros look like clap's derive and mean the same, in rows of a table: derived code
-//! takes 27 kB more.
+//! A subcommand with its fields. The macros look like clap's derive and mean the same, but produce rows of a table:
+//! derived code takes 27 kB more.
 
 use clap::ArgMatches;
 
 use super::argument::Argument;
 
-/// A subcommand: its rows, and how they are read.
+/// A subcommand: its rows, and how to read them.
 pub(super) trait Arguments: Sized {
     const ABOUT: &'static str;
     const ROWS: &'static [Argument] = &[];
     const SUBCOMMANDS: &'static [Subcommand] = &[];
 
-    /// `None` without a subcommand that there must be, to which clap has seen.
+    /// Returns `None` if a required subcommand is missing. clap has already ruled that out.
     fn read(matches: &mut ArgMatches) -> Option<Self>;
 }
 
@@ -23,8 +23,8 @@ pub(super) struct Subcommand {
     pub(super) subcommands: &'static [Subcommand],
 }
 
-/// The arguments of one subcommand: a struct whose comment is its help, with a row for each field. A last field after `..`
-/// holds subcommands of its own.
+/// The arguments of one subcommand: a struct with a row for each field. The struct's comment is its help. A last field
+/// after `..` holds subcommands of its own.
 macro_rules! arguments {
     (
         $(#[doc = $about:literal])*
@@ -34,7 +34,7 @@ macro_rules! arguments {
         }
     ) => {
         $(#[doc = $about])*
-        // Flags are flags.
+        // Each flag is a `bool`, however many there are.
         #[allow(clippy::struct_excessive_bools)]
         pub(crate) struct $name {
             $($(#[doc = $help])* pub(crate) $field: $type,)*
@@ -61,7 +61,7 @@ macro_rules! arguments {
     };
 }
 
-/// A choice of subcommands, each with the name of its struct.
+/// A choice of subcommands. Each has the name of its struct.
 macro_rules! subcommands {
     ($(#[doc = $about:literal])* $name:ident { $($word:literal => $command:ident,)* }) => {
         $(#[doc = $about])*

@@ -1,4 +1,4 @@
-//! The rows as clap knows them.
+//! Turns the rows into arguments of clap.
 
 use std::ffi::OsString;
 
@@ -19,7 +19,7 @@ pub fn command() -> Command {
     filled(command, LAST, Output::ROWS, super::Command::SUBCOMMANDS)
 }
 
-/// In the help of a subcommand, the flags for every command come last.
+/// In the help of a subcommand, the flags that every command takes come last.
 const LAST: usize = 500;
 
 fn filled(
@@ -67,7 +67,8 @@ fn arg(argument: &'static Argument) -> Arg {
             (PossibleValuesParser::new(values).into(), false)
         }
     };
-    // `LITHIFY_X=""` in a pod spec means that it is not set. Of lists clap knows nothing: their values read it themselves.
+    // `LITHIFY_X=""` in a pod spec means that the variable is not set. clap does not get the variables of lists: their
+    // values read them themselves.
     if !many && !argument.env.is_empty() && !std::env::var_os(argument.env).is_some_and(|value| value.is_empty()) {
         arg = arg.env(argument.env).hide_env(true);
     }
@@ -83,11 +84,11 @@ fn arg(argument: &'static Argument) -> Arg {
 }
 
 impl Cli {
-    /// Reads a command line, the program's name first, and the variables that stand in for flags.
+    /// Reads a command line, which begins with the program's name, and the variables that stand in for flags.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<OsString> = words.into_iter().collect();
         let mut matches = command().try_get_matches_from(words)?;
-        // clap has seen to all that is required.
+        // clap has already checked that everything required is there.
         Self::read(&mut matches).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
     }
 

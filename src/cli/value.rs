@@ -1,4 +1,4 @@
-//! Types of the command line's fields: what clap is told of a value, and how it is read afterwards.
+//! Types of the command line's fields: what clap is told about a value, and how it is read afterwards.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -12,15 +12,15 @@ use crate::text::seconds;
 /// A type that a field of the command line may have.
 pub(super) trait Value: Sized {
     const KIND: Kind;
-    /// Whether there must be one, where the row has no default.
+    /// Whether a value is required if the row has no default.
     const REQUIRED: bool = false;
 
-    /// What was given. clap has seen to what is required, and to what it must be.
+    /// Reads what was given. clap has already checked that it is there if required, and that it is valid.
     fn read(matches: &ArgMatches, argument: &Argument) -> Self;
 }
 
 impl Argument {
-    /// Completes the row of a field of type `T` with this comment.
+    /// Completes the row of a field of type `T` that has this comment.
     pub(super) const fn of<T: Value>(self, comment: &'static str) -> Self {
         let help = if comment.is_empty() { self.help } else { comment };
         let required = self.required || T::REQUIRED && self.default_value.is_empty();
@@ -28,12 +28,12 @@ impl Argument {
     }
 }
 
-/// What was given, if only by the variable or the default.
+/// What was given, even if only by the variable or the default.
 fn words(matches: &ArgMatches, argument: &Argument) -> Vec<OsString> {
     matches.get_raw(argument.id()).into_iter().flatten().map(OsStr::to_owned).collect()
 }
 
-/// One value, which clap has seen to be text.
+/// One value. clap has already checked that it is text.
 pub(super) fn one(matches: &ArgMatches, argument: &Argument) -> String {
     words(matches, argument).pop().and_then(|word| word.into_string().ok()).unwrap_or_default()
 }
@@ -81,7 +81,7 @@ impl<T: Value> Value for Option<T> {
     }
 }
 
-/// The flags, else the variable.
+/// The values of the flags, else those of the variable.
 impl Value for Vec<String> {
     const KIND: Kind = Kind::Texts;
 
@@ -115,7 +115,7 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
 }
 
-/// Commas inside braces belong to a pattern.
+/// Splits at commas. Commas inside braces belong to a pattern.
 fn split_list(text: &str) -> Vec<String> {
     let mut depth = 0usize;
     let parts = text.split(|c| {
@@ -129,7 +129,7 @@ fn split_list(text: &str) -> Vec<String> {
     parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// The type of a flag with a few values, whose comments are their help.
+/// The type of a flag with a fixed choice of values. The comments of the values are their help.
 macro_rules! choice {
     ($(#[doc = $about:literal])* $name:ident { $($(#[doc = $help:literal])* $word:literal => $value:ident,)* }) => {
         $(#[doc = $about])*

@@ -1,4 +1,4 @@
-//! `lithify harden`: plan, wait for the app if asked to, apply, then verify.
+//! `lithify harden`: plans, waits for the app if asked to, applies the plan, then verifies.
 
 use super::options::{declared_app, effective_profile};
 use crate::cli::Harden;
@@ -12,7 +12,8 @@ use crate::target::Target;
 pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let targets = targets(options)?;
     let waits = options.wait_for_app || !targets.is_empty();
-    // A probe must say something before the kubelet gives it up; where nobody waits for it, it may take its time.
+    // A probe must answer before the kubelet gives up on it. If the command does not wait for the app, it may take its
+    // time.
     let limit = options.deadline.or(waits.then_some(wait::DEADLINE)).filter(|limit| !limit.is_zero());
     let deadline = limit.map_or_else(Deadline::default, Deadline::after);
 
@@ -34,7 +35,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     Ok(report)
 }
 
-/// What `--wait-for` names.
+/// The targets that `--wait-for` names.
 fn targets(options: &Harden) -> Result<Vec<probe::Target>, CommandError> {
     options
         .wait_for

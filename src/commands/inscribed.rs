@@ -1,4 +1,4 @@
-//! What a copy with an inscription does before anything else: a tombstone answers, and a copy that accepts certain command
+//! What a copy with an inscription does before anything else. A tombstone answers. A copy that accepts certain command
 //! lines refuses all others.
 
 use std::ffi::OsString;
@@ -14,8 +14,8 @@ use crate::recognise::only;
 use crate::report::Exit;
 use crate::text::escape::escape;
 
-/// Whether the arguments are one of certain accepted command lines, rather than any; the code to end with where they are
-/// none of them. lithify's variables are those of that line from now on.
+/// Returns `true` if the arguments are one of the accepted command lines, and `false` if this program accepts any.
+/// Otherwise the error is the code to exit with. Sets lithify's variables to those of the accepted line.
 pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
     let lines = match open_certainly_own_program().and_then(|program| inscription::read(&program)) {
         Ok(None) => return Ok(false),
@@ -23,7 +23,7 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
             return Err(tombstone::answer(&crate::recognise::tombstone::parse(&table), arguments));
         }
         Ok(Some((Kind::Only, table))) => only::parse(&table),
-        // It may have an inscription: whoever can hide that (a limit on open files is enough) must gain nothing.
+        // The program may have an inscription. Whoever can hide it (a limit on open files is enough) must gain nothing.
         Err(error) => {
             let message = format!(
                 "lithify cannot read its own file, {OWN_PROGRAM}, which may say what it accepts: {error}\n  \
@@ -47,14 +47,15 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
 
 fn refuse(exit: Exit, message: &str) -> ExitCode {
     let _ = Stream::Error.write(message);
-    // Whoever else calls it must not write into what the container says at its end.
+    // Any other caller must not write into the container's termination message.
     if std::process::id() == 1 {
         output::leave_message(message);
     }
     ExitCode::from(exit.code())
 }
 
-/// Whoever calls chooses the working directory, and what a relative path means. `run` passes it on to the app.
+/// Changes to `/`, because the caller chooses the working directory, and so what a relative path means. `run` keeps the
+/// directory and passes it on to the app.
 pub(super) fn enter(command: &Command) {
     if !matches!(command, Command::Run(_)) {
         let _ = nix::unistd::chdir("/");

@@ -1,4 +1,4 @@
-//! `lithify install`: copy this program into a volume.
+//! `lithify install`: copies this program into a volume.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -58,7 +58,7 @@ pub(super) fn install(Install { directory, only }: &Install, output: &Output) ->
     }
 }
 
-/// The lines of `--only`, each once; or what is wrong with one.
+/// The lines of `--only`, each once. The error says what is wrong with one of them.
 fn lines(only: &[String]) -> Result<Vec<Line>, String> {
     let mut lines: Vec<Line> = Vec::new();
     for text in only {
@@ -79,7 +79,7 @@ fn lines(only: &[String]) -> Result<Vec<Line>, String> {
     Ok(lines)
 }
 
-/// Whether the copy could do what a line says, and means the same by it wherever it is called.
+/// Fails if the copy could not do what a line says, or if the meaning of the line depends on where it is called.
 fn check(line: &Line) -> Result<(), String> {
     sys::program::replace_variables(only::VARIABLES, &line.variables);
     let words = std::iter::once(NAME).chain(line.words.iter().map(String::as_str));

@@ -1,4 +1,4 @@
-//! What several subcommands make of their flags: the profile, and what the container will start.
+//! What several subcommands read from their flags: the profile, and what the container will start.
 
 use super::CommandError;
 use crate::harden::declared_app::DeclaredApp;
@@ -6,7 +6,7 @@ use crate::profile::{Profile, load};
 use crate::recognise::command_line::CommandLine;
 use crate::text::escape::escape;
 
-/// The profile that `--profile` and `--remove` name.
+/// The profile that `--profile` and `--remove` name. Fails if it is not valid or asks for nothing.
 pub(super) fn effective_profile(profiles: &[String], remove: &[String]) -> Result<Profile, CommandError> {
     let mut profile = load(profiles.iter().map(String::as_str))?;
     for text in remove {
@@ -26,7 +26,7 @@ pub(super) fn effective_profile(profiles: &[String], remove: &[String]) -> Resul
     Ok(profile)
 }
 
-/// What the container will start: by `--app` and by the profile.
+/// What the container will start, according to `--app` and the profile.
 pub(super) fn declared_app(options: &[String], profile: &Profile) -> Result<DeclaredApp, CommandError> {
     let commands = options.iter().map(|text| text.trim()).map(|text| {
         CommandLine::split(text).ok_or_else(|| {

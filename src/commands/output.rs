@@ -17,7 +17,7 @@ use crate::text::escape::escape;
 /// Where the kubelet looks for a container's termination message by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
-/// Printing as the flags say.
+/// Prints as the flags say.
 pub(super) struct Output {
     json: bool,
     volume: Volume,
@@ -49,8 +49,8 @@ impl Output {
         self.volume
     }
 
-    /// The same for `run`: to standard error, because the standard output belongs to the app that is about to be started,
-    /// and with every file open already, because the app's privileges may not allow that.
+    /// Returns the same for `run`. It prints to standard error, because standard output belongs to the app that is
+    /// about to start. It opens every file now, because the app's privileges may not allow that later.
     pub(super) fn for_run(&self) -> Self {
         Self {
             json: self.json,
@@ -58,23 +58,24 @@ impl Output {
             log: self.log.clone(),
             stream: Stream::Error,
             app: AppProcess::NotStarted,
-            // What cannot be opened now is tried again when there is something to write, and said then.
+            // A file that cannot be opened now is tried again when there is something to write. An error is reported
+            // then.
             held_log: self.log.as_ref().and_then(|path| open_log(path).ok()),
             held_message: open_message(Path::new(TERMINATION_LOG)).ok().flatten(),
         }
     }
 
-    /// The same when `run` has started the app.
+    /// Returns the same for when `run` has started the app.
     pub(super) fn for_started_app(self) -> Self {
         Self { app: AppProcess::Stopped, ..self }
     }
 
-    /// Prints a report or the error that prevented it, everywhere it belongs; the exit code of both.
+    /// Prints a report, or the error that prevented it, everywhere it belongs. Returns the exit code for it.
     pub(super) fn report(&self, command: &'static str, result: Result<Report, CommandError>) -> Exit {
         match result {
             Ok(report) => {
                 let (exit, own) = (Exit::of_report(&report, self.app), report.notes.len());
-                // Not copied: it may hold a million names.
+                // Not copied, because it may hold a million names.
                 let report = RefCell::new(report);
                 self.finish(command, exit, |notes| {
                     let mut report = report.borrow_mut();
@@ -88,7 +89,7 @@ impl Output {
         }
     }
 
-    /// Prints what went well: nothing with `-q`; a failure's termination message is cleared.
+    /// Prints a success, but nothing with `-q`. Clears the termination message of an earlier failure.
     pub(super) fn success(&self, command: &'static str, text: &str, json: impl Fn(&[String]) -> String) -> Exit {
         self.finish(command, Exit::Ok, |notes| {
             let json = json(&notes);
@@ -98,7 +99,7 @@ impl Output {
         })
     }
 
-    /// Prints the error that prevented a report; its exit code.
+    /// Prints the error that prevented a report. Returns the exit code for it.
     pub(super) fn failure(&self, command: &'static str, error: &CommandError) -> Exit {
         self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint().as_deref())
     }
@@ -117,12 +118,13 @@ impl Output {
         })
     }
 
-    /// Prints plain text as it is, and no report beside it.
+    /// Prints plain text as it is, and no report in addition.
     pub(super) fn plain(&self, command: &'static str, exit: Exit, text: &str) -> Exit {
         self.print(command, exit, text, "")
     }
 
-    /// `render` makes the termination message, the text and the JSON, with these further notes.
+    /// Prints what `render` returns: the termination message, the text and the JSON. `render` adds the notes that it is
+    /// given.
     pub(super) fn finish(
         &self,
         command: &'static str,
@@ -144,8 +146,8 @@ impl Output {
         self.print(command, exit, if self.json { &json } else { &text }, message)
     }
 
-    /// Prints `text`. Where that fails, says so wherever something can still be written, after `message`, which is the
-    /// termination message already.
+    /// Prints `text`. If that fails, says so in every other place that can still be written. In the termination message
+    /// this follows `message`, which is there already.
     fn print(&self, command: &str, exit: Exit, text: &str, message: &str) -> Exit {
         let Err(errno) = self.stream.write(text) else { return exit };
         let lost = format!(
@@ -169,8 +171,8 @@ impl Output {
     }
 }
 
-/// Leaves a termination message for when nothing more can be said; a report replaces it. Where it cannot be written, what
-/// comes later says so.
+/// Leaves a termination message in case nothing more can be said. A report replaces it. An error is ignored here: if
+/// the file cannot be written, the report says so later.
 pub(super) fn leave_message(message: &str) {
     let _ = set_termination_message(Path::new(TERMINATION_LOG), None, message);
 }
@@ -183,15 +185,16 @@ fn append(path: &Path, held: Option<&File>, text: &str) -> std::io::Result<()> {
 }
 
 fn open_log(path: &Path) -> std::io::Result<File> {
-    // A link that another user made, such as the app's in its directory for logs, may lead to any file of root's.
+    // Another user may have made the link, such as the app in its directory for logs. It may lead to any file of
+    // root's.
     let is_ours = |link: &Metadata| link.is_symlink() && [0, geteuid().as_raw()].contains(&link.uid());
     let follows = path.starts_with("/proc") || std::fs::symlink_metadata(path).is_ok_and(|link| is_ours(&link));
-    // Not blocking: a fifo that nobody reads must not hang a probe.
+    // Does not block: a fifo that nobody reads must not hang a probe.
     let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY | if follows { 0 } else { nix::libc::O_NOFOLLOW };
     File::options().append(true).create(true).mode(0o644).custom_flags(flags).open(path)
 }
 
-/// Writes the container's termination message, if the file is there and empty or ours; an empty `message` clears ours.
+/// Writes the container's termination message if the file exists and is empty or ours. An empty `message` clears ours.
 fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> std::io::Result<()> {
     let opened;
     let file = if let Some(file) = held {
@@ -207,7 +210,7 @@ fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> s
     };
     let length = file.metadata()?.len();
     let mut start = [0; 8];
-    // Somebody else's message stays.
+    // A message of another program stays.
     if length == 0 && message.is_empty()
         || length > 0
             && (length < 8 || {
@@ -221,7 +224,7 @@ fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> s
     file.write_all_at(message.as_bytes(), 0)
 }
 
-/// The termination message's file, where it is there and a regular file.
+/// Opens the file of the termination message; `None` if it is not there or is not a regular file.
 fn open_message(path: &Path) -> std::io::Result<Option<File>> {
     if !std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! `lithify probe`: health checks without shell, `curl` and `nc`.
+//! `lithify probe`: health checks without a shell, `curl` or `nc`.
 
 use std::path::Path;
 

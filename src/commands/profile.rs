@@ -59,13 +59,13 @@ struct Checked {
     error: Option<String>,
 }
 
-/// Checks every file, also after one that is not valid.
+/// Checks every file, even after one that is not valid.
 fn check(files: &[String], output: &Output) -> Exit {
     let mut exit = Exit::Ok;
     let mut text = String::new();
     let mut rows = Vec::new();
     for name in files {
-        // A file, whatever it is called.
+        // Always a file, whatever its name is.
         let path = if name.contains('/') { name.clone() } else { format!("./{name}") };
         let error = load([path.as_str()]).err().map(|error| error.to_string());
         let file = crate::text::escape::escape(name.as_bytes());

@@ -1,4 +1,4 @@
-//! `lithify run`: harden, verify, drop privileges, confine, then become the app, or stay as its first process.
+//! `lithify run`: hardens, verifies, drops privileges, confines, then becomes the app or stays as its first process.
 
 mod after_start;
 mod order;
@@ -40,13 +40,13 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         Ok(Next::Execute(command)) => command,
         Ok(Next::StartFirst(prepared)) => return after_start::run(options, output, *prepared),
         Ok(Next::End(exit)) => return exit,
-        // Whatever it was: the app was not started, and no code of the app's may be mistaken for ours.
+        // The app was not started, whatever the error is. No exit code of the app may be mistaken for ours.
         Err(error) => return output.failure("run", &error),
     };
     if !options.init {
         return execute(command, &output);
     }
-    // The app, the output and all they hold are the child's; what is left here is the loop.
+    // The child owns the app, the output and all that they hold. Only the loop is left here.
     match Init::start(options.process_group, move || execute(command, &output).code()) {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
@@ -56,18 +56,18 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
     }
 }
 
-/// Becomes the app; what it returns says that this failed.
+/// Becomes the app. Returns only if that fails.
 fn execute(command: AppCommand, output: &Output) -> Exit {
     output.failure("run", &command.execute().into())
 }
 
-/// What comes after everything that `run` does before the app.
+/// What `run` does after everything that comes before the app.
 enum Next {
     /// It becomes the app.
     Execute(AppCommand),
-    /// It starts the app, which needs to start what the plan deletes, and hardens when that is up.
+    /// It starts the app first, because the app needs what the plan deletes to start. It hardens when the app is up.
     StartFirst(Box<Prepared>),
-    /// It ends: the report says why.
+    /// It exits. The report says why.
     End(Exit),
 }
 
@@ -80,7 +80,7 @@ struct Prepared {
     report: Report,
 }
 
-/// Finds out what is to be started and how. Whatever can refuse comes before anything is changed.
+/// Finds out what to start and how. Everything that can refuse comes before anything is changed.
 fn prepare(options: &Run) -> Result<Prepared, CommandError> {
     let parent_death = options.parent_death.as_deref().map(signal).transpose()?.map(ParentDeath::new);
     let mut profile = profile(options)?;
@@ -143,14 +143,15 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
     Ok(if fails { Next::End(exit) } else { Next::Execute(command) })
 }
 
-/// Carries the plan out and verifies. With `--fallback deny`, what could not be deleted is disabled, else to be denied.
+/// Carries the plan out and verifies. With `--fallback deny`, names that could not be deleted are disabled, or else
+/// marked to be denied.
 fn carry_out(
     options: &Run,
     mut planned: Planned<'_>,
     restrictions: &mut Restrictions,
     report: &mut Report,
 ) -> Result<(), CommandError> {
-    // An app that is this user and can gain no privileges may not enter what this user may not enter.
+    // An app that runs as this user and cannot gain privileges may not enter a directory that this user may not enter.
     let privileges = &mut restrictions.privileges;
     let unreachable = if privileges.changes_user() { Vec::new() } else { take_unreachable(&mut planned) };
     if !unreachable.is_empty() {
@@ -184,7 +185,8 @@ fn carry_out(
     Ok(())
 }
 
-/// Takes out the directories that could not be looked at because this user may not even enter them.
+/// Takes out of `planned` the directories that could not be looked at because this user may not even enter them.
+/// Returns their paths.
 fn take_unreachable(planned: &mut Planned<'_>) -> Vec<Vec<u8>> {
     let root = &planned.protected.target.root;
     let mut unreachable = Vec::new();
@@ -200,7 +202,7 @@ fn take_unreachable(planned: &mut Planned<'_>) -> Vec<Vec<u8>> {
     unreachable
 }
 
-/// The command that is to be started.
+/// The command to start.
 fn command_line(options: &Run, program: &Path) -> CommandLine {
     let text = |text: &OsStr| text.to_string_lossy().into_owned();
     let arguments = options.command.iter().skip(1).map(|word| text(word));
@@ -212,7 +214,7 @@ fn command_line(options: &Run, program: &Path) -> CommandLine {
     }
 }
 
-/// What the command line names; nothing at all is enough where something else is asked for.
+/// The profile that the command line names. It may name none if the command line asks for something else.
 fn profile(options: &Run) -> Result<Profile, CommandError> {
     let named = [&options.profiles, &options.remove];
     if (options.init || options.user.is_some()) && named.iter().all(|list| list.is_empty()) {
@@ -224,7 +226,7 @@ fn profile(options: &Run) -> Result<Profile, CommandError> {
 /// Names of the signals from 1 on, as signal(7) numbers them on x86 and ARM.
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
 
-/// `TERM`, `SIGTERM` or `15`.
+/// Parses a signal: `TERM`, `SIGTERM` or `15`.
 fn signal(text: &str) -> Result<Signal, CommandError> {
     let name = text.strip_prefix("SIG").unwrap_or(text);
     let named = SIGNALS.split(' ').zip(1..).find(|(known, _)| *known == name).map(|(_, number)| number);

@@ -11,14 +11,14 @@ use crate::scan::{Baseline, Before, Comparison, Finding, Scan, classes, compare,
 use crate::target::Target;
 use crate::text::escape::escape;
 
-/// Everything there is to say of a scan.
+/// Everything that there is to say about a scan.
 struct Outcome<'a> {
     root: String,
     exit: Exit,
     executables: u64,
     tombstones: u64,
     findings: Vec<Finding<'a>>,
-    /// Classes of `--fail-on` of which there is something.
+    /// Classes of `--fail-on` that have a finding that counts.
     failing: Vec<&'static str>,
     unverified: Vec<String>,
     notes: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) fn scan(options: &Options, output: &Output) -> Exit {
     }
 }
 
-/// What the files of the command line say, and what was found.
+/// The contents of the files that the command line names, and what was found.
 struct Looked {
     wanted: Wanted,
     baseline: Option<Baseline>,
@@ -70,7 +70,7 @@ fn print(options: &Options, looked: &Looked, output: &Output) -> Exit {
     let mut exit = if failing.is_empty() && (wanted.classes.is_empty() || unverified.is_empty()) {
         Exit::Ok
     } else {
-        // What could not be read may be anything: where something is asked for, that is a finding.
+        // What could not be read may be anything. So it is a finding if any class is asked for.
         Exit::Finding
     };
     for gap in &found.gaps {
@@ -94,7 +94,7 @@ fn print(options: &Options, looked: &Looked, output: &Output) -> Exit {
 #[derive(Default)]
 struct Wanted {
     classes: Vec<&'static str>,
-    /// Those that were named, and not only meant by `all`.
+    /// The classes that were named, and not only meant by `all`.
     named: Vec<&'static str>,
 }
 
@@ -105,7 +105,7 @@ impl Wanted {
     }
 }
 
-/// Reads `--fail-on`; `all` means every class.
+/// Reads `--fail-on`. `all` means every class.
 fn fail_on(options: &Options) -> Result<Wanted, CommandError> {
     let mut wanted = Wanted::default();
     for word in options.fail_on.iter().flat_map(|text| text.split(',')).map(str::trim) {

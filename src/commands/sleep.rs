@@ -1,4 +1,4 @@
-//! `lithify sleep`: for `preStop` hooks in images that have no `sleep` any more.
+//! `lithify sleep`: for `preStop` hooks in images that no longer have `sleep`.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::linux::deadline::Deadline;
 use crate::linux::sys;
 use crate::report::Exit;
 
-/// Waits; SIGTERM, SIGINT and SIGHUP end it at once with 128 plus their number, also as process 1, which the kernel would
-/// spare otherwise.
+/// Waits for `time`. SIGTERM, SIGINT and SIGHUP end the wait at once, and the exit code is 128 plus the signal's
+/// number. This also holds for process 1, to which the kernel would not deliver them otherwise.
 pub(super) fn sleep(time: Duration) -> Exit {
     let deadline = Deadline::after(time);
     loop {
@@ -17,7 +17,7 @@ pub(super) fn sleep(time: Duration) -> Exit {
             Ok(None) => return Exit::Ok,
             Ok(Some(signal)) => return Exit::Signal(u8::try_from(signal).unwrap_or(0)),
             Err(Errno::EINTR) => {}
-            // Refused by a seccomp profile: then signals do what they do by default.
+            // A seccomp profile refuses it. Signals then have their default action.
             Err(_) => {
                 std::thread::sleep(deadline.remaining());
                 return Exit::Ok;

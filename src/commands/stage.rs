@@ -1,4 +1,4 @@
-//! `lithify stage`: a copy of directories in a volume, without what the profiles remove, and the mounts for it.
+//! `lithify stage`: copies directories into a volume, without what the profiles remove, and prints the mounts for it.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -26,8 +26,9 @@ fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
     let root = &target.root;
     let directories = stage::resolve(root, &options.sources, &options.to)?;
     let app = declared_app(&options.app, &profile)?;
-    // Nothing is deleted, so no process vetoes: lithify itself, and what kept programs need, stay in the copy. A copy
-    // without the app shows when the app's container starts, and the image keeps it: that is said, and no more.
+    // Nothing is deleted, so no process can veto. lithify itself, and what kept programs need, stay in the copy. If the
+    // app is missing from the copy, that shows when the app's container starts, and the image still has the app. So a
+    // note says it, and nothing more.
     let policy = Policy::reading(Start::Later(&app), Processes::Ignored);
     let Planned { plan, unreadable, .. } = Protected::new(&target, &profile, policy)?.survey()?.plan();
     let mut report = Report::new(Subcommand::Stage, root.path(), &profile);
@@ -44,13 +45,13 @@ fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
     if !elsewhere.is_empty() {
         notes.push(StageNote::Unread(elsewhere.len(), geteuid()));
     }
-    // What is mounted at a mount point is on another mount than what is above it.
+    // A mount point is on another mount than the directory above it.
     let mount = |path: &Path| Root::open(path).map(|root| root.stat().mount).ok();
     if mount(&options.to) == mount(&options.to.join("..")) {
         notes.push(StageNote::NoMountPoint);
     }
     notes.extend(staged.notes.iter().cloned().map(StageNote::Said));
-    // Not of an earlier copy, which is being replaced.
+    // Leaves out notes on an earlier copy, which is being replaced.
     let to = options.to.as_os_str().as_encoded_bytes();
     let earlier = |note: &plan::Note| note.path().is_some_and(|path| path.is_within(to));
     notes.extend(plan.notes.into_iter().filter(|note| !earlier(note)).map(StageNote::Plan));
@@ -60,8 +61,8 @@ fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
     }))
 }
 
-/// Of what could not be looked at, what would have been copied, and what lies elsewhere: of that nothing is copied, and a
-/// user who is not root may not look at all of it.
+/// Splits what could not be looked at into what would have been copied and what lies elsewhere. Nothing of the latter
+/// is copied, and a user other than root may not look at all of it.
 fn unread(directories: &[Canonical], unreadable: Vec<RootError>, plan: &Plan) -> (Vec<RootError>, Vec<RootError>) {
     let (mut copied, elsewhere): (Vec<_>, Vec<_>) =
         unreadable.into_iter().partition(|error| lies_in(directories, error.path()));
@@ -76,11 +77,11 @@ fn lies_in(directories: &[Canonical], path: &[u8]) -> bool {
     directories.iter().any(|directory| InRoot(path).is_within(directory))
 }
 
-/// What there is to say of names that are not in the copy as they are, or not as the profile wants them.
+/// Notes on names that are not in the copy as they are, or not as the profile wants them.
 fn notes(root: &Root, staged: &Staged, left_out: &[Action], outside: &[Action]) -> Vec<StageNote> {
     let is_strip = |action: &&Action| matches!(action.verb, Verb::Strip { .. } | Verb::LoginShells { .. });
     let (changed, staying): (Vec<&Action>, Vec<&Action>) = outside.iter().partition(is_strip);
-    // A link outside may lead into a staged directory, to what is not there any more.
+    // A link outside may lead into a staged directory, to something that is no longer there.
     let (dangling, staying): (Vec<&Action>, Vec<&Action>) =
         staying.into_iter().partition(|action| leads_into(root, &staged.directories, action));
     let paths = |actions: Vec<&Action>| actions.into_iter().map(Action::path).collect();

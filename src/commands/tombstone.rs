@@ -1,4 +1,4 @@
-//! What lithify does when it was started as a tombstone: it says what was removed and reports the attempt.
+//! What lithify does when it is started as a tombstone: it says what was removed, and reports the attempt.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,13 +14,13 @@ use crate::linux::proc::Task;
 use crate::recognise::tombstone::{self, Epitaph};
 use crate::text::escape::escape;
 
-/// What a shell says of a command that is not there.
+/// The exit code of a shell for a command that does not exist.
 const NOT_FOUND: u8 = 127;
 
-/// A report is one line, and may not grow with what an intruder passes.
+/// Limits what is reported of the arguments. A report is one line, and must not grow with what an intruder passes.
 const MAX_ARGUMENTS: usize = 1024;
 
-/// Says to whoever started it what was removed, and to the container's log who tried.
+/// Tells whoever started it what was removed. Tells the container's log who tried.
 pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {
     let started_as = crate::linux::sys::program::exec_filename().map(|name| name.to_bytes().to_vec());
     let called = arguments.first().map(|name| name.as_bytes().to_vec());
@@ -38,8 +38,8 @@ pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {
          fix: to look into a running pod use `kubectl debug -it {pod} --image=busybox --target=CONTAINER`; \
          an app that needs this command must keep it with [keep] in the profile"
     );
-    // Not blocking: nobody may be reading. Denied to other users than the first process's: then it goes to whoever
-    // started this, which is the container's log when the app itself did.
+    // Does not block: nobody may be reading. Only the user of the first process may open its stderr. If that is denied,
+    // the line goes to our own stderr, which is the container's log if the app itself started this.
     let mut options = File::options();
     options.append(true).custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY);
     let _ = match Task::Process(1).open_descriptor(2, &options) {
@@ -53,10 +53,10 @@ fn is_same(a: &impl AsFd, b: &impl AsFd) -> bool {
     matches!((fstat(a), fstat(b)), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
 
-/// One line: who tried to start what.
+/// Returns one line that says who tried to start what.
 fn attempt(names: &[Vec<u8>], arguments: &[OsString]) -> String {
     let parent = nix::unistd::getppid();
-    // A parent outside the container's pid namespace (exec) has number 0 and no name here.
+    // A parent outside the container's pid namespace (exec) has number 0, and has no name here.
     let task = Task::Process(u32::try_from(parent.as_raw()).unwrap_or_default());
     let parent = match task.comm() {
         Ok(comm) => format!("process {parent} ({})", escape(&comm)),

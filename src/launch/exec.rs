@@ -1,4 +1,4 @@
-//! Becoming the app: its program, arguments, environment and descriptors, and nothing of lithify's own.
+//! Becomes the app, with its program, arguments, environment and descriptors, and nothing of lithify's own.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +10,7 @@ use crate::linux::sys;
 use crate::recognise::search_path::DEFAULT_PATH;
 use crate::text::escape::escape;
 
-/// The app that is to be started.
+/// The app to start.
 #[derive(Debug)]
 pub struct AppCommand {
     program: CString,
@@ -23,7 +23,7 @@ pub struct AppCommand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Descriptors {
     None,
-    /// Those that lithify inherited.
+    /// All that lithify inherited.
     All,
     /// This many sockets from 3 on, handed over as `sd_listen_fds(3)` describes.
     Listen(u32),
@@ -33,22 +33,22 @@ enum Descriptors {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start {}: {}", escape(name), self.reason())]
 pub struct StartError {
-    /// As given.
+    /// The name as given.
     name: Vec<u8>,
-    /// Whether there is a file of this path.
+    /// Whether a file has this path.
     is_there: bool,
     /// The kernel's reason.
     pub errno: Errno,
 }
 
 impl StartError {
-    /// At starting `name`, a path or what `PATH` is searched for.
+    /// The error of starting `name`, which is a path or a name to search `PATH` for.
     fn new(name: &OsStr, errno: Errno) -> Self {
         let is_there = name.as_bytes().contains(&b'/') && Path::new(name).exists();
         Self { name: name.as_bytes().to_vec(), is_there, errno }
     }
 
-    /// Whether there is no such program; else it is there and cannot be executed.
+    /// Whether there is no such program. If `false`, the program exists but cannot be executed.
     pub fn is_not_found(&self) -> bool {
         self.errno == Errno::ENOENT && !self.is_there
     }
@@ -65,9 +65,9 @@ impl StartError {
 }
 
 impl AppCommand {
-    /// Looks the command up in `PATH`, as execvp(3) does, and takes over the environment. With `keep_descriptors` the app
-    /// gets every descriptor that lithify inherited, else only the sockets that `LISTEN_FDS` counts, if they are meant for
-    /// this process.
+    /// Looks the command up in `PATH`, as execvp(3) does, and takes over the environment. With `keep_descriptors`, the
+    /// app gets every descriptor that lithify inherited. Else it gets only the sockets that `LISTEN_FDS` counts, if
+    /// they are meant for this process. Fails if the program is not found or is not executable.
     pub fn new(command: &[OsString], keep_descriptors: bool) -> Result<Self, StartError> {
         let name = command.first().map(OsString::as_os_str).unwrap_or_default();
         Self::look_up(name, command, keep_descriptors).map_err(|errno| StartError::new(name, errno))
@@ -92,7 +92,7 @@ impl AppCommand {
         std::env::current_dir().unwrap_or_else(|_| "/".into()).join(path)
     }
 
-    /// Sets a variable of its environment.
+    /// Sets a variable of its environment. Fails if the value holds a NUL.
     pub fn set_variable(&mut self, name: &str, value: &[u8]) -> Result<(), StartError> {
         let start = [name.as_bytes(), b"="].concat();
         self.environment.retain(|entry| !entry.as_bytes().starts_with(&start));
@@ -106,18 +106,18 @@ impl AppCommand {
         StartError::new(OsStr::from_bytes(name), errno)
     }
 
-    /// Replaces this process by the app, with every signal unblocked and at its default action; returns only if that
+    /// Replaces this process with the app, with every signal unblocked and at its default action. Returns only if that
     /// fails.
     pub fn execute(mut self) -> StartError {
-        // Every descriptor of lithify's own is close-on-exec from the start. Where those inherited cannot be marked so
-        // (close_range refused, and no /proc), they stay, as with any other program.
+        // Every descriptor of lithify's own is close-on-exec from the start. If the inherited ones cannot be marked so
+        // (close_range is refused, and there is no /proc), they stay open, as with any other program.
         let _ = match self.descriptors {
             Descriptors::All => Ok(()),
             Descriptors::None => sys::descriptor::close_on_exec_from(3),
             Descriptors::Listen(count) => sys::descriptor::close_on_exec_from(3u32.saturating_add(count)),
         };
         if self.descriptors != Descriptors::None && std::env::var_os("LISTEN_FDS").is_some() {
-            // With --init the app is another process than the one that the sockets were handed to.
+            // With --init, the app is not the process that the sockets were handed to.
             let _ = self.set_variable("LISTEN_PID", std::process::id().to_string().as_bytes());
             self.environment.retain(|entry| !entry.as_bytes().starts_with(b"LISTEN_PIDFDID="));
         }
@@ -127,7 +127,7 @@ impl AppCommand {
     }
 }
 
-/// `LISTEN_FDS`, when `LISTEN_PID` names this process or is not set.
+/// `LISTEN_FDS`, if `LISTEN_PID` names this process or is not set.
 fn listen_descriptors() -> Option<u32> {
     let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
     let meant = std::env::var_os("LISTEN_PID").is_none() || number("LISTEN_PID") == Some(std::process::id());

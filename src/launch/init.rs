@@ -1,7 +1,7 @@
-//! The first process: starts the app as its child, passes on signals, reaps what is orphaned, and ends as the app did.
+//! The first process: starts the app as its child, forwards signals, reaps orphans, and exits as the app did.
 //!
-//! All signals stay blocked and are taken one by one (`rt_sigtimedwait(2)`), so that there is no handler, none is lost
-//! before the app exists, and none can stop or kill this process. Nothing here allocates once the app runs.
+//! All signals stay blocked and are taken one by one (`rt_sigtimedwait(2)`). So there is no handler, no signal is lost
+//! before the app exists, and no signal can stop or kill this process. Nothing here allocates once the app runs.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::linux::deadline::Deadline;
 use crate::linux::sys;
 use crate::linux::sys::process::Ended;
 
-/// Keeps every signal that comes from now on for the app. Call it first: a SIGTERM that comes while lithify still
-/// hardens then reaches the app as soon as that runs.
+/// Blocks every signal from now on, to keep it for the app. Call this first: a SIGTERM that arrives while lithify still
+/// hardens then reaches the app as soon as it runs.
 pub fn hold_signals() -> Result<(), Errno> {
     sys::signal::block_all()
 }
@@ -29,20 +29,20 @@ pub struct ParentDeath {
 }
 
 impl ParentDeath {
-    /// Of the process that is the parent now: make it at the start.
+    /// Uses the process that is the parent now. Call this at the start.
     pub fn new(signal: Signal) -> Self {
         Self { signal, parent: getppid() }
     }
 
-    /// Asks the kernel for the signal; sends it if the parent is dead already. A change of user clears it (prctl(2)): call
-    /// this after that.
+    /// Asks the kernel for the signal. Sends it at once if the parent is dead already. A change of user clears the
+    /// request (prctl(2)), so call this after that change.
     pub fn ask(&self) -> Result<(), Errno> {
         prctl::set_pdeathsig(self.signal)?;
         if getppid() == self.parent { Ok(()) } else { sys::signal::send(getpid().as_raw(), self.signal as i32) }
     }
 }
 
-/// The app, running as our child.
+/// The app, which runs as our child.
 #[derive(Debug)]
 pub struct Init {
     app: Pid,
@@ -50,14 +50,16 @@ pub struct Init {
 }
 
 impl Init {
-    /// Starts `app` in a child: it must replace that process or return the code to exit with. The child leads a process
-    /// group of its own, which gets the terminal if this process has it. With `group`, signals go to that whole group.
+    /// Starts `app` in a child. `app` must replace that process or return the code to exit with. The child leads a
+    /// process group of its own, which gets the terminal if this process has it. With `group`, signals go to that whole
+    /// group.
     pub fn start(group: bool, app: impl FnOnce() -> u8) -> Result<Self, Errno> {
-        // Blocked before the fork, or a signal could come when the child is there and nobody passes it on.
+        // Block before the fork, else a signal could arrive when the child exists but nobody forwards it.
         hold_signals()?;
         sys::signal::reset_sigchld();
         if getpid() != Pid::from_raw(1) {
-            // Orphans come to us as they come to process 1. A kernel or seccomp profile without it leaves them to it.
+            // Orphans then come to us as they come to process 1. If the kernel or a seccomp profile refuses it, they go
+            // to process 1.
             let _ = prctl::set_child_subreaper(true);
         }
         let foreground = tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == getpgrp());
@@ -65,12 +67,14 @@ impl Init {
             let own = Pid::from_raw(0);
             let _ = setpgid(own, own);
             if foreground {
-                // SIGTTOU, which the terminal sends to a group that is not in the foreground, is still blocked.
+                // A process outside the foreground group gets SIGTTOU from the terminal. The signal is still blocked
+                // here.
                 let _ = tcsetpgrp(std::io::stdin(), getpgrp());
             }
             std::process::exit(i32::from(app()));
         };
-        // Here, too, so that it is done whoever runs first; EACCES when the app was there first.
+        // Also done here, so that it is done no matter which process runs first. EACCES is ignored: the app runs
+        // already then.
         let _ = setpgid(child, child);
         Ok(Self { app: child, group })
     }
@@ -80,8 +84,9 @@ impl Init {
         self.app.as_raw().unsigned_abs()
     }
 
-    /// Passes on signals and reaps until the app has ended, and says its exit code, 128+N for a signal. Nothing else is
-    /// left to do for this process: it keeps nothing busy or open, no pipe whose end the app waits for, no mount.
+    /// Forwards signals and reaps children until the app has ended. Returns its exit code, or 128+N if signal N killed
+    /// it. First gives up everything else, because nothing else is left to do: this process keeps nothing open or busy,
+    /// such as a pipe whose end the app waits for, or a mount.
     pub fn attend_to_the_end(&self) -> u8 {
         sys::signal::discard_sigpipe();
         sys::descriptor::close_from_3();
@@ -94,10 +99,10 @@ impl Init {
         }
     }
 
-    /// Stops the app: SIGTERM, then SIGKILL when it has not ended after `grace`.
+    /// Stops the app: sends SIGTERM, and SIGKILL if it has not ended after `grace`.
     pub fn stop(&self, grace: Duration) {
         self.signal(libc::SIGTERM);
-        // A stopped process gets it when it goes on.
+        // A stopped process gets the SIGTERM only when it continues.
         self.signal(libc::SIGCONT);
         if self.attend(Some(grace)).is_none() {
             self.signal(libc::SIGKILL);
@@ -105,10 +110,10 @@ impl Init {
         }
     }
 
-    /// Passes on signals and reaps until the app has ended, and says its exit code, 128+N for a signal; `None` when
-    /// `timeout` passed first.
+    /// Forwards signals and reaps children until the app has ended. Returns its exit code, or 128+N if signal N killed
+    /// it; `None` if `timeout` passed first.
     pub fn attend(&self, timeout: Option<Duration>) -> Option<u8> {
-        // Signals and orphans, however many, do not put it off.
+        // Neither signals nor orphans extend the deadline, however many arrive.
         let deadline = timeout.map(Deadline::after);
         loop {
             match sys::signal::wait(deadline.map(Deadline::remaining)) {
@@ -118,9 +123,9 @@ impl Init {
                     continue;
                 }
                 Err(Errno::EAGAIN) if timeout.is_some() => return self.reap(),
-                // Stopped and continued by a debugger.
+                // A debugger stopped and continued this process.
                 Err(Errno::EINTR) => continue,
-                // A seccomp profile refuses it: children are reaped all the same.
+                // A seccomp profile refuses the call. Children are reaped all the same.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
             let code = self.reap();
@@ -130,14 +135,16 @@ impl Init {
         }
     }
 
-    /// Sends `signal` to the app, or to its group where that is asked for.
+    /// Sends `signal` to the app, or to its group if [`Init::start`] was asked for that.
     pub fn signal(&self, signal: i32) {
         let app = self.app.as_raw();
-        // The group is there before the app is; what is gone needs no signal, and what may not be signalled cannot be.
+        // The group exists before the app runs. An error is ignored: a process that is gone needs no signal, and one
+        // that may not be signalled cannot get it.
         let _ = sys::signal::send(if self.group { -app } else { app }, signal);
     }
 
-    /// Takes all children that have ended: one SIGCHLD may stand for many. The app's exit code if it is among them.
+    /// Reaps all children that have ended, because one SIGCHLD may stand for many. Returns the app's exit code if the
+    /// app is among them.
     fn reap(&self) -> Option<u8> {
         let mut code = None;
         loop {
@@ -149,7 +156,7 @@ impl Init {
             }
         }
         if code.is_some() && self.group {
-            // What the app left behind in its group.
+            // Ends what the app left behind in its group.
             self.signal(libc::SIGTERM);
         }
         code

@@ -1,7 +1,7 @@
 //! Landlock (landlock(7)): what the app and its children may write, execute and read, whatever their privileges.
 //!
-//! Landlock knows only what is allowed. So `[confine]` allows what it lists, and denying single files means allowing
-//! everything else: whole directories that hold none of them, and the others file by file.
+//! Landlock only knows what is allowed. So `[confine]` allows what it lists. To deny single files, lithify allows
+//! everything else: whole directories that hold none of the files, and the other directories file by file.
 
 mod denial;
 
@@ -27,15 +27,15 @@ mod right {
     pub(super) const CHANGE_DIRECTORY: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 12;
     /// `MAKE_CHAR` and `MAKE_BLOCK`: handled and never allowed.
     pub(super) const MAKE_DEVICE: u64 = 1 << 6 | 1 << 11;
-    /// Linking and renaming from one directory to another (version 2); never allowed where it is not handled.
+    /// Linking and renaming between directories (version 2). Landlock never allows it if it is not handled.
     pub(super) const REFER: u64 = 1 << 13;
-    /// Version 3.
+    /// Truncating files (version 3).
     pub(super) const TRUNCATE: u64 = 1 << 14;
-    /// Those that mean something for a file.
+    /// The rights that mean something for a file.
     pub(super) const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE;
     pub(super) const WRITE: u64 = WRITE_FILE | CHANGE_DIRECTORY | MAKE_DEVICE | REFER | TRUNCATE;
 
-    /// Those that a version of the interface knows.
+    /// The rights that a version of the interface knows.
     pub(super) fn of_version(version: u32) -> u64 {
         match version {
             0 | 1 => REFER - 1,
@@ -45,20 +45,20 @@ mod right {
     }
 }
 
-/// What every program may write to besides what is listed: nothing there is stored.
+/// Devices that every program may write to, besides what is listed. They store nothing.
 const DEVICES: [&str; 8] =
     ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
 
 /// Why the app cannot be confined.
 #[derive(Debug, thiserror::Error)]
 pub enum LandlockError {
-    /// The kernel has none.
+    /// The kernel does not offer Landlock.
     #[error("Landlock is not available: {}", unavailable(*.0))]
     Unavailable(Errno),
-    /// It is too old for all of it.
+    /// The kernel's Landlock is too old to enforce everything.
     #[error("this kernel's Landlock (ABI {0}) cannot limit truncation, which Linux 6.2 (ABI 3) can")]
     Partial(u32),
-    /// Writable and executable at once.
+    /// Something would be writable and executable at once.
     #[error("{path} would be both writable ([confine] write {}) and executable", quoted(write))]
     Both {
         /// What may be executed.
@@ -88,30 +88,30 @@ fn unavailable(errno: Errno) -> &'static str {
     }
 }
 
-/// What of a ruleset the kernel enforces.
+/// How much of a ruleset the kernel enforces.
 #[derive(Clone, Copy, Debug)]
 pub struct Level {
     /// Version of the interface.
     pub version: u32,
-    /// Whether that is all of it: before version 3 truncation cannot be limited.
+    /// Whether the kernel enforces everything. Before version 3, it cannot limit truncation.
     pub complete: bool,
-    /// How many rules there are.
+    /// The number of rules.
     pub rules: usize,
 }
 
-/// Rules that are complete and wait to be enforced.
+/// A set of rules that is complete but not enforced yet.
 #[derive(Debug)]
 pub struct Ruleset {
     fd: OwnedFd,
     version: u32,
     handled: u64,
     rules: usize,
-    /// Listed paths that are not there: nothing can be allowed on them.
+    /// Listed paths that do not exist, so that nothing can be allowed on them.
     pub missing: Vec<Vec<u8>>,
 }
 
 impl Ruleset {
-    /// A ruleset that denies these rights but where they are allowed.
+    /// A ruleset that denies these rights wherever they are not allowed.
     fn new(rights: u64) -> Result<Self, LandlockError> {
         let version = sys::landlock::version().map_err(LandlockError::Unavailable)?;
         let handled = rights & right::of_version(version);
@@ -119,15 +119,16 @@ impl Ruleset {
         Ok(Self { fd, version, handled, rules: 0, missing: Vec::new() })
     }
 
-    /// What `[confine]` asks for; `command` (absolute, inside `root`) and what it needs to start may be executed, too.
-    /// `None` where nothing is asked for.
+    /// A ruleset for what `[confine]` asks for. It also allows executing `command` (absolute, inside `root`) and what
+    /// `command` needs to start. Returns `None` if nothing is asked for. Fails if the kernel cannot enforce it, or if
+    /// something would be both writable and executable.
     pub fn confining(root: &Root, confine: &Confine, command: &[u8]) -> Result<Option<Self>, LandlockError> {
         let mut rights = 0;
         if confine.write.is_some() {
             rights |= right::WRITE;
         }
         if confine.execute.is_some() {
-            // Unhandled, REFER would forbid every rename from one directory to another.
+            // If REFER were not handled, Landlock would forbid every rename between directories.
             rights |= right::EXECUTE | right::REFER;
         }
         if rights == 0 {
@@ -150,7 +151,7 @@ impl Ruleset {
             for device in DEVICES {
                 ruleset.allow_listed(root, device.as_bytes(), right::WRITE_FILE | right::TRUNCATE)?;
             }
-            // Where the app's output goes, if it opens that by name (/dev/stdout) and it is a file.
+            // Where the app's output goes. Needed if it is a file and the app opens it by name (/dev/stdout).
             for output in [std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
                 let _ = ruleset.allow(output, right::WRITE_FILE | right::TRUNCATE);
             }
@@ -189,11 +190,11 @@ impl Ruleset {
     }
 
     fn is_partial(&self, rights: u64) -> bool {
-        // Without REFER nothing is renamed from one directory to another at all: that is stricter, not less.
+        // Without REFER, nothing can be renamed between directories at all. That is stricter, not weaker.
         rights & !self.handled & !right::REFER != 0
     }
 
-    /// Allows `rights` on the path `path` of the root; whether it is there.
+    /// Allows `rights` on `path`, a path inside the root. Returns whether the path exists.
     fn allow_listed(&mut self, root: &Root, path: &[u8], rights: u64) -> Result<bool, LandlockError> {
         match root.handle(InRoot(path)) {
             Ok((fd, stat)) => {
@@ -215,19 +216,21 @@ impl Ruleset {
         Ok(())
     }
 
-    /// Confines this process and its children to come, for good. `no_new_privs` must be set.
+    /// Confines this process and its future children, for good. `no_new_privs` must be set. Fails if the kernel
+    /// refuses.
     pub fn enforce(&self) -> Result<(), LandlockError> {
         sys::landlock::restrict_self(self.fd.as_fd()).map_err(os("landlock_restrict_self"))
     }
 
-    /// What of it the kernel enforces.
+    /// How much of the ruleset the kernel enforces.
     pub fn level(&self) -> Level {
         let complete = self.version >= 3 || self.handled & right::WRITE_FILE == 0;
         Level { version: self.version, complete, rules: self.rules }
     }
 }
 
-/// What lies at `path` and above it. By identity, as Landlock sees it: one directory may be mounted twice.
+/// The identities of `path` and all directories above it. Landlock compares identities too, because one directory may
+/// be mounted twice.
 fn line(root: &Root, path: &Canonical) -> Vec<Identity> {
     let directories = std::iter::once(path.clone()).chain(path.ancestors());
     directories.filter_map(|path| root.resolve(&path).ok()).map(|stat| stat.id).collect()

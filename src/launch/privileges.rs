@@ -1,8 +1,9 @@
-//! Giving up privileges: exactly what is asked for is brought about, then read back and compared.
+//! Gives up privileges: changes exactly what is asked for, then reads it back and compares.
 //!
-//! Order (capabilities(7)): bounding set, ambient set, securebits, groups, gid, uid, the other sets, `no_new_privs`. A
-//! step that is not needed is left out, and one that fails is remembered: where everything is as asked for already, as
-//! in a restricted container, nothing has to be possible. What `/proc/self/status` says at the end decides.
+//! The order (capabilities(7)) is: bounding set, ambient set, securebits, groups, gid, uid, the other sets,
+//! `no_new_privs`. A step that is not needed is skipped, and a step that fails is remembered. So nothing has to be
+//! possible if everything is as asked for already, as in a restricted container. What `/proc/self/status` says at the
+//! end decides.
 
 mod account;
 mod error;
@@ -21,22 +22,23 @@ use crate::profile::{Principal, Profile, Verify};
 use crate::root::Root;
 use crate::text::list;
 
-/// What the app should be and may do; `None` leaves it as it is.
+/// What the app should be and may do. `None` leaves a value as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Privileges {
     uid: Option<u32>,
     gid: Option<u32>,
     groups: Option<Vec<u32>>,
-    /// Home directory of the user, where it is another than before.
+    /// Home directory of that user; `None` if no other user is asked for.
     home: Option<Vec<u8>>,
-    /// The most that any set may hold, as a mask; each gets exactly what of it this process has.
+    /// The most that any set may hold, as a mask. Each set gets the part of it that this process holds.
     capabilities: Option<u64>,
     no_new_privs: bool,
 }
 
 impl Privileges {
-    /// What the command line's `--user` and the profile's `[verify.process]` ask for; the former wins. Names are looked up
-    /// inside `root`.
+    /// What the command line's `--user` and the profile's `[verify.process]` ask for. `--user` wins. Names are looked
+    /// up inside `root`. Fails if a name is not known there, or if the profile asks for "non-root" and this process is
+    /// root.
     pub fn wanted(root: &Root, verify: &Verify, user: Option<&str>) -> Result<Self, PrivilegeError> {
         let mut wanted = Self::default();
         if user.is_none() && !verify.asks_for_privileges() {
@@ -85,22 +87,22 @@ impl Privileges {
         *self == Self::default()
     }
 
-    /// Whether the app is to be another user than this process.
+    /// Whether the app will be another user or group than this process.
     pub fn changes_user(&self) -> bool {
         self.uid.is_some_and(|uid| uid != geteuid().as_raw()) || self.gid.is_some_and(|gid| gid != getegid().as_raw())
     }
 
-    /// Asks for `no_new_privs`, too.
+    /// Also asks for `no_new_privs`.
     pub fn require_no_new_privs(&mut self) {
         self.no_new_privs = true;
     }
 
-    /// The home directory that the app should be told of.
+    /// The home directory to tell the app.
     pub fn home(&self) -> Option<&[u8]> {
         self.home.as_deref()
     }
 
-    /// What `--user` says takes the place of a user and group that the profile names, so that later checks agree.
+    /// Replaces the user and group that the profile names with those of `--user`, so that later checks agree.
     pub fn replace_in(&self, profile: &mut Profile) {
         for (id, slot) in [(self.uid, &mut profile.verify.user), (self.gid, &mut profile.verify.group)] {
             if let (Some(id), Some(wanted)) = (id, slot) {
@@ -111,14 +113,15 @@ impl Privileges {
         }
     }
 
-    /// Brings it about for this process and compares.
+    /// Applies everything to this process, reads it back and compares. Fails if the result differs from what is asked
+    /// for, even if all calls succeeded.
     pub fn bring_about(&self) -> Result<(), PrivilegeError> {
         if self.is_empty() {
             return Ok(());
         }
         let before = own_status()?;
         let held = before.capabilities.ok_or(PrivilegeError::Unverified(Some(Privilege::Capabilities)))?;
-        // What is not held cannot be kept: the profile says the most.
+        // The profile names the most that is allowed. A capability that this process does not hold cannot be kept.
         let kept = self.capabilities.map(|allowed| allowed & held.bounding & held.permitted);
         let mut failures = Failures::default();
         if let Some(kept) = kept {
@@ -169,7 +172,7 @@ impl Privileges {
         }
         if let Some(kept) = kept {
             let mut sets = seen.capabilities.ok_or(unverified(Privilege::Capabilities))?;
-            // What the bounding set allows beyond that, and the profile as well, need not go where it cannot.
+            // The bounding set may hold more than `kept` if the profile allows it, because it cannot always be reduced.
             let allowed = self.capabilities.unwrap_or(kept);
             if sets.bounding & !allowed == 0 {
                 sets.bounding = kept;
@@ -187,7 +190,7 @@ impl Privileges {
     }
 }
 
-/// The calls that failed, which explain a mismatch.
+/// The calls that failed. They explain a mismatch.
 #[derive(Default)]
 struct Failures(Vec<(Privilege, Errno)>);
 
@@ -196,13 +199,13 @@ impl Failures {
         self.0.extend(result.err().map(|errno| (of, errno)));
     }
 
-    /// Why the first of these failed.
+    /// Why the first of these calls failed.
     fn of(&self, of: Privilege) -> Option<Errno> {
         self.0.iter().find(|(failed, _)| *failed == of).map(|(_, errno)| *errno)
     }
 }
 
-/// Takes from the bounding and ambient set what is not kept, and locks root out of getting any back.
+/// Drops what is not kept from the bounding set, clears the ambient set, and locks root out of regaining any.
 fn limit(held: CapabilitySets, kept: u64, failures: &mut Failures) {
     for number in numbers(held.bounding & !kept) {
         failures.note(Privilege::Capabilities, sys::capabilities::drop_bounding(number));
@@ -210,12 +213,12 @@ fn limit(held: CapabilitySets, kept: u64, failures: &mut Failures) {
     if held.ambient != 0 {
         let _ = sys::capabilities::clear_ambient();
     }
-    // Where the kernel lets us: it only makes firmer what the sets say already.
+    // A failure is ignored: the lock only reinforces what the sets say already.
     let _ = sys::capabilities::lock_no_root();
 }
 
-/// Brings the other sets to `kept`. Ambient ones survive the exec of a user that is not root. What fails shows when the
-/// sets are compared.
+/// Sets the other sets to `kept`. The ambient set survives the exec of a user other than root. The later comparison of
+/// the sets shows what fails.
 fn keep(kept: u64) {
     let _ = sys::capabilities::set(kept);
     for number in numbers(kept) {
@@ -231,7 +234,7 @@ fn own_status() -> Result<Status, PrivilegeError> {
     Task::Own.status().map_err(|_| PrivilegeError::Unverified(None))
 }
 
-/// The same ids in any order.
+/// Whether both hold the same ids, in any order.
 fn same(seen: Option<&[u32]>, wanted: &[u32]) -> bool {
     seen.is_some_and(|seen| seen.iter().all(|id| wanted.contains(id)) && wanted.iter().all(|id| seen.contains(id)))
 }

@@ -16,7 +16,7 @@ use crate::verify::{Check, CheckId, Evidence, Status, Subject};
 
 const HARDEN_FIRST: &str = "harden first, by a startupProbe or `run`; if that was done, something has put it there since: find out what did; a restart hardens again";
 
-/// What to do about it, where it is a finding of `command`.
+/// What to do about a fact that is a finding of `command`.
 pub(super) fn fact(fact: &Fact<'_>, command: Subcommand) -> Option<String> {
     let text = match fact {
         Fact::Refused(refusal) => return Some(self::refusal(refusal)),
@@ -38,7 +38,7 @@ pub(super) fn fact(fact: &Fact<'_>, command: Subcommand) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What to do where a rule asks for what must stay.
+/// What to do if a rule asks for something that must stay.
 fn refusal(refusal: &Refusal) -> String {
     let keep = refusal.keep.as_deref().map(|paths| keep_paths(paths));
     let claim = match &refusal.reason {
@@ -76,13 +76,13 @@ fn refusal(refusal: &Refusal) -> String {
     }
 }
 
-/// Ready for a profile.
+/// Formats the paths for a profile.
 fn keep_paths(paths: &[Vec<u8>]) -> String {
     let quoted: Vec<String> = paths.iter().map(|path| pattern_for(path)).collect();
     format!("[keep] paths = [{}]", quoted.join(", "))
 }
 
-/// What to do where the kernel refuses.
+/// What to do if the kernel refuses a step.
 fn failed(failed: &Failed<'_>) -> String {
     let text = match failed.errno {
         Errno::EROFS => {

@@ -1,4 +1,4 @@
-//! What a check saw, in words.
+//! Puts into words what a check saw.
 
 use nix::errno::Errno;
 

@@ -1,4 +1,4 @@
-//! Why a command could not do its work at all, in words, and what to do about it.
+//! Puts into words why a command could not do its work at all, and what to do about it.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -28,19 +28,19 @@ pub enum CommandError {
     /// A profile is not valid.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The command line asks for what makes no sense.
+    /// The command line asks for something that makes no sense.
     #[error("{0}")]
     Usage(String),
-    /// There is no such target.
+    /// The target does not exist or cannot be opened.
     #[error("--root {0}")]
     Root(RootError),
-    /// Nothing may be carried out.
+    /// The pipeline stopped before anything was changed.
     #[error("{}", harden_error(.0))]
     Harden(HardenError),
     /// The target cannot be scanned at all.
     #[error("refused: {0}")]
     Scan(RootError),
-    /// The app's user or privileges cannot be brought about.
+    /// The app's user or privileges cannot be set.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
     /// The app cannot be confined.
@@ -52,7 +52,7 @@ pub enum CommandError {
     /// The app's program cannot be executed.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// There can be no process for the app.
+    /// No process can be created for the app.
     #[error("the app cannot be started: fork: {}", .0.desc())]
     Fork(Errno),
     /// Signals cannot be kept for the app.
@@ -67,7 +67,7 @@ impl From<HardenError> for CommandError {
 }
 
 impl CommandError {
-    /// What to do.
+    /// What to do about it, if something helps.
     pub fn hint(&self) -> Option<Cow<'_, str>> {
         let hint = match self {
             Self::Harden(HardenError::Wait(WaitError::TimedOut { remedy, .. })) => {

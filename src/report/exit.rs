@@ -1,4 +1,4 @@
-//! The exit codes (`docs/exit-codes.md`), and the one place that makes them of a report or an error.
+//! The exit codes (`docs/exit-codes.md`), and the one place that derives them from a report or an error.
 
 use super::{CommandError, Report};
 use crate::harden::pipeline::HardenError;
@@ -14,9 +14,9 @@ pub enum Exit {
     Finding,
     /// Wrong usage, or a profile that is not valid.
     Usage,
-    /// It would have been unsafe.
+    /// Refused, because it would have been unsafe.
     Refused,
-    /// `--wait-for-app` and the app is still starting, or `--deadline` came: try again.
+    /// Not yet: `--wait-for-app` was given and the app is still starting, or `--deadline` passed. Try again.
     NotYet,
     /// For `run`: lithify itself failed before the command was started.
     RunFailed,
@@ -24,26 +24,26 @@ pub enum Exit {
     CannotExecute,
     /// For `run`: the command was not found.
     NotFound,
-    /// For `run --init`: how the app ended.
+    /// For `run --init`: the exit code of the app.
     App(u8),
-    /// For `sleep`: ended by this signal.
+    /// For `sleep`: the signal that ended it.
     Signal(u8),
 }
 
-/// What a command has to do with the app's process, which decides what its failure means to whoever waits for that.
+/// The relation of a command to the app's process. It decides what a failure means to whoever waits for that process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AppProcess {
-    /// Nothing: another program starts it.
+    /// None: another program starts the app.
     #[default]
     NotOurs,
-    /// `run` did not start it. No exit code of the app may be mistaken for one of lithify's.
+    /// `run` did not start it. An exit code of the app must not be mistaken for one of lithify's.
     NotStarted,
     /// `run --after-start` started it, and stops it.
     Stopped,
 }
 
 impl Exit {
-    /// The number.
+    /// The number of the exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -59,7 +59,7 @@ impl Exit {
         }
     }
 
-    /// What a report ends with.
+    /// The exit code for a report.
     pub fn of_report(report: &Report, app: AppProcess) -> Self {
         let exit = if report.is_refused() {
             Self::Refused
@@ -73,7 +73,7 @@ impl Exit {
         exit.with(app)
     }
 
-    /// What an error ends with that leaves nothing to report.
+    /// The exit code for an error that leaves nothing to report.
     pub fn of_error(error: &CommandError, app: AppProcess) -> Self {
         let exit = match error {
             CommandError::Profile(_) | CommandError::Usage(_) | CommandError::Root(_) => Self::Usage,
@@ -113,13 +113,14 @@ impl Exit {
         }
     }
 
-    /// The same where nobody got the report: it cannot be told that all went well. But `run` is there to start the app.
+    /// The exit code if the report could not be printed: then it cannot be told that all went well. Not so for `run`,
+    /// which is there to start the app.
     #[must_use]
     pub fn unreported(self, app: AppProcess) -> Self {
         if (self, app) == (Self::Ok, AppProcess::NotOurs) { Self::Finding } else { self }
     }
 
-    /// The same failure, where it happened to `run`.
+    /// Translates a failure into the exit code that it has for `run`.
     fn with(self, app: AppProcess) -> Self {
         match (app, self) {
             (AppProcess::NotOurs, _) | (_, Self::Ok | Self::NotFound | Self::CannotExecute) => self,

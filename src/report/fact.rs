@@ -1,4 +1,4 @@
-//! What a report states: its checks, and what is wrong, in the order in which it is said.
+//! What a report states: its checks, and what is wrong, in the order of the output.
 
 use std::collections::HashSet;
 
@@ -10,38 +10,38 @@ use crate::harden::plan::{Action, Refusal, Stays};
 use crate::root::{Canonical, RootError};
 use crate::verify::{Check, CheckId, Status, Subject};
 
-/// One thing that is stated.
+/// One statement.
 pub enum Fact<'a> {
-    /// A rule asks for what must stay, so that nothing was done.
+    /// A rule asks for something that must stay, so nothing was done.
     Refused(&'a Refusal),
     /// A step was left alone.
     LeftAlone(&'a Action, &'a Outcome),
-    /// The kernel refused steps.
+    /// The kernel refused these steps.
     Failed(Failed<'a>),
-    /// A rule meets what stays.
+    /// A rule meets something that stays.
     Stays(&'a Stays),
-    /// What came of a check.
+    /// The result of a check.
     Check {
-        /// Which.
+        /// The check.
         check: &'a Check,
-        /// Whether it is the first thing that `verify` finds not removed: what helps is said once.
+        /// Whether it is the first name that `verify` finds not removed. The advice is given once, for this one.
         first_left: bool,
     },
-    /// What came of making the app what it should be.
+    /// The result of setting up the app's process, such as its privileges and its confinement.
     Launch(&'a Launch),
     /// Something could not be looked at.
     Unreadable(&'a RootError),
 }
 
-/// Steps that the kernel refused for the same reason: one finding, however many there are.
+/// Steps that the kernel refused for the same reason. They are one finding, however many there are.
 pub struct Failed<'a> {
     /// The reason.
     pub errno: Errno,
-    /// Owner and mode of their directory.
+    /// Owner and mode of the directory, if known.
     pub directory: Option<(u32, u32)>,
-    /// The first of them.
+    /// The first of these steps.
     pub first: &'a Action,
-    /// How many there are besides.
+    /// The number of further steps.
     pub more: usize,
 }
 
@@ -58,7 +58,7 @@ impl Fact<'_> {
 }
 
 impl Report {
-    /// What is wrong: refusals first, what is merely unverified last.
+    /// What is wrong: refusals first, what is only unverified last.
     pub fn findings(&self) -> Vec<Fact<'_>> {
         let mut findings = Vec::new();
         if let Some(plan) = &self.plan {
@@ -95,7 +95,7 @@ impl Report {
         findings
     }
 
-    /// Every check, also those that hold.
+    /// Every check, including those that hold.
     pub(super) fn checks(&self) -> impl Iterator<Item = Fact<'_>> {
         let checks = self.checks.iter().map(|check| Fact::Check { check, first_left: false });
         let confined = self.launch.iter().filter(|launch| launch.status() == Status::Pass);
@@ -107,7 +107,8 @@ impl Report {
         self.findings().is_empty()
     }
 
-    /// Steps that were not done: first those that were left alone, then those that failed, one finding for each reason.
+    /// Adds the steps that were not done: first those that were left alone, then those that failed, as one finding for
+    /// each reason.
     fn failures<'a>(&'a self, findings: &mut Vec<Fact<'a>>) {
         let mut groups: Vec<Failed<'a>> = Vec::new();
         for (action, outcome) in self.steps() {
@@ -128,7 +129,7 @@ impl Report {
         findings.extend(groups.into_iter().map(Fact::Failed));
     }
 
-    /// The paths of what is still there, as whoever reads the report knows already.
+    /// The paths of what is still there, which the report has mentioned already.
     fn left(&self) -> HashSet<Canonical> {
         let stays = |outcome: Option<&Outcome>| !matches!(outcome, None | Some(Outcome::Done | Outcome::Gone));
         let mut left: HashSet<Canonical> =
@@ -138,7 +139,7 @@ impl Report {
         left
     }
 
-    /// Whether what could not be looked at now could not be before, either.
+    /// Whether this could not be looked at before the change either.
     fn was_unreadable(&self, check: &Check) -> bool {
         matches!(&check.subject, Subject::Path(path) if self.unreadable.iter().any(|error| error.path() == path))
     }

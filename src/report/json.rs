@@ -25,7 +25,7 @@ struct Document<'a> {
     summary: Summary,
 }
 
-/// These are written one by one: there may be a million.
+/// The actions are written one by one, because there may be a million.
 struct Actions<'a>(&'a Report);
 
 impl Serialize for Actions<'_> {
@@ -98,7 +98,7 @@ struct Summary {
     findings: usize,
 }
 
-/// An error that left nothing to report.
+/// An error that leaves nothing to report.
 #[derive(Serialize)]
 struct Failure<'a> {
     schema: u8,
@@ -110,7 +110,8 @@ struct Failure<'a> {
     notes: &'a [String],
 }
 
-/// One object on one line. Paths are strings, escaped as in the text: a name that is not UTF-8 stays distinguishable.
+/// Returns one object on one line. Paths are strings, escaped as in the text, so that names that are not UTF-8 stay
+/// distinguishable.
 pub fn write(report: &Report, exit: Exit) -> String {
     let Counts { removed, disabled, tombstoned, denied, stripped, files } = report.counts();
     let findings = report.findings();
@@ -137,7 +138,7 @@ pub fn write(report: &Report, exit: Exit) -> String {
     })
 }
 
-/// The object for an error that left nothing to report.
+/// Returns the object for an error that leaves nothing to report.
 pub fn failure(command: &str, exit: Exit, error: &str, hint: Option<&str>, notes: &[String]) -> String {
     json_line(&Failure {
         schema: 1,

@@ -1,4 +1,5 @@
-//! What came of making the app what it should be before it is started.
+//! The results of setting up the app's process before it starts: privileges, confinement, and the signal at its
+//! parent's death.
 
 use nix::errno::Errno;
 
@@ -10,13 +11,13 @@ use crate::verify::Status;
 /// One result.
 #[derive(Debug)]
 pub enum Launch {
-    /// The app's user, groups and capabilities could not be brought about.
+    /// The app's user, groups and capabilities could not be set.
     Privileges(PrivilegeError),
-    /// It is confined.
+    /// The app is confined.
     Confined(Confinement, Level),
-    /// It could not be confined.
+    /// The app could not be confined.
     NotConfined(Confinement, LandlockError),
-    /// It cannot be made to get a signal when the parent ends.
+    /// The kernel refused to send a signal when the parent ends.
     ParentDeath(Errno),
 }
 
@@ -70,7 +71,7 @@ impl Launch {
     }
 }
 
-/// What of a ruleset the kernel enforces.
+/// How much of a ruleset the kernel enforces, in words.
 pub(super) fn level(Level { version, complete, rules }: Level) -> String {
     let how =
         if complete { "fully enforced" } else { "partially enforced (truncation cannot be limited before ABI 3)" };

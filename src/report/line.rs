@@ -1,4 +1,4 @@
-//! A finding or a check in words, as both the text and the JSON say it.
+//! A finding or a check in words. Both the text and the JSON use it.
 
 use nix::errno::Errno;
 use serde::Serialize;
@@ -48,7 +48,7 @@ impl Line {
 fn refused(Refusal { origin, reason, .. }: &Refusal) -> String {
     let text = reasons::reason(reason);
     let because = match reason {
-        // "needs X" alone does not say that it is not there.
+        // "needs X" alone does not say that X is missing.
         Reason::MissingLibrary(_) => format!("cannot tell which libraries it needs: {text}, which is not there"),
         _ => format!("would delete it, but {text}"),
     };
@@ -67,7 +67,7 @@ fn left_alone(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// Why the kernel refused a process of this user and group.
+/// Why the kernel refused a step to a process of this user and group.
 fn failure(failed: &Failed<'_>, (uid, gid): (u32, u32)) -> String {
     let owner = match failed.directory {
         Some((owner, mode)) => format!(", which belongs to uid {owner} (mode {mode:04o})"),

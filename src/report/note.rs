@@ -12,19 +12,19 @@ use crate::verify;
 /// One remark.
 #[derive(Clone, Debug)]
 pub enum Note {
-    /// On the plan.
+    /// A remark on the plan.
     Plan(plan::Note),
-    /// On what was verified.
+    /// A remark on what was verified.
     Verify(verify::Note),
-    /// What somebody else has put into words.
+    /// A remark that is in words already.
     Said(String),
-    /// On a process of an app that was waited for.
+    /// A remark on a process of an app that was waited for.
     Wait(Remark),
-    /// `[confine]` asks for what this kernel does not offer.
+    /// `[confine]` asks for something that this kernel does not offer.
     NotConfined(Errno),
-    /// What the app is confined to.
+    /// What the kernel enforces of `[confine]`.
     Confined(Level),
-    /// Paths of `[confine]` that are not there.
+    /// Paths of `[confine]` that do not exist.
     NothingToConfine(Vec<Vec<u8>>),
     /// What the app needs to start cannot be deleted later either.
     Stuck(Errno),
@@ -34,22 +34,22 @@ pub enum Note {
     CannotDeny(Errno),
     /// What could not be deleted is denied.
     Denied {
-        /// How many names.
+        /// The number of names.
         names: usize,
         /// What the kernel enforces.
         level: Level,
     },
-    /// `--fallback warn`: on a read-only root all of it stays.
+    /// `--fallback warn`: on a read-only root, everything stays.
     ReadOnly {
-        /// How many names.
+        /// The number of names.
         names: usize,
-        /// Of which profiles.
+        /// The profiles that remove them.
         profiles: Vec<String>,
     },
 }
 
 impl Note {
-    /// In words.
+    /// The remark in words.
     pub fn text(&self) -> String {
         match self {
             Self::Plan(note) => reasons::note(note),

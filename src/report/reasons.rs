@@ -1,4 +1,4 @@
-//! Why something goes, stays or was refused, in words.
+//! Puts into words why something goes, stays or was refused.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use crate::harden::protection::{AppProcess, Claim, For, Needed};
 use crate::target::candidates::Certainty;
 use crate::text::escape::escape;
 
-/// How a rule led to a step, where it does not name the file itself.
+/// How a rule led to a step; `None` if the rule names the file itself.
 pub(super) fn cause(action: &Action) -> Option<String> {
     let (how, of) = match &action.cause {
         Cause::Rule | Cause::Strip => return None,
@@ -22,7 +22,7 @@ pub(super) fn cause(action: &Action) -> Option<String> {
     Some(format!("{how}{}", escape(of)))
 }
 
-/// Why something stays, or must.
+/// Why something stays, or must stay.
 pub(super) fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Kept(reason) => format!("kept by [keep] {}", survey::kept(reason)),
@@ -38,7 +38,7 @@ fn other_names(expected: u32, found: u32) -> String {
     format!("the file has {expected} names and {found} found under the root: it lives on under the others")
 }
 
-/// Who needs a file.
+/// What needs a file.
 fn claim(claim: &Claim) -> String {
     match claim {
         Claim::Lithify => "it is lithify itself".to_owned(),
@@ -63,7 +63,7 @@ fn claim(claim: &Claim) -> String {
     }
 }
 
-/// The chain of needs from what is started on.
+/// The chain of needs, beginning with what is started.
 fn needed(Needed { by, chain, link }: &Needed) -> String {
     let is_command = chain.len() == 1;
     let mut text = if is_command && !link { "it is ".to_owned() } else { String::new() };
@@ -92,7 +92,7 @@ fn of_app(AppProcess { process, first }: &AppProcess) -> String {
     format!("{}, {role}", who(process))
 }
 
-/// A remark on a plan.
+/// Puts a remark on a plan into words.
 pub(super) fn note(note: &Note) -> String {
     match note {
         Note::Forced { path, claim } => {

@@ -1,4 +1,4 @@
-//! What `stage` has done: text, which is YAML as a whole, and JSON.
+//! What `stage` has done, as text, which is valid YAML, or as JSON.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -16,15 +16,15 @@ use crate::volume::stage::{self, Staged};
 /// How many paths a note names, unless `-v` asks for all.
 const NAMED: usize = 5;
 
-/// Everything that there is to say.
+/// Everything that there is to say about a staged tree.
 pub struct StageReport<'a> {
     /// The root as given, escaped.
     pub root: String,
     /// Names of the profiles that were combined.
     pub profiles: Vec<String>,
-    /// Where the volume is mounted.
+    /// Where the volume is mounted, as a path of the caller.
     pub to: &'a Path,
-    /// What the copy does not have as it is.
+    /// The actions on names that the copy does not have as they are.
     pub left_out: Vec<Action>,
     /// Remarks.
     pub notes: Vec<StageNote>,
@@ -34,28 +34,28 @@ pub struct StageReport<'a> {
 
 /// One remark.
 pub enum StageNote {
-    /// On these paths.
+    /// A remark on these paths.
     Paths(Paths, Vec<Canonical>),
-    /// So many places outside of the staged directories could not be looked at as this user.
+    /// This user could not look at this many places outside the staged directories.
     Unread(usize, Uid),
     /// The copy is not at a mount point.
     NoMountPoint,
-    /// What somebody else has put into words.
+    /// A remark that is in words already.
     Said(String),
-    /// On the plan.
+    /// A remark on the plan.
     Plan(plan::Note),
 }
 
-/// What there is to say of paths.
+/// What there is to say about paths.
 #[derive(Clone, Copy)]
 pub enum Paths {
-    /// The profile removes them, and they are not in what is staged.
+    /// The profile removes them, but they are not in what is staged.
     Staying,
-    /// Links to what is not there any more.
+    /// Links to something that is no longer there.
     Dangling,
-    /// `[strip]` would change them, and they are not in what is staged.
+    /// `[strip]` would change them, but they are not in what is staged.
     NotStripped,
-    /// They would be tombstones.
+    /// The plan would replace them with tombstones.
     NoTombstone,
     /// They keep their login shells.
     LoginShells,
@@ -122,7 +122,7 @@ impl StageReport<'_> {
         )
     }
 
-    /// YAML as a whole: what is not part of the pod spec is a comment.
+    /// Returns text that is valid YAML: what is not part of the pod spec is a comment.
     pub fn to_text(&self, further: &[String], volume: Volume) -> String {
         if volume.quiet {
             return String::new();
@@ -145,7 +145,7 @@ impl StageReport<'_> {
         out
     }
 
-    /// One object on one line.
+    /// Returns one JSON object on one line.
     pub fn to_json(&self, further: &[String], volume: Volume) -> String {
         let left_out = self.left_out.iter().map(|action| LeftOut {
             action: action.verb.name(),

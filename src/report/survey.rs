@@ -1,4 +1,4 @@
-//! What the survey found, in words.
+//! Puts into words what the survey found.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::text::list::quoted;
 /// How many paths a note names.
 const NAMED: usize = 8;
 
-/// Which entry of `[keep]` saves something, and what needs it.
+/// Names the entry of `[keep]` that saves something, and what needs it.
 pub(super) fn kept(KeepReason { entry, needs }: &KeepReason) -> String {
     let mut text = format!("{} ({})", entry.value, entry.profile);
     for (program, role) in needs {
@@ -31,7 +31,7 @@ pub(super) fn library(reason: &LibraryReason) -> String {
     }
 }
 
-/// Who needs what.
+/// Names what needs what.
 pub(super) fn chain(Chain { start, loads }: &Chain) -> String {
     let mut text = escape(start);
     for (position, Load { name, optional }) in loads.iter().enumerate() {
@@ -42,17 +42,17 @@ pub(super) fn chain(Chain { start, loads }: &Chain) -> String {
     text
 }
 
-/// A process.
+/// Names a process.
 pub(super) fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
-/// Accounts of passwd(5).
+/// Names accounts of passwd(5).
 pub(super) fn accounts(names: &[Vec<u8>]) -> String {
     names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ")
 }
 
-/// A remark.
+/// Puts a remark into words.
 pub(super) fn note(note: &Note) -> String {
     match note {
         Note::Dangles { link, target } => {

@@ -1,4 +1,4 @@
-//! The report as text: problems first, then remarks, one summary line last.
+//! The report as text: problems first, then remarks, and one summary line last.
 
 use std::fmt::Write;
 
@@ -15,13 +15,13 @@ const TERMINATION_BYTES: usize = 4096;
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
-    /// Each step and each check that holds, too.
+    /// Prints each step, and each check that holds, as well.
     pub verbose: bool,
-    /// Nothing but problems.
+    /// Prints only problems.
     pub quiet: bool,
 }
 
-/// The whole report.
+/// Returns the whole report as text.
 pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
     let mut out = String::new();
     let findings = report.findings();
@@ -52,7 +52,7 @@ pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
     out
 }
 
-/// What `/dev/termination-log` gets: the summary, then the problems, cut at 4 KiB. It begins with `lithify `.
+/// The text for `/dev/termination-log`: the summary, then the problems, cut at 4 KiB. It begins with `lithify `.
 pub fn termination_message(report: &Report) -> String {
     let findings = report.findings();
     let mut out = summary(report, &findings);
@@ -61,7 +61,7 @@ pub fn termination_message(report: &Report) -> String {
     cut_to_termination_message(out)
 }
 
-/// What of the text fits into a termination message.
+/// Cuts the text to the size of a termination message, at a character boundary.
 pub fn cut_to_termination_message(mut out: String) -> String {
     let mut end = out.len().min(TERMINATION_BYTES);
     while !out.is_char_boundary(end) {
@@ -109,7 +109,7 @@ fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {
     out.push('\n');
 }
 
-/// Why a step was skipped or failed.
+/// Why a step was skipped or failed; `None` if it was done.
 pub(super) fn why_not_done(outcome: &Outcome) -> Option<String> {
     let text = match outcome {
         Outcome::Done | Outcome::Gone | Outcome::Disabled | Outcome::Denied => return None,
@@ -122,7 +122,7 @@ pub(super) fn why_not_done(outcome: &Outcome) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// One line that says how it ended.
+/// One line that says how the run ended.
 fn summary(report: &Report, findings: &[Fact<'_>]) -> String {
     let mut parts = Vec::new();
     let counts = report.counts();

@@ -1,4 +1,4 @@
-//! What the app is waited for, in words: the same words at every try.
+//! Puts into words what the app is waited for. The words are the same at every try.
 
 use crate::harden::plan::{STAYS, UNREADABLE, pattern_for};
 use crate::harden::wait::{Obstacle, Remark, Remedy, Run, WaitError};
@@ -40,7 +40,7 @@ pub(super) fn hint(remedy: &Remedy) -> String {
     }
 }
 
-/// About a process of an app that has settled.
+/// A remark on a process of an app that has settled.
 pub(super) fn remark(remark: &Remark) -> String {
     let process = format!("a process ({})", escape(&remark.comm));
     match &remark.runs {
@@ -53,7 +53,7 @@ pub(super) fn remark(remark: &Remark) -> String {
     }
 }
 
-/// What follows the process.
+/// The words that follow the process.
 fn runs(run: &Run) -> String {
     let runs = match run.certainty {
         Certainty::Known => " still runs",

@@ -1,4 +1,5 @@
-//! Accounts that help an intruder: those that can log in, those that need no password, and further ones that are root.
+//! Accounts that help an intruder: those that can log in, those that need no password, and accounts other than root
+//! that have uid 0.
 
 use std::collections::HashSet;
 
@@ -12,7 +13,7 @@ use crate::text::escape::escape;
 const PASSWD: &[u8] = b"/etc/passwd";
 const SHADOW: &[u8] = b"/etc/shadow";
 
-/// Adds the weak accounts of passwd(5) and shadow(5); known by then is what is a tombstone.
+/// Adds the weak accounts of passwd(5) and shadow(5). Call it last: it needs to know the tombstones.
 pub(super) fn look(scanner: &mut Scanner<'_>) {
     let (root, found) = (scanner.root, &mut scanner.found);
     let passwd = match read(root, PASSWD) {
@@ -48,7 +49,7 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
             ));
         }
     }
-    // Only who looks into shadow(5) can tell; accounts that do not point there were told apart all the same.
+    // Only whoever can read shadow(5) can tell. Accounts that do not refer to it are judged without it.
     if let Some(error) = unreadable.filter(|_| accounts(&passwd).any(|account| account.password == b"x")) {
         found.gaps.push(Gap {
             class: "empty-password",
@@ -58,7 +59,7 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
     }
 }
 
-/// The whole file, nothing where there is none.
+/// Reads the whole file. Returns nothing if the file does not exist.
 fn read(root: &Root, path: &[u8]) -> Result<Vec<u8>, RootError> {
     match root.read(path, LIMIT) {
         Ok(text) if text.len() as u64 == LIMIT => Err(RootError::os("read", path, Errno::EFBIG)),
@@ -67,7 +68,7 @@ fn read(root: &Root, path: &[u8]) -> Result<Vec<u8>, RootError> {
     }
 }
 
-/// Whether the shell can be run; where that cannot be told, it can. A tombstone lets nobody in.
+/// Whether the shell can be run. Assumes so if that cannot be told. A tombstone lets nobody in.
 fn can_run(root: &Root, shell: &[u8], tombstones: &HashSet<Identity>) -> bool {
     match root.resolve(shell) {
         Ok(stat) => stat.kind == Kind::File && stat.mode & 0o111 != 0 && !tombstones.contains(&stat.id),

@@ -1,8 +1,8 @@
-//! What the app may write: executables, and directories that programs are started from, which its user can change.
-//! Whoever gets hold of the app can put a program of their own in their place.
+//! What the app may write: executables and directories of programs that its user can change. Whoever takes over the app
+//! can put their own program in their place.
 //!
-//! Permission bits decide, as in inode(7); a mount that is read-only protects what is on it. Access control lists show
-//! in the group's bits (acl(5)) and are not looked at further.
+//! Permission bits decide, as in inode(7). A read-only mount protects what is on it. Access control lists show in the
+//! group's bits (acl(5)); they are not looked at further.
 
 use std::ffi::CStr;
 
@@ -19,14 +19,14 @@ const DAC_OVERRIDE: u64 = 1 << 1;
 /// The user that the app runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AppUser {
-    /// Real, effective, saved and filesystem id: it may change between them.
+    /// Real, effective, saved and filesystem id. The app may switch between them.
     uids: Vec<u32>,
-    /// The same for groups, and the supplementary ones.
+    /// The same ids of the group, and the supplementary groups.
     gids: Vec<u32>,
 }
 
 impl AppUser {
-    /// Who the app is; a gap where that cannot be told, or where it may write everything anyway.
+    /// The user of the app. Fails with a gap if the user is not known, or if the app may write everything anyway.
     pub(super) fn of(target: &Target) -> Result<Self, Gap> {
         let gap = |reason, only_if_named| Gap { class: "app-writable", reason, only_if_named };
         let (process, status) = target.first().and_then(|task| Ok((name(task), status(task)?))).map_err(|reason| {
@@ -40,7 +40,7 @@ impl AppUser {
             .map_err(|why| gap(format!("the app ({process}) {why}: it may write every file that is not on a read-only mount"), true))
     }
 
-    /// `None` where the status does not tell; an error that says why it may write everything.
+    /// `None` if the status does not name the user. The inner error says why the app may write everything.
     fn new(status: &Status) -> Option<Result<Self, &'static str>> {
         let uids = status.uid?.to_vec();
         if uids.contains(&0) {
@@ -54,7 +54,7 @@ impl AppUser {
         Some(Ok(Self { uids, gids }))
     }
 
-    /// Why the app may write the file, if it may. Its owner can always give itself the right.
+    /// Why the app may write the file; `None` if it may not. The owner of a file can always give itself the right.
     fn may_write(&self, stat: &Stat) -> Option<String> {
         let mode = stat.mode & 0o7777;
         if self.uids.contains(&stat.uid) {
@@ -66,8 +66,8 @@ impl AppUser {
         }
     }
 
-    /// Why the app may put something of its own in the place of a file in this directory: where it is sticky, only its
-    /// owner may.
+    /// Why the app may replace a file in this directory; `None` if it may not. In a sticky directory only the
+    /// directory's owner may.
     fn may_replace_in(&self, directory: &Stat) -> Option<String> {
         let sticky = directory.mode & 0o1000 != 0 && !self.uids.contains(&directory.uid);
         if sticky { None } else { self.may_write(directory) }
@@ -75,7 +75,7 @@ impl AppUser {
 }
 
 impl Scanner<'_> {
-    /// The directories where programs are looked for by name, also those that hold none yet.
+    /// Looks at the directories in which programs are searched by name, including those that hold none yet.
     pub(super) fn search_directories(&mut self) {
         let Some(app) = self.app else { return };
         for path in Profile::default().search() {
@@ -95,7 +95,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// An executable file and the directory that it lies in.
+    /// Looks at an executable file and the directory that it lies in.
     pub(super) fn executable(&mut self, directory: &Directory, name: &CStr, stat: &Stat) -> Result<(), RootError> {
         let Some(app) = self.app else { return Ok(()) };
         let parent = directory.own_stat();

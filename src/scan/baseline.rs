@@ -1,4 +1,4 @@
-//! Baselines: what was found and is accepted, each with its reason, as TOML.
+//! Baselines: findings that are accepted, each with its reason, as TOML.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::root::RootError;
 use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
-/// A baseline that was read.
+/// A baseline that was read from a file.
 #[derive(Debug)]
 pub struct Baseline {
     file: String,
@@ -24,16 +24,16 @@ pub struct Baseline {
 /// One `[[accept]]`.
 #[derive(Debug)]
 struct Entry {
-    /// `None` for the root directory, which no pattern names.
+    /// `None` for the root directory, which a pattern cannot name.
     path: Option<PathPattern>,
     class: &'static str,
-    /// A user's name; any, where it is missing.
+    /// A user's name; `None` accepts any account.
     account: Option<String>,
     reason: String,
     line: usize,
 }
 
-/// The values of one `[[accept]]` as written, and where it begins.
+/// The values of one `[[accept]]` as written, and its offset in the text.
 struct Written {
     start: usize,
     path: Option<Spanned<String>>,
@@ -43,7 +43,7 @@ struct Written {
 }
 
 impl Baseline {
-    /// Reads a file of the caller.
+    /// Reads the file at `path`, a path of the caller. Fails if the file cannot be read or is not a valid baseline.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let file = escape(path.as_os_str().as_encoded_bytes());
         match read_file(path, MAX_BYTES) {
@@ -52,7 +52,7 @@ impl Baseline {
         }
     }
 
-    /// Reads text that `file` names in errors.
+    /// Parses the text. Errors name the source's file.
     fn parse(source: SourceText<'_>) -> Result<Self, ProfileError> {
         let mut top = Table::parse(source)?;
         let schema = top.number("schema");
@@ -69,7 +69,7 @@ impl Baseline {
         Ok(Self { file: source.file.to_owned(), entries: entries? })
     }
 
-    /// Marks what is accepted, and tells which entries accept nothing: a note for each.
+    /// Marks the findings that are accepted. Returns a note for each entry that accepts nothing.
     pub fn accept<'a>(&'a self, findings: &mut [Finding<'a>]) -> Vec<String> {
         let mut stale = Vec::new();
         for entry in &self.entries {
@@ -135,8 +135,8 @@ fn entry(source: SourceText<'_>, written: Written) -> Result<Entry, ProfileError
     })
 }
 
-/// A baseline that accepts all of `findings`; those that are accepted keep their reason. What could not be looked at is
-/// a comment.
+/// Returns a baseline that accepts all of `findings`. A finding that is accepted already keeps its reason. Each file
+/// that could not be looked at becomes a comment.
 pub fn write(findings: &[Finding<'_>], unreadable: &[RootError]) -> String {
     let mut text = String::new();
     for error in unreadable {
@@ -154,8 +154,8 @@ pub fn write(findings: &[Finding<'_>], unreadable: &[RootError]) -> String {
     text
 }
 
-/// A pattern that matches the path: what means something in patterns, what cannot be seen, and what is not UTF-8 becomes
-/// `?`.
+/// A pattern that matches the path. `?` replaces each byte that has a meaning in patterns, is not printable, or is not
+/// UTF-8.
 fn literal(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     for part in path.split(|&byte| byte == b'/').skip(1) {

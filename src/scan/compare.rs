@@ -1,4 +1,4 @@
-//! What is gone, new and left since an earlier scan, read from its JSON.
+//! What is gone, new and left since an earlier scan. The earlier scan is read from its JSON.
 
 use std::path::Path;
 
@@ -10,17 +10,17 @@ use crate::scan::json::Json;
 use crate::text::escape::escape;
 use crate::text::order::sort_by;
 
-/// A scan of a whole machine is about 1 MiB.
+/// The JSON of a scan of a whole machine is about 1 MiB.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// One name of something that was found. A program counts with each of its names: a further hard link is new.
+/// One name of something that was found. Each name of a program counts, so a further hard link is new.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Thing {
     /// Its class.
     pub class: String,
     /// Its path, escaped.
     pub path: String,
-    /// The user's name, where it is about one in this file.
+    /// The user's name, if it is about a user in this file.
     pub account: Option<String>,
 }
 
@@ -28,14 +28,14 @@ pub struct Thing {
 #[derive(Debug)]
 pub struct Before {
     things: Vec<Thing>,
-    /// What could not be looked at then.
+    /// The number of things that could not be looked at then.
     unverified: usize,
 }
 
-/// The difference.
+/// The difference between two scans.
 #[derive(Debug, Default, Serialize)]
 pub struct Comparison {
-    /// Number of names of each class that has any, before and after.
+    /// The number of names before and after, for each class that has any.
     pub classes: Vec<Change>,
     /// No longer there.
     pub gone: Vec<Thing>,
@@ -57,7 +57,7 @@ pub struct Change {
 }
 
 impl Before {
-    /// Reads what `scan --format json` printed into a file of the caller; an error is a sentence.
+    /// Reads what `scan --format json` printed, from a file at a path of the caller. The error is a sentence.
     pub fn load(path: &Path) -> Result<Self, String> {
         let file = escape(path.as_os_str().as_encoded_bytes());
         let (bytes, _) = read_file(path, MAX_BYTES).map_err(|reason| format!("{file}: cannot be read: {reason}"))?;
@@ -96,14 +96,14 @@ impl Before {
         Ok(Self { things, unverified: scan.list("unverified").map_or(0, <[_]>::len) })
     }
 
-    /// What makes the comparison doubtful.
+    /// Why the comparison may be wrong; `None` if it is not in doubt.
     pub fn doubt(&self) -> Option<String> {
         (self.unverified > 0)
             .then(|| format!("the earlier scan could not look at {} files: they may show as new", self.unverified))
     }
 }
 
-/// Compares what is there now to what was there, and marks what is new.
+/// Compares what is there now with what was there before, and marks what is new.
 pub fn compare(before: &Before, findings: &mut [Finding<'_>]) -> Comparison {
     let mut was: Vec<&Thing> = before.things.iter().collect();
     sort_by(&mut was, Ord::cmp);
@@ -129,7 +129,7 @@ pub fn compare(before: &Before, findings: &mut [Finding<'_>]) -> Comparison {
     comparison.gone = before.things.iter().filter(|thing| left.binary_search(thing).is_err()).cloned().collect();
     let Comparison { gone, new, left, .. } = &comparison;
     let mut all: Vec<&str> = classes();
-    // A newer version may know more.
+    // The earlier scan may come from a newer version, which may know more classes.
     for thing in gone {
         if !all.contains(&thing.class.as_str()) {
             all.push(&thing.class);

@@ -1,4 +1,4 @@
-//! Weaknesses, and programs and weaknesses as one list: what is reported, accepted and compared.
+//! Weaknesses, and one list of programs and weaknesses that is reported, accepted and compared.
 
 use super::{Scan, Sighting};
 use crate::recognise::catalogue::Class;
@@ -7,24 +7,25 @@ use crate::root::Canonical;
 /// Something other than a program that helps an intruder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weakness {
-    /// What it is: one of [`WEAKNESSES`].
+    /// One of [`WEAKNESSES`].
     pub class: &'static str,
-    /// Canonical path.
+    /// Canonical path inside the root.
     pub path: Vec<u8>,
-    /// The user's name, escaped, where it is about one in this file.
+    /// The user's name, escaped, if it is about a user in this file.
     pub account: Option<String>,
-    /// More about it.
+    /// Details, for people.
     pub detail: String,
 }
 
-/// Something that could not be told of one class: a finding to who asks for that class, else a note.
+/// Something about one class that could not be found out. It is a finding if `--fail-on` asks for that class, else a
+/// note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// One of [`WEAKNESSES`].
     pub class: &'static str,
-    /// What, and why.
+    /// What could not be found out, and why.
     pub reason: String,
-    /// It matters to who asks for this class by its name, but not to who asks for all.
+    /// It is a finding only if `--fail-on` names this class. `all` is not enough.
     pub only_if_named: bool,
 }
 
@@ -45,11 +46,11 @@ pub const WEAKNESSES: [&str; 10] = [
 /// One thing that was found.
 #[derive(Clone, Copy, Debug)]
 pub struct Finding<'a> {
-    /// What it is.
+    /// The program or the weakness.
     pub what: What<'a>,
-    /// Why it is accepted, where a baseline says so.
+    /// Why it is accepted; `None` if no baseline accepts it.
     pub accepted: Option<&'a str>,
-    /// Whether one of its names was not there before; so is everything, where there is no earlier scan.
+    /// Whether one of its names was not there before. Always true if there is no earlier scan.
     pub is_new: bool,
 }
 
@@ -93,7 +94,7 @@ impl<'a> Finding<'a> {
         std::iter::once(self.path()).chain(names.iter().map(|name| &**name))
     }
 
-    /// The user's name, escaped, where it is about one in this file.
+    /// The user's name, escaped, if it is about a user in this file.
     pub fn account(&self) -> Option<&'a str> {
         match self.what {
             What::Program(_) => None,
@@ -103,7 +104,7 @@ impl<'a> Finding<'a> {
 }
 
 impl Scan {
-    /// Everything that was found, programs first; none of it accepted yet.
+    /// Returns everything that was found, programs first. Nothing is accepted yet.
     pub fn findings(&self) -> Vec<Finding<'_>> {
         let programs = self.programs.iter().map(What::Program);
         let all = programs.chain(self.weaknesses.iter().map(What::Weakness));

@@ -1,5 +1,5 @@
-//! Reading JSON (RFC 8259), as far as an earlier result of ours needs it: strings, lists and objects. Numbers, `true`,
-//! `false` and `null` are kept as they are written. Written by hand, because that of `serde_json` takes 20 kB.
+//! Reads JSON (RFC 8259), as far as an earlier result of ours needs it: strings, lists and objects. Keeps numbers,
+//! `true`, `false` and `null` as they are written. Written by hand, because the reader of `serde_json` takes 20 kB.
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Json {
     Other(String),
 }
 
-/// The text is not JSON, or nests too deeply.
+/// The text is not JSON, or is nested too deeply. Holds the offset in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not JSON (at byte {0})")]
 pub struct JsonError(pub usize);
@@ -23,7 +23,7 @@ pub struct JsonError(pub usize);
 const MAX_DEPTH: usize = 32;
 
 impl Json {
-    /// Reads the whole text, which holds one value.
+    /// Reads the whole text, which must hold exactly one value.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let mut reader = Reader { text, at: 0 };
         let value = reader.value(0);
@@ -34,19 +34,19 @@ impl Json {
         }
     }
 
-    /// The value of `key`; the first, where several have it.
+    /// The value of `key`; the first one if several entries have that key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(entries) = self else { return None };
         entries.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
-    /// The string at `key`.
+    /// The string at `key`; `None` if there is none.
     pub fn text(&self, key: &str) -> Option<&str> {
         let Self::Text(text) = self.get(key)? else { return None };
         Some(text)
     }
 
-    /// The list at `key`.
+    /// The list at `key`; `None` if there is none.
     pub fn list(&self, key: &str) -> Option<&[Self]> {
         let Self::List(list) = self.get(key)? else { return None };
         Some(list)
@@ -69,7 +69,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Steps over `byte` and the blanks before it, if it comes next.
+    /// Skips blanks, then steps over `byte` if it comes next.
     fn take(&mut self, byte: u8) -> Option<()> {
         self.blanks();
         (self.peek()? == byte).then(|| self.at += 1)
@@ -109,7 +109,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Members separated by commas, from the opening bracket up to `end`.
+    /// Reads members separated by commas, from the opening bracket to `end`.
     fn members(&mut self, end: u8, mut member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.at += 1;
         if self.take(end).is_some() {
@@ -152,7 +152,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What follows `\u`: four hexadecimal digits, or two such escapes that are a surrogate pair.
+    /// Reads what follows `\u`: four hexadecimal digits, or two such escapes that form a surrogate pair.
     fn unicode(&mut self) -> Option<char> {
         let first = self.hexadecimal()?;
         if !(0xd800..0xdc00).contains(&first) {

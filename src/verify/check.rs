@@ -1,4 +1,5 @@
-//! One check, as data: what asks for it, what it is about, whether it holds and what was seen. The report puts it into words.
+//! One check, as data: what asks for it, what it is about, whether it holds, and what was seen. The report puts it into
+//! words.
 
 use std::rc::Rc;
 
@@ -84,7 +85,7 @@ impl CheckId {
 pub enum Status {
     /// It holds.
     Pass,
-    /// It does not.
+    /// It does not hold.
     Fail,
     /// It could not be looked at.
     Unverified,
@@ -95,9 +96,9 @@ pub enum Status {
 pub enum Subject {
     /// A path inside the root, or a pattern of paths.
     Path(Vec<u8>),
-    /// A process.
+    /// A process, by its task.
     Process(Task),
-    /// The app's process, and why none is known that could be looked at.
+    /// The app's process, if none can be looked at. The error says why.
     Unknown(OwnerError),
     /// The process namespace.
     PidNamespace,
@@ -138,88 +139,88 @@ pub enum Evidence {
     Tombstone,
     /// It could not be looked at.
     Unreadable(RootError),
-    /// The kernel did not say.
+    /// The kernel did not say. This is its error.
     Os(Errno),
 
     /// No rule meets anything.
     NothingLeft,
     /// A rule still asks for this step.
     Planned(Action),
-    /// This rule asks for it, and it must stay.
+    /// This rule asks for it, but it must stay, so a plan is refused.
     MustStay(Rc<Origin>, Reason),
-    /// This rule asks for it, and it stays.
+    /// This rule asks for it, but it stays.
     Stays(Rc<Origin>, Reason),
 
-    /// Whether something can be written there that must not.
+    /// The attempt to write to a place that must be read-only.
     ReadOnly {
         /// The attempt.
         trial: Trial,
         /// Whether it is the root itself.
         at_root: bool,
     },
-    /// The same at a mount below the path that the profile names.
+    /// The same attempt at a mount below the path that the profile names.
     ReadOnlyBelow {
         /// The path that the profile names.
         path: String,
-        /// At the mount.
+        /// The attempt at the mount.
         trial: Trial,
     },
-    /// The same where the mounts below it are not known.
+    /// The same attempt at the path alone, because the mounts below it are not known.
     ReadOnlyAlone {
-        /// At the path itself.
+        /// The attempt at the path.
         trial: Trial,
-        /// Why they are not.
+        /// Why the mounts are not known.
         reason: OwnerError,
     },
-    /// Whether something can be written there that the app must be able to write.
+    /// The attempt to write to a place that the app must be able to write to.
     Writable {
         /// The attempt.
         trial: Trial,
-        /// Whether it is on the mount of the root itself, and so in no volume.
+        /// Whether the place is on the mount of the root itself, and so not in a volume.
         in_image: bool,
     },
     /// Programs cannot be started there.
     Noexec,
-    /// They can, because the mount has these options.
+    /// Programs can be started there. These are the mount's options.
     Exec(Vec<u8>),
-    /// They can at this mount, which is below the path that the profile names.
+    /// Programs can be started at this mount, which is below the path that the profile names.
     ExecBelow(String),
-    /// Which mount it is on is not known.
+    /// It is not known which mount it is on.
     MountUnknown,
     /// The mounts cannot be read.
     NoMounts(OwnerError),
     /// The staged copy is mounted read-only.
     Staged,
-    /// It is mounted writable.
+    /// The staged copy is mounted writable.
     StagedWritable,
-    /// So it is, at another mount point.
+    /// The staged copy is mounted writable at this other mount point.
     StagedWritableAt(Vec<u8>),
 
     /// The process's state does not say.
     NotSaid,
-    /// The real, effective, saved and filesystem id, and which one they must be; `None` for any but 0.
+    /// The real, effective, saved and filesystem id, and the id that they must be; `None` if they may be any id but 0.
     Ids([u32; 4], Option<u32>),
     /// The database inside the root does not have this name.
     NoSuchName(String),
     /// Supplementary groups beyond those allowed.
     Groups(Vec<u32>),
-    /// Whether it is set.
+    /// Whether `no_new_privs` is set.
     NoNewPrivs(bool),
-    /// Of each set what it holds beyond what is allowed, as a mask.
+    /// For each set that holds too much: its name, and the mask of the capabilities beyond those allowed.
     Capabilities(Vec<(&'static str, u64)>),
-    /// The mode.
+    /// The seccomp mode.
     Seccomp(u32),
     /// Whether the process namespace is the machine's own.
     HostPid(bool),
 }
 
-/// An attempt to make a file in a directory, without a name.
+/// An attempt to make a file without a name in a directory.
 #[derive(Debug)]
 pub struct Trial {
     /// How it ended.
     pub result: Result<(), Errno>,
-    /// The mount there, where it is known. Boxed: there may be a million checks, and few of them are of mounts.
+    /// The mount there, if it is known. Boxed, because there may be a million checks and few are about mounts.
     pub mount: Option<Box<Mount>>,
-    /// User and group of this process at that time.
+    /// User id and group id of this process at that time.
     pub user: (u32, u32),
 }

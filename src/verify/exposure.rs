@@ -4,7 +4,7 @@ use super::{Check, CheckId, Evidence, Status, Subject, Verification};
 use crate::profile::Verify;
 use crate::root::{Kind, Root};
 
-/// Sockets of container runtimes; who can write to one is root on the node.
+/// Sockets of container runtimes. Whoever can write to one of them is root on the node.
 const RUNTIME_SOCKETS: [&str; 9] = [
     "/run/docker.sock",
     "/var/run/docker.sock",

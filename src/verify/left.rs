@@ -1,4 +1,4 @@
-//! `[remove]` and `[strip]`: nothing is left of what they name.
+//! `[remove]` and `[strip]`: checks that nothing is left of what they name.
 
 use super::{Check, CheckId, Evidence, Status, Verification};
 use crate::harden::kept::Kept;
@@ -8,7 +8,7 @@ use crate::harden::survey::{self, Depth};
 use crate::profile::Profile;
 use crate::root::Root;
 
-/// What `[remove]` and `[strip]` would still change.
+/// Adds a check for everything that `[remove]` and `[strip]` would still change.
 pub(super) fn check(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
     let mut add = |path: &[u8], id, status, evidence| out.checks.push(Check::at(path, id, status, evidence));
     let survey =

@@ -1,4 +1,4 @@
-//! `[verify.mounts]`: read-only, writable and noexec paths, by mountinfo and by trying to write.
+//! `[verify.mounts]`: checks read-only, writable and noexec paths, by mountinfo and by trying to write.
 
 use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
@@ -12,9 +12,9 @@ use crate::target::owner::{Owner, OwnerError};
 /// What the checks share.
 struct Context<'a> {
     root: &'a Root,
-    /// The mounts, and the path of the root among them; the reason when they cannot be read.
+    /// The mounts, and the path of the root among them. The error says why they cannot be read.
     mounts: Result<(Mounts, Vec<u8>), OwnerError>,
-    /// What may be writable, below a read-only directory.
+    /// What may be writable below a read-only directory.
     writable: Vec<Canonical>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
         out.checks.push(context.writable(CheckId::Writable, &path.value));
     }
     for path in &verify.writable_if_present {
-        // Profiles of applications know several layouts; a path that this image does not have is none of its needs.
+        // Profiles of applications know several layouts. If this image lacks a path, the app does not need it.
         match place(root, &path.value) {
             Ok(place) if place.stat.kind == Kind::Directory => {
                 out.checks.push(context.writable(CheckId::WritableIfPresent, &path.value));
@@ -67,18 +67,18 @@ fn unreadable(id: CheckId, path: &str, error: RootError) -> Check {
 }
 
 impl Context<'_> {
-    /// Whether a mount point is a directory; one that cannot be looked at may be.
+    /// Whether a mount point is a directory. Assumes so if it cannot be looked at.
     fn is_directory(&self, point: &[u8]) -> bool {
         self.root.resolve(point).map_or(true, |stat| stat.kind == Kind::Directory)
     }
 
-    /// Whether this is the mount of the root itself, and so no volume.
+    /// Whether this is the mount of the root itself, and so not a volume.
     fn is_of_root(&self, mount: &Mount) -> bool {
         let root = self.mounts.as_ref().ok().and_then(|(mounts, prefix)| mounts.covering(prefix));
         root.is_some_and(|root| root.id == mount.id)
     }
 
-    /// The path itself and every mount below it.
+    /// Checks the path itself and every mount below it.
     fn read_only(&self, path: &str, runtime: &mut Vec<Vec<u8>>, out: &mut Verification) {
         let id = CheckId::ReadOnly;
         let mut add = |path: &[u8], status, evidence| out.checks.push(Check::at(path, id, status, evidence));
@@ -132,7 +132,7 @@ impl Context<'_> {
         let trial = self.try_write(&place, mount);
         let status = match trial.result {
             Ok(()) => Status::Pass,
-            // Nothing of that kind can be tried there: some filesystems have no O_TMPFILE, and a file holds none.
+            // The write cannot be tried there: some filesystems have no O_TMPFILE, and a file cannot hold another file.
             Err(Errno::EOPNOTSUPP | Errno::EISDIR) => match mount {
                 Some(mount) if !mount.is_read_only() => Status::Pass,
                 _ => Status::Unverified,
@@ -169,18 +169,18 @@ impl Context<'_> {
     }
 }
 
-/// Whether writing is refused there, by trying and by mountinfo.
+/// Whether the place is read-only, by the attempt to write and by mountinfo.
 fn is_read_only(trial: &Trial) -> Status {
     match (trial.result, trial.mount.as_deref().map(Mount::is_read_only)) {
-        // A mounted file, such as /etc/hosts, cannot hold one.
+        // A mounted file, such as /etc/hosts, cannot hold another file.
         (Err(Errno::EROFS), _) | (Err(Errno::ENOTDIR), Some(true)) => Status::Pass,
-        // That only permissions stop somebody proves nothing.
+        // It proves nothing if only permissions stop the write.
         (Ok(()), _) | (Err(_), Some(false)) => Status::Fail,
         (Err(_), Some(true) | None) => Status::Unverified,
     }
 }
 
-/// A path inside the root as mountinfo has it.
+/// The path in mountinfo of a path inside the root.
 fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     match (prefix, path) {
         (b"/", _) => path.to_vec(),
@@ -189,7 +189,7 @@ fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A mount point of mountinfo as a path inside the root.
+/// The path inside the root of a mount point in mountinfo; `None` if it lies outside the root.
 pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
     if prefix == b"/" {
         return Some(point);
@@ -201,8 +201,8 @@ pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// What the kubelet, containerd, CRI-O, Docker and podman mount of themselves. Recognised by place and by filesystem,
-/// so that a volume put over such a place is not taken for theirs.
+/// Whether this is a mount that the kubelet, containerd, CRI-O, Docker or podman makes by itself. Both the place and
+/// the filesystem must match, so that a volume mounted over such a place is not taken for one of theirs.
 fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
     let filesystem = mount.filesystem.as_slice();
     // A single file of a disk or of the runtime's own tmpfs, not a directory tree.
@@ -245,7 +245,7 @@ fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
                     | b"fusectl"
             )
         }
-        // Device nodes bound one by one, as rootless runtimes do.
+        // Rootless runtimes bind the device nodes one by one.
         _ if InRoot(point).is_within(b"/dev") => filesystem == b"devtmpfs" && single_file,
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! `[verify.process]`: who the app's process is and what it may do.
+//! `[verify.process]`: which user the app's process runs as, and what it may do.
 
 use super::{Check, CheckId, Evidence, Status, Subject, Verification};
 use crate::linux::proc::Task;
@@ -52,7 +52,7 @@ pub(super) fn check(
     }
 }
 
-/// Whether it holds, by what was seen; nothing where the process's state does not say.
+/// Turns what was seen into a status; `None` means that the process's state does not say.
 fn judged(seen: Option<(bool, Evidence)>) -> (Status, Evidence) {
     match seen {
         Some((true, evidence)) => (Status::Pass, evidence),
@@ -61,7 +61,7 @@ fn judged(seen: Option<(bool, Evidence)>) -> (Status, Evidence) {
     }
 }
 
-/// All four ids: real, effective, saved and filesystem.
+/// Checks all four ids: real, effective, saved and filesystem.
 fn ids(root: &Root, wanted: &Principal, seen: Option<[u32; 4]>, database: &str) -> (Status, Evidence) {
     let Some(seen) = seen else { return judged(None) };
     let id = match wanted {

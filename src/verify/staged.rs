@@ -1,4 +1,4 @@
-//! Staged directories (`lithify stage`) must not be writable, under whatever name: who can write to the copy can put a
+//! Staged directories (`lithify stage`) must not be writable under any name. Whoever can write to the copy can put a
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
 use super::{Check, CheckId, Evidence, Note, Status, Verification};
@@ -24,7 +24,7 @@ pub(super) fn check(root: &Root, owner: &Owner, out: &mut Verification) {
     }
 }
 
-/// Whether the mount shows a directory of a tree as `stage` makes them.
+/// Whether the mount shows a directory of a tree that `stage` made.
 fn may_be_staged(mount: &Mount) -> bool {
     let tree = [b"/", NAME.as_bytes(), b"/"].concat();
     mount.root.windows(tree.len()).any(|part| part == tree)
@@ -35,7 +35,7 @@ fn judge(mount: &Mount, point: &[u8], visible: &[&Mount]) -> Check {
     if !mount.is_read_only() {
         return Check::at(point, id, Status::Fail, Evidence::StagedWritable);
     }
-    // The same directory, one above it or one in it, by the filesystem's own paths.
+    // The same directory, one above it or one in it. The filesystem's own paths decide.
     let writable = visible.iter().find(|other| {
         !other.is_read_only() && other.device == mount.device && InRoot(&mount.root).overlaps(&other.root)
     });

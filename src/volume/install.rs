@@ -1,4 +1,4 @@
-//! Copying this very program into a directory, such as a volume that the app mounts: whole or not at all.
+//! Copies this program into a directory, such as a volume that the app mounts. The copy is whole or absent.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -26,38 +26,38 @@ use crate::volume::lock::VolumeLock;
 /// The name of the copy.
 pub const NAME: &str = "lithify";
 
-/// Mode of the copy: whoever runs it, nobody changes it.
+/// Mode of the copy: everybody may run it, nobody may change it.
 const MODE: Mode = Mode::from_bits_truncate(0o555);
 
-/// What happened.
+/// What [`install`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Installed {
-    /// The copy was made, of so many bytes.
+    /// It made a copy of this many bytes.
     New(u64),
-    /// The very same was there already.
+    /// The same copy was there already.
     Same,
 }
 
-/// Why there is no copy; nothing is left behind.
+/// Why there is no copy. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     /// A system call failed.
     #[error("{operation} {path}: {}", errno.desc())]
     Os {
-        /// What was being done.
+        /// What failed.
         operation: &'static str,
         /// Escaped path of the caller.
         path: String,
         /// The kernel's reason.
         errno: Errno,
     },
-    /// Another run does not end.
+    /// Another run did not end in time.
     #[error("{path}: another lithify has been at work there for a minute")]
     Busy {
         /// Escaped path of the caller.
         path: String,
     },
-    /// What was written is not what was read.
+    /// The copy differs from what was read.
     #[error("{path}: the copy differs from this program")]
     Differs {
         /// Escaped path of the copy.
@@ -65,7 +65,7 @@ pub enum InstallError {
     },
 }
 
-/// What is copied: the running program, as far as it goes, and what follows it.
+/// What to copy: the first `length` bytes of the running program, then the inscription.
 struct Source<'a> {
     program: File,
     length: u64,
@@ -79,9 +79,9 @@ impl Source<'_> {
     }
 }
 
-/// Copies the running program to `directory`/lithify, mode 0555: written without a name, synced, named, compared.
-/// `directory` is a path of the caller. A copy that is the same already stays as it is. The copy has this inscription, or
-/// with `None` that of the running program.
+/// Copies the running program to `directory`/lithify, mode 0555: writes it without a name, syncs it, names it, and
+/// compares it. `directory` is a path of the caller. If the same copy is there already, it stays as it is. The copy
+/// gets `inscription`, or that of the running program if `inscription` is `None`.
 pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed, InstallError> {
     let shown = escape(directory.as_os_str().as_bytes());
     let fail = |operation: &'static str| {
@@ -102,11 +102,11 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
         errno => fail("open")(errno),
     })?;
     if lock.is_held() {
-        // What cannot be removed, such as another user's, is in nobody's way.
+        // A leftover that cannot be removed, such as another user's, blocks nothing.
         let _ = remove_leftovers(&target);
     }
     let path = format!("{}/{NAME}", shown.trim_end_matches('/'));
-    // Beside it, under a name of its own for each try: two init containers may run at once, both as process 1.
+    // Each try has a name of its own: two init containers may run at once, both as process 1.
     let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     let beside = CString::new(format!(".{NAME}-{}-{unique}", std::process::id())).unwrap_or_default();
     let copied = write_beside(&mut source, &target, &beside, &path)
@@ -118,7 +118,7 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
             return Err(error);
         }
     };
-    // The directory is not synced: after a crash the name means the old copy or the whole new one.
+    // The directory is not synced: after a crash the name leads to the old copy or to the whole new one.
     match is_same(&source, &target) {
         Ok(true) => Ok(Installed::New(size)),
         Ok(false) => Err(InstallError::Differs { path }),
@@ -126,7 +126,7 @@ pub fn install(directory: &Path, inscription: Option<&[u8]>) -> Result<Installed
     }
 }
 
-/// Removes the copies beside that killed runs left.
+/// Removes the temporary copies that killed runs left.
 fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
     let listed = openat(target, c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut left = Vec::new();
@@ -142,7 +142,7 @@ fn remove_leftovers(target: &OwnedFd) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether this is a name that [`install`] writes a copy under: process id and time.
+/// Whether [`install`] writes a copy under this name, which holds the process id and the time.
 fn is_beside(name: &[u8]) -> bool {
     let prefix = [b".", NAME.as_bytes(), b"-"].concat();
     let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
@@ -168,8 +168,7 @@ fn write_beside(source: &mut Source<'_>, target: &OwnedFd, beside: &CStr, path: 
     Ok(size)
 }
 
-/// Whether the copy in `target` is a regular file of the right mode with this content, which no user but root and this one
-/// can change.
+/// Whether the copy in `target` is a regular file with this mode and content that only root and this user can change.
 fn is_same(source: &Source<'_>, target: &OwnedFd) -> std::io::Result<bool> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let copy = openat(target, NAME, flags, Mode::empty())?;

@@ -1,5 +1,5 @@
-//! One lithify at a time in a volume: `flock(2)` on its directory, which ends with the process, however that ends. So
-//! what a holder finds unfinished there was left by a run that was killed.
+//! Lets only one lithify work in a volume at a time: `flock(2)` on its directory. The kernel drops the lock when the
+//! process ends, however it ends. So anything unfinished that a holder finds was left by a run that was killed.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, openat};
 use nix::sys::stat::Mode;
 
-/// How long another run is waited for.
+/// How long to wait for another run.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A volume that may be worked in.
+/// A volume that this process may work in.
 pub struct VolumeLock(Option<Flock<OwnedFd>>);
 
 impl VolumeLock {
-    /// Locks `directory`, waiting for another run; `EWOULDBLOCK` when that one does not end. Where the filesystem has no
-    /// locks, nothing is waited for.
+    /// Locks `directory` and waits up to a minute for another run. Fails with `EWOULDBLOCK` if that run does not end.
+    /// Does not wait if the filesystem has no locks.
     pub fn take(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
         let start = Instant::now();
         loop {
@@ -33,7 +33,7 @@ impl VolumeLock {
         }
     }
 
-    /// Whether nobody else works there now.
+    /// Whether no other run works there now.
     pub fn is_held(&self) -> bool {
         self.0.is_some()
     }

@@ -1,5 +1,5 @@
-//! Staging: a copy of directories of this container in a volume, without what a plan removes. Nothing of the source is
-//! changed. The copy is whole or not there: it is made beside, written out, compared, and then gets its name.
+//! Staging: copies directories of this container into a volume, without what a plan removes. Never changes the source.
+//! The copy is either whole or absent: it is made under a temporary name, synced, compared, and then renamed.
 
 mod attributes;
 mod compare;
@@ -29,42 +29,42 @@ pub use mounts_spec::{Mount, mounts, present, to_yaml, volume_name};
 pub use place::NAME;
 pub use sources::resolve;
 
-/// The file in each staged directory that tells it from the image's own and from an empty volume.
+/// The file that marks each staged directory: neither the image's own directory nor an empty volume has it.
 pub const MARKER: &str = ".lithify-staged";
 
 /// What was staged.
 #[derive(Debug, Default)]
 pub struct Staged {
-    /// The directories inside the root.
+    /// The directories, as paths inside the root.
     pub directories: Vec<Canonical>,
     /// Names in the copy: files, links, directories.
     pub names: u64,
-    /// Bytes of its regular files, holes included, without those that are disabled.
+    /// Bytes of its regular files, including holes, without the disabled files.
     pub bytes: u64,
     /// Links that cross the mounts.
     pub links: Links,
-    /// Whether anything was written; not when the same was there already.
+    /// Whether anything was written. `false` if the same copy was there already.
     pub changed: bool,
     /// Remarks for people.
     pub notes: Vec<String>,
 }
 
-/// Why nothing was staged; what was there before is there still.
+/// Why nothing was staged. What was there before is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// A relative path.
+    /// A source is a relative path.
     #[error("SOURCE {} is not an absolute path", escape(path))]
     Relative {
-        /// As given.
+        /// The path as given.
         path: Vec<u8>,
     },
-    /// A file.
+    /// A source is not a directory.
     #[error("SOURCE {} is not a directory", escape(path))]
     NotADirectory {
-        /// As given.
+        /// The path as given.
         path: Vec<u8>,
     },
-    /// A name that no pod spec can hold.
+    /// A path that a pod spec cannot hold.
     #[error(
         "SOURCE {} cannot be written into a pod spec, whose mount paths are UTF-8 without ':' and control characters",
         escape(path)
@@ -73,10 +73,10 @@ pub enum StageError {
         /// Canonical path.
         path: Vec<u8>,
     },
-    /// Nothing can be mounted over the root.
+    /// The source is the whole root, and nothing can be mounted over the root.
     #[error("refused: SOURCE {} is the whole root, and nothing can be mounted over that", escape(path))]
     WholeRoot {
-        /// As given.
+        /// The path as given.
         path: Vec<u8>,
     },
     /// The volume lies in a source, or a source in the volume.
@@ -84,7 +84,7 @@ pub enum StageError {
     Itself {
         /// Canonical path of the source.
         source_path: Vec<u8>,
-        /// As given.
+        /// The path as given.
         volume: PathBuf,
     },
     /// Something is mounted in a source.
@@ -93,18 +93,18 @@ pub enum StageError {
         /// Canonical path inside the root.
         path: Vec<u8>,
     },
-    /// Too many directories in each other.
+    /// Directories nested too deeply.
     #[error("{}: more than {most} directories in each other", escape(path))]
     TooDeep {
         /// Path.
         path: Vec<u8>,
-        /// So many are not.
+        /// The limit on the depth.
         most: usize,
     },
-    /// Another run does not end.
+    /// Another run did not end in time.
     #[error("--to {}: another lithify has been staging there for a minute", escape(path))]
     Busy {
-        /// As given.
+        /// The path as given.
         path: Vec<u8>,
     },
     /// Reading a source failed.
@@ -115,12 +115,12 @@ pub enum StageError {
     Volume {
         /// The operation, as the name of its system call.
         operation: &'static str,
-        /// Path of the caller.
+        /// Path, as the caller knows it.
         path: Vec<u8>,
         /// The kernel's reason.
         errno: Errno,
     },
-    /// What was written is not what was read.
+    /// The copy differs from what was read.
     #[error("{}: the copy differs from its source: {what}", escape(path))]
     Differs {
         /// Canonical path of the source.
@@ -131,7 +131,7 @@ pub enum StageError {
 }
 
 impl StageError {
-    /// An error at what was there a moment ago.
+    /// An error at something that was there a moment ago.
     fn of_source(error: RootError) -> Self {
         if error.errno() == Errno::ENOENT {
             return Self::Differs { path: error.path().to_vec(), what: "it is gone from the source" };
@@ -159,8 +159,9 @@ impl StageError {
     }
 }
 
-/// Copies `directories` of `root`, as [`resolve`] gives them, to `volume`/root, a path of the
-/// caller, without what `plan` removes. `plan` must be free of refusals.
+/// Copies `directories` of `root`, as [`resolve`] returns them, to `volume`/root, without what `plan` removes. `volume`
+/// is a path of the caller. `plan` must be free of refusals. Fails with a [`StageError`], and then the earlier copy is
+/// still there.
 pub fn stage(
     root: &Root,
     profile: &Profile,
@@ -177,7 +178,7 @@ pub fn stage(
     let marker = format!("Staged by lithify {} with {}\n", env!("CARGO_PKG_VERSION"), names.join(", "));
     let mut place = Place::prepare(volume)?;
     let earlier = Canonical::default().join(NAME.as_bytes());
-    // The same is there already, and an app may have it mounted: it keeps its files.
+    // If the same copy is there already, an app may have it mounted, so it keeps its files.
     let result = compare::compare(root, &omitted, &directories, &marker, &place, &earlier, true).or_else(|_| {
         let result = copy_all(root, &omitted, &mounts, &directories, &marker, &mut place);
         if result.is_err() {
@@ -206,7 +207,7 @@ fn copy_all(
     }
     let notes = copier.notes();
     place.sync()?;
-    // Read back from what the kernel holds, which is by now what it has written.
+    // Reads the copy back from the kernel, which has written it out by now.
     let mut staged = compare::compare(root, omitted, directories, marker, place, &place.top(), false)?;
     staged.changed = true;
     staged.notes.extend(notes);

@@ -1,5 +1,5 @@
-//! `run --after-start`: starts the app, waits until it is past its scripts, then hardens, verifies, and only then gives
-//! up lithify's own privileges. Where that fails the app is stopped.
+//! `run --after-start`: starts the app, waits until it is past its scripts, hardens, verifies, and only then gives up
+//! lithify's own privileges. If that fails, the app is stopped.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::profile::Profile;
 use crate::report::{CommandError, Exit, Report};
 use crate::target::Target;
 
-/// How long signals and orphans are attended to between two looks at the app.
+/// How long to attend to signals and orphans between two looks at the app.
 const BETWEEN: Duration = Duration::from_millis(300);
 
 /// Starts the app and stays as its first process.
@@ -44,10 +44,10 @@ pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
     let target = target.with_started(init.pid());
     let mut hardened = loop {
         if let Some(code) = init.attend(Some(BETWEEN)) {
-            // It ended before it was past its scripts, or could not be started at all: nothing was deleted.
+            // The app ended before it was past its scripts, or could not be started at all. Nothing was deleted.
             return Exit::App(code);
         }
-        // Until then it is lithify that runs there, which would be taken for an app that has settled.
+        // Until the exec, lithify itself runs there, and would be taken for an app that has settled.
         if !has_executed(&pipe) {
             continue;
         }
@@ -58,7 +58,7 @@ pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
     };
     drop(pipe);
     if let Ok(report) = &mut hardened {
-        // Until now the privileges were needed to delete. The app gave up the same before it was started.
+        // Until now the privileges were needed to delete. The app gave up the same ones before it was started.
         if report.is_clean() {
             restrictions.give_up_privileges(&target.root, &profile, report);
         }
@@ -73,21 +73,21 @@ pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
     Exit::App(init.attend_to_the_end())
 }
 
-/// Whether the child, which alone holds the other end of this pipe, has become the app or has ended.
+/// Whether the child has become the app or has ended. Only the child holds the other end of this pipe.
 fn has_executed(pipe: &OwnedFd) -> bool {
-    // A hang-up is always told.
+    // poll(2) always reports a hang-up.
     let mut other_end = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
     poll(&mut other_end, PollTimeout::ZERO).is_ok_and(|closed| closed > 0)
 }
 
-/// One try, at the app, which is what `run` has started.
+/// Tries once to harden the app that `run` has started.
 fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report) -> Result<Report, HardenError> {
     let policy = Policy {
         allow_host: options.allow_host,
         start: Start::Unasked,
         processes: Processes::HoldUp { timeout: options.wait_timeout, targets: &[] },
         dry_run: false,
-        // Landlock binds a process that enters it, not one that runs already.
+        // Landlock binds a process that enters it, but not one that runs already.
         disable_instead: options.fallback == Fallback::Deny,
     };
     let applied = Protected::new(target, profile, policy)?.survey()?.plan().settle()?.apply();

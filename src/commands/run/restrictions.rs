@@ -1,4 +1,4 @@
-//! What this process gives up, for good, before it becomes the app or stays as its first process.
+//! What this process gives up for good, before it becomes the app or stays as its first process.
 
 use crate::harden::apply::Outcome;
 use crate::launch::init::ParentDeath;
@@ -21,14 +21,16 @@ impl Restrictions {
         Self { privileges, rulesets: Vec::new(), parent_death }
     }
 
-    /// Adds a ruleset.
+    /// Adds a ruleset, to be enforced by [`Self::enter`].
     pub(super) fn add(&mut self, confinement: Confinement, ruleset: Ruleset) {
-        // Without it Landlock asks for CAP_SYS_ADMIN; and it takes the effect from what could not be stripped.
+        // Without no_new_privs, Landlock requires CAP_SYS_ADMIN. Under no_new_privs, what could not be stripped also
+        // has no effect.
         self.privileges.require_no_new_privs();
         self.rulesets.push((confinement, ruleset));
     }
 
-    /// Gives up privileges, checks what `[verify.process]` asks, and enters the confinement; what fails is a finding.
+    /// Gives up privileges, checks what `[verify.process]` asks for, and enters the confinement. A failure becomes a
+    /// finding.
     pub(super) fn enter(&self, root: &Root, profile: &Profile, report: &mut Report) {
         if !self.give_up_privileges(root, profile, report) {
             return;
@@ -52,7 +54,7 @@ impl Restrictions {
         }
     }
 
-    /// Gives up privileges and checks what `[verify.process]` asks; whether the former worked.
+    /// Gives up privileges, and checks what `[verify.process]` asks for. Returns whether giving up worked.
     pub(super) fn give_up_privileges(&self, root: &Root, profile: &Profile, report: &mut Report) -> bool {
         if let Err(error) = self.privileges.bring_about() {
             report.launch.push(Launch::Privileges(error));
@@ -62,7 +64,7 @@ impl Restrictions {
         true
     }
 
-    /// Asks for the signal of `--parent-death`, which a change of user clears.
+    /// Asks for the signal of `--parent-death`. Call this after a change of user, which clears the request.
     pub(super) fn await_parent_death(&self, report: &mut Report) {
         if let Some(Err(errno)) = self.parent_death.as_ref().map(ParentDeath::ask) {
             report.launch.push(Launch::ParentDeath(errno));

@@ -1,4 +1,5 @@
-//! A scan as text: problems first, notes, then each class with a line for each finding, one summary line last.
+//! A scan as text: problems first, then notes, then each class with one line for each finding, and one summary line
+//! last.
 
 use std::fmt::Write;
 
@@ -8,10 +9,10 @@ use crate::report::{Volume, cut_to_termination_message};
 use crate::scan::{Comparison, Finding, What, classes};
 use crate::text::escape::escape;
 
-/// So many paths are named where there is one line for many.
+/// The number of paths that one line names if it is about many.
 const FEW: usize = 5;
 
-/// So many lines a class has, unless all are asked for: what weighs most must not scroll away.
+/// The number of lines for each class, unless all are asked for. What weighs most must not scroll away.
 const LINES: usize = 40;
 
 pub(super) fn write(outcome: &Outcome<'_>, further: &[String], volume: Volume) -> String {
@@ -64,7 +65,7 @@ fn problems(outcome: &Outcome<'_>) -> String {
     text
 }
 
-/// Path, and which account of that file.
+/// The path, and the account if it is about one in that file.
 fn subject(finding: &Finding<'_>) -> String {
     named(&escape(finding.path()), finding.account())
 }
@@ -83,7 +84,7 @@ fn group(text: &mut String, class: &str, outcome: &Outcome<'_>, verbose: bool) {
     let count = all.len() - accepted;
     let accepted = if accepted == 0 { String::new() } else { format!(", and {accepted} accepted") };
     let _ = writeln!(text, "{class} ({count}{accepted})");
-    // In a column, as long as most paths fit.
+    // Aligns the details in a column, as long as most paths fit.
     let width = shown.iter().map(|finding| escape(finding.path()).chars().count()).filter(|width| *width <= 48).max();
     let lines = if verbose { shown.len() } else { LINES };
     for finding in shown.iter().take(lines) {

@@ -1,4 +1,4 @@
-//! Denying single files: everything else under the root is allowed, in as few rules as possible.
+//! Denies single files: allows everything else under the root, in as few rules as possible.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -12,12 +12,14 @@ use crate::harden::pipeline::Applied;
 use crate::harden::plan::Verb;
 use crate::root::{Canonical, Kind, Root, RootError};
 
-/// What is denied on the files: to read them, too, or `ld.so FILE` and copies of them would get round it.
+/// The rights that are denied on the files. Reading is among them, else `ld.so FILE` and copies of the files would
+/// bypass the denial.
 const DENIED: u64 = right::EXECUTE | right::READ_FILE;
 
 impl Ruleset {
-    /// Denies to execute and read the files at `denied`, all names of each file among them, and what lies below directories
-    /// there. What is made later in a directory that holds one of them is denied, too.
+    /// A ruleset that denies executing and reading the files at `denied`, and what lies below directories there.
+    /// `denied` must hold all names of each file. Names that are made later in a directory that holds one of them are
+    /// denied as well.
     pub fn denying(root: &Root, denied: &HashSet<Canonical>) -> Result<Self, LandlockError> {
         let mut ruleset = Self::new(DENIED | right::REFER)?;
         let around: HashSet<Canonical> = denied.iter().flat_map(Canonical::ancestors).collect();
@@ -36,7 +38,7 @@ impl Ruleset {
                 }
                 let handle = match directory.handle(&name) {
                     Ok(handle) => handle,
-                    // Gone by now: nothing to allow.
+                    // It was removed meanwhile, so there is nothing to allow.
                     Err(error) if error.leads_nowhere() => continue,
                     Err(error) => return Err(error.into()),
                 };
@@ -48,8 +50,9 @@ impl Ruleset {
     }
 }
 
-/// Of the names that could not be removed, those that Landlock can deny: files and directories, and links that lead to
-/// one of those or nowhere. A link to a program that stays, such as `sh` to a kept busybox, it cannot.
+/// Returns the names that Landlock can deny, out of those that could not be removed: files and directories, and links
+/// that lead to one of these or nowhere. Landlock cannot deny a link to a program that stays, such as `sh` to a kept
+/// busybox.
 fn deniable(root: &Root, names: Vec<(Canonical, Kind)>) -> HashSet<Canonical> {
     let (links, files): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, kind)| *kind == Kind::Symlink);
     let mut denied: HashSet<Canonical> = files.into_iter().map(|(path, _)| path).collect();
@@ -65,7 +68,7 @@ fn deniable(root: &Root, names: Vec<(Canonical, Kind)>) -> HashSet<Canonical> {
     denied
 }
 
-/// Denies what could not be removed, and marks those steps. `None` where nothing is left.
+/// Denies what could not be removed, and marks those steps as denied. Returns `None` if nothing is left to deny.
 pub fn deny_instead(applied: &mut Applied<'_>) -> Result<Option<Ruleset>, LandlockError> {
     let (root, plan) = (&applied.protected.target.root, &applied.plan);
     let Some(outcomes) = &mut applied.outcomes else { return Ok(None) };
@@ -87,9 +90,10 @@ pub fn deny_instead(applied: &mut Applied<'_>) -> Result<Option<Ruleset>, Landlo
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
         let deniable = match action.verb {
-            // setuid and file capabilities do nothing under no_new_privs, write permission nothing on a read-only root.
+            // Under no_new_privs, setuid and file capabilities have no effect. On a read-only root, write permission
+            // has none.
             Verb::Strip { bits, .. } => read_only || bits & 0o002 == 0,
-            // Nobody becomes another user by logging in under no_new_privs.
+            // Under no_new_privs, nobody becomes another user by logging in.
             Verb::LoginShells { .. } => true,
             Verb::Remove | Verb::Tombstone | Verb::Disable => denied.contains(&action.path()),
         };

@@ -1,12 +1,13 @@
 //! `--user U[:G]`: users and groups of the target's own `/etc/passwd` and `/etc/group` (passwd(5), group(5)).
 //!
-//! What is no id must not become 0 here, so ids are read strictly. A name beyond [`LIMIT`] is not found, and said so.
+//! Text that is not an id must not become 0 here, so ids are read strictly. A name beyond [`LIMIT`] is not found, and
+//! the error says so.
 
 use crate::recognise::accounts::{Id, LIMIT, accounts, groups, id_of};
 use crate::root::Root;
 use crate::text::escape::escape;
 
-/// Whom the app runs as.
+/// The user that the app runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// User id.
@@ -15,17 +16,17 @@ pub struct User {
     pub gid: u32,
     /// Supplementary groups.
     pub groups: Vec<u32>,
-    /// Home directory; `/` where the database has none.
+    /// Home directory; `/` if the database names none.
     pub home: Vec<u8>,
 }
 
-/// Who is not in the databases of the root.
+/// An account that the databases of the root do not have.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UnknownAccount {
     /// A user's name.
     #[error("/etc/passwd inside the root does not have the user {}", escape(.0.as_bytes()))]
     User(String),
-    /// A user's number, whose group is not said.
+    /// A user's number, if its group is not given.
     #[error("/etc/passwd inside the root does not have uid {0}: give its group, too, as in {0}:{0}")]
     Uid(u32),
     /// A group's name.
@@ -34,8 +35,9 @@ pub enum UnknownAccount {
 }
 
 impl User {
-    /// `U` is a name or number, and brings its group and the groups that list it as a member; `U:G` has the group `G`, a
-    /// name or number, and no other. A number that `/etc/passwd` does not have needs its group.
+    /// Parses `U` or `U:G`. `U` is a name or a number. Without `G`, the user has its group and all groups that list it
+    /// as a member. With `G`, a name or a number, it has only that group. A number that `/etc/passwd` does not have
+    /// needs `G`.
     pub fn parse(root: &Root, text: &str) -> Result<Self, UnknownAccount> {
         let (user, given_group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
         let users = root.read(b"/etc/passwd", LIMIT).unwrap_or_default();
@@ -62,7 +64,7 @@ pub(super) fn group(root: &Root, name: &str) -> Result<u32, UnknownAccount> {
     Id(name.as_bytes()).strictly().or_else(named).ok_or_else(|| UnknownAccount::Group(name.to_owned()))
 }
 
-/// The groups but `own` that list `user`.
+/// The groups other than `own` that list `user`.
 fn member_of(root: &Root, user: &[u8], own: u32) -> Vec<u32> {
     let text = root.read(b"/etc/group", LIMIT).unwrap_or_default();
     let listing = groups(&text).filter(|group| group.has_member(user));

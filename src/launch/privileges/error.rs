@@ -15,7 +15,7 @@ pub enum Privilege {
     Groups,
     /// The capability sets.
     Capabilities,
-    /// That a program can bring more.
+    /// Whether a program can bring more privileges.
     NewPrivileges,
 }
 
@@ -45,13 +45,13 @@ impl Privilege {
     }
 }
 
-/// Why the privileges could not be brought to what is asked for.
+/// Why the privileges could not be changed to what is asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
     /// A user or group that the root does not have.
     #[error(transparent)]
     Unknown(#[from] UnknownAccount),
-    /// The profile wants some other user than root, and nobody says which.
+    /// The profile asks for a user other than root, but nothing says which. Holds the profile's name.
     #[error(
         "[verify.process] user = \"non-root\" (profile {0}), and this container runs as root: the profile does not say which user the app should become"
     )]
@@ -59,14 +59,14 @@ pub enum PrivilegeError {
     /// `/proc/self/status` cannot be read, or lacks the fields of one privilege.
     #[error("what this process may do cannot be read back from /proc/self/status ({}); mount proc on /proc", .0.map_or("it cannot be read", |of| of.words().fields))]
     Unverified(Option<Privilege>),
-    /// It is not as it should be.
+    /// The result differs from what is asked for.
     #[error("{} {seen}, not {wanted}{}", .of.words().is, .failed.map(|errno| format!(": {}: {}", .of.words().call, errno.desc())).unwrap_or_default())]
     Mismatch {
-        /// Of what.
+        /// What differs.
         of: Privilege,
-        /// As it is.
+        /// What it is.
         seen: String,
-        /// As it should be.
+        /// What it should be.
         wanted: String,
         /// Why the system call that changes it failed, if it did.
         failed: Option<Errno>,

@@ -1,4 +1,4 @@
-//! What to do about errors that leave nothing to report, and about what keeps the app from being started.
+//! What to do about errors that leave nothing to report, and about what prevents the app from starting.
 
 use nix::errno::Errno;
 
@@ -8,7 +8,7 @@ use crate::launch::privileges::{Privilege, PrivilegeError};
 use crate::volume::install::InstallError;
 use crate::volume::stage::StageError;
 
-/// What to do where the app's user or privileges cannot be brought about.
+/// What to do if the app's user or privileges cannot be set.
 pub(crate) fn privileges(error: &PrivilegeError) -> Option<&'static str> {
     let privilege = match error {
         PrivilegeError::NonRoot(_) => {
@@ -31,7 +31,7 @@ pub(crate) fn privileges(error: &PrivilegeError) -> Option<&'static str> {
     })
 }
 
-/// What to do where the app cannot be confined.
+/// What to do if the app cannot be confined.
 pub(crate) fn landlock(error: &LandlockError) -> Option<&'static str> {
     match error {
         LandlockError::Unavailable(_) => Some(
@@ -44,7 +44,7 @@ pub(crate) fn landlock(error: &LandlockError) -> Option<&'static str> {
     }
 }
 
-/// What to do where the app's program cannot be executed.
+/// What to do if the app's program cannot be executed.
 pub(crate) fn start(error: &StartError) -> Option<&'static str> {
     if error.is_not_found() {
         return Some(
@@ -54,7 +54,7 @@ pub(crate) fn start(error: &StartError) -> Option<&'static str> {
     (error.errno == Errno::ENOENT).then_some("a script whose shell was removed cannot start: run the program itself")
 }
 
-/// What to do where nothing was staged.
+/// What to do if nothing was staged.
 pub(crate) fn stage(error: &StageError) -> &'static str {
     match error {
         StageError::Volume { errno: Errno::EBUSY | Errno::EXDEV, .. } => {
@@ -91,13 +91,13 @@ pub(crate) fn stage(error: &StageError) -> &'static str {
     }
 }
 
-/// What to do where there is no copy of this program.
+/// What to do if there is no copy of this program.
 pub(crate) fn install(error: &InstallError) -> &'static str {
     let helps = match error {
         InstallError::Os { errno: Errno::ENOSPC | Errno::EDQUOT, .. } => {
             Some("the volume needs room for 1 MiB: raise its sizeLimit")
         }
-        // Else something in the directory is not there, which is no mistake of whoever named it.
+        // Otherwise something in the directory is missing, which is not a mistake of whoever named the directory.
         InstallError::Os { errno: Errno::ENOENT | Errno::ENOTDIR, operation, .. } if *operation != "open" => None,
         InstallError::Os { errno, .. } => volume(*errno),
         InstallError::Busy { .. } | InstallError::Differs { .. } => None,
@@ -105,7 +105,7 @@ pub(crate) fn install(error: &InstallError) -> &'static str {
     helps.unwrap_or("see the reason above; nothing was left behind")
 }
 
-/// What to do where the kernel refuses to write into a volume.
+/// What to do if the kernel refuses to write into a volume.
 fn volume(errno: Errno) -> Option<&'static str> {
     match errno {
         Errno::ENOENT | Errno::ENOTDIR => {

@@ -1,4 +1,4 @@
-//! Owner, mode, extended attributes and times of a copy. What only root may set is noted where it is refused.
+//! Owner, mode, extended attributes and times of a copy. If the kernel refuses what only root may set, a note says so.
 
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
@@ -16,7 +16,7 @@ use crate::text::escape::escape;
 
 pub(super) const SETID: u32 = 0o6000;
 
-/// One file by its directory and name; the name is never followed if it is a link.
+/// One file, by its directory and name. If the name is a link, it is not followed.
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
     pub(super) directory: BorrowedFd<'a>,
@@ -29,16 +29,16 @@ impl<'a> At<'a> {
     }
 }
 
-/// Sets attributes, and counts the extended ones that could not be kept.
+/// Sets attributes, and counts the extended attributes that could not be copied.
 #[derive(Default)]
 pub(super) struct Attributes {
-    /// Extended attributes by name and reason.
+    /// Extended attributes by name and reason, with the number of files.
     refused: Vec<(String, &'static str, u32)>,
 }
 
 impl Attributes {
-    /// Gives `copy` the attributes that `source`, which `stat` describes, has, but for what `treatment` takes away.
-    /// Times come last, and a directory's must be set after its content.
+    /// Gives `copy` the attributes of `source`, except those that `treatment` takes away. `stat` describes `source`.
+    /// The times are set last. Set those of a directory after its content. An error names the system call.
     pub(super) fn set(
         &mut self,
         source: At<'_>,
@@ -54,7 +54,7 @@ impl Attributes {
             Err(Errno::EPERM | Errno::EINVAL) => false,
             Err(errno) => return Err(("chown", errno)),
         };
-        // Before the mode, which may forbid it to the owner; it clears none of them.
+        // Set before the mode, because the mode may forbid it to the owner. Setting the mode clears none of them.
         self.extended(source, copy, treatment).map_err(|errno| ("setxattr", errno))?;
         if !link {
             let wanted = mode(stat.st_mode, treatment, owned);
@@ -107,7 +107,7 @@ impl Attributes {
         }
     }
 
-    /// What could not be kept, for people.
+    /// Notes for people on what could not be copied.
     pub(super) fn notes(&self) -> Vec<String> {
         let note = |(name, reason, count): &(String, &str, u32)| {
             format!("the extended attribute {name} of {count} files was not copied: {reason}")
@@ -116,8 +116,9 @@ impl Attributes {
     }
 }
 
-/// The mode of a copy. What belongs to another user must not run as that user; and that one, who was among the others
-/// before, may still do what they may.
+/// The mode of a copy. If it is not `owned` by the owner of its source, it belongs to another user. It must not run as
+/// that user, so it loses setuid and setgid. That user was among the others before, so the owner also gets the rights
+/// of the others.
 pub(super) fn mode(source: u32, treatment: Treatment, owned: bool) -> u32 {
     let mode = source & 0o7777 & !treatment.without;
     if owned { mode } else { mode & !SETID | (mode & 0o007) << 6 }

@@ -1,5 +1,6 @@
-//! A copy against its source, looked at afresh: names, types, modes, content, where links lead, and which names are one
-//! file. A copy that an earlier run left must be what this run would make, owners and times among it.
+//! Compares a copy with its source, and reads both afresh: names, types, modes, content, the targets of links, and
+//! which names are one file. A copy that an earlier run left must be what this run would make, including owners and
+//! times.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
@@ -16,8 +17,9 @@ use super::place::Place;
 use super::{MARKER, StageError, Staged, attributes};
 use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
-/// Compares the tree at `top` of `place` with `directories` of `root`, and tells what is in it. `earlier` for one that
-/// this run did not make: nothing else may be in it, either.
+/// Compares the tree at `top` of `place` with `directories` of `root`, and returns what is in it. `earlier` says that
+/// another run made the tree; then nothing else may be in it. Fails with [`StageError::Differs`] at the first
+/// difference.
 pub(super) fn compare(
     root: &Root,
     omitted: &Omitted,
@@ -61,11 +63,12 @@ struct Comparer<'a> {
     marker: &'a str,
     place: &'a Place,
     earlier: bool,
-    /// Files with several names: which file the copy of the first one is.
+    /// For files with several names: the file that the copy of the first name is.
     same: HashMap<Identity, Identity>,
     content: Content,
     staged: Staged,
-    /// How many names have another owner, have lost setuid or setgid, and are devices that could not be made.
+    /// The number of names that have another owner. The next two count the names that lost setuid or setgid, and the
+    /// devices that could not be made.
     owners: u32,
     setid: u32,
     unmade: u32,
@@ -90,7 +93,7 @@ impl Comparer<'_> {
         self.staged
     }
 
-    /// The directories that lead to the staged ones hold nothing but those.
+    /// Fails if the directories above the staged ones hold anything else.
     fn nothing_else(&self, top: &Canonical) -> Result<(), StageError> {
         let above: HashSet<Canonical> = self.directories.iter().flat_map(Canonical::ancestors).collect();
         for path in &above {
@@ -109,7 +112,8 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// Of an earlier copy: it is in the volume itself, and nobody else's.
+    /// For an earlier copy: fails if it is on another mount than the volume, or belongs to neither `owner` nor this
+    /// user.
     fn ours(&self, path: &[u8], copy: &Stat, owner: u32) -> Result<(), StageError> {
         if copy.mount != self.place.root().stat().mount || copy.uid != owner && copy.uid != geteuid().as_raw() {
             return Err(differs(path, "its owner"));
@@ -117,7 +121,7 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// Of an earlier copy: owner, time and capabilities are those that this run would give it.
+    /// For an earlier copy: fails if the owner or the time is not what this run would set.
     fn origin(
         &self,
         source: (&Directory, &CStr),
@@ -140,7 +144,8 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// Of an earlier copy: it has the capabilities that it should, or none where this user cannot set any.
+    /// For an earlier copy: fails unless it has the expected capabilities. Having none is accepted as well if this user
+    /// is not root, and so cannot set any.
     fn capabilities(
         &self,
         source: &Directory,
@@ -222,7 +227,7 @@ impl Comparer<'_> {
             }
         }
         match ours.kind {
-            // Nobody but root can read it, and nobody at all run it.
+            // Only root can read the copy, and nobody can run it.
             Kind::File if treatment.without == 0o7777 => Ok(()),
             Kind::File => {
                 if self.earlier {
@@ -264,7 +269,7 @@ impl Comparer<'_> {
         }
     }
 
-    /// Type and mode: as in the source, or as of one that could not keep its owner.
+    /// Compares type and mode. The mode is that of the source, or that of a copy that could not keep its owner.
     fn mode(&mut self, path: &[u8], source: &Stat, copy: &Stat, treatment: Treatment) -> Result<(), StageError> {
         let kind = |stat: &Stat| stat.mode & nix::libc::S_IFMT;
         if kind(source) != kind(copy) {
@@ -282,7 +287,7 @@ impl Comparer<'_> {
     }
 }
 
-/// Where the copy of the directory at `path` is in the tree at `top`.
+/// The path of the copy of the directory at `path`, in the tree at `top`.
 fn copy_of(top: &Canonical, path: &Canonical) -> Canonical {
     path.names().fold(top.clone(), |copy, name| copy.join(name))
 }

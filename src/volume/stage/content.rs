@@ -1,5 +1,5 @@
-//! The content of one regular file: a shared copy where the filesystem can (`FICLONE`), else copied in the kernel
-//! (`copy_file_range(2)`), else read and written. Holes stay holes.
+//! Copies the content of one regular file. Shares the content if the filesystem can (`FICLONE`), else copies in the
+//! kernel (`copy_file_range(2)`), else reads and writes. Holes stay holes.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -13,7 +13,7 @@ use crate::linux::error::errno;
 use crate::linux::sys;
 use crate::root::compare::{self, Comparer};
 
-/// How much is read at a time.
+/// Bytes to read at a time.
 const CHUNK: usize = 128 * 1024;
 
 /// Which side a failure was on.
@@ -23,7 +23,7 @@ pub(super) enum Side {
     Volume,
 }
 
-/// Copies content, and remembers what the filesystems at hand cannot do.
+/// Copies content, and remembers which calls the filesystems do not support.
 pub(super) struct Content {
     /// `FICLONE` has not failed yet.
     shares: bool,
@@ -38,7 +38,7 @@ impl Content {
         Self { shares: true, in_kernel: true, buffer: vec![0; CHUNK], comparer: Comparer::default() }
     }
 
-    /// Copies `size` bytes into the empty file `target`; `sparse` when `source` has holes.
+    /// Copies `size` bytes into the empty file `target`. `sparse` says that `source` has holes.
     pub(super) fn copy(&mut self, source: &File, target: &File, size: i64, sparse: bool) -> Result<(), (Side, Errno)> {
         if size == 0 {
             return Ok(());
@@ -55,7 +55,7 @@ impl Content {
         ftruncate(target, size).map_err(|errno| (Side::Volume, errno))?;
         let mut at = 0;
         while let Some(data) = next_data(source, at, size) {
-            // Where the kernel cannot tell, everything is data.
+            // If the kernel cannot tell, everything is data.
             let hole = lseek(source, data, Whence::SeekHole).unwrap_or(size).clamp(data, size);
             self.range(source, target, data, hole)?;
             at = hole.max(data + 1);
@@ -73,7 +73,8 @@ impl Content {
                 Ok(copied) => at += i64::try_from(copied).unwrap_or(0),
                 Err(Errno::EINTR) => {}
                 Err(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => return Err((Side::Volume, errno)),
-                // Not between these filesystems, or not known; what is wrong with the files themselves shows next.
+                // The call does not work between these filesystems, or the kernel does not have it. Reading and writing
+                // below shows what is wrong with the files themselves.
                 Err(_) => self.in_kernel = false,
             }
         }
@@ -88,7 +89,7 @@ impl Content {
         Ok(())
     }
 
-    /// Whether both files of `size` bytes have the same content; what is a hole in both is not read.
+    /// Whether both files of `size` bytes have the same content. Does not read what is a hole in both.
     pub(super) fn same(&mut self, source: &File, copy: &File, size: i64, sparse: bool) -> Result<bool, (Side, Errno)> {
         let mut at = 0;
         while at < size {
@@ -113,12 +114,12 @@ impl Content {
     }
 }
 
-/// Where the next data begins at or after `at`; `None` when only a hole is left.
+/// Where the next data at or after `at` begins; `None` if only a hole is left.
 fn next_data(file: &File, at: i64, size: i64) -> Option<i64> {
     match lseek(file, at, Whence::SeekData) {
         Ok(data) => Some(data).filter(|&data| data < size),
         Err(Errno::ENXIO) => None,
-        // Where the kernel cannot tell, everything is data.
+        // If the kernel cannot tell, everything is data.
         Err(_) => Some(at).filter(|&at| at < size),
     }
 }

@@ -1,5 +1,5 @@
-//! Copying a tree, by descriptors on both sides and one component at a time: nothing that is swapped meanwhile, in the
-//! source or in the volume, leads out of either.
+//! Copies a tree, by descriptors on both sides and one component at a time. So a name that somebody swaps meanwhile, in
+//! the source or in the volume, leads out of neither.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -23,17 +23,17 @@ use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 pub(super) struct Copier<'a> {
     root: &'a Root,
     omitted: &'a Omitted,
-    /// Mounts that may be copied.
+    /// Ids of the mounts that may be copied.
     mounts: &'a [u64],
     marker: &'a str,
     place: &'a Place,
-    /// Files with more than one name: where in the volume the first one is.
+    /// For files with several names: where in the volume the first name is.
     linked: HashMap<Identity, (Canonical, CString)>,
     content: Content,
     attributes: Attributes,
 }
 
-/// A name of the source and the directory that its copy is made in.
+/// A name of the source, and the directory in which to make its copy.
 #[derive(Clone, Copy)]
 struct Entry<'a> {
     source: &'a Directory,
@@ -68,7 +68,7 @@ impl<'a> Copier<'a> {
         let mut names: Vec<CString> = path.names().map(c_name).collect();
         let last = names.pop().unwrap_or_default();
         for name in names {
-            // Nobody mounts these: they only lead to what is mounted.
+            // These are never mounted. They only lead to the mounted directories.
             match mkdirat(into.as_fd(), name.as_c_str(), Mode::S_IRWXU) {
                 Ok(()) => {
                     let mode = Mode::from_bits_truncate(0o755);
@@ -83,7 +83,7 @@ impl<'a> Copier<'a> {
         self.directory(&source, &into, &last, AS_IT_IS, 0)
     }
 
-    /// What could not be kept, for people.
+    /// Notes for people on what could not be copied.
     pub(super) fn notes(&self) -> Vec<String> {
         self.attributes.notes()
     }
@@ -123,7 +123,7 @@ impl<'a> Copier<'a> {
             .map_err(|(operation, errno)| self.volume(operation, into, name, errno))
     }
 
-    /// The file by which this directory is recognised once it is mounted.
+    /// Makes the file by which this directory is recognised once it is mounted.
     fn mark(&self, copy: &Directory) -> Result<(), StageError> {
         let name = c_name(MARKER.as_bytes());
         let mut file = self.create(copy, &name)?;
@@ -154,7 +154,7 @@ impl<'a> Copier<'a> {
             Kind::Symlink => self.link(entry, &path)?,
             Kind::Other | Kind::Directory => self.special(entry, &path)?,
         };
-        // A device that this user may not make.
+        // `None` is a device that this user may not make.
         let Some(details) = copied else { return Ok(()) };
         let (from, to) = (At::new(entry.source, entry.name), At::new(entry.into, entry.name));
         self.attributes
@@ -212,7 +212,7 @@ impl<'a> Copier<'a> {
     }
 }
 
-/// Whether a file has holes: fewer blocks than its size needs.
+/// Whether a file has holes: it has fewer blocks than its size needs.
 pub(super) fn is_sparse(stat: &FileStat) -> bool {
     stat.st_blocks.saturating_mul(512) < stat.st_size
 }

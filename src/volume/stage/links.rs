@@ -1,22 +1,22 @@
-//! Links in a staged tree that lead across the mounts which the app will have.
+//! Links in a staged tree that lead across the mounts that the app will have.
 
 use crate::root::{Canonical, Root, RootError};
 
-/// Links by where they lead.
+/// Links, grouped by where they lead.
 #[derive(Debug, Default)]
 pub struct Links {
-    /// Out of the staged directories, within the image.
+    /// They lead out of the staged directories, but stay in the image.
     pub outside: Vec<Canonical>,
-    /// To another mount of this container, which the app's may not have.
+    /// They lead to another mount of this container, which the app may not have.
     pub other_mounts: Vec<Canonical>,
 }
 
 impl Links {
-    /// Looks where the link at `path` leads. One that leads nowhere is copied as it is.
+    /// Looks where the link at `path` leads. A link that leads nowhere is copied as it is.
     pub(super) fn look(&mut self, root: &Root, staged: &[Canonical], path: &Canonical) -> Result<(), RootError> {
         let place = match root.walk(path, true) {
             Ok(place) => place,
-            // Behind a directory that this user may not enter: certainly out of what was copied.
+            // It leads into a directory that this user may not enter, so certainly out of what was copied.
             Err(error) if error.leads_nowhere() || error.errno() == nix::errno::Errno::EACCES => return Ok(()),
             Err(error) => return Err(error),
         };

@@ -1,4 +1,4 @@
-//! What belongs into the pod spec and the profile for a staged tree.
+//! What a pod spec and a profile need for a staged tree.
 
 use crate::root::Canonical;
 use std::fmt::Write;
@@ -18,12 +18,12 @@ pub struct Mount {
     pub mount_path: String,
     /// Its copy, below the root of the volume.
     pub sub_path: String,
-    /// Always: a copy that a user other than root made belongs to that user.
+    /// Always set: if a user other than root makes the copy, it belongs to that user.
     pub read_only: bool,
 }
 
-/// The mounts for staged `directories` (canonical). Only real directories: what is mounted over a directory is found
-/// through each link to it.
+/// The mounts for staged `directories` (canonical paths). Only real directories need a mount: every link to a directory
+/// also leads to what is mounted over it.
 pub fn mounts(directories: &[Canonical], volume: &str) -> Vec<Mount> {
     let text = |path: &Canonical| String::from_utf8_lossy(path).into_owned();
     directories
@@ -66,7 +66,7 @@ pub fn volume_name(volume: &Path) -> String {
     if label.is_empty() { "staged".to_owned() } else { label.to_owned() }
 }
 
-/// A string as YAML: plain where it cannot be taken for anything else, such as a number, else quoted as in JSON.
+/// A string as YAML: plain if it cannot be taken for anything else, such as a number; else quoted as in JSON.
 fn scalar(text: &str) -> String {
     let first = text.bytes().next().unwrap_or_default();
     let plain = text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'/' | b'.' | b'_' | b'-' | b'+'))

@@ -1,5 +1,5 @@
-//! The place of a staged tree in the volume. A tree is made under a name of its own, and gets its final name by one
-//! rename when it is whole; a mount point cannot be renamed, so that name is a directory in it.
+//! The place of a staged tree in the volume. A tree is made under a temporary name. One rename gives it its final name
+//! when it is whole. A mount point cannot be renamed, so the tree is a directory in the volume.
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
@@ -20,25 +20,25 @@ pub const NAME: &str = "root";
 /// How the names of unfinished and replaced trees begin.
 const UNFINISHED: &str = ".tmp.lithify-";
 
-/// Directories deeper than this are not copied and not removed: each level holds descriptors.
+/// Directories deeper than this are neither copied nor removed, because each level holds descriptors.
 pub(super) const MAX_DEPTH: usize = 200;
 
-/// The same for removal, which holds one descriptor a level where copying holds two.
+/// The same limit for removal, which holds one descriptor per level; copying holds two.
 const MAX_REMOVED_DEPTH: usize = 4 * MAX_DEPTH;
 
-/// A volume that this run has for itself.
+/// A volume that no other run works in.
 pub(super) struct Place {
     root: Root,
     directory: Directory,
     /// Name of the unfinished tree.
     name: CString,
     lock: VolumeLock,
-    /// What could not be removed, for people.
+    /// Notes for people on what could not be removed.
     pub(super) notes: Vec<String>,
 }
 
 impl Place {
-    /// Opens `volume` (a path of the caller), waits for other runs and removes what killed ones left.
+    /// Opens `volume` (a path of the caller), waits for other runs, and removes what killed runs left.
     pub(super) fn prepare(volume: &Path) -> Result<Self, StageError> {
         let root = Root::open(volume).map_err(|error| StageError::of_volume(&root_path(volume), error))?;
         let directory =
@@ -60,7 +60,7 @@ impl Place {
 
     /// Makes the directory for the unfinished tree.
     pub(super) fn begin(&self) -> Result<(), StageError> {
-        // Until it is whole, no other user may enter it.
+        // No other user may enter the tree until it is whole.
         mkdirat(self.directory.as_fd(), self.name.as_c_str(), Mode::S_IRWXU).map_err(self.fail("mkdir"))
     }
 
@@ -79,12 +79,12 @@ impl Place {
         self.directory.child(&self.name).map_err(|error| self.volume(error))
     }
 
-    /// Writes everything out: content and names, with the errors of writing that come late (Linux 5.8).
+    /// Writes content and names out. Reports late write errors as well (since Linux 5.8).
     pub(super) fn sync(&self) -> Result<(), StageError> {
         syncfs(self.directory.as_fd()).map_err(self.fail("syncfs"))
     }
 
-    /// Gives the tree its final name, and removes the one that had it.
+    /// Gives the tree its final name, and removes the tree that had the name before.
     pub(super) fn finish(&mut self) -> Result<(), StageError> {
         let final_name = CString::new(NAME).unwrap_or_default();
         fchmodat(
@@ -122,8 +122,8 @@ impl Place {
         Ok(())
     }
 
-    /// Where two names cannot be exchanged: the old tree aside, then the new one in its place. A kill in between
-    /// leaves no tree, never a half one.
+    /// For filesystems that cannot exchange two names: moves the old tree aside, then the new one into its place. A
+    /// kill between the two leaves no tree at all, but never half a tree.
     fn replace(&self, final_name: &CStr) -> Result<CString, StageError> {
         let aside = CString::new([self.name.to_bytes(), b"-old"].concat()).unwrap_or_default();
         self.rename(final_name, &aside)?;
@@ -141,7 +141,7 @@ impl Place {
         nix::fcntl::renameat(directory, from, directory, to).map_err(self.fail("rename"))
     }
 
-    /// Removes the unfinished tree, as far as that goes.
+    /// Removes the unfinished tree as far as possible.
     pub(super) fn abandon(&self) {
         let _ = self.remove(&self.directory, &self.name, 0);
     }
@@ -155,14 +155,14 @@ impl Place {
         Ok(())
     }
 
-    /// What cannot be removed, such as another user's, is in nobody's way but takes room.
+    /// A tree that cannot be removed, such as another user's, blocks nothing but takes room.
     fn remove_or_note(&mut self, name: &CStr) {
         if let Err(error) = self.remove(&self.directory, name, 0) {
             self.notes.push(format!("an old tree is left in the volume, and takes room: {error}"));
         }
     }
 
-    /// Removes `name` with everything in it: by descriptors, no link followed, no other mount entered.
+    /// Removes `name` and everything in it. Works by descriptors, follows no link, and enters no other mount.
     fn remove(&self, parent: &Directory, name: &CStr, depth: usize) -> Result<(), StageError> {
         let fail = |error| self.volume(error);
         let gone = |error: &crate::root::RootError| error.errno() == Errno::ENOENT;
@@ -178,7 +178,7 @@ impl Place {
                 return Err(StageError::TooDeep { path, most: MAX_REMOVED_DEPTH });
             }
             if stat.mode & 0o700 != 0o700 {
-                // A directory's owner who is not root needs its bits to empty it.
+                // An owner who is not root needs these bits to empty the directory.
                 let all = Mode::S_IRWXU;
                 fchmodat(parent.as_fd(), name, all, FchmodatFlags::NoFollowSymlink).map_err(self.fail("chmod"))?;
             }
@@ -197,7 +197,7 @@ impl Place {
         StageError::of_volume(&root_path(self.root.path()), error)
     }
 
-    /// An error of a call in the volume's own directory.
+    /// An error of a call on the volume's own directory.
     fn fail(&self, operation: &'static str) -> impl Fn(Errno) -> StageError + use<> {
         let path = self.shown(b"/");
         move |errno| StageError::Volume { operation, path: path.clone(), errno }

@@ -1,4 +1,4 @@
-//! The directories that are named on the command line: where they really are, each once.
+//! The directories that the command line names: their canonical paths, each once.
 
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
@@ -10,8 +10,8 @@ use crate::linux::error::errno;
 use crate::root::{Canonical, Identity, Kind, Root};
 use crate::text::order::sort_by_bytes;
 
-/// Where `sources` are inside `root`, without those that lie in another one: on a merged image `/bin` is
-/// `/usr/bin`. Refuses what would copy a tree into itself; `volume` is a path of the caller.
+/// The canonical paths of `sources` inside `root`, sorted by bytes. Leaves out each source that lies in another one: on
+/// a merged image `/bin` is `/usr/bin`. Refuses to copy a tree into itself. `volume` is a path of the caller.
 pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Canonical>, StageError> {
     let mut found: Vec<Canonical> = Vec::new();
     for source in sources {
@@ -27,7 +27,7 @@ pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Ca
         if path == b"/" {
             return Err(StageError::WholeRoot { path: bytes.to_vec() });
         }
-        // Of the Kubernetes API: a mountPath must not contain ':'; and no YAML can hold control characters.
+        // The Kubernetes API forbids ':' in a mountPath, and YAML cannot hold control characters.
         if !std::str::from_utf8(&path).is_ok_and(|text| !text.chars().any(|c| c == ':' || c.is_control())) {
             return Err(StageError::NotText { path: path.into_bytes() });
         }
@@ -42,7 +42,7 @@ pub fn resolve(root: &Root, sources: &[PathBuf], volume: &Path) -> Result<Vec<Ca
     Ok(found)
 }
 
-/// Neither is the volume in a source, nor a source in the volume.
+/// Fails if the volume lies in a source, or a source in the volume.
 fn apart(root: &Root, sources: &[Canonical], volume: &Path) -> Result<(), StageError> {
     let as_volume = |error: std::io::Error| StageError::Volume {
         operation: "open",
@@ -64,7 +64,8 @@ fn apart(root: &Root, sources: &[Canonical], volume: &Path) -> Result<(), StageE
             }
         }
     }
-    // The target itself may lie in the volume; the root of another process is not among our paths.
+    // The target itself may lie in the volume. The root of another process is skipped, because it is not among our
+    // paths.
     if crate::linux::proc::Task::of_root(root.path()).is_none() {
         let target = std::fs::canonicalize(root.path()).unwrap_or_default();
         if let Some(source) =
