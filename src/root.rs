@@ -43,7 +43,7 @@ pub use replace::PENDING;
 pub use resolve::Resolver;
 pub(crate) use stat::stat_of;
 pub use stat::{Kind, Stat};
-pub use tree::{Visitor, walk_below, walk_tree};
+pub use tree::{Look, Visitor, walk_below, walk_tree};
 pub use unreadable::Unreadable;
 pub use walk::{Link, Place};
 

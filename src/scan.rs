@@ -21,7 +21,7 @@ use crate::linux::filesystem::is_left_out;
 use crate::recognise::catalogue::{Known, holds_programs};
 use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
-use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat, Visitor, walk_tree};
+use crate::root::{Canonical, Directory, Identity, Kind, Look, Root, RootError, Stat, Visitor, walk_tree};
 use crate::target::Target;
 use crate::text::escape::escape;
 use crate::text::order::sort_by_bytes;
@@ -80,7 +80,7 @@ pub fn scan_all(target: &Target) -> Result<Scan, RootError> {
         names: Vec::new(),
     };
     scanner.search_directories();
-    walk_tree(root, (), &mut scanner)?;
+    walk_tree(root, &mut scanner)?;
     accounts::look(&mut scanner);
     let mut found = scanner.finish();
     found.gaps.extend(app.err());
@@ -102,9 +102,7 @@ struct Scanner<'a> {
 }
 
 impl Visitor for Scanner<'_> {
-    type Look = ();
-
-    fn entry(&mut self, directory: &Directory, (): (), name: &CStr, kind: Kind) -> Result<(), RootError> {
+    fn entry(&mut self, directory: &Directory, _: Look, name: &CStr, kind: Kind) -> Result<(), RootError> {
         match kind {
             Kind::File => self.file(directory, name),
             Kind::Symlink => self.link(directory, name),
@@ -112,7 +110,13 @@ impl Visitor for Scanner<'_> {
         }
     }
 
-    fn enter(&mut self, parent: &Directory, (): (), name: &CStr, child: &Directory) -> Result<Option<()>, RootError> {
+    fn enter(
+        &mut self,
+        parent: &Directory,
+        _: Look,
+        name: &CStr,
+        child: &Directory,
+    ) -> Result<Option<Look>, RootError> {
         let stat = child.own_stat();
         if stat.mount != parent.own_stat().mount && self.root.filesystem_of(child).is_none_or(is_left_out) {
             return Ok(None);
@@ -120,7 +124,7 @@ impl Visitor for Scanner<'_> {
         if stat.mode & 0o1002 == 0o002 {
             self.weakness("world-writable", parent.join(name), "directory, not sticky");
         }
-        Ok(Some(()))
+        Ok(Some(Look::All))
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::{Canonical, Directory, Entry, Kind, Root, RootError, Visitor, walk_below};
+use super::{Canonical, Directory, Entry, Kind, Look, Root, RootError, Visitor, walk_below};
 
 /// Called with each entry (a directory before its entries), or with the error for something that could not be looked
 /// at. The result for a directory says whether to go on in it. If it returns an error for an error, the walk ends.
@@ -12,7 +12,7 @@ impl Root {
     /// Calls `each` for everything below the directory at `path`.
     pub fn everything_below(&self, path: &Canonical, each: &mut EachBelow<'_>) -> Result<(), RootError> {
         match self.directory(path) {
-            Ok(directory) => walk_below(self, directory, (), &mut Below(each)),
+            Ok(directory) => walk_below(self, directory, &mut Below(each)),
             Err(error) => each(Err(error)).map(drop),
         }
     }
@@ -29,18 +29,16 @@ impl Below<'_, '_> {
 }
 
 impl Visitor for Below<'_, '_> {
-    type Look = ();
-
-    fn entry(&mut self, directory: &Directory, (): (), name: &CStr, _: Kind) -> Result<(), RootError> {
+    fn entry(&mut self, directory: &Directory, _: Look, name: &CStr, _: Kind) -> Result<(), RootError> {
         self.look(directory, name).map(drop)
     }
 
-    fn meet(&mut self, parent: &Directory, (): (), name: &CStr) -> Result<bool, RootError> {
+    fn meet(&mut self, parent: &Directory, _: Look, name: &CStr) -> Result<bool, RootError> {
         self.look(parent, name)
     }
 
-    fn enter(&mut self, _: &Directory, (): (), _: &CStr, _: &Directory) -> Result<Option<()>, RootError> {
-        Ok(Some(()))
+    fn enter(&mut self, _: &Directory, _: Look, _: &CStr, _: &Directory) -> Result<Option<Look>, RootError> {
+        Ok(Some(Look::All))
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {

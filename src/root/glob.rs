@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use super::pattern::{Component, PathPattern};
-use super::{Canonical, Directory, Entry, InRoot, Kind, Root, RootError, Unreadable, Visitor, walk_below};
+use super::{Canonical, Directory, Entry, InRoot, Kind, Look, Root, RootError, Unreadable, Visitor, walk_below};
 use crate::linux::filesystem::is_left_out;
 
 /// Receives what a pattern matches.
@@ -134,7 +134,7 @@ fn at_any_depth(root: &Root, base: &Canonical, rest: &[Component], matches: &mut
         expand_from(root, base, rest, matches)?;
     }
     match root.directory(base) {
-        Ok(directory) => walk_below(root, directory, (), &mut AnyDepth { root, one, rest, matches }),
+        Ok(directory) => walk_below(root, directory, &mut AnyDepth { root, one, rest, matches }),
         Err(error) => matches.failed(error),
     }
 }
@@ -158,22 +158,20 @@ impl AnyDepth<'_, '_, '_> {
 }
 
 impl Visitor for AnyDepth<'_, '_, '_> {
-    type Look = ();
-
-    fn entry(&mut self, directory: &Directory, (): (), name: &CStr, _: Kind) -> Result<(), RootError> {
+    fn entry(&mut self, directory: &Directory, _: Look, name: &CStr, _: Kind) -> Result<(), RootError> {
         self.look(directory, name)
     }
 
-    fn meet(&mut self, parent: &Directory, (): (), name: &CStr) -> Result<bool, RootError> {
+    fn meet(&mut self, parent: &Directory, _: Look, name: &CStr) -> Result<bool, RootError> {
         self.look(parent, name).map(|()| true)
     }
 
-    fn enter(&mut self, parent: &Directory, (): (), _: &CStr, child: &Directory) -> Result<Option<()>, RootError> {
+    fn enter(&mut self, parent: &Directory, _: Look, _: &CStr, child: &Directory) -> Result<Option<Look>, RootError> {
         let further = self.matches.enters(parent, child);
         if further && self.one.is_none() {
             expand_from(self.root, child.path(), self.rest, self.matches)?;
         }
-        Ok(further.then_some(()))
+        Ok(further.then_some(Look::All))
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {

@@ -10,16 +10,22 @@ use super::{Canonical, Directory, Identity, Kind, Root, RootError, os};
 /// How many directories with something left to visit are held open. Those above are opened again when their turn comes.
 const OPEN: usize = 64;
 
-/// What to do on the way. `Look` is whatever the visitor wants to know of a directory when it sees its entries.
-pub trait Visitor {
-    /// Carried from a directory to its entries.
-    type Look: Copy;
+/// What a visitor wants of a directory. The walk carries it from a directory to its entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Everything.
+    All,
+    /// Only links: another mount, where nothing is removed but links may lead to what is.
+    Links,
+}
 
+/// What to do on the way.
+pub trait Visitor {
     /// Called for an entry that is not a directory.
-    fn entry(&mut self, directory: &Directory, look: Self::Look, name: &CStr, kind: Kind) -> Result<(), RootError>;
+    fn entry(&mut self, directory: &Directory, look: Look, name: &CStr, kind: Kind) -> Result<(), RootError>;
 
     /// Called for a directory before it is opened. The result says whether to open it.
-    fn meet(&mut self, _: &Directory, _: Self::Look, _: &CStr) -> Result<bool, RootError> {
+    fn meet(&mut self, _: &Directory, _: Look, _: &CStr) -> Result<bool, RootError> {
         Ok(true)
     }
 
@@ -27,18 +33,18 @@ pub trait Visitor {
     fn enter(
         &mut self,
         parent: &Directory,
-        look: Self::Look,
+        look: Look,
         name: &CStr,
         child: &Directory,
-    ) -> Result<Option<Self::Look>, RootError>;
+    ) -> Result<Option<Look>, RootError>;
 
     /// Called when something could not be looked at. If it returns an error, the walk ends.
     fn failed(&mut self, error: RootError) -> Result<(), RootError>;
 }
 
-struct Level<L> {
+struct Level {
     directory: Held,
-    look: L,
+    look: Look,
     /// Subdirectories still to visit.
     pending: Vec<CString>,
 }
@@ -52,20 +58,15 @@ enum Held {
 
 /// Walks through everything under `root`. At the deadline of `root` the walk ends with
 /// [`Failure::Late`](super::Failure::Late).
-pub fn walk_tree<V: Visitor>(root: &Root, look: V::Look, visitor: &mut V) -> Result<(), RootError> {
-    walk_below(root, root.directory(&Canonical::default())?, look, visitor)
+pub fn walk_tree(root: &Root, visitor: &mut dyn Visitor) -> Result<(), RootError> {
+    walk_below(root, root.directory(&Canonical::default())?, visitor)
 }
 
 /// As [`walk_tree`], for everything below `directory`.
-pub fn walk_below<V: Visitor>(
-    root: &Root,
-    directory: Directory,
-    look: V::Look,
-    visitor: &mut V,
-) -> Result<(), RootError> {
+pub fn walk_below(root: &Root, directory: Directory, visitor: &mut dyn Visitor) -> Result<(), RootError> {
     let mut levels = Vec::new();
     let mut below = None;
-    visit(root, Rc::new(directory), look, visitor, &mut levels)?;
+    visit(root, Rc::new(directory), Look::All, visitor, &mut levels)?;
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.pending.pop() else {
             levels.pop();
@@ -137,12 +138,12 @@ impl Held {
 }
 
 /// Looks at one directory's entries and puts its subdirectories on the list.
-fn visit<V: Visitor>(
+fn visit(
     root: &Root,
     directory: Rc<Directory>,
-    look: V::Look,
-    visitor: &mut V,
-    levels: &mut Vec<Level<V::Look>>,
+    look: Look,
+    visitor: &mut dyn Visitor,
+    levels: &mut Vec<Level>,
 ) -> Result<(), RootError> {
     let mut pending = Vec::new();
     directory.list(&mut |listed| {

@@ -7,10 +7,10 @@ use nix::sys::statfs::OVERLAYFS_SUPER_MAGIC;
 
 use super::links::{Cut, Linked};
 use super::selection::{Scope, Selection};
-use super::walk::{self, Look, Noted, Walked};
+use super::walk::{self, Noted, Walked};
 use super::{Depth, MissingNames, Note, Strippable};
 use crate::harden::found::{Cause, Found};
-use crate::root::{Directory, Identity, Kind, Root, RootError};
+use crate::root::{Directory, Identity, Kind, Look, Root, RootError};
 use crate::text::order::sort_by_bytes;
 
 /// All that is to go.

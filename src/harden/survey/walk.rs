@@ -14,7 +14,7 @@ use super::{Depth, Note, Strippable};
 use crate::harden::found::Parent;
 use crate::harden::protection::Protection;
 use crate::linux::filesystem::is_left_out;
-use crate::root::{Directory, Kind, RootError, Visitor, walk_tree};
+use crate::root::{Directory, Kind, Look, RootError, Visitor, walk_tree};
 
 /// What the rules choose, those by class and the allow-list among them.
 pub(super) struct Walked<'a> {
@@ -23,15 +23,6 @@ pub(super) struct Walked<'a> {
     /// Where to look again; nothing is known of that where no rule asked for the walk.
     pub noted: Option<Vec<Noted>>,
     pub notes: Vec<Note>,
-}
-
-/// What is looked at in a directory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Everything.
-    All,
-    /// Only links: another mount, where nothing is removed but links may lead to what is.
-    Links,
 }
 
 /// A directory that holds links, or files with several names.
@@ -60,7 +51,7 @@ impl<'a> Named<'a> {
             (&mut walked.selection, Jobs { classes, others, libraries }, depth == Depth::Full);
         let mut walk =
             TreeWalk { selection, jobs: Some(jobs), noting, files: true, strippable: Vec::new(), noted: Vec::new() };
-        walk_tree(root, Look::All, &mut walk)?;
+        walk_tree(root, &mut walk)?;
         (walked.strippable, walked.noted) = (walk.strippable, Some(walk.noted));
         let (classes, others) = walk.jobs.map(|jobs| (jobs.classes, jobs.others)).unwrap_or_default();
         if let Some(classes) = classes {
@@ -77,7 +68,7 @@ impl<'a> Named<'a> {
 pub(super) fn note(selection: &mut Selection<'_>, files: bool) -> Result<Vec<Noted>, RootError> {
     let root = selection.scope.root;
     let mut walk = TreeWalk { selection, jobs: None, noting: true, files, strippable: Vec::new(), noted: Vec::new() };
-    walk_tree(root, Look::All, &mut walk)?;
+    walk_tree(root, &mut walk)?;
     Ok(walk.noted)
 }
 
@@ -132,8 +123,6 @@ impl TreeWalk<'_, '_, '_> {
 }
 
 impl Visitor for TreeWalk<'_, '_, '_> {
-    type Look = Look;
-
     fn entry(&mut self, directory: &Directory, look: Look, name: &CStr, kind: Kind) -> Result<(), RootError> {
         match kind {
             Kind::Symlink if self.noting => self.note(directory, look, false),
