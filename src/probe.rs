@@ -1,5 +1,6 @@
-//! Probes: does a port answer, does a URL, is a file there? For health checks that survive the loss of the shell, `curl`
-//! and `nc`, and for `--wait-for`. No TLS and no DNS: literal addresses, and names of `/etc/hosts`.
+//! Probes: whether a port takes a connection, a URL answers, or a file exists. They are for health checks that must
+//! work without a shell, `curl` and `nc`, and for `--wait-for`. There is no TLS and no DNS: hosts are literal addresses
+//! or names of `/etc/hosts`.
 
 mod address;
 mod http;
@@ -16,35 +17,36 @@ use crate::text::escape::escape;
 
 use address::Endpoint;
 
-/// What is probed.
+/// What a probe checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Something listens there.
+    /// Something listens on this port.
     Tcp(Endpoint),
-    /// It answers a GET with a status of 200 to 399, as the kubelet's `httpGet` wants it; redirects are not followed.
+    /// The server answers a GET with a status of 200 to 399, as for the kubelet's `httpGet`. Redirects are not
+    /// followed.
     Http {
-        /// Where to.
+        /// Host and port.
         endpoint: Endpoint,
         /// Path and query.
         path: String,
     },
-    /// The path, inside the root, leads to something.
+    /// The path, inside the root, leads to an existing file of any type.
     File(String),
 }
 
-/// A target that is not one.
+/// Why a text is not a target.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TargetError {
     /// The form is not known.
     #[error("{0}: give tcp:HOST:PORT, http:URL or file:PATH")]
     Form(String),
-    /// HOST:PORT is neither a name nor an address with a port.
+    /// The text is not HOST:PORT.
     #[error("{0}: give HOST:PORT with a port of 1 to 65535, an IPv6 address in brackets, such as [::1]:8080")]
     Endpoint(String),
-    /// A URL with another scheme, user name or spaces.
+    /// A URL with another scheme, with a user name, or with spaces.
     #[error("{0}: give http://HOST[:PORT]/PATH; there is no TLS, so for https probe the port with tcp")]
     Url(String),
-    /// Not absolute.
+    /// The path is not absolute.
     #[error("{0}: give an absolute path")]
     Path(String),
 }
@@ -52,28 +54,28 @@ pub enum TargetError {
 /// Why a probe failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// A name that is not known here.
+    /// The name is not in `/etc/hosts`.
     #[error("{0} is not in /etc/hosts, and no DNS server is asked: give its address")]
     UnknownHost(String),
-    /// It takes no connection.
+    /// The connection failed.
     #[error("{0}")]
     Connect(&'static str),
-    /// The connection ended early.
+    /// The connection failed after it was established.
     #[error("it took the connection, and then: {0}")]
     Exchange(&'static str),
-    /// Not HTTP.
+    /// The answer is not HTTP.
     #[error("it does not answer with an HTTP status line")]
     NotHttp,
-    /// An error status.
+    /// The status is not one of 200 to 399.
     #[error("it answers with status {0}")]
     Status(u16),
-    /// The file is not there.
+    /// The path does not lead to an existing file, or cannot be followed.
     #[error("{}", .0.errno().desc())]
     File(RootError),
 }
 
 impl Target {
-    /// `tcp:HOST:PORT`, `http:URL` (or the URL itself) or `file:PATH`.
+    /// Parses `tcp:HOST:PORT`, `http:URL` (or the URL itself) or `file:PATH`.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
         match text.split_once(':') {
             Some(("tcp", endpoint)) => Self::tcp(endpoint),
@@ -84,20 +86,20 @@ impl Target {
         }
     }
 
-    /// `HOST:PORT`.
+    /// Parses `HOST:PORT`, with a port of 1 to 65535.
     pub fn tcp(text: &str) -> Result<Self, TargetError> {
         let endpoint = Endpoint::parse(text, None);
         endpoint.map(Self::Tcp).ok_or_else(|| TargetError::Endpoint(escape(text.as_bytes())))
     }
 
-    /// `http://HOST[:PORT][/PATH]`; the scheme may be left out.
+    /// Parses `http://HOST[:PORT][/PATH]`. The scheme may be left out, and the default port is 80.
     pub fn http(text: &str) -> Result<Self, TargetError> {
         let error = || TargetError::Url(escape(text.as_bytes()));
         let rest = text.strip_prefix("http://").unwrap_or(text);
         let rest = rest.split('#').next().unwrap_or_default();
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).ok_or_else(error)?;
-        // What cannot stand in a request line, so that nothing can be put into the request.
+        // A request line cannot hold these bytes: no path can put header fields into the request.
         if path.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err(error());
         }
@@ -106,7 +108,7 @@ impl Target {
         Ok(Self::Http { endpoint, path })
     }
 
-    /// An absolute path.
+    /// A probe of the file at `path`. Fails if `path` is not absolute.
     pub fn file(path: &str) -> Result<Self, TargetError> {
         if path.starts_with('/') {
             Ok(Self::File(path.to_owned()))
@@ -115,7 +117,8 @@ impl Target {
         }
     }
 
-    /// Probes once, for at most `timeout`. Files are looked for inside `root`, names in our own `/etc/hosts`.
+    /// Probes once, for at most `timeout`. Looks for files inside `root`, and for names in the `/etc/hosts` of this
+    /// process.
     pub fn probe(&self, root: &Root, timeout: Duration) -> Result<(), ProbeError> {
         let deadline = Deadline::after(timeout);
         match self {
@@ -136,7 +139,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// The first address that takes the connection.
+/// Connects to the first address that takes the connection.
 fn connect(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, ProbeError> {
     let mut reason = None;
     for address in endpoint.addresses()? {
@@ -145,7 +148,7 @@ fn connect(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, ProbeEr
             break;
         }
         match TcpStream::connect_timeout(&SocketAddr::new(address, endpoint.port), timeout) {
-            // Where nobody listens on a port that the kernel may give to us, we can be connected to ourselves.
+            // If nothing listens on a port of the ephemeral range, the kernel may connect this process to itself.
             Ok(stream) if stream.local_addr().ok() == stream.peer_addr().ok() => {
                 reason = Some(Errno::ECONNREFUSED.desc());
             }
@@ -158,7 +161,7 @@ fn connect(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, ProbeEr
 
 const TIMED_OUT: &str = "no answer in time";
 
-/// The kernel's reason in words that stay the same from try to try.
+/// The kernel's reason, in words that stay the same from try to try.
 fn describe(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => TIMED_OUT,

@@ -1,4 +1,4 @@
-//! Profiles: what to remove, keep, strip and verify, read from TOML and combined into one.
+//! Profiles: what to remove, keep, strip, verify and confine. They are read from TOML and combined into one.
 
 pub mod builtin;
 mod combine;
@@ -31,7 +31,7 @@ use crate::text::list::quoted;
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
-    /// Name of the profile, or `command line`.
+    /// Name of the profile that set the value, or `command line`.
     pub profile: Rc<str>,
 }
 
@@ -42,9 +42,9 @@ pub enum Selector {
     Name(String),
     /// An absolute glob inside the root.
     Path(PathPattern),
-    /// Programs of a class: by their content wherever they lie, by their name in each directory of `search`.
+    /// Programs of a class: by their content anywhere in the root, and by their name in each directory of `search`.
     Class(Class),
-    /// Every executable but those of `[keep] only`, what they need to start, and what `[keep]` saves.
+    /// Every executable except those of `[keep] only`, what they need to start, and what `[keep]` saves.
     Others,
 }
 
@@ -59,40 +59,40 @@ impl std::fmt::Display for Selector {
     }
 }
 
-/// A rule with its origin.
+/// A rule with the profile that it came from.
 pub type Rule = Sourced<Selector>;
 
-/// One profile that went into the result.
+/// One profile that the effective profile was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Its `name`, else its file.
+    /// Its `name`, or its file if it has no name.
     pub name: Rc<str>,
     /// Its `description`.
     pub description: String,
 }
 
-/// The effective profile: everything that the named profiles and their includes say, combined.
+/// The effective profile: the named profiles and their includes, combined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// The profiles that it was made from, includes first.
     pub sources: Vec<Source>,
     /// `[remove] names`, `paths` and `classes`.
     pub remove: Vec<Rule>,
-    /// `[remove] search`: directories for names; [`DEFAULT_SEARCH`] where no profile says any.
+    /// `[remove] search`: the directories for names; [`DEFAULT_SEARCH`] if no profile has the key.
     pub search: Vec<Sourced<String>>,
-    /// `[remove] mounts`: mount points whose mounts deletion may enter.
+    /// `[remove] mounts`: the mount points that removal may enter.
     pub mounts: Vec<Sourced<String>>,
-    /// `[remove] force`: what goes although the app runs it or needs it to start.
+    /// `[remove] force`: files that go although the app runs them or needs them to start.
     pub force: Vec<Sourced<PathPattern>>,
-    /// `[remove] method`, the strictest that is written down.
+    /// `[remove] method`: the strictest that a profile sets.
     pub method: Option<Sourced<Method>>,
     /// `[keep] names` and `paths`.
     pub keep: Vec<Rule>,
-    /// `[keep] only`: the programs of an allow-list; with any, every other executable goes.
+    /// `[keep] only`: the programs of an allow-list. If there are any, every other executable goes.
     pub only: Vec<Rule>,
-    /// `[keep] app`: the command that the container will start.
+    /// `[keep] app`: the command that the container will start, word by word.
     pub app: Option<Sourced<Vec<String>>>,
-    /// `[keep] libraries`, the strictest that is written down.
+    /// `[keep] libraries`: the strictest that a profile sets.
     pub libraries: Option<Sourced<Libraries>>,
     /// `[strip]`.
     pub strip: Strip,
@@ -102,19 +102,19 @@ pub struct Profile {
     pub confine: Confine,
 }
 
-/// `[confine]`: what `run` allows the app by Landlock; an empty list allows nothing, `None` does not limit.
+/// `[confine]`: what `run` allows the app by Landlock. An empty list allows nothing; `None` sets no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Confine {
     /// `write`: files, and directories with all below them.
     pub write: Option<Vec<Sourced<String>>>,
     /// `execute`: programs, and directories with all below them.
     pub execute: Option<Vec<Sourced<String>>>,
-    /// `mode`, the stricter that is written down.
+    /// `mode`: the stricter that a profile sets.
     pub mode: Option<Sourced<ConfineMode>>,
 }
 
 impl Confine {
-    /// What happens where not all of it can be enforced.
+    /// What happens if Landlock cannot enforce all of it; [`ConfineMode::Require`] if no profile sets a mode.
     pub fn mode(&self) -> ConfineMode {
         self.mode.as_ref().map_or(ConfineMode::Require, |mode| mode.value)
     }
@@ -133,14 +133,14 @@ pub struct Strip {
     pub login_shells: Option<Sourced<bool>>,
 }
 
-/// `[verify.*]`: what must hold.
+/// `[verify.*]`: what is checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verify {
     /// `mounts.read_only`.
     pub read_only: Vec<Sourced<String>>,
-    /// `mounts.writable`: must exist and be writable.
+    /// `mounts.writable`: paths that must exist and be writable.
     pub writable: Vec<Sourced<String>>,
-    /// `mounts.writable_if_present`: must be writable where it exists.
+    /// `mounts.writable_if_present`: paths that must be writable if they exist.
     pub writable_if_present: Vec<Sourced<String>>,
     /// `mounts.noexec`.
     pub noexec: Vec<Sourced<String>>,
@@ -148,11 +148,11 @@ pub struct Verify {
     pub user: Option<Sourced<Principal>>,
     /// `process.group`.
     pub group: Option<Sourced<Principal>>,
-    /// `process.groups`: the most supplementary groups it may hold.
+    /// `process.groups`: the supplementary groups that the process may have at most.
     pub groups: Option<Sourced<Vec<u32>>>,
     /// `process.no_new_privs`.
     pub no_new_privs: Option<Sourced<bool>>,
-    /// `process.capabilities`: the most it may hold in any set; names without `CAP_`.
+    /// `process.capabilities`: the capabilities that the process may have at most in any set, as names without `CAP_`.
     pub capabilities: Option<Sourced<Vec<String>>>,
     /// `process.seccomp = "filter"`.
     pub seccomp: Option<Sourced<()>>,
@@ -169,7 +169,8 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Whether `[verify.process]` asks for anything that a process can give up by itself.
+    /// Whether `[verify.process]` asks for anything that a process can do to itself: change its ids, set
+    /// `no_new_privs`, or drop capabilities.
     pub fn asks_for_privileges(&self) -> bool {
         self.user.is_some()
             || self.group.is_some()
@@ -180,7 +181,7 @@ impl Verify {
 }
 
 impl Profile {
-    /// The directories for names.
+    /// The directories for names, inside the root: those of `search`, or [`DEFAULT_SEARCH`].
     pub fn search(&self) -> Vec<&str> {
         if self.search.is_empty() {
             DEFAULT_SEARCH.to_vec()
@@ -189,17 +190,18 @@ impl Profile {
         }
     }
 
-    /// How files are removed.
+    /// How files are removed; [`Method::Delete`] if no profile sets a method.
     pub fn method(&self) -> Method {
         self.method.as_ref().map_or(Method::Delete, |method| method.value)
     }
 
-    /// Whether shared libraries go that the programs of the allow-list do not need.
+    /// Whether shared libraries go if the programs of the allow-list do not need them.
     pub fn closure(&self) -> bool {
         self.libraries.as_ref().is_some_and(|libraries| libraries.value == Libraries::Closure)
     }
 
-    /// Adds one `--remove NAME|PATH` of the command line.
+    /// Adds one `--remove NAME|PATH` of the command line. Fails if `text` is neither a file name nor a valid absolute
+    /// pattern.
     pub fn add_remove(&mut self, text: &str) -> Result<(), ProfileError> {
         let selector = load::selector(text).map_err(|reason| ProfileError::Argument {
             flag: "--remove",
@@ -213,7 +215,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether `[strip]` asks for anything of each file.
+    /// Whether `[strip]` clears anything from files.
     pub fn strips(&self) -> bool {
         let on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
         on(&self.strip.setid) || on(&self.strip.file_capabilities) || on(&self.strip.world_writable)

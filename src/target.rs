@@ -1,4 +1,4 @@
-//! What is looked at: a root, and whose it is: whose processes, mounts and user go with it.
+//! What a command looks at: a root and its owner. The owner says which processes, mounts and user belong to the root.
 
 pub mod app;
 pub mod candidates;
@@ -21,40 +21,43 @@ use app::App;
 use owner::{Owner, OwnerError};
 use processes::ProcessError;
 
-/// A root and its owner, which is found once.
+/// A root and its owner. The owner is determined once, when the target is opened.
 #[derive(Debug)]
 pub struct Target {
     /// The root.
     pub root: Root,
-    /// Whose it is.
+    /// The owner of the root.
     pub owner: Owner,
 }
 
 impl Target {
-    /// Opens `path`, a path of the caller; `deadline` is that of the root.
+    /// Opens `path`, a path of the caller, and determines the owner. `deadline` limits all work in this root. Fails if
+    /// `path` cannot be opened as a root; an owner that cannot be determined is [`Owner::Unknown`].
     pub fn open(path: &Path, deadline: Deadline) -> Result<Self, RootError> {
         let root = Root::open(path)?.with_deadline(deadline);
         let owner = Owner::of(&root);
         Ok(Self { root, owner })
     }
 
-    /// The same root after `run`, which is this process, has started the app as process `pid`.
+    /// The same root after `run` (this process) has started the app as process `pid`.
     #[must_use]
     pub fn with_started(self, pid: u32) -> Self {
         Self { owner: Owner::Started { pid }, ..self }
     }
 
-    /// Whether it is our own root directory.
+    /// Whether the root is this process's own root directory. Fails if that directory cannot be read.
     pub fn is_own_root(&self) -> Result<bool, Errno> {
         own_root().map(|own| own == self.root.stat().id)
     }
 
-    /// One look at the processes.
+    /// Lists the processes once and sorts them into the app and others. Fails if `/proc` cannot be read or hides
+    /// processes, or if the process of `--root /proc/PID/root` has ended.
     pub fn look(&self) -> Result<App, ProcessError> {
         App::look(&self.owner)
     }
 
-    /// The app's first process: process 1, unless the pod shares one process namespace among its containers.
+    /// The app's first process. It is process 1, unless the containers of the pod share one process namespace. Fails if
+    /// the root is given as a directory, if the owner is unknown, or if no process is certainly one of this container.
     pub fn first(&self) -> Result<Task, OwnerError> {
         match &self.owner {
             Owner::Process { task, .. } => Ok(*task),
@@ -70,12 +73,12 @@ impl Target {
     }
 }
 
-/// What a person calls a process.
+/// The name of a process in messages.
 pub fn name(task: Task) -> String {
     if task == Task::Own { "this process".to_owned() } else { format!("process {task}") }
 }
 
-/// What the kernel says of a process.
+/// The state of a process, from `/proc/PID/status` (`proc_pid_status(5)`).
 pub fn status(task: Task) -> Result<Status, OwnerError> {
     task.status().map_err(|errno| OwnerError::Status { task, errno })
 }

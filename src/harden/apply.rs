@@ -1,4 +1,4 @@
-//! Carrying out a plan: the only place that deletes or changes anything in the target.
+//! Carries out a plan. Only this module deletes or changes anything in the target.
 
 mod accounts;
 mod tombstones;
@@ -12,48 +12,49 @@ use crate::harden::plan::{Action, Plan, Verb};
 use crate::root::{Directory, Kind, Root, RootError};
 use tombstones::Tombstones;
 
-/// How one step ended.
+/// What became of one action.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Done.
+    /// The action was carried out.
     Done,
-    /// Somebody else, such as a second run at the same time, did it first.
+    /// Another process, such as a second run at the same time, carried it out first.
     Gone,
-    /// The name means another file than when the plan was made: left alone.
+    /// The name now belongs to another file than when the plan was made: left alone.
     Changed,
-    /// By now the name is a mount point, or on another mount: left alone.
+    /// The name is now a mount point or lies on another mount: left alone.
     OtherMount,
-    /// Left for a next run, because a name that only it leads to could not be removed.
+    /// Left for a next run, because a name that can be found only through this one could not be removed.
     Withheld,
-    /// It could not be removed, and now has mode 000.
+    /// The file could not be removed and has mode 000 instead.
     Disabled,
-    /// It could not be removed, and is denied to the app instead.
+    /// The file could not be removed and is denied to the app instead.
     Denied,
-    /// Left for a next run, because the root's deadline came.
+    /// Left for a next run, because the deadline of the root passed.
     Late,
     /// The kernel refused.
     Failed {
         /// The error.
         error: RootError,
-        /// Owner and mode of the directory.
+        /// Owner and mode (the lowest twelve bits) of the directory.
         directory: Option<(u32, u32)>,
     },
 }
 
-/// Carries out every step before the root's deadline; one that fails does not stop the rest. One outcome for each action, in order.
+/// Carries out all actions until the deadline of the root. An action that fails does not stop the others. Returns one
+/// outcome for each action, in order, or none if the plan has refusals: then nothing is done.
 pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(plan.actions.len());
     if !plan.refusals.is_empty() {
         return outcomes;
     }
-    // One directory is opened for all steps that follow each other in it, and opened again by its path for each such
-    // batch: one that was moved out of the root meanwhile is not found there any more.
+    // A directory is opened once for all consecutive actions in it. It is opened again by its path for each such batch,
+    // so that a directory that was moved out of the root in the meantime is no longer found.
     let mut open: Option<(&Parent, Result<Directory, Errno>)> = None;
-    // Names that must stay because something that leads from them does: a next run would not find that again.
+    // Names that must stay because something that they lead to stays: a next run would not find it without them.
     let mut withheld: HashSet<&[u8]> = HashSet::new();
     let mut tombstones = Tombstones::new(plan);
     for action in &plan.actions {
-        // The order of the steps lets a next run complete them wherever this one stops.
+        // The order of the actions lets a next run complete them wherever this run stops.
         if root.deadline().is_over() {
             outcomes.push(Outcome::Late);
             continue;
@@ -78,7 +79,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
                 Outcome::Failed { error, directory: None }
             }
         };
-        // Where the whole filesystem is read-only all fail alike.
+        // On a read-only filesystem all actions fail in the same way.
         if matches!(&outcome, Outcome::Failed { error, .. } if error.errno() != Errno::EROFS) {
             withheld.extend(action.leads_from());
         }
@@ -88,7 +89,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
 }
 
 impl Outcome {
-    /// Whether the file is still there because the kernel let nobody like us remove it.
+    /// Whether the file is still there because the kernel did not let this user remove it.
     pub fn was_refused(&self) -> bool {
         match self {
             Self::Withheld => true,
@@ -98,8 +99,8 @@ impl Outcome {
     }
 }
 
-/// Where a file could not be removed, tries the next best: mode 000, which its owner may set even where the directory
-/// is another's. Nothing of it helps on a read-only filesystem.
+/// Sets mode 000 on files that could not be removed. The owner of a file may do so even if the directory belongs to
+/// another user. On a read-only filesystem this does not help.
 pub fn disable_instead(root: &Root, plan: &Plan, outcomes: &mut [Outcome]) {
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
@@ -116,7 +117,7 @@ pub fn disable_instead(root: &Root, plan: &Plan, outcomes: &mut [Outcome]) {
     }
 }
 
-/// The directory of a batch, if it still is the one that the plan was made for.
+/// Opens the directory of a batch. Fails if it is not the directory that the plan was made for.
 fn open_batch(root: &Root, action: &Action) -> Result<Directory, Errno> {
     let directory = root.directory(&action.parent.path()).map_err(|error| error.errno())?;
     if directory.own_stat().id == action.parent.id { Ok(directory) } else { Err(Errno::ESTALE) }
@@ -148,7 +149,7 @@ fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>)
     }
 }
 
-/// Whether a run at the same time has already put in place what this step would.
+/// Whether another run at the same time has already done what this action does.
 fn is_done(directory: &Directory, action: &Action) -> bool {
     match action.verb {
         Verb::Tombstone => tombstones::stands(directory, action),

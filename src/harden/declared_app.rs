@@ -1,4 +1,4 @@
-//! What the container will start, where nothing runs yet: `--app` and `[keep] app`.
+//! What the container will start, for a root in which nothing runs yet: `--app` and `[keep] app`.
 
 use std::rc::Rc;
 
@@ -14,16 +14,16 @@ use crate::target::likely;
 use crate::target::owner::Owner;
 use crate::text::escape::escape;
 
-/// Says that nothing of the root is ever started.
+/// The command that declares that nothing in the root is ever started.
 const NONE: &str = "none";
 
-/// Programs that run apps; profiles remove them by name, too.
+/// Interpreters that run apps. Profiles remove them by name, too.
 const LANGUAGES: [&str; 5] = ["perl", "python3", "ruby", "node", "php"];
 
-/// How many processes may stand between the first one and lithify.
+/// How many processes may be between the first process and lithify.
 const MOST_ANCESTORS: usize = 1000;
 
-/// What the command line and the profile say that the container will start.
+/// What the container will start, as the command line and the profile declare it.
 #[derive(Debug, Default)]
 pub struct DeclaredApp {
     commands: Vec<Command>,
@@ -38,41 +38,42 @@ struct Command {
 
 #[derive(Debug)]
 enum DeclaredBy {
-    /// What `--app` names must be there.
+    /// `--app`: everything that the command names must exist.
     Option,
-    /// A profile is made for many images.
+    /// A profile, which is made for many images: what the command names need not exist.
     Profile(Rc<str>),
 }
 
-/// A plan may take the app away, and nobody has said what the app is.
+/// A rule may take the app away, and it is not declared what the app is.
 #[derive(Debug, thiserror::Error)]
 #[error("nothing runs in this root, so lithify does not know what its container will start, and {} of profile {} may take that away; {}", rule.value, rule.profile, looks(likely))]
 pub struct UnknownApp {
     rule: Rule,
-    /// What looks like it: canonical paths.
+    /// Programs that look like the app, as canonical paths.
     likely: Vec<Vec<u8>>,
-    /// The rules take shells and what runs apps of a language by name, and nothing else by its content.
+    /// Whether the rules take only shells, and interpreters that run apps by their names, and no other program by its
+    /// content.
     pub only_shells: bool,
 }
 
-/// Why a plan that may take the app away is not made.
+/// Why no plan is made: it might take the app away.
 #[derive(Debug, thiserror::Error)]
 pub enum DeclaredAppError {
-    /// Something of the command is not there.
+    /// Something that the command of `--app` names does not exist.
     #[error("--app {}: {} is not there, so what it needs to start cannot be protected", escape(command.join(" ").as_bytes()), escape(missing.as_bytes()))]
     Missing {
-        /// Its words.
+        /// The words of the command.
         command: Vec<String>,
-        /// What is not there.
+        /// What does not exist.
         missing: String,
     },
-    /// Nobody has said what the container will start.
+    /// It is not declared what the container will start.
     #[error(transparent)]
     Unknown(UnknownApp),
 }
 
 impl DeclaredApp {
-    /// From the commands of `--app`, each in words, and from `[keep] app`.
+    /// Takes the commands of `--app`, each as its words, and adds that of `[keep] app`.
     pub fn new(options: Vec<Vec<String>>, profile: &Profile) -> Self {
         let by_option = options.into_iter().map(|words| Command { words, declared_by: DeclaredBy::Option });
         let by_profile = profile
@@ -84,10 +85,10 @@ impl DeclaredApp {
         Self { commands, nothing: !none.is_empty() }
     }
 
-    /// Protects all that the app needs to start. `runs` says whether it runs already.
+    /// Protects everything that the app needs to start. `runs` says whether the app already runs.
     ///
-    /// Where nothing runs and a rule may take the app away, somebody must have said what it is: what is returned says
-    /// that nobody has.
+    /// If nothing runs and a rule may take the app away, the app must be declared. If it is not, the result says so.
+    /// Fails if a command of `--app` names something that does not exist.
     pub fn protect(
         &self,
         target: &Target,
@@ -102,7 +103,7 @@ impl DeclaredApp {
         for Command { words, declared_by } in &self.commands {
             let by = match declared_by {
                 DeclaredBy::Option => "--app".to_owned(),
-                // What runs says itself what it is; a profile may also be one for builds.
+                // A running app shows itself what it is, and a profile may also be written for builds.
                 DeclaredBy::Profile(_) if runs => continue,
                 DeclaredBy::Profile(profile) => format!("[keep] app of profile {profile}"),
             };
@@ -134,7 +135,7 @@ fn looks(likely: &[Vec<u8>]) -> String {
     format!("what looks like it: {}", likely.join(", "))
 }
 
-/// `PATH` and the working directory, where they are the image's: in its build.
+/// `PATH` and the working directory of this process, if they are those of the image: in its build.
 fn surroundings(target: &Target) -> (Option<String>, String) {
     let own = target.is_own_root() == Ok(true);
     let path = std::env::var("PATH").ok().filter(|_| own);
@@ -143,8 +144,8 @@ fn surroundings(target: &Target) -> (Option<String>, String) {
     (path, directory.unwrap_or_else(|| "/".to_owned()))
 }
 
-/// The first rule that takes programs whatever they are called, or what runs apps of a language, and whether there is
-/// none that may take others than these and shells by their content.
+/// The first rule that may take the app away: a rule that takes programs under any name, or one that takes interpreters
+/// that run apps. The flag says that no rule takes any other program than these interpreters and shells by its content.
 fn careless(profile: &Profile) -> Option<(&Rule, bool)> {
     let noted = |rule: &&Rule| match &rule.value {
         Selector::Class(Class::Shell) => true,
@@ -157,7 +158,8 @@ fn careless(profile: &Profile) -> Option<(&Rule, bool)> {
     Some((rule, noted(&rule)))
 }
 
-/// Whether `[keep]` names something that is there and can be the app; an allow-list is always meant to hold it.
+/// Whether `[keep]` names an existing program that can be the app. An entry of the allow-list counts if it is any
+/// program: an allow-list is always meant to contain the app.
 fn is_kept(root: &Root, kept: &Kept) -> bool {
     kept.named.iter().any(|named| {
         let is_one = if named.only { likely::is_program } else { likely::is_app };
@@ -165,15 +167,15 @@ fn is_kept(root: &Root, kept: &Kept) -> bool {
     })
 }
 
-/// Whether a process belongs to the root and is the app, or may be: not lithify itself, nor what has started it there,
-/// such as the shell of a build's step or an entrypoint script.
+/// Whether a process belongs to the root and is or may be the app. Neither lithify nor the processes that started it
+/// there are, such as the shell of a build step or an entrypoint script.
 pub fn runs(owner: &Owner, app: &App) -> bool {
     let Some(first) = app.first.as_ref().filter(|_| owner.has_processes()) else { return false };
     let parent = |pid: u32| {
         let mut processes = app.processes().chain(&app.others);
         processes.find(|process| process.pid == pid).map(|process| process.parent)
     };
-    // While they are listed processes change, so that a circle might come of it.
+    // Processes change while they are listed, so the parents may form a circle.
     let own = u32::try_from(nix::unistd::getppid().as_raw()).ok();
     let mut ancestors = std::iter::successors(own, |pid| parent(*pid)).take(MOST_ANCESTORS);
     first.pid != std::process::id() && ancestors.all(|pid| pid != first.pid)

@@ -1,5 +1,5 @@
-//! One name that something is to be done to, and why: some hundred bytes with its index, because there may be a million of
-//! them.
+//! One name that the plan acts on, and the cause. It takes some hundred bytes with its index, because there may be a
+//! million of them.
 
 mod parent;
 
@@ -19,7 +19,7 @@ pub type Shared = Rc<Canonical>;
 pub enum Cause {
     /// A rule names it.
     Rule,
-    /// It lies in a directory that a rule names.
+    /// The file lies in a directory that a rule names.
     Content {
         /// That directory.
         of: Shared,
@@ -36,14 +36,14 @@ pub enum Cause {
         /// The name found first.
         of: Shared,
     },
-    /// A link that would dangle.
+    /// A link that would dangle if it stayed.
     LinkTo {
         /// What it leads to.
         of: Shared,
     },
-    /// `[strip]` clears bits or capabilities of it.
+    /// `[strip]` clears bits or capabilities of the file.
     Strip,
-    /// `[strip]` takes login shells from accounts in it.
+    /// `[strip]` takes login shells away from accounts in the file.
     LoginShells {
         /// The accounts.
         of: Rc<Vec<Vec<u8>>>,
@@ -53,7 +53,7 @@ pub enum Cause {
 /// Why a shared library must stay.
 #[derive(Clone, Debug)]
 pub enum LibraryReason {
-    /// It is one, or the dynamic loader: who needs it is not asked.
+    /// It is a shared library or the dynamic loader. Whether a program needs it is not checked.
     Library,
     /// A kept program needs it, or needs the link on the way to it.
     Needed(Rc<Needed>),
@@ -61,29 +61,29 @@ pub enum LibraryReason {
     Loaded(Process),
 }
 
-/// A name that something is to be done to.
+/// A name that the plan acts on.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Its directory.
+    /// The directory of the name.
     pub parent: Rc<Parent>,
-    /// Its name there.
+    /// The name in that directory.
     pub name: Box<[u8]>,
-    /// What is known of it.
+    /// The file that the name belonged to during the survey.
     pub stat: Stat,
-    /// Index of the rule in [`Profile::remove`](crate::profile::Profile::remove); `[strip]` has none.
+    /// Index of the rule in [`Profile::remove`](crate::profile::Profile::remove); without meaning for `[strip]`.
     pub rule: usize,
-    /// Why.
+    /// Why the file was found.
     pub cause: Cause,
-    /// Why it must stay, where it is a shared library or the dynamic loader, or a link on the way to one.
+    /// Why it must stay, if it is a shared library, the dynamic loader, or a link on the way to one.
     pub library: Option<Rc<LibraryReason>>,
-    /// Of the name by which a file was found first: how many of its names were found.
+    /// How many names of the file were found. Only the name that was found first has this count; the others have 0.
     pub names: u32,
-    /// Whether it is a directory that cannot go, because something in it stays.
+    /// Whether it is a directory that cannot be removed, because something in it stays.
     pub occupied: bool,
 }
 
 impl Found {
-    /// Where it is.
+    /// The canonical path of the name, inside the root.
     pub fn path(&self) -> Canonical {
         self.parent.path().join(&self.name)
     }

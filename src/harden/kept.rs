@@ -1,4 +1,4 @@
-//! `[keep]`, resolved: what every rule leaves alone. Keeping a link keeps its whole chain. Reads only.
+//! `[keep]`, resolved: the names and files that no rule takes. A link is kept with its whole chain. Reads only.
 
 mod mounts;
 mod search;
@@ -16,50 +16,51 @@ use crate::root::{Canonical, Directory, Entry, Failure, Identity, InRoot, Kind, 
 pub use mounts::Mounts;
 pub(crate) use search::programs;
 
-/// Everything that is kept, each with the reason; and where deletion may reach at all.
+/// Everything that is kept, with the reasons, and the mounts that removal may reach.
 #[derive(Debug)]
 pub struct Kept {
-    /// Where deletion may reach.
+    /// The mounts that removal may reach.
     pub mounts: Mounts,
-    /// What `[keep]` names, on whatever mount.
+    /// The paths that `[keep]` names, on any mount.
     pub named: Vec<Named>,
     paths: HashMap<Canonical, Rc<KeepReason>>,
     files: HashMap<Identity, Rc<KeepReason>>,
-    /// The files, for the libraries that they need.
+    /// The kept files, each by one path, for the libraries that they need.
     found: Vec<Canonical>,
 }
 
 /// Why `[keep]` saves something.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeepReason {
-    /// The entry.
+    /// The entry of `[keep]`.
     pub entry: Rule,
-    /// With an allow-list, from what the entry names on: programs, each with the role in which it needs the next one.
+    /// With an allow-list: the programs from the one that the entry names to this file, each with the role in which it
+    /// needs the next.
     pub needs: Vec<(Vec<u8>, Role)>,
 }
 
 impl KeepReason {
-    /// Why something is kept that this program needs, which is kept itself.
+    /// The reason to keep a file that `program`, which is kept for this reason, needs in this role.
     fn needed_by(&self, program: &[u8], role: Role) -> Rc<Self> {
         let needs = self.needs.iter().cloned().chain([(program.to_vec(), role)]).collect();
         Rc::new(Self { entry: self.entry.clone(), needs })
     }
 }
 
-/// A path that `[keep]` names; it need not exist.
+/// A path that `[keep]` names. It need not exist.
 #[derive(Debug)]
 pub struct Named {
     /// The path.
     pub path: Vec<u8>,
     /// The entry that names it.
     pub entry: Rc<KeepReason>,
-    /// Whether that is one of the allow-list.
+    /// Whether the entry belongs to the allow-list.
     pub only: bool,
 }
 
 impl Kept {
-    /// Resolves `[keep]` and the mounts of `[remove] mounts`. What could not be looked at is an error: it might be what is to
-    /// be kept.
+    /// Resolves `[keep]` and the mount points of `[remove] mounts`. Fails if something cannot be looked at: it might
+    /// have to be kept.
     pub fn resolve(root: &Root, profile: &Profile) -> Result<Self, RootError> {
         let mut unreadable = Unreadable::default();
         let mounts = Mounts::of(root, profile, &mut unreadable)?;
@@ -71,28 +72,28 @@ impl Kept {
         Ok(resolution.kept)
     }
 
-    /// Why this name is kept, if it is.
+    /// Why the name `path`, or the file `stat` that it belongs to, is kept; `None` if it is not.
     pub fn reason(&self, path: &Canonical, stat: &Stat) -> Option<&Rc<KeepReason>> {
         self.paths.get(path).or_else(|| if stat.kind == Kind::File { self.files.get(&stat.id) } else { None })
     }
 
-    /// The kept files, each once; only where their libraries matter.
+    /// The kept files, each once. Empty unless their libraries matter (`[keep] libraries = "closure"`).
     pub fn files(&self) -> &[Canonical] {
         &self.found
     }
 
-    /// Whether this path is kept by name.
+    /// Whether this path is kept.
     pub fn holds(&self, path: &Canonical) -> bool {
         self.paths.contains_key(path)
     }
 
-    /// Whether this file is kept under whatever name.
+    /// Whether this file is kept under any name.
     pub fn holds_file(&self, id: Identity) -> bool {
         self.files.contains_key(&id)
     }
 }
 
-/// Paths that are to be kept.
+/// Paths that are to be kept, each with the reason.
 type Pending = Vec<(Vec<u8>, Rc<KeepReason>)>;
 
 struct Resolution<'a> {
@@ -104,7 +105,7 @@ struct Resolution<'a> {
 }
 
 impl Resolution<'_> {
-    /// What the entries name. What deletion may reach of that is returned.
+    /// Resolves the entries of `[keep]`. Returns the paths among them that removal may reach.
     fn name(&mut self) -> Result<Pending, RootError> {
         let Profile { keep, only, .. } = self.profile;
         let (mut names, mut by_name, mut by_path) = (HashMap::new(), Vec::new(), Vec::new());
@@ -142,7 +143,7 @@ impl Resolution<'_> {
         Ok(by_name)
     }
 
-    /// Keeps what these paths lead to; with an allow-list what its programs need to start is on it, too.
+    /// Keeps what these paths lead to. With an allow-list, everything that its programs need to start is kept, too.
     fn follow(&mut self, mut pending: Pending) -> Result<(), RootError> {
         let allow_list = !self.profile.only.is_empty();
         let mut needing: HashSet<Vec<u8>> = HashSet::new();
@@ -159,7 +160,7 @@ impl Resolution<'_> {
         Ok(())
     }
 
-    /// Keeps what the path leads to, with every link on the way.
+    /// Keeps the file that the path leads to, and every link on the way.
     fn keep(&mut self, path: &[u8], entry: &Rc<KeepReason>) -> Result<(), RootError> {
         let mut pending = vec![path.to_vec()];
         while let Some(path) = pending.pop() {
@@ -171,7 +172,7 @@ impl Resolution<'_> {
                     continue;
                 }
             };
-            // Also the links to directories on the way: without them it is not reached.
+            // Links to directories on the way are kept, too: without them the path does not lead to the file.
             for link in &place.links {
                 self.kept.paths.insert(link.path.clone(), Rc::clone(entry));
             }
@@ -191,7 +192,7 @@ impl Resolution<'_> {
         }
     }
 
-    /// A kept directory is kept with its content; the links in it go to `links`.
+    /// Keeps the content of a kept directory. The links in it are added to `links`.
     fn keep_content(
         &mut self,
         path: &Canonical,
@@ -216,8 +217,9 @@ impl Resolution<'_> {
     }
 }
 
-/// What `pattern` matches on every mount but the kernel's own, each with whether rules reach it there: a kept program may lie
-/// on another mount, and what it needs to start must stay all the same. What rules do not reach need not be readable.
+/// What `pattern` matches on every mount except the kernel's own, each path with whether rules reach it. A kept program
+/// may lie on a mount that rules do not reach, and what it needs to start must stay nevertheless. Paths that rules do
+/// not reach need not be readable.
 fn matches(
     root: &Root,
     pattern: &PathPattern,
@@ -232,7 +234,7 @@ fn matches(
 struct Everywhere<'a> {
     root: &'a Root,
     mounts: &'a Mounts,
-    /// The mount points that rules do not go down into.
+    /// The mount points that rules do not descend into.
     beyond: Vec<Canonical>,
     paths: Vec<(Canonical, bool)>,
     unreadable: &'a mut Unreadable,

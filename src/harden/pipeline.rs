@@ -1,11 +1,11 @@
-//! The steps that make a target immutable, each a value that the next one consumes:
+//! The steps that make a target immutable. Each step is a value that the next one consumes:
 //!
 //! ```text
 //! Protected ─► Surveyed ─► Planned ─► Settled ─► Applied
 //! ```
 //!
-//! A command is a list of these steps and a [`Policy`]. Only [`Settled::apply`] changes the target. `verify` looks at what
-//! that leaves, `report` makes the text of it all, and `volume::stage` copies what a plan would leave.
+//! A command is a list of these steps and a [`Policy`]. Only [`Settled::apply`] changes the target. `verify` checks the
+//! result, `report` turns all of it into text, and `volume::stage` copies what a plan would leave.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -28,23 +28,23 @@ use crate::target::app::App;
 use crate::target::host_guard::{self, HostRoot};
 use crate::target::processes::ProcessError;
 
-/// What differs from command to command.
+/// The differences between the commands.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'a> {
-    /// Whether the target may be a machine's root.
+    /// Whether the target may be the root of a machine.
     pub allow_host: bool,
-    /// How the app starts, and so what it needs for that.
+    /// How the app starts, which says what it needs for that.
     pub start: Start<'a>,
-    /// What the programs mean that processes run.
+    /// What it means for a plan that processes run programs.
     pub processes: Processes<'a>,
-    /// Whether nothing is changed.
+    /// Whether the target is left unchanged.
     pub dry_run: bool,
-    /// Whether what cannot be removed gets mode 000.
+    /// Whether a file that cannot be removed gets mode 000.
     pub disable_instead: bool,
 }
 
 impl<'a> Policy<'a> {
-    /// Of a command that changes nothing in the target.
+    /// The policy of a command that changes nothing in the target.
     pub fn reading(start: Start<'a>, processes: Processes<'a>) -> Self {
         Self { allow_host: true, start, processes, dry_run: true, disable_instead: false }
     }
@@ -57,112 +57,113 @@ pub enum Start<'a> {
     Next {
         /// Its command.
         command: &'a CommandLine,
-        /// Whether it is said that scripts come first, of whatever interpreter.
+        /// Whether scripts start the app, in any interpreter, as the user said.
         by_scripts: bool,
     },
-    /// Somebody starts it at some time, and may have said how.
+    /// The container starts it later, and it may be declared how.
     Later(&'a DeclaredApp),
-    /// It has started, or nobody is asked.
+    /// The app has started, or it is not asked how it starts.
     Unasked,
 }
 
-/// What the programs mean that processes run.
+/// What it means for a plan that processes run programs.
 #[derive(Clone, Copy, Debug)]
 pub enum Processes<'a> {
-    /// A plan that would take one away from the app is refused.
+    /// A plan that would take away a program that the app runs is refused.
     Veto,
-    /// The plan waits until the app runs none that it takes away.
+    /// The plan waits until the app runs no program that it takes away.
     HoldUp {
-        /// So long, from the start of the app's first process.
+        /// How long to wait, from the start of the app's first process.
         timeout: Duration,
-        /// What has to answer besides.
+        /// Targets that must answer, too.
         targets: &'a [probe::Target],
     },
-    /// They explain what stays. Of processes that cannot be seen nothing is explained.
+    /// The processes explain why something stays. If they cannot be seen, nothing is explained.
     Explain,
-    /// Nothing is deleted where they run.
+    /// Processes are not looked at: nothing is deleted in a place where they run.
     Ignored,
 }
 
-/// Why there is nothing that may be carried out.
+/// Why no plan can be made or carried out.
 #[derive(Debug)]
 pub enum HardenError {
-    /// The target is, or may be, a machine's root.
+    /// The target is or may be the root of a machine.
     Host(HostRoot),
-    /// What runs is not known.
+    /// The processes cannot be listed.
     Processes(ProcessError),
-    /// What the app has loaded is not known.
+    /// The libraries that the app has loaded are not known.
     Loaded(LoadedError),
-    /// What the container will start is not known, or is not there.
+    /// The app is not declared, or something that its command names does not exist.
     App(DeclaredAppError),
-    /// The target cannot be surveyed at all.
+    /// The target cannot be surveyed.
     Survey(RootError),
     /// The app has not settled.
     Wait(WaitError),
-    /// The deadline came, after so long, before anything was changed.
+    /// The deadline, this long after the start, passed before anything was changed.
     Deadline(Duration),
 }
 
-/// What must stay is known.
+/// A target for which it is known what must stay.
 #[derive(Debug)]
 pub struct Protected<'a> {
     /// The target.
     pub target: &'a Target,
-    /// What is asked for.
+    /// The profile.
     pub profile: &'a Profile,
     policy: Policy<'a>,
     app: App,
-    /// What `[keep]` names; nothing where that could not be resolved, and is only to explain something.
+    /// What `[keep]` names. `None` if that could not be resolved and is only needed for an explanation.
     kept: Option<Kept>,
     /// What must stay.
     pub protection: Protection,
     unknown: Option<UnknownApp>,
 }
 
-/// What the rules meet is known, too.
+/// A target for which it is also known what the rules meet.
 #[derive(Debug)]
 pub struct Surveyed<'a> {
     protected: Protected<'a>,
     survey: Survey,
 }
 
-/// What is to be done is known, too.
+/// A target for which it is also decided what to do.
 #[derive(Debug)]
 pub struct Planned<'a> {
-    /// What must stay, and where.
+    /// The target and what must stay there.
     pub protected: Protected<'a>,
-    /// The steps.
+    /// The plan.
     pub plan: Plan,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
-    /// What an app that is waited for may not run.
+    /// The programs that an app that is waited for must not run.
     doomed: Option<Doomed<'a>>,
 }
 
-/// The plan may be carried out now.
+/// A plan that may be carried out now.
 #[derive(Debug)]
 pub struct Settled<'a> {
     planned: Planned<'a>,
     remarks: Vec<Remark>,
 }
 
-/// The plan was carried out.
+/// A plan that was carried out.
 #[derive(Debug)]
 pub struct Applied<'a> {
-    /// What must stay, and where.
+    /// The target and what must stay there.
     pub protected: Protected<'a>,
-    /// The steps.
+    /// The plan.
     pub plan: Plan,
-    /// What became of them: none for a plan that was refused, `None` for a dry run.
+    /// What became of its actions. It is empty for a plan that was refused, and `None` for a dry run.
     pub outcomes: Option<Vec<Outcome>>,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
-    /// On the processes of an app that was waited for.
+    /// Remarks about the processes of an app that was waited for.
     pub remarks: Vec<Remark>,
 }
 
 impl<'a> Protected<'a> {
-    /// Looks whether `target` may be hardened at all, and what must stay there.
+    /// Checks whether `target` may be hardened, and determines what must stay there. Fails if the target may be the
+    /// root of a machine, if what must stay cannot be determined, or if the deadline has passed.
     pub fn new(target: &'a Target, profile: &'a Profile, policy: Policy<'a>) -> Result<Self, HardenError> {
         in_time(target, Self::look(target, profile, policy))
     }
@@ -185,7 +186,7 @@ impl<'a> Protected<'a> {
             _ => protection.map_err(HardenError::Processes)?,
         };
         let kept = match (Kept::resolve(&target.root, profile), policy.processes) {
-            // Whoever looks what is left tells it.
+            // A command that looks at what is left reports this error itself.
             (Err(_), Processes::Explain) => None,
             (kept, _) => Some(kept.map_err(HardenError::Survey)?),
         };
@@ -230,7 +231,8 @@ impl<'a> Protected<'a> {
         Ok(())
     }
 
-    /// Looks what the rules of the profile meet.
+    /// Determines what the rules of the profile meet. Fails if the root cannot be surveyed, if the app has certainly
+    /// not settled, or if the deadline has passed.
     pub fn survey(mut self) -> Result<Surveyed<'a>, HardenError> {
         let survey = in_time(self.target, self.look_around())?;
         self.protection.add_unreadable(self.target, self.profile, &survey.found);
@@ -248,7 +250,7 @@ impl<'a> Protected<'a> {
         };
         let look = |depth| survey(root, self.profile, kept, &self.protection, depth).map_err(HardenError::Survey);
         if let Processes::HoldUp { timeout, .. } = self.policy.processes {
-            // Most tries end here, for a script whose shell a rule names: that must cost next to nothing.
+            // Most tries end here, because of a script whose shell a rule names: that must cost next to nothing.
             let doomed = Doomed::of(self.target, self.profile, &look(Depth::Names)?, &self.protection);
             let wait = Wait { owner, doomed: &doomed, targets: &[], timeout };
             wait.allows(&self.app).map_err(HardenError::Wait)?;
@@ -265,7 +267,8 @@ impl<'a> Surveyed<'a> {
         let mut doomed = None;
         if let Processes::HoldUp { .. } = protected.policy.processes {
             let doomed = doomed.insert(Doomed::of(target, profile, &survey, &protected.protection));
-            // What the first process was started by, once that is the app and no script that is waited for.
+            // Protects what the first process was started by, if that process is the app and not a script that is
+            // waited for.
             if protected.app.first.as_ref().is_some_and(|first| doomed.run_by(first).is_none()) {
                 protected.protection.add_first(target, profile, &protected.app);
                 doomed.spare(&protected.protection);
@@ -278,7 +281,8 @@ impl<'a> Surveyed<'a> {
 }
 
 impl<'a> Planned<'a> {
-    /// Waits until the app has settled, where it is waited for: one try.
+    /// Makes one try to wait until the app has settled, if the policy asks for that. Fails if the app has not settled
+    /// or the deadline has passed.
     pub fn settle(self) -> Result<Settled<'a>, HardenError> {
         let Protected { target, profile, policy, app, .. } = &self.protected;
         in_time(target, Ok(()))?;
@@ -287,7 +291,7 @@ impl<'a> Planned<'a> {
             if self.plan.refusals.is_empty() {
                 let wait = Wait { owner: &target.owner, doomed, targets, timeout };
                 remarks = wait.try_once(&target.root).map_err(HardenError::Wait)?;
-                // The libraries that stay are those that the app had loaded then.
+                // The libraries that stay are those that the app had loaded at the first look.
                 if profile.closure() {
                     wait.confirm_unchanged(app).map_err(HardenError::Wait)?;
                 }
@@ -299,7 +303,7 @@ impl<'a> Planned<'a> {
 }
 
 impl<'a> Settled<'a> {
-    /// Carries the plan out.
+    /// Carries out the plan.
     pub fn apply(self) -> Applied<'a> {
         let Self { planned: Planned { protected, plan, unreadable, .. }, remarks } = self;
         let outcomes = (!protected.policy.dry_run).then(|| {
@@ -322,8 +326,8 @@ impl Applied<'_> {
     }
 }
 
-/// The result of a step that reads, if that was before the deadline. When that has come every access fails, and errors do
-/// not say the true reason.
+/// The result of a step that reads, if the deadline has not passed. After the deadline every access fails, and the
+/// errors do not give the true reason.
 fn in_time<T>(target: &Target, step: Result<T, HardenError>) -> Result<T, HardenError> {
     match target.root.deadline().exceeded() {
         Some(limit) => Err(HardenError::Deadline(limit)),

@@ -1,5 +1,5 @@
-//! The plan: what will be done, in order, each step with the rule and profile that ask for it. Plain data, computed by
-//! a pure function; `--dry-run` prints it, `apply` carries it out.
+//! The plan: the actions in order, each with the rule and the profile that ask for it. It is plain data and computed by
+//! a pure function. `--dry-run` prints it, and `apply` carries it out.
 
 mod reason;
 mod refused;
@@ -21,22 +21,22 @@ pub use refused::{STAYS, UNREADABLE, is_shell, pattern_for};
 /// What is done to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Unlinked.
+    /// The name is unlinked.
     Remove,
-    /// Mode 000.
+    /// The file gets mode 000.
     Disable,
-    /// Replaced by a tombstone ([`crate::recognise::tombstone`]).
+    /// The name is replaced with a tombstone ([`crate::recognise::tombstone`]).
     Tombstone,
-    /// Mode bits cleared, and file capabilities removed if asked for.
+    /// Mode bits are cleared, and file capabilities are removed if the profile asks for it.
     Strip {
         /// Bits to clear; may be 0.
         bits: u32,
-        /// Whether `security.capability` goes.
+        /// Whether `security.capability` is removed.
         capabilities: bool,
     },
-    /// Login shells of passwd(5) replaced.
+    /// Login shells in passwd(5) are replaced.
     LoginShells {
-        /// What they are replaced by.
+        /// The shell that replaces them.
         shell: &'static str,
     },
 }
@@ -53,23 +53,23 @@ impl Verb {
     }
 }
 
-/// Why something is done: the rule and its profile.
+/// The rule that asks for something, and its profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The rule as text, such as `names "sh"`.
     pub rule: String,
-    /// The profile that it stands in.
+    /// The profile of the rule.
     pub profile: Rc<str>,
 }
 
-/// One step.
+/// One action.
 #[derive(Clone, Debug)]
 pub struct Action {
     /// What is done.
     pub verb: Verb,
-    /// To which name, what that was, and how the rule led there.
+    /// The name, the file that it belonged to, and how the rule led there.
     pub file: Rc<Found>,
-    /// Who asks for it.
+    /// The rule that asks for it.
     pub origin: Rc<Origin>,
 }
 
@@ -82,12 +82,12 @@ impl std::ops::Deref for Action {
 }
 
 impl Action {
-    /// Where it is.
+    /// The canonical path of the name, inside the root.
     pub fn path(&self) -> Canonical {
         self.file.path()
     }
 
-    /// The name by which it was found, when the rule does not name it itself.
+    /// The name through which this one was found; `None` if a rule names this one itself.
     pub fn leads_from(&self) -> Option<&[u8]> {
         match &self.cause {
             Cause::Target { of, .. } | Cause::HardLink { of } | Cause::LinkTo { of } => Some(of),
@@ -96,28 +96,27 @@ impl Action {
     }
 }
 
-/// A rule that asks for something that must not go.
+/// Something that a rule asks for and that must not go. It keeps the whole plan from being carried out.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// What it would delete.
+    /// The path that the rule would take.
     pub path: Canonical,
-    /// Which file that is.
+    /// The file at that path, if there is one.
     pub id: Option<Identity>,
-    /// Who asks for it.
+    /// The rule that asks for it.
     pub origin: Rc<Origin>,
-    /// Why not.
+    /// Why it must not go.
     pub reason: Reason,
-    /// What `[keep] paths` has to name, so that nothing is refused for a reason of this kind any more; `None` where that is
-    /// no way out.
+    /// What `[keep] paths` has to name so that no refusal of this kind is left; `None` if `[keep]` does not help.
     pub keep: Option<Rc<Vec<Vec<u8>>>>,
 }
 
 /// Something that a rule meets and that stays.
 #[derive(Clone, Debug)]
 pub struct Stays {
-    /// Where it is.
+    /// The path.
     pub path: Canonical,
-    /// Who asks for it.
+    /// The rule that asks for it.
     pub origin: Rc<Origin>,
     /// Why it stays.
     pub reason: Reason,
@@ -126,22 +125,23 @@ pub struct Stays {
 /// The whole plan.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// The steps in order.
+    /// The actions, in order.
     pub actions: Vec<Action>,
-    /// Not empty: nothing may be done at all.
+    /// Why nothing may be done; empty if the plan may be carried out.
     pub refusals: Vec<Refusal>,
-    /// Saved by `[keep]`.
+    /// Names that `[keep]` saves.
     pub kept: Vec<Stays>,
-    /// On other mounts: each one is a finding.
+    /// Names on other mounts: each is a finding.
     pub skipped: Vec<Stays>,
-    /// Files with names that were not found: each one is a finding.
+    /// Files of which not all names were found: each is a finding.
     pub missing: Vec<Stays>,
-    /// Remarks, which are no findings.
+    /// Remarks, which are not findings.
     pub notes: Vec<Note>,
 }
 
-/// Computes the plan. Order makes it safe to be killed at any moment: what a next run would no longer recognise (links
-/// that would dangle, other names of a file, targets of a named link) goes before what rules name.
+/// Computes the plan. The order makes it safe to be killed at any moment. Names that a next run would no longer
+/// recognise (links that would dangle, other names of a file, targets of a named link) go before the names in the
+/// rules.
 pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan {
     let origins = origins(profile);
     let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
@@ -178,7 +178,7 @@ pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan
         plan.actions.push(Action { verb, file: Rc::clone(found), origin: origin(found.rule) });
     }
     refused.finish(&mut plan);
-    // By rank; then by directory, so that each is opened once, and by name.
+    // The order is by rank, then by directory, so that each is opened once, then by name.
     crate::text::order::sort_by(&mut plan.actions, |a, b| {
         let by_name = || a.parent.compare(&b.parent).then_with(|| a.name.cmp(&b.name));
         rank(a).cmp(&rank(b)).then_with(by_name)
@@ -188,13 +188,13 @@ pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan
     plan
 }
 
-/// The rules of `[remove]`, each with its profile.
+/// The rules of `[remove]`, each with its profile, in the order of [`Profile::remove`].
 pub fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
     let origin = |rule: &Rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) };
     profile.remove.iter().map(origin).map(Rc::new).collect()
 }
 
-/// What the plan says of names that stay.
+/// The part of the plan about names that stay.
 fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
     let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
     let notes = survey.notes.iter().cloned().map(Note::Survey).collect();
@@ -232,8 +232,8 @@ fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
     plan
 }
 
-/// Whether somebody may start it by this name, so that a tombstone in its place has somebody to tell. What a directory
-/// holds goes with the directory.
+/// Whether the name may be started as a command, so that a tombstone in its place would be seen. The content of a
+/// directory goes with the directory, without tombstones.
 fn is_command(profile: &Profile, found: &Found) -> bool {
     match (found.stat.kind, &found.cause) {
         (_, Cause::Content { .. }) => false,
@@ -243,7 +243,8 @@ fn is_command(profile: &Profile, found: &Found) -> bool {
     }
 }
 
-/// What goes first: the lower rank, and within it the greater depth. A directory goes after its content.
+/// The order of an action: the lower rank goes first, and within a rank the greater depth. A directory goes after its
+/// content.
 fn rank(found: &Found) -> (u8, Reverse<usize>) {
     let (rank, depth) = match &found.cause {
         _ if found.stat.kind == Kind::Directory => (4, found.parent.depth()),
@@ -255,13 +256,13 @@ fn rank(found: &Found) -> (u8, Reverse<usize>) {
     (rank, Reverse(depth))
 }
 
-/// Whether the plan takes a program away that somebody may be running.
+/// Whether the plan takes away a file that a process may run.
 pub fn takes_away(profile: &Profile, found: &Found, protection: &Protection) -> bool {
     let goes = profile.method() != Method::Disable || found.stat.mode & 0o7777 != 0;
     goes && found.stat.kind == Kind::File && protected(found, protection).is_none()
 }
 
-/// Why what was found must stay, if it must.
+/// Why a found file must stay; `None` if it may go.
 fn protected(found: &Found, protection: &Protection) -> Option<protection::Reason> {
     if let Some(library) = &found.library {
         return Some(protection::Reason::new(Claim::Library(Rc::clone(library))));
@@ -272,7 +273,7 @@ fn protected(found: &Found, protection: &Protection) -> Option<protection::Reaso
     }
 }
 
-/// Directories that cannot go because something in them stays.
+/// Directories that cannot be removed because something in them stays.
 fn occupied_directories(survey: &Survey) -> HashSet<Canonical> {
     let staying = survey.kept.iter().map(|kept| &kept.path).chain(survey.skipped.iter().map(|skipped| &skipped.path));
     staying.flat_map(Canonical::ancestors).collect()

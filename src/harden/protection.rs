@@ -1,4 +1,5 @@
-//! What must never be deleted: lithify itself, what the app runs, and what kept programs need to start. Reads only.
+//! Files that must never be deleted: lithify itself, what the app runs, and what kept programs need to start. Reads
+//! only.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use crate::target::command_line::command_line;
 use crate::target::processes::ProcessError;
 use crate::text::escape::escape;
 
-/// Why it cannot be told which libraries the app uses.
+/// Why the libraries that the app has loaded are not known.
 #[derive(Debug, thiserror::Error)]
 #[error("process {pid} ({}) belongs to the app, and which libraries it has loaded cannot be read from /proc/{pid}/maps ({}): removing libraries might break it", escape(comm), errno.desc())]
 pub struct LoadedError {
@@ -32,28 +33,29 @@ pub struct LoadedError {
     pub errno: Errno,
 }
 
-/// Why a file is protected, as far as whoever asks for it needs to know.
+/// Why a file is protected.
 #[derive(Clone, Debug)]
 pub struct Reason {
     /// Who needs it.
     pub claim: Rc<Claim>,
-    /// The path that `[keep] paths` has to name, where that is not the file's own: as the command says it, so that the
-    /// links on the way are kept, too.
+    /// The path that `[keep] paths` has to name, if it is not the path of the file. It is the path that the command
+    /// gives, so that the links on the way are kept, too.
     pub keep: Option<Vec<u8>>,
 }
 
 /// Who needs a file.
 #[derive(Debug)]
 pub enum Claim {
-    /// It is lithify itself.
+    /// The file is lithify itself.
     Lithify,
-    /// Programs need it as a shared library or the loader.
+    /// Programs need the file as a shared library or as the loader.
     Library(Rc<LibraryReason>),
-    /// A process runs it, as sure as that can be told.
+    /// A process runs the file, with this certainty.
     Runs(AppProcess, Certainty),
-    /// It leads to what a process runs whose command line does not say by which name that was started.
+    /// It is a link to a program that a process runs. The command line of the process does not say under which name it
+    /// was started.
     LeadsToProgram(AppProcess),
-    /// Something that is started needs it.
+    /// Something that is started needs the file.
     Needed(Needed),
 }
 
@@ -62,30 +64,32 @@ pub enum Claim {
 pub struct Needed {
     /// What is started.
     pub by: For,
-    /// From the command on, what each needs; the role of the first is `None`, because it is the command itself.
+    /// The chain from the command to the file; each element needs the next one. The role of the first is `None`,
+    /// because it is the command itself.
     pub chain: Vec<(Vec<u8>, Option<needs::Role>)>,
-    /// Whether the file is a link on the way to the last of the chain.
+    /// Whether the file is a link on the way to the last element of the chain.
     pub link: bool,
 }
 
 /// What is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum For {
-    /// What an entry of `[keep]` names.
+    /// A program that an entry of `[keep]` names.
     Kept(Rc<KeepReason>),
     /// The command that is to be run.
     Command {
-        /// Whether it needs it only until it is up, such as the shell of its script.
+        /// Whether the command needs the file only until it is up, as it needs the shell of its script.
         passes: bool,
     },
-    /// What the container will start.
+    /// The command that the container will start.
     App {
-        /// Who says so.
+        /// Where this is declared.
         said: String,
-        /// Whether it could do without if the program itself were started: a shell and its script.
+        /// Whether the app would not need the file if its program were started directly: the file is a shell or its
+        /// script.
         script: bool,
     },
-    /// What runs already, should it be started again.
+    /// A process that runs already, if it is started again.
     Process(AppProcess),
 }
 
@@ -94,19 +98,19 @@ pub enum For {
 pub struct AppProcess {
     /// The process.
     pub process: Process,
-    /// Whether it is the container's first; else it descends from that.
+    /// Whether it is the container's first process; otherwise it is a descendant of that process.
     pub first: bool,
 }
 
-/// Whose command line something is needed by.
+/// Who starts a command line.
 #[derive(Clone, Copy, Debug)]
 pub enum Starter<'a> {
-    /// `run`, which is about to start it.
+    /// `run`, which starts the command next.
     Run {
-        /// It is said that the app is started by scripts, of whatever interpreter.
+        /// Whether scripts start the app, in any interpreter, as the user said.
         by_scripts: bool,
     },
-    /// Somebody, some day; where that is said.
+    /// The container, later; with the place where this is declared.
     Later(&'a str),
 }
 
@@ -118,25 +122,25 @@ pub struct Protection {
     own: Option<Identity>,
     /// The program of the container's first process.
     first: Option<Identity>,
-    /// Processes of the app whose programs cannot be read, until it is known what is to go.
+    /// Processes of the app whose programs cannot be read. They are resolved when it is known what is to go.
     unreadable: Vec<AppProcess>,
-    /// Programs whose libraries stay, with what they need to start: paths inside the root.
+    /// Programs whose libraries stay, with those that they need to start: paths inside the root.
     programs: Vec<Vec<u8>>,
-    /// Libraries that the app's processes have loaded, each with the process.
+    /// Files that the app's processes have mapped, each with the process.
     loaded: HashMap<Identity, Rc<LibraryReason>>,
-    /// Programs that processes other than the app's run: deleted, and noted.
+    /// Programs that processes outside the app run: they are deleted, with a note.
     others: HashMap<Identity, Process>,
 }
 
 impl Reason {
-    /// A reason to keep the file itself.
+    /// A reason for which `[keep] paths` would name the file itself.
     pub fn new(claim: Claim) -> Self {
         Self { claim: Rc::new(claim), keep: None }
     }
 }
 
 impl Protection {
-    /// Protects lithify itself and the programs of the app.
+    /// Protects lithify itself and the programs that the app runs. Fails if lithify's own program cannot be determined.
     pub fn of_running(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::of_waited_for(app)?;
         for process in app.processes() {
@@ -151,7 +155,8 @@ impl Protection {
         Ok(protection)
     }
 
-    /// Protects lithify itself only, for an app that is waited for until it runs nothing that goes ([`crate::harden::wait`]).
+    /// Protects lithify itself only. This is for an app that is waited for until it runs nothing that goes
+    /// ([`crate::harden::wait`]). Fails if lithify's own program cannot be determined.
     pub fn of_waited_for(app: &App) -> Result<Self, ProcessError> {
         let mut protection = Self::default();
         let own = proc::own_program()?;
@@ -168,7 +173,8 @@ impl Protection {
         Ok(protection)
     }
 
-    /// Protects what the programs of `[keep]` need to start: their ELF interpreter or `#!` line, and that one's.
+    /// Protects what the programs of `[keep]` need to start: the ELF interpreter or the program of the `#!` line, and
+    /// what these need.
     pub fn add_needs_of_kept(&mut self, root: &Root, search: &[&str], kept: &Kept) {
         for Named { path, entry, .. } in &kept.named {
             let needs = needs_of(root, path, search);
@@ -179,8 +185,8 @@ impl Protection {
         }
     }
 
-    /// Protects, of the files that are to go, what a process of the app may run whose program cannot be read. What
-    /// `[keep]` saves is not among them; it matters only where it is that process's program.
+    /// Protects those of the files that are to go that a process of the app may run, if its program cannot be read.
+    /// Files that `[keep]` saves are not among them; they only matter if one is the program of that process.
     pub fn add_unreadable(&mut self, target: &Target, profile: &Profile, found: &[Rc<Found>]) {
         let unreadable = std::mem::take(&mut self.unreadable);
         if unreadable.is_empty() {
@@ -197,9 +203,11 @@ impl Protection {
         }
     }
 
-    /// Protects the libraries that the container's first process and its descendants have loaded from `root`. Where a
-    /// process's memory map cannot be read, its program must be one of `[keep]`, whose libraries stay anyway: servers'
-    /// workers, which change their user, are like that. A tree that is not our own root directory is not what they run in.
+    /// Protects the libraries that the container's first process and its descendants have loaded from the root. If the
+    /// memory map of a process cannot be read, its program must be one of `[keep]`, whose libraries stay anyway; this
+    /// is the case for workers of servers, which change their user. The rule does not hold if the root is not the root
+    /// directory of this process: the processes do not run in it. Fails if the memory map of any other process cannot
+    /// be read.
     pub fn add_loaded(&mut self, target: &Target, profile: &Profile, app: &App) -> Result<(), LoadedError> {
         let root = &target.root;
         let own = std::process::id();
@@ -223,7 +231,7 @@ impl Protection {
             let reason = Rc::new(LibraryReason::Loaded(process.clone()));
             for mapped in files {
                 self.loaded.entry(mapped.id).or_insert_with(|| Rc::clone(&reason));
-                // On overlayfs, older kernels show the layer's file, not the one that we see.
+                // On overlayfs, older kernels show the file of the layer instead of the file that processes see.
                 if let Some(stat) = mapped.path.and_then(|path| root.resolve(&path).ok()) {
                     self.loaded.entry(stat.id).or_insert_with(|| Rc::clone(&reason));
                 }
@@ -232,7 +240,8 @@ impl Protection {
         Ok(())
     }
 
-    /// The programs whose libraries stay: those of `[keep]`, the command to be run, and what these need to start.
+    /// The programs whose libraries stay: those of `[keep]`, the command that is to be run, and what these need to
+    /// start.
     pub fn programs(&self) -> &[Vec<u8>] {
         &self.programs
     }
@@ -242,7 +251,7 @@ impl Protection {
         &self.loaded
     }
 
-    /// Protects what a command line needs to start. Returns what it names and what is not there.
+    /// Protects what a command line needs to start. Returns the names in it that do not exist.
     pub fn add_command(
         &mut self,
         root: &Root,
@@ -251,7 +260,7 @@ impl Protection {
         starter: Starter<'_>,
     ) -> Vec<String> {
         let resolved = line.resolve(root, search);
-        // What is needed to the last comes first: it may be needed to start, too.
+        // Files that are needed as long as the command runs come first: the same file may be needed to start, too.
         for wanted in [true, false] {
             for (index, need) in resolved.needs.iter().enumerate() {
                 let called = need.by.is_some_and(|(_, how)| how == needs::Role::Called);
@@ -265,7 +274,8 @@ impl Protection {
                     Starter::Run { .. } => For::Command { passes: !lasts },
                     Starter::Later(said) => For::App { said: said.to_owned(), script },
                 };
-                // What the script of `run` calls is the profile's to decide: nobody can tell whether it can do without.
+                // The profile decides about programs that the script of `run` calls: it is not known whether the script
+                // can do without them.
                 if lasts == wanted && !(called && matches!(starter, Starter::Run { .. })) {
                     self.programs.push(need.path.clone());
                     self.add_need(root, &resolved.needs, index, by);
@@ -275,13 +285,13 @@ impl Protection {
         resolved.missing
     }
 
-    /// Protects what each process of the app was started by: [`Self::add_started`].
+    /// Protects what each process of the app was started by, as [`Self::add_started`] does.
     pub fn add_all_started(&mut self, target: &Target, profile: &Profile, app: &App) {
         self.add_first(target, profile, app);
         let mut known = Vec::new();
         for process in &app.descendants {
             let Some(line) = command_line(process.pid) else { continue };
-            // Workers are called as their master.
+            // Workers have the command line of their master.
             if !known.contains(&line.words) {
                 known.push(line.words.clone());
                 self.add_started(target, profile, process, &line, false);
@@ -289,7 +299,8 @@ impl Protection {
         }
     }
 
-    /// Protects what the container's first process was started by. Whether there is anything.
+    /// Protects what the container's first process was started by. Returns whether its command line leads to its
+    /// program.
     pub fn add_first(&mut self, target: &Target, profile: &Profile, app: &App) -> bool {
         let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
         let line = command_line(first.pid);
@@ -300,13 +311,13 @@ impl Protection {
         told
     }
 
-    /// Protects every link to the program of the container's first process: one that has put a title of its own in place
-    /// of its command line may have been started by any of them.
+    /// Protects every link to the program of the container's first process. If a process has replaced its command line
+    /// with a title, it may have been started under any of these names.
     fn add_links(&mut self, root: &Root, profile: &Profile, first: &Process, program: Identity) {
         let claim = Rc::new(Claim::LeadsToProgram(AppProcess { process: first.clone(), first: true }));
         for directory in profile.search() {
             let mut links = Vec::new();
-            // What cannot be listed is a finding of the survey.
+            // The survey reports a directory that cannot be listed.
             let _ = root.directory_at(directory.as_bytes()).and_then(|directory| {
                 directory.list(&mut |listed| {
                     if let Ok((name, Kind::Symlink)) = listed {
@@ -325,8 +336,9 @@ impl Protection {
         }
     }
 
-    /// Protects what a process was started by, beside its program: the links that lead there, and for an interpreter its
-    /// script. Not what a shell needed for a script that led here. Whether there is anything.
+    /// Protects what a process was started by, besides its program: the links to the program and, for an interpreter,
+    /// its script. A shell whose script started the program is not protected. Returns whether the command line leads to
+    /// the program.
     fn add_started(
         &mut self,
         target: &Target,
@@ -344,7 +356,7 @@ impl Protection {
         let Some(id) = id else { return false };
         let root = &target.root;
         let needs = line.resolve(root, &profile.search()).needs;
-        // A process may call itself anything: only what leads to its program is its command.
+        // A process may give itself any command line: only a path that leads to its program is its command.
         let leads_there = |need: &&Need| need.by.is_none() && root.resolve(&need.path).is_ok_and(|stat| stat.id == id);
         let Some(program) = needs.iter().find(leads_there).map(|need| need.path.clone()) else { return false };
         let of_app = AppProcess { process: process.clone(), first };
@@ -354,7 +366,7 @@ impl Protection {
         if let Some(reason) = self.files.get_mut(&id) {
             reason.keep.get_or_insert_with(|| program.clone());
         }
-        // Where PATH cannot be read, programs of its name that it is not were found, too.
+        // If PATH cannot be read, other programs with the same name were found, too.
         let another = |need: &Need| {
             need.by.is_none() && need.path != program && InRoot(&need.path).name() == InRoot(&program).name()
         };
@@ -368,7 +380,7 @@ impl Protection {
         true
     }
 
-    /// Protects one of `needs`, with the links that lead there.
+    /// Protects one of `needs` and the links that lead to it.
     fn add_need(&mut self, root: &Root, needs: &[Need], index: usize, by: For) {
         let Some(need) = needs.get(index) else { return };
         let Ok(place) = root.walk(&need.path, true) else { return };
@@ -383,7 +395,7 @@ impl Protection {
         self.add(place.stat.id, reason(false, by, chain));
     }
 
-    /// What the file or link `id` is needed for by something that is started.
+    /// What the file or link `id` is needed for, if something that is started needs it.
     fn needed_by(&self, id: Identity) -> Option<&For> {
         match &*self.files.get(&id)?.claim {
             Claim::Needed(Needed { by, .. }) => Some(by),
@@ -391,12 +403,12 @@ impl Protection {
         }
     }
 
-    /// Whether the file or link `id` is needed as long as the command that is to be run runs.
+    /// Whether the command that is to be run needs the file or link `id` as long as it runs.
     pub fn is_command(&self, id: Identity) -> bool {
         self.needed_by(id) == Some(&For::Command { passes: false })
     }
 
-    /// Whether the file or link `id` is protected only for the start of the command that is to be run.
+    /// Whether the command that is to be run needs the file or link `id` only to start.
     pub fn passes(&self, id: Identity) -> bool {
         self.needed_by(id) == Some(&For::Command { passes: true })
     }
@@ -405,13 +417,13 @@ impl Protection {
         self.files.entry(id).or_insert(reason);
     }
 
-    /// Why the file or link `id` must stay.
+    /// Why the file or link `id` must stay; `None` if it may go.
     pub fn reason(&self, id: Identity) -> Option<&Reason> {
         self.files.get(&id)
     }
 
-    /// Whether the app is started by the file `id`: it is what the container's first process runs, or what a command
-    /// line of the app is or needs.
+    /// Whether the file `id` starts the app: the container's first process runs it, or it belongs to a command line of
+    /// the app or is needed by one.
     pub fn starts_app(&self, id: Identity) -> bool {
         self.first == Some(id) || matches!(self.needed_by(id), Some(For::Command { .. } | For::App { .. }))
     }
@@ -421,13 +433,13 @@ impl Protection {
         self.own == Some(id)
     }
 
-    /// The process outside the app, if any, that runs `id`.
+    /// A process outside the app that runs `id`, if there is one.
     pub fn other_user(&self, id: Identity) -> Option<&Process> {
         self.others.get(&id)
     }
 }
 
-/// Why one of `needs` is needed, from the command on.
+/// The chain from the command to one of `needs`.
 fn chain(needs: &[Need], index: usize) -> Vec<(Vec<u8>, Option<needs::Role>)> {
     let Some(need) = needs.get(index) else { return Vec::new() };
     let (mut chain, role) = need.by.map_or((Vec::new(), None), |(by, role)| (self::chain(needs, by), Some(role)));

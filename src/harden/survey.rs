@@ -1,8 +1,9 @@
 //! The survey: what the rules of a profile meet under the root. Reads only.
 //!
-//! A chain of values, each made of the one before: what rules name; the one walk through the tree, for programs by class, an
-//! allow-list and `[strip]`; the chains of the links among that; other names, and links that would dangle, for which only the
-//! directories are looked at again where the walk saw links and files with several names. So memory grows with what is found
+//! The survey is a chain of values, each made from the one before: the names in the rules; the one walk through the
+//! tree, for programs by class, an allow-list and `[strip]`; the chains of the links that were found; other names, and
+//! links that would dangle. For the last step, only directories are looked at again in which the walk saw links or
+//! files with several names. So memory grows with what is found and not with what is seen.
 //! and not with what is seen.
 
 mod accounts;
@@ -37,30 +38,30 @@ pub use note::Note;
 use other_names::Complete;
 use selection::{Scope, Selection};
 
-/// A file whose bits `[strip]` clears.
+/// A file that `[strip]` changes.
 #[derive(Clone, Debug)]
 pub struct Strippable {
-    /// Which.
+    /// The file.
     pub file: Rc<Found>,
-    /// Mode bits to clear; 0 when only capabilities go.
+    /// Mode bits to clear; 0 if only capabilities are removed.
     pub bits: u32,
-    /// Whether it has file capabilities to remove.
+    /// Whether the file has capabilities to remove.
     pub capabilities: bool,
 }
 
-/// `/etc/passwd`, where accounts have a login shell that `[strip]` takes away.
+/// `/etc/passwd`, if it has accounts whose login shell `[strip]` takes away.
 #[derive(Clone, Debug)]
 pub struct LoginShells {
     /// The file.
     pub file: Rc<Found>,
-    /// What the accounts get in its place.
+    /// The shell that these accounts get.
     pub shell: &'static str,
 }
 
-/// A name that a rule meets, and that `[keep]` saves.
+/// A name that a rule meets and that `[keep]` saves.
 #[derive(Clone, Debug)]
 pub struct Saved {
-    /// Where it is.
+    /// The path.
     pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
@@ -68,14 +69,14 @@ pub struct Saved {
     pub reason: Rc<KeepReason>,
 }
 
-/// A name that a rule meets and that must not be touched.
+/// A name that a rule meets and that must not be changed, because of its mount.
 #[derive(Clone, Debug)]
 pub struct Skipped {
-    /// Where it is.
+    /// The path.
     pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
-    /// Whether the name itself is a mount point; else it lies on another mount.
+    /// Whether the name itself is a mount point; otherwise it lies on another mount.
     pub mount_point: bool,
 }
 
@@ -86,61 +87,62 @@ pub struct MissingNames {
     pub path: Canonical,
     /// Index of the rule in [`Profile::remove`].
     pub rule: usize,
-    /// The inode's link count.
+    /// The link count of the inode.
     pub expected: u32,
-    /// Names found.
+    /// How many names were found.
     pub found: u32,
-    /// Whether it is on overlayfs, where link counts do not tell.
+    /// Whether the file is on overlayfs, where link counts are not reliable.
     pub overlay: bool,
 }
 
-/// A library that what is kept needs, and that is not there.
+/// A library that a kept program needs and that does not exist.
 #[derive(Clone, Debug)]
 pub struct MissingLibrary {
-    /// Index of the rule in [`Profile::remove`] that removes every library not needed.
+    /// Index of the rule in [`Profile::remove`] that takes every library that is not needed.
     pub rule: usize,
-    /// Who needs what: a kept program at its beginning.
+    /// Who needs what, from a kept program on.
     pub chain: Chain,
 }
 
-/// Everything that was found.
+/// The result of a survey.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// Names to remove.
     pub found: Vec<Rc<Found>>,
     /// Files to strip.
     pub strippable: Vec<Strippable>,
-    /// Accounts with a login shell to take away.
+    /// Accounts whose login shell is taken away.
     pub login_shells: Option<LoginShells>,
-    /// Saved by `[keep]`.
+    /// Names that `[keep]` saves.
     pub kept: Vec<Saved>,
-    /// On other mounts.
+    /// Names on other mounts.
     pub skipped: Vec<Skipped>,
-    /// Files with names not found.
+    /// Files of which not all names were found.
     pub missing: Vec<MissingNames>,
     /// Libraries that programs of the allow-list need and that were not found.
     pub missing_libraries: Vec<MissingLibrary>,
     /// What could not be looked at.
     pub unreadable: Vec<RootError>,
-    /// What `[remove] force` names, files and links.
+    /// The files and links that `[remove] force` names.
     pub forced: HashSet<Identity>,
     /// Remarks.
     pub notes: Vec<Note>,
 }
 
-/// How far to look.
+/// How far a survey looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Everything: before a change.
+    /// Everything: for a change.
     Full,
     /// Only what rules name: enough to see whether anything is left.
     Rules,
-    /// Only what rules name by name or path, with link chains: without a look at the content or the whole tree.
+    /// Only what rules name by name or path, with the chains of links. Neither file contents nor the whole tree are
+    /// looked at.
     Names,
 }
 
-/// Surveys `root` for `profile`; what `protection` names needs its libraries, too. What cannot be looked at is in the result;
-/// an error is returned only where nothing can be said at all.
+/// Surveys `root` for `profile`. The libraries of the programs in `protection` count as needed. The result lists what
+/// could not be looked at; an error means that nothing at all is known.
 pub fn survey(
     root: &Root,
     profile: &Profile,
@@ -154,7 +156,7 @@ pub fn survey(
 }
 
 impl Complete<'_> {
-    /// What can be said only of all that goes.
+    /// Adds what depends on all names that go.
     fn finish(self, libraries: Libraries) -> Result<Survey, RootError> {
         let Self { mut selection, mut strippable, cut, missing, notes: further } = self;
         let scope = selection.scope;
@@ -189,7 +191,7 @@ impl Complete<'_> {
     }
 }
 
-/// What `[remove] force` names: the file itself, and where it is a link what that leads to.
+/// What `[remove] force` names: the file itself, and if it is a link, the links and the file that it leads to.
 fn forced(selection: &mut Selection<'_>) -> Result<HashSet<Identity>, RootError> {
     let Scope { root, profile, .. } = selection.scope;
     let mut forced = HashSet::new();

@@ -1,12 +1,13 @@
-//! Waiting for the app: an entrypoint script still needs the shell that is about to go.
+//! Waits for the app: an entrypoint script still needs the shell that is about to go.
 //!
-//! The app has settled when two looks at its processes, 200 ms apart, see the same ones (pid, start time, program), none
-//! of which runs what the plan takes away; and so does a third look, just before the plan is carried out. Only the first
-//! process can hold it up for ever; its descendants, among which orphans of a `kubectl exec` may be, until the time limit.
-//! The limit counts from the first process's start, because each try of a probe is a new process.
+//! The app has settled if two looks at its processes, 200 ms apart, see the same ones (pid, start time, program), and
+//! none of them runs a program that the plan takes away. A third look, just before the plan is carried out, must see
+//! the same. Only the first process can hold the plan up without limit. Its descendants, which may include orphans of a
+//! `kubectl exec`, can do so until the time limit. The limit counts from the start of the first process, because each
+//! try of a probe is a new process.
 //!
-//! What is found out holds no pids and no times, so that every text made of it is the same from try to try: the kubelet
-//! drops events after some 22 different ones.
+//! The results hold no pids and no times, so every text made from them is the same from try to try: the kubelet drops
+//! events after some 22 different ones.
 
 mod doomed;
 mod judge;
@@ -23,61 +24,62 @@ use crate::target::processes::ProcessError;
 pub use doomed::{Doomed, Remedy, Run};
 use judge::{Look, look, unchanged};
 
-/// How far the looks are apart.
+/// The time between two looks.
 pub const INTERVAL: Duration = Duration::from_millis(200);
 
-/// When a try ends whatever it has reached, unless `--deadline` says otherwise: before the 10 s that examples give it.
+/// How long a try may take, unless `--deadline` says otherwise. It is less than the 10 s that the examples give a
+/// probe.
 pub const DEADLINE: Duration = Duration::from_secs(8);
 
-/// Looks that are compared before a try gives up on processes that keep changing: the next try goes on.
+/// How many looks are compared before a try gives up on processes that keep changing. The next try continues.
 const LOOKS: u32 = 5;
 
-/// The longest that one of the targets is waited for.
+/// The longest time that one target is waited for.
 const TARGET_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is waited for.
 #[derive(Debug)]
 pub struct Wait<'a> {
-    /// Whose processes.
+    /// The owner of the processes.
     pub owner: &'a Owner,
-    /// What none of them may run.
+    /// The programs that none of them may run.
     pub doomed: &'a Doomed<'a>,
-    /// What has to answer besides.
+    /// Targets that must answer, too.
     pub targets: &'a [Target],
-    /// How long from the start of the first process; then descendants and targets are no longer waited for.
+    /// The time limit, from the start of the first process. After it, descendants and targets are no longer waited for.
     pub timeout: Duration,
 }
 
-/// What keeps the app from having settled.
+/// Why the app has not settled.
 #[derive(Debug)]
 pub enum Obstacle {
     /// No process of the app runs.
     NoProcess,
-    /// The container's first process runs something that goes.
+    /// The container's first process runs a program that goes.
     First(Run),
-    /// Another process of the app does.
+    /// Another process of the app runs a program that goes.
     Descendant(Run),
-    /// The app's processes are not the same from look to look.
+    /// The processes of the app change from look to look.
     Changing,
-    /// This does not answer.
+    /// This target does not answer.
     Silent(Target, ProbeError),
 }
 
 /// Why the plan may not be carried out.
 #[derive(Debug)]
 pub enum WaitError {
-    /// The app has not settled yet: the next try may find that it has.
+    /// The app has not settled yet. It may have at the next try.
     NotYet(Obstacle),
     /// The app did not settle in time, and there is no next try.
     TimedOut {
-        /// What kept it from that.
+        /// Why it did not settle.
         obstacle: Obstacle,
         /// The time limit.
         timeout: Duration,
         /// What helps.
         remedy: Remedy,
     },
-    /// This process is the container's first: there is nobody to wait for.
+    /// This process is the container's first process: there is no app to wait for.
     NoApp,
     /// The processes cannot be listed.
     Processes(ProcessError),
@@ -89,18 +91,19 @@ impl From<ProcessError> for WaitError {
     }
 }
 
-/// What is worth a remark about a process of an app that has settled.
+/// A remark about a process of an app that has settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
     /// Its command name.
     pub comm: Vec<u8>,
-    /// What it still runs of what goes; else its program cannot be read.
+    /// The program that it runs and that goes. `None` if its program cannot be read.
     pub runs: Option<Run>,
 }
 
 impl Wait<'_> {
-    /// One try: at least 200 ms when the app has settled, none at all when it certainly has not. Ends early at the
-    /// deadline of `root`, in which files are looked for.
+    /// Makes one try. It takes at least 200 ms if the app has settled, and no time if the first look shows that it has
+    /// not. It ends early at the deadline of `root`. Targets that are files are looked for in `root`. Fails with the
+    /// reason why the plan may not be carried out.
     pub fn try_once(&self, root: &Root) -> Result<Vec<Remark>, WaitError> {
         let mut before = App::look(self.owner)?;
         for _ in 0..LOOKS {
@@ -114,7 +117,7 @@ impl Wait<'_> {
         Err(self.not_yet(&before, Obstacle::Changing))
     }
 
-    /// After two looks alike: the targets, and the last look.
+    /// Probes the targets and takes the last look, after two looks were the same.
     fn confirm(&self, root: &Root, before: &App) -> Result<Vec<Remark>, WaitError> {
         self.allows(before)?;
         for target in self.targets {
@@ -131,7 +134,7 @@ impl Wait<'_> {
         }
     }
 
-    /// Whether the app still is as it was at an earlier look.
+    /// Fails unless the app is the same as at an earlier look.
     pub fn confirm_unchanged(&self, since: &App) -> Result<(), WaitError> {
         if unchanged(since, &App::look(self.owner)?, false) {
             Ok(())
@@ -140,7 +143,7 @@ impl Wait<'_> {
         }
     }
 
-    /// Whether this look does not already say no.
+    /// Fails if this look alone shows that the app has not settled.
     pub fn allows(&self, app: &App) -> Result<(), WaitError> {
         if app.first.as_ref().is_some_and(|first| first.pid == std::process::id()) {
             return Err(WaitError::NoApp);
@@ -158,7 +161,7 @@ impl Wait<'_> {
         })
     }
 
-    /// Past the time limit there is no next try.
+    /// The error for this obstacle. After the time limit there is no next try.
     fn not_yet(&self, app: &App, obstacle: Obstacle) -> WaitError {
         if self.expired(app) {
             WaitError::TimedOut { obstacle, timeout: self.timeout, remedy: Remedy::EndScript }
@@ -167,13 +170,13 @@ impl Wait<'_> {
         }
     }
 
-    /// A look after the interval; `None` when the deadline comes first.
+    /// Takes a look after the interval; `None` if the deadline comes first.
     fn next(&self, root: &Root) -> Result<Option<App>, ProcessError> {
         std::thread::sleep(INTERVAL.min(root.deadline().remaining()));
         if root.deadline().is_over() { Ok(None) } else { App::look(self.owner).map(Some) }
     }
 
-    /// Whether the first process is older than the time limit.
+    /// Whether the first process has run longer than the time limit.
     fn expired(&self, app: &App) -> bool {
         app.age().is_some_and(|age| age >= self.timeout)
     }

@@ -1,4 +1,4 @@
-//! Where to connect to: an address, or a name of `/etc/hosts` (hosts(5)).
+//! The host and port of a probe: an address, or a name of `/etc/hosts` (hosts(5)).
 
 use std::fmt;
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::ProbeError;
 use crate::text::escape::escape;
 
-/// The size up to which `/etc/hosts` is read.
+/// How many bytes of `/etc/hosts` are read.
 const HOSTS_BYTES: u64 = 1024 * 1024;
 
 /// Host and port.
@@ -15,12 +15,11 @@ const HOSTS_BYTES: u64 = 1024 * 1024;
 pub struct Endpoint {
     /// A name or an IPv4 address, or an IPv6 address without brackets.
     host: String,
-    /// Port.
     pub(super) port: u16,
 }
 
 impl Endpoint {
-    /// `HOST:PORT`, `[IPv6]:PORT`; without a port where there is a default one.
+    /// Parses `HOST:PORT` or `[IPv6]:PORT`. The port may be left out if there is a default port.
     pub(super) fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let (host, port) = rest.split_once(']')?;
@@ -38,14 +37,14 @@ impl Endpoint {
         Some(Self { host: host.to_owned(), port })
     }
 
-    /// Its addresses, in the order of `/etc/hosts`.
+    /// The addresses of the host, in the order of `/etc/hosts`. Fails if the name is not there.
     pub(super) fn addresses(&self) -> Result<Vec<IpAddr>, ProbeError> {
         if let Ok(address) = self.host.parse() {
             return Ok(vec![address]);
         }
         let mut text = Vec::new();
         if let Ok(file) = std::fs::File::open("/etc/hosts") {
-            // What could not be read names nobody.
+            // A part that could not be read names no host.
             let _ = file.take(HOSTS_BYTES).read_to_end(&mut text);
         }
         let found = look_up(&String::from_utf8_lossy(&text), &self.host);

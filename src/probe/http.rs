@@ -1,4 +1,4 @@
-//! One GET request (RFC 9112), of whose answer only the status line is read.
+//! One GET request (RFC 9112). Only the status line of the answer is read.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use crate::linux::deadline::Deadline;
 /// A status line is shorter than this.
 const HEAD_BYTES: usize = 4096;
 
-/// Succeeds for status 200 to 399, the kubelet's rule.
+/// Sends the request. Succeeds for a status of 200 to 399, the kubelet's rule.
 pub(super) fn get(
     mut stream: &TcpStream,
     endpoint: &Endpoint,
@@ -42,7 +42,8 @@ pub(super) fn get(
     }
 }
 
-/// Takes away answers of status 1xx, which come before the one that counts; whether that one's status line is there.
+/// Removes interim answers (status 1xx), which come before the final answer. Returns whether the status line of the
+/// final answer is complete.
 fn skip_interim(head: &mut Vec<u8>) -> bool {
     while status(head).is_some_and(|status| status / 100 == 1 && status != 101) {
         let Some(end) = head.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
@@ -56,7 +57,7 @@ fn left(deadline: Deadline) -> Result<Duration, ProbeError> {
     if left.is_zero() { Err(ProbeError::Exchange(TIMED_OUT)) } else { Ok(left) }
 }
 
-/// `HTTP/1.x NNN`; the reason behind it may hold any byte.
+/// The status of `HTTP/1.x NNN`; the reason phrase after it may hold any byte.
 fn status(head: &[u8]) -> Option<u16> {
     let mut words = head.split(|&byte| byte == b'\n').next()?.splitn(3, |&byte| byte == b' ');
     let mut word = || std::str::from_utf8(words.next()?).ok();

@@ -1,4 +1,4 @@
-//! The built-in profiles of `profiles/*.toml`, embedded.
+//! The built-in profiles: the files `profiles/*.toml`, embedded.
 
 /// Name and text of every built-in profile, in the order of `profile list`.
 pub const BUILTIN: [(&str, &str); 13] = [
@@ -17,7 +17,7 @@ pub const BUILTIN: [(&str, &str); 13] = [
     ("redis", include_str!("../../profiles/redis.toml")),
 ];
 
-/// The text of a built-in profile, with its name as known here.
+/// Name and text of the built-in profile `name`; `None` if there is none.
 pub fn lookup(name: &str) -> Option<(&'static str, &'static str)> {
     BUILTIN.into_iter().find(|(known, _)| *known == name)
 }

@@ -1,4 +1,5 @@
-//! Combining profiles: lists join, a limit keeps only what every profile allows, the stricter scalar wins.
+//! Combines profiles: lists are joined, a limit keeps only what every profile allows, and the stricter of two single
+//! values wins.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ use crate::text::escape::escape;
 use crate::text::list::{quoted, strings};
 
 impl Profile {
-    /// Adds what one document says, all of it checked, and the removal of `listed` names.
+    /// Checks and adds everything that one document says, and adds the removal of the names `listed`.
     pub(super) fn add(
         &mut self,
         source: SourceText<'_>,
@@ -47,7 +48,6 @@ impl Profile {
     }
 }
 
-/// One document being added.
 #[derive(Clone, Copy)]
 struct Adding<'a> {
     source: SourceText<'a>,
@@ -59,7 +59,7 @@ impl Adding<'_> {
         Sourced { value, profile: Rc::clone(self.profile) }
     }
 
-    /// Adds what stands at one key.
+    /// Adds the value of one key.
     fn entry(self, profile: &mut Profile, key: &Key, value: &Value) -> Result<(), ProfileError> {
         match (&key.kind, value) {
             (Kind::Names(field), Value::Strings(names)) => self.names((field.of_mut)(profile), names)?,
@@ -106,20 +106,21 @@ impl Adding<'_> {
                 (field.of_mut)(profile).get_or_insert(self.sourced(()));
             }
             (Kind::Choice(choice), Value::String(word)) => self.choice(profile, choice, word)?,
-            // `Key::read` gives no other value for a kind; `Absent` says nothing where it is true.
+            // `Key::read` gives no other value for a kind. `Absent` asks for nothing if it is true.
             _ => {}
         }
         Ok(())
     }
 
-    /// Adds `value` unless an earlier profile said the same.
+    /// Adds `value` unless an earlier profile has the same one.
     fn push<T: PartialEq>(self, list: &mut Vec<Sourced<T>>, value: T) {
         if !list.iter().any(|known| known.value == value) {
             list.push(self.sourced(value));
         }
     }
 
-    /// Adds names of the catalogue as [`Self::push`] does, of which there are too many to compare each with each.
+    /// Adds names of the catalogue as [`Self::push`] does. A set finds the known ones: there are too many names to
+    /// compare each with each.
     fn listed(self, list: &mut Vec<Rule>, names: &[&str]) {
         let mut known = HashSet::new();
         for rule in list.iter().filter(|_| !names.is_empty()) {
@@ -176,7 +177,7 @@ impl Adding<'_> {
         })
     }
 
-    /// What may be written must not be executable.
+    /// Fails if a path that may be written overlaps one that may be executed: the app must not run what it writes.
     fn apart(self, others: &[Sourced<String>], paths: &[Spanned<String>]) -> Result<(), ProfileError> {
         for path in paths {
             let text = path.get_ref().trim_end_matches('/').as_bytes();
@@ -203,7 +204,7 @@ impl Adding<'_> {
         })
     }
 
-    /// Plain absolute paths, without patterns.
+    /// Adds plain absolute paths, without patterns.
     fn paths(self, list: &mut Vec<Sourced<String>>, paths: &[Spanned<String>]) -> Result<(), ProfileError> {
         for path in paths {
             let text = path.get_ref();
@@ -226,14 +227,14 @@ impl Adding<'_> {
         Ok(())
     }
 
-    /// `true` is the stricter of the two.
+    /// Sets the flag; `true` is the stricter value.
     fn stricter(self, slot: &mut Option<Sourced<bool>>, value: bool) {
         if slot.as_ref().is_none_or(|known| value && !known.value) {
             *slot = Some(self.sourced(value));
         }
     }
 
-    /// Keeps what both the earlier profiles and this one allow.
+    /// Keeps only what both the earlier profiles and this one allow.
     fn limit<T: PartialEq + Clone>(self, slot: &mut Option<Sourced<Vec<T>>>, allowed: Vec<T>) {
         match slot {
             Some(known) => known.value.retain(|value| allowed.contains(value)),
@@ -241,7 +242,7 @@ impl Adding<'_> {
         }
     }
 
-    /// A name or an id is stricter than `non-root`; two different ones contradict each other.
+    /// Sets the user or group. A name or an id is stricter than `non-root`; two different ones contradict each other.
     fn principal(
         self,
         slot: &mut Option<Sourced<Principal>>,
@@ -264,7 +265,7 @@ impl Adding<'_> {
         Ok(())
     }
 
-    /// A container starts one command.
+    /// Sets the command. A container starts one command, so two different ones contradict each other.
     fn command(self, slot: &mut Option<Sourced<Vec<String>>>, words: &[Spanned<String>]) -> Result<(), ProfileError> {
         let span = words.first().map_or(0..0, Spanned::span);
         let words: Vec<String> = words.iter().map(|word| word.get_ref().clone()).collect();

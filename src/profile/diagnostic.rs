@@ -1,4 +1,4 @@
-//! What is wrong with a profile, said with file, line, column, the source line and a hint.
+//! Errors in a profile, with file, line, column, the source line and a hint.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +13,7 @@ pub enum ProfileError {
     Read {
         /// As given, escaped.
         file: String,
-        /// The reason, with what to do.
+        /// The reason, and what to do about it.
         reason: String,
     },
     /// The text is not a valid profile.
@@ -25,12 +25,12 @@ pub enum ProfileError {
     UnknownBuiltin {
         /// As given, escaped.
         name: String,
-        /// The nearest known one.
+        /// The most similar name.
         suggestion: Option<&'static str>,
-        /// All that exist.
+        /// The names of all built-in profiles.
         known: String,
     },
-    /// A flag's value is no valid rule.
+    /// The value of a flag is not a valid rule.
     #[error("{flag} {value}: {reason}")]
     Argument {
         /// The flag.
@@ -42,16 +42,16 @@ pub enum ProfileError {
     },
 }
 
-/// One error in one place of one file.
+/// One error at one place in one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// File as given, or `built-in NAME`.
     pub file: String,
     /// Line and column, both from 1; columns count characters.
     pub position: (usize, usize),
-    /// The line at fault, escaped and cut to 120 characters; empty where it is not to be shown.
+    /// The line with the error, escaped and cut to 120 characters; empty if it must not be shown.
     pub source: String,
-    /// Characters to underline; 0 where the line is not shown.
+    /// How many characters are underlined; 0 if the line is not shown.
     pub width: usize,
     /// What is wrong.
     pub message: String,
@@ -75,19 +75,19 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// A file's text with its name, for making diagnostics.
+/// The text of a file with its name, for diagnostics.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceText<'a> {
-    /// As it is called in messages.
+    /// The name in messages.
     pub file: &'a str,
-    /// All of it.
+    /// The whole text.
     pub text: &'a str,
-    /// Whether errors may show what is in it.
+    /// Whether errors may show parts of the text.
     pub quoted: bool,
 }
 
 impl<'a> SourceText<'a> {
-    /// The text of a file, which must be UTF-8.
+    /// The text of a file. Fails if `bytes` is not UTF-8.
     pub fn new(file: &'a str, bytes: &'a [u8], quoted: bool) -> Result<Self, ProfileError> {
         std::str::from_utf8(bytes).map(|text| Self { file, text, quoted }).map_err(|error| {
             let valid = error.valid_up_to();
@@ -102,7 +102,7 @@ impl<'a> SourceText<'a> {
         })
     }
 
-    /// `schema` must be 1; `what` begins with it.
+    /// Fails unless `schema` is 1. `what` names the kind of file in the hint.
     pub(crate) fn check_schema(self, schema: Option<&toml::Spanned<u32>>, what: &str) -> Result<(), ProfileError> {
         match schema {
             Some(schema) if *schema.get_ref() == 1 => Ok(()),
@@ -119,7 +119,7 @@ impl<'a> SourceText<'a> {
         }
     }
 
-    /// The error that `message` names at `span`, a range of bytes of the text.
+    /// An error with `message` at `span`, a range of bytes of the text.
     pub fn error(self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> ProfileError {
         self.invalid(span, message.into(), hint)
     }
@@ -133,7 +133,8 @@ impl<'a> SourceText<'a> {
         let column = self.text.get(line_start..start).unwrap_or_default().chars().count() + 1;
         let spanned = self.text.get(start..end).unwrap_or_default();
         let width = spanned.lines().next().unwrap_or_default().chars().count();
-        // A line that is too long to print is shown without its place being underlined wrongly.
+        // If the line is too long or has escaped characters, the columns may not match it: then one character is
+        // underlined.
         let fits = column + width < 120 && line.chars().all(|c| escape(c.to_string().as_bytes()).len() == c.len_utf8());
         let source: String = line.chars().take(120).collect();
         let (file, position) = (self.file.to_owned(), (before.matches('\n').count() + 1, column));
@@ -166,8 +167,8 @@ impl<'a> SourceText<'a> {
     }
 }
 
-/// Whether errors may quote a file of this name. Of any other they would show whoever may only start lithify what is in it,
-/// line by line.
+/// Whether errors may quote a file of this name. An error in any other file would show its content, line by line, to a
+/// user who may start lithify but may not read the file.
 pub(crate) fn is_quoted(file: &str) -> bool {
     std::path::Path::new(file).extension().is_some_and(|extension| extension == "toml")
 }
@@ -180,8 +181,8 @@ fn floor_boundary(text: &str, mut index: usize) -> usize {
     index
 }
 
-/// The word of `known` that `word` was probably meant to be: one that it begins, else at most a third of its letters
-/// differ.
+/// The word of `known` that `word` was probably meant to be: one that starts with `word`, or one that differs in at
+/// most a third of its letters.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let begun = |candidate: &str| word.len() > 3 && candidate.starts_with(word);
     known
@@ -193,7 +194,7 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance, with `-`, `_` and case taken as equal.
+/// The Levenshtein distance. `-` and `_` are equal, and so are upper and lower case.
 fn distance(a: &str, b: &str) -> usize {
     let fold = |text: &str| -> Vec<char> {
         text.chars().take(64).map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()

@@ -1,7 +1,7 @@
-//! One profile file as it is written: its head, and the value of each key that stands in it.
+//! One profile file as it is written: its head, and the value of each of its keys.
 //!
-//! Read from the parsed tree by the rows of `keys`: serde's derived code for the same tables takes 110 kB more in the
-//! binary, and knows less to say about a mistake.
+//! The rows of `keys` read the parsed tree. serde's derived code for the same tables takes 110 kB more in the binary
+//! and gives less precise errors.
 
 use toml::Spanned;
 
@@ -10,7 +10,6 @@ use super::keys::{Key, Kind, SECTIONS, Section};
 use super::table::Table;
 use super::values::Principal;
 
-/// The whole file.
 pub(super) struct Document {
     pub(super) schema: Option<Spanned<u32>>,
     pub(super) name: Option<Spanned<String>>,
@@ -19,7 +18,7 @@ pub(super) struct Document {
     pub(super) entries: Vec<(&'static Key, Value)>,
 }
 
-/// What stands at a key.
+/// The value of a key.
 pub(super) enum Value {
     Strings(Vec<Spanned<String>>),
     String(Spanned<String>),

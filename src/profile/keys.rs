@@ -1,5 +1,6 @@
-//! Every key of a profile, one row each: what it is called, which field of [`Profile`] it fills, what may stand there, and
-//! what the schema says of it. How each [`Kind`] is read, combined, shown and described stands in the files of these names.
+//! Every key of a profile, one row each: its name, the field of [`Profile`] that it fills, the values that it takes,
+//! and its description in the schema. How a [`Kind`] is read, combined, shown and described stands in `document`,
+//! `combine`, `show` and `schema`.
 
 use super::values::{ConfineMode, Libraries, Method, Principal};
 use super::{Profile, Rule, Sourced};
@@ -8,7 +9,7 @@ use crate::root::pattern::PathPattern;
 
 /// A table of a profile.
 pub(super) struct Section {
-    /// With the tables above it: `verify.mounts`.
+    /// The full name, with the tables above it: `verify.mounts`.
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     pub(super) keys: &'static [Key],
@@ -16,7 +17,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Its name in the table above.
+    /// The name in the table above.
     pub(super) fn key(&self) -> &'static str {
         self.name.rsplit('.').next().unwrap_or_default()
     }
@@ -35,7 +36,7 @@ pub(super) struct Field<T: 'static> {
     pub(super) of_mut: fn(&mut Profile) -> &mut T,
 }
 
-/// What may stand at a key, and the field that it fills.
+/// The values that a key takes, and the field that it fills.
 pub(super) enum Kind {
     /// File names.
     Names(Field<Vec<Rule>>),
@@ -43,23 +44,23 @@ pub(super) enum Kind {
     Globs(Field<Vec<Rule>>),
     /// Classes of programs.
     Classes(Field<Vec<Rule>>),
-    /// File names and absolute globs; with any of them, everything else goes.
+    /// File names and absolute globs. If there are any, every other executable goes.
     Only(Field<Vec<Rule>>),
     /// Absolute globs.
     Patterns(Field<Vec<Sourced<PathPattern>>>),
-    /// Absolute paths, and those that count where there are none.
+    /// Absolute paths, and the paths that count if no profile sets any.
     Paths(Field<Vec<Sourced<String>>>, &'static [&'static str]),
-    /// Absolute paths, where an empty list says something; none may overlap one of the other field.
+    /// Absolute paths; an empty list is a limit, too. No path may overlap one of the other field.
     Confined(Field<Option<Vec<Sourced<String>>>>, Field<Option<Vec<Sourced<String>>>>),
     /// The words of one command.
     Command(Field<Option<Sourced<Vec<String>>>>),
-    /// The most capabilities.
+    /// The capabilities that are allowed at most.
     Capabilities(Field<Option<Sourced<Vec<String>>>>),
-    /// The most groups.
+    /// The supplementary groups that are allowed at most.
     Groups(Field<Option<Sourced<Vec<u32>>>>),
     /// A user or a group.
     Principal(Field<Option<Sourced<Principal>>>),
-    /// `true` is the stricter.
+    /// A flag; `true` is the stricter value.
     Flag(Field<Option<Sourced<bool>>>),
     /// `false` asks for a check.
     Absent(Field<Option<Sourced<()>>>),
@@ -69,17 +70,17 @@ pub(super) enum Kind {
     Choice(Choice),
 }
 
-/// Words of which the strictest that is written down counts.
+/// A few words, of which the strictest that a profile sets counts.
 pub(super) struct Choice {
-    /// As messages name them.
+    /// The words, in the order in which messages name them.
     pub(super) words: &'static [&'static str],
-    /// What an unknown word is called.
+    /// How messages describe an unknown word.
     pub(super) unknown: &'static str,
-    /// What counts where no profile has the key, if that is said.
+    /// The word that counts if no profile has the key; `None` if the JSON shows no word in that case.
     pub(super) default: Option<&'static str>,
-    /// The word that counts, and the profile that says it.
+    /// The word that counts, and the profile that set it.
     pub(super) of: fn(&Profile) -> Option<(&'static str, &str)>,
-    /// `None` for an unknown word.
+    /// Sets the word if it is stricter than the earlier one; `None` for an unknown word.
     pub(super) add: fn(&mut Profile, Sourced<&str>) -> Option<()>,
 }
 

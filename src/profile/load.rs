@@ -1,4 +1,4 @@
-//! Loading profiles by name or file, with their includes.
+//! Loads profiles by name or from a file, with their includes.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::recognise::catalogue::names_of_profile;
 use crate::root::pattern::PathPattern;
 use crate::text::escape::escape;
 
-/// Larger files are not profiles: ours are under 4 KiB.
+/// Larger files are not profiles: the built-in ones are under 4 KiB.
 pub(crate) const MAX_BYTES: u64 = 1024 * 1024;
 
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +29,8 @@ struct Loader {
     open: Vec<(Key, String)>,
 }
 
-/// Loads and combines `names`: built-in names, or files (paths of the caller) when they hold a `/` or end in `.toml`.
+/// Loads and combines profiles. A name that holds a `/` or ends in `.toml` is a file, a path of the caller; any other
+/// is the name of a built-in profile. Fails at the first profile that cannot be read or is not valid.
 pub fn load<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Profile, ProfileError> {
     load_all(&mut names.into_iter())
 }
@@ -50,19 +51,19 @@ fn load_all(names: &mut dyn Iterator<Item = &str>) -> Result<Profile, ProfileErr
     Ok(loader.profile)
 }
 
-/// Loads one profile from text, for tests and fuzzing; file includes are resolved against the working directory.
+/// Loads one profile from text, for tests and fuzzing. Includes of files are relative to the working directory.
 pub fn load_text(file: &str, text: &str) -> Result<Profile, ProfileError> {
     let mut loader = Loader::default();
     loader.text(Key::File { dev: 0, ino: 0 }, file, text, Some(Path::new(".")))?;
     Ok(loader.profile)
 }
 
-/// Whether a profile argument means a file.
+/// Whether a profile argument is a file.
 pub(crate) fn is_file(name: &str) -> bool {
     name.contains('/') || is_quoted(name)
 }
 
-/// A rule as `--remove` takes it: a path when it holds a `/`, else a file name.
+/// Parses a rule as `--remove` takes it: a path if it holds a `/`, else a file name. The error is the reason.
 pub(super) fn selector(text: &str) -> Result<Selector, String> {
     if text.contains('/') {
         return PathPattern::parse(text).map(Selector::Path).map_err(|error| error.to_string());
@@ -85,7 +86,7 @@ fn unknown_builtin(name: &str) -> ProfileError {
     }
 }
 
-/// Why an included file did not load: an error inside it, or a reason to be reported at the include.
+/// Why an included file did not load: an error inside the file, or a reason that is reported at the include.
 enum Included {
     Error(ProfileError),
     Reason(String),
@@ -107,12 +108,12 @@ impl Loader {
         Ok(self.text(key, &name, text, Some(directory))?)
     }
 
-    /// Adds one profile; includes first, so that they come first in the report.
+    /// Adds one profile. Its includes are added first, so that they come first in the report.
     fn text(&mut self, key: Key, file: &str, text: &str, directory: Option<&Path>) -> Result<(), ProfileError> {
         if self.done.contains(&key) {
             return Ok(());
         }
-        // A built-in profile has no directory.
+        // A built-in profile has no directory, and its text may always be shown.
         let source = SourceText { file, text, quoted: directory.is_none() || is_quoted(file) };
         let document = Document::parse(source)?;
         source.check_schema(document.schema.as_ref(), "a profile")?;
@@ -166,9 +167,10 @@ impl Loader {
     }
 }
 
-/// A regular file of at most `max` bytes (a path of the caller), or why it cannot be read.
+/// The content and metadata of a regular file of at most `max` bytes, at a path of the caller; or why it cannot be
+/// read.
 pub(crate) fn read_file(path: &Path, max: u64) -> Result<(Vec<u8>, std::fs::Metadata), String> {
-    // Not blocking: a fifo in place of a profile must not hang a probe.
+    // Opens without blocking: a fifo in place of a profile must not hang a probe.
     let file = File::options()
         .read(true)
         .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)

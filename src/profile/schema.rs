@@ -1,4 +1,4 @@
-//! The JSON Schema of profiles, from the rows of `keys`.
+//! The JSON Schema of profiles, made from the rows of `keys`.
 
 use super::keys::{Key, Kind, SECTIONS, Section};
 use super::show::quote;
@@ -27,7 +27,7 @@ const HEAD: &str = r#"    "schema": {
       }
     }"#;
 
-/// The schema as text, as it also stands in `schema/profile.schema.json`.
+/// The schema as text, the same as in `schema/profile.schema.json`.
 pub fn schema() -> String {
     let mut out = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -73,7 +73,7 @@ fn section(out: &mut String, section: &Section, indent: usize) {
     out.pop();
 }
 
-/// The head of a property, which is left open.
+/// Writes the head of a property and leaves the property open.
 fn property(out: &mut String, name: &str, help: &str, indent: usize) {
     lines(out, &format!("\"{name}\": {{\n  \"description\": {},", quote(help)), indent);
 }
@@ -87,7 +87,7 @@ fn lines(out: &mut String, text: &str, indent: usize) {
 }
 
 impl Key {
-    /// What may stand there.
+    /// The part of the schema that says which values the key takes.
     fn schema(&self) -> String {
         const ID: &str = "\"type\": \"integer\",\n\"minimum\": 0,\n\"maximum\": 4294967294";
         const TEXT: &str = "\"type\": \"string\",\n\"minLength\": 1";

@@ -1,4 +1,5 @@
-//! A profile's effective form: as TOML that gives the same profile again, each entry with its origin, and as JSON.
+//! The effective form of a profile: as TOML that gives the same profile again, with the origin of each entry, and as
+//! JSON.
 
 use std::fmt::Write;
 
@@ -10,7 +11,7 @@ use crate::text::json_line::json_line;
 use crate::text::list::numbers;
 use crate::text::order::sort_by;
 
-/// As a TOML basic string (a JSON string is one, but for DEL).
+/// `text` as a TOML basic string. A JSON string is one, too, except for DEL.
 pub(crate) fn quote(text: &str) -> String {
     json_line(&text).trim_end().replace('\u{7f}', "\\u007F")
 }
@@ -22,13 +23,13 @@ struct Entry<'a, T> {
     profile: &'a str,
 }
 
-/// What the effective profile says at one key.
+/// The value of one key in the effective profile.
 enum Said<'a> {
-    /// Nothing where it is empty.
+    /// A list that asks for nothing if it is empty.
     List(Entries<'a>),
-    /// A list that says something when it is empty, too.
+    /// A list that is a limit even if it is empty.
     Limit(Option<Entries<'a>>),
-    /// The value as TOML.
+    /// A single value, as TOML.
     Scalar(Option<Entry<'a, String>>),
 }
 
@@ -95,7 +96,7 @@ fn list(words: impl Iterator<Item = String>) -> String {
     format!("[{}]", words.collect::<Vec<_>>().join(", "))
 }
 
-/// `profile` as TOML; comments name where each entry came from.
+/// `profile` as TOML. Comments name the profile that each entry came from.
 pub fn to_toml(profile: &Profile) -> String {
     let mut out = String::from("schema = 1\n");
     if let Some(last) = profile.sources.last() {
@@ -127,7 +128,7 @@ impl Section {
 }
 
 impl Key {
-    /// A list has one line for the entries of each profile.
+    /// Writes the key. A list has one line for the entries of each profile.
     fn write(&self, profile: &Profile, out: &mut String) {
         let name = self.name;
         let (list, limits) = match self.said(profile) {
@@ -178,7 +179,7 @@ struct Origin<'a> {
     description: &'a str,
 }
 
-/// An object.
+/// A JSON object.
 struct Map<T>(Vec<(&'static str, T)>);
 
 impl<T: Serialize> Serialize for Map<T> {
@@ -187,20 +188,20 @@ impl<T: Serialize> Serialize for Map<T> {
     }
 }
 
-/// What stands at a key of the JSON.
+/// The value of a key in the JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Value<'a> {
     Entries(Entries<'a>),
     Scalar(Entry<'a, String>),
-    /// What counts, whoever said it.
+    /// The word that counts, without the profile that set it.
     Word(&'a str),
     Words(Vec<&'a str>),
-    /// Nothing is limited.
+    /// No limit.
     Null,
 }
 
-/// `profile` as JSON: each entry is `{"value": ..., "profile": ...}`.
+/// `profile` as JSON. An entry is `{"value": ..., "profile": ...}`.
 pub fn to_json(profile: &Profile) -> String {
     let sources = profile.sources.iter();
     json_line(&Effective {
@@ -228,7 +229,7 @@ impl Section {
 }
 
 impl Key {
-    /// `None` where nobody sets a flag or a single value.
+    /// The value for the JSON; `None` if no profile sets a flag or a single value.
     fn value<'a>(&self, profile: &'a Profile) -> Option<Value<'a>> {
         Some(match (&self.kind, self.said(profile)) {
             (Kind::Paths(field, defaults), _) if !defaults.is_empty() => {

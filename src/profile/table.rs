@@ -1,4 +1,4 @@
-//! One TOML table, key by key: shared by profiles and by baselines of `scan`.
+//! Reads one TOML table, key by key. Profiles and the baselines of `scan` use it.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use super::diagnostic::{ProfileError, SourceText, nearest};
 use super::values::Principal;
 use crate::text::escape::escape;
 
-/// One table being read: keys are taken out one by one, and what is left over is unknown. The first mistake is kept,
-/// and reading goes on with what a missing key would give: one way out in place of one for each key.
+/// A table that is being read. Keys are taken out one by one, and a key that is left over is unknown. The first mistake
+/// is kept, and reading continues as if the key were missing. So there is one error path instead of one for each key.
 pub(crate) struct Table<'a, 'i> {
     source: SourceText<'a>,
     name: &'static str,
     entries: DeTable<'i>,
     known: Vec<&'static str>,
-    /// The first mistake in the text, and where it begins.
+    /// The first mistake in the text, and the byte at which it begins.
     error: Option<(usize, ProfileError)>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Table<'a, 'a> {
         Ok(Self { source, name: "", entries: parsed.into_inner(), known: Vec::new(), error: None })
     }
 
-    /// `read` from it, unless there was a mistake.
+    /// `read`, or the first mistake.
     pub(crate) fn into_result<T>(mut self, read: T) -> Result<T, ProfileError> {
         self.finish();
         match self.error {
@@ -137,7 +137,7 @@ impl<'a, 'i> Table<'a, 'i> {
         principal.map(|principal| Spanned::new(span, principal))
     }
 
-    /// Reads the table `key`, an empty one where it is missing; `name` is its full name.
+    /// Reads the table `key`; a missing table reads as an empty one. `name` is its full name.
     pub(crate) fn table(&mut self, key: &'static str, name: &'static str, read: &mut dyn FnMut(&mut Table<'a, 'i>)) {
         let entries = match self.take(key) {
             None => DeTable::new(),
@@ -153,7 +153,7 @@ impl<'a, 'i> Table<'a, 'i> {
         self.error = table.error;
     }
 
-    /// Reads each table of the list `key` (`[[key]]`); `read` also gets the place where it begins.
+    /// Reads each table of the list `key` (`[[key]]`). `read` also gets the place at which the table begins.
     pub(crate) fn tables<T>(
         &mut self,
         key: &'static str,
@@ -178,7 +178,8 @@ impl<'a, 'i> Table<'a, 'i> {
         list
     }
 
-    /// What was not taken is unknown: accepting it would promise what is not done.
+    /// Fails if a key was not taken. Such a key is unknown, and accepting it would promise something that lithify does
+    /// not do.
     fn finish(&mut self) {
         let Some(key) = self.entries.keys().min_by_key(|key| key.span().start) else { return };
         let (span, unknown) = (key.span(), escape(key.get_ref().as_bytes()));
@@ -191,7 +192,7 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 }
 
-/// A user or group id; 4294967295 means "no change" to the kernel (chown(2)) and is none.
+/// A user or group id. 4294967295 is not an id: to the kernel it means "no change" (chown(2)).
 fn id(value: &DeValue<'_>) -> Option<u32> {
     let integer = value.as_integer()?;
     u32::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|id| *id < u32::MAX)

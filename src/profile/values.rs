@@ -1,13 +1,13 @@
-//! Values of a profile that are one of a few words, or a user.
+//! Values of a profile: those that are one of a few words, and users.
 
 use std::fmt;
 
-/// What happens where `[confine]` cannot be enforced whole, the milder first.
+/// What happens if Landlock cannot enforce all of `[confine]`, the milder first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConfineMode {
-    /// What there is is enforced, and said.
+    /// Enforces what the kernel supports, and reports the rest.
     BestEffort,
-    /// The app is not started.
+    /// Does not start the app.
     Require,
 }
 
@@ -27,11 +27,11 @@ impl ConfineMode {
 /// How a file is removed, the milder first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
-    /// Mode 000: still there, for nobody to run.
+    /// Sets mode 000: the file stays, but nobody can run it.
     Disable,
-    /// Replaced by a stub that says what was removed and reports the attempt.
+    /// Replaces the file with a tombstone, which says what was removed and reports the attempt.
     Tombstone,
-    /// Unlinked.
+    /// Unlinks the file.
     Delete,
 }
 

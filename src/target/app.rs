@@ -1,8 +1,9 @@
 //! Which processes are the app: the container's first process and its descendants.
 //!
-//! Mostly that is process 1. Where a pod's containers share one process namespace (`shareProcessNamespace`, `hostPID`),
-//! process 1 is another container's or the machine's; then those in the mount namespace of the root in question count,
-//! and the oldest of them is the first: nothing can be started in a container before its own command.
+//! The first process is usually process 1. If the containers of a pod share one process namespace
+//! (`shareProcessNamespace`, `hostPID`), process 1 belongs to another container or to the machine. In that case the
+//! processes in the mount namespace of the target count, and the oldest of them is the first process: nothing can be
+//! started in a container before its own command.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -18,24 +19,28 @@ use crate::linux::proc::mountinfo::Mounts;
 use crate::linux::proc::processes::{Process, Program};
 use crate::linux::proc::{Proc, Task, own_program};
 
-/// What `USER_HZ` is on every architecture that is built for (`proc_pid_stat(5)`).
+/// `USER_HZ`: it has this value on every architecture that lithify is built for (`proc_pid_stat(5)`).
 const TICKS_PER_SECOND: u64 = 100;
 
-/// One look at the processes. Kernel threads, zombies and this process itself (unless it is the first) are left out.
+/// One look at the processes. Kernel threads, zombies and this process itself are left out; this process is listed if
+/// it is the first process.
 #[derive(Clone, Debug, Default)]
 pub struct App {
     /// The container's first process.
     pub first: Option<Process>,
-    /// Its descendants, orphans of a `kubectl exec` among them: they cannot be told apart.
+    /// The descendants of the first process. Orphans of a `kubectl exec` are among them, because they cannot be told
+    /// apart.
     pub descendants: Vec<Process>,
-    /// Everybody else: other containers, and what `kubectl exec` started.
+    /// All other processes: those of other containers, and those that `kubectl exec` started.
     pub others: Vec<Process>,
-    /// When this was, since the machine started.
+    /// When the processes were listed, as the time since boot.
     pub time: Duration,
 }
 
 impl App {
-    /// Looks now. Programs of the app that this user may not read are read by a child that becomes their user.
+    /// Lists the processes now. If this user may not read the program of a process of the app, a child that changes to
+    /// the user of that process reads it. Fails if `/proc` cannot be read or hides processes, or if the process of
+    /// `--root /proc/PID/root` no longer has the root that was opened.
     pub fn look(owner: &Owner) -> Result<Self, ProcessError> {
         let processes = list()?;
         if let Owner::Process { task, root } = owner {
@@ -45,14 +50,14 @@ impl App {
         }
         let own = std::process::id();
         let (first, members) = if let Owner::Started { pid } = owner {
-            // What the app left behind is ours: this process is the first, or the subreaper.
+            // This process is the first process or the subreaper, so it adopts the orphans of the app.
             (Some(*pid), descendants(&processes, HashSet::from([own])))
         } else {
             let namespace = Namespace::of(owner.member())?;
             let program = own_program().ok();
             let (first, mut members) = members(&processes, &|pid| namespace.holds(pid), program);
             if !owner.has_processes() {
-                // Any of them may use a directory.
+                // Any process may use a directory.
                 members.extend(descendants(&processes, HashSet::from([1])));
             }
             (first, members)
@@ -70,7 +75,7 @@ impl App {
         Ok(app)
     }
 
-    /// How long ago the first process started; `None` where there is none.
+    /// How long ago the first process started; `None` if there is no first process.
     pub fn age(&self) -> Option<Duration> {
         let start = Duration::from_millis(self.first.as_ref()?.start.saturating_mul(1000 / TICKS_PER_SECOND));
         Some(self.time.saturating_sub(start))
@@ -82,7 +87,8 @@ impl App {
     }
 }
 
-/// The first process of a container, without looking at every process where there is no need to.
+/// The pid of the first process of a container; `None` if there is none. Looks at all processes only if process 1 is
+/// not in the container's mount namespace.
 pub fn first(owner: &Owner) -> Result<Option<u32>, ProcessError> {
     if Namespace::of(owner.member())?.holds(1) {
         return Ok(Some(1));
@@ -90,8 +96,8 @@ pub fn first(owner: &Owner) -> Result<Option<u32>, ProcessError> {
     Ok(App::look(owner)?.first.map(|process| process.pid))
 }
 
-/// The first process, and with it all that belong to the app. `holds` says whether a process is in the container's mount
-/// namespace, `own` is lithify's program.
+/// The first process and all processes of the app. `holds` says whether a process is in the container's mount
+/// namespace. `own` is the program of lithify.
 fn members(processes: &[Process], holds: &dyn Fn(u32) -> bool, own: Option<Identity>) -> (Option<u32>, HashSet<u32>) {
     if holds(1) {
         return (Some(1), descendants(processes, HashSet::from([1])));
@@ -100,9 +106,10 @@ fn members(processes: &[Process], holds: &dyn Fn(u32) -> bool, own: Option<Ident
     let entered = |process: &&Process| inside.contains(&process.pid) && !inside.contains(&process.parent);
     let first = processes.iter().filter(entered).min_by_key(|process| (process.start, process.pid));
     let first = first.map(|process| process.pid);
-    // A runtime starts what it puts in from outside, so that it has no parent here; whoever has one that is in another
-    // container was adopted by it. Where the machine's processes are seen both have the runtime's shim: only lithify
-    // itself, as another probe, is certainly no orphan of the app.
+    // A runtime starts its processes in the container from outside, so such a process has no parent in its pid
+    // namespace. A process whose parent is in another container was adopted by that parent. If the processes of the
+    // machine are visible, both kinds of processes have the runtime's shim as their parent. Then only a process that
+    // runs lithify, such as another probe, is certainly not an orphan of the app.
     let adopted =
         |process: &&Process| process.parent != 0 && own.is_none_or(|own| process.program != Program::Known(own));
     let orphans = processes.iter().filter(entered).filter(adopted).map(|process| process.pid);
@@ -111,7 +118,7 @@ fn members(processes: &[Process], holds: &dyn Fn(u32) -> bool, own: Option<Ident
 
 /// `members` and all their descendants.
 fn descendants(processes: &[Process], mut members: HashSet<u32>) -> HashSet<u32> {
-    // Parents usually have lower pids, but need not: repeat until nothing is added.
+    // Parents usually have lower pids than their children, but need not: repeat until nothing is added.
     loop {
         let before = members.len();
         for process in processes {
@@ -125,12 +132,12 @@ fn descendants(processes: &[Process], mut members: HashSet<u32>) -> HashSet<u32>
     }
 }
 
-/// A mount namespace, known by one process that is in it.
+/// A mount namespace, identified by one process in it.
 struct Namespace {
     proc: Proc,
     id: Option<Identity>,
     member: Task,
-    /// The member's, read when first needed.
+    /// The mounts of `member`, read when first needed.
     mounts: OnceCell<Option<Mounts>>,
 }
 
@@ -141,9 +148,9 @@ impl Namespace {
         Ok(Self { proc, id, member, mounts: OnceCell::new() })
     }
 
-    /// Whether process `pid` is in it. Another user's namespace cannot be read without `CAP_SYS_PTRACE`, but its
-    /// mountinfo can; no two namespaces have a mount id in common. Where neither is readable, process 1 is taken to be
-    /// in it unless it is called as a pause container's.
+    /// Whether process `pid` is in this namespace. Reading the namespace of another user's process takes
+    /// `CAP_SYS_PTRACE`, but its mountinfo is readable, and no two namespaces have a mount id in common. If neither is
+    /// readable, process 1 counts as inside, unless its command name is that of a pause container.
     fn holds(&self, pid: u32) -> bool {
         let task = Task::Process(pid);
         match self.proc.mount_namespace(task) {
@@ -157,7 +164,7 @@ impl Namespace {
     }
 }
 
-/// `None` if they cannot be read, or are none, as those of a zombie.
+/// The mounts of a process. `None` if they cannot be read, or if the list is empty, as that of a zombie is.
 fn mounts(task: Task) -> Option<Mounts> {
     task.mounts().ok().filter(|mounts| mounts.iter().next().is_some())
 }

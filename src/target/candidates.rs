@@ -1,10 +1,11 @@
-//! Which files a process may run whose program cannot be read. Reads only.
+//! Which files a process may run if its program cannot be read. Reads only.
 //!
-//! A daemon that starts as root and changes its user by itself can be looked into with `CAP_SYS_PTRACE` only, which no
-//! runtime grants. What everybody sees: its command name, its arguments, and how many pages its program's code takes
-//! (`proc_pid_statm(5)`), which the program headers of the file say, too. So a file with another size is not what it runs,
-//! and nor is a script: its interpreter is. Of the files that are left all count, until a program of the right size is
-//! found that the process is called by; then only that one and those of the same name do.
+//! Reading the program of a daemon that starts as root and then changes its user takes `CAP_SYS_PTRACE`, which no
+//! runtime grants by default. Every user sees the command name, the arguments, and how many pages the code of its
+//! program takes (`proc_pid_statm(5)`). The program headers of a file say this number, too. So a process does not run a
+//! file whose code has another size. It does not run a script either: it runs the interpreter. All remaining files
+//! count as candidates until a program of the right size is found under the name of the process. After that, only this
+//! program and the files of the same name count.
 
 use std::cell::{OnceCell, RefCell};
 use std::os::unix::ffi::OsStrExt;
@@ -19,37 +20,38 @@ use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, read_part};
 use crate::target::Target;
 
-/// How often the whole tree is searched for a name: processes may have as many as they like.
+/// How many searches through the whole tree are made for names: processes can have any number of names.
 const SEARCHES: usize = 16;
 
-/// How sure it is that a process runs a file.
+/// How certain it is that a process runs a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Certainty {
     /// The kernel says so.
     Known,
-    /// The process is called so, and nothing speaks against it.
+    /// The process has the name of the file, and nothing contradicts it.
     Named,
-    /// Nothing speaks against it, and there is no program that the process is called by.
+    /// Nothing contradicts it, and no program was found under the name of the process.
     Possible,
 }
 
-/// Files, and what is needed to tell which of them a process may run.
+/// Files, and the data that tells which of them a process may run.
 #[derive(Debug)]
 pub struct Candidates<'a> {
     root: &'a Root,
-    /// Where programs are looked for by name.
+    /// The directories that are searched for programs by name.
     search: Vec<&'a str>,
-    /// Programs that stay, which may lie elsewhere.
+    /// Paths of programs that stay. They may lie in other directories.
     kept: Vec<Vec<u8>>,
-    /// Whether the processes have their programs from `root`: in an unpacked tree only what is called as they are counts.
+    /// Whether the programs of the processes lie in `root`. In an unpacked tree they do not, so only files with the
+    /// name of a process count.
     inside: bool,
-    /// Each with one of its paths.
+    /// Each file with one of its paths.
     files: Vec<(Identity, Canonical)>,
-    /// What each of `files` is, read when first needed.
+    /// The code of each of `files`, read when first needed.
     codes: OnceCell<Vec<Code>>,
-    /// Whether this kernel counts pages as [`elf::code`] does.
+    /// Whether this kernel counts pages in the same way as [`elf::code`].
     counts: OnceCell<bool>,
-    /// What was found in the whole tree, by name and size.
+    /// The results of the searches through the whole tree, by name and size.
     found: RefCell<Vec<Search>>,
 }
 
@@ -61,12 +63,12 @@ struct Search {
     program: Option<Identity>,
 }
 
-/// The code of a file.
+/// The size of the code of a file.
 #[derive(Clone, Copy, Debug)]
 enum Code {
-    /// It is no program, or not there.
+    /// The file is not a program, or does not exist.
     None,
-    /// It cannot be read.
+    /// The file cannot be read.
     Unknown,
     Pages([u64; 2]),
 }
@@ -80,7 +82,7 @@ impl Code {
         }
     }
 
-    /// Whether a process whose code takes so many pages may run it.
+    /// Whether a process whose code takes `code` pages may run the file.
     fn fits(self, code: Option<u64>) -> bool {
         match self {
             Self::None => false,
@@ -91,7 +93,7 @@ impl Code {
 }
 
 impl<'a> Candidates<'a> {
-    /// Of these files, for processes of the target; `kept` are the paths of programs that stay.
+    /// Candidates among `files`, for processes of the target. `kept` holds the paths of programs that stay.
     pub fn new(target: &'a Target, profile: &'a Profile, kept: &[Vec<u8>], files: Vec<(Identity, Canonical)>) -> Self {
         Self {
             root: &target.root,
@@ -105,7 +107,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Which of the files `process` may run; none where its program can be read.
+    /// The files that `process` may run. Empty if the program of the process can be read.
     pub fn of(&self, process: &Process) -> Vec<(Identity, Certainty)> {
         if !matches!(process.program, Program::Unreadable { .. }) {
             return Vec::new();
@@ -128,14 +130,15 @@ impl<'a> Candidates<'a> {
         fitting.into_iter().filter_map(certainty).collect()
     }
 
-    /// The program that `process`, whose program cannot be read, is called by.
+    /// The program that has the name of `process`, a process whose program cannot be read.
     pub fn program(&self, process: &Process) -> Option<Identity> {
         let code = self.code(process);
         let argument = process.argument();
         self.paths(names(process, &argument), &argument).into_iter().find_map(|path| self.fitting(&path, code))
     }
 
-    /// The path by which `process` is called, if it leads to the program `id`: that of the link, where the last name is one.
+    /// The path under which `process` was started, if it leads to the program `id`. A link as the last component is not
+    /// followed.
     pub fn called(&self, process: &Process, id: Identity) -> Option<Canonical> {
         let argument = process.argument();
         let leads_there = |path: &Vec<u8>| self.root.resolve(path).is_ok_and(|stat| stat.id == id);
@@ -143,8 +146,9 @@ impl<'a> Candidates<'a> {
         self.root.walk(&path, false).ok().map(|place| place.path)
     }
 
-    /// Where a process may have its program from: the path that its first argument says, a program that stays and has its
-    /// name, or one in the directories for programs. A container's processes mostly have the same `PATH`.
+    /// The paths that the program of a process may have: the path in its first argument, programs that stay and have
+    /// its name, and that name in the directories for programs. The `PATH` of this process is used: the processes of a
+    /// container usually have the same one.
     fn paths(&self, names: [&[u8]; 2], argument: &[u8]) -> Vec<Vec<u8>> {
         let said = Some(argument.to_vec()).filter(|path| path.starts_with(b"/"));
         let variable = std::env::var_os("PATH").unwrap_or_default();
@@ -155,7 +159,7 @@ impl<'a> Candidates<'a> {
         said.into_iter().chain(started).chain(kept).chain(installed).collect()
     }
 
-    /// A program of this name and size, wherever it lies: daemons have helpers in directories of their own.
+    /// A program of this name and size anywhere in the tree: daemons have helpers in directories of their own.
     fn program_anywhere(&self, names: [&[u8]; 2], code: Option<u64>) -> Option<Identity> {
         let mut found = self.found.borrow_mut();
         for name in names.into_iter().filter(|name| self.inside && !name.is_empty()) {
@@ -185,8 +189,8 @@ impl<'a> Candidates<'a> {
         (matches!(file, Code::Pages(_)) && file.fits(code)).then_some(place.stat.id)
     }
 
-    /// The size of the code of a process whose program cannot be read, if the kernel counts as is expected: the size of
-    /// this very program shows.
+    /// The number of pages of the code of a process whose program cannot be read. `None` if it is not known, or if the
+    /// kernel does not count pages as expected, which the code of this program shows.
     fn code(&self, process: &Process) -> Option<u64> {
         let Program::Unreadable { code } = process.program else { return None };
         let counts = || {
@@ -198,7 +202,7 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// What a process is called: its command name, and the file name of its first argument.
+/// The names of a process: its command name, and the file name of its first argument.
 fn names<'p>(process: &'p Process, argument: &'p [u8]) -> [&'p [u8]; 2] {
     [&process.comm, InRoot(argument).name()]
 }
@@ -207,7 +211,8 @@ fn is_called(names: [&[u8]; 2], path: &[u8]) -> bool {
     names.into_iter().any(|name| may_be_called(name, InRoot(path).name()))
 }
 
-/// Whether a process that is known by the name `known` may run a program called `name`: a command name is cut.
+/// Whether a process with the name `known` may run a program with the name `name`. The kernel cuts a command name off
+/// at [`COMM_LENGTH`] bytes.
 fn may_be_called(known: &[u8], name: &[u8]) -> bool {
     known == name || known.len() == COMM_LENGTH && name.starts_with(known)
 }

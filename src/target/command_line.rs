@@ -1,9 +1,10 @@
-//! What a process was started by, as it says itself: it may write there what it likes.
+//! The command line of a process, as the process itself gives it. A process can write anything there.
 
 use crate::linux::proc::Task;
 use crate::recognise::command_line::CommandLine;
 
-/// The command line of process `pid`, its `PATH` and its working directory, as far as they can be read.
+/// The command line of process `pid`, its `PATH` and its working directory. `None` if the arguments cannot be read; the
+/// `PATH` is left out and the directory is `/` if these cannot be read.
 pub fn command_line(pid: u32) -> Option<CommandLine> {
     let task = Task::Process(pid);
     let mut words = task.arguments().ok()?;

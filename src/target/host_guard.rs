@@ -1,9 +1,10 @@
-//! Never a host by accident: is the target the root of the machine itself?
+//! Whether the target is the root of the machine itself: lithify never changes a host by accident.
 //!
-//! Refused is any target that is, or may be, a host's root, unless `--allow-host`. Three signs are looked at: the root
-//! of process 1 in the initial pid namespace; a process root that belongs to the initial namespaces; and a mount that
-//! looks like a machine's disk (its root is mounted, it is neither overlay nor tmpfs, and the kernel's filesystems are
-//! mounted below it), as `/host` in a node's debug pod. Where none of this can be told the answer is "may be".
+//! A target that is or may be the root of a host is refused, unless `--allow-host` is given. There are three signs: the
+//! root of process 1 in the initial pid namespace; the root of a process that belongs to the initial namespaces; and a
+//! mount that looks like a machine's disk, such as `/host` in a node's debug pod. Such a mount shows the root of its
+//! filesystem, is neither overlay nor tmpfs, and has the kernel's filesystems mounted below it. If this cannot be
+//! determined, the answer is "may be".
 
 use nix::errno::Errno;
 
@@ -17,10 +18,10 @@ use crate::text::escape::escape;
 /// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, `linux/proc_ns.h`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
-/// Why the target is taken for a host's root; with the target as given.
+/// Why the target is taken for the root of a host. Each variant has the target's path as given.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HostRoot {
-    /// It is.
+    /// The target is the root of this machine.
     #[error(
         "{} is the root of this machine: process 1 of the initial pid namespace has it as its root",
         escape(target)
@@ -29,7 +30,7 @@ pub enum HostRoot {
         /// The target.
         target: Vec<u8>,
     },
-    /// It looks like one.
+    /// The target looks like the root of a machine.
     #[error(
         "{} looks like the root of a machine: the whole {} filesystem is mounted there, with {} below it",
         escape(target),
@@ -44,50 +45,50 @@ pub enum HostRoot {
         /// A kernel filesystem's mount point.
         below: Vec<u8>,
     },
-    /// It cannot be told.
+    /// It is not known whether the target is the root of a machine.
     #[error("cannot tell whether {} is the root of this machine: {reason}", escape(target))]
     Undecidable {
         /// The target.
         target: Vec<u8>,
-        /// Why not.
+        /// The reason.
         reason: Undecidable,
     },
 }
 
-/// Why it cannot be told whether the target is a host's root.
+/// Why it is not known whether the target is the root of a machine.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Undecidable {
-    /// Our pid namespace is not known.
+    /// The pid namespace of this process cannot be read.
     #[error("/proc/self/ns/pid cannot be read ({}); mount proc on /proc", .0.desc())]
     PidNamespace(Errno),
-    /// Process 1 is the machine's own, and its root is not known.
+    /// Process 1 is the machine's own, and its root cannot be read.
     #[error("this runs in the initial pid namespace (on the machine itself, or hostPID), and /proc/1/root cannot be read ({})", .0.desc())]
     FirstRoot(Errno),
-    /// The mounts are not known.
+    /// The mounts cannot be read.
     #[error("mountinfo {}", match .0 {
         MountinfoError::Unreadable { .. } => "cannot be read",
         MountinfoError::Format(_) => "is not in the format that is known",
     })]
     Mounts(#[from] MountinfoError),
-    /// The target's mount is in no list.
+    /// No list of mounts has the mount of the target.
     #[error("its mount is not in {}", if *.of_process { "that process's mountinfo" } else { "/proc/self/mountinfo" })]
     NotListed {
-        /// Whether the target is the root of a process, whose mounts were looked at, too.
+        /// Whether the target is the root of a process, so that the mounts of that process were searched, too.
         of_process: bool,
     },
 }
 
-/// Checks the target; `Ok` when it is certainly no host's root.
+/// Checks the target. `Ok` if it is certainly not the root of a host.
 pub fn check(target: &Target) -> Result<(), HostRoot> {
     let path = || target.root.path().as_os_str().as_encoded_bytes().to_vec();
     let undecidable = |reason| HostRoot::Undecidable { target: path(), reason };
     let initial = in_initial_pid_namespace().map_err(|errno| undecidable(Undecidable::PidNamespace(errno)))?;
     let hidden = if initial {
-        // Process 1 as seen here is the machine's own.
+        // Process 1, as this process sees it, is the machine's own.
         match first_root() {
             Ok(first) if first == target.root.stat().id => return Err(HostRoot::FirstProcess { target: path() }),
             Ok(_) => None,
-            // A machine's root is the top of a mount; a directory below one is an image or a volume.
+            // The root of a machine is the top of a mount. A directory below a mount point is an image or a volume.
             Err(Errno::EACCES) if target.is_own_root() == Ok(false) && !is_mount_point(target) => None,
             Err(errno) => Some(errno),
         }
@@ -102,7 +103,8 @@ pub fn check(target: &Target) -> Result<(), HostRoot> {
     hidden.map_or(Ok(()), |errno| Err(undecidable(Undecidable::FirstRoot(errno))))
 }
 
-/// The mounts among which the target's is: our own, or for `/proc/PID/root` that process's; and whether they are ours.
+/// The mounts that include the mount of the target, and whether they are those of this process. If they are not, the
+/// target is `/proc/PID/root`, and they are the mounts of that process.
 fn mounts_of(target: &Target) -> Result<(Mounts, bool), Undecidable> {
     let lists = |mounts: &Mounts| mounts.by_id(target.root.stat().mount).is_some();
     let own = Task::Own.mounts()?;
@@ -114,17 +116,17 @@ fn mounts_of(target: &Target) -> Result<(Mounts, bool), Undecidable> {
     if lists(&theirs) { Ok((theirs, false)) } else { Err(Undecidable::NotListed { of_process: true }) }
 }
 
-/// The target's mount, and one below it, that together look like a machine's disk.
+/// The mount of the target and a mount below it that together look like a machine's disk.
 fn looks_like_disk<'m>(target: &Target, mounts: &'m Mounts, own: bool) -> Option<(&'m Mount, &'m Mount)> {
     let mount = mounts.by_id(target.root.stat().mount)?;
-    // A container's root filesystem is an overlay, or the bind mount of a directory. What is mounted elsewhere than on
-    // our own root with proc below it is no volume but a machine's root, whichever directory of its disk that is
-    // (btrfs subvolumes, ostree).
+    // The root filesystem of a container is an overlay or the bind mount of a directory. A mount other than the root of
+    // this process that has proc below it is not a volume but the root of a machine, whichever directory of the disk it
+    // shows (btrfs subvolumes, ostree).
     let elsewhere = own && target.is_own_root() == Ok(false);
     if mount.root != b"/" && !elsewhere || mount.filesystem == b"overlay" || mount.filesystem == b"tmpfs" {
         return None;
     }
-    // Only the root of that mount, not a directory somewhere in it such as a workstation's /srv/image.
+    // Only the root of that mount counts, not a directory below it such as a workstation's /srv/image.
     let is_top = if own { is_top_of(target, mount) } else { mount.point == b"/" };
     let below = mounts.iter().filter(|other| is_top && other.id != mount.id).find(|other| {
         InRoot(&other.point).is_within(&mount.point)
@@ -134,7 +136,7 @@ fn looks_like_disk<'m>(target: &Target, mounts: &'m Mounts, own: bool) -> Option
     below.map(|below| (mount, below))
 }
 
-/// Not known to be elsewhere counts as the top.
+/// Whether the target is the mount point of `mount`. A target whose path is not known counts as the mount point.
 fn is_top_of(target: &Target, mount: &Mount) -> bool {
     target.owner.path().is_none_or(|path| path == mount.point)
 }
@@ -146,7 +148,8 @@ fn is_mount_point(target: &Target) -> bool {
     }
 }
 
-/// Whether this process sees the machine's own processes (`hostPID`, or no container at all).
+/// Whether this process sees the machine's own processes (`hostPID`, or no container at all). Fails if
+/// `/proc/self/ns/pid` cannot be read.
 pub fn in_initial_pid_namespace() -> Result<bool, Errno> {
     own_pid_namespace().map(|id| id.ino == INITIAL_PID_NAMESPACE)
 }

@@ -1,4 +1,5 @@
-//! What looks like the app of an image in which nothing runs: to name it to a person, never to decide. Reads only.
+//! Programs that look like the app of an image in which nothing runs. They are named to people and decide nothing.
+//! Reads only.
 
 use std::collections::HashSet;
 
@@ -9,10 +10,10 @@ use crate::root::glob::matches;
 use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, InRoot, Kind, Root};
 
-/// How many are named.
+/// How many programs are named.
 const NAMED: usize = 8;
 
-/// Where images have their entrypoint scripts.
+/// Where entrypoint scripts of images lie.
 const SCRIPTS: [&str; 5] = [
     "/*entrypoint*",
     "/{bin,app,srv}/*entrypoint*",
@@ -21,7 +22,7 @@ const SCRIPTS: [&str; 5] = [
     "/opt/bitnami/scripts/*/entrypoint.sh",
 ];
 
-/// Servers, and what runs apps of a language.
+/// Servers, and interpreters that run apps.
 const SERVERS: [&str; 9] = [
     "/usr/{sbin,bin}/{nginx,apache2,httpd,lighttpd,haproxy,squid,varnishd,sshd,vsftpd,named,dnsmasq,mosquitto,postfix}",
     "/usr/{sbin,bin}/{mariadbd,mysqld,php-fpm*,redis-server,valkey-server,memcached,gunicorn,puma,apachectl}",
@@ -34,15 +35,15 @@ const SERVERS: [&str; 9] = [
     "/usr/bin/{node,python3,ruby,php,java}",
 ];
 
-/// Where images put programs of their own.
+/// Where images put their own programs.
 const OWN: [&str; 4] = ["/*", "/{app,srv}/*", "/usr/local/{bin,sbin}/*", "/opt/*/bin/*"];
 
-/// Lists of Debian's packages, each written when its package was installed.
+/// Debian's package lists. Each is written when its package is installed.
 const PACKAGES: &str = "/var/lib/dpkg/info/*.list";
 
-/// The likeliest first.
+/// At most eight paths inside the root that look like apps, the likeliest first.
 pub fn apps(root: &Root) -> Vec<Vec<u8>> {
-    // Not lithify itself.
+    // The program of lithify is never named.
     let files = crate::linux::proc::own_program().into_iter().collect();
     let mut found = Found { root, files, paths: Vec::new() };
     found.matching(&SCRIPTS);
@@ -52,8 +53,8 @@ pub fn apps(root: &Root) -> Vec<Vec<u8>> {
     found.paths
 }
 
-/// Whether the file at `path` can be the app of a container: a program that is no tool, by its own name and that of the
-/// file that it leads to.
+/// Whether the file at `path`, inside the root, can be the app of a container: a program that is not a tool, neither by
+/// its own name nor by the name of the file that it leads to.
 pub fn is_app(root: &Root, path: &[u8]) -> bool {
     let Ok(place) = root.walk(path, true) else { return false };
     let tool = |name: &[u8]| {
@@ -63,7 +64,7 @@ pub fn is_app(root: &Root, path: &[u8]) -> bool {
     is_program(root, path) && !tool(path) && !tool(place.path.name())
 }
 
-/// Whether somebody can start the file at `path`, and it is no library.
+/// Whether the file at `path`, inside the root, has an executable bit and is not a shared library.
 pub fn is_program(root: &Root, path: &[u8]) -> bool {
     let Ok(place) = root.walk(path, true) else { return false };
     place.stat.kind == Kind::File
@@ -73,7 +74,7 @@ pub fn is_program(root: &Root, path: &[u8]) -> bool {
 
 struct Found<'a> {
     root: &'a Root,
-    /// Those that are named, or never are.
+    /// Files that are named already, or that are never named.
     files: HashSet<crate::root::Identity>,
     paths: Vec<Vec<u8>>,
 }

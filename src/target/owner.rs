@@ -1,4 +1,4 @@
-//! Whose root it is: whose processes, mounts and user are looked at. Reads only.
+//! The owner of a root: it says whose processes, mounts and user are looked at. Reads only.
 
 use nix::errno::Errno;
 
@@ -10,40 +10,40 @@ use crate::linux::proc::{Proc, Task, own_root};
 use crate::root::Root;
 use crate::text::escape::escape;
 
-/// Whose root it is.
+/// The owner of a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// The container that this runs in.
+    /// The container that lithify runs in.
     Own {
-        /// Canonical path: `/`, or where the same directory is mounted once more.
+        /// Canonical path: `/`, or another path at which the same directory is mounted.
         path: Vec<u8>,
     },
-    /// The container of this process (`--root /proc/PID/root`), as long as it has that root: its pid may become another
-    /// container's.
+    /// The container of this process (`--root /proc/PID/root`), as long as the process has that root: a process of
+    /// another container may get its pid.
     Process {
         /// The process.
         task: Task,
         /// Its root.
         root: Identity,
     },
-    /// The container that this runs in, where `run`, which is this process, has started the app.
+    /// The container that lithify runs in, after `run` (this process) has started the app.
     Started {
         /// The app's first process.
         pid: u32,
     },
-    /// A directory that is no process's root, such as an unpacked image. Any process may use it.
+    /// A directory that is not the root of a process, such as an unpacked image. Any process may use it.
     Directory {
-        /// Canonical path, as in our own mountinfo.
+        /// Canonical path, as in the mountinfo of this process.
         path: Vec<u8>,
     },
-    /// Not known, and why.
+    /// The owner is not known, for this reason.
     Unknown(OwnerError),
 }
 
-/// Why no process, or no mounts, can be looked at.
+/// Why the processes or the mounts cannot be looked at.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum OwnerError {
-    /// Some path leads to the root of a process in another container.
+    /// The path leads to the root of a process in another container, but is not `/proc/PID/root`.
     #[error("--root leads to another process's root: name it as /proc/PID/root")]
     OtherRoot,
     /// The path cannot be resolved.
@@ -54,10 +54,10 @@ pub enum OwnerError {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// The root is a directory.
+    /// The root is a directory that is not the root of a process.
     #[error("no process belongs to a directory given with --root; run this in the container")]
     Directory,
-    /// A pod's containers share a process namespace, and none of the processes is certainly one of ours.
+    /// The containers of a pod share a process namespace, and no process is certainly one of this container.
     #[error(
         "process 1 belongs to another container (shareProcessNamespace), and no process of this one can be made out"
     )]
@@ -68,7 +68,7 @@ pub enum OwnerError {
     /// The mounts cannot be read.
     #[error(transparent)]
     Mounts(#[from] MountinfoError),
-    /// The process's state cannot be read.
+    /// `/proc/PID/status` cannot be read.
     #[error("process {task}: /proc/{task}/status: {}", std::io::Error::from(*.errno))]
     Status {
         /// The process.
@@ -79,13 +79,13 @@ pub enum OwnerError {
 }
 
 impl Owner {
-    /// Whose root this is.
+    /// Determines the owner of `root`.
     pub fn of(root: &Root) -> Self {
         let id = root.stat().id;
         if let Some(task) = Task::of_root(root.path()) {
             return Self::Process { task, root: id };
         }
-        // By identity: many paths lead to another process's root, and all of them read as "/".
+        // Compared by identity: many paths lead to the root of another process, and all of them read as "/".
         let own = own_root() == Ok(id);
         match std::fs::canonicalize(root.path()).map(|path| path.into_os_string().into_encoded_bytes()) {
             Ok(path) if own => Self::Own { path },
@@ -98,12 +98,12 @@ impl Owner {
         }
     }
 
-    /// Whether processes have this root.
+    /// Whether processes have this root as their root directory.
     pub fn has_processes(&self) -> bool {
         matches!(self, Self::Own { .. } | Self::Process { .. } | Self::Started { .. })
     }
 
-    /// A process of the container whose processes are meant.
+    /// A process of the container whose processes are looked at.
     pub(super) fn member(&self) -> Task {
         match self {
             Self::Process { task, .. } => *task,
@@ -111,7 +111,7 @@ impl Owner {
         }
     }
 
-    /// The root's path as mountinfo has it; `None` if it is not known. The root of any process reads as `/`.
+    /// The root's path as mountinfo shows it; `None` if it is not known. The root of any process reads as `/`.
     pub fn path(&self) -> Option<&[u8]> {
         match self {
             Self::Own { path } | Self::Directory { path } => Some(path),
@@ -120,16 +120,17 @@ impl Owner {
         }
     }
 
-    /// The mounts, and the path of the root among them.
+    /// The mounts, and the path of the root among them. Fails if the owner is unknown or the mountinfo cannot be read.
     pub fn mounts(&self) -> Result<(Mounts, Vec<u8>), OwnerError> {
         if let Self::Unknown(error) = self {
             return Err(error.clone());
         }
         let namespace = |task| Proc::open().and_then(|proc| proc.mount_namespace(task)).ok();
         let mounts = match self.member() {
-            // Whoever shares our mount namespace sees our mounts, which are readable without privileges.
+            // A process in the same mount namespace has the same mounts as this process, which can read them without
+            // privileges.
             task if task == Task::Own || namespace(task) == namespace(Task::Own) => Task::Own.mounts(),
-            // A first process whose namespaces we may not see is that of our own container.
+            // If process 1 does not show its namespaces, it is the first process of this container.
             task @ Task::Process(1) => task.mounts().or_else(|_| Task::Own.mounts()),
             task => task.mounts(),
         };

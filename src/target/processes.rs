@@ -1,4 +1,4 @@
-//! The processes, all of them or none.
+//! The processes: all of them, or an error.
 
 use nix::errno::Errno;
 
@@ -17,9 +17,10 @@ fn remedy(errno: Errno) -> &'static str {
     }
 }
 
-/// Every process.
+/// Lists all processes. Fails if `/proc` cannot be read or hides processes from this user.
 pub fn list() -> Result<Vec<Process>, ProcessError> {
     let processes = processes::list()?;
-    // Every process namespace has a first one: whoever cannot see it (hidepid, proc(5)) may not see others either.
+    // Every process namespace has a process 1. If this user cannot see it (hidepid, proc(5)), other processes may be
+    // hidden, too.
     if processes.iter().any(|process| process.pid == 1) { Ok(processes) } else { Err(ProcessError(Errno::EPERM)) }
 }

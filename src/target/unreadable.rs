@@ -1,9 +1,10 @@
-//! Programs of processes that belong to another user.
+//! Programs of processes that run as another user.
 //!
-//! `/proc/PID/exe` is for the same user, group and capabilities, or for `CAP_SYS_PTRACE` (ptrace(2), "Ptrace access mode
-//! checking"), which no runtime grants by default. `CAP_SETUID` and `CAP_SETGID` they do grant: a child becomes that user,
-//! looks, tells by a pipe and ends. A process that kept capabilities, or changed its
-//! user by itself and so is not dumpable, stays unreadable: see [`crate::target::candidates`].
+//! Reading `/proc/PID/exe` takes the same user, group and capabilities, or `CAP_SYS_PTRACE` (ptrace(2), "Ptrace access
+//! mode checking"), which no runtime grants by default. Runtimes do grant `CAP_SETUID` and `CAP_SETGID`: a child
+//! changes to the user of the process, reads the link, writes the answer to a pipe and exits. A process stays
+//! unreadable if it kept capabilities, or if it changed its user itself and is therefore not dumpable: see
+//! [`crate::target::candidates`].
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,10 +23,10 @@ use crate::linux::proc::Task;
 use crate::linux::proc::processes::{Process, Program};
 use crate::linux::sys::stat_as::{Credentials, STAT_RECORD, fork_to_stat};
 
-/// How long a child may take, which its new user could stop.
+/// How long a child may take: processes of its new user could stop it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Fills in what can be read of those processes whose program this user may not read. One child for each set of credentials.
+/// Fills in the programs that this user may not read but a child can. Starts one child for each set of credentials.
 pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
     let mut groups: Vec<(Credentials, Vec<&mut Process>)> = Vec::new();
     for process in processes.filter(|process| matches!(process.program, Program::Unreadable { .. })) {
@@ -48,7 +49,8 @@ pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
     }
 }
 
-/// Its real, effective and saved ids must be alike, or the kernel would not take the child for the same user.
+/// The credentials of a process. `None` if its real, effective and saved ids differ: the kernel would not take the
+/// child for the same user.
 fn credentials(pid: u32) -> Option<Credentials> {
     let status = Task::Process(pid).status().ok()?;
     let alike = |[real, effective, saved, _]: [u32; 4]| (real == effective && real == saved).then_some(real);
@@ -59,21 +61,21 @@ fn credentials(pid: u32) -> Option<Credentials> {
     })
 }
 
-/// What each path leads to for `who`; fewer answers than paths where the child could not or would not go on.
+/// The file that each path leads to for `who`. There are fewer answers than paths if the child failed or was stopped.
 fn ask(who: &Credentials, paths: &[CString]) -> Result<Vec<Result<Identity, Errno>>, Errno> {
     let (answers, pipe) = pipe2(OFlag::O_CLOEXEC)?;
     let child = Pid::from_raw(fork_to_stat(who, paths, pipe.as_fd())?);
     drop(pipe);
     let (bytes, ended) = receive(&answers);
     if !ended {
-        // Somebody of its new user has stopped it.
+        // A process of the child's new user has stopped it.
         let _ = kill(child, Signal::SIGKILL);
     }
     let _ = waitpid(child, None);
     Ok(bytes.chunks_exact(STAT_RECORD).filter_map(parse).collect())
 }
 
-/// What comes through the pipe, and whether its other end was closed in time.
+/// The bytes from the pipe, and whether its other end was closed in time.
 fn receive(answers: &OwnedFd) -> (Vec<u8>, bool) {
     let deadline = Deadline::after(PATIENCE);
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Rewriting passwd(5) without login shells: whole or not at all.
+//! Rewrites passwd(5) without login shells, completely or not at all.
 
 use std::ffi::{CStr, CString};
 use std::fs::{File, Metadata};
@@ -14,11 +14,12 @@ use crate::linux::sys::xattr;
 use crate::recognise::accounts::nologin::{with_login_shell, without_login_shells};
 use crate::root::{Directory, RootError, os};
 
-/// Gives every account of the file that has a login shell `shell` in its place; owner, mode and access control list stay.
+/// Gives `shell` to every account of the file that has a login shell. The owner, mode and access control list of the
+/// file stay.
 pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
     let mut result = try_rewrite(directory, action, shell);
     for _ in 0..16 {
-        // A run at the same time took the new file's name away, or somebody has written to the old one.
+        // Another run at the same time took the name of the new file away, or a process has written to the old file.
         if !result.as_ref().is_err_and(|error| matches!(error.errno(), Errno::EMLINK | Errno::EAGAIN)) {
             break;
         }
@@ -44,7 +45,7 @@ fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<()
     new.set_permissions(metadata.permissions()).map_err(io)?;
     copy_acl(directory, &name, &new).map_err(fail)?;
     new.sync_all().map_err(io)?;
-    // What somebody has added since must not be lost.
+    // Changes that a process has made since must not be lost.
     let state = |metadata: &Metadata| (metadata.len(), metadata.ctime(), metadata.ctime_nsec());
     if state(&old.metadata().map_err(io)?) != state(&metadata) {
         return Err(fail(Errno::EAGAIN));
@@ -52,7 +53,8 @@ fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<()
     directory.replace(&action.name, action.stat.id, action.stat.mount, &new)
 }
 
-/// Without its access control list (acl(5)) the mode would mean more: the group's bits are then the list's mask.
+/// Copies the access control list (acl(5)). Without it the mode would grant more: with a list, the group's bits are the
+/// mask of the list.
 fn copy_acl(directory: &Directory, name: &CStr, new: &File) -> Result<(), Errno> {
     const ACL: &CStr = c"system.posix_acl_access";
     let mut list = vec![0; 4096];

@@ -1,4 +1,4 @@
-//! Putting tombstones in place of removed commands: one file for all of a run, and on each filesystem.
+//! Puts tombstones in place of removed commands: one file for the whole run on each filesystem.
 
 use std::ffi::CString;
 use std::fs::{File, Permissions};
@@ -14,12 +14,12 @@ use crate::recognise::inscription::length_without;
 use crate::recognise::tombstone::{Detector, MODE, inscription};
 use crate::root::{Canonical, Directory, RootError, os};
 
-/// Runs at the same time may take each other's file away; not for ever.
+/// Runs at the same time may take each other's file away. This limit keeps them from trying forever.
 const TRIES: usize = 16;
 
 pub(super) struct Tombstones<'p> {
     plan: &'p Plan,
-    /// The file that was put in place last: the next name is one more link to it.
+    /// The file that was put in place last. The next name is another link to it.
     stone: Option<File>,
 }
 
@@ -28,10 +28,10 @@ impl<'p> Tombstones<'p> {
         Self { plan, stone: None }
     }
 
-    /// Puts a tombstone in place of the name.
+    /// Replaces the name with a tombstone.
     pub(super) fn put(&mut self, directory: &Directory, action: &Action) -> Result<(), RootError> {
-        // On another mount, as many names as one file can have, or none left: then a new one. That the name itself is on
-        // another mount is found out again.
+        // A new file is needed if the name is on another mount, if the file has as many links as it can have, or if it
+        // has none left. If the name itself is a mount point or on another mount, the second try fails for that reason.
         for tries in 0..TRIES {
             if let Some(stone) = &self.stone {
                 match directory.replace(&action.name, action.stat.id, action.stat.mount, stone) {
@@ -46,7 +46,7 @@ impl<'p> Tombstones<'p> {
         Err(os("renameat", &action.path())(Errno::EBUSY))
     }
 
-    /// Writes this very program, without an inscription of its own, and one for all commands of the plan.
+    /// Writes the program of lithify without its own inscription, and an inscription for all commands of the plan.
     fn carve(&self, stone: &mut File) -> io::Result<()> {
         let program = open_own_program()?;
         let length = length_without(&program)?;
@@ -59,7 +59,7 @@ impl<'p> Tombstones<'p> {
     }
 }
 
-/// Whether a run at the same time has put one there first.
+/// Whether another run at the same time has put a tombstone there first.
 pub(super) fn stands(directory: &Directory, action: &Action) -> bool {
     let Ok(name) = CString::new(&*action.name) else { return false };
     directory.file(&name).is_ok_and(|file| Detector::default().is_tombstone(&file))

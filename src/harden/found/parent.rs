@@ -1,5 +1,5 @@
-//! The directory that names lie in: its name and the directory above it, so that a deep tree takes no more memory than a
-//! wide one.
+//! The directory that names lie in. It is stored as a name and the directory above, so that a deep tree takes no more
+//! memory than a wide one.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -9,23 +9,23 @@ use crate::root::{Canonical, Identity};
 /// A directory inside the root.
 #[derive(Debug)]
 pub struct Parent {
-    /// The directory above it; none of the root itself.
+    /// The directory above; `None` for the root itself.
     above: Option<Rc<Parent>>,
     name: Box<[u8]>,
-    /// Length of its path; 0 of the root's.
+    /// Length of the path; 0 for the root.
     length: usize,
     depth: usize,
     hash: u64,
-    /// Which directory that is; nothing for one that only leads to others.
+    /// The identity of the directory. It is 0 for a directory that only leads to others.
     pub id: Identity,
 }
 
-/// What is not looked at.
+/// The identity of a directory that was not looked at.
 const NOTHING: Identity = Identity { dev: 0, ino: 0 };
 
 impl Parent {
-    /// The directory `id` at the canonical `path`, which shares with `last` what both have in common. `hash` makes the hash
-    /// of a directory from that of the one above and its name.
+    /// The directory `id` at the canonical `path`. It shares the directories that it has in common with `last`. `hash`
+    /// computes the hash of a directory from the hash of the directory above and the name.
     pub fn of(last: Option<&Rc<Self>>, path: &[u8], id: Identity, hash: &dyn Fn(u64, &[u8]) -> u64) -> Rc<Self> {
         let path = if path == b"/" { b"" } else { path };
         let mut known = last.map(Rc::clone);
@@ -54,22 +54,22 @@ impl Parent {
         directory
     }
 
-    /// Where it is.
+    /// The canonical path of the directory, inside the root.
     pub fn path(&self) -> Canonical {
         Canonical::from_names_upwards(self.length, self.upwards().map(|directory| &*directory.name))
     }
 
-    /// How many directories lie between it and the root, itself counted.
+    /// How many names the path has; 0 for the root.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Hash of its path.
+    /// The hash of the path.
     pub fn hash(&self) -> u64 {
         self.hash
     }
 
-    /// Whether this is its path; that of the root is empty.
+    /// Whether `path` is the path of this directory. The path of the root is empty here.
     pub fn is(&self, path: &[u8]) -> bool {
         path.len() == self.length
             && self.upwards().all(|directory| {
@@ -77,9 +77,9 @@ impl Parent {
             })
     }
 
-    /// By their paths, each with a NUL at its end.
+    /// Compares the paths as if each ended in a NUL byte.
     pub fn compare(&self, other: &Self) -> Ordering {
-        // What differs nearest to the root decides.
+        // The difference nearest to the root decides.
         let mut order = self.depth.cmp(&other.depth);
         let (mut left, mut right) = (self.upwards().peekable(), other.upwards().peekable());
         while left.next_if(|directory| directory.depth > other.depth).is_some() {}
@@ -96,14 +96,14 @@ impl Parent {
         order
     }
 
-    /// Itself and the directories above it, but for the root.
+    /// This directory and the directories above it, without the root.
     fn upwards(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |directory| directory.above.as_deref()).take(self.depth)
     }
 }
 
 impl Drop for Parent {
-    /// One by one: a long chain must not take the stack.
+    /// Drops the directories one by one: recursion in a long chain would overflow the stack.
     fn drop(&mut self) {
         let mut above = self.above.take();
         while let Some(mut directory) = above.and_then(|shared| Rc::try_unwrap(shared).ok()) {

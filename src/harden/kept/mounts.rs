@@ -1,9 +1,9 @@
-//! Which mounts deletion may touch.
+//! The mounts that removal may touch.
 
 use crate::profile::Profile;
 use crate::root::{Directory, Root, RootError, Unreadable};
 
-/// The mounts that deletion may touch: the root's own and those of `[remove] mounts`.
+/// The mounts that removal may touch: the mount of the root and those of `[remove] mounts`.
 #[derive(Debug)]
 pub struct Mounts(Vec<u64>);
 
@@ -19,18 +19,18 @@ impl Mounts {
         Ok(Self(mounts))
     }
 
-    /// Whether this is one of them.
+    /// Whether removal may touch the mount with this id.
     pub fn contains(&self, mount: u64) -> bool {
         self.0.contains(&mount)
     }
 
-    /// Whether `[remove] mounts` names any.
+    /// Whether `[remove] mounts` adds any mount.
     pub fn are_several(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// Whether a rule's `**` goes down from `parent` into `child`. Not into other mounts: what lies there is not removed
-    /// anyway, and may be vast.
+    /// Whether `**` of a rule descends from `parent` into `child`. It does not enter other mounts: nothing on them is
+    /// removed, and they may be large.
     pub fn are_entered(&self, parent: &Directory, child: &Directory) -> bool {
         let mount = child.own_stat().mount;
         mount == parent.own_stat().mount || self.contains(mount)

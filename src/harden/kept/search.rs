@@ -5,10 +5,11 @@ use std::ffi::CString;
 
 use crate::root::{Entry, Kind, Root, RootError};
 
-/// Called with each program that has a wanted name, and the rule that wants it, or with what could not be looked at.
+/// Called with each program that has a wanted name and the rule that wants it, or with the error of something that
+/// could not be looked at.
 pub(crate) type EachProgram<'v> = dyn FnMut(Result<(Entry<'_>, usize), RootError>) -> Result<(), RootError> + 'v;
 
-/// Looks through each of these directories once, for programs (regular files and links) of these names.
+/// Looks through each of these directories once, for programs (regular files and links) with these names.
 pub(crate) fn programs(
     root: &Root,
     search: &[&str],
@@ -22,7 +23,7 @@ pub(crate) fn programs(
     for path in search {
         let directory = match root.walk(path.as_bytes(), true) {
             Ok(place) if place.stat.kind == Kind::Directory => {
-                // `/bin` may be a link to `/usr/bin`; and a bind mount shows the same directory twice.
+                // `/bin` may be a link to `/usr/bin`, and a bind mount shows the same directory twice.
                 if !seen.insert((place.stat.id, place.stat.mount)) {
                     continue;
                 }

@@ -1,4 +1,5 @@
-//! Why something stays that a rule asks for, and what else is to be said of a plan. Data: the words are made in the report.
+//! Why something stays although a rule asks for it, and remarks on a plan. These are data: `report` makes the
+//! sentences.
 
 use std::rc::Rc;
 
@@ -26,30 +27,31 @@ pub enum Reason {
         /// Names found.
         found: u32,
     },
-    /// Somebody needs it.
+    /// A claim on it says who needs it.
     Protected(Rc<Claim>),
-    /// It stays, and what else must is not known: a library that it needs is not there. Who needs what.
+    /// The library that a kept program needs does not exist, so what else must stay is not known. The chain says who
+    /// needs what.
     MissingLibrary(Chain),
 }
 
 /// A remark on a plan.
 #[derive(Clone, Debug)]
 pub enum Note {
-    /// `[remove] force` takes what is needed.
+    /// `[remove] force` takes a file that is needed.
     Forced {
         /// What goes.
         path: Canonical,
         /// Who needs it.
         claim: Rc<Claim>,
     },
-    /// A process that is not part of the app runs what goes.
+    /// A process outside the app runs a program that goes.
     RunByOther {
         /// What goes.
         path: Canonical,
         /// The process.
         process: Process,
     },
-    /// Not every name of a file was found; on overlayfs that need not mean anything.
+    /// Not every name of a file was found. On overlayfs this need not mean anything.
     OtherNames {
         /// A name that was found.
         path: Canonical,
@@ -58,14 +60,14 @@ pub enum Note {
         /// Names found.
         found: u32,
     },
-    /// Nobody has said what the container will start, and what may be that goes.
+    /// It is not declared what the container will start, and a program that goes may be it.
     UnknownApp(Rc<UnknownApp>),
     /// A remark on what was found.
     Survey(survey::Note),
 }
 
 impl Note {
-    /// What it is about, where that is one path.
+    /// The path that the remark is about, if it is one path.
     pub fn path(&self) -> Option<&Canonical> {
         match self {
             Self::Forced { path, .. } | Self::RunByOther { path, .. } | Self::OtherNames { path, .. } => Some(path),

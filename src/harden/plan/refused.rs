@@ -1,4 +1,4 @@
-//! What must stay although a rule asks for it, and the one `[keep]` that helps against all of that.
+//! Files that must stay although a rule asks for them, and the one `[keep]` that helps in all these cases.
 
 use std::rc::Rc;
 
@@ -11,19 +11,21 @@ use crate::recognise::command_line::wrappers::class;
 use crate::root::{Canonical, Identity, pattern};
 use crate::target::candidates::Certainty;
 
-/// What to do about a process of which nothing is known. To keep the file would be no way out: it may be a shell.
+/// What to do about a process whose program cannot be read. Keeping the file does not help: it may be a shell.
 pub const UNREADABLE: &str = "give the container the capability SYS_PTRACE, so that the program can be read, or harden before the app starts: with run, or in the image";
 
-/// What to do about a script that stays, or whatever else is never over: to keep its shell would be to keep a shell.
+/// What to do about a script, or another program of the start, that does not end. Keeping its shell would leave a shell
+/// in the container.
 pub const STAYS: &str = "let the entrypoint script end with exec, or start the app itself as the container's command; if the app is a script of that program, save it with [keep] paths; if it only takes longer, raise --wait-timeout and failureThreshold";
 
-/// What must stay although a rule asks for it, until it is known what helps against all of it.
+/// Files that must stay although a rule asks for them. They are collected until all of them are known, because the
+/// advice names all of them.
 #[derive(Default)]
 pub(super) struct Refused {
     list: Vec<Protected>,
-    /// What `[keep] paths` has to name.
+    /// The paths that `[keep] paths` has to name.
     keep: Vec<Vec<u8>>,
-    /// The same for what something needs only to start.
+    /// The same for files that are needed only to start something.
     starting: Vec<Vec<u8>>,
 }
 
@@ -47,8 +49,8 @@ impl Refused {
         self.list.push(Protected { path, id: found.stat.id, origin, claim, keepable });
     }
 
-    /// Puts them into the plan. Each says the one `[keep]` that all of its kind need. What may go when the command is up is
-    /// in nobody's way as long as something else is.
+    /// Puts the refusals into the plan. Each names the one `[keep]` that covers all refusals of its kind. A file that
+    /// may go once the command is up is refused only if nothing else is.
     pub(super) fn finish(mut self, plan: &mut Plan) {
         if !self.list.iter().all(|refused| refused.claim.passes()) {
             self.list.retain(|refused| !refused.claim.passes());
@@ -77,12 +79,12 @@ impl Claim {
         matches!(self, Self::Needed(Needed { by: For::Command { passes: true }, .. }))
     }
 
-    /// Whether the file only starts the app.
+    /// Whether the file is needed only to start the app.
     fn is_for_start(&self) -> bool {
         self.passes() || matches!(self, Self::Needed(Needed { by: For::App { script: true, .. }, .. }))
     }
 
-    /// Whether `[keep] paths` is a way out. To keep a shell would be to keep it for an intruder.
+    /// Whether `[keep] paths` helps. A shell is not kept: an intruder could use it.
     fn is_answered_by_keep(&self, path: &[u8]) -> bool {
         match self {
             Self::Lithify | Self::Library(_) | Self::Runs(_, Certainty::Possible) => false,
@@ -94,7 +96,8 @@ impl Claim {
     }
 }
 
-/// The entry of `[keep] paths` for a file, quoted. What is no UTF-8 cannot be written: any byte may stand there.
+/// The entry of `[keep] paths` for a file, quoted. A byte that is not UTF-8 cannot be written, so `?`, which matches
+/// any byte, stands in its place.
 pub fn pattern_for(path: &[u8]) -> String {
     let pattern = pattern::literal(path);
     let text = pattern
@@ -103,7 +106,7 @@ pub fn pattern_for(path: &[u8]) -> String {
     quote(&text)
 }
 
-/// Whether a program may be what a script runs in, by its name.
+/// Whether a program may run scripts, judged by its name.
 pub fn is_shell(path: &[u8]) -> bool {
     matches!(class(&String::from_utf8_lossy(path)), Some(Class::Shell | Class::MultiCall))
 }

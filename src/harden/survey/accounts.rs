@@ -10,13 +10,13 @@ use crate::root::{Entry, Kind, RootError};
 
 const PASSWD: &[u8] = b"/etc/passwd";
 
-/// A longer file is no passwd(5) that we would rewrite.
+/// A longer file is not rewritten.
 pub const MAX_PASSWD: u64 = 4 * 1024 * 1024;
 
-/// Where distributions keep the program that turns a login away.
+/// Where distributions have the program that refuses a login.
 const NOLOGIN: [&str; 2] = ["/usr/sbin/nologin", "/sbin/nologin"];
 
-/// The accounts whose login shell `[strip]` takes away, if there are any.
+/// The accounts whose login shell `[strip]` takes away; `None` if there are none.
 pub(super) fn login_shells(
     selection: &mut Selection<'_>,
     notes: &mut Vec<Note>,

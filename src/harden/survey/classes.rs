@@ -1,4 +1,4 @@
-//! Rules by class: what a program is, wherever it lies and whatever it is called.
+//! Rules by class: they take a program for what it is, at any place and under any name.
 
 use std::collections::HashSet;
 use std::ffi::CStr;
@@ -21,10 +21,10 @@ use crate::text::order::sort_by_bytes;
 /// The rules by class, and the programs that were recognised for them.
 pub(super) struct Classes {
     rules: Vec<(Class, usize)>,
-    /// The directories in which a name alone tells.
+    /// The directories in which a name alone identifies a program.
     by_name: HashSet<Identity>,
     recogniser: Recogniser,
-    /// Each by one of its names.
+    /// The programs, each by one of its names.
     programs: Vec<Program>,
     known: HashSet<Identity>,
 }
@@ -46,10 +46,10 @@ impl Program {
 }
 
 impl Classes {
-    /// Those of the profile, if it has any.
+    /// The rules by class; `None` if the profile has none.
     ///
-    /// By content wherever a program lies; by name only where programs are looked for by name, and in the catalogue's
-    /// further directories, since a file of that name elsewhere is mostly something else.
+    /// Content identifies a program anywhere. A name identifies it only in directories that are searched for names, and
+    /// in further directories of the catalogue: elsewhere, a file of that name is mostly something else.
     pub(super) fn of(selection: &mut Selection<'_>) -> Result<Option<Self>, RootError> {
         let Scope { root, profile, .. } = selection.scope;
         let class = |(index, rule): (usize, &crate::profile::Rule)| {
@@ -73,7 +73,7 @@ impl Classes {
         Ok(Some(Self { rules, by_name, recogniser, programs: Vec::new(), known: HashSet::new() }))
     }
 
-    /// Looks at a file: is it a program of the catalogue?
+    /// Looks whether a file is a program of the catalogue.
     pub(super) fn look(
         &mut self,
         selection: &Selection<'_>,
@@ -81,7 +81,7 @@ impl Classes {
         name: &CStr,
         stat: Stat,
     ) -> Result<(), RootError> {
-        // What goes anyway need not be read.
+        // A file that goes anyway need not be read.
         if stat.kind != Kind::File
             || selection.removals.doomed_file(stat.id).is_some()
             || stat.nlink > 1 && self.known.contains(&stat.id)
@@ -91,7 +91,7 @@ impl Classes {
         let Some((file, _)) = directory.program(name, &stat, LEAST_PROGRAM)? else { return Ok(()) };
         let found = match self.recogniser.recognise(&file, directory, name, &stat) {
             Ok((found, _)) => found,
-            // It stays whatever it is.
+            // A kept file stays, whatever it is.
             Err(error)
                 if error.errno() == Errno::EFBIG
                     && selection.scope.kept.reason(&directory.join(name), &stat).is_some() =>
@@ -108,7 +108,7 @@ impl Classes {
         Ok(())
     }
 
-    /// Chooses of the programs that were recognised. A launcher that the app is started by, such as an image's init, stays.
+    /// Chooses programs that a rule takes. A launcher that starts the app, such as the init of an image, stays.
     pub(super) fn choose(mut self, selection: &mut Selection<'_>, protection: &Protection, notes: &mut Vec<Note>) {
         let profile = selection.scope.profile;
         let wants = |class| self.rules.iter().find(|(known, _)| *known == class).map(|(_, rule)| *rule);
@@ -119,7 +119,7 @@ impl Classes {
             }
             let entry = program.entry();
             if let Some(rule) = wants(program.known.class) {
-                // A container's init runs as long as the container: a rule against all launchers does not mean it.
+                // The init of a container runs as long as the container: a rule for all launchers is not meant for it.
                 let forced = || profile.force.iter().any(|pattern| pattern.value.matches(&entry.path()));
                 if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) && !forced() {
                     notes.push(Note::StartsApp(entry.path()));
@@ -127,7 +127,7 @@ impl Classes {
                 }
                 selection.add(entry, rule, Cause::Rule);
             } else if program.by == RecognisedBy::Content && program.known.class == Class::MultiCall {
-                // A shell that goes on as one of many programs in one must not go unsaid.
+                // A shell that remains as a part of a multi-call program must be reported.
                 if let Some(rule) = wants(Class::Shell) {
                     let profile = profile.remove.get(rule).map(|rule| Rc::clone(&rule.profile)).unwrap_or_default();
                     notes.push(Note::MultiCall { path: entry.path(), profile });

@@ -1,15 +1,15 @@
-//! Where in a list something stands, by its hash.
+//! Finds positions in a list by hash.
 
-/// A hash table of positions: eight bytes an element, because the key is in the list.
+/// A hash table of positions. It takes eight bytes an element, because the keys are in the list.
 #[derive(Default)]
 pub(super) struct Index {
-    /// Position and one more; 0 where there is none. A power of two of them, at least half of them free.
+    /// Position plus one; 0 for a free slot. The length is a power of two, and at least half of the slots are free.
     slots: Vec<u32>,
     used: usize,
 }
 
 impl Index {
-    /// The position with this hash that `is` the one.
+    /// The position with this hash for which `is` holds.
     pub(super) fn get(&self, hash: u64, is: &dyn Fn(usize) -> bool) -> Option<usize> {
         let mut at = self.first(hash)?;
         loop {
@@ -21,7 +21,7 @@ impl Index {
         }
     }
 
-    /// Adds a position; `hash_of` gives the hash of each that was added.
+    /// Adds a position. `hash_of` gives the hash of every position that was added.
     pub(super) fn insert(&mut self, hash: u64, position: usize, hash_of: &dyn Fn(usize) -> u64) {
         if 2 * self.used >= self.slots.len() {
             let larger = vec![0; (2 * self.slots.len()).max(64)];

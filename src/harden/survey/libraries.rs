@@ -1,4 +1,5 @@
-//! Shared libraries: which of what was found must stay, and with `[keep] libraries = "closure"` which all others are.
+//! Shared libraries: which of the found files must stay as libraries, and with `[keep] libraries = "closure"`, which
+//! libraries are needed.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,14 +16,14 @@ use crate::root::{Identity, Kind, Root, RootError};
 /// The libraries that the kept programs need.
 #[derive(Default)]
 pub(super) struct Libraries {
-    /// With `[keep] libraries = "closure"`: the libraries that stay, and the links on the way, each with the reason.
+    /// With `[keep] libraries = "closure"`: the libraries that stay and the links to them, each with the reason.
     needed: Option<HashMap<Identity, Rc<LibraryReason>>>,
     pub missing: Vec<MissingLibrary>,
     pub notes: Vec<Note>,
 }
 
 impl Libraries {
-    /// Those of the kept programs and of what `protection` names, if the profile asks for that.
+    /// The libraries that the kept programs and those of `protection` need, if the profile asks for the closure.
     pub(super) fn of(scope: Scope<'_>, protection: &Protection) -> Result<Self, RootError> {
         let mut libraries = Self::default();
         let Some(rule) = scope.allow_list().filter(|_| scope.profile.closure()) else { return Ok(libraries) };
@@ -51,13 +52,14 @@ impl Libraries {
         Ok(libraries)
     }
 
-    /// Whether a kept program needs the file as a library; `None` where nobody asks.
+    /// Whether a kept program needs the file as a library; `None` if the profile does not ask for the closure.
     pub(super) fn need(&self, id: Identity) -> Option<bool> {
         self.needed.as_ref().map(|needed| needed.contains_key(&id))
     }
 
-    /// Marks what are shared libraries or the loader and must stay, by name and by content; all names of a file share the
-    /// answer: the name that gives a library away may be one that only the walk through the tree finds.
+    /// Marks the found files that are shared libraries or the loader and must stay, by name and by content. All names
+    /// of a file share the answer: the name that shows that a file is a library may be one that only the walk through
+    /// the tree finds.
     pub(super) fn mark(&self, root: &Root, removals: &mut Removals) {
         if let Some(needed) = &self.needed {
             for found in removals.iter_mut() {
@@ -71,7 +73,7 @@ impl Libraries {
             if found.stat.size < elf::LEAST { None } else { root.classify(&found.path()).unwrap_or_default() }
         };
         for found in removals.iter_mut().filter(|found| found.stat.kind == Kind::File) {
-            // What is remembered for other names of the file takes memory: most have none.
+            // Only files with other names are remembered, because that takes memory: most files have one name.
             if found.names != 1 {
                 let (content, is_library) = known.entry(found.stat.id).or_insert_with(|| (look(found), false));
                 *is_library |= may_be_library(&found.name, content.as_ref());

@@ -1,4 +1,4 @@
-//! The chains of links that rules name: each link on the way and the file at the end go, too.
+//! The chains of the links that rules name: each link on the way and the file at the end go, too.
 
 use std::ffi::CString;
 use std::rc::Rc;
@@ -12,16 +12,16 @@ use crate::linux::filesystem::is_left_out;
 use crate::recognise::catalogue::names_of_many;
 use crate::root::{Canonical, Entry, Identity, Kind, Root, RootError, Stat};
 
-/// The kernel's limit on links in one resolution.
+/// The kernel's limit for links in one path resolution (path_resolution(7)).
 const MAX_CHAIN: u32 = 40;
 
-/// What the rules choose, with what the links among that lead to.
+/// What the rules choose, including the targets of the links.
 pub(super) struct Linked<'a> {
     pub walked: Walked<'a>,
     pub cut: Vec<Cut>,
 }
 
-/// A link that goes, to a program that is many programs and stays.
+/// A link that goes, and the multi-call program that it leads to, which stays.
 pub(super) struct Cut {
     pub link: Canonical,
     pub program: Canonical,
@@ -29,7 +29,7 @@ pub(super) struct Cut {
 }
 
 impl<'a> Walked<'a> {
-    /// Follows every link that a rule names. From then on it is known which directories can go.
+    /// Follows every link that a rule names. After that it is known which directories can be removed.
     pub(super) fn follow_links(mut self) -> Result<Linked<'a>, RootError> {
         let selection = &mut self.selection;
         let (mut cut, mut many) = (Vec::new(), None);
@@ -66,11 +66,11 @@ fn follow(
         let link = directory.join(&name);
         let (parent, stat) = match hop(root, &mut directory, &mut name) {
             Ok(hop) => hop,
-            // Already dangling, or by now no link at all: nothing more to follow.
+            // The link dangled before, or it is no longer a link: there is nothing to follow.
             Err(error) if error.leads_nowhere() || error.errno() == Errno::EINVAL => return Ok(()),
             Err(error) => return selection.unreadable.note(error),
         };
-        // A link of procfs itself, such as /proc/self/exe, stands for a process and is no file of this tree.
+        // A link of procfs itself, such as /proc/self/exe, leads to a process, not to a file of this tree.
         let foreign = !kept.mounts.contains(stat.mount) && root.filesystem(&directory).is_none_or(is_left_out);
         if foreign || matches!(stat.kind, Kind::Directory | Kind::Other) {
             selection.cuts = true;
@@ -93,7 +93,8 @@ fn follow(
     Ok(())
 }
 
-/// One step along a chain: replaces the link's place by the place that its text names; that place's directory and file.
+/// Makes one step along a chain: replaces the place of the link with the place that its text names. Returns the
+/// directory and the file of the new place.
 fn hop(root: &Root, directory: &mut Canonical, name: &mut Vec<u8>) -> Result<(Stat, Stat), RootError> {
     let handle = root.directory(directory)?;
     let c_name = CString::new(name.as_slice()).unwrap_or_default();
@@ -111,7 +112,7 @@ fn hop(root: &Root, directory: &mut Canonical, name: &mut Vec<u8>) -> Result<(St
     Ok((parent, place.stat))
 }
 
-/// Whether a link's text is just a name in the same directory.
+/// Whether the text of a link is only a name in the same directory.
 fn is_plain(target: &[u8]) -> bool {
     !target.is_empty() && !target.contains(&b'/') && target != b"." && target != b".."
 }

@@ -1,4 +1,4 @@
-//! What rules name: programs by name, and paths, directories with their content.
+//! What rules name: programs by name, and paths. A directory goes with its content.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use crate::harden::kept::programs;
 use crate::profile::Selector;
 use crate::root::{Entry, Kind, RootError};
 
-/// What rules by name and by path choose.
+/// What the rules by name and by path choose.
 pub(super) struct Named<'a> {
     pub selection: Selection<'a>,
 }
@@ -59,10 +59,10 @@ impl<'a> Named<'a> {
     }
 }
 
-/// A directory that a rule names goes with everything in it; links in it go without their targets.
+/// Adds a directory that a rule names, with everything in it. Targets of links in it are not added.
 fn add_with_content(selection: &mut Selection<'_>, entry: Entry<'_>, rule: usize) -> Result<(), RootError> {
     let top = entry.path();
-    // What is known is known with its content.
+    // A known directory was added with its content.
     let known = selection.removals.doomed_path(&top).is_some();
     if top == b"/" || !selection.add(entry, rule, Cause::Rule) || known {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Remarks on what was found. Data: the words are made in the report.
+//! Remarks on what was found. These are data: `report` makes the sentences.
 
 use std::rc::Rc;
 
@@ -9,16 +9,16 @@ use crate::root::Canonical;
 /// A remark on what was found.
 #[derive(Clone, Debug)]
 pub enum Note {
-    /// A link on another mount leads to what goes, and will dangle.
+    /// A link on another mount leads to something that goes, and will dangle.
     Dangles {
         /// The link.
         link: Canonical,
         /// What it leads to.
         target: Shared,
     },
-    /// A launcher stays, because it starts the app.
+    /// A launcher stays because it starts the app.
     StartsApp(Canonical),
-    /// A multi-call program, which may act as a shell, stays.
+    /// A multi-call program that may act as a shell stays.
     MultiCall {
         /// The program.
         path: Canonical,
@@ -32,13 +32,13 @@ pub enum Note {
         /// The program.
         program: Canonical,
     },
-    /// Modules that could not be loaded before either, for want of a library.
+    /// Modules that could not be loaded before either, because they need a library that does not exist.
     NotLoadable(Vec<Chain>),
     /// Kept programs and libraries that may load others at run time.
     MayLoad(Vec<Canonical>),
     /// Login shells that `[strip]` cannot take away: the file is on another mount, or too long.
     LoginShells {
-        /// passwd(5).
+        /// `/etc/passwd`, by its canonical path.
         path: Canonical,
         /// The accounts.
         accounts: Vec<Vec<u8>>,
@@ -46,7 +46,7 @@ pub enum Note {
 }
 
 impl Note {
-    /// What it is about: the first path that it names.
+    /// The first path that the remark names; `None` if it names none by itself.
     pub fn path(&self) -> Option<&Canonical> {
         match self {
             Self::Dangles { link: path, .. }

@@ -1,4 +1,5 @@
-//! Other names of what goes, and links to it that would dangle: in the directories that the walk noted.
+//! Other names of what goes, and links to it that would dangle. They are searched in the directories that the walk
+//! noted.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
@@ -13,7 +14,7 @@ use crate::harden::found::{Cause, Found};
 use crate::root::{Directory, Identity, Kind, Look, Root, RootError};
 use crate::text::order::sort_by_bytes;
 
-/// All that is to go.
+/// Everything that is to go.
 pub(super) struct Complete<'a> {
     pub selection: Selection<'a>,
     pub strippable: Vec<Strippable>,
@@ -42,7 +43,7 @@ impl<'a> Linked<'a> {
     }
 }
 
-/// Looks at a directory again: at its links, and with `missing` at its files, too.
+/// Looks at a directory again: at its links, and if `missing` is set, at its files, too.
 fn again(selection: &mut Selection<'_>, place: &Noted, missing: bool, notes: &mut Vec<Note>) -> Result<(), RootError> {
     let directory = match selection.scope.root.directory(&place.at.path()) {
         Ok(directory) => directory,
@@ -58,7 +59,7 @@ fn again(selection: &mut Selection<'_>, place: &Noted, missing: bool, notes: &mu
     })
 }
 
-/// A file: another name of a doomed one?
+/// Adds a file if it is another name of one that goes.
 fn file(selection: &mut Selection<'_>, directory: &Directory, name: &CStr) -> Result<(), RootError> {
     let entry = directory.entry(name)?;
     if let Some(first) = selection.removals.doomed_file(entry.stat.id) {
@@ -69,7 +70,7 @@ fn file(selection: &mut Selection<'_>, directory: &Directory, name: &CStr) -> Re
     Ok(())
 }
 
-/// A link: does it lead to something that goes, so that it would dangle?
+/// Adds a link if it leads to something that goes, so that it would dangle.
 fn link(
     selection: &mut Selection<'_>,
     directory: &Directory,
@@ -85,7 +86,7 @@ fn link(
     }
     let followed = match root.follow(directory, name) {
         Ok(followed) => followed,
-        // Links that dangled before stay as they are.
+        // A link that dangled before stays.
         Err(error) if error.leads_nowhere() => return Ok(()),
         Err(error) => return Err(error),
     };
@@ -135,13 +136,13 @@ fn missing_names(selection: &Selection<'_>) -> Vec<MissingNames> {
     missing
 }
 
-/// What is missing of a file with these names, if anything is.
+/// What is missing of a file with these names; `None` if every name was found.
 fn lacking(root: &Root, names: &[&Found]) -> Option<MissingNames> {
-    // A bind mount shows the same name of the same directory once more.
+    // A bind mount shows the same name in the same directory a second time.
     let distinct: HashSet<(Identity, &[u8])> = names.iter().map(|found| (found.parent.id, &*found.name)).collect();
     let count = u32::try_from(distinct.len()).unwrap_or(u32::MAX);
     let first = names.first().filter(|first| first.stat.nlink > count)?;
-    // Counted again, because a second run at the same time may have removed some. A name that is left tells.
+    // The link count is read again from a name that is left: a second run at the same time may have removed some.
     let now = names
         .iter()
         .find_map(|found| root.walk(&found.path(), false).ok().filter(|place| place.stat.id == found.stat.id))?;

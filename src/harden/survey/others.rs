@@ -1,5 +1,5 @@
-//! `[keep] only`: every executable that is not on the allow-list, and with `libraries = "closure"` every shared library
-//! that nothing on it needs.
+//! `[keep] only`: every executable that is not on the allow-list, and with `libraries = "closure"`, every shared
+//! library that no program on it needs.
 
 use std::ffi::CStr;
 use std::rc::Rc;
@@ -14,7 +14,8 @@ use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat};
 
-/// Every executable but lithify itself and shared libraries; of these those that are not needed, if the profile wants that.
+/// Every executable except lithify itself and shared libraries. With the closure, also the shared libraries that are
+/// not needed.
 pub(super) struct Others {
     rule: usize,
     own: Option<Identity>,
@@ -23,13 +24,13 @@ pub(super) struct Others {
 }
 
 impl Others {
-    /// Of the profile's allow-list, if it has one.
+    /// The executables of the profile's allow-list rule; `None` if the profile has no allow-list.
     pub(super) fn of(scope: Scope<'_>) -> Option<Self> {
         let rule = scope.allow_list()?;
         Some(Self { rule, own: own_program().ok(), recogniser: None, found: Vec::new() })
     }
 
-    /// Looks at a file: is it an executable, and not on the list?
+    /// Looks whether a file is an executable that the rule takes.
     pub(super) fn look(
         &mut self,
         selection: &mut Selection<'_>,
@@ -47,7 +48,8 @@ impl Others {
             return Ok(());
         }
         let content = match directory.classify(name) {
-            // A library needs no x bit to be loaded; else what nobody can read nobody can start.
+            // A library needs no x bit to be loaded. Otherwise a file that nobody can read is a file that nobody can
+            // start.
             Err(error) if !executable && needed.is_none() && error.errno() == Errno::EACCES => None,
             Err(_) if executable && needed.is_none() => None,
             content => content?,
@@ -55,12 +57,12 @@ impl Others {
         let is_library = may_be_library(name.to_bytes(), content.as_ref());
         let goes = match (content, needed) {
             (Some(Elf::Library), needed) => needed == Some(false),
-            // What is called a library but is none is a program like others.
+            // A program that only has the name of a library is treated like any other program.
             (Some(Elf::Program { .. }), Some(_)) if executable => true,
             (None, _) => executable && !is_library,
             (Some(Elf::Program { .. }), needed) if is_library => needed == Some(false),
-            // Without an x bit only the dynamic loader starts it, and of those that it does not only what is known is a tool
-            // and no data, such as the kernel for a virtual machine.
+            // Without an x bit, only the dynamic loader can start the file. A static program without an x bit goes only
+            // if the catalogue knows it as a tool: otherwise it may be data, such as the kernel of a virtual machine.
             (Some(Elf::Program { dynamic, .. }), _) => {
                 executable || dynamic || self.is_known(selection, directory, name, &stat)?
             }
@@ -72,7 +74,7 @@ impl Others {
         Ok(())
     }
 
-    /// Whether it is a program of the catalogue by its content.
+    /// Whether the file is a program of the catalogue, by its content.
     fn is_known(
         &mut self,
         selection: &Selection<'_>,
@@ -83,13 +85,13 @@ impl Others {
         let recogniser = self.recogniser.get_or_insert_with(|| Recogniser::new(selection.scope.root.deadline()));
         match recogniser.recognise(&directory.file(name)?, directory, name, stat) {
             Ok((found, _)) => Ok(matches!(found, Recognised::Program { by: RecognisedBy::Content, .. })),
-            // Too large to be searched: nothing starts it.
+            // The file is too large to be searched, and nothing starts it.
             Err(error) if error.errno() == Errno::EFBIG => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Chooses all of them: a rule that means a program says more than one that means all.
+    /// Chooses all of them, after the other rules: a rule that names a program says more than the rule for all.
     pub(super) fn choose(self, selection: &mut Selection<'_>) {
         for found in self.found {
             selection.add_found(found, false);

@@ -1,4 +1,4 @@
-//! The names that are to go, each found again by its path and by its file.
+//! The names that are to go. Each can be looked up by its path and by its file.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -8,30 +8,30 @@ use super::index::Index;
 use crate::harden::found::{Cause, Found, Parent, Shared};
 use crate::root::{Canonical, Entry, Identity, InRoot, Kind};
 
-/// The names that are to go. A position is that of a name in the list.
+/// The names that are to go. A position is an index into the list of names.
 #[derive(Default)]
 pub(super) struct Removals {
     found: Vec<Rc<Found>>,
-    /// A name that is chosen to hash alike would make a walk take for ever.
+    /// Names could be chosen so that they have the same hash and a walk never ends: a random key stops this.
     random: RandomState,
     paths: Index,
-    /// Files and directories, by the name found first.
+    /// Files and directories, by the name that was found first.
     files: Index,
-    /// The directory that was remembered last.
+    /// The directory that was remembered last, to share directories with it.
     last: Option<Rc<Parent>>,
-    /// Paths of what others lead to.
+    /// Paths that other names lead to.
     shared: HashMap<usize, Shared>,
 }
 
 impl Removals {
-    /// A name as it is remembered, without being added.
+    /// Makes a record of a name without adding it.
     pub(super) fn remember(&mut self, entry: Entry<'_>, rule: usize, cause: Cause) -> Rc<Found> {
         let parent = self.directory(entry.directory, entry.parent.id);
         let (name, stat) = (entry.name.into(), entry.stat);
         Rc::new(Found { parent, name, stat, rule, cause, library: None, names: 0, occupied: false })
     }
 
-    /// The directory at this path as it is remembered: it shares with the last one what both have in common.
+    /// The directory at this path. It shares the directories that it has in common with the last one.
     pub(super) fn directory(&mut self, path: &Canonical, id: Identity) -> Rc<Parent> {
         let random = &self.random;
         let directory = Parent::of(self.last.as_ref(), path, id, &|hash, name| hash_name(random, hash, name));
@@ -39,7 +39,7 @@ impl Removals {
         directory
     }
 
-    /// Adds a name that is not among them.
+    /// Adds a name. It must not be in the list.
     pub(super) fn push(&mut self, mut found: Rc<Found>) {
         let first = self.first_name(found.stat.id);
         let is_first = found.stat.kind != Kind::Symlink && first.is_none();
@@ -88,28 +88,28 @@ impl Removals {
         self.found
     }
 
-    /// The position of a path, whether or not it can go.
+    /// The position of a path, even if it cannot be removed.
     pub(super) fn position(&self, path: &[u8]) -> Option<usize> {
         let (end, hash) = self.steps(path).last()?;
         self.step(path, end, hash)
     }
 
-    /// The position of a path that goes.
+    /// The position of a path, if it goes.
     pub(super) fn doomed_path(&self, path: &[u8]) -> Option<usize> {
         self.position(path).filter(|position| !self.is_occupied(*position))
     }
 
-    /// The position of a path that goes, or of the nearest directory above it that does.
+    /// The position of a path if it goes, or else of the nearest directory above it that goes.
     pub(super) fn doomed_above(&self, path: &[u8]) -> Option<usize> {
         self.upwards(path).find(|position| !self.is_occupied(*position))
     }
 
-    /// The position of the first name of a file or directory that goes.
+    /// The position of the first name of a file or directory, if it goes.
     pub(super) fn doomed_file(&self, id: Identity) -> Option<usize> {
         self.first_name(id).filter(|position| !self.is_occupied(*position))
     }
 
-    /// The path at this position, once for all that lead there.
+    /// The path at this position. All names that lead there share one copy.
     pub(super) fn shared_path(&mut self, position: usize) -> Option<Shared> {
         if let Some(known) = self.shared.get(&position) {
             return Some(Rc::clone(known));
@@ -119,9 +119,9 @@ impl Removals {
         Some(path)
     }
 
-    /// Marks the directories above `path`, which stays: they cannot go, and doom nothing.
+    /// Marks the directories above `path`, which stays: they cannot be removed, so what leads to them stays.
     pub(super) fn occupy_above(&mut self, path: &Canonical) {
-        // What is above one that is known to stay is known, too.
+        // The directories above a marked one are marked already.
         let above = self.upwards(InRoot(path).directory()).take_while(|position| !self.is_occupied(*position));
         for position in above.collect::<Vec<_>>() {
             if let Some(found) = self.get_mut(position) {
@@ -146,7 +146,7 @@ impl Removals {
         steps.into_iter().rev().filter_map(move |(end, hash)| self.step(path, end, hash))
     }
 
-    /// Where each name of a path ends, and the hash of the path up to there.
+    /// The end of each name in a path, and the hash of the path up to there.
     fn steps(&self, path: &[u8]) -> impl Iterator<Item = (usize, u64)> {
         let (mut end, mut hash) = (0, 0);
         std::iter::from_fn(move || {
@@ -157,7 +157,7 @@ impl Removals {
         })
     }
 
-    /// The position of the first `end` bytes of a path, which have this hash.
+    /// The position of the path that is the first `end` bytes of `path` and has this hash.
     fn step(&self, path: &[u8], end: usize, hash: u64) -> Option<usize> {
         let path = path.get(..end)?;
         let (directory, name) = (InRoot(path).directory(), InRoot(path).name());

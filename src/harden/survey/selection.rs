@@ -1,4 +1,4 @@
-//! What the rules choose: names that are to go, and names that stay all the same.
+//! What the rules choose: names that are to go, and names that stay nevertheless.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::root::glob::{self, Matches};
 use crate::root::pattern::PathPattern;
 use crate::root::{Directory, Entry, Kind, Root, RootError, Unreadable};
 
-/// What is surveyed, and how far.
+/// What is surveyed, and how far the survey looks.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub root: &'a Root,
@@ -22,7 +22,7 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The index of the allow-list's rule, if the profile has one.
+    /// The index of the rule for the allow-list; `None` if the profile has no allow-list.
     pub(super) fn allow_list(self) -> Option<usize> {
         self.profile.remove.iter().position(|rule| rule.value == Selector::Others)
     }
@@ -33,13 +33,13 @@ pub(super) struct Selection<'a> {
     pub scope: Scope<'a>,
     /// Names that are to go.
     pub removals: Removals,
-    /// Saved by `[keep]`.
+    /// Names that `[keep]` saves.
     pub saved: Vec<Saved>,
-    /// On other mounts.
+    /// Names on other mounts.
     pub skipped: Vec<Skipped>,
     /// What could not be looked at.
     pub unreadable: Unreadable,
-    /// Whether a link or directory goes whose target or surroundings stay: links through it may then dangle.
+    /// Whether a link or directory goes whose target or surroundings stay: links through it may dangle.
     pub cuts: bool,
     tombstones: Detector,
 }
@@ -60,19 +60,19 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Adds a name that is to go, unless it is kept, on another mount, or known already; whether it is to go.
+    /// Adds a name that is to go, unless it is kept, on another mount, or known already. Returns whether it is to go.
     pub(super) fn add(&mut self, entry: Entry<'_>, rule: usize, cause: Cause) -> bool {
         let mount_point = entry.stat.mount != entry.parent.mount;
         let found = self.removals.remember(entry, rule, cause);
         self.add_found(found, mount_point)
     }
 
-    /// The same of a name as it is remembered.
+    /// Does the same as [`Self::add`] for a record that is made already.
     pub(super) fn add_found(&mut self, found: Rc<Found>, mount_point: bool) -> bool {
         let Scope { root, kept, .. } = self.scope;
         let (path, stat, rule) = (found.path(), &found.stat, found.rule);
         if let Some(known) = self.removals.position(&path) {
-            // What lies in a directory that goes may be named by a rule, too: then its chain goes with it.
+            // If a rule names a file that lies in a directory that goes, its chain of links goes with it.
             if let (Some(known), Cause::Rule) = (self.removals.get_mut(known), &found.cause) {
                 if matches!(known.cause, Cause::Content { .. }) {
                     (known.cause, known.rule) = (Cause::Rule, rule);
@@ -88,7 +88,7 @@ impl<'a> Selection<'a> {
             self.skipped.push(Skipped { path, rule, mount_point });
             return false;
         }
-        // What stands in place of a command that was removed already.
+        // A tombstone stands in place of a command that was removed already.
         let may_be_tombstone = stat.kind == Kind::File && stat.mode & 0o7777 == tombstone::MODE;
         if may_be_tombstone && root.file(&path).is_ok_and(|file| self.tombstones.is_tombstone(&file)) {
             return false;

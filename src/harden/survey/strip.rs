@@ -8,7 +8,8 @@ use crate::harden::found::Cause;
 use crate::profile::Sourced;
 use crate::root::{Directory, Entry, Kind, RootError, Stat};
 
-/// Adds what `[strip]` clears of this file, except of what is kept. What goes is left out at the end, when that is known.
+/// Adds what `[strip]` clears of this file, unless the file is kept. Files that go are dropped at the end, when they
+/// are all known.
 pub(super) fn strip(
     selection: &mut Selection<'_>,
     directory: &Directory,
@@ -16,7 +17,7 @@ pub(super) fn strip(
     stat: Stat,
     strippable: &mut Vec<Strippable>,
 ) -> Result<(), RootError> {
-    // A device has no bits to lend: everybody may write to /dev/null.
+    // The bits of a device give nothing away: any user may write to /dev/null.
     if !matches!(stat.kind, Kind::File | Kind::Directory) {
         return Ok(());
     }
@@ -37,7 +38,7 @@ pub(super) fn strip(
     if bits == 0 && !capabilities || scope.kept.reason(&entry.path(), &stat).is_some() {
         return Ok(());
     }
-    // Not a mount point, nor on a mount that was not meant.
+    // Mount points and mounts that the profile does not name are left alone.
     if stat.mount == directory.own_stat().mount && scope.kept.mounts.contains(stat.mount) {
         let file = selection.removals.remember(entry, 0, Cause::Strip);
         strippable.push(Strippable { file, bits, capabilities });

@@ -1,5 +1,5 @@
-//! The one walk through the tree: programs by class, what is not on an allow-list, bits to strip, and where to look again for
-//! other names and links.
+//! The one walk through the tree: programs by class, executables that are not on an allow-list, bits to strip, and
+//! directories to look at again for other names and links.
 
 use std::ffi::CStr;
 use std::rc::Rc;
@@ -16,27 +16,27 @@ use crate::harden::protection::Protection;
 use crate::linux::filesystem::is_left_out;
 use crate::root::{Directory, Kind, Look, RootError, Visitor, walk_tree};
 
-/// What the rules choose, those by class and the allow-list among them.
+/// What the rules choose, including those by class and the allow-list.
 pub(super) struct Walked<'a> {
     pub selection: Selection<'a>,
     pub strippable: Vec<Strippable>,
-    /// Where to look again; nothing is known of that where no rule asked for the walk.
+    /// The directories to look at again; `None` if no rule needed the walk.
     pub noted: Option<Vec<Noted>>,
     pub notes: Vec<Note>,
 }
 
 /// A directory that holds links, or files with several names.
 pub(super) struct Noted {
-    /// Which.
+    /// The directory.
     pub at: Rc<Parent>,
-    /// What is looked at there.
+    /// What is looked at in it.
     pub look: Look,
     /// Whether it holds files with several names.
     pub files: bool,
 }
 
 impl<'a> Named<'a> {
-    /// Walks through the tree, if a rule asks for that.
+    /// Walks through the tree if a rule needs it.
     pub(super) fn walk(self, libraries: &Libraries, protection: &Protection) -> Result<Walked<'a>, RootError> {
         let Scope { root, profile, depth, .. } = self.selection.scope;
         let mut walked = Walked { selection: self.selection, strippable: Vec::new(), noted: None, notes: Vec::new() };
@@ -64,7 +64,7 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Where to look for other names of what goes, if `files`, and for links to it.
+/// The directories to look at again for links to what goes and, with `files`, for other names of it.
 pub(super) fn note(selection: &mut Selection<'_>, files: bool) -> Result<Vec<Noted>, RootError> {
     let root = selection.scope.root;
     let mut walk = TreeWalk { selection, jobs: None, noting: true, files, strippable: Vec::new(), noted: Vec::new() };
@@ -82,16 +82,16 @@ struct Jobs<'l> {
 struct TreeWalk<'s, 'a, 'l> {
     selection: &'s mut Selection<'a>,
     jobs: Option<Jobs<'l>>,
-    /// Whether somebody looks again afterwards.
+    /// Whether directories to look at again are noted.
     noting: bool,
-    /// Whether each file is looked at; if not, those with several names are not noted.
+    /// Whether each file is looked at. If not, files with several names are not noted.
     files: bool,
     strippable: Vec<Strippable>,
     noted: Vec<Noted>,
 }
 
 impl TreeWalk<'_, '_, '_> {
-    /// This directory's links are to be looked at again, or its files, too.
+    /// Notes that the links of this directory are to be looked at again and, with `files`, its files, too.
     fn note(&mut self, directory: &Directory, look: Look, files: bool) {
         let id = directory.own_stat().id;
         match self.noted.last_mut() {

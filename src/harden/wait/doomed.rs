@@ -1,4 +1,4 @@
-//! What a plan takes away, as far as somebody may be running it.
+//! The programs that a plan takes away and that a process may run.
 
 use std::rc::Rc;
 
@@ -14,9 +14,9 @@ use crate::target::candidates::{Candidates, Certainty};
 /// Programs that a plan removes or disables.
 #[derive(Debug, Default)]
 pub struct Doomed<'a> {
-    /// Each name of them.
+    /// All names of these programs.
     files: Vec<Run>,
-    /// The same, for processes whose programs cannot be read.
+    /// The same files, for processes whose programs cannot be read.
     candidates: Option<Candidates<'a>>,
 }
 
@@ -24,27 +24,28 @@ pub struct Doomed<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     id: Identity,
-    /// Where it is.
+    /// The canonical path of the program, inside the root.
     pub path: Canonical,
-    /// Who asks for it.
+    /// The rule that asks for it.
     pub origin: Rc<Origin>,
-    /// How certain it is.
+    /// How certain it is that the process runs it.
     pub certainty: Certainty,
 }
 
-/// What helps if a process never stops running what goes.
+/// What helps if a process never stops running a program that goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// To let the entrypoint script end, or to start the app in its place.
+    /// Let the entrypoint script end, or start the app in its place.
     EndScript,
-    /// To let lithify read which program it is.
+    /// Let lithify read which program the process runs.
     ReadProgram,
-    /// To keep what lies at this path.
+    /// Keep the file at this path.
     Keep(Canonical),
 }
 
 impl<'a> Doomed<'a> {
-    /// Those of the plan that is made of `survey`. Nobody is waited for because of what goes by `[remove] force`.
+    /// The programs of the plan that is made from `survey`. A program that goes by `[remove] force` is not among them:
+    /// nothing is waited for because of it.
     pub fn of(target: &'a Target, profile: &'a Profile, survey: &Survey, protection: &Protection) -> Self {
         let origins = origins(profile);
         let (mut files, mut programs) = (Vec::new(), Vec::new());
@@ -63,12 +64,13 @@ impl<'a> Doomed<'a> {
         Self { files, candidates: Some(Candidates::new(target, profile, protection.programs(), programs)) }
     }
 
-    /// Takes out what has been protected since.
+    /// Takes out the programs that have been protected since.
     pub fn spare(&mut self, protection: &Protection) {
         self.files.retain(|file| protection.reason(file.id).is_none());
     }
 
-    /// Which of them `process` runs; of several that it may run, and of several names, always the same.
+    /// The program among them that `process` runs. Of several programs or several names, the answer is always the same
+    /// one.
     pub fn run_by(&self, process: &Process) -> Option<Run> {
         let found = match &process.program {
             Program::Known(id) => vec![(*id, Certainty::Known)],
@@ -82,7 +84,7 @@ impl<'a> Doomed<'a> {
         Some(Run { certainty, ..file.clone() })
     }
 
-    /// What helps if `process` never stops running it.
+    /// What helps if `process` never stops running `run`.
     pub fn remedy(&self, process: &Process, run: &Run) -> Remedy {
         if run.certainty == Certainty::Possible {
             return Remedy::ReadProgram;
@@ -90,7 +92,7 @@ impl<'a> Doomed<'a> {
         if is_shell(&run.path) {
             return Remedy::EndScript;
         }
-        // As the command says it: where that is a link, it is needed, too.
+        // The path that the command gives: if it is a link, the link is needed, too.
         let called = self.candidates.as_ref().and_then(|candidates| candidates.called(process, run.id));
         Remedy::Keep(called.unwrap_or_else(|| run.path.clone()))
     }

@@ -1,24 +1,24 @@
-//! The judgement on two looks at the app: pure functions over what was seen.
+//! The judgement on looks at the app: pure functions of what was seen.
 
 use super::doomed::{Doomed, Run};
 use crate::linux::proc::processes::{Process, Program};
 use crate::target::app::App;
 
-/// What one look says by itself.
+/// What one look shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Look<'a> {
-    /// Nothing of the app runs.
+    /// No process of the app runs.
     NoApp,
-    /// The first process runs something that goes.
+    /// The first process runs a program that goes.
     First(&'a Process, Run),
-    /// Another process of the app does.
+    /// Another process of the app runs a program that goes.
     Descendant(Run),
-    /// Nobody does.
+    /// No process runs a program that goes.
     Clean,
 }
 
-/// Judges one look. Past the time limit only the first process counts. Of several processes the oldest is named: it is
-/// the script, and what it starts changes from look to look.
+/// Judges one look. After the time limit only the first process counts. Of several processes the oldest is named: it is
+/// the script, and the processes that it starts change from look to look.
 pub(super) fn look<'a>(app: &'a App, doomed: &Doomed<'_>, expired: bool) -> Look<'a> {
     let Some(first) = app.first.as_ref().filter(|first| first.program != Program::None) else { return Look::NoApp };
     if let Some(run) = doomed.run_by(first) {
@@ -34,9 +34,10 @@ pub(super) fn look<'a>(app: &'a App, doomed: &Doomed<'_>, expired: bool) -> Look
 
 /// Whether nothing changed from one look to the next: the same processes, by pid and start time, run the same programs.
 ///
-/// A pid may be used again between the reading of its start time and that of its program, which then belongs to another
-/// process than the start time. Two looks alike are proof against that for the first: had the pid changed hands during
-/// it, the second would see another start time. So the last look only ever serves to confirm the one before.
+/// The kernel may give a pid to a new process between the reading of its start time and the reading of its program.
+/// Then the program belongs to another process than the start time. Two looks that are the same rule this out for the
+/// first of them: if the pid had changed hands during the first look, the second would see another start time. So the
+/// last look only serves to confirm the one before.
 pub(super) fn unchanged(before: &App, now: &App, expired: bool) -> bool {
     fn key(process: &Process) -> (u32, u64, &Program) {
         (process.pid, process.start, &process.program)
