@@ -12,7 +12,7 @@ use crate::linux::filesystem::is_left_out;
 use crate::recognise::catalogue::names_of_many;
 use crate::root::{Canonical, Entry, Identity, Kind, Root, RootError, Stat};
 
-/// The kernel's limit for links in one path resolution (path_resolution(7)).
+/// The kernel's limit for links in one path resolution (`path_resolution(7)`).
 const MAX_CHAIN: u32 = 40;
 
 /// What the rules choose, including the targets of the links.
