@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -150,6 +151,14 @@ fn with_each_resolver(root: &Path, arguments: &[&str], mut once: impl FnMut(Ran)
     once(run(&mut without));
 }
 
+/// Leaves the directory of the root in place now and then, so that a run also meets it: mostly not at all, at times as long
+/// as a run takes.
+fn rest(turn: u64) {
+    if turn % 64 == 0 {
+        std::thread::sleep(Duration::from_millis(turn / 64 % 8));
+    }
+}
+
 #[test]
 fn a_directory_swapped_for_a_link_while_it_runs() {
     let tree = attack_tree();
@@ -166,11 +175,15 @@ fn a_directory_swapped_for_a_link_while_it_runs() {
         let _stop = Stop(&stop);
         scope.spawn(|| {
             // bin is now a directory of the root, now a link to the outside.
-            while !stop.load(Ordering::Relaxed) {
+            for turn in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
                 let _ = fs::rename(&bin, &away);
                 let _ = fs::rename(&decoy, &bin);
                 let _ = fs::rename(&bin, &decoy);
                 let _ = fs::rename(&away, &bin);
+                rest(turn);
             }
         });
         let prepare = || {
@@ -214,9 +227,13 @@ fn a_directory_moved_out_of_the_root_while_it_runs() {
     std::thread::scope(|scope| {
         let _stop = Stop(&stop);
         scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
+            for turn in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
                 let _ = fs::rename(&inside, &outside);
                 let _ = fs::rename(&outside, &inside);
+                rest(turn);
             }
         });
         for _ in 0..70 {
