@@ -119,12 +119,9 @@ impl Resolution<'_> {
                     self.search.iter().for_each(|path| add(InRoot(path.as_bytes()).join(name.as_bytes())));
                 }
                 Selector::Path(pattern) => {
-                    for (path, reachable) in matches(self.root, pattern, &self.kept.mounts, &mut self.unreadable)? {
-                        if reachable {
-                            by_path.push((path.to_vec(), Rc::clone(&entry)));
-                        }
-                        add(path.into_bytes());
-                    }
+                    let matched = matches(self.root, pattern, &self.kept.mounts, &mut self.unreadable)?;
+                    by_path.extend(matched.reached.iter().map(|path| (path.to_vec(), Rc::clone(&entry))));
+                    matched.everywhere.unwrap_or(matched.reached).into_iter().for_each(|path| add(path.into_bytes()));
                 }
                 Selector::Class(_) | Selector::Others => {}
             }
@@ -217,56 +214,63 @@ impl Resolution<'_> {
     }
 }
 
-/// What `pattern` matches on every mount except the kernel's own, each path with whether rules reach it. A kept program
-/// may lie on a mount that rules do not reach, and what it needs to start must stay nevertheless. Paths that rules do
-/// not reach need not be readable.
+/// What a pattern of `[keep]` matches.
+struct Matched {
+    /// Where rules reach. Errors there refuse the run.
+    reached: Vec<Canonical>,
+    /// On every mount except the kernel's own, if that may be more. A kept program may lie on a mount that rules do not
+    /// reach, and what it needs to start must stay nevertheless. What lies there need not be readable.
+    everywhere: Option<Vec<Canonical>>,
+}
+
 fn matches(
     root: &Root,
     pattern: &PathPattern,
     mounts: &Mounts,
     unreadable: &mut Unreadable,
-) -> Result<Vec<(Canonical, bool)>, RootError> {
-    let mut everywhere = Everywhere { root, mounts, beyond: Vec::new(), paths: Vec::new(), unreadable };
-    glob::expand(root, pattern, &mut everywhere)?;
-    Ok(everywhere.paths)
+) -> Result<Matched, RootError> {
+    let mut search = Search { root, mounts, everywhere: false, cut: false, paths: Vec::new(), unreadable };
+    glob::expand(root, pattern, &mut search)?;
+    let reached = std::mem::take(&mut search.paths);
+    // A second search, because a link leads to the same place from either side of a mount: its path tells nothing.
+    let everywhere = if search.cut {
+        search.everywhere = true;
+        glob::expand(root, pattern, &mut search)?;
+        Some(search.paths)
+    } else {
+        None
+    };
+    Ok(Matched { reached, everywhere })
 }
 
-struct Everywhere<'a> {
+struct Search<'a> {
     root: &'a Root,
     mounts: &'a Mounts,
-    /// The mount points that rules do not descend into.
-    beyond: Vec<Canonical>,
-    paths: Vec<(Canonical, bool)>,
+    /// Whether `**` also enters mounts that rules do not reach.
+    everywhere: bool,
+    /// Whether it left out such a mount.
+    cut: bool,
+    paths: Vec<Canonical>,
     unreadable: &'a mut Unreadable,
 }
 
-impl Everywhere<'_> {
-    fn is_reached(&self, path: &[u8]) -> bool {
-        !self.beyond.iter().any(|mount_point| InRoot(path).is_within(mount_point))
-    }
-}
-
-impl Matches for Everywhere<'_> {
+impl Matches for Search<'_> {
     fn found(&mut self, found: Entry<'_>) -> Result<(), RootError> {
-        let path = found.path();
-        let reached = self.is_reached(&path);
-        self.paths.push((path, reached));
+        self.paths.push(found.path());
         Ok(())
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
         let late = matches!(error.failure(), Failure::Late);
-        if late || self.is_reached(error.path()) { self.unreadable.note(error) } else { Ok(()) }
+        if late || !self.everywhere { self.unreadable.note(error) } else { Ok(()) }
     }
 
     fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
         if self.mounts.are_entered(parent, child) {
             return true;
         }
-        let enters = !self.root.filesystem_of(child).is_none_or(is_left_out);
-        if enters {
-            self.beyond.push(child.path().clone());
-        }
-        enters
+        let further = !self.root.filesystem_of(child).is_none_or(is_left_out);
+        self.cut |= further;
+        self.everywhere && further
     }
 }

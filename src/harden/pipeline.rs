@@ -271,7 +271,7 @@ impl<'a> Surveyed<'a> {
             // waited for.
             if protected.app.first.as_ref().is_some_and(|first| doomed.run_by(first).is_none()) {
                 protected.protection.add_first(target, profile, &protected.app);
-                doomed.spare(&protected.protection);
+                *doomed = Doomed::of(target, profile, &survey, &protected.protection);
             }
         }
         let mut plan = plan(profile, &survey, &protected.protection);

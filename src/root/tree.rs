@@ -15,6 +15,8 @@ const OPEN: usize = 64;
 pub enum Look {
     /// Everything.
     All,
+    /// Everything, on a mount that lies below one of which only links are wanted.
+    Beyond,
     /// Only links: another mount, where nothing is removed but links may lead to what is.
     Links,
 }

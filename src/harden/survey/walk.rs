@@ -103,7 +103,7 @@ impl TreeWalk<'_, '_, '_> {
         }
     }
 
-    fn file(&mut self, directory: &Directory, name: &CStr) -> Result<(), RootError> {
+    fn file(&mut self, directory: &Directory, look: Look, name: &CStr) -> Result<(), RootError> {
         let stat = directory.stat(name)?;
         if stat.nlink > 1 && self.noting {
             self.note(directory, Look::All, true);
@@ -115,7 +115,8 @@ impl TreeWalk<'_, '_, '_> {
             None => Ok(()),
         });
         looked.or_else(|error| selection.unreadable.note(error))?;
-        match others {
+        // An allow-list reaches only what it can be led to over mounts that it reaches.
+        match others.as_mut().filter(|_| look == Look::All) {
             Some(others) => others.look(selection, libraries, directory, name, stat),
             None => Ok(()),
         }
@@ -126,7 +127,7 @@ impl Visitor for TreeWalk<'_, '_, '_> {
     fn entry(&mut self, directory: &Directory, look: Look, name: &CStr, kind: Kind) -> Result<(), RootError> {
         match kind {
             Kind::Symlink if self.noting => self.note(directory, look, false),
-            Kind::File | Kind::Other if self.files && look == Look::All => return self.file(directory, name),
+            Kind::File | Kind::Other if self.files && look != Look::Links => return self.file(directory, look, name),
             _ => {}
         }
         Ok(())
@@ -141,11 +142,11 @@ impl Visitor for TreeWalk<'_, '_, '_> {
     ) -> Result<Option<Look>, RootError> {
         let stat = *child.own_stat();
         let scope = self.selection.scope;
-        if self.jobs.is_some() && look == Look::All && stat.mount == parent.own_stat().mount {
+        if self.jobs.is_some() && look != Look::Links && stat.mount == parent.own_stat().mount {
             strip(self.selection, parent, name, stat, &mut self.strippable)?;
         }
         Ok(if scope.kept.mounts.contains(stat.mount) {
-            Some(Look::All)
+            Some(if look == Look::All { Look::All } else { Look::Beyond })
         } else if self.noting && !scope.root.filesystem_of(child).is_none_or(is_left_out) {
             Some(Look::Links)
         } else {

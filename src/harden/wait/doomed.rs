@@ -64,11 +64,6 @@ impl<'a> Doomed<'a> {
         Self { files, candidates: Some(Candidates::new(target, profile, protection.programs(), programs)) }
     }
 
-    /// Takes out the programs that have been protected since.
-    pub fn spare(&mut self, protection: &Protection) {
-        self.files.retain(|file| protection.reason(file.id).is_none());
-    }
-
     /// The program among them that `process` runs. Of several programs or several names, the answer is always the same
     /// one.
     pub fn run_by(&self, process: &Process) -> Option<Run> {

@@ -3,7 +3,7 @@
 //! Text that is not an id must not become 0 here, so ids are read strictly. A name beyond [`LIMIT`] is not found, and
 //! the error says so.
 
-use crate::recognise::accounts::{Id, LIMIT, accounts, groups, id_of};
+use crate::recognise::accounts::{Id, LIMIT, accounts, groups};
 use crate::root::Root;
 use crate::text::escape::escape;
 
@@ -60,7 +60,9 @@ impl User {
 
 /// The id of a group, given by name or number.
 pub(super) fn group(root: &Root, name: &str) -> Result<u32, UnknownAccount> {
-    let named = || id_of(&root.read(b"/etc/group", LIMIT).unwrap_or_default(), name.as_bytes());
+    let text = root.read(b"/etc/group", LIMIT).unwrap_or_default();
+    // The first line of that name, as for users: a later one is not taken for it.
+    let named = || groups(&text).find(|group| group.name == name.as_bytes()).and_then(|group| group.gid.strictly());
     Id(name.as_bytes()).strictly().or_else(named).ok_or_else(|| UnknownAccount::Group(name.to_owned()))
 }
 
@@ -88,7 +90,7 @@ mod tests {
     fn names_numbers_and_groups() {
         let (_directory, root) = root(
             "root:x:0:0:root:/root:/bin/sh\nwww:x:33:34:www:/var/www:/bin/false\nbroken:x:\n",
-            "www:x:34:\nssl:x:40:other,www\nweb:x:41:www\nmine:x:34:www\n",
+            "www:x:34:\nssl:x:40:other,www\nweb:x:41:www\nmine:x:34:www\ntwice:x:\ntwice:x:42:\n",
         );
         let user = |text: &str| User::parse(&root, text);
         let www = User { uid: 33, gid: 34, groups: vec![40, 41], home: b"/var/www".to_vec() };
@@ -101,6 +103,7 @@ mod tests {
             ("nobody", "the user nobody"),
             ("65532", "65532:65532"),
             ("www:nogroup", "the group nogroup"),
+            ("www:twice", "the group twice"),
             ("broken", "the user broken"),
             ("4294967295:1", "the user 4294967295"),
             ("www:", "the group "),

@@ -2,7 +2,7 @@
 //! that is swapped while it runs gets out.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,6 +130,73 @@ fn a_directory_with_a_mount_in_it_stays() {
     harden(&tree.at("/root"), ["--remove", "/opt/tool"]).exits(1).says("/opt/tool/volume: was not removed");
     tree.assert_gone(&["/root/opt/tool/a"]);
     tree.assert_there(&["/root/opt/tool/volume/precious"]);
+}
+
+fn tmpfs(at: &Path) {
+    fs::create_dir_all(at).unwrap();
+    mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+}
+
+/// Names before and after that of a mount, in whatever order a directory lists them.
+const ORDERS: [&str; 8] = ["a", "b", "c", "d", "e", "k", "q", "z"];
+
+#[test]
+fn what_is_kept_over_a_link_to_another_mount_stays() {
+    own_mounts();
+    for name in ORDERS {
+        let tree = Tree::new();
+        tree.file("/root/bin/tool").file("/root/bin/other");
+        tmpfs(&tree.at("/root/mnt"));
+        tree.link("/root/mnt/dir/x", "/bin/tool").link(&format!("/root/{name}/link"), "/mnt/dir");
+        tree.file_with("/p.toml", "schema = 1\n[remove]\npaths = [\"/bin/*\"]\n[keep]\npaths = [\"/**/link/x\"]\n");
+        harden(&tree.at("/root"), ["-p", tree.at("/p.toml").to_str().unwrap()]).exits(0);
+        tree.assert_there(&["/root/bin/tool"]);
+        tree.assert_gone(&["/root/bin/other"]);
+    }
+}
+
+#[test]
+fn what_keep_cannot_look_at_over_a_link_to_another_mount_refuses() {
+    own_mounts();
+    for name in ORDERS {
+        let tree = Tree::new();
+        tree.file("/root/bin/tool");
+        tmpfs(&tree.at("/root/mnt"));
+        tree.link("/root/mnt/dir/private/x", "/bin/tool").link(&format!("/root/{name}/link"), "/mnt/dir");
+        let text = "schema = 1\n[remove]\npaths = [\"/bin/*\"]\n[keep]\npaths = [\"/**/link/private/*\"]\n";
+        tree.file_with("/p.toml", text);
+        fs::copy(crate::harness::lithify(), tree.at("/lithify")).unwrap();
+        let modes = [
+            ("/root/mnt/dir/private", 0o711),
+            ("/root/bin", 0o777),
+            ("/root", 0o755),
+            ("/", 0o755),
+            ("/p.toml", 0o644),
+        ];
+        for (path, mode) in modes {
+            fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid=1234", "--regid=1234", "--clear-groups"]).arg(tree.at("/lithify"));
+        other.args(["harden", "--allow-host", "--root"]).arg(tree.at("/root")).arg("-p").arg(tree.at("/p.toml"));
+        run(&mut other).exits(3).says("/mnt/dir/private");
+        tree.assert_there(&["/root/bin/tool"]);
+    }
+}
+
+#[test]
+fn an_allow_list_reaches_no_mount_below_one_that_it_does_not_reach() {
+    own_mounts();
+    let tree = Tree::new();
+    tree.program("/root/bin/app").program("/root/bin/other");
+    tmpfs(&tree.at("/root/m"));
+    tmpfs(&tree.at("/root/m/n"));
+    tree.program("/root/m/n/tool").program("/root/m/tool");
+    let text = "schema = 1\n[remove]\nmounts = [\"/m/n\"]\n[keep]\nonly = [\"/bin/app\"]\n";
+    tree.file_with("/p.toml", text);
+    harden(&tree.at("/root"), ["--app", "none", "-p", tree.at("/p.toml").to_str().unwrap()]).exits(0);
+    tree.assert_gone(&["/root/bin/other"]);
+    tree.assert_there(&["/root/bin/app", "/root/m/n/tool", "/root/m/tool"]);
 }
 
 /// What is swapped goes on until this goes, also when an assertion fails.
