@@ -16,6 +16,9 @@ const PAGE: u64 = 4096;
 /// How much of a string lithify looks at: longer names and paths nobody can open.
 const MAX_STRING: usize = 4096;
 
+/// What is read of a file at first.
+const HEAD: u64 = 64 * 1024;
+
 /// What both say of a file.
 #[derive(Debug, PartialEq)]
 struct Seen {
@@ -26,7 +29,7 @@ struct Seen {
 
 fn ours(read_at: impl Fn(u64, usize) -> Option<Vec<u8>>) -> Seen {
     // The strings are told from what is read at first.
-    let head = read_at(0, 64 * 1024).unwrap();
+    let head = read_at(0, HEAD as usize).unwrap();
     Seen { dynamic: Dynamic::read(&read_at), code: elf::code(&read_at), strings: elf::strings(&head) }
 }
 
@@ -161,10 +164,13 @@ fn of<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> 
         read_only.push((offset, before.map_or(size, |before| before.min(size))));
     }
     let apart = read_only.windows(2).all(|pair| pair[0].0.checked_add(pair[0].1).is_some_and(|end| end <= pair[1].0));
+    // Of a table beyond what is read at first, which no linker makes, nothing is told.
+    let size = u64::from(header.e_phentsize(endian)) * u64::from(header.e_phnum(endian).min(256));
+    let in_head = header.e_phoff(endian).into().checked_add(size).is_some_and(|end| end <= HEAD);
     Some(Seen {
         dynamic: known.then_some(found),
         code: Some([pages(executable), pages(first)]),
-        strings: Some(Strings {
+        strings: in_head.then_some(Strings {
             ranges: (read_only.len() >= 2 && apart).then_some(read_only),
             has_interpreter: segments.iter().any(|segment| segment.p_type(endian) == constant::PT_INTERP),
         }),
