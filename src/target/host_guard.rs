@@ -1,10 +1,9 @@
 //! Whether the target is the root of the machine itself: lithify never changes a host by accident.
 //!
-//! A target that is or may be the root of a host is refused, unless `--allow-host` is given. There are three signs: the
-//! root of process 1 in the initial pid namespace; the root of a process that belongs to the initial namespaces; and a
-//! mount that looks like a machine's disk, such as `/host` in a node's debug pod. Such a mount shows the root of its
-//! filesystem, is neither overlay nor tmpfs, and has the kernel's filesystems mounted below it. If this cannot be
-//! determined, the answer is "may be".
+//! A target that is or may be the root of a host is refused, unless `--allow-host` is given. There are two signs: the
+//! root of process 1 in the initial pid namespace; and a mount that looks like a machine's disk, such as `/host` in a
+//! node's debug pod. Such a mount shows the root of its filesystem, is neither overlay nor tmpfs, and has the kernel's
+//! filesystems mounted below it. If this cannot be determined, the answer is "may be".
 
 use nix::errno::Errno;
 
