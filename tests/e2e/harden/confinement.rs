@@ -218,11 +218,17 @@ fn with_each_resolver(root: &Path, arguments: &[&str], mut once: impl FnMut(Ran)
     once(run(&mut without));
 }
 
-/// Leaves the directory of the root in place now and then, so that a run also meets it: mostly not at all, at times as long
-/// as a run takes.
-fn rest(turn: u64) {
-    if turn % 64 == 0 {
-        std::thread::sleep(Duration::from_millis(turn / 64 % 8));
+/// Swaps there and back until it is told to stop. Now and then it leaves the directory of the root in place, so that a run
+/// also meets it: mostly not at all, at times as long as a run takes.
+fn swap(stop: &AtomicBool, there_and_back: impl Fn()) {
+    for turn in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        there_and_back();
+        if turn % 64 == 0 {
+            std::thread::sleep(Duration::from_millis(turn / 64 % 8));
+        }
     }
 }
 
@@ -242,16 +248,12 @@ fn a_directory_swapped_for_a_link_while_it_runs() {
         let _stop = Stop(&stop);
         scope.spawn(|| {
             // bin is now a directory of the root, now a link to the outside.
-            for turn in 0.. {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
+            swap(&stop, || {
                 let _ = fs::rename(&bin, &away);
                 let _ = fs::rename(&decoy, &bin);
                 let _ = fs::rename(&bin, &decoy);
                 let _ = fs::rename(&away, &bin);
-                rest(turn);
-            }
+            });
         });
         let prepare = || {
             for directory in [&bin, &away] {
@@ -294,14 +296,10 @@ fn a_directory_moved_out_of_the_root_while_it_runs() {
     std::thread::scope(|scope| {
         let _stop = Stop(&stop);
         scope.spawn(|| {
-            for turn in 0.. {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
+            swap(&stop, || {
                 let _ = fs::rename(&inside, &outside);
                 let _ = fs::rename(&outside, &inside);
-                rest(turn);
-            }
+            });
         });
         for _ in 0..70 {
             let prepare = || {
