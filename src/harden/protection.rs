@@ -299,16 +299,15 @@ impl Protection {
         }
     }
 
-    /// Protects what the container's first process was started by. Returns whether its command line leads to its
-    /// program.
-    pub fn add_first(&mut self, target: &Target, profile: &Profile, app: &App) -> bool {
-        let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return false };
+    /// Protects what the container's first process was started by. If its command line does not lead to its program,
+    /// every link to the program is protected.
+    pub fn add_first(&mut self, target: &Target, profile: &Profile, app: &App) {
+        let Some(first) = app.first.as_ref().filter(|first| first.pid != std::process::id()) else { return };
         let line = command_line(first.pid);
         let told = line.is_some_and(|line| self.add_started(target, profile, first, &line, true));
         if let (false, Program::Known(id)) = (told, &first.program) {
             self.add_links(&target.root, profile, first, *id);
         }
-        told
     }
 
     /// Protects every link to the program of the container's first process. If a process has replaced its command line
