@@ -34,6 +34,7 @@ pub mod recognise;
 pub mod report;
 pub mod root;
 mod scan;
+pub mod seal;
 mod target;
 pub mod text;
 mod verify;

@@ -9,3 +9,4 @@ pub(crate) mod identity;
 pub mod proc;
 pub mod stream;
 pub(crate) mod sys;
+pub mod time;

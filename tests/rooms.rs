@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
 /// The rooms of the core, from the bottom up: each uses only those before it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "text",
     "linux",
     "root",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 15] = [
     "probe",
     "harden",
     "volume",
+    "seal",
     "verify",
     "scan",
     "launch",

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::{Canonical, Identity, InRoot, Kind, RootError, Stat, c_name, os, stat_of};
+use super::{Canonical, Details, Identity, InRoot, Kind, RootError, Stat, c_name, details_of, os, stat_of};
 use crate::linux::sys;
 
 /// File capabilities (capabilities(7)).
@@ -62,6 +62,11 @@ impl Directory {
     pub fn stat(&self, name: &CStr) -> Result<Stat, RootError> {
         // The path is only for an error's text, so it is made only for an error.
         stat_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(error, name.to_bytes()))
+    }
+
+    /// As [`Directory::stat`], with what only few ask for.
+    pub fn details(&self, name: &CStr) -> Result<Details, RootError> {
+        details_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(error, name.to_bytes()))
     }
 
     /// The text of the symbolic link `name`.

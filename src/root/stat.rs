@@ -10,6 +10,7 @@ use nix::sys::stat::Mode;
 use super::{Failure, Identity, RootError, os};
 use crate::linux::proc::mount_of_descriptor;
 use crate::linux::sys::stat::{Statx, statx};
+use crate::linux::time::Time;
 
 /// Type of a file, as far as lithify distinguishes types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,12 +74,30 @@ impl Stat {
     }
 }
 
+/// What is known of one file, with what only few ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// What everybody asks for.
+    pub stat: Stat,
+    /// When the inode was last changed, in content or in metadata (`st_ctime`, inode(7)). No program can set it.
+    pub changed: Time,
+    /// Major and minor number of the device that the file is.
+    pub device: (u32, u32),
+}
+
 /// What is known of `name` below `directory`, or of `directory` itself if `name` is empty. Links are not followed.
 /// `path` is only for the error.
 pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
+    details_of(directory, name, path).map(|details| details.stat)
+}
+
+/// As [`stat_of`], with what only few ask for.
+pub(crate) fn details_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Details, RootError> {
     match statx(directory, name) {
-        Ok(Statx { dev, ino, mode, nlink, uid, gid, size, mount: Some(mount) }) => {
-            Ok(Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, size, mount })
+        Ok(Statx { dev, ino, mode, nlink, uid, gid, size, changed, device, mount: Some(mount) }) => {
+            let stat =
+                Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, size, mount };
+            Ok(Details { stat, changed, device })
         }
         // Kernels before 5.8 give no mount id, kernels before 4.11 have no statx, and a seccomp profile may refuse it.
         Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
@@ -86,7 +105,7 @@ pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
     }
 }
 
-fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Stat, RootError> {
+fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Details, RootError> {
     let opened;
     let file = if name.is_empty() {
         directory
@@ -97,7 +116,7 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
     };
     let stat = nix::sys::stat::fstat(file).map_err(os("fstat", path))?;
     let mount = mount_of_descriptor(file).map_err(|errno| Failure::MountUnknown { path: path.to_vec(), errno })?;
-    Ok(Stat {
+    let known = Stat {
         id: Identity { dev: stat.st_dev, ino: stat.st_ino },
         kind: Kind::of_mode(stat.st_mode),
         mode: stat.st_mode,
@@ -106,5 +125,8 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         gid: stat.st_gid,
         size: u64::try_from(stat.st_size).unwrap_or(0),
         mount,
-    })
+    };
+    let nanoseconds = u32::try_from(stat.st_ctime_nsec).unwrap_or(0);
+    let device = (nix::libc::major(stat.st_rdev), nix::libc::minor(stat.st_rdev));
+    Ok(Details { stat: known, changed: Time { seconds: stat.st_ctime, nanoseconds }, device })
 }

@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::libc;
 
+use crate::linux::time::Time;
+
 /// What `statx(2)` says of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statx {
@@ -24,6 +26,10 @@ pub struct Statx {
     pub gid: u32,
     /// Length in bytes.
     pub size: u64,
+    /// When the inode was last changed, in content or in metadata (`st_ctime`, inode(7)).
+    pub changed: Time,
+    /// Major and minor number of the device that the file is.
+    pub device: (u32, u32),
     /// Mount id as in `/proc/PID/mountinfo`; `None` if the kernel does not fill it in (before Linux 5.8).
     pub mount: Option<u64>,
 }
@@ -57,6 +63,8 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
         uid: found.stx_uid,
         gid: found.stx_gid,
         size: found.stx_size,
+        changed: Time { seconds: found.stx_ctime.tv_sec, nanoseconds: found.stx_ctime.tv_nsec },
+        device: (found.stx_rdev_major, found.stx_rdev_minor),
         mount: (found.stx_mask & libc::STATX_MNT_ID != 0).then_some(found.stx_mnt_id),
     })
 }

@@ -1,0 +1,8 @@
+//! The seal: what the files of a root are, stated by a manifest (`mtree(5)`) and by one digest over its entries.
+
+mod digest;
+mod encode;
+mod entry;
+
+pub use digest::{Digest, DigestError, Scope};
+pub use entry::{Facts, FileType, Sha256};
