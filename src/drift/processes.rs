@@ -1,18 +1,15 @@
 //! Processes that run a deleted program, one that never had a name (memfd), or one that came or was changed since the
 //! start.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::Since;
-use crate::linux::proc::processes::Process;
-use crate::linux::proc::{Proc, path_of_descriptor};
-use crate::root::{Details, Root, details_of};
+use crate::root::Root;
 use crate::target::Target;
 use crate::target::processes::ProcessError;
-use crate::target::unreadable::{Seen, look_as_their_users};
+use crate::target::unreadable::{Seen, programs};
 
 /// How often, and how long after one another, a process that has just entered is looked at again.
 const TRIES: usize = 8;
@@ -84,11 +81,8 @@ impl Suspect {
 fn look(target: &Target, since: &Since) -> Result<Vec<Suspect>, ProcessError> {
     let app = target.look()?;
     let all = app.of_container(&target.owner)?;
-    let proc = Proc::open()?;
-    let mut programs: Vec<Result<Seen, Errno>> = all.iter().map(|process| program(&proc, process)).collect();
-    look_as_their_users(&all, &mut programs);
     let mut suspects = Vec::new();
-    for (process, program) in all.iter().zip(programs) {
+    for (process, program) in all.iter().zip(programs(&all)) {
         let anomaly = match program {
             // It ended meanwhile.
             Err(Errno::ENOENT | Errno::ESRCH) => None,
@@ -102,13 +96,6 @@ fn look(target: &Target, since: &Since) -> Result<Vec<Suspect>, ProcessError> {
         }
     }
     Ok(suspects)
-}
-
-/// The file that a process runs.
-fn program(proc: &Proc, process: &Process) -> Result<Seen, Errno> {
-    let file = proc.open_program(process.task())?;
-    let Details { stat, changed, .. } = details_of(file.as_fd(), c"", b"").map_err(|error| error.errno())?;
-    Ok(Seen { id: stat.id, changed, path: path_of_descriptor(file.as_fd())? })
 }
 
 /// What is wrong with a program; `None` if nothing is.

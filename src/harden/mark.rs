@@ -104,8 +104,19 @@ fn accept(root: &Root, stat: &Stat) -> Result<(), MarkError> {
     Ok(())
 }
 
+/// Appends lines to the mark of `root`, or makes it. Fails with `EEXIST` if the file there is no mark, and with `EFBIG` if
+/// it would get too large for one.
+pub fn append(root: &Root, lines: &[u8]) -> Result<(), RootError> {
+    root.directory(&Canonical::default())?.append(NAME, lines, &|stat| {
+        if accept(root, stat).is_err() {
+            return Err(Errno::EEXIST);
+        }
+        if stat.size + lines.len() as u64 > MOST { Err(Errno::EFBIG) } else { Ok(()) }
+    })
+}
+
 /// The line for the file at `path`, without its line feed.
-fn line(path: &[u8], changed: Time, inode: u64) -> String {
+pub fn line(path: &[u8], changed: Time, inode: u64) -> String {
     format!("{}.{:09} {inode} {}", changed.seconds, changed.nanoseconds, escape(path))
 }
 

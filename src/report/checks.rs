@@ -77,7 +77,7 @@ pub(super) fn detail(check: &Check) -> String {
             return format!("mounted below {}: programs can be started there", escape(path.as_bytes()));
         }
         Evidence::MountUnknown => "its mount is not known",
-        Evidence::NoMounts(reason) => return reason.to_string(),
+        Evidence::NoMounts(reason) | Evidence::NoStart(reason) => return reason.to_string(),
         Evidence::Staged => "the staged copy is mounted, read-only",
         Evidence::StagedWritable => "the staged directory is mounted writable",
         Evidence::StagedWritableAt(point) => {
@@ -105,7 +105,6 @@ pub(super) fn detail(check: &Check) -> String {
         Evidence::HostPid(false) => "the container has its own",
         Evidence::HostPid(true) => "it is the machine's own",
 
-        Evidence::NoStart(reason) => return reason.to_string(),
         Evidence::NoDrift => match check.id {
             CheckId::DriftProcesses => {
                 "no process runs a program that was deleted, never had a name, or came since the container's start"

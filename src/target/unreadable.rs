@@ -19,10 +19,11 @@ use nix::unistd::{Pid, pipe2};
 
 use crate::linux::deadline::Deadline;
 use crate::linux::identity::Identity;
-use crate::linux::proc::Task;
 use crate::linux::proc::processes::{Process, Program};
+use crate::linux::proc::{Proc, Task, path_of_descriptor};
 use crate::linux::sys::stat_as::{Credentials, STAT_NUMBERS, STAT_RECORD, fork_to_stat};
 use crate::linux::time::Time;
+use crate::root::{Details, details_of};
 
 /// How long a child may take: processes of its new user could stop it.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -58,9 +59,23 @@ pub(super) fn read(processes: &mut [&mut Process]) {
     }
 }
 
+/// The program of each process, read by this process or by a child. Processes that have ended have none (`ENOENT`,
+/// `ESRCH`).
+pub fn programs(processes: &[&Process]) -> Vec<Result<Seen, Errno>> {
+    let mut programs: Vec<_> = processes.iter().map(|process| program(process)).collect();
+    look_as_their_users(processes, &mut programs);
+    programs
+}
+
+fn program(process: &Process) -> Result<Seen, Errno> {
+    let file = Proc::open()?.open_program(process.task())?;
+    let Details { stat, changed, .. } = details_of(file.as_fd(), c"", b"").map_err(|error| error.errno())?;
+    Ok(Seen { id: stat.id, changed, path: path_of_descriptor(file.as_fd())? })
+}
+
 /// Lets a child look at each of these programs that this user may not look at (`EACCES`, `EPERM`). Starts one child for
 /// each set of credentials.
-pub fn look_as_their_users(processes: &[&Process], programs: &mut [Result<Seen, Errno>]) {
+fn look_as_their_users(processes: &[&Process], programs: &mut [Result<Seen, Errno>]) {
     let mut groups: Vec<(Credentials, Vec<usize>)> = Vec::new();
     for (index, (process, program)) in processes.iter().zip(&*programs).enumerate() {
         if !matches!(program, Err(Errno::EACCES | Errno::EPERM)) {
@@ -135,7 +150,8 @@ fn parse(record: &[u8]) -> Option<Result<Seen, Errno>> {
     let (numbers, text) = record.split_at_checked(STAT_NUMBERS)?;
     let mut numbers = numbers.chunks_exact(8).map(|part| part.try_into().map_or(0, u64::from_ne_bytes));
     let (errno, dev, ino) = (numbers.next()?, numbers.next()?, numbers.next()?);
-    let (seconds, nanoseconds) = (numbers.next()?.cast_signed(), u32::try_from(numbers.next()?).unwrap_or(0));
+    let (seconds, nanoseconds) =
+        (i64::from_ne_bytes(numbers.next()?.to_ne_bytes()), u32::try_from(numbers.next()?).unwrap_or(0));
     let path = usize::try_from(numbers.next()?).ok().and_then(|length| text.get(..length)).unwrap_or_default().to_vec();
     Some(match i32::try_from(errno) {
         Ok(0) => Ok(Seen { id: Identity { dev, ino }, changed: Time { seconds, nanoseconds }, path }),

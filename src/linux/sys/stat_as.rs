@@ -87,15 +87,15 @@ unsafe fn stat_record(path: &CStr) -> [u8; STAT_RECORD] {
         (errno, stat.assume_init(), libc::readlink(path.as_ptr(), text.as_mut_ptr().cast(), text.len()))
     };
     let values = [
-        u64::from(errno.unsigned_abs()),
-        stat.st_dev,
-        stat.st_ino,
-        stat.st_ctime.cast_unsigned(),
-        stat.st_ctime_nsec.cast_unsigned(),
-        u64::try_from(length).unwrap_or(0),
+        u64::from(errno.unsigned_abs()).to_ne_bytes(),
+        stat.st_dev.to_ne_bytes(),
+        stat.st_ino.to_ne_bytes(),
+        stat.st_ctime.to_ne_bytes(),
+        stat.st_ctime_nsec.to_ne_bytes(),
+        u64::try_from(length).unwrap_or(0).to_ne_bytes(),
     ];
     for (place, value) in numbers.chunks_exact_mut(8).zip(values) {
-        place.copy_from_slice(&value.to_ne_bytes());
+        place.copy_from_slice(&value);
     }
     record
 }
