@@ -43,6 +43,8 @@ pub enum Note {
     RuntimeMounts(Vec<Vec<u8>>),
     /// It was not checked whether staged directories are mounted writable. The error says why.
     StagedUnknown(OwnerError),
+    /// Directories that neither this user nor the app may enter, so that the app cannot have changed anything there.
+    Closed(Vec<Vec<u8>>),
     /// A file is where harden's mark would be, but is none, for this reason: it excuses nothing.
     NoMark(Rc<MarkError>),
 }

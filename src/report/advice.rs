@@ -147,7 +147,7 @@ fn check(check: &Check) -> Option<String> {
             "it runs as another user, or changed its user itself: start the app as the user of this probe (runAsUser), or add the capability SYS_PTRACE to its container"
         }
         (Evidence::Unreadable(_), CheckId::DriftExecutables) => {
-            "this user may not look there: run the probe as root, or name it in [verify.mounts] writable if the app writes there"
+            "this user may not look there: run the probe as the app's user, without capabilities and with allowPrivilegeEscalation: false, or as root; or name it in [verify.mounts] writable if the app writes there"
         }
         _ if check.status != Status::Fail => return None,
         (Evidence::ReadOnly { at_root: true, .. }, _) => {

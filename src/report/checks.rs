@@ -224,6 +224,10 @@ pub(super) fn note(note: &Note) -> String {
         Note::StagedUnknown(reason) => {
             format!("whether a staged directory is mounted writable was not looked at: {reason}")
         }
+        Note::Closed(paths) => format!(
+            "neither this user nor the app may enter these directories, so they were not looked at for drift: {}",
+            paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
+        ),
         Note::NoMark(reason) => format!("{} is no mark of lithify's and excuses nothing: {reason}", escape(mark::PATH)),
     }
 }

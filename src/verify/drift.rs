@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::{Check, CheckId, Evidence, Note, Status, Subject, Verification};
-use crate::drift::{Anomaly, Since, executables, processes, start};
+use crate::drift::{Anomaly, Since, executables, processes, start, take_closed};
 use crate::harden::mark::Mark;
 use crate::linux::proc::Task;
 use crate::profile::Verify;
@@ -48,8 +48,12 @@ fn check_executables(target: &Target, verify: &Verify, since: &Since, out: &mut 
     let writable = verify.writable.iter().chain(&verify.writable_if_present).filter(|_| !everywhere);
     let place = |path: &str| target.root.walk(path.as_bytes(), true).ok().map(|place| place.path);
     let left_out: Vec<Canonical> = writable.filter_map(|path| place(&path.value)).collect();
-    let (drifted, unreadable) =
+    let (drifted, mut unreadable) =
         executables(&target.root, since, &left_out).unwrap_or_else(|error| (Vec::new(), vec![error]));
+    let closed = take_closed(target, &mut unreadable);
+    if !closed.is_empty() {
+        out.notes.push(Note::Closed(closed));
+    }
     if drifted.is_empty() && unreadable.is_empty() {
         out.checks.push(Check::at(b"/", id, Status::Pass, Evidence::NoDrift));
     }
