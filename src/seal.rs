@@ -3,6 +3,10 @@
 mod digest;
 mod encode;
 mod entry;
+mod order;
+mod read;
 
 pub use digest::{Digest, DigestError, Scope};
 pub use entry::{Facts, FileType, Sha256};
+pub use order::compare_paths;
+pub use read::{ManifestError, Reader, Stated};
