@@ -1,11 +1,13 @@
 //! The seal: what the files of a root are, stated by a manifest (`mtree(5)`) and by one digest over its entries.
 
+mod compare;
 mod digest;
 mod encode;
 mod entry;
 mod order;
 mod read;
 
+pub use compare::{Change, Comparison, Danger, Difference, Differences};
 pub use digest::{Digest, DigestError, Scope};
 pub use entry::{Facts, FileType, Sha256};
 pub use order::compare_paths;
