@@ -13,8 +13,8 @@ use crate::seal::{AsIs, Exclusions, Scope, Sealed, Sealing, manifest, seal as lo
 use crate::target::Target;
 
 pub(super) fn seal(options: &Seal, output: &Output) -> Exit {
-    // Standard output takes the digest alone, so that a script can read it.
-    let remarks = output.with_stream(Stream::Error);
+    // In text, standard output takes the digest alone, so that a script can read it.
+    let remarks = output.with_stream(if output.is_json() { Stream::Output } else { Stream::Error });
     let sealed = match state(options) {
         Ok(sealed) => sealed,
         Err(error) => return remarks.failure("seal", &error),

@@ -151,7 +151,7 @@ mod tests {
         }
 
         fn enter(&mut self, child: &Directory) {
-            assert_eq!(self.visited.last().unwrap(), child.path());
+            assert_eq!(child.path(), self.visited.last().unwrap());
         }
 
         fn leave(&mut self, directory: &Directory, _: &Details) -> Result<(), RootError> {

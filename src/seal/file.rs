@@ -14,6 +14,7 @@ use crate::linux::draft;
 use crate::linux::error::errno;
 
 /// A file that is being written.
+#[derive(Debug)]
 pub struct ManifestFile {
     to: BufWriter<File>,
     /// The directory and the name that the file gets at the end; `None` if it has its name already.
