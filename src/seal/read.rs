@@ -8,14 +8,12 @@ use sha2::Digest as _;
 use super::digest::{Digest, DigestError, Scope};
 use super::encode;
 use super::entry::{Facts, FileType};
+use super::manifest::FIRST;
 use super::order::compare_paths;
 
 /// A longer line is refused. The longest that lithify writes has a path of 17 KiB and a link of 4 KiB, with four
 /// characters for each byte.
 const LONGEST: u64 = 128 * 1024;
-
-/// The first line.
-const FIRST: &[u8] = b"#mtree\n";
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
