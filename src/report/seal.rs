@@ -1,5 +1,6 @@
 //! What `seal` says: the digest, or why there is none.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use serde::Serialize;
@@ -75,13 +76,13 @@ impl<'a> SealReport<'a> {
         let mut text = String::new();
         for problem in problems.iter().take(MOST) {
             let (path, reason) = parts(problem);
-            text += &format!("UNVERIFIED seal {path}: {reason}\n  fix: {}\n", fix(problem));
+            let _ = writeln!(text, "UNVERIFIED seal {path}: {reason}\n  fix: {}", fix(problem));
         }
         if let Some(more) = problems.len().checked_sub(MOST).filter(|more| *more > 0) {
-            text += &format!("... and {more} more: --format json lists all\n");
+            let _ = writeln!(text, "... and {more} more: --format json lists all");
         }
         for note in further {
-            text += &format!("note: {note}\n");
+            let _ = writeln!(text, "note: {note}");
         }
         let summary = format!(
             "lithify seal {}: no digest, because {} could not be looked at\n",
