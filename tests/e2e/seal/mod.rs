@@ -1,3 +1,6 @@
 //! The seal: what the files of a root are.
 
+mod anywhere;
+mod oracle;
+mod property;
 mod states;
