@@ -1,5 +1,6 @@
 //! Why a command cannot do its work, and the exit code for it.
 
+use crate::image::ImageError;
 use lithify::profile::ProfileError;
 use lithify::report::Exit;
 
@@ -15,6 +16,9 @@ pub(crate) enum Failure {
     /// A file cannot be read or written, or is no manifest.
     #[error("{0}")]
     Manifest(String),
+    /// An image is not read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The change would break the workload.
     #[error("{0}")]
     Refused(String),
@@ -26,6 +30,10 @@ impl Failure {
     }
 
     pub(crate) fn exit(&self) -> Exit {
-        if matches!(self, Self::Refused(_)) { Exit::Refused } else { Exit::Usage }
+        if matches!(self, Self::Refused(_) | Self::Image(ImageError::Refused { .. })) {
+            Exit::Refused
+        } else {
+            Exit::Usage
+        }
     }
 }

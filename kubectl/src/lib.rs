@@ -10,6 +10,7 @@ mod checks;
 mod cli;
 mod command_line;
 mod failure;
+mod image;
 mod inject;
 mod lint;
 mod manifest;
