@@ -17,6 +17,7 @@ use clap::ArgMatches;
 
 use argument::{Argument, Kind, NONE, long, place};
 use arguments::{Arguments, Subcommand, arguments, subcommands};
+pub(crate) use value::Size;
 use value::{Value, choice, one};
 
 pub use parser::command;
@@ -47,6 +48,11 @@ const REMOVE: Argument = long("remove")
 const APP: Argument = long("app").env("LITHIFY_APP").lines().value_name("COMMAND").help(
     "The command that the container will start, such as \"nginx -g 'daemon off;'\": what it needs to start stays. `none` if nothing is started; can be repeated",
 );
+const MAX_FILE_SIZE: Argument = long("max-file-size")
+    .env("LITHIFY_MAX_FILE_SIZE")
+    .value_name("SIZE")
+    .default_value("16G")
+    .help("For a digest: a longer file is not read but a finding, in bytes or with K, M, G or T");
 const ALLOW_HOST: Argument = long("allow-host").help("Go on even if the target is, or may be, the root of a machine");
 
 arguments! {
@@ -79,6 +85,7 @@ subcommands! {
         "harden" => Harden,
         "verify" => Verify,
         "scan" => Scan,
+        "seal" => Seal,
         "run" => Run,
         "stage" => Stage,
         "install" => Install,
@@ -131,6 +138,27 @@ arguments! {
         print_baseline: bool = long("print-baseline").env("LITHIFY_PRINT_BASELINE"),
         /// Print what is gone, new and left since the scan whose JSON is in FILE; --fail-on then counts what is new
         compare: Option<PathBuf> = long("compare").env("LITHIFY_COMPARE").value_name("FILE"),
+    }
+}
+
+arguments! {
+    /// State what the files are: print one digest, write the manifest
+    Seal {
+        root: PathBuf = ROOT,
+        profiles: Vec<String> = PROFILE,
+        /// List files with an x bit, ELF files and scripts alone; that is another digest
+        only: Option<SealOnly> = long("only").env("LITHIFY_ONLY").value_name("WHICH"),
+        /// Write the manifest (mtree) to FILE; `-` prints it in place of the digest
+        out: Option<PathBuf> = long("out").env("LITHIFY_OUT").value_name("FILE"),
+        max_file_size: Size = MAX_FILE_SIZE,
+    }
+}
+
+choice! {
+    /// Which files `seal` lists.
+    SealOnly {
+        /// Files with an x bit, ELF files and scripts
+        "executables" => Executables,
     }
 }
 

@@ -9,6 +9,7 @@ mod probe;
 mod profile;
 mod run;
 mod scan;
+mod seal;
 mod sleep;
 mod stage;
 mod tombstone;
@@ -63,6 +64,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
         Command::Verify(options) => output.report("verify", verify::verify(&options)),
         Command::Scan(options) => scan::scan(&options, &output),
+        Command::Seal(options) => seal::seal(&options, &output),
         Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
         Command::Install(options) => install::install(&options, &output),

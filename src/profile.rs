@@ -98,6 +98,8 @@ pub struct Profile {
     pub strip: Strip,
     /// `[verify.*]`.
     pub verify: Verify,
+    /// `[seal] exclude`: what the digest of the root leaves out.
+    pub exclude: Vec<Sourced<PathPattern>>,
     /// `[confine]`.
     pub confine: Confine,
 }

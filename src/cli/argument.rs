@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Text,
     Path,
     Seconds,
+    /// A number of bytes.
+    Size,
     /// One of these values, each with its help.
     Choice(&'static [(&'static str, &'static str)]),
     /// It can be repeated.

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use super::argument::{Argument, Kind};
 use super::arguments::{Arguments, Subcommand};
 use super::{Cli, Output};
-use crate::text::seconds;
+use crate::text::{seconds, size};
 
 /// The whole command line.
 pub fn command() -> Command {
@@ -61,6 +61,7 @@ fn arg(argument: &'static Argument) -> Arg {
         Kind::Path => (ValueParser::path_buf(), false),
         Kind::Paths => (ValueParser::path_buf(), true),
         Kind::Seconds => (ValueParser::new(seconds::parse), false),
+        Kind::Size => (ValueParser::new(size::parse), false),
         Kind::Rest => (ValueParser::os_string(), true),
         Kind::Choice(values) => {
             let values = values.iter().map(|(value, help)| PossibleValue::new(*value).help(help.trim_start()));

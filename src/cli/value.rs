@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::argument::{Argument, Kind};
-use crate::text::seconds;
+use crate::text::{seconds, size};
 
 /// A type that a field of the command line may have.
 pub(super) trait Value: Sized {
@@ -70,6 +70,19 @@ impl Value for Duration {
 
     fn read(matches: &ArgMatches, argument: &Argument) -> Self {
         seconds::parse(&one(matches, argument)).unwrap_or_default()
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl Value for Size {
+    const KIND: Kind = Kind::Size;
+    const REQUIRED: bool = true;
+
+    fn read(matches: &ArgMatches, argument: &Argument) -> Self {
+        Self(size::parse(&one(matches, argument)).unwrap_or_default())
     }
 }
 

@@ -49,6 +49,19 @@ impl Output {
         self.volume
     }
 
+    /// The same, printed to `stream`.
+    pub(super) fn with_stream(&self, stream: Stream) -> Self {
+        Self {
+            json: self.json,
+            volume: self.volume,
+            log: self.log.clone(),
+            stream,
+            app: self.app,
+            held_log: None,
+            held_message: None,
+        }
+    }
+
     /// Returns the same for `run`. It prints to standard error, because standard output belongs to the app that is
     /// about to start. It opens every file now, because the app's privileges may not allow that later.
     pub(super) fn for_run(&self) -> Self {

@@ -1,10 +1,12 @@
 //! Standard output and standard error: a write is complete, or says why it is not.
 
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::linux::error::errno;
 use crate::linux::sys;
 
 /// Where text goes.
@@ -23,6 +25,18 @@ impl Stream {
             Self::Output => "standard output",
             Self::Error => "standard error",
         }
+    }
+
+    /// Another descriptor of it, as a file. `EBADF` if the stream was closed when the program started.
+    pub fn duplicate(self) -> Result<File, Errno> {
+        if sys::descriptor::was_closed(self == Self::Output) {
+            return Err(Errno::EBADF);
+        }
+        let duplicated = match self {
+            Self::Output => std::io::stdout().as_fd().try_clone_to_owned(),
+            Self::Error => std::io::stderr().as_fd().try_clone_to_owned(),
+        };
+        duplicated.map(File::from).map_err(|error| errno(&error))
     }
 
     /// Writes all of `text` at once. `EBADF` if the stream was closed when the program started: the standard library

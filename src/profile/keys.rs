@@ -120,7 +120,7 @@ const fn section(name: &'static str, help: &'static str, keys: &'static [Key]) -
     Section { name, help, keys, sections: &[] }
 }
 
-pub(super) const SECTIONS: [&Section; 5] = [&REMOVE, &STRIP, &KEEP, &VERIFY, &CONFINE];
+pub(super) const SECTIONS: [&Section; 6] = [&REMOVE, &STRIP, &KEEP, &VERIFY, &SEAL, &CONFINE];
 
 pub(super) static REMOVE: Section = section(
     "remove",
@@ -269,6 +269,16 @@ const EXPOSURE: Section = section(
         ),
         key("host_pid", Kind::Absent(field!(verify.no_host_pid)), "The machine's own processes"),
     ],
+);
+
+pub(super) static SEAL: Section = section(
+    "seal",
+    "What the digest of the root leaves out",
+    &[key(
+        "exclude",
+        Kind::Patterns(field!(exclude)),
+        "Absolute globs: what they match is left out, with everything below it",
+    )],
 );
 
 pub(super) static CONFINE: Section = section(

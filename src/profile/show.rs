@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
 
-use super::keys::{CONFINE, Choice, KEEP, Key, Kind, REMOVE, SECTIONS, STRIP, Section, VERIFY};
+use super::keys::{CONFINE, Choice, KEEP, Key, Kind, REMOVE, SEAL, SECTIONS, STRIP, Section, VERIFY};
 use super::{Profile, Rule, Selector, Sourced};
 use crate::text::json_line::json_line;
 use crate::text::list::numbers;
@@ -170,6 +170,7 @@ struct Effective<'a> {
     keep: Map<Value<'a>>,
     strip: Map<Value<'a>>,
     verify: Map<Map<Value<'a>>>,
+    seal: Map<Value<'a>>,
     confine: Map<Value<'a>>,
 }
 
@@ -211,6 +212,7 @@ pub fn to_json(profile: &Profile) -> String {
         keep: KEEP.map(profile),
         strip: STRIP.map(profile).sorted(),
         verify: Map(VERIFY.sections.iter().map(|inner| (inner.key(), inner.map(profile).sorted())).collect()),
+        seal: SEAL.map(profile),
         confine: CONFINE.map(profile),
     })
 }

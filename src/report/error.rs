@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
@@ -19,6 +19,7 @@ use crate::linux::proc::Task;
 use crate::profile::ProfileError;
 use crate::root::{Failure, RootError};
 use crate::target::host_guard::HostRoot;
+use crate::text::escape::escape;
 use crate::text::seconds;
 use crate::volume::stage::StageError;
 
@@ -55,6 +56,14 @@ pub enum CommandError {
     /// No process can be created for the app.
     #[error("the app cannot be started: fork: {}", .0.desc())]
     Fork(Errno),
+    /// The manifest cannot be written.
+    #[error("--out {}: {}", escape(path.as_os_str().as_bytes()), errno.desc())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
     /// Signals cannot be kept for the app.
     #[error("rt_sigprocmask: {}", .0.desc())]
     Signals(Errno),
@@ -79,6 +88,9 @@ impl CommandError {
             Self::Stage(error) => Some(errors::stage(error)),
             Self::Start(error) => errors::start(error),
             Self::Root(error) => root_hint(error.failure()),
+            Self::Manifest { .. } => {
+                Some("name a file in a directory that can be written, such as a volume; - prints the manifest")
+            }
             Self::Profile(_) | Self::Usage(_) | Self::Scan(_) | Self::Fork(_) | Self::Signals(_) => None,
         };
         hint.map(Cow::Borrowed)

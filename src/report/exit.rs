@@ -82,6 +82,7 @@ impl Exit {
             CommandError::Stage(error) => Self::of_stage_error(error),
             CommandError::Start(error) if error.is_not_found() => Self::NotFound,
             CommandError::Start(_) => Self::CannotExecute,
+            CommandError::Manifest { .. } => Self::Finding,
             CommandError::Fork(_) | CommandError::Signals(_) => Self::RunFailed,
         };
         exit.with(app)

@@ -193,6 +193,18 @@ impl Directory {
         }
     }
 
+    /// The file capabilities of the open file `file`, which is `name`: the value of `security.capability`, which is empty
+    /// if there are none.
+    pub fn capabilities(&self, name: &CStr, file: &std::fs::File) -> Result<Vec<u8>, RootError> {
+        // The longest form has 24 bytes (`struct vfs_ns_cap_data`).
+        let mut value = [0; 64];
+        match sys::xattr::get_of(file.as_fd(), CAPABILITIES, &mut value) {
+            Ok(length) => Ok(value.get(..length).unwrap_or_default().to_vec()),
+            Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(Vec::new()),
+            Err(errno) => Err(self.error("fgetxattr", name, errno)),
+        }
+    }
+
     /// Refuses a name that by now is another file (`ESTALE`) or on another mount (`EXDEV`).
     pub(super) fn check(&self, name: &CStr, expected: Identity, mount: u64) -> Result<Stat, RootError> {
         let stat = self.stat(name)?;

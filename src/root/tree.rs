@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::{Canonical, Directory, Identity, Kind, Root, RootError, os};
 
 /// How many directories with something left to visit are held open. Those above are opened again when their turn comes.
-const OPEN: usize = 64;
+pub(super) const OPEN: usize = 64;
 
 /// What a visitor wants of a directory. The walk carries it from a directory to its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ struct Level {
 }
 
 /// A directory to come back to.
-enum Held {
+pub(super) enum Held {
     Open(Rc<Directory>),
     /// The length of its path, which is the beginning of every path below it; and its identity.
     Closed(usize, Identity),
@@ -120,7 +120,7 @@ pub fn walk_below(root: &Root, directory: Directory, visitor: &mut dyn Visitor) 
 
 impl Held {
     /// The directory. A closed one is opened by climbing up from `below`, a directory below it.
-    fn take(&mut self, below: Option<&Directory>) -> Result<Rc<Directory>, RootError> {
+    pub(super) fn take(&mut self, below: Option<&Directory>) -> Result<Rc<Directory>, RootError> {
         match (&*self, below) {
             (Self::Open(directory), _) => return Ok(Rc::clone(directory)),
             (&Self::Closed(length, id), Some(below)) => *self = Self::Open(Rc::new(below.above(length, id)?)),
@@ -132,7 +132,7 @@ impl Held {
         }
     }
 
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         if let Self::Open(directory) = self {
             *self = Self::Closed(directory.path().len(), directory.own_stat().id);
         }

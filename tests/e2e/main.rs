@@ -18,5 +18,6 @@ mod image;
 mod kubernetes;
 mod run;
 mod scan;
+mod seal;
 mod stage;
 mod verify;

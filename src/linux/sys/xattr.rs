@@ -22,6 +22,14 @@ pub fn length_of(file: BorrowedFd<'_>, name: &CStr) -> Result<usize, Errno> {
     returned(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), std::ptr::null_mut(), 0) })
 }
 
+/// Puts the value of the attribute `name` of an open file into `buffer` and returns its length; `ENODATA` if there is
+/// none, `ERANGE` if it is longer than `buffer`.
+pub fn get_of(file: BorrowedFd<'_>, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let start = buffer.as_mut_ptr().cast();
+    // SAFETY: the string is NUL-terminated; the kernel writes at most `buffer.len()` bytes into `buffer`.
+    returned(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), start, buffer.len()) })
+}
+
 /// Puts the value into `buffer` and returns its length; with an empty `buffer` returns only the length.
 pub fn get(directory: BorrowedFd<'_>, file: &CStr, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     let (path, start) = (path(directory, file)?, buffer.as_mut_ptr().cast());

@@ -1,0 +1,207 @@
+//! What a seal leaves out, and the directories that only lead there.
+
+use std::rc::Rc;
+
+use crate::profile::Profile;
+use crate::root::pattern::{Component, PathPattern};
+use crate::root::{Canonical, InRoot, Root};
+
+/// Where the kernel's filesystems are mounted.
+const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+/// What runtimes and the kubelet make in a container.
+const RUNTIME: [&str; 6] =
+    ["/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/run/.containerenv"];
+
+/// Where runtimes mount what is secret. The directories on the way may be made for that.
+const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+
+/// Who asks that something is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// lithify: it is the kernel's or the runtime's.
+    Always,
+    /// `[seal] exclude` of this profile.
+    Exclude(Rc<str>),
+    /// `[verify.mounts] writable` of this profile.
+    Writable(Rc<str>),
+    /// `[verify.mounts] writable_if_present` of this profile.
+    WritableIfPresent(Rc<str>),
+}
+
+/// One thing that is left out, with everything below it.
+#[derive(Clone, Debug)]
+pub struct Exclusion {
+    /// The path or pattern, as the profile has it.
+    pub text: String,
+    /// Who asks for it.
+    pub origin: Origin,
+    /// What it matches.
+    what: What,
+    /// Whether it met something.
+    met: bool,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    /// This path.
+    Path(Vec<u8>),
+    /// Every path that matches the pattern, and the directory below which all of them lie.
+    Pattern(PathPattern, Vec<u8>),
+}
+
+/// Everything that a seal leaves out.
+#[derive(Clone, Debug)]
+pub struct Exclusions {
+    list: Vec<Exclusion>,
+    /// Paths at which runtimes mount what an image need not have.
+    secrets: Vec<Vec<u8>>,
+}
+
+impl Exclusions {
+    /// What `profile` leaves out of a seal of `root`, and what is always left out. Links on the way to a path are
+    /// followed as far as they exist: `/var/run/app` is `/run/app` where `/var/run` is a link to `/run`.
+    pub fn of(root: &Root, profile: &Profile) -> Self {
+        let mut list = Vec::new();
+        for path in KERNEL.into_iter().chain(RUNTIME) {
+            list.push(Exclusion::new(path, Origin::Always, What::Path(path.as_bytes().to_vec())));
+        }
+        for entry in &profile.exclude {
+            let what = What::of(root, &entry.value);
+            list.push(Exclusion::new(entry.value.as_str(), Origin::Exclude(Rc::clone(&entry.profile)), what));
+        }
+        let verify = &profile.verify;
+        let named = verify.writable.iter().map(|path| (path, Origin::Writable(Rc::clone(&path.profile))));
+        let if_present = verify.writable_if_present.iter();
+        let if_present = if_present.map(|path| (path, Origin::WritableIfPresent(Rc::clone(&path.profile))));
+        for (path, origin) in named.chain(if_present) {
+            let place = place(root, path.value.as_bytes());
+            // A path that names the whole root says that it is a writable mount, not that nothing is sealed.
+            if place != b"/" {
+                list.push(Exclusion::new(&path.value, origin, What::Path(place)));
+            }
+        }
+        Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes())).to_vec() }
+    }
+
+    /// Whether what is at `path` is left out, with everything below it.
+    pub(super) fn leaves_out(&mut self, path: &Canonical) -> bool {
+        let mut left_out = false;
+        for exclusion in &mut self.list {
+            if exclusion.what.matches(path) {
+                exclusion.met = true;
+                left_out = true;
+            }
+        }
+        left_out
+    }
+
+    /// Whether something that is left out, or a mount of a runtime, may lie below the directory at `path`. Such a
+    /// directory may have been made only for that.
+    pub(super) fn leads_to(&self, path: &Canonical) -> bool {
+        let below = |place: &[u8]| InRoot(place).is_within(path);
+        self.list.iter().any(|exclusion| match &exclusion.what {
+            What::Path(place) => below(place),
+            What::Pattern(_, directory) => below(directory),
+        }) || self.secrets.iter().any(|place| below(place))
+    }
+
+    /// Everything that is left out.
+    pub fn iter(&self) -> impl Iterator<Item = &Exclusion> {
+        self.list.iter()
+    }
+}
+
+impl Exclusion {
+    fn new(text: &str, origin: Origin, what: What) -> Self {
+        Self { text: text.to_owned(), origin, what, met: false }
+    }
+
+    /// Whether the profile says that something is there, and nothing is.
+    pub fn is_unmet(&self) -> bool {
+        !self.met && matches!(self.origin, Origin::Exclude(_) | Origin::Writable(_))
+    }
+}
+
+impl What {
+    fn of(root: &Root, pattern: &PathPattern) -> Self {
+        let literals = pattern.components().iter().map_while(|component| match component {
+            Component::Literal(name) => Some(name.as_slice()),
+            Component::Glob(_) | Component::AnyDepth => None,
+        });
+        let names: Vec<&[u8]> = literals.collect();
+        let written = [&b"/"[..], &names.join(&b'/')].concat();
+        if names.len() == pattern.components().len() {
+            return Self::Path(place(root, &written));
+        }
+        Self::Pattern(pattern.clone(), written)
+    }
+
+    fn matches(&self, path: &Canonical) -> bool {
+        match self {
+            Self::Path(place) => *path == place,
+            Self::Pattern(pattern, directory) => path.is_within(directory) && pattern.matches(path),
+        }
+    }
+}
+
+/// Where `path` leads, with links followed as far as they exist.
+fn place(root: &Root, path: &[u8]) -> Vec<u8> {
+    let path = InRoot(path);
+    if let Ok(place) = root.walk(path, true) {
+        return place.path.into_bytes();
+    }
+    match path.name() {
+        b"" => path.to_vec(),
+        name => {
+            let directory = path.directory();
+            InRoot(&place(root, if directory.is_empty() { b"/" } else { directory })).join(name)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::load_text;
+    use crate::root::path::canonical;
+
+    fn exclusions(text: &str) -> (tempfile::TempDir, Exclusions) {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(tree.path().join("run")).unwrap();
+        std::fs::create_dir_all(tree.path().join("var")).unwrap();
+        std::os::unix::fs::symlink("/run", tree.path().join("var/run")).unwrap();
+        let profile = load_text("mine.toml", &format!("schema = 1\n{text}")).unwrap();
+        let exclusions = Exclusions::of(&Root::open(tree.path()).unwrap(), &profile);
+        (tree, exclusions)
+    }
+
+    #[test]
+    fn what_profiles_name_and_what_is_always_left_out() {
+        let (_tree, mut exclusions) = exclusions(
+            "[seal]\nexclude = [\"/var/log\", \"/opt/**/*.pyc\"]\n[verify.mounts]\nwritable = [\"/var/run/app/x\"]\nwritable_if_present = [\"/none\", \"/\"]\n",
+        );
+        for path in ["/dev", "/etc/hosts", "/var/log", "/opt/a/b.pyc", "/run/app/x", "/none"] {
+            assert!(exclusions.leaves_out(&canonical(path)), "{path}");
+        }
+        for path in ["/", "/etc", "/var/run", "/var/logs", "/a.pyc", "/opt/a.py", "/run/app", "/etc/hosts.allow"] {
+            assert!(!exclusions.leaves_out(&canonical(path)), "{path}");
+        }
+        for path in ["/", "/etc", "/run", "/run/app", "/opt", "/var"] {
+            assert!(exclusions.leads_to(&canonical(path)), "{path}");
+        }
+        for path in ["/opt/a", "/usr", "/var/log/x"] {
+            assert!(!exclusions.leads_to(&canonical(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_profile_says_is_there_can_be_unmet() {
+        let (_tree, mut exclusions) = exclusions(
+            "[seal]\nexclude = [\"/a\", \"/b\"]\n[verify.mounts]\nwritable = [\"/c\"]\nwritable_if_present = [\"/d\"]\n",
+        );
+        exclusions.leaves_out(&canonical("/a"));
+        let unmet: Vec<&str> = exclusions.iter().filter(|e| e.is_unmet()).map(|e| e.text.as_str()).collect();
+        assert_eq!(unmet, ["/b", "/c"]);
+    }
+}

@@ -1,0 +1,309 @@
+//! From a root to the entries of its manifest, in their order, and to the digest over them.
+
+use std::ffi::CStr;
+use std::fs::File;
+
+use nix::errno::Errno;
+use sha2::{Digest as _, Sha256 as Hasher};
+
+use super::content::{Reader, Unknown};
+use super::digest::{Digest, Scope};
+use super::entry::{Facts, FileType};
+use super::exclusion::Exclusions;
+use crate::root::{Canonical, Details, Directory, OrderedVisitor, Root, RootError, walk_ordered};
+
+/// What is stated of a root.
+#[derive(Clone, Debug)]
+pub struct Sealing {
+    /// Which files are listed.
+    pub scope: Scope,
+    /// What is left out.
+    pub exclusions: Exclusions,
+    /// A longer file is not read, in bytes.
+    pub max_file_size: u64,
+}
+
+/// How the files are seen: as they are, or as they will be.
+pub trait View {
+    /// What the manifest states of the file at `path`; `None` if this view has no such file. `facts` is what the
+    /// filesystem says, without the content's digest. If the returned facts have one, the content is not read.
+    fn view(&mut self, path: &Canonical, facts: Facts) -> Result<Option<Facts>, RootError>;
+}
+
+/// The files as they are.
+pub struct AsIs;
+
+impl View for AsIs {
+    fn view(&mut self, _: &Canonical, facts: Facts) -> Result<Option<Facts>, RootError> {
+        Ok(Some(facts))
+    }
+}
+
+/// One entry of a manifest.
+pub struct Entry<'e> {
+    /// Where the file is.
+    pub path: &'e Canonical,
+    /// What is stated of it.
+    pub facts: &'e Facts,
+    /// The line that states it, with its newline.
+    pub line: &'e [u8],
+}
+
+/// Called with each entry, in order.
+pub type Each<'e> = dyn FnMut(&Entry<'_>) + 'e;
+
+/// Why it is not known what the files are.
+#[derive(Debug)]
+pub enum Problem {
+    /// Something cannot be looked at.
+    Unreadable(RootError),
+    /// A file or a directory was changed while it was read.
+    Changed(Canonical),
+    /// A file is too large to be read.
+    TooLarge {
+        /// The file.
+        path: Canonical,
+        /// Its length in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+/// What was found out about a root.
+#[derive(Debug)]
+pub struct Sealed {
+    /// What was left out, and whether it was met.
+    pub exclusions: Exclusions,
+    /// The mount points that were left out.
+    pub mounts: Vec<Canonical>,
+    /// The number of entries.
+    pub entries: u64,
+    /// What is not known.
+    pub problems: Vec<Problem>,
+    digest: Digest,
+}
+
+impl Sealed {
+    /// The digest; `None` if something of the root is not known.
+    pub fn digest(&self) -> Option<Digest> {
+        self.problems.is_empty().then_some(self.digest)
+    }
+}
+
+/// Walks through `root` and hands each entry to `each`. What cannot be looked at is among the problems of the result.
+pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<'_>) -> Sealed {
+    let Sealing { scope, exclusions, max_file_size } = sealing;
+    let mut walk = Walk {
+        scope,
+        exclusions,
+        max_file_size,
+        mount: root.stat().mount,
+        view,
+        entered: Vec::new(),
+        next: None,
+        mounts: Vec::new(),
+        entries: Entries {
+            reader: Reader::new(root.deadline()),
+            each,
+            line: Vec::new(),
+            hasher: Hasher::new(),
+            count: 0,
+            problems: Vec::new(),
+        },
+    };
+    if let Err(error) = walk_ordered(root, &mut walk) {
+        walk.entries.problems.push(Problem::Unreadable(error));
+    }
+    let Walk { exclusions, mounts, entries, .. } = walk;
+    let digest = Digest { scope, sha256: entries.hasher.finalize().into() };
+    Sealed { exclusions, mounts, entries: entries.count, problems: entries.problems, digest }
+}
+
+struct Walk<'w> {
+    scope: Scope,
+    exclusions: Exclusions,
+    max_file_size: u64,
+    /// The mount of the root. What lies on other mounts is left out.
+    mount: u64,
+    view: &'w mut dyn View,
+    /// The directories on the way to the current name.
+    entered: Vec<Entered>,
+    /// The directory that is entered next.
+    next: Option<Entered>,
+    mounts: Vec<Canonical>,
+    entries: Entries<'w>,
+}
+
+/// A directory that was entered.
+struct Entered {
+    path: Canonical,
+    facts: Facts,
+    /// Whether its entry was made. It is made with the first entry below it, because a directory in which everything
+    /// is left out has none.
+    stated: bool,
+    /// Whether something in it was left out.
+    left_out: bool,
+}
+
+impl Walk<'_> {
+    /// Notes that something in the current directory is left out.
+    fn leave_out(&mut self) {
+        if let Some(directory) = self.entered.last_mut() {
+            directory.left_out = true;
+        }
+    }
+
+    /// Makes the entries of the directories on the way, as far as that was not done.
+    fn state_directories(&mut self) {
+        for directory in self.entered.iter_mut().filter(|directory| !directory.stated) {
+            directory.stated = true;
+            self.entries.add(&directory.path, &directory.facts);
+        }
+    }
+
+    /// Adds a file whose content is not read, or is known.
+    fn add(&mut self, path: &Canonical, facts: &Facts) {
+        if self.scope == Scope::All || facts.kind == FileType::File && facts.mode & 0o111 != 0 {
+            if self.scope == Scope::All {
+                self.state_directories();
+            }
+            self.entries.add(path, facts);
+        }
+    }
+
+    /// Adds a regular file whose content is to be read.
+    fn add_file(&mut self, path: &Canonical, facts: &mut Facts, file: &mut File, details: &Details) {
+        if details.stat.size > self.max_file_size {
+            let (size, limit) = (details.stat.size, self.max_file_size);
+            return self.entries.problems.push(Problem::TooLarge { path: path.clone(), size, limit });
+        }
+        let only_programs = self.scope == Scope::Executables && facts.mode & 0o111 == 0;
+        match self.entries.reader.digest(file, details, only_programs) {
+            Ok(None) => {}
+            Ok(sha256) => {
+                facts.sha256 = sha256;
+                if self.scope == Scope::All {
+                    self.state_directories();
+                }
+                self.entries.add(path, facts);
+            }
+            Err(unknown) => self.entries.problems.push(unknown.problem(path)),
+        }
+    }
+}
+
+impl OrderedVisitor for Walk<'_> {
+    fn entry(&mut self, directory: &Directory, name: &CStr, details: &Details) -> Result<bool, RootError> {
+        let path = directory.join(name);
+        if self.exclusions.leaves_out(&path) {
+            self.leave_out();
+            return Ok(false);
+        }
+        if details.stat.mount != self.mount {
+            self.leave_out();
+            self.mounts.push(path);
+            return Ok(false);
+        }
+        let mut facts = facts(details).ok_or_else(|| directory.error("statx", name, Errno::EINVAL))?;
+        let mut opened = None;
+        match facts.kind {
+            FileType::Link => facts.link = directory.read_link(name)?,
+            FileType::File => opened = Some(open(directory, name, &mut facts)),
+            _ => {}
+        }
+        let Some(mut facts) = self.view.view(&path, facts)? else { return Ok(false) };
+        match (facts.kind, opened) {
+            (FileType::Dir, _) => {
+                self.next = Some(Entered { path, facts, stated: false, left_out: false });
+                return Ok(true);
+            }
+            (FileType::File, Some(opened)) if facts.sha256.is_none() => {
+                self.add_file(&path, &mut facts, &mut opened?, details);
+            }
+            _ => self.add(&path, &facts),
+        }
+        Ok(false)
+    }
+
+    fn enter(&mut self, _: &Directory) {
+        self.entered.extend(self.next.take());
+    }
+
+    fn leave(&mut self, directory: &Directory, entered: &Details) -> Result<(), RootError> {
+        if let Some(Entered { path, stated, left_out, .. }) = self.entered.last() {
+            if !stated && (*left_out || self.exclusions.leads_to(path)) {
+                self.entered.pop();
+                self.leave_out();
+            } else {
+                if !stated && self.scope == Scope::All {
+                    self.state_directories();
+                }
+                self.entered.pop();
+            }
+        }
+        if directory.details(c"")?.changed != entered.changed {
+            self.entries.problems.push(Problem::Changed(directory.path().clone()));
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        self.entries.problems.push(Problem::Unreadable(error));
+        Ok(())
+    }
+}
+
+/// What the filesystem says of a file, without its content, its link and its capabilities.
+fn facts(details: &Details) -> Option<Facts> {
+    let stat = &details.stat;
+    let kind = FileType::of_mode(stat.mode)?;
+    Some(Facts {
+        kind,
+        mode: if kind == FileType::Link { 0 } else { stat.mode & 0o7777 },
+        uid: stat.uid,
+        gid: stat.gid,
+        size: if kind == FileType::File { stat.size } else { 0 },
+        device: if matches!(kind, FileType::Block | FileType::Char) { details.device } else { (0, 0) },
+        link: Vec::new(),
+        sha256: None,
+        capability: Vec::new(),
+    })
+}
+
+/// Opens a regular file and adds its capabilities to `facts`.
+fn open(directory: &Directory, name: &CStr, facts: &mut Facts) -> Result<File, RootError> {
+    let file = directory.file(name)?;
+    facts.capability = directory.capabilities(name, &file)?;
+    Ok(file)
+}
+
+impl Unknown {
+    fn problem(self, path: &Canonical) -> Problem {
+        match self {
+            Self::Os(errno) => Problem::Unreadable(RootError::os("read", path, errno)),
+            Self::Late => Problem::Unreadable(RootError::os("read", path, Errno::ETIME)),
+            Self::Changed => Problem::Changed(path.clone()),
+        }
+    }
+}
+
+/// The entries, as they are made.
+struct Entries<'w> {
+    reader: Reader,
+    each: &'w mut Each<'w>,
+    line: Vec<u8>,
+    hasher: Hasher,
+    count: u64,
+    problems: Vec<Problem>,
+}
+
+impl Entries<'_> {
+    fn add(&mut self, path: &Canonical, facts: &Facts) {
+        self.line.clear();
+        facts.write(path, &mut self.line);
+        self.hasher.update(&self.line);
+        self.count += 1;
+        (self.each)(&Entry { path, facts, line: &self.line });
+    }
+}

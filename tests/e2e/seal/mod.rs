@@ -1,0 +1,3 @@
+//! The seal: what the files of a root are.
+
+mod states;
