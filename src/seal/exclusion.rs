@@ -9,7 +9,7 @@ use crate::root::{Canonical, InRoot, Root};
 /// Where the kernel's filesystems are mounted.
 const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
 
-/// What runtimes and the kubelet make in a container.
+/// The files that runtimes and the kubelet make in a container. A directory there is none of theirs.
 const RUNTIME: [&str; 6] =
     ["/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/run/.containerenv"];
 
@@ -46,6 +46,8 @@ pub struct Exclusion {
 enum What {
     /// This path.
     Path(Vec<u8>),
+    /// This path, if it is no directory.
+    File(&'static [u8]),
     /// Every path that matches the pattern, and the directory below which all of them lie.
     Pattern(PathPattern, Vec<u8>),
 }
@@ -63,8 +65,10 @@ impl Exclusions {
     /// followed as far as they exist: `/var/run/app` is `/run/app` where `/var/run` is a link to `/run`.
     pub fn of(root: &Root, profile: &Profile) -> Self {
         let mut list = Vec::new();
-        for path in KERNEL.into_iter().chain(RUNTIME) {
-            list.push(Exclusion::new(path, Origin::Always, What::Path(path.as_bytes().to_vec())));
+        let kernel = KERNEL.map(|path| (path, What::Path(path.as_bytes().to_vec())));
+        let runtime = RUNTIME.map(|path| (path, What::File(path.as_bytes())));
+        for (path, what) in kernel.into_iter().chain(runtime) {
+            list.push(Exclusion::new(path, Origin::Always, what));
         }
         for entry in &profile.exclude {
             let what = What::of(root, &entry.value);
@@ -85,10 +89,10 @@ impl Exclusions {
     }
 
     /// Whether what is at `path` is left out, with everything below it.
-    pub(super) fn leaves_out(&mut self, path: &Canonical) -> bool {
+    pub(super) fn leaves_out(&mut self, path: &Canonical, is_directory: bool) -> bool {
         let mut left_out = false;
         for exclusion in &mut self.list {
-            if exclusion.what.matches(path) {
+            if exclusion.what.matches(path, is_directory) {
                 exclusion.met = true;
                 left_out = true;
             }
@@ -102,6 +106,7 @@ impl Exclusions {
         let below = |place: &[u8]| InRoot(place).is_within(path);
         self.list.iter().any(|exclusion| match &exclusion.what {
             What::Path(place) => below(place),
+            What::File(place) => below(place),
             What::Pattern(_, directory) => below(directory),
         }) || self.secrets.iter().any(|place| below(place))
     }
@@ -137,8 +142,9 @@ impl What {
         Self::Pattern(pattern.clone(), written)
     }
 
-    fn matches(&self, path: &Canonical) -> bool {
+    fn matches(&self, path: &Canonical, is_directory: bool) -> bool {
         match self {
+            Self::File(place) => !is_directory && *path == place,
             Self::Path(place) => *path == place,
             Self::Pattern(pattern, directory) => path.is_within(directory) && pattern.matches(path),
         }
@@ -182,11 +188,12 @@ mod tests {
             "[seal]\nexclude = [\"/var/log\", \"/opt/**/*.pyc\"]\n[verify.mounts]\nwritable = [\"/var/run/app/x\"]\nwritable_if_present = [\"/none\", \"/\"]\n",
         );
         for path in ["/dev", "/etc/hosts", "/var/log", "/opt/a/b.pyc", "/run/app/x", "/none"] {
-            assert!(exclusions.leaves_out(&canonical(path)), "{path}");
+            assert!(exclusions.leaves_out(&canonical(path), false), "{path}");
         }
         for path in ["/", "/etc", "/var/run", "/var/logs", "/a.pyc", "/opt/a.py", "/run/app", "/etc/hosts.allow"] {
-            assert!(!exclusions.leaves_out(&canonical(path)), "{path}");
+            assert!(!exclusions.leaves_out(&canonical(path), false), "{path}");
         }
+        assert!(!exclusions.leaves_out(&canonical("/etc/hosts"), true), "a place to hide");
         for path in ["/", "/etc", "/run", "/run/app", "/opt", "/var"] {
             assert!(exclusions.leads_to(&canonical(path)), "{path}");
         }
@@ -200,7 +207,7 @@ mod tests {
         let (_tree, mut exclusions) = exclusions(
             "[seal]\nexclude = [\"/a\", \"/b\"]\n[verify.mounts]\nwritable = [\"/c\"]\nwritable_if_present = [\"/d\"]\n",
         );
-        exclusions.leaves_out(&canonical("/a"));
+        exclusions.leaves_out(&canonical("/a"), false);
         let unmet: Vec<&str> = exclusions.iter().filter(|e| e.is_unmet()).map(|e| e.text.as_str()).collect();
         assert_eq!(unmet, ["/b", "/c"]);
     }

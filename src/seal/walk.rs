@@ -10,7 +10,7 @@ use super::content::{Reader, Unknown};
 use super::digest::{Digest, Scope};
 use super::entry::{Facts, FileType};
 use super::exclusion::Exclusions;
-use crate::root::{Canonical, Details, Directory, OrderedVisitor, Root, RootError, walk_ordered};
+use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
 
 /// What is stated of a root.
 #[derive(Clone, Debug)]
@@ -196,7 +196,7 @@ impl Walk<'_> {
 impl OrderedVisitor for Walk<'_> {
     fn entry(&mut self, directory: &Directory, name: &CStr, details: &Details) -> Result<bool, RootError> {
         let path = directory.join(name);
-        if self.exclusions.leaves_out(&path) {
+        if self.exclusions.leaves_out(&path, details.stat.kind == Kind::Directory) {
             self.leave_out();
             return Ok(false);
         }
@@ -242,8 +242,10 @@ impl OrderedVisitor for Walk<'_> {
                 self.entered.pop();
             }
         }
-        if directory.details(c"")?.changed != entered.changed {
-            self.entries.problems.push(Problem::Changed(directory.path().clone()));
+        match directory.details(c"") {
+            Ok(now) if now.changed == entered.changed => {}
+            Ok(_) => self.entries.problems.push(Problem::Changed(directory.path().clone())),
+            Err(error) => self.failed(error)?,
         }
         Ok(())
     }

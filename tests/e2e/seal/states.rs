@@ -148,3 +148,10 @@ fn what_cannot_be_known_gives_no_digest() {
     seal(&tree, &["--max-file-size", "1M"]).exits(0);
     seal(&tree, &["--max-file-size", "1048575"]).exits(1);
 }
+
+#[test]
+fn a_directory_in_place_of_a_runtimes_file_hides_nothing() {
+    let tree = Tree::new();
+    tree.file("/etc/hosts/payload").link("/etc/mtab", "/proc/mounts").file("/etc/resolv.conf");
+    assert_eq!(entries(&tree, &[]), ["./etc", "./etc/hosts", "./etc/hosts/payload"]);
+}
