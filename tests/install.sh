@@ -26,6 +26,7 @@ getfattr attr
 chattr e2fsprogs
 ps procps
 patch patch
+bsdtar libarchive-tools
 jq jq
 qemu-aarch64-static qemu-user-static
 tini-static tini

@@ -39,14 +39,21 @@ pub(crate) struct Image {
     limits: Limits,
 }
 
-/// Reads an image from a file, or from standard input for `-`.
-pub(crate) fn read(path: &str, platform: Option<&Platform>, limits: Limits) -> Result<Image, ImageError> {
+/// Reads an image from a file, or from standard input for `-`. `spooling` is called with the directory of the spool, as
+/// soon as there is one.
+pub(crate) fn read(
+    path: &str,
+    platform: Option<&Platform>,
+    limits: Limits,
+    spooling: &dyn Fn(&std::path::Path),
+) -> Result<Image, ImageError> {
     let source = Source::open(path, limits)?;
     let members = Members::of(&source)?;
     let mut image = Image { tree: Tree::new(limits), spool: Spool::new(limits)?, limits };
+    spooling(image.spool.directory());
     let layers = if oci::is_layout(&members) {
         oci::layers(&members, platform)?
-    } else if let Some(saved) = docker::Saved::read(&members)? {
+    } else if let Some(saved) = docker::Saved::read(&members) {
         saved.layers(&members, platform)?
     } else {
         if platform.is_some() {

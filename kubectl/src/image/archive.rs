@@ -160,7 +160,7 @@ impl<R: Read> Archive<R> {
         if got == missing {
             return Ok(true);
         }
-        let nothing = self.held.iter().all(|&byte| byte == 0) && self.held.len() % HEADER_SIZE == 0;
+        let nothing = self.held.iter().all(|&byte| byte == 0) && self.held.len().is_multiple_of(HEADER_SIZE);
         match self.position {
             0 => Err(Fault::Broken("it is empty".to_owned())),
             position if self.entries == 0 && position < HEADER_SIZE as u64 => Err(not_tar()),

@@ -17,15 +17,15 @@ pub(super) struct Saved(Vec<Value>);
 
 impl Saved {
     /// Reads the manifest. `None` for an archive without one: a root filesystem may have a file of this name.
-    pub(super) fn read(members: &Members<'_>) -> Result<Option<Self>, ImageError> {
+    pub(super) fn read(members: &Members<'_>) -> Option<Self> {
         if !members.has(MANIFEST) {
-            return Ok(None);
+            return None;
         }
-        let Ok(Value::Array(images)) = members.json(MANIFEST) else { return Ok(None) };
+        let Ok(Value::Array(images)) = members.json(MANIFEST) else { return None };
         let is_image = |image: &Value| {
             image.get("Config").is_some_and(Value::is_string) && image.get("Layers").is_some_and(Value::is_array)
         };
-        Ok((!images.is_empty() && images.iter().all(is_image)).then_some(Self(images)))
+        (!images.is_empty() && images.iter().all(is_image)).then_some(Self(images))
     }
 
     /// The layers of the image for `platform`, from the lowest.

@@ -140,7 +140,7 @@ impl<'s> Members<'s> {
             let length = part.len();
             std::io::BufRead::consume(&mut blob, length);
         }
-        let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let found: String = hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         if found != hex {
             return Err(ImageError::broken(
                 self.archive(),

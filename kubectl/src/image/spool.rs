@@ -98,7 +98,7 @@ impl Spool {
                 match inode.node {
                     Node::Directory(_) => pending.push((entry.inode, path)),
                     _ if counts.get(entry.inode as usize).is_some_and(|names| *names > 1) => {
-                        drop(first.insert(entry.inode, path))
+                        drop(first.insert(entry.inode, path));
                     }
                     _ => {}
                 }

@@ -169,12 +169,12 @@ impl Tree {
                 if !make {
                     return Err(Fault::Hostile("leads to what is not there".to_owned()));
                 }
-                let made = self.add(Inode::directory())?;
+                let new = self.add(Inode::directory())?;
                 let layer = self.layer;
                 if let Some(children) = self.children_mut(at) {
-                    children.insert(name, Entry { inode: made, layer });
+                    children.insert(name, Entry { inode: new, layer });
                 }
-                way.0.push((made, length));
+                way.0.push((new, length));
                 continue;
             };
             match self.inode(found).map(|inode| &inode.node) {
@@ -201,7 +201,7 @@ impl Tree {
         let Some((name, above)) = path.split_last() else {
             return match inode.node {
                 Node::Directory(_) => {
-                    self.describe(ROOT, inode);
+                    self.describe(ROOT, &inode);
                     Ok(())
                 }
                 _ => Err(Fault::Hostile("is the root, and no directory".to_owned())),
@@ -214,7 +214,7 @@ impl Tree {
             matches!(inode.node, Node::Directory(_)) && there.is_some_and(|there| self.children(there).is_some());
         let number = match there.filter(|_| merges) {
             Some(there) => {
-                self.describe(there, inode);
+                self.describe(there, &inode);
                 there
             }
             None => self.add(inode)?,
@@ -253,7 +253,7 @@ impl Tree {
     }
 
     /// Owner and mode of a directory that is there already.
-    fn describe(&mut self, number: Number, says: Inode) {
+    fn describe(&mut self, number: Number, says: &Inode) {
         if let Some(inode) = self.inodes.get_mut(number as usize) {
             (inode.mode, inode.uid, inode.gid) = (says.mode, says.uid, says.gid);
         }
