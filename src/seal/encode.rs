@@ -13,7 +13,6 @@ pub(super) fn name(line: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// The bytes that `text` stands for; `None` if [`name`] would write them otherwise.
-#[allow(dead_code)] // the reader of manifests comes next
 pub(super) fn decode_name(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -88,6 +87,54 @@ pub(super) fn base64(line: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// The number that `text` writes in base 8 or 10; `None` if it is none, or too large.
+pub(super) fn number(text: &[u8], base: u32) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let value = char::from(*digit).to_digit(base)?;
+        number.checked_mul(base.into())?.checked_add(value.into())
+    };
+    if text.is_empty() { None } else { text.iter().try_fold(0, add) }
+}
+
+/// The bytes that `text` writes in hex; `None` unless it has exactly as many.
+pub(super) fn decode_hex(text: &[u8]) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.chunks(2)) {
+        *byte = digits.iter().try_fold(0, |value: u8, digit| {
+            let digit = char::from(*digit).to_digit(16)?;
+            Some(value << 4 | u8::try_from(digit).ok()?)
+        })?;
+    }
+    Some(bytes)
+}
+
+/// The bytes that `text` writes in base64. It is lenient: whoever must know writes them again and compares.
+pub(super) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut word, mut bits) = (0u32, 0);
+    for byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => break,
+            _ => return None,
+        };
+        word = word << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((word >> bits & 255) as u8);
+        }
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +189,7 @@ mod tests {
             base64(&mut text, &bytes);
             prop_assert_eq!(text.len(), bytes.len().div_ceil(3) * 4);
             prop_assert_eq!(text.iter().filter(|&&byte| byte == b'=').count(), (3 - bytes.len() % 3) % 3);
+            prop_assert_eq!(decode_base64(&text), Some(bytes));
         }
     }
 }
