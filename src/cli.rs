@@ -86,6 +86,7 @@ subcommands! {
         "verify" => Verify,
         "scan" => Scan,
         "seal" => Seal,
+        "diff" => Diff,
         "run" => Run,
         "stage" => Stage,
         "install" => Install,
@@ -159,6 +160,16 @@ choice! {
     SealOnly {
         /// Files with an x bit, ELF files and scripts
         "executables" => Executables,
+    }
+}
+
+arguments! {
+    /// Show what has changed since the container started, and which volumes a read-only root needs; change nothing
+    Diff {
+        root: PathBuf = ROOT,
+        profiles: Vec<String> = PROFILE,
+        /// Since the start of the container's first process, or since some seconds ago
+        since: String = long("since").env("LITHIFY_SINCE").value_name("start|SECONDS").default_value("start"),
     }
 }
 

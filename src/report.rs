@@ -3,6 +3,7 @@
 
 mod advice;
 mod checks;
+mod diff;
 mod error;
 mod exit;
 mod fact;
@@ -33,6 +34,7 @@ use crate::text::escape::escape;
 use crate::verify::{Check, Verification, Verified};
 
 pub(crate) use advice::errors::install as install_advice;
+pub use diff::{DiffNote, DiffReport, From as DiffFrom};
 pub use error::CommandError;
 pub use exit::{AppProcess, Exit};
 pub use fact::{Fact, Failed};
