@@ -1,3 +1,4 @@
 //! The seal: what the files of a root are.
 
+mod after;
 mod states;
