@@ -1,9 +1,6 @@
 # The project's tasks; CI calls these and nothing else.
 
 target := "x86_64-unknown-linux-musl"
-rebuilt_std := "-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size"
-# Neither places in the source nor what Debug prints: nobody who runs it has the source; added to the flags of .cargo/config.toml.
-without_places := "--config 'target." + target + ".rustflags=[\"-Zlocation-detail=none\", \"-Zfmt-debug=none\"]'"
 
 # Everything that CI checks, in its order
 ci: fmt lint test aarch64 release kubectl size bench fuzz deny
@@ -21,10 +18,11 @@ lint:
 build:
     cargo build --locked --release --target {{target}}
 
-# The binary that we ship, dist/lithify: the standard library rebuilt for size
+# The binary that we ship, dist/lithify: the standard library rebuilt for size; dist/lithify.debug is the same with symbols
 release:
-    RUSTC_BOOTSTRAP=1 cargo build --locked --release --target {{target}} --target-dir target/shipped {{rebuilt_std}} {{without_places}}
-    install -D -m 0755 target/shipped/{{target}}/release/lithify dist/lithify
+    RUSTC_BOOTSTRAP=1 cargo build --locked --release --target {{target}} --target-dir target/shipped --config .cargo/shipped.toml
+    install -D -m 0755 target/shipped/{{target}}/release/lithify dist/lithify.debug
+    strip -o dist/lithify dist/lithify.debug
 
 # The kubectl plugin, dist/kubectl-lithify: copy it to a directory of PATH
 kubectl:

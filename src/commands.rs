@@ -1,5 +1,6 @@
 //! The subcommands, one file each. They connect the other modules.
 
+mod fault;
 mod harden;
 mod inscribed;
 mod install;
@@ -26,6 +27,7 @@ use crate::report::{CommandError, Exit};
 
 /// Parses the command line, does what it says, and prints the result. Returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    fault::catch();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let accepted = match inscribed::accepted(&arguments) {
         Ok(accepted) => accepted,

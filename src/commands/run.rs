@@ -11,6 +11,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
+use super::fault;
 use super::options::effective_profile;
 use super::output::Output;
 use crate::cli::{Fallback, Run};
@@ -33,6 +34,7 @@ use restrictions::Restrictions;
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
     let output = output.for_run();
+    fault::ends_with(Exit::RunFailed);
     if let Err(errno) = hold_signals() {
         return output.failure("run", &CommandError::Signals(errno));
     }

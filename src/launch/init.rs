@@ -15,10 +15,10 @@ use crate::linux::deadline::Deadline;
 use crate::linux::sys;
 use crate::linux::sys::process::Ended;
 
-/// Blocks every signal from now on, to keep it for the app. Call this first: a SIGTERM that arrives while lithify still
-/// hardens then reaches the app as soon as it runs.
+/// Blocks every signal from now on, to keep it for the app, except those of a fault of lithify's own. Call this first: a
+/// SIGTERM that arrives while lithify still hardens then reaches the app as soon as it runs.
 pub fn hold_signals() -> Result<(), Errno> {
-    sys::signal::block_all()
+    sys::signal::block_all_but_faults()
 }
 
 /// A signal that this process wants to get when its parent dies.
@@ -55,7 +55,7 @@ impl Init {
     /// group.
     pub fn start(group: bool, app: impl FnOnce() -> u8) -> Result<Self, Errno> {
         // Block before the fork, else a signal could arrive when the child exists but nobody forwards it.
-        hold_signals()?;
+        sys::signal::block_all()?;
         sys::signal::reset_sigchld();
         if getpid() != Pid::from_raw(1) {
             // Orphans then come to us as they come to process 1. If the kernel or a seccomp profile refuses it, they go
@@ -88,6 +88,7 @@ impl Init {
     /// it. First gives up everything else, because nothing else is left to do: this process keeps nothing open or busy,
     /// such as a pipe whose end the app waits for, or a mount.
     pub fn attend_to_the_end(&self) -> u8 {
+        let _ = sys::signal::block_all();
         sys::signal::discard_sigpipe();
         sys::descriptor::close_from_3();
         let _ = nix::unistd::chdir("/");

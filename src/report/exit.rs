@@ -44,7 +44,7 @@ pub enum AppProcess {
 
 impl Exit {
     /// The number of the exit code.
-    pub fn code(self) -> u8 {
+    pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
             Self::Finding => 1,

@@ -8,12 +8,13 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
+use super::super::fault;
 use super::super::output::Output;
 use super::Prepared;
 use crate::cli::{Fallback, Run};
 use crate::harden::pipeline::{HardenError, Policy, Processes, Protected, Start};
 use crate::harden::wait::WaitError;
-use crate::launch::init::Init;
+use crate::launch::init::{Init, hold_signals};
 use crate::profile::Profile;
 use crate::report::{CommandError, Exit, Report};
 use crate::target::Target;
@@ -41,6 +42,9 @@ pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
         Err(errno) => return output.failure("run", &CommandError::Fork(errno)),
     };
     let output = output.for_started_app();
+    fault::ends_with(Exit::Finding);
+    // Until nothing is left to do but to attend, lithify can still fail.
+    let _ = hold_signals();
     let target = target.with_started(init.pid());
     let mut hardened = loop {
         if let Some(code) = init.attend(Some(BETWEEN)) {

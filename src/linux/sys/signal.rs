@@ -1,6 +1,7 @@
 //! Signals, including real-time signals, which nix does not know.
 
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -15,6 +16,51 @@ const SIGNAL_SET: usize = 8;
 /// Blocks every signal (`rt_sigprocmask(2)`; the kernel leaves out SIGKILL and SIGSTOP).
 pub fn block_all() -> Result<(), Errno> {
     set_signal_mask(u64::MAX)
+}
+
+/// Blocks every signal except those that [`on_fault`] is for: the kernel kills a process that blocks such a signal.
+pub fn block_all_but_faults() -> Result<(), Errno> {
+    set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !(1 << (signal - 1))))
+}
+
+/// The signals of an instruction that no program may run. A panic of the build that is shipped ends in one: `ud2` on
+/// x86-64, `brk` on aarch64.
+const FAULTS: [i32; 2] = [libc::SIGILL, libc::SIGTRAP];
+
+/// What [`on_fault`] was given.
+static ON_FAULT: OnceLock<fn(usize) -> u8> = OnceLock::new();
+
+/// Calls `end` if this program runs into an instruction that no program may run, with the address of that instruction in
+/// the program file (its ELF address, as nm(1) prints it). The process then ends with the exit code that `end` returns.
+/// `end` must not allocate: it may be the allocator that failed. An exec ends all this, and so does [`reset_all`].
+pub fn on_fault(end: fn(usize) -> u8) {
+    let _ = ON_FAULT.set(end);
+    for signal in FAULTS {
+        // SAFETY: zero is a valid value of all fields. `fault` takes what SA_SIGINFO passes.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = fault as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO;
+            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn fault(signal: i32, info: *const libc::siginfo_t, _: *const libc::c_void) {
+    // SAFETY: the kernel fills `info` in. A signal of the kernel's own (a positive code) has an address.
+    let (code, address) = unsafe { ((*info).si_code, (*info).si_addr().addr()) };
+    match ON_FAULT.get() {
+        Some(end) if code > 0 => {
+            let code = end(address.wrapping_sub(super::program::own_header().as_ptr().addr()));
+            // SAFETY: ends the process, and runs nothing before that.
+            unsafe { libc::_exit(code.into()) }
+        }
+        // Another process sent it: it does what it always does, when this function has returned.
+        _ => {
+            set_action(signal, false);
+            let _ = send(nix::unistd::getpid().as_raw(), signal);
+        }
+    }
 }
 
 /// Gives every signal its default action, even a signal that was ignored on entry, and then unblocks all.

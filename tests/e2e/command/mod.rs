@@ -3,6 +3,7 @@
 mod bad_input;
 mod binary;
 mod examples;
+mod fault;
 mod install;
 mod only;
 pub mod output;
