@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::reasons;
+use super::{reasons, seal};
 use crate::harden::plan::{Origin, Reason, Verb};
 use crate::linux::proc::mountinfo::Mount;
 use crate::linux::proc::status::capability_names;
@@ -100,6 +100,15 @@ pub(super) fn detail(check: &Check) -> String {
         Evidence::Seccomp(mode) => return format!("seccomp mode is {mode}, not 2 (filter)"),
         Evidence::HostPid(false) => "the container has its own",
         Evidence::HostPid(true) => "it is the machine's own",
+        Evidence::State { expected, found, .. } if expected == found => return found.to_string(),
+        Evidence::State { expected, found, .. } => {
+            return format!("the files give {found}, not {expected}");
+        }
+        Evidence::Differs(change) => return seal::change(change),
+        Evidence::MoreDiffer(more) => return format!("{more} further differences were only counted"),
+        Evidence::Hidden(entries) => return format!("is a mount here, which hides entries of the seal: {entries}"),
+        Evidence::Same(entries) => return format!("{entries} entries are as the seal states"),
+        Evidence::Unsealed(problem) => return seal::parts(problem).1,
     };
     text.to_owned()
 }

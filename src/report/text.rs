@@ -12,6 +12,9 @@ use crate::verify::Status;
 /// The kubelet cuts a termination message at 4 KiB.
 const TERMINATION_BYTES: usize = 4096;
 
+/// How many differences from a seal the text names. JSON has all of them.
+const MOST_DIFFERENCES: usize = 20;
+
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
@@ -72,7 +75,14 @@ pub fn cut_to_termination_message(mut out: String) -> String {
 }
 
 fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
+    let mut differences = 0;
     for finding in findings {
+        if finding.is_difference() {
+            differences += 1;
+            if differences > MOST_DIFFERENCES {
+                continue;
+            }
+        }
         let Line { id, status, subject, detail, hint } = Line::new(report, finding);
         let _ = match (finding, status) {
             (Fact::Refused(_), _) => writeln!(out, "REFUSED {subject}: {detail}"),
@@ -82,6 +92,9 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
         if let Some(hint) = hint {
             let _ = writeln!(out, "  fix: {hint}");
         }
+    }
+    if let Some(more) = differences.checked_sub(MOST_DIFFERENCES).filter(|more| *more > 0) {
+        let _ = writeln!(out, "... and {more} more: --format json lists all");
     }
 }
 
@@ -158,7 +171,13 @@ fn summary(report: &Report, findings: &[Fact<'_>]) -> String {
     }
     if let Some(limit) = report.late {
         let limit = crate::text::seconds::format(limit);
-        parts.insert(0, format!("not yet: the deadline of {limit} s came; the next run completes it"));
+        let then = if report.late_for_digest {
+            "before the digest was computed: raise --deadline and the probe's timeoutSeconds, or take a digest of seal --only executables"
+        } else {
+            "the next run completes it"
+        };
+        let end = if report.late_for_digest { "" } else { ";" };
+        parts.insert(0, format!("not yet: the deadline of {limit} s came{end} {then}"));
     }
     let holding = report.checks().filter(|check| check.status() == Status::Pass).count();
     if holding > 0 {

@@ -10,6 +10,7 @@ use crate::harden::plan::{Action, Origin, Reason};
 use crate::linux::proc::Task;
 use crate::linux::proc::mountinfo::Mount;
 use crate::root::{Canonical, RootError};
+use crate::seal::{Change, Digest, Problem};
 use crate::target::owner::OwnerError;
 
 /// What asks for a check: a key of the profile.
@@ -51,6 +52,10 @@ pub enum CheckId {
     ServiceAccountToken,
     /// `[verify.exposure] host_pid`.
     HostPid,
+    /// `--seal`: the files are those that a manifest states.
+    Seal,
+    /// `--digest`: the files are those that a digest states.
+    SealDigest,
 }
 
 impl CheckId {
@@ -75,6 +80,8 @@ impl CheckId {
             Self::RuntimeSocket => "exposure.runtime_socket",
             Self::ServiceAccountToken => "exposure.service_account_token",
             Self::HostPid => "exposure.host_pid",
+            Self::Seal => "seal",
+            Self::SealDigest => "seal.digest",
         }
     }
 }
@@ -212,6 +219,26 @@ pub enum Evidence {
     Seccomp(u32),
     /// Whether the process namespace is the machine's own.
     HostPid(bool),
+
+    /// The digest of the files.
+    State {
+        /// The digest that they should have.
+        expected: Digest,
+        /// The digest that they have.
+        found: Digest,
+        /// The mount points that were left out, without those of the runtime.
+        mounts: Vec<Canonical>,
+    },
+    /// The file differs from what the manifest states. Boxed, because few checks are about that.
+    Differs(Box<Change>),
+    /// This many files more differ.
+    MoreDiffer(u64),
+    /// A mount hides this many files that the manifest states.
+    Hidden(u64),
+    /// This many files are as the manifest states.
+    Same(u64),
+    /// It is not known what the file is.
+    Unsealed(Problem),
 }
 
 /// An attempt to make a file without a name in a directory.
