@@ -182,8 +182,9 @@ arguments! {
     Diff {
         root: PathBuf = ROOT,
         profiles: Vec<String> = PROFILE,
-        /// Since the start of the container's first process, or since some seconds ago
-        since: String = long("since").env("LITHIFY_SINCE").value_name("start|SECONDS").default_value("start"),
+        /// Since the start of the container's first process, since some seconds ago, or since `lithify seal --out` wrote this manifest
+        since: String = long("since").env("LITHIFY_SINCE").value_name("start|SECONDS|SEAL").default_value("start"),
+        max_file_size: Size = MAX_FILE_SIZE,
     }
 }
 

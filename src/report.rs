@@ -59,6 +59,8 @@ pub enum Subcommand {
     Run,
     /// `stage`, if something prevents it.
     Stage,
+    /// `diff` since a seal.
+    Diff,
     /// `seal --after`, if it is not known what `harden` would leave.
     Seal,
 }
@@ -71,6 +73,7 @@ impl Subcommand {
             Self::Verify => "verify",
             Self::Run => "run",
             Self::Stage => "stage",
+            Self::Diff => "diff",
             Self::Seal => "seal",
         }
     }

@@ -227,3 +227,17 @@ fn many_changes_are_bounded_in_text() {
     container.lithify(&["diff", "-v"]).does_not_say("more; -v");
     assert_eq!(json(&container, &[])["changes"].as_array().unwrap().len(), 120);
 }
+
+#[test]
+fn since_a_seal_deletions_show_too_and_nothing_of_it_fails() {
+    let container = sleeper().start();
+    container.lithify(&["seal", "--out", "/dev/shm/sealed"]).exits(0);
+    container.lithify(&["diff", "--since", "/dev/shm/sealed"]).exits(0).does_not_say("FAIL");
+    shell(&container, "rm /usr/bin/base64; cp -p /usr/bin/cat /opt/x; chmod u+s /usr/bin/env");
+    let ran = container.lithify(&["diff", "--since", "/dev/shm/sealed"]).exits(0);
+    ran.says(" seal /usr/bin/base64: ").says(" seal /opt/x: ").says(" seal /usr/bin/env: ");
+    container.lithify(&["diff", "--since", "/etc/passwd"]).exits(2);
+    let json = container.lithify(&["diff", "--since", "/dev/shm/sealed", "--format", "json"]).exits(0).json();
+    assert_valid("report.schema.json", &json);
+    assert_eq!((&json["command"], &json["exit_code"]), (&"diff".into(), &0.into()));
+}
