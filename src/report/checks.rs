@@ -113,7 +113,6 @@ pub(super) fn detail(check: &Check) -> String {
         },
         Evidence::Drifted(file) => return drifted(file),
         Evidence::Runs(comm, anomaly) => return runs(comm, anomaly),
-
         Evidence::State { expected, found, .. } if expected == found => return found.to_string(),
         Evidence::State { expected, found, .. } => {
             return format!("the files give {found}, not {expected}");
