@@ -8,7 +8,6 @@ use nix::errno::Errno;
 
 use super::Since;
 use super::executables::{Sign, sign};
-use crate::harden::mark;
 use crate::linux::time::Time;
 use crate::recognise::tombstone::Detector;
 use crate::root::{Canonical, Details, Directory, Kind, Look, Root, RootError, Stat, Visitor, walk_tree};
@@ -97,7 +96,7 @@ impl Visitor for Walk<'_> {
             return Ok(());
         }
         let path = directory.join(name);
-        if self.is_known(&path, &details) || path == mark::PATH && !self.since.mark.is_empty() {
+        if self.is_known(&path, &details) {
             return Ok(());
         }
         self.leads(&path);
