@@ -50,6 +50,8 @@ pub(crate) struct Inject {
     pub(crate) containers: Vec<String>,
     pub(crate) command: Option<String>,
     pub(crate) stage_dirs: Vec<String>,
+    /// The digest that the files must have, as somebody typed it.
+    pub(crate) digest: Option<String>,
     pub(crate) force: bool,
     pub(crate) dry_run: bool,
     pub(crate) in_place: bool,
@@ -113,6 +115,7 @@ fn command() -> Clap {
         .arg(option("image", "IMAGE", "The image of lithify, as your registry has it").env("LITHIFY_IMAGE").hide_env(true))
         .arg(option("command", "COMMAND", "With --mode run or stage: the command of a container that has none, as words or as a JSON list"))
         .arg(option("stage-dir", "DIR", "With --mode stage: stage and mount this directory in place of /usr/bin and /usr/sbin; can be repeated").action(ArgAction::Append))
+        .arg(option("digest", "DIGEST", "With --mode probe or run: what the files must be, as `kubectl lithify seal --after` prints it for this image"))
         .arg(flag("force", "Also where a probe, a hook or the command needs what the profile removes"))
         .arg(flag("dry-run", "Print what would change, as a unified diff"))
         .arg(flag("in-place", "Change FILE itself").short('i'));
@@ -167,6 +170,7 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         containers: many(sub, "container"),
         command: sub.remove_one("command"),
         stage_dirs: many(sub, "stage-dir"),
+        digest: sub.remove_one("digest"),
         force: sub.get_flag("force"),
         dry_run: sub.get_flag("dry-run"),
         in_place: sub.get_flag("in-place"),
