@@ -16,7 +16,7 @@ use lithify::seal::Digest;
 use lithify::text::escape::escape;
 
 /// The variable that stands in for `--digest`.
-const VARIABLE: &str = "LITHIFY_DIGEST";
+pub(crate) const DIGEST: &str = "LITHIFY_DIGEST";
 
 /// What a path of the downward API begins with.
 const ANNOTATIONS: &str = "metadata.annotations['";
@@ -137,7 +137,7 @@ fn in_calls<'a>(container: &Container<'a>) -> Vec<Said<'a>> {
 
 fn variable<'a>(container: &Container<'a>) -> Option<&'a Node> {
     let variables = container.node.get("env").map(Node::items).unwrap_or_default();
-    variables.iter().rfind(|variable| variable.text_of("name") == Some(VARIABLE))
+    variables.iter().rfind(|variable| variable.text_of("name") == Some(DIGEST))
 }
 
 /// The digest that the variable says, if the manifest tells. Fails if it will be empty.
@@ -151,21 +151,21 @@ fn by_variable<'a>(
             Some(value) => (value.text().unwrap_or_default(), &value.range),
             None => ("", &variable.range),
         };
-        return Ok(Some(Said { by: VARIABLE, text, place }).filter(|said| !said.text.contains("$(")));
+        return Ok(Some(Said { by: DIGEST, text, place }).filter(|said| !said.text.contains("$(")));
     };
     // A ConfigMap's value is not in the manifest.
     let path = from.at(&["fieldRef", "fieldPath"]).and_then(Node::text).unwrap_or_default();
     let Some(name) = path.strip_prefix(ANNOTATIONS).and_then(|rest| rest.strip_suffix("']")) else { return Ok(None) };
     let Some(annotation) = workload.annotation(name) else {
         let message = format!(
-            "{}: {VARIABLE} is that of the annotation {}, which the pod does not have: lithify would exit 2",
+            "{}: {DIGEST} is that of the annotation {}, which the pod does not have: lithify would exit 2",
             container.title,
             escape(name.as_bytes())
         );
         let fix = "write the annotation into the metadata of the pod or of its template";
         return Err(Finding::new(Severity::Breaks, &from.range, message, fix));
     };
-    Ok(Some(Said { by: VARIABLE, text: annotation.text().unwrap_or_default(), place: &annotation.range }))
+    Ok(Some(Said { by: DIGEST, text: annotation.text().unwrap_or_default(), place: &annotation.range }))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::delivered::{installs, mount_over};
+use super::digest::DIGEST;
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;
 use crate::manifest::workload::{Container, Workload};
@@ -155,7 +156,8 @@ fn variables(container: &Node) -> Vec<(String, Option<String>)> {
     let pair = |variable: &Node| {
         let name = variable.text_of("name")?.to_owned();
         if variable.get("valueFrom").is_some() {
-            return Some((name, None));
+            // A copy takes the pod's digest, whatever its lines say.
+            return (name != DIGEST).then_some((name, None));
         }
         let value = variable.text_of("value").filter(|value| !value.is_empty())?;
         Some((name, Some(value.to_owned())))

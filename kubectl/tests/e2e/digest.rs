@@ -115,19 +115,24 @@ fn lint_reads_digests_wherever_they_are() {
     lint("command: [app]\nenv:\n  - { name: LITHIFY_DIGEST, value: x }", "").exits(0);
 }
 
-/// A copy with `--only` reads only the variables of its lines: a digest from the downward API would not be compared.
+/// A copy with `--only` takes the pod's digest, and no other variable that its lines do not set.
 #[test]
 fn a_variable_that_only_the_kubelet_knows_is_not_lost() {
-    let from =
-        "env:\n  - name: LITHIFY_DIGEST\n    valueFrom: { fieldRef: { fieldPath: \"metadata.annotations['x']\" } }";
-    let plain = deployment(&format!("command: [app]\n{from}")).replace(
-        "    spec:\n      containers",
-        &format!("    metadata: {{ annotations: {{ x: \"{}\" }} }}\n    spec:\n      containers", digest('a')),
-    );
-    let injected = plugin(&plain, "inject -p shells --mode probe").exits(0);
-    assert!(injected.stderr.contains("only the kubelet knows the value of a variable"), "{}", injected.stderr);
-    assert!(!injected.stdout.contains("--only"), "{}", injected.stdout);
-    let closed = injected.stdout.replace("args: [\"install\", \"/lithify\"]", "args: [\"install\", \"/lithify\", \"--only=harden --wait-for-app --wait-timeout 60 --profile shells\", \"--only=verify --profile shells\"]");
-    assert_ne!(closed, injected.stdout);
-    plugin(&closed, "lint -p shells").exits(1).says("LITHIFY_DIGEST is not read by a copy").says("without --only");
+    let from = |name: &str| {
+        let from = format!(
+            "env:\n  - name: {name}\n    valueFrom: {{ fieldRef: {{ fieldPath: \"metadata.annotations['x']\" }} }}"
+        );
+        deployment(&format!("command: [app]\n{from}")).replace(
+            "    spec:\n      containers",
+            &format!("    metadata: {{ annotations: {{ x: \"{}\" }} }}\n    spec:\n      containers", digest('a')),
+        )
+    };
+    let injected = plugin(&from("LITHIFY_DIGEST"), "inject -p shells --mode probe").exits(0);
+    assert!(injected.stdout.contains("--only=verify --profile shells\""), "{}", injected.stdout);
+    plugin(&injected.stdout, "lint -p shells").exits(0);
+    let open = plugin(&from("LITHIFY_PROFILE"), "inject -p shells --mode probe").exits(0);
+    assert!(open.stderr.contains("only the kubelet knows the value of a variable"), "{}", open.stderr);
+    assert!(!open.stdout.contains("--only"), "{}", open.stdout);
+    let closed = injected.stdout.replace("LITHIFY_DIGEST", "LITHIFY_PROFILE");
+    plugin(&closed, "lint -p shells").exits(1).says("LITHIFY_PROFILE is not read by a copy").says("without --only");
 }
