@@ -109,11 +109,12 @@ fn made_of_profile<'a>(annotation: &'a str, container: &str) -> Option<&'a str> 
     entries.find(|(name, _)| *name == container).map(|(_, profile)| profile)
 }
 
-/// The commands by which a container calls lithify.
-fn commands<'a>(container: &Container<'a>) -> impl Iterator<Item = (Vec<&'a str>, &'a Node)> {
-    let own = container.node.get("command").map(|command| (calls::words(container.node), command));
-    let handlers = calls::handler_commands(container.node).map(|(_, command)| (command.words(), command));
-    own.into_iter().chain(handlers).filter_map(|(words, node)| Some((call(&words)?, node)))
+/// The commands by which a container calls lithify, each with the lists that hold its words.
+fn commands<'a>(container: &Container<'a>) -> impl Iterator<Item = (Vec<&'a str>, Vec<&'a Node>)> {
+    let own = ["command", "args"].iter().filter_map(|key| container.node.get(key)).collect();
+    let own = (calls::words(container.node), own);
+    let handlers = calls::handler_commands(container.node).map(|(_, command)| (command.words(), vec![command]));
+    std::iter::once(own).chain(handlers).filter_map(|(words, lists)| Some((call(&words)?, lists)))
 }
 
 /// Whether a container calls what compares its files with a digest.
@@ -124,13 +125,14 @@ fn compares(container: &Container<'_>) -> bool {
 /// The values of `--digest`. One that only the kubelet knows is not among them.
 fn in_calls<'a>(container: &Container<'a>) -> Vec<Said<'a>> {
     let mut said = Vec::new();
-    for (call, node) in commands(container) {
+    for (call, lists) in commands(container) {
         let given = parts(&call).into_iter().filter(|part| part.option == Some("digest")).map(|part| part.value);
-        said.extend(given.filter(|text| !text.contains("$(")).map(|text| Said {
-            by: "--digest",
-            text,
-            place: &node.range,
-        }));
+        for text in given.filter(|text| !text.contains("$(")) {
+            let ends = |word: &&Node| word.text().is_some_and(|word| word.ends_with(text));
+            let words = lists.iter().flat_map(|list| list.items());
+            let Some(word) = words.clone().rfind(ends).or_else(|| words.clone().next()) else { continue };
+            said.push(Said { by: "--digest", text, place: &word.range });
+        }
     }
     said
 }

@@ -10,6 +10,7 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use proptest::prelude::*;
 
 use crate::harness::builder::Builder;
+use crate::harness::docker::Docker;
 use crate::harness::plugin::seal_as_nobody;
 use crate::harness::tree::Tree;
 use crate::harness::{harden, lithify, rootfs, run, run_lithify};
@@ -138,6 +139,25 @@ fn the_layers_of_images_that_were_built() {
         let (ran, _) = container.command(&[program, "seal"]).run();
         assert_eq!(ran.exits(0).stdout, expected, "{name} in a container");
     }
+}
+
+/// Docker's own archives, and a container of Docker with all that it mounts there.
+#[test]
+fn what_docker_exports_and_saves() {
+    let image = "docker.io/library/alpine:3.22";
+    let docker = Docker::with(&[image]);
+    let directory = tempfile::tempdir().unwrap();
+    let written = |name: &str, arguments: &[&str]| {
+        let file = directory.path().join(name);
+        docker.client([arguments, &["--output", file.to_str().unwrap()]].concat()).exits(0);
+        digest(File::open(&file).unwrap(), &[])
+    };
+    let container = docker.client(["create", image]).exits(0).stdout;
+    let exported = written("exported", &["export", container.trim()]);
+    assert_eq!(written("saved", &["save", image]), exported);
+    let program = format!("{}:/lithify/lithify:ro", lithify().display());
+    let ran = docker.client(["run", "--rm", "--volume", &program, image, "/lithify/lithify", "seal"]);
+    assert_eq!(ran.exits(0).stdout, exported);
 }
 
 /// What CI computes from an archive is what `harden` leaves.
