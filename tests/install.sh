@@ -23,9 +23,16 @@ ip iproute2
 nsenter util-linux
 setcap libcap2-bin
 getfattr attr
+setfacl acl
 chattr e2fsprogs
+mkfs.xfs xfsprogs
+mkfs.btrfs btrfs-progs
+bsdtar libarchive-tools
+mtree mtree-netbsd
+perl perl
 ps procps
 patch patch
+bsdtar libarchive-tools
 jq jq
 qemu-aarch64-static qemu-user-static
 tini-static tini

@@ -106,7 +106,7 @@ impl Exclusions {
         let below = |place: &[u8]| InRoot(place).is_within(path);
         self.list.iter().any(|exclusion| match &exclusion.what {
             What::Path(place) => below(place),
-            What::File(place) => below(place),
+            What::File(place) => below(place) && *path != *place,
             What::Pattern(_, directory) => below(directory),
         }) || self.secrets.iter().any(|place| below(place))
     }
