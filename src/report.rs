@@ -57,6 +57,8 @@ pub enum Subcommand {
     Run,
     /// `stage`, if something prevents it.
     Stage,
+    /// `seal --after`, if it is not known what `harden` would leave.
+    Seal,
 }
 
 impl Subcommand {
@@ -67,6 +69,7 @@ impl Subcommand {
             Self::Verify => "verify",
             Self::Run => "run",
             Self::Stage => "stage",
+            Self::Seal => "seal",
         }
     }
 }
@@ -90,6 +93,8 @@ pub struct Report {
     outcomes: Option<Vec<Outcome>>,
     /// The time limit that passed before everything was done.
     late: Option<Duration>,
+    /// Whether everything was done but the digest.
+    late_for_digest: bool,
     /// Every check, including those that hold.
     checks: Vec<Check>,
     /// Whether it is accepted that nothing can be deleted on a read-only root, so that this is not a finding.
@@ -127,11 +132,13 @@ impl Report {
 
     /// Adds everything that was done, and what was verified afterwards.
     pub fn add(&mut self, verified: Verified<'_>) {
-        let Verified { applied: Applied { plan, outcomes, unreadable, remarks, .. }, verification, late } = verified;
+        let Verified { applied, verification, late, late_for_digest } = verified;
+        let Applied { plan, outcomes, unreadable, remarks, unmarked, .. } = applied;
         self.add_unreadable(unreadable);
+        self.notes.extend(unmarked.map(Note::Unmarked));
         self.notes.extend(remarks.into_iter().map(Note::Wait));
         self.add_plan(plan, outcomes);
-        self.late = late;
+        (self.late, self.late_for_digest) = (late, late_for_digest);
         if let Some(verification) = verification {
             self.add_verification(verification);
         }

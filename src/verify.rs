@@ -5,15 +5,19 @@
 //! finding, never a pass.
 
 mod check;
+mod drift;
 mod exposure;
 mod files;
 mod left;
 mod mounts;
 mod process;
+mod seal;
 mod staged;
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::harden::mark::MarkError;
 use crate::harden::pipeline::{Applied, Protected};
 use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
@@ -40,6 +44,10 @@ pub enum Note {
     RuntimeMounts(Vec<Vec<u8>>),
     /// It was not checked whether staged directories are mounted writable. The error says why.
     StagedUnknown(OwnerError),
+    /// Directories that neither this user nor the app may enter, so that the app cannot have changed anything there.
+    Closed(Vec<Vec<u8>>),
+    /// A file is where harden's mark would be, but is none, for this reason: it excuses nothing.
+    NoMark(Rc<MarkError>),
 }
 
 /// A plan that was carried out, and what was verified afterwards.
@@ -51,6 +59,8 @@ pub struct Verified<'a> {
     pub verification: Option<Verification>,
     /// The time limit that passed before everything was done.
     pub late: Option<Duration>,
+    /// Whether everything was done but the digest.
+    pub late_for_digest: bool,
 }
 
 impl Protected<'_> {
@@ -73,12 +83,13 @@ impl<'a> Applied<'a> {
 
     fn verify_by(self, verify: fn(&Target, &Profile, &Protection) -> Verification) -> Verified<'a> {
         if self.outcomes.is_none() || !self.plan.refusals.is_empty() {
-            return Verified { applied: self, verification: None, late: None };
+            return Verified { applied: self, verification: None, late: None, late_for_digest: false };
         }
         let Protected { target, profile, protection, .. } = &self.protected;
         let verification = verify(target, profile, protection);
         let late = target.root.deadline().exceeded();
-        Verified { applied: self, verification: Some(verification).filter(|_| late.is_none()), late }
+        let verification = Some(verification).filter(|_| late.is_none());
+        Verified { applied: self, verification, late, late_for_digest: false }
     }
 }
 
@@ -109,5 +120,6 @@ fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> V
     staged::check(root, owner, &mut verification);
     files::check(root, &profile.verify, &mut verification);
     exposure::check(root, &profile.verify, &mut verification);
+    drift::check(target, &profile.verify, &mut verification);
     verification
 }

@@ -1,6 +1,7 @@
 //! Carries out a plan. Only this module deletes or changes anything in the target.
 
 mod accounts;
+pub mod mark;
 mod tombstones;
 
 use std::collections::HashSet;
@@ -11,6 +12,7 @@ use crate::harden::found::Parent;
 use crate::harden::plan::{Action, Plan, Verb};
 use crate::root::{Directory, Kind, Root, RootError};
 use tombstones::Tombstones;
+pub use tombstones::carve;
 
 /// What became of one action.
 #[derive(Debug)]

@@ -7,10 +7,13 @@ use super::{Exit, Fact, Report, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Action, Verb};
 use crate::text::escape::escape;
-use crate::verify::Status;
+use crate::verify::{CheckId, Status};
 
 /// The kubelet cuts a termination message at 4 KiB.
 const TERMINATION_BYTES: usize = 4096;
+
+/// How many findings are printed of those of which there may be very many.
+const MANY: usize = 20;
 
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,8 +75,23 @@ pub fn cut_to_termination_message(mut out: String) -> String {
 }
 
 fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
-    for finding in findings {
+    let mut alike: Option<(CheckId, Status)> = None;
+    let mut count = 0;
+    let mut last_hint = None;
+    for (place, finding) in findings.iter().enumerate() {
+        // There may be as many as an intruder likes, all with the same advice, and they must not hide the rest.
+        let many = one_of_many(finding);
+        count = if many.is_some() && many == alike { count + 1 } else { 0 };
+        alike = many;
+        if count >= MANY {
+            if findings.get(place + 1).and_then(one_of_many) != many {
+                let id = many.map_or("", |(id, _)| id.name());
+                let _ = writeln!(out, "  and {} more of {id}; --format json names all", count + 1 - MANY);
+            }
+            continue;
+        }
         let Line { id, status, subject, detail, hint } = Line::new(report, finding);
+        let hint = hint.filter(|hint| count == 0 || last_hint.as_ref() != Some(hint));
         let _ = match (finding, status) {
             (Fact::Refused(_), _) => writeln!(out, "REFUSED {subject}: {detail}"),
             (_, Status::Unverified) => writeln!(out, "UNVERIFIED {id} {subject}: {detail}"),
@@ -81,8 +99,17 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
         };
         if let Some(hint) = hint {
             let _ = writeln!(out, "  fix: {hint}");
+            last_hint = Some(hint);
         }
     }
+}
+
+/// What a finding is about of which there may be very many: `[verify.drift]`, or what differs from a seal.
+fn one_of_many(finding: &Fact<'_>) -> Option<(CheckId, Status)> {
+    let Fact::Check { check, .. } = finding else { return None };
+    let id = check.id;
+    let many = matches!(id, CheckId::DriftExecutables | CheckId::DriftProcesses | CheckId::Seal | CheckId::SealDigest);
+    many.then_some((id, check.status))
 }
 
 fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {
@@ -158,7 +185,13 @@ fn summary(report: &Report, findings: &[Fact<'_>]) -> String {
     }
     if let Some(limit) = report.late {
         let limit = crate::text::seconds::format(limit);
-        parts.insert(0, format!("not yet: the deadline of {limit} s came; the next run completes it"));
+        let then = if report.late_for_digest {
+            "before the digest was computed: raise --deadline and the probe's timeoutSeconds, or take a digest of seal --only executables"
+        } else {
+            "the next run completes it"
+        };
+        let end = if report.late_for_digest { "" } else { ";" };
+        parts.insert(0, format!("not yet: the deadline of {limit} s came{end} {then}"));
     }
     let holding = report.checks().filter(|check| check.status() == Status::Pass).count();
     if holding > 0 {

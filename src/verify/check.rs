@@ -6,10 +6,12 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::drift::{Anomaly, Drifted};
 use crate::harden::plan::{Action, Origin, Reason};
 use crate::linux::proc::Task;
 use crate::linux::proc::mountinfo::Mount;
 use crate::root::{Canonical, RootError};
+use crate::seal::{Change, Digest, Problem};
 use crate::target::owner::OwnerError;
 
 /// What asks for a check: a key of the profile.
@@ -51,6 +53,14 @@ pub enum CheckId {
     ServiceAccountToken,
     /// `[verify.exposure] host_pid`.
     HostPid,
+    /// `[verify.drift] executables`.
+    DriftExecutables,
+    /// `[verify.drift] processes`.
+    DriftProcesses,
+    /// `--seal`: the files are those that a manifest states.
+    Seal,
+    /// `--digest`: the files are those that a digest states.
+    SealDigest,
 }
 
 impl CheckId {
@@ -75,6 +85,10 @@ impl CheckId {
             Self::RuntimeSocket => "exposure.runtime_socket",
             Self::ServiceAccountToken => "exposure.service_account_token",
             Self::HostPid => "exposure.host_pid",
+            Self::DriftExecutables => "drift.executables",
+            Self::DriftProcesses => "drift.processes",
+            Self::Seal => "seal",
+            Self::SealDigest => "seal.digest",
         }
     }
 }
@@ -212,6 +226,34 @@ pub enum Evidence {
     Seccomp(u32),
     /// Whether the process namespace is the machine's own.
     HostPid(bool),
+
+    /// It is not known when the container started, or which processes it has.
+    NoStart(OwnerError),
+    /// Nothing that `[verify.drift]` looks for has changed since the container's start.
+    NoDrift,
+    /// This executable file was made or changed since the container's start.
+    Drifted(Box<Drifted>),
+    /// The process with this command name runs something that it should not.
+    Runs(Vec<u8>, Anomaly),
+    /// The digest of the files.
+    State {
+        /// The digest that they should have.
+        expected: Digest,
+        /// The digest that they have.
+        found: Digest,
+        /// The mount points that were left out, without those of the runtime.
+        mounts: Vec<Canonical>,
+    },
+    /// The file differs from what the manifest states. Boxed, because few checks are about that.
+    Differs(Box<Change>),
+    /// This many files more differ.
+    MoreDiffer(u64),
+    /// A mount hides this many files that the manifest states.
+    Hidden(u64),
+    /// This many files are as the manifest states.
+    Same(u64),
+    /// It is not known what the file is.
+    Unsealed(Problem),
 }
 
 /// An attempt to make a file without a name in a directory.

@@ -1,7 +1,9 @@
 //! The seal: what the files of a root are.
 
+mod after;
 mod anywhere;
 mod archives;
+mod digest;
 mod oracle;
 mod property;
 mod states;
