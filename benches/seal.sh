@@ -42,7 +42,7 @@ END
 quickest() { # NAME
   sort -n "$work/$1.us" | head -1
 }
-for tree in "$PWD/target/rootfs/nginx" "$large"; do
+for tree in "$(realpath target/rootfs/nginx)" "$large"; do
   configure_aide "$tree"
   rm -f "$work"/*.us
   for _ in $(seq "$runs"); do
