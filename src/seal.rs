@@ -5,6 +5,7 @@ mod compare;
 mod content;
 mod digest;
 mod encode;
+mod entries;
 mod entry;
 mod exclusion;
 pub mod file;
