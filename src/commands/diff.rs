@@ -61,7 +61,7 @@ fn look(options: &Diff) -> Result<DiffReport, CommandError> {
         notes.push(DiffNote::Restarted);
     }
     let since = Since { start, mark };
-    let changes = changes(root, &since, Exclusions::of(root, &profile)).map_err(CommandError::Scan)?;
+    let changes = changes(root, &since, Exclusions::of(root, &profile, Scope::Executables)).map_err(CommandError::Scan)?;
     let volumes = volumes(root, &since, &changes);
     let read = |path: &[u8]| root.read(path, LIMIT).unwrap_or_default();
     let accounts = (read(b"/etc/passwd"), read(b"/etc/group"));

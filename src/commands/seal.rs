@@ -95,7 +95,7 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
 /// Walks through the files as `view` has them, and writes the manifest.
 fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View) -> Result<Sealed, CommandError> {
     let scope = if options.only == Some(SealOnly::Executables) { Scope::Executables } else { Scope::All };
-    let exclusions = Exclusions::of(&target.root, profile);
+    let exclusions = Exclusions::of(&target.root, profile, scope);
     let mut file = options.out.as_deref().map(create).transpose()?;
     if let Some(file) = &mut file {
         file.write(&manifest::head(scope, &exclusions));

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use crate::harden::mark::{self, Mark};
 use crate::profile::Profile;
 use crate::root::pattern::{Component, PathPattern};
-use crate::root::{Canonical, InRoot, Root};
+use super::digest::Scope;
+use crate::root::{Canonical, InRoot, Link, Root};
 
 /// Where the kernel's filesystems are mounted.
 const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
@@ -64,7 +65,11 @@ pub struct Exclusions {
 impl Exclusions {
     /// What `profile` leaves out of a seal of `root`, and what is always left out. Links on the way to a path are
     /// followed as far as they exist: `/var/run/app` is `/run/app` where `/var/run` is a link to `/run`.
-    pub fn of(root: &Root, profile: &Profile) -> Self {
+    ///
+    /// A link is followed only if the seal states it, so that nobody can turn an exclusion unseen: not if it lies on
+    /// another mount or in what another exclusion leaves out. A seal of [`Scope::Executables`] states no links: there
+    /// the link, and the directory that holds it, must belong to the owner of the root, and nobody else may write there.
+    pub fn of(root: &Root, profile: &Profile, scope: Scope) -> Self {
         let mut list = Vec::new();
         let kernel = KERNEL.map(|path| (path, What::Path(path.as_bytes().to_vec())));
         let runtime = RUNTIME.map(|path| (path, What::File(path.as_bytes())));
@@ -76,7 +81,7 @@ impl Exclusions {
             list.push(Exclusion::new("/.lithify", Origin::Always, What::File(mark::PATH)));
         }
         for entry in &profile.exclude {
-            let what = What::of(root, &entry.value);
+            let what = What::of(&entry.value);
             list.push(Exclusion::new(entry.value.as_str(), Origin::Exclude(Rc::clone(&entry.profile)), what));
         }
         let verify = &profile.verify;
@@ -84,13 +89,12 @@ impl Exclusions {
         let if_present = verify.writable_if_present.iter();
         let if_present = if_present.map(|path| (path, Origin::WritableIfPresent(Rc::clone(&path.profile))));
         for (path, origin) in named.chain(if_present) {
-            let place = place(root, path.value.as_bytes());
-            // A path that names the whole root says that it is a writable mount, not that nothing is sealed.
-            if place != b"/" {
-                list.push(Exclusion::new(&path.value, origin, What::Path(place)));
-            }
+            list.push(Exclusion::new(&path.value, origin, What::Path(path.value.clone().into_bytes())));
         }
-        Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes())).to_vec() }
+        let mut list = resolved(root, list, scope);
+        // A path that leads to the root says that the root is a writable mount, not that nothing is sealed.
+        list.retain(|exclusion| !matches!(&exclusion.what, What::Path(place) if place == b"/"));
+        Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes(), &|_| true)).to_vec() }
     }
 
     /// Whether what is at `path` is left out, with everything below it.
@@ -134,7 +138,7 @@ impl Exclusion {
 }
 
 impl What {
-    fn of(root: &Root, pattern: &PathPattern) -> Self {
+    fn of(pattern: &PathPattern) -> Self {
         let literals = pattern.components().iter().map_while(|component| match component {
             Component::Literal(name) => Some(name.as_slice()),
             Component::Glob(_) | Component::AnyDepth => None,
@@ -142,7 +146,7 @@ impl What {
         let names: Vec<&[u8]> = literals.collect();
         let written = [&b"/"[..], &names.join(&b'/')].concat();
         if names.len() == pattern.components().len() {
-            return Self::Path(place(root, &written));
+            return Self::Path(written);
         }
         Self::Pattern(pattern.clone(), written)
     }
@@ -156,17 +160,51 @@ impl What {
     }
 }
 
-/// Where `path` leads, with links followed as far as they exist.
-fn place(root: &Root, path: &[u8]) -> Vec<u8> {
+/// The exclusions, with the paths that they are written by resolved.
+fn resolved(root: &Root, written: Vec<Exclusion>, scope: Scope) -> Vec<Exclusion> {
+    let resolve = |exclusion: &Exclusion, follows: &dyn Fn(&Link) -> bool| {
+        let what = match &exclusion.what {
+            What::Path(path) if exclusion.origin != Origin::Always => What::Path(place(root, path, follows)),
+            what => what.clone(),
+        };
+        Exclusion { what, ..exclusion.clone() }
+    };
+    // Where each leads if any link is followed: no link may lie there that leads another one away.
+    let areas: Vec<Exclusion> = written.iter().map(|exclusion| resolve(exclusion, &|_| true)).collect();
+    let follows = |own: &Exclusion, link: &Link| {
+        let others = areas.iter().filter(|area| area.text != own.text);
+        link.stat.mount == root.stat().mount
+            && others.into_iter().all(|area| {
+                std::iter::once(link.path.clone())
+                    .chain(link.path.ancestors())
+                    .all(|path| !area.what.matches(&path, path != link.path))
+            })
+            && (scope == Scope::All || is_fixed(root, link))
+    };
+    written.iter().map(|exclusion| resolve(exclusion, &|link| follows(exclusion, link))).collect()
+}
+
+/// Whether only the owner of the root can put another link there.
+fn is_fixed(root: &Root, link: &Link) -> bool {
+    let owner = root.stat().uid;
+    link.stat.uid == owner
+        && link.path.ancestors().all(|directory| {
+            root.stat_at(&directory).is_ok_and(|stat| stat.uid == owner && stat.mode & 0o022 == 0)
+        })
+}
+
+/// Where `path` leads, with links followed as far as they exist, and as far as `follows` allows it.
+fn place(root: &Root, path: &[u8], follows: &dyn Fn(&Link) -> bool) -> Vec<u8> {
     let path = InRoot(path);
-    if let Ok(place) = root.walk(path, true) {
-        return place.path.into_bytes();
+    match root.walk(path, true) {
+        Ok(place) if place.links.iter().all(follows) => return place.path.into_bytes(),
+        _ => {}
     }
     match path.name() {
         b"" => path.to_vec(),
         name => {
             let directory = path.directory();
-            InRoot(&place(root, if directory.is_empty() { b"/" } else { directory })).join(name)
+            InRoot(&place(root, if directory.is_empty() { b"/" } else { directory }, follows)).join(name)
         }
     }
 }
@@ -183,7 +221,7 @@ mod tests {
         std::fs::create_dir_all(tree.path().join("var")).unwrap();
         std::os::unix::fs::symlink("/run", tree.path().join("var/run")).unwrap();
         let profile = load_text("mine.toml", &format!("schema = 1\n{text}")).unwrap();
-        let exclusions = Exclusions::of(&Root::open(tree.path()).unwrap(), &profile);
+        let exclusions = Exclusions::of(&Root::open(tree.path()).unwrap(), &profile, Scope::All);
         (tree, exclusions)
     }
 
