@@ -146,6 +146,10 @@ arguments! {
     Seal {
         root: PathBuf = ROOT,
         profiles: Vec<String> = PROFILE,
+        /// State what the files will be once `harden` has run; change nothing
+        after: bool = long("after").env("LITHIFY_AFTER"),
+        remove: Vec<String> = REMOVE,
+        app: Vec<String> = APP,
         /// List files with an x bit, ELF files and scripts alone; that is another digest
         only: Option<SealOnly> = long("only").env("LITHIFY_ONLY").value_name("WHICH"),
         /// Write the manifest (mtree) to FILE; `-` prints it in place of the digest

@@ -57,6 +57,8 @@ pub enum Subcommand {
     Run,
     /// `stage`, if something prevents it.
     Stage,
+    /// `seal --after`, if it is not known what `harden` would leave.
+    Seal,
 }
 
 impl Subcommand {
@@ -67,6 +69,7 @@ impl Subcommand {
             Self::Verify => "verify",
             Self::Run => "run",
             Self::Stage => "stage",
+            Self::Seal => "seal",
         }
     }
 }

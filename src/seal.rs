@@ -1,5 +1,6 @@
 //! The seal: what the files of a root are, stated by a manifest (`mtree(5)`) and by one digest over its entries.
 
+mod after;
 mod compare;
 mod content;
 mod digest;
@@ -12,6 +13,7 @@ mod order;
 mod read;
 mod walk;
 
+pub use after::After;
 pub use compare::{Change, Comparison, Danger, Difference, Differences};
 pub use digest::{Digest, DigestError, Scope};
 pub use entry::{Facts, FileType, Sha256};

@@ -2,21 +2,25 @@
 
 use std::path::Path;
 
+use super::options::{declared_app, effective_profile};
 use super::output::Output;
 use crate::cli::{Seal, SealOnly};
+use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
+use crate::harden::plan::Plan;
 use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
-use crate::profile::load;
-use crate::report::{CommandError, Exit, SealReport};
+use crate::profile::{Profile, load};
+use crate::report::{CommandError, Exit, Report, SealReport, Subcommand};
 use crate::seal::file::ManifestFile;
-use crate::seal::{AsIs, Exclusions, Scope, Sealed, Sealing, manifest, seal as look};
+use crate::seal::{After, AsIs, Exclusions, Scope, Sealed, Sealing, View, manifest, seal as look};
 use crate::target::Target;
 
 pub(super) fn seal(options: &Seal, output: &Output) -> Exit {
     // In text, standard output takes the digest alone, so that a script can read it.
     let remarks = output.with_stream(if output.is_json() { Stream::Output } else { Stream::Error });
     let sealed = match state(options) {
-        Ok(sealed) => sealed,
+        Ok(State::Sealed(sealed)) => sealed,
+        Ok(State::NoPlan(report)) => return remarks.report("seal", Ok(*report)),
         Err(error) => return remarks.failure("seal", &error),
     };
     let prints_manifest = options.out.as_deref() == Some(Path::new("-"));
@@ -32,18 +36,46 @@ pub(super) fn seal(options: &Seal, output: &Output) -> Exit {
     }
 }
 
+/// What was found out.
+enum State {
+    /// What the files are, as far as it is known.
+    Sealed(Sealed),
+    /// It is not known what `harden` would leave. The report says why.
+    NoPlan(Box<Report>),
+}
+
 /// Makes the manifest, as far as it is asked for.
-fn state(options: &Seal) -> Result<Sealed, CommandError> {
-    let profile = load(options.profiles.iter().map(String::as_str))?;
+fn state(options: &Seal) -> Result<State, CommandError> {
+    let names = options.profiles.iter().map(String::as_str);
+    let profile = if options.after { effective_profile(&options.profiles, &options.remove)? } else { load(names)? };
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    if !options.after {
+        return write(options, &target, &profile, &mut AsIs).map(State::Sealed);
+    }
+    // The plan must be the one that is carried out where the app runs. Here nothing of it runs, and what runs decides
+    // only whether a plan is refused.
+    let app = declared_app(&options.app, &profile)?;
+    let policy = Policy::reading(Start::Later(&app), Processes::Ignored);
+    let Planned { plan, unreadable, .. } = Protected::new(&target, &profile, policy)?.survey()?.plan();
+    if plan.refusals.is_empty() && plan.skipped.is_empty() && plan.missing.is_empty() && unreadable.is_empty() {
+        return write(options, &target, &profile, &mut After::new(&target.root, &plan)).map(State::Sealed);
+    }
+    let mut report = Report::new(Subcommand::Seal, target.root.path(), &profile);
+    report.add_unreadable(unreadable);
+    report.add_plan(Plan { notes: Vec::new(), ..plan }, Some(Vec::new()));
+    Ok(State::NoPlan(Box::new(report)))
+}
+
+/// Walks through the files as `view` has them, and writes the manifest.
+fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View) -> Result<Sealed, CommandError> {
     let scope = if options.only == Some(SealOnly::Executables) { Scope::Executables } else { Scope::All };
-    let exclusions = Exclusions::of(&target.root, &profile);
+    let exclusions = Exclusions::of(&target.root, profile);
     let mut file = options.out.as_deref().map(create).transpose()?;
     if let Some(file) = &mut file {
         file.write(&manifest::head(scope, &exclusions));
     }
     let sealing = Sealing { scope, exclusions, max_file_size: options.max_file_size.0 };
-    let sealed = look(&target.root, sealing, &mut AsIs, &mut |entry| {
+    let sealed = look(&target.root, sealing, view, &mut |entry| {
         if let Some(file) = &mut file {
             file.write(entry.line);
         }

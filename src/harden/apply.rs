@@ -11,6 +11,7 @@ use crate::harden::found::Parent;
 use crate::harden::plan::{Action, Plan, Verb};
 use crate::root::{Directory, Kind, Root, RootError};
 use tombstones::Tombstones;
+pub use tombstones::carve;
 
 /// What became of one action.
 #[derive(Debug)]

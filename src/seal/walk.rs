@@ -28,6 +28,11 @@ pub trait View {
     /// What the manifest states of the file at `path`; `None` if this view has no such file. `facts` is what the
     /// filesystem says, without the content's digest. If the returned facts have one, the content is not read.
     fn view(&mut self, path: &Canonical, facts: Facts) -> Result<Option<Facts>, RootError>;
+
+    /// Whether this view has no file at `path`, which is left out.
+    fn removes(&mut self, _: &Canonical) -> bool {
+        false
+    }
 }
 
 /// The files as they are.
@@ -197,7 +202,9 @@ impl OrderedVisitor for Walk<'_> {
     fn entry(&mut self, directory: &Directory, name: &CStr, details: &Details) -> Result<bool, RootError> {
         let path = directory.join(name);
         if self.exclusions.leaves_out(&path, details.stat.kind == Kind::Directory) {
-            self.leave_out();
+            if !self.view.removes(&path) {
+                self.leave_out();
+            }
             return Ok(false);
         }
         if details.stat.mount != self.mount {

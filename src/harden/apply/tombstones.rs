@@ -3,9 +3,10 @@
 use std::ffi::CString;
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 
 use nix::errno::Errno;
+use nix::unistd::getegid;
 
 use crate::harden::plan::{Action, Plan, Verb};
 use crate::linux::error::errno;
@@ -40,23 +41,34 @@ impl<'p> Tombstones<'p> {
                 }
             }
             let mut stone = directory.draft()?;
-            self.carve(&mut stone).map_err(|error| os("write a tombstone", &action.path())(errno(&error)))?;
+            complete(self.plan, &mut stone).map_err(|error| os("write a tombstone", &action.path())(errno(&error)))?;
             self.stone = Some(stone);
         }
         Err(os("renameat", &action.path())(Errno::EBUSY))
     }
+}
 
-    /// Writes the program of lithify without its own inscription, and an inscription for all commands of the plan.
-    fn carve(&self, stone: &mut File) -> io::Result<()> {
-        let program = open_own_program()?;
-        let length = length_without(&program)?;
-        io::copy(&mut program.take(length), stone)?;
-        let commands = self.plan.actions.iter().filter(|action| action.verb == Verb::Tombstone);
-        let commands: Vec<(Canonical, &Action)> = commands.map(|action| (action.path(), action)).collect();
-        let rows = commands.iter().map(|(path, action)| (&**path, &*action.origin.profile, &*action.origin.rule));
-        stone.write_all(&inscription(rows))?;
-        stone.set_permissions(Permissions::from_mode(MODE))
+/// Makes a tombstone of the file: everybody may run it, and it belongs to this process, also in a directory that gives
+/// its group to new files.
+fn complete(plan: &Plan, stone: &mut File) -> io::Result<()> {
+    carve(plan, stone)?;
+    let group = getegid().as_raw();
+    if stone.metadata()?.gid() != group {
+        fchown(&*stone, None, Some(group))?;
     }
+    stone.set_permissions(Permissions::from_mode(MODE))
+}
+
+/// Writes the program of lithify without its own inscription, and an inscription for all commands that the plan
+/// replaces.
+pub fn carve(plan: &Plan, stone: &mut dyn Write) -> io::Result<()> {
+    let program = open_own_program()?;
+    let length = length_without(&program)?;
+    io::copy(&mut program.take(length), stone)?;
+    let commands = plan.actions.iter().filter(|action| action.verb == Verb::Tombstone);
+    let commands: Vec<(Canonical, &Action)> = commands.map(|action| (action.path(), action)).collect();
+    let rows = commands.iter().map(|(path, action)| (&**path, &*action.origin.profile, &*action.origin.rule));
+    stone.write_all(&inscription(rows))
 }
 
 /// Whether another run at the same time has put a tombstone there first.

@@ -15,6 +15,11 @@ impl Tree {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
+    /// A tree on the filesystem of `directory`.
+    pub fn new_in(directory: &str) -> Self {
+        Self { directory: tempfile::tempdir_in(directory).unwrap() }
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }

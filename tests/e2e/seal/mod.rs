@@ -1,5 +1,6 @@
 //! The seal: what the files of a root are.
 
+mod after;
 mod anywhere;
 mod oracle;
 mod property;
