@@ -4,6 +4,7 @@ pub mod apply;
 pub mod declared_app;
 pub mod found;
 pub mod kept;
+pub mod mark;
 pub mod pipeline;
 pub mod plan;
 pub mod protection;

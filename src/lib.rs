@@ -25,6 +25,7 @@
 
 pub mod cli;
 pub mod commands;
+mod drift;
 mod harden;
 mod launch;
 pub mod linux;

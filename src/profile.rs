@@ -168,6 +168,12 @@ pub struct Verify {
     pub no_service_account_token: Option<Sourced<()>>,
     /// `exposure.host_pid = false`.
     pub no_host_pid: Option<Sourced<()>>,
+    /// `drift.executables = false`.
+    pub no_changed_executables: Option<Sourced<()>>,
+    /// `drift.processes = false`.
+    pub no_changed_processes: Option<Sourced<()>>,
+    /// `drift.everywhere`: whether `drift.executables` also looks at places that the profile calls writable.
+    pub drift_everywhere: Option<Sourced<bool>>,
 }
 
 impl Verify {

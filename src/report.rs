@@ -130,8 +130,10 @@ impl Report {
 
     /// Adds everything that was done, and what was verified afterwards.
     pub fn add(&mut self, verified: Verified<'_>) {
-        let Verified { applied: Applied { plan, outcomes, unreadable, remarks, .. }, verification, late } = verified;
+        let Verified { applied, verification, late } = verified;
+        let Applied { plan, outcomes, unreadable, remarks, unmarked, .. } = applied;
         self.add_unreadable(unreadable);
+        self.notes.extend(unmarked.map(Note::Unmarked));
         self.notes.extend(remarks.into_iter().map(Note::Wait));
         self.add_plan(plan, outcomes);
         self.late = late;

@@ -5,6 +5,7 @@
 //! the kernel resolves (`RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`). If it has not, or a seccomp profile refuses the
 //! call, `walk` does the same component by component.
 
+mod append;
 mod below;
 pub(crate) mod compare;
 mod directory;
@@ -52,6 +53,7 @@ pub use walk::{Link, Place};
 pub use crate::linux::identity::Identity;
 
 use crate::linux::deadline::Deadline;
+use crate::linux::error::errno;
 use crate::linux::filesystem;
 use resolve::reopen;
 
@@ -96,6 +98,13 @@ impl Root {
     pub fn with_deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// The same root without a deadline, for the little that must be done even when it has come.
+    pub fn without_deadline(&self) -> Result<Self, RootError> {
+        let fd = self.fd.try_clone().map_err(|error| os("dup", b"/")(errno(&error)))?;
+        let (path, resolver, stat) = (self.path.clone(), self.resolver, self.stat);
+        Ok(Self { fd, path, resolver, stat, deadline: Deadline::default() })
     }
 
     /// The deadline, by which reading must end.

@@ -7,7 +7,7 @@ pub mod host_guard;
 pub mod likely;
 pub mod owner;
 pub mod processes;
-mod unreadable;
+pub mod unreadable;
 
 use std::path::Path;
 

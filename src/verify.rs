@@ -5,6 +5,7 @@
 //! finding, never a pass.
 
 mod check;
+mod drift;
 mod exposure;
 mod files;
 mod left;
@@ -12,8 +13,10 @@ mod mounts;
 mod process;
 mod staged;
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::harden::mark::MarkError;
 use crate::harden::pipeline::{Applied, Protected};
 use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
@@ -40,6 +43,10 @@ pub enum Note {
     RuntimeMounts(Vec<Vec<u8>>),
     /// It was not checked whether staged directories are mounted writable. The error says why.
     StagedUnknown(OwnerError),
+    /// Directories that neither this user nor the app may enter, so that the app cannot have changed anything there.
+    Closed(Vec<Vec<u8>>),
+    /// A file is where harden's mark would be, but is none, for this reason: it excuses nothing.
+    NoMark(Rc<MarkError>),
 }
 
 /// A plan that was carried out, and what was verified afterwards.
@@ -109,5 +116,6 @@ fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> V
     staged::check(root, owner, &mut verification);
     files::check(root, &profile.verify, &mut verification);
     exposure::check(root, &profile.verify, &mut verification);
+    drift::check(target, &profile.verify, &mut verification);
     verification
 }

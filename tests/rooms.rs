@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
 /// The rooms of the core, from the bottom up: each uses only those before it.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "text",
     "linux",
     "root",
@@ -20,6 +20,7 @@ const ROOMS: [&str; 16] = [
     "harden",
     "volume",
     "seal",
+    "drift",
     "verify",
     "scan",
     "launch",

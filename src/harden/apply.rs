@@ -1,6 +1,7 @@
 //! Carries out a plan. Only this module deletes or changes anything in the target.
 
 mod accounts;
+pub mod mark;
 mod tombstones;
 
 use std::collections::HashSet;

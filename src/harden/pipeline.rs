@@ -19,6 +19,7 @@ use crate::harden::plan::{Note, Plan, plan};
 use crate::harden::protection::{LoadedError, Protection, Starter};
 use crate::harden::survey::{Depth, Survey, survey};
 use crate::harden::wait::{Doomed, Remark, Wait, WaitError};
+use crate::linux::proc::processes::Process;
 use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
@@ -159,6 +160,8 @@ pub struct Applied<'a> {
     pub unreadable: Vec<RootError>,
     /// Remarks about the processes of an app that was waited for.
     pub remarks: Vec<Remark>,
+    /// Why harden's mark could not be left; `None` if it could, or if there is nothing to mark.
+    pub unmarked: Option<Errno>,
 }
 
 impl<'a> Protected<'a> {
@@ -205,6 +208,17 @@ impl<'a> Protected<'a> {
             protected.protection.add_all_started(target, profile, &protected.app);
         }
         Ok(protected)
+    }
+
+    /// Whether the container has started, so that a change from now on is one since its start. If lithify is its first
+    /// process and does not start the app, an image is being built.
+    fn is_started(&self) -> bool {
+        let own = |first: &Process| first.pid == std::process::id();
+        match self.policy.start {
+            _ if !self.target.owner.has_processes() => false,
+            Start::Later(_) => self.app.first.as_ref().is_some_and(|first| !own(first)),
+            Start::Next { .. } | Start::Unasked => true,
+        }
     }
 
     /// Protects what the app needs to start.
@@ -313,7 +327,11 @@ impl<'a> Settled<'a> {
             }
             outcomes
         });
-        Applied { protected, plan, outcomes, unreadable, remarks }
+        let unmarked = outcomes.as_deref().filter(|_| protected.is_started()).and_then(|outcomes| {
+            let left = apply::mark::leave(&protected.target.root, &plan.actions, outcomes, &protected.app);
+            left.err().map(|error| error.errno())
+        });
+        Applied { protected, plan, outcomes, unreadable, remarks, unmarked }
     }
 }
 

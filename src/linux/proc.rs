@@ -157,6 +157,11 @@ impl Proc {
         self.identity(task, "exe")
     }
 
+    /// Opens the file that the task runs, only to look at it (`O_PATH`).
+    pub fn open_program(&self, task: Task) -> Result<OwnedFd, Errno> {
+        self.open_file(&format!("{task}/exe"), OFlag::O_PATH)
+    }
+
     /// The root directory of the task.
     pub fn root(&self, task: Task) -> Result<Identity, Errno> {
         self.identity(task, "root")
@@ -229,6 +234,13 @@ pub fn mount_of_descriptor(file: BorrowedFd<'_>) -> Result<u64, Errno> {
     let text = std::str::from_utf8(&text).map_err(|_| Errno::EIO)?;
     let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"));
     id.and_then(|id| id.trim().parse().ok()).ok_or(Errno::ENODATA)
+}
+
+/// The path of an open file as the kernel knows it, seen from this process's root. If the name is gone, ` (deleted)`
+/// follows.
+pub fn path_of_descriptor(file: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    path.map(|path| path.into_os_string().into_vec()).map_err(|error| super::error::errno(&error))
 }
 
 /// The file that `path` leads to, with all links followed.

@@ -210,7 +210,7 @@ pub(super) static KEEP: Section = section(
 );
 
 pub(super) static VERIFY: Section =
-    Section { name: "verify", help: "What must hold", keys: &[], sections: &[MOUNTS, PROCESS, FILES, EXPOSURE] };
+    Section { name: "verify", help: "What must hold", keys: &[], sections: &[MOUNTS, PROCESS, FILES, EXPOSURE, DRIFT] };
 
 const MOUNTS: Section = section(
     "verify.mounts",
@@ -268,6 +268,24 @@ const EXPOSURE: Section = section(
             "The Kubernetes service account token",
         ),
         key("host_pid", Kind::Absent(field!(verify.no_host_pid)), "The machine's own processes"),
+    ],
+);
+
+const DRIFT: Section = section(
+    "verify.drift",
+    "What must not have changed since the container's first process started: false asks for the check",
+    &[
+        key(
+            "executables",
+            Kind::Absent(field!(verify.no_changed_executables)),
+            "Executable files, programs, libraries and scripts, outside of what verify.mounts calls writable",
+        ),
+        key(
+            "processes",
+            Kind::Absent(field!(verify.no_changed_processes)),
+            "Processes that run a deleted program, one without a file, or one that came since",
+        ),
+        key("everywhere", Kind::Flag(field!(verify.drift_everywhere)), "`executables` counts in writable places, too"),
     ],
 );
 

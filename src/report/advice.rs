@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use super::Subcommand;
 use super::fact::{Fact, Failed};
+use crate::drift::Anomaly;
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, STAYS, UNREADABLE, pattern_for};
 use crate::harden::protection::{Claim, For, Needed};
@@ -142,6 +143,12 @@ fn check(check: &Check) -> Option<String> {
             };
         }
         (Evidence::NotThere, CheckId::Writable | CheckId::WritableIfPresent) => return Some(volume(check)),
+        (Evidence::Runs(_, Anomaly::Unreadable(_)), _) => {
+            "it runs as another user, or changed its user itself: start the app as the user of this probe (runAsUser), or add the capability SYS_PTRACE to its container"
+        }
+        (Evidence::Unreadable(_), CheckId::DriftExecutables) => {
+            "this user may not look there: run the probe as the app's user, without capabilities and with allowPrivilegeEscalation: false, or as root; or name it in [verify.mounts] writable if the app writes there"
+        }
         _ if check.status != Status::Fail => return None,
         (Evidence::ReadOnly { at_root: true, .. }, _) => {
             "set readOnlyRootFilesystem: true in the container's securityContext"
@@ -175,6 +182,12 @@ fn check(check: &Check) -> Option<String> {
         (_, CheckId::RuntimeSocket) => "whoever can write to it is root on the node: remove this hostPath volume",
         (_, CheckId::ServiceAccountToken) => "set automountServiceAccountToken: false in the pod spec",
         (_, CheckId::HostPid) => "set hostPID: false in the pod spec",
+        (_, CheckId::DriftExecutables) => {
+            "find out what wrote it: a restart of the container brings back what the image has; if the app makes it, name its directory in [verify.mounts] writable, or make it in the image"
+        }
+        (_, CheckId::DriftProcesses) => {
+            "find out what started it: no image holds what it runs, and a restart of the container ends it"
+        }
         (
             _,
             CheckId::Remove

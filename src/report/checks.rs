@@ -1,8 +1,12 @@
 //! Puts into words what a check saw.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 
 use super::reasons;
+use crate::drift::{Anomaly, Drifted, Sign};
+use crate::harden::mark;
 use crate::harden::plan::{Origin, Reason, Verb};
 use crate::linux::proc::mountinfo::Mount;
 use crate::linux::proc::status::capability_names;
@@ -73,7 +77,7 @@ pub(super) fn detail(check: &Check) -> String {
             return format!("mounted below {}: programs can be started there", escape(path.as_bytes()));
         }
         Evidence::MountUnknown => "its mount is not known",
-        Evidence::NoMounts(reason) => return reason.to_string(),
+        Evidence::NoMounts(reason) | Evidence::NoStart(reason) => return reason.to_string(),
         Evidence::Staged => "the staged copy is mounted, read-only",
         Evidence::StagedWritable => "the staged directory is mounted writable",
         Evidence::StagedWritableAt(point) => {
@@ -100,6 +104,15 @@ pub(super) fn detail(check: &Check) -> String {
         Evidence::Seccomp(mode) => return format!("seccomp mode is {mode}, not 2 (filter)"),
         Evidence::HostPid(false) => "the container has its own",
         Evidence::HostPid(true) => "it is the machine's own",
+
+        Evidence::NoDrift => match check.id {
+            CheckId::DriftProcesses => {
+                "no process runs a program that was deleted, never had a name, or came since the container's start"
+            }
+            _ => "nothing that can be executed was made or changed since the container's start",
+        },
+        Evidence::Drifted(file) => return drifted(file),
+        Evidence::Runs(comm, anomaly) => return runs(comm, anomaly),
     };
     text.to_owned()
 }
@@ -178,6 +191,29 @@ fn capabilities(excess: &[(&str, u64)]) -> String {
     format!("it holds more than allowed: {}", sets.join("; "))
 }
 
+fn drifted(file: &Drifted) -> String {
+    let what = match file.sign {
+        Sign::Mode => "executable",
+        Sign::Elf => "a program or library",
+        Sign::Script => "a script",
+    };
+    format!("was made or changed {}: {what}, mode {:04o}, uid {}", after(file.after), file.mode, file.uid)
+}
+
+fn runs(comm: &[u8], anomaly: &Anomaly) -> String {
+    let what = match anomaly {
+        Anomaly::Deleted(path) => format!("runs a program that was deleted: {}", escape(path)),
+        Anomaly::InMemory(name) => format!("runs a program in memory that never had a name: memfd {}", escape(name)),
+        Anomaly::Changed(path, time) => format!("runs {}, which was made or changed {}", escape(path), after(*time)),
+        Anomaly::Unreadable(errno) => format!("what it runs cannot be looked at: {}", errno.desc()),
+    };
+    format!("({}) {what}", escape(comm))
+}
+
+fn after(time: Duration) -> String {
+    format!("{} s after the container's start", time.as_secs())
+}
+
 /// A remark on what was looked at.
 pub(super) fn note(note: &Note) -> String {
     match note {
@@ -188,5 +224,10 @@ pub(super) fn note(note: &Note) -> String {
         Note::StagedUnknown(reason) => {
             format!("whether a staged directory is mounted writable was not looked at: {reason}")
         }
+        Note::Closed(paths) => format!(
+            "neither this user nor the app may enter these directories, so they were not looked at for drift: {}",
+            paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
+        ),
+        Note::NoMark(reason) => format!("{} is no mark of lithify's and excuses nothing: {reason}", escape(mark::PATH)),
     }
 }

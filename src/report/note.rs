@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use super::{checks, launch, reasons, waiting};
+use crate::harden::mark;
 use crate::harden::plan;
 use crate::harden::wait::Remark;
 use crate::launch::landlock::{LandlockError, Level};
@@ -18,6 +19,8 @@ pub enum Note {
     Verify(verify::Note),
     /// A remark that is in words already.
     Said(String),
+    /// harden's mark could not be left, for this reason.
+    Unmarked(Errno),
     /// A remark on a process of an app that was waited for.
     Wait(Remark),
     /// `[confine]` asks for something that this kernel does not offer.
@@ -55,6 +58,11 @@ impl Note {
             Self::Plan(note) => reasons::note(note),
             Self::Verify(note) => checks::note(note),
             Self::Said(text) => text.clone(),
+            Self::Unmarked(errno) => format!(
+                "{} could not be written ({}): [verify.drift] and diff cannot tell what lithify has changed from what others have",
+                escape(mark::PATH),
+                errno.desc()
+            ),
             Self::Wait(remark) => waiting::remark(remark),
             Self::NotConfined(errno) => {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))

@@ -7,10 +7,13 @@ use super::{Exit, Fact, Report, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Action, Verb};
 use crate::text::escape::escape;
-use crate::verify::Status;
+use crate::verify::{CheckId, Status};
 
 /// The kubelet cuts a termination message at 4 KiB.
 const TERMINATION_BYTES: usize = 4096;
+
+/// How many findings of one kind of drift are printed.
+const DRIFTED: usize = 20;
 
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,8 +75,22 @@ pub fn cut_to_termination_message(mut out: String) -> String {
 }
 
 fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
-    for finding in findings {
+    let mut alike: Option<(CheckId, Status)> = None;
+    let mut count = 0;
+    for (place, finding) in findings.iter().enumerate() {
+        // There may be as many as an intruder likes, all with the same advice, and they must not hide the rest.
+        let drift = drift_of(finding);
+        count = if drift.is_some() && drift == alike { count + 1 } else { 0 };
+        alike = drift;
+        if count >= DRIFTED {
+            if findings.get(place + 1).and_then(drift_of) != drift {
+                let id = drift.map_or("", |(id, _)| id.name());
+                let _ = writeln!(out, "  and {} more of {id}; --format json names all", count + 1 - DRIFTED);
+            }
+            continue;
+        }
         let Line { id, status, subject, detail, hint } = Line::new(report, finding);
+        let hint = hint.filter(|_| count == 0);
         let _ = match (finding, status) {
             (Fact::Refused(_), _) => writeln!(out, "REFUSED {subject}: {detail}"),
             (_, Status::Unverified) => writeln!(out, "UNVERIFIED {id} {subject}: {detail}"),
@@ -83,6 +100,12 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
             let _ = writeln!(out, "  fix: {hint}");
         }
     }
+}
+
+/// What a finding of `[verify.drift]` is about.
+fn drift_of(finding: &Fact<'_>) -> Option<(CheckId, Status)> {
+    let Fact::Check { check, .. } = finding else { return None };
+    matches!(check.id, CheckId::DriftExecutables | CheckId::DriftProcesses).then_some((check.id, check.status))
 }
 
 fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {

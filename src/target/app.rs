@@ -20,7 +20,7 @@ use crate::linux::proc::processes::{Process, Program};
 use crate::linux::proc::{Proc, Task, own_program};
 
 /// `USER_HZ`: it has this value on every architecture that lithify is built for (`proc_pid_stat(5)`).
-const TICKS_PER_SECOND: u64 = 100;
+pub const TICKS_PER_SECOND: u64 = 100;
 
 /// One look at the processes. Kernel threads, zombies and this process itself are left out; this process is listed if
 /// it is the first process.
@@ -71,7 +71,7 @@ impl App {
                 list.push(process);
             }
         }
-        unreadable::read(app.first.iter_mut().chain(&mut app.descendants));
+        unreadable::read(&mut app.first.iter_mut().chain(&mut app.descendants).collect::<Vec<_>>());
         Ok(app)
     }
 
@@ -79,6 +79,16 @@ impl App {
     pub fn age(&self) -> Option<Duration> {
         let start = Duration::from_millis(self.first.as_ref()?.start.saturating_mul(1000 / TICKS_PER_SECOND));
         Some(self.time.saturating_sub(start))
+    }
+
+    /// The processes of the container of `owner`: the app, and what entered the container from outside, such as the
+    /// commands of `kubectl exec`. In a process namespace of its own, these are all processes. Fails if `/proc` cannot
+    /// be read.
+    pub fn of_container(&self, owner: &Owner) -> Result<Vec<&Process>, ProcessError> {
+        let namespace = Namespace::of(owner.member())?;
+        let all = namespace.holds(1);
+        let others = self.others.iter().filter(|process| all || namespace.holds(process.pid));
+        Ok(self.processes().chain(others).collect())
     }
 
     /// The first process and its descendants.

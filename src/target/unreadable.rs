@@ -19,31 +19,81 @@ use nix::unistd::{Pid, pipe2};
 
 use crate::linux::deadline::Deadline;
 use crate::linux::identity::Identity;
-use crate::linux::proc::Task;
 use crate::linux::proc::processes::{Process, Program};
-use crate::linux::sys::stat_as::{Credentials, STAT_RECORD, fork_to_stat};
+use crate::linux::proc::{Proc, Task, path_of_descriptor};
+use crate::linux::sys::stat_as::{Credentials, STAT_NUMBERS, STAT_RECORD, fork_to_stat};
+use crate::linux::time::Time;
+use crate::root::{Details, details_of};
 
 /// How long a child may take: processes of its new user could stop it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Fills in the programs that this user may not read but a child can. Starts one child for each set of credentials.
-pub(super) fn read<'p>(processes: impl Iterator<Item = &'p mut Process>) {
-    let mut groups: Vec<(Credentials, Vec<&mut Process>)> = Vec::new();
-    for process in processes.filter(|process| matches!(process.program, Program::Unreadable { .. })) {
+/// What is known of the file that a process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The file.
+    pub id: Identity,
+    /// When it was last changed.
+    pub changed: Time,
+    /// Its path as `/proc/PID/exe` shows it; its beginning if it is very long.
+    pub path: Vec<u8>,
+}
+
+/// Fills in the programs that this user may not read but a child can.
+pub(super) fn read(processes: &mut [&mut Process]) {
+    let tasks: Vec<&Process> = processes.iter().map(|process| &**process).collect();
+    let mut programs: Vec<Result<Seen, Errno>> = tasks
+        .iter()
+        .map(|process| match process.program {
+            Program::Unreadable { .. } => Err(Errno::EACCES),
+            Program::Known(_) | Program::None => Err(Errno::EINVAL),
+        })
+        .collect();
+    look_as_their_users(&tasks, &mut programs);
+    for (process, program) in processes.iter_mut().zip(programs) {
+        match program {
+            Ok(seen) => process.program = Program::Known(seen.id),
+            Err(Errno::ENOENT | Errno::ESRCH) => process.program = Program::None,
+            Err(_) => {}
+        }
+    }
+}
+
+/// The program of each process, read by this process or by a child. Processes that have ended have none (`ENOENT`,
+/// `ESRCH`).
+pub fn programs(processes: &[&Process]) -> Vec<Result<Seen, Errno>> {
+    let mut programs: Vec<_> = processes.iter().map(|process| program(process)).collect();
+    look_as_their_users(processes, &mut programs);
+    programs
+}
+
+fn program(process: &Process) -> Result<Seen, Errno> {
+    let file = Proc::open()?.open_program(process.task())?;
+    let Details { stat, changed, .. } = details_of(file.as_fd(), c"", b"").map_err(|error| error.errno())?;
+    Ok(Seen { id: stat.id, changed, path: path_of_descriptor(file.as_fd())? })
+}
+
+/// Lets a child look at each of these programs that this user may not look at (`EACCES`, `EPERM`). Starts one child for
+/// each set of credentials.
+fn look_as_their_users(processes: &[&Process], programs: &mut [Result<Seen, Errno>]) {
+    let mut groups: Vec<(Credentials, Vec<usize>)> = Vec::new();
+    for (index, (process, program)) in processes.iter().zip(&*programs).enumerate() {
+        if !matches!(program, Err(Errno::EACCES | Errno::EPERM)) {
+            continue;
+        }
         let Some(who) = credentials(process.pid) else { continue };
         match groups.iter_mut().find(|(known, _)| *known == who) {
-            Some((_, list)) => list.push(process),
-            None => groups.push((who, vec![process])),
+            Some((_, list)) => list.push(index),
+            None => groups.push((who, vec![index])),
         }
     }
     for (who, list) in groups {
-        let paths: Result<Vec<CString>, Errno> = list.iter().map(|process| process.task().program_path()).collect();
-        let Ok(programs) = paths.and_then(|paths| ask(&who, &paths)) else { continue };
-        for (process, program) in list.into_iter().zip(programs) {
-            match program {
-                Ok(id) => process.program = Program::Known(id),
-                Err(Errno::ENOENT | Errno::ESRCH) => process.program = Program::None,
-                Err(_) => {}
+        let members = list.iter().filter_map(|&index| processes.get(index));
+        let paths: Result<Vec<CString>, Errno> = members.map(|process| process.task().program_path()).collect();
+        let Ok(answers) = paths.and_then(|paths| ask(&who, &paths)) else { continue };
+        for (index, answer) in list.into_iter().zip(answers) {
+            if let Some(program) = programs.get_mut(index) {
+                *program = answer;
             }
         }
     }
@@ -62,7 +112,7 @@ fn credentials(pid: u32) -> Option<Credentials> {
 }
 
 /// The file that each path leads to for `who`. There are fewer answers than paths if the child failed or was stopped.
-fn ask(who: &Credentials, paths: &[CString]) -> Result<Vec<Result<Identity, Errno>>, Errno> {
+fn ask(who: &Credentials, paths: &[CString]) -> Result<Vec<Result<Seen, Errno>>, Errno> {
     let (answers, pipe) = pipe2(OFlag::O_CLOEXEC)?;
     let child = Pid::from_raw(fork_to_stat(who, paths, pipe.as_fd())?);
     drop(pipe);
@@ -96,11 +146,15 @@ fn receive(answers: &OwnedFd) -> (Vec<u8>, bool) {
     }
 }
 
-fn parse(record: &[u8]) -> Option<Result<Identity, Errno>> {
-    let mut numbers = record.chunks_exact(8).map(|part| part.try_into().map_or(0, u64::from_ne_bytes));
+fn parse(record: &[u8]) -> Option<Result<Seen, Errno>> {
+    let (numbers, text) = record.split_at_checked(STAT_NUMBERS)?;
+    let mut numbers = numbers.chunks_exact(8).map(|part| part.try_into().map_or(0, u64::from_ne_bytes));
     let (errno, dev, ino) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    let (seconds, nanoseconds) =
+        (i64::from_ne_bytes(numbers.next()?.to_ne_bytes()), u32::try_from(numbers.next()?).unwrap_or(0));
+    let path = usize::try_from(numbers.next()?).ok().and_then(|length| text.get(..length)).unwrap_or_default().to_vec();
     Some(match i32::try_from(errno) {
-        Ok(0) => Ok(Identity { dev, ino }),
+        Ok(0) => Ok(Seen { id: Identity { dev, ino }, changed: Time { seconds, nanoseconds }, path }),
         errno => Err(Errno::from_raw(errno.unwrap_or(nix::libc::EIO))),
     })
 }
@@ -111,9 +165,11 @@ mod tests {
 
     #[test]
     fn records() {
-        let record = |numbers: [u64; 3]| numbers.map(u64::to_ne_bytes).concat();
-        assert_eq!(parse(&record([0, 7, 8])), Some(Ok(Identity { dev: 7, ino: 8 })));
-        assert_eq!(parse(&record([13, 0, 0])), Some(Err(Errno::EACCES)));
+        let record = |numbers: [u64; 6]| [numbers.map(u64::to_ne_bytes).concat(), b"/x.....".to_vec()].concat();
+        let changed = Time { seconds: -1, nanoseconds: 9 };
+        let seen = Seen { id: Identity { dev: 7, ino: 8 }, changed, path: b"/x".to_vec() };
+        assert_eq!(parse(&record([0, 7, 8, u64::MAX, 9, 2])), Some(Ok(seen)));
+        assert_eq!(parse(&record([13, 0, 0, 0, 0, 0])), Some(Err(Errno::EACCES)));
         assert_eq!(parse(b"short"), None);
     }
 
@@ -143,8 +199,10 @@ mod tests {
             return;
         }
         let slash = std::fs::metadata("/").unwrap();
-        assert_eq!(answers[1], Ok(Identity { dev: slash.dev(), ino: slash.ino() }));
+        assert_eq!(answers[1].as_ref().unwrap().id, Identity { dev: slash.dev(), ino: slash.ino() });
+        assert_eq!(answers[1].as_ref().unwrap().changed.seconds, slash.ctime());
         assert_eq!(answers[2], Err(Errno::ENOENT));
+        assert!(!answers[0].as_ref().unwrap().path.is_empty(), "a magic link");
         assert!(answers[0].is_ok(), "the pipe");
         assert!(answers[3..].iter().all(|answer| *answer == Err(Errno::ENOENT)), "and nothing else: {answers:?}");
         assert_eq!(answers.len(), paths.len());

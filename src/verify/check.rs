@@ -6,6 +6,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::drift::{Anomaly, Drifted};
 use crate::harden::plan::{Action, Origin, Reason};
 use crate::linux::proc::Task;
 use crate::linux::proc::mountinfo::Mount;
@@ -51,6 +52,10 @@ pub enum CheckId {
     ServiceAccountToken,
     /// `[verify.exposure] host_pid`.
     HostPid,
+    /// `[verify.drift] executables`.
+    DriftExecutables,
+    /// `[verify.drift] processes`.
+    DriftProcesses,
 }
 
 impl CheckId {
@@ -75,6 +80,8 @@ impl CheckId {
             Self::RuntimeSocket => "exposure.runtime_socket",
             Self::ServiceAccountToken => "exposure.service_account_token",
             Self::HostPid => "exposure.host_pid",
+            Self::DriftExecutables => "drift.executables",
+            Self::DriftProcesses => "drift.processes",
         }
     }
 }
@@ -212,6 +219,15 @@ pub enum Evidence {
     Seccomp(u32),
     /// Whether the process namespace is the machine's own.
     HostPid(bool),
+
+    /// It is not known when the container started, or which processes it has.
+    NoStart(OwnerError),
+    /// Nothing that `[verify.drift]` looks for has changed since the container's start.
+    NoDrift,
+    /// This executable file was made or changed since the container's start.
+    Drifted(Box<Drifted>),
+    /// The process with this command name runs something that it should not.
+    Runs(Vec<u8>, Anomaly),
 }
 
 /// An attempt to make a file without a name in a directory.

@@ -13,6 +13,7 @@ mod harness;
 
 mod apps;
 mod command;
+mod drift;
 mod harden;
 mod image;
 mod kubernetes;

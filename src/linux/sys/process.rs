@@ -6,6 +6,8 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
+use crate::linux::time::Time;
+
 /// How a child ended: its pid, and its exit status or the number of the signal that killed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -42,8 +44,18 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
 /// Time since the machine started (`CLOCK_BOOTTIME`). This process's time namespace shifts it just as it shifts
 /// `/proc/PID/stat`.
 pub fn time_since_boot() -> Result<Duration, Errno> {
+    let time = time_of(libc::CLOCK_BOOTTIME)?;
+    Ok(Duration::new(time.seconds.try_into().unwrap_or(0), time.nanoseconds))
+}
+
+/// The time of the system's clock (`CLOCK_REALTIME`).
+pub fn time_now() -> Result<Time, Errno> {
+    time_of(libc::CLOCK_REALTIME)
+}
+
+fn time_of(clock: libc::clockid_t) -> Result<Time, Errno> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is writable.
-    Errno::result(unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) })?;
-    Ok(Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0)))
+    Errno::result(unsafe { libc::clock_gettime(clock, &raw mut time) })?;
+    Ok(Time { seconds: time.tv_sec, nanoseconds: time.tv_nsec.try_into().unwrap_or(0) })
 }

@@ -18,8 +18,13 @@ pub struct Credentials {
     pub groups: Vec<u32>,
 }
 
-/// Length in bytes of one record that the child of [`fork_to_stat`] writes: errno (0 for none), device, inode.
-pub const STAT_RECORD: usize = 24;
+/// Length in bytes of one record that the child of [`fork_to_stat`] writes: errno (0 for none), device, inode, seconds
+/// and nanoseconds of the last change, and the length of the link's text, each of 8 bytes; then the text, as much of it
+/// as fits.
+pub const STAT_RECORD: usize = 512;
+
+/// Length in bytes of the numbers at the beginning of a record.
+pub const STAT_NUMBERS: usize = 48;
 
 /// Starts a child that takes these credentials and writes one [`STAT_RECORD`] to `pipe` for each of `paths`, in order,
 /// with links followed. Then the child ends. It holds no descriptor except the pipe, ends with its parent, and cannot
@@ -71,16 +76,26 @@ unsafe fn take_credentials(who: &Credentials) -> bool {
 /// # Safety
 /// Async-signal-safe.
 unsafe fn stat_record(path: &CStr) -> [u8; STAT_RECORD] {
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: `path` is NUL-terminated, `stat` is writable and valid when all zero.
-    let (errno, stat) = unsafe {
-        let failed = libc::stat(path.as_ptr(), stat.as_mut_ptr()) != 0;
-        (if failed { Errno::last_raw() } else { 0 }, stat.assume_init())
-    };
     let mut record = [0; STAT_RECORD];
-    let numbers = [u64::from(errno.unsigned_abs()), stat.st_dev, stat.st_ino];
-    for (place, number) in record.chunks_exact_mut(8).zip(numbers) {
-        place.copy_from_slice(&number.to_ne_bytes());
+    let (numbers, text) = record.split_at_mut(STAT_NUMBERS);
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `path` is NUL-terminated, `stat` is writable and valid when all zero, and the kernel writes at most
+    // `text.len()` bytes into `text`.
+    let (errno, stat, length) = unsafe {
+        let failed = libc::stat(path.as_ptr(), stat.as_mut_ptr()) != 0;
+        let errno = if failed { Errno::last_raw() } else { 0 };
+        (errno, stat.assume_init(), libc::readlink(path.as_ptr(), text.as_mut_ptr().cast(), text.len()))
+    };
+    let values = [
+        u64::from(errno.unsigned_abs()).to_ne_bytes(),
+        stat.st_dev.to_ne_bytes(),
+        stat.st_ino.to_ne_bytes(),
+        stat.st_ctime.to_ne_bytes(),
+        stat.st_ctime_nsec.to_ne_bytes(),
+        u64::try_from(length).unwrap_or(0).to_ne_bytes(),
+    ];
+    for (place, value) in numbers.chunks_exact_mut(8).zip(values) {
+        place.copy_from_slice(&value);
     }
     record
 }

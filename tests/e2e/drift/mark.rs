@@ -1,0 +1,153 @@
+//! harden's mark, `/.lithify`: what lithify itself changed after the start is no drift, and nobody but root can say so.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+
+use super::{BOTH, EXECUTABLES, drop_file, sleeper, verify};
+use crate::harness::container::{Container, Spec};
+use crate::harness::rootfs;
+
+const STRIP: &str = "[strip]\nsetid = true\nfile_capabilities = true\nlogin_shells = true\n";
+
+fn harden(container: &Container, profile: &str) -> crate::harness::Ran {
+    let text = format!("schema = 1\nname = \"h\"\n{profile}");
+    fs::write(container.root().join("var/tmp/h.toml"), text).unwrap();
+    container.lithify(&["harden", "-p", "/var/tmp/h.toml"])
+}
+
+fn mark(container: &Container) -> String {
+    fs::read_to_string(container.root().join(".lithify")).unwrap_or_default()
+}
+
+#[test]
+fn what_harden_strips_disables_and_puts_in_place_is_no_drift() {
+    for profile in [
+        STRIP.to_owned(),
+        format!("{STRIP}[remove]\nnames = [\"perl\", \"su\"]\nmethod = \"disable\"\n"),
+        format!("{STRIP}[remove]\nnames = [\"perl\", \"su\", \"bash\"]\nmethod = \"tombstone\"\n"),
+    ] {
+        let container = sleeper().start();
+        harden(&container, &profile).exits(0).does_not_say("note: /.lithify");
+        let metadata = fs::metadata(container.root().join(".lithify")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o7777, 0o644);
+        assert!(mark(&container).contains(" /etc/passwd\n"), "{}", mark(&container));
+        verify(&container, BOTH).exits(0).says("pass drift.executables").says("pass drift.processes");
+        // A second run has nothing to do, and notes nothing.
+        let before = mark(&container);
+        harden(&container, &profile).exits(0);
+        assert_eq!(mark(&container), before);
+        // harden itself verifies, after it has changed something.
+        let container = sleeper().start();
+        harden(&container, &format!("{profile}{BOTH}")).exits(0);
+        // Whoever changes such a file later is seen.
+        container.exec(["/bin/chmod", "4755", "/usr/bin/su"]).exits(0);
+        container.exec(["/bin/chmod", "0755", "/usr/bin/su"]).exits(0);
+        let ran = verify(&container, EXECUTABLES);
+        if !profile.contains("tombstone") {
+            ran.exits(1).says("FAIL drift.executables /usr/bin/su");
+        }
+    }
+}
+
+#[test]
+fn removal_alone_and_a_dry_run_leave_no_mark() {
+    let container = sleeper().start();
+    let path = "[remove]\nnames = [\"perl\"]\n";
+    harden(&container, path).exits(0);
+    assert!(!container.root().join(".lithify").exists());
+    harden(&container, STRIP);
+    let container = sleeper().start();
+    fs::write(container.root().join("var/tmp/h.toml"), format!("schema = 1\n{STRIP}")).unwrap();
+    container.lithify(&["harden", "-p", "/var/tmp/h.toml", "--dry-run"]).exits(0);
+    assert!(!container.root().join(".lithify").exists());
+}
+
+#[test]
+fn a_removed_program_that_still_runs_is_no_drift() {
+    let container = sleeper().start();
+    container.exec_in_background(&["/usr/bin/tail", "-f", "/dev/null"]);
+    harden(&container, "[remove]\nnames = [\"tail\"]\n").exits(0);
+    assert!(mark(&container).contains(" /usr/bin/tail\n"), "{}", mark(&container));
+    verify(&container, BOTH).exits(0).says("pass drift.processes");
+}
+
+#[test]
+fn none_is_left_in_an_image_build_and_in_a_directory() {
+    let layer = crate::harness::tree::Tree::new();
+    layer.file_with("/srv/h.toml", &format!("schema = 1\n{STRIP}"));
+    let spec = Spec::new(&rootfs("nginx"), &["/lithify/lithify", "harden", "-p", "/srv/h.toml", "--app", "none"]);
+    let container = spec.layer(layer.path()).create();
+    container.run_to_end().exits(0).says("stripped");
+    assert!(!container.root().join(".lithify").exists());
+    let tree = crate::harness::tree::Tree::new();
+    tree.file("/usr/bin/su").file_with("/h.toml", &format!("schema = 1\n{STRIP}"));
+    fs::set_permissions(tree.at("/usr/bin/su"), fs::Permissions::from_mode(0o4755)).unwrap();
+    let profile = tree.at("/h.toml");
+    crate::harness::harden(tree.path(), ["-p", profile.to_str().unwrap()]).exits(0).says("1 file stripped");
+    assert!(!tree.has("/.lithify"));
+}
+
+#[test]
+fn run_leaves_one_before_and_after_the_app_starts() {
+    let layer = crate::harness::tree::Tree::new();
+    layer.file_with("/srv/h.toml", &format!("schema = 1\n{STRIP}{BOTH}[remove]\nnames = [\"dash\"]\n"));
+    let run = ["/lithify/lithify", "run", "-p", "/srv/h.toml"];
+    let start = |command: &[&str]| Spec::new(&rootfs("nginx"), &[&run, command].concat()).layer(layer.path()).start();
+    for (command, ready) in [
+        (&["--", "/usr/bin/sleep", "1000"][..], "sleep"),
+        (&["--after-start", "--", "/bin/sh", "-c", "sleep 1; exec sleep 1000"], "sleep"),
+    ] {
+        let container = start(command);
+        container.wait(ready, || container.log().contains("stripped"));
+        assert!(mark(&container).contains(" /usr/bin/su\n"), "{}", mark(&container));
+        verify(&container, BOTH).exits(0);
+    }
+}
+
+#[test]
+fn a_mark_by_another_user_excuses_nothing_and_is_noted() {
+    let container = sleeper().start();
+    drop_file(&container, "/opt/x", b"\x7fELF", 0o755);
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::metadata(container.root().join("opt/x")).unwrap();
+    let line = format!("{}.{:09} {} /opt/x\n", metadata.ctime(), metadata.ctime_nsec(), metadata.ino());
+    let path = container.root().join(".lithify");
+    let forged = |why: &str| {
+        verify(&container, EXECUTABLES)
+            .exits(1)
+            .says("FAIL drift.executables /opt/x")
+            .says(&format!("note: /.lithify is no mark of lithify's and excuses nothing: {why}"));
+    };
+    fs::write(&path, &line).unwrap();
+    verify(&container, EXECUTABLES).exits(0);
+    chown(&path, Some(33), Some(33)).unwrap();
+    forged("it belongs to uid 33");
+    // harden does not add to it either.
+    harden(&container, STRIP).says("note: /.lithify could not be written (File exists)");
+    assert_eq!(mark(&container), line);
+    chown(&path, Some(0), Some(33)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+    forged("more than its owner may write it (mode 0664)");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&path, format!("{line}\n")).unwrap();
+    forged("line 2 is not as lithify writes it");
+    fs::remove_file(&path).unwrap();
+    fs::write(container.root().join("var/tmp/marked"), &line).unwrap();
+    std::os::unix::fs::symlink("/var/tmp/marked", &path).unwrap();
+    forged("it is a symlink, not a file");
+}
+
+#[test]
+fn two_hardens_at_once_leave_whole_lines() {
+    let container = sleeper().start();
+    let profile =
+        |method: &str| format!("schema = 1\n{STRIP}[remove]\npaths = [\"/usr/bin/[a-k]*\"]\nmethod = \"{method}\"\n");
+    fs::write(container.root().join("var/tmp/h.toml"), profile("tombstone")).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| container.enter(["/lithify/lithify", "harden", "-p", "/var/tmp/h.toml"]).exits(0));
+        }
+    });
+    verify(&container, BOTH).exits(0).does_not_say("no mark of lithify's");
+    assert!(mark(&container).lines().count() > 50);
+}
