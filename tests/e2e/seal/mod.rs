@@ -5,3 +5,4 @@ mod anywhere;
 mod oracle;
 mod property;
 mod states;
+mod tampering;
