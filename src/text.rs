@@ -5,4 +5,4 @@ pub(crate) mod json_line;
 pub(crate) mod list;
 pub(crate) mod order;
 pub mod seconds;
-pub(crate) mod size;
+pub mod size;

@@ -32,6 +32,7 @@ mtree mtree-netbsd
 perl perl
 ps procps
 patch patch
+bsdtar libarchive-tools
 jq jq
 qemu-aarch64-static qemu-user-static
 tini-static tini

@@ -1,15 +1,21 @@
 //! The plugin's command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+
+use crate::image::{Limits, Platform};
+use lithify::seal::Scope;
+use lithify::text::size;
 
 /// A command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Inject(Inject),
     Lint(Lint),
+    Seal(Seal),
 }
 
 /// How `inject` hardens a workload.
@@ -57,6 +63,18 @@ pub(crate) struct Lint {
     pub(crate) containers: Vec<String>,
 }
 
+/// `seal`.
+#[derive(Clone, Debug)]
+pub(crate) struct Seal {
+    /// The archive of the image, or `-`.
+    pub(crate) image: String,
+    pub(crate) platform: Option<Platform>,
+    pub(crate) profiles: Vec<String>,
+    pub(crate) scope: Scope,
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) limits: Limits,
+}
+
 /// The image of the examples, used without `--image`.
 pub(crate) const DEFAULT_IMAGE: &str = concat!("registry.example/lithify:", env!("CARGO_PKG_VERSION"));
 
@@ -98,16 +116,26 @@ fn command() -> Clap {
         .arg(flag("force", "Also where a probe, a hook or the command needs what the profile removes"))
         .arg(flag("dry-run", "Print what would change, as a unified diff"))
         .arg(flag("in-place", "Change FILE itself").short('i'));
+    let seal = Clap::new("seal")
+        .about("State what the files of an image are, by one digest: the same that `lithify seal` prints in its container")
+        .arg(option("image", "FILE", "What docker export, docker save, podman export, crane export or buildah push wrote, `-` for standard input").required(true))
+        .arg(option("profile", "NAME", "Built-in profile, or a file: what its [seal] and [verify.mounts] leave out; can be repeated").short('p').action(ArgAction::Append))
+        .arg(option("only", "WHICH", "List files with an x bit, ELF files and scripts alone; that is another digest").value_parser(PossibleValuesParser::new(["executables"])))
+        .arg(option("out", "FILE", "Write the manifest (mtree) to FILE; `-` prints it in place of the digest").value_parser(clap::value_parser!(PathBuf)))
+        .arg(option("platform", "OS/ARCH", "Of an archive with images for several platforms, this one; else that of this machine").value_parser(str::parse::<Platform>))
+        .arg(option("max-file-size", "SIZE", "Refuse an image with a longer file").default_value("16G").value_parser(size::parse))
+        .arg(option("max-size", "SIZE", "Refuse an image with more in all its layers").default_value("64G").value_parser(size::parse));
     let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Puts lithify into Kubernetes manifests, and checks them")
+        .about("Puts lithify into Kubernetes manifests, checks them, and seals images")
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(inject)
         .subcommand(lint)
+        .subcommand(seal)
 }
 
 /// Reads a command line, the program's name first.
@@ -115,6 +143,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
     let mut matches = command().try_get_matches_from(words)?;
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
         "inject" => read_inject(&mut sub).map(Command::Inject),
+        "seal" => read_seal(&mut sub).map(Command::Seal),
         _ => Some(Command::Lint(Lint {
             file: sub.remove_one("filename")?,
             profiles: many(&mut sub, "profile"),
@@ -144,6 +173,18 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
     })
 }
 
+/// Never `None`: clap checks the required options.
+fn read_seal(sub: &mut ArgMatches) -> Option<Seal> {
+    Some(Seal {
+        image: sub.remove_one("image")?,
+        platform: sub.remove_one("platform"),
+        profiles: many(sub, "profile"),
+        scope: if sub.contains_id("only") { Scope::Executables } else { Scope::All },
+        out: sub.remove_one("out"),
+        limits: Limits::new(sub.remove_one("max-file-size")?, sub.remove_one("max-size")?),
+    })
+}
+
 fn many(matches: &mut ArgMatches, name: &str) -> Vec<String> {
     matches.remove_many(name).map(Iterator::collect).unwrap_or_default()
 }
@@ -154,7 +195,7 @@ pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
     match parse(words.map(OsString::from)).ok()? {
         Command::Inject(options) => Some(options),
-        Command::Lint(_) => None,
+        Command::Lint(_) | Command::Seal(_) => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Why a command cannot do its work, and the exit code for it.
 
+use crate::image::ImageError;
 use lithify::profile::ProfileError;
 use lithify::report::Exit;
+use lithify::root::RootError;
 
 /// Why a command cannot do its work.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,12 @@ pub(crate) enum Failure {
     /// A file cannot be read or written, or is no manifest.
     #[error("{0}")]
     Manifest(String),
+    /// An image is not read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The files that were spooled cannot be looked at.
+    #[error("{0}\n  fix: name another directory for what is spooled with TMPDIR")]
+    Root(#[from] RootError),
     /// The change would break the workload.
     #[error("{0}")]
     Refused(String),
@@ -26,6 +34,10 @@ impl Failure {
     }
 
     pub(crate) fn exit(&self) -> Exit {
-        if matches!(self, Self::Refused(_)) { Exit::Refused } else { Exit::Usage }
+        if matches!(self, Self::Refused(_) | Self::Image(ImageError::Refused { .. })) {
+            Exit::Refused
+        } else {
+            Exit::Usage
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! The kubectl plugin. `kubectl lithify inject` puts lithify into manifests; `kubectl lithify lint` reports which parts
-//! of a manifest a profile would break. The plugin runs on a workstation or in CI: it reads files and profiles and
+//! of a manifest a profile would break; `kubectl lithify seal` states the files of an image by one digest. The plugin runs on a workstation or in CI: it reads files and profiles and
 //! contacts no cluster.
 //!
 //! ```text
@@ -10,11 +10,13 @@ mod checks;
 mod cli;
 mod command_line;
 mod failure;
+mod image;
 mod inject;
 mod lint;
 mod manifest;
 mod names;
 mod output;
+mod seal;
 mod yaml;
 
 use std::ffi::OsString;
@@ -31,6 +33,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (name, result) = match cli::parse(arguments) {
         Ok(Command::Inject(options)) => ("inject", inject::run(&options)),
         Ok(Command::Lint(options)) => ("lint", lint::run(&options)),
+        Ok(Command::Seal(options)) => ("seal", seal::run(&options)),
         Err(error) => {
             let _ = error.print();
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

@@ -91,6 +91,15 @@ impl Builder {
         }
     }
 
+    /// An archive of the image, as `buildah push` writes it in this format.
+    #[track_caller]
+    pub fn archive(&self, name: &str, format: &str) -> PathBuf {
+        let archive = self.at(&format!("{format}.tar"));
+        drop(std::fs::remove_file(&archive));
+        self.buildah(["push", "--quiet", name, &format!("{format}:{}:x:1", archive.display())]).exits(0);
+        archive
+    }
+
     /// The compressed tar archives of its layers, the lowest first.
     #[track_caller]
     pub fn layers(&self, name: &str) -> Vec<PathBuf> {

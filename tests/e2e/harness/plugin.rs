@@ -13,6 +13,26 @@ fn program() -> PathBuf {
     path
 }
 
+/// `seal` of an image as somebody who is not root, and may read nothing but standard input and what is public: `image` goes
+/// there. The program is copied to where anybody may start it.
+pub fn seal_as_nobody(image: std::fs::File, arguments: &[&str]) -> Ran {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = directory.path().join("kubectl-lithify");
+    std::fs::copy(program(), &copy).unwrap();
+    let spool = directory.path().join("spool");
+    std::fs::create_dir(&spool).unwrap();
+    std::os::unix::fs::chown(&spool, Some(65534), Some(65534)).unwrap();
+    let mut command = Command::new(&copy);
+    command.env_clear().env("TMPDIR", &spool).args(["seal", "--image", "-"]).args(arguments).stdin(image);
+    let ran = super::run(command.uid(65534).gid(65534));
+    let left: Vec<_> = std::fs::read_dir(&spool).unwrap().collect();
+    assert!(left.is_empty(), "something is left of the spool: {left:?}");
+    ran
+}
+
 /// With a manifest on its standard input.
 pub fn plugin(manifest: &str, arguments: &str) -> Ran {
     let mut command = Command::new(program());

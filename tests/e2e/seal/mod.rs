@@ -2,6 +2,7 @@
 
 mod after;
 mod anywhere;
+mod archives;
 mod oracle;
 mod property;
 mod states;
