@@ -107,11 +107,25 @@ fn one_letter_of_the_image_keeps_the_pod_from_becoming_ready() {
     assert_eq!(status(&pod_now, "nginx")["ready"], false);
     // That alone says why: both digests, and what to do.
     pod.describe_says(&digest);
-    pod.describe_says("Startup probe failed: FAIL seal");
+    pod.describe_says("Startup probe failed: FAIL seal.digest /: the files give lithify1-sha256:");
+    pod.describe_says("run `lithify verify --seal FILE` with the same profile");
     println!("{}", pod.describe());
 }
 
-/// The digest stands in the probe itself; and in one place, from which the kubelet puts it into the command.
+/// An annotation that is missing is no digest that fits.
+#[test]
+fn without_the_annotation_it_is_never_ready() {
+    let namespace = Namespace::new();
+    let small = manifest(&namespace, SMALL);
+    let annotation = format!("  annotations:\n    lithify.dev/digest: {NO_DIGEST}\n");
+    namespace.apply(&with(&with(&small, &annotation, ""), EXECS[0], "periodSeconds: 1"));
+    let pod = namespace.pod("nginx-known");
+    pod.describe_says("the digest is empty");
+    pod.until("was restarted", |pod| status(pod, "nginx")["restartCount"].as_u64() > Some(0));
+    assert_eq!(status(&pod.get(), "nginx")["ready"], false);
+}
+
+/// The digest stands in the probe itself.
 #[test]
 fn without_an_annotation() {
     let namespace = Namespace::new();
