@@ -48,6 +48,10 @@ const REMOVE: Argument = long("remove")
 const APP: Argument = long("app").env("LITHIFY_APP").lines().value_name("COMMAND").help(
     "The command that the container will start, such as \"nginx -g 'daemon off;'\": what it needs to start stays. `none` if nothing is started; can be repeated",
 );
+const DIGEST: Argument = long("digest")
+    .env("LITHIFY_DIGEST")
+    .value_name("DIGEST")
+    .help("Also check that the files are exactly those that this digest of `lithify seal` states");
 const MAX_FILE_SIZE: Argument = long("max-file-size")
     .env("LITHIFY_MAX_FILE_SIZE")
     .value_name("SIZE")
@@ -114,6 +118,8 @@ arguments! {
         deadline: Option<Duration> = long("deadline").env("LITHIFY_DEADLINE").value_name("SECONDS"),
         /// Print what would be done, and do nothing
         dry_run: bool = long("dry-run").env("LITHIFY_DRY_RUN"),
+        digest: Option<String> = DIGEST,
+        max_file_size: Size = MAX_FILE_SIZE,
         allow_host: bool = ALLOW_HOST,
     }
 }
@@ -123,6 +129,10 @@ arguments! {
     Verify {
         root: PathBuf = ROOT,
         profiles: Vec<String> = PROFILE,
+        digest: Option<String> = DIGEST,
+        /// Also say in what the files differ from those that this manifest of `lithify seal --out` states
+        seal: Option<PathBuf> = long("seal").env("LITHIFY_SEAL").value_name("FILE"),
+        max_file_size: Size = MAX_FILE_SIZE,
     }
 }
 
@@ -173,6 +183,8 @@ arguments! {
         remove: Vec<String> = REMOVE,
         /// What to do about files that cannot be deleted, because the root is read-only or belongs to another user
         fallback: Fallback = long("fallback").env("LITHIFY_FALLBACK").value_name("FALLBACK").default_value("deny"),
+        digest: Option<String> = DIGEST,
+        max_file_size: Size = MAX_FILE_SIZE,
         /// Run the app as this user (name or id) with its groups, or with this group only
         user: Option<String> = long("user").env("LITHIFY_USER").value_name("U[:G]"),
         /// Run the app in this directory

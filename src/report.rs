@@ -93,6 +93,8 @@ pub struct Report {
     outcomes: Option<Vec<Outcome>>,
     /// The time limit that passed before everything was done.
     late: Option<Duration>,
+    /// Whether everything was done but the digest.
+    late_for_digest: bool,
     /// Every check, including those that hold.
     checks: Vec<Check>,
     /// Whether it is accepted that nothing can be deleted on a read-only root, so that this is not a finding.
@@ -130,13 +132,13 @@ impl Report {
 
     /// Adds everything that was done, and what was verified afterwards.
     pub fn add(&mut self, verified: Verified<'_>) {
-        let Verified { applied, verification, late } = verified;
+        let Verified { applied, verification, late, late_for_digest } = verified;
         let Applied { plan, outcomes, unreadable, remarks, unmarked, .. } = applied;
         self.add_unreadable(unreadable);
         self.notes.extend(unmarked.map(Note::Unmarked));
         self.notes.extend(remarks.into_iter().map(Note::Wait));
         self.add_plan(plan, outcomes);
-        self.late = late;
+        (self.late, self.late_for_digest) = (late, late_for_digest);
         if let Some(verification) = verification {
             self.add_verification(verification);
         }

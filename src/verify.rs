@@ -11,6 +11,7 @@ mod files;
 mod left;
 mod mounts;
 mod process;
+mod seal;
 mod staged;
 
 use std::rc::Rc;
@@ -58,6 +59,8 @@ pub struct Verified<'a> {
     pub verification: Option<Verification>,
     /// The time limit that passed before everything was done.
     pub late: Option<Duration>,
+    /// Whether everything was done but the digest.
+    pub late_for_digest: bool,
 }
 
 impl Protected<'_> {
@@ -80,12 +83,13 @@ impl<'a> Applied<'a> {
 
     fn verify_by(self, verify: fn(&Target, &Profile, &Protection) -> Verification) -> Verified<'a> {
         if self.outcomes.is_none() || !self.plan.refusals.is_empty() {
-            return Verified { applied: self, verification: None, late: None };
+            return Verified { applied: self, verification: None, late: None, late_for_digest: false };
         }
         let Protected { target, profile, protection, .. } = &self.protected;
         let verification = verify(target, profile, protection);
         let late = target.root.deadline().exceeded();
-        Verified { applied: self, verification: Some(verification).filter(|_| late.is_none()), late }
+        let verification = Some(verification).filter(|_| late.is_none());
+        Verified { applied: self, verification, late, late_for_digest: false }
     }
 }
 

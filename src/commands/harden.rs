@@ -1,6 +1,6 @@
 //! `lithify harden`: plans, waits for the app if asked to, applies the plan, then verifies.
 
-use super::options::{declared_app, effective_profile};
+use super::options::{declared_app, digest, effective_profile};
 use crate::cli::Harden;
 use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::harden::wait;
@@ -11,6 +11,7 @@ use crate::target::Target;
 
 pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     let targets = targets(options)?;
+    let digest = digest(options.digest.as_deref())?;
     let waits = options.wait_for_app || !targets.is_empty();
     // A probe must answer before the kubelet gives up on it. If the command does not wait for the app, it may take its
     // time.
@@ -31,7 +32,11 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     };
     let applied = Protected::new(&target, &profile, policy)?.survey()?.plan().settle()?.apply();
     let mut report = Report::new(Subcommand::Harden, target.root.path(), &profile);
-    report.add(applied.verify());
+    let mut verified = applied.verify();
+    if let Some(digest) = digest {
+        verified.check_digest(digest, options.max_file_size.0);
+    }
+    report.add(verified);
     Ok(report)
 }
 

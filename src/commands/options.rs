@@ -4,6 +4,7 @@ use super::CommandError;
 use crate::harden::declared_app::DeclaredApp;
 use crate::profile::{Profile, load};
 use crate::recognise::command_line::CommandLine;
+use crate::seal::Digest;
 use crate::text::escape::escape;
 
 /// The profile that `--profile` and `--remove` name. Fails if it is not valid or asks for nothing.
@@ -24,6 +25,16 @@ pub(super) fn effective_profile(profiles: &[String], remove: &[String]) -> Resul
         ));
     }
     Ok(profile)
+}
+
+/// The digest that `--digest` or its variable gives. Fails for a text that is none. An empty variable is an error, too:
+/// the downward API makes one of an annotation that is missing, and that must never mean that nothing is checked.
+pub(super) fn digest(option: Option<&str>) -> Result<Option<Digest>, CommandError> {
+    let text = match option {
+        None if std::env::var_os("LITHIFY_DIGEST").is_none() => return Ok(None),
+        text => text.unwrap_or_default(),
+    };
+    Digest::parse(text).map(Some).map_err(CommandError::Digest)
 }
 
 /// What the container will start, according to `--app` and the profile.

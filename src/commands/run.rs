@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::fault;
-use super::options::effective_profile;
+use super::options::{digest, effective_profile};
 use super::output::Output;
 use crate::cli::{Fallback, Run};
 use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
@@ -27,9 +27,10 @@ use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
 use crate::report::{CommandError, Confinement, Exit, Note, Report, Subcommand};
 use crate::root::{Failure, InRoot};
+use crate::seal::{AsIs, Digest};
 use crate::target::Target;
 use crate::text::escape::escape;
-use crate::verify::{Status, Subject};
+use crate::verify::{Status, Subject, Verification};
 use restrictions::Restrictions;
 
 pub(super) fn run(options: &Run, output: &Output) -> Exit {
@@ -76,6 +77,8 @@ enum Next {
 /// Everything that is found out before anything is changed.
 struct Prepared {
     command: AppCommand,
+    /// What the files must be.
+    digest: Option<Digest>,
     target: Target,
     profile: Profile,
     restrictions: Restrictions,
@@ -85,7 +88,8 @@ struct Prepared {
 /// Finds out what to start and how. Everything that can refuse comes before anything is changed.
 fn prepare(options: &Run) -> Result<Prepared, CommandError> {
     let parent_death = options.parent_death.as_deref().map(signal).transpose()?.map(ParentDeath::new);
-    let mut profile = profile(options)?;
+    let digest = digest(options.digest.as_deref())?;
+    let mut profile = profile(options, digest)?;
     if let Some(directory) = &options.chdir {
         let usage = |error: std::io::Error| {
             CommandError::Usage(format!("--chdir {}: {error}", escape(directory.as_os_str().as_bytes())))
@@ -110,12 +114,12 @@ fn prepare(options: &Run) -> Result<Prepared, CommandError> {
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(Prepared { command, target, profile, restrictions, report })
+    Ok(Prepared { command, digest, target, profile, restrictions, report })
 }
 
 /// Does everything that comes before the app, and reports it.
 fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, CommandError> {
-    let Prepared { command, target, profile, mut restrictions, mut report } = prepared;
+    let Prepared { command, digest, target, profile, mut restrictions, mut report } = prepared;
     let hardens = profile != Profile::default();
     if hardens {
         let line = command_line(options, &command.program());
@@ -129,9 +133,13 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
         let planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
         if order::is_app_first(options, &planned, &mut report.notes) {
             drop(planned);
-            return Ok(Next::StartFirst(Box::new(Prepared { command, target, profile, restrictions, report })));
+            return Ok(Next::StartFirst(Box::new(Prepared { command, digest, target, profile, restrictions, report })));
         }
-        carry_out(options, planned, &mut restrictions, &mut report)?;
+        carry_out(options, planned, digest, &mut restrictions, &mut report)?;
+    } else if let Some(digest) = digest {
+        let mut verification = Verification::default();
+        verification.check_digest(&target.root, &profile, digest, options.max_file_size.0, &mut AsIs);
+        report.add_verification(verification);
     }
     if report.is_clean() {
         restrictions.enter(&target.root, &profile, &mut report);
@@ -150,6 +158,7 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
 fn carry_out(
     options: &Run,
     mut planned: Planned<'_>,
+    digest: Option<Digest>,
     restrictions: &mut Restrictions,
     report: &mut Report,
 ) -> Result<(), CommandError> {
@@ -175,6 +184,9 @@ fn carry_out(
             let is_there = |path: &Vec<u8>| matches!(&check.subject, Subject::Path(subject) if subject == path);
             check.status != Status::Unverified || !unreachable.iter().any(is_there)
         });
+    }
+    if let Some(digest) = digest {
+        verified.check_digest(digest, options.max_file_size.0);
     }
     let is_verified = verified.verification.is_some();
     report.add(verified);
@@ -217,9 +229,9 @@ fn command_line(options: &Run, program: &Path) -> CommandLine {
 }
 
 /// The profile that the command line names. It may name none if the command line asks for something else.
-fn profile(options: &Run) -> Result<Profile, CommandError> {
+fn profile(options: &Run, digest: Option<Digest>) -> Result<Profile, CommandError> {
     let named = [&options.profiles, &options.remove];
-    if (options.init || options.user.is_some()) && named.iter().all(|list| list.is_empty()) {
+    if (options.init || options.user.is_some() || digest.is_some()) && named.iter().all(|list| list.is_empty()) {
         return Ok(Profile::default());
     }
     effective_profile(&options.profiles, &options.remove)

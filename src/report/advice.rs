@@ -10,7 +10,8 @@ use crate::drift::Anomaly;
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, STAYS, UNREADABLE, pattern_for};
 use crate::harden::protection::{Claim, For, Needed};
-use crate::root::RootError;
+use crate::root::{Canonical, RootError};
+use crate::seal::{Digest, Scope};
 use crate::target::candidates::Certainty;
 use crate::text::escape::escape;
 use crate::verify::{Check, CheckId, Evidence, Status, Subject};
@@ -149,7 +150,12 @@ fn check(check: &Check) -> Option<String> {
         (Evidence::Unreadable(_), CheckId::DriftExecutables) => {
             "this user may not look there: run the probe as the app's user, without capabilities and with allowPrivilegeEscalation: false, or as root; or name it in [verify.mounts] writable if the app writes there"
         }
+        (Evidence::Unsealed(problem), _) => super::seal::fix(problem),
         _ if check.status != Status::Fail => return None,
+        (Evidence::State { expected, found: _, mounts }, _) => return Some(difference(*expected, mounts)),
+        (Evidence::Hidden(_), _) => {
+            "where the seal is made, leave this directory out: name it in [seal] exclude, or in [verify.mounts] writable if the app writes there"
+        }
         (Evidence::ReadOnly { at_root: true, .. }, _) => {
             "set readOnlyRootFilesystem: true in the container's securityContext"
         }
@@ -197,10 +203,26 @@ fn check(check: &Check) -> Option<String> {
             | CheckId::WritableIfPresent
             | CheckId::Staged
             | CheckId::Absent
-            | CheckId::Present,
+            | CheckId::Present
+            | CheckId::Seal
+            | CheckId::SealDigest,
         ) => return None,
     };
     Some(text.to_owned())
+}
+
+/// How to see in what the files differ from those that `expected` states, where `mounts` were left out.
+fn difference(expected: Digest, mounts: &[Canonical]) -> String {
+    let only = if expected.scope == Scope::Executables { " --only executables" } else { "" };
+    let mut text = format!(
+        "to see what differs, add --out FILE to the `lithify seal{only} ...` that gave the digest, bring FILE here, and run `lithify verify --seal FILE` with the same profile"
+    );
+    if !mounts.is_empty() {
+        let mounts: Vec<String> = mounts.iter().map(ToString::to_string).collect();
+        text.push_str("; if the image has files or directories where these mounts are, name them in [seal] exclude and compute the digest again: ");
+        text.push_str(&mounts.join(", "));
+    }
+    text
 }
 
 fn volume(check: &Check) -> String {

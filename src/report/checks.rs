@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::reasons;
+use super::{reasons, seal};
 use crate::drift::{Anomaly, Drifted, Sign};
 use crate::harden::mark;
 use crate::harden::plan::{Origin, Reason, Verb};
@@ -113,6 +113,15 @@ pub(super) fn detail(check: &Check) -> String {
         },
         Evidence::Drifted(file) => return drifted(file),
         Evidence::Runs(comm, anomaly) => return runs(comm, anomaly),
+        Evidence::State { expected, found, .. } if expected == found => return found.to_string(),
+        Evidence::State { expected, found, .. } => {
+            return format!("the files give {found}, not {expected}");
+        }
+        Evidence::Differs(change) => return seal::change(change),
+        Evidence::MoreDiffer(more) => return format!("{more} further differences were only counted"),
+        Evidence::Hidden(entries) => return format!("is a mount here, which hides entries of the seal: {entries}"),
+        Evidence::Same(entries) => return format!("{entries} entries are as the seal states"),
+        Evidence::Unsealed(problem) => return seal::parts(problem).1,
     };
     text.to_owned()
 }

@@ -18,6 +18,7 @@ use crate::launch::privileges::PrivilegeError;
 use crate::linux::proc::Task;
 use crate::profile::ProfileError;
 use crate::root::{Failure, RootError};
+use crate::seal::{DigestError, ManifestError};
 use crate::target::host_guard::HostRoot;
 use crate::text::escape::escape;
 use crate::text::seconds;
@@ -56,6 +57,17 @@ pub enum CommandError {
     /// No process can be created for the app.
     #[error("the app cannot be started: fork: {}", .0.desc())]
     Fork(Errno),
+    /// `--digest` is none.
+    #[error("--digest: {0}")]
+    Digest(DigestError),
+    /// The manifest of `--seal` cannot be used.
+    #[error("--seal {}: {error}", escape(path.as_os_str().as_bytes()))]
+    Seal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: ManifestError,
+    },
     /// The manifest cannot be written.
     #[error("--out {}: {}", escape(path.as_os_str().as_bytes()), errno.desc())]
     Manifest {
@@ -75,6 +87,39 @@ impl From<HardenError> for CommandError {
     }
 }
 
+/// What to do about a digest that is none.
+fn digest_hint(error: &DigestError) -> &'static str {
+    match error {
+        DigestError::Empty => {
+            "where it comes from an annotation by the downward API, the pod lacks that annotation: an empty digest is never taken for none. Set it, or remove --digest and LITHIFY_DIGEST"
+        }
+        DigestError::Version(_) => "compute it again with this version of lithify: lithify seal",
+        DigestError::Prefix(_) | DigestError::Character { .. } | DigestError::Length { .. } => {
+            "copy the whole line that `lithify seal` prints: lithify1-sha256: and 64 hex digits"
+        }
+    }
+}
+
+/// What to do about a manifest that cannot be used.
+fn manifest_hint(error: &ManifestError) -> &'static str {
+    match error {
+        ManifestError::Read { .. } => "name a regular file that this user may read: it is read twice",
+        ManifestError::Empty | ManifestError::CutOff { .. } => {
+            "copy it again and whole; `lithify seal --out FILE` writes the digest as its last line"
+        }
+        ManifestError::NoManifest | ManifestError::OtherTool { .. } => {
+            "name what `lithify seal --out FILE` wrote; other tools state other things"
+        }
+        ManifestError::Digest { error, .. } => digest_hint(error),
+        ManifestError::TooLong { .. }
+        | ManifestError::Entry { .. }
+        | ManifestError::Path { .. }
+        | ManifestError::Order { .. }
+        | ManifestError::Changed { .. }
+        | ManifestError::After { .. } => "take the manifest as `lithify seal --out FILE` wrote it: nothing may edit it",
+    }
+}
+
 impl CommandError {
     /// What to do about it, if something helps.
     pub fn hint(&self) -> Option<Cow<'_, str>> {
@@ -88,6 +133,8 @@ impl CommandError {
             Self::Stage(error) => Some(errors::stage(error)),
             Self::Start(error) => errors::start(error),
             Self::Root(error) => root_hint(error.failure()),
+            Self::Digest(error) => Some(digest_hint(error)),
+            Self::Seal { error, .. } => Some(manifest_hint(error)),
             Self::Manifest { .. } => {
                 Some("name a file in a directory that can be written, such as a volume; - prints the manifest")
             }

@@ -76,7 +76,11 @@ impl Exit {
     /// The exit code for an error that leaves nothing to report.
     pub fn of_error(error: &CommandError, app: AppProcess) -> Self {
         let exit = match error {
-            CommandError::Profile(_) | CommandError::Usage(_) | CommandError::Root(_) => Self::Usage,
+            CommandError::Profile(_)
+            | CommandError::Usage(_)
+            | CommandError::Root(_)
+            | CommandError::Digest(_)
+            | CommandError::Seal { .. } => Self::Usage,
             CommandError::Scan(_) | CommandError::Privileges(_) | CommandError::Landlock(_) => Self::Refused,
             CommandError::Harden(error) => Self::of_harden_error(error),
             CommandError::Stage(error) => Self::of_stage_error(error),

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Exit, plural};
-use crate::seal::{Digest, Exclusion, Origin, Problem, Sealed};
+use crate::seal::{Change, Digest, Exclusion, FileType, Origin, Problem, Sealed, Sha256};
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
 
@@ -133,6 +133,34 @@ fn unmet(exclusion: &Exclusion) -> Option<String> {
         _ => "[verify.mounts] writable",
     };
     Some(format!("{key} {}: nothing is there to leave out", escape(exclusion.text.as_bytes())))
+}
+
+/// How a file differs from what a seal states.
+pub(super) fn change(change: &Change) -> String {
+    match change {
+        Change::Added { kind: FileType::Link, .. } => "is new: a link".to_owned(),
+        Change::Added { kind, mode } => format!("is new: {}, mode {mode:04o}", kind.name()),
+        Change::Removed { kind } => format!("is gone: {}", kind.name()),
+        Change::Kind { old, new } => format!("is a {} now, and was a {}", new.name(), old.name()),
+        Change::Content { old, new } => {
+            format!("has other content: {}, not {}", content(new), content(old))
+        }
+        Change::Mode { old, new } => format!("has mode {new:04o}, not {old:04o}"),
+        Change::Owner { old, new } => format!("belongs to {}:{}, not {}:{}", new.0, new.1, old.0, old.1),
+        Change::Link { old, new } => format!("leads to {}, not {}", escape(new), escape(old)),
+        Change::Capability { old, new } => format!("has {}, not {}", capability(new), capability(old)),
+        Change::Device { old, new } => format!("is device {},{}, not {},{}", new.0, new.1, old.0, old.1),
+    }
+}
+
+fn content((size, sha256): &(u64, Option<Sha256>)) -> String {
+    let begin = sha256.iter().flatten().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    format!("{size} bytes, sha256 {begin}...")
+}
+
+fn capability(value: &[u8]) -> String {
+    let hex = value.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    if hex.is_empty() { "no file capabilities".to_owned() } else { format!("file capabilities {hex}") }
 }
 
 /// The path, and why it is not known what is there.

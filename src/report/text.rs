@@ -14,6 +14,8 @@ const TERMINATION_BYTES: usize = 4096;
 
 /// How many findings of one kind of drift are printed.
 const DRIFTED: usize = 20;
+/// How many differences from a seal the text names. JSON has all of them.
+const MOST_DIFFERENCES: usize = 20;
 
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +77,7 @@ pub fn cut_to_termination_message(mut out: String) -> String {
 }
 
 fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
+    let mut differences = 0;
     let mut alike: Option<(CheckId, Status)> = None;
     let mut count = 0;
     for (place, finding) in findings.iter().enumerate() {
@@ -89,6 +92,12 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
             }
             continue;
         }
+        if finding.is_difference() {
+            differences += 1;
+            if differences > MOST_DIFFERENCES {
+                continue;
+            }
+        }
         let Line { id, status, subject, detail, hint } = Line::new(report, finding);
         let hint = hint.filter(|_| count == 0);
         let _ = match (finding, status) {
@@ -99,6 +108,9 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
         if let Some(hint) = hint {
             let _ = writeln!(out, "  fix: {hint}");
         }
+    }
+    if let Some(more) = differences.checked_sub(MOST_DIFFERENCES).filter(|more| *more > 0) {
+        let _ = writeln!(out, "... and {more} more: --format json lists all");
     }
 }
 
@@ -181,7 +193,13 @@ fn summary(report: &Report, findings: &[Fact<'_>]) -> String {
     }
     if let Some(limit) = report.late {
         let limit = crate::text::seconds::format(limit);
-        parts.insert(0, format!("not yet: the deadline of {limit} s came; the next run completes it"));
+        let then = if report.late_for_digest {
+            "before the digest was computed: raise --deadline and the probe's timeoutSeconds, or take a digest of seal --only executables"
+        } else {
+            "the next run completes it"
+        };
+        let end = if report.late_for_digest { "" } else { ";" };
+        parts.insert(0, format!("not yet: the deadline of {limit} s came{end} {then}"));
     }
     let holding = report.checks().filter(|check| check.status() == Status::Pass).count();
     if holding > 0 {

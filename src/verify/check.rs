@@ -11,6 +11,7 @@ use crate::harden::plan::{Action, Origin, Reason};
 use crate::linux::proc::Task;
 use crate::linux::proc::mountinfo::Mount;
 use crate::root::{Canonical, RootError};
+use crate::seal::{Change, Digest, Problem};
 use crate::target::owner::OwnerError;
 
 /// What asks for a check: a key of the profile.
@@ -56,6 +57,10 @@ pub enum CheckId {
     DriftExecutables,
     /// `[verify.drift] processes`.
     DriftProcesses,
+    /// `--seal`: the files are those that a manifest states.
+    Seal,
+    /// `--digest`: the files are those that a digest states.
+    SealDigest,
 }
 
 impl CheckId {
@@ -82,6 +87,8 @@ impl CheckId {
             Self::HostPid => "exposure.host_pid",
             Self::DriftExecutables => "drift.executables",
             Self::DriftProcesses => "drift.processes",
+            Self::Seal => "seal",
+            Self::SealDigest => "seal.digest",
         }
     }
 }
@@ -228,6 +235,25 @@ pub enum Evidence {
     Drifted(Box<Drifted>),
     /// The process with this command name runs something that it should not.
     Runs(Vec<u8>, Anomaly),
+    /// The digest of the files.
+    State {
+        /// The digest that they should have.
+        expected: Digest,
+        /// The digest that they have.
+        found: Digest,
+        /// The mount points that were left out, without those of the runtime.
+        mounts: Vec<Canonical>,
+    },
+    /// The file differs from what the manifest states. Boxed, because few checks are about that.
+    Differs(Box<Change>),
+    /// This many files more differ.
+    MoreDiffer(u64),
+    /// A mount hides this many files that the manifest states.
+    Hidden(u64),
+    /// This many files are as the manifest states.
+    Same(u64),
+    /// It is not known what the file is.
+    Unsealed(Problem),
 }
 
 /// An attempt to make a file without a name in a directory.

@@ -17,6 +17,7 @@ use crate::harden::wait::WaitError;
 use crate::launch::init::{Init, hold_signals};
 use crate::profile::Profile;
 use crate::report::{CommandError, Exit, Report};
+use crate::seal::Digest;
 use crate::target::Target;
 
 /// How long to attend to signals and orphans between two looks at the app.
@@ -24,7 +25,7 @@ const BETWEEN: Duration = Duration::from_millis(300);
 
 /// Starts the app and stays as its first process.
 pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
-    let Prepared { command, target, profile, restrictions, report } = prepared;
+    let Prepared { command, digest, target, profile, restrictions, report } = prepared;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
         let init = Init::start(options.process_group, || {
             let mut report = report.begin_again();
@@ -55,7 +56,7 @@ pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
         if !has_executed(&pipe) {
             continue;
         }
-        match harden(options, &target, &profile, report.begin_again()) {
+        match harden(options, &target, &profile, digest, report.begin_again()) {
             Err(HardenError::Wait(WaitError::NotYet(_))) => {}
             result => break result,
         }
@@ -85,7 +86,13 @@ fn has_executed(pipe: &OwnedFd) -> bool {
 }
 
 /// Tries once to harden the app that `run` has started.
-fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report) -> Result<Report, HardenError> {
+fn harden(
+    options: &Run,
+    target: &Target,
+    profile: &Profile,
+    digest: Option<Digest>,
+    mut report: Report,
+) -> Result<Report, HardenError> {
     let policy = Policy {
         allow_host: options.allow_host,
         start: Start::Unasked,
@@ -96,7 +103,11 @@ fn harden(options: &Run, target: &Target, profile: &Profile, mut report: Report)
     };
     let applied = Protected::new(target, profile, policy)?.survey()?.plan().settle()?.apply();
     let read_only = applied.is_read_only();
-    report.add(applied.verify_tree());
+    let mut verified = applied.verify_tree();
+    if let Some(digest) = digest {
+        verified.check_digest(digest, options.max_file_size.0);
+    }
+    report.add(verified);
     if read_only && options.fallback == Fallback::Warn {
         report.accept_read_only();
     }

@@ -3,6 +3,7 @@
 mod after;
 mod anywhere;
 mod archives;
+mod digest;
 mod docker;
 mod oracle;
 mod property;
