@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use super::options::DIGEST;
 use super::{output, tombstone};
 use crate::cli::Command;
 use crate::linux::proc::{OWN_PROGRAM, open_certainly_own_program};
@@ -33,7 +34,12 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
         }
     };
     if let Some(line) = lines.iter().find(|line| line.accepts(arguments)) {
-        sys::program::replace_variables(only::VARIABLES, &line.variables);
+        let mut variables = line.variables.clone();
+        // A digest that the pod gives can only ask for more, and without it nothing would be checked.
+        if let (Some(digest), false) = (std::env::var_os(DIGEST), variables.iter().any(|(name, _)| name == DIGEST)) {
+            variables.push((DIGEST.to_owned(), digest.to_string_lossy().into_owned()));
+        }
+        sys::program::replace_variables(only::VARIABLES, &variables);
         return Ok(true);
     }
     let accepted: Vec<String> = lines.iter().map(|line| escape(line.text.as_bytes())).collect();

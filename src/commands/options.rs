@@ -27,11 +27,14 @@ pub(super) fn effective_profile(profiles: &[String], remove: &[String]) -> Resul
     Ok(profile)
 }
 
+/// The variable of `--digest`.
+pub(super) const DIGEST: &str = "LITHIFY_DIGEST";
+
 /// The digest that `--digest` or its variable gives. Fails for a text that is none. An empty variable is an error, too:
 /// the downward API makes one of an annotation that is missing, and that must never mean that nothing is checked.
 pub(super) fn digest(option: Option<&str>) -> Result<Option<Digest>, CommandError> {
     let text = match option {
-        None if std::env::var_os("LITHIFY_DIGEST").is_none() => return Ok(None),
+        None if std::env::var_os(DIGEST).is_none() => return Ok(None),
         text => text.unwrap_or_default(),
     };
     Digest::parse(text).map(Some).map_err(CommandError::Digest)

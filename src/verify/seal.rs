@@ -5,7 +5,7 @@ use std::io::BufRead;
 use super::check::{Check, CheckId, Evidence, Status};
 use super::{Verification, Verified};
 use crate::profile::Profile;
-use crate::root::{Canonical, Root};
+use crate::root::{Canonical, InRoot, Root};
 use crate::seal::{
     After, AsIs, Change, Comparison, Digest, Each, Exclusions, ManifestError, Problem, Reader, Scope, Sealed, Sealing,
     View, seal,
@@ -79,7 +79,7 @@ impl Verification {
         // What a mount hides is one finding, and what cannot be looked at is not said to be gone.
         let mut hidden: Vec<u64> = sealed.mounts.iter().map(|_| 0).collect();
         for found in differences.into_list() {
-            let path = crate::root::InRoot(&found.path);
+            let path = InRoot(&found.path);
             if matches!(found.change, Change::Removed { .. }) {
                 let mount = sealed.mounts.iter().position(|mount| path.is_within(mount) || mount.is_within(&path));
                 if let Some(count) = mount.and_then(|mount| hidden.get_mut(mount)) {

@@ -61,6 +61,17 @@ fn a_digest_decides_whether_a_hardened_root_is_the_right_one() {
     run(command().args(["verify", "-v", "--root"]).arg(tree.path()).env("LITHIFY_DIGEST", &after))
         .exits(0)
         .says("pass seal.digest");
+    // A copy that accepts certain command lines takes the digest that the pod gives.
+    let volume = tempfile::tempdir().unwrap();
+    let line = format!("verify --root {} -p shells", tree.path().display());
+    run(command().args(["install", "--only", &line]).arg(volume.path())).exits(0);
+    let copy = |digest: &str| {
+        let mut command = std::process::Command::new(volume.path().join("lithify"));
+        run(command.env_clear().env("LITHIFY_DIGEST", digest).args(line.split(' ')))
+    };
+    copy(&after).exits(0);
+    copy(OTHER).exits(1).says("FAIL seal.digest");
+    copy("").exits(2).says("the digest is empty");
     // One byte.
     fs::write(tree.at("/etc/app.conf"), "a = 2\n").unwrap();
     let found = digest(&tree, &[]);
