@@ -57,13 +57,6 @@ impl Fact<'_> {
     }
 }
 
-impl Fact<'_> {
-    /// Whether it is one of the files that a seal does not state so. There may be as many as the root has.
-    pub(super) fn is_difference(&self) -> bool {
-        matches!(self, Self::Check { check: Check { id: CheckId::Seal | CheckId::SealDigest, .. }, .. })
-    }
-}
-
 impl Report {
     /// What is wrong: refusals first, what is only unverified last.
     pub fn findings(&self) -> Vec<Fact<'_>> {

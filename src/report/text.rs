@@ -12,10 +12,8 @@ use crate::verify::{CheckId, Status};
 /// The kubelet cuts a termination message at 4 KiB.
 const TERMINATION_BYTES: usize = 4096;
 
-/// How many findings of one kind of drift are printed.
-const DRIFTED: usize = 20;
-/// How many differences from a seal the text names. JSON has all of them.
-const MOST_DIFFERENCES: usize = 20;
+/// How many findings are printed of those of which there may be very many.
+const MANY: usize = 20;
 
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,29 +75,23 @@ pub fn cut_to_termination_message(mut out: String) -> String {
 }
 
 fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
-    let mut differences = 0;
     let mut alike: Option<(CheckId, Status)> = None;
     let mut count = 0;
+    let mut last_hint = None;
     for (place, finding) in findings.iter().enumerate() {
         // There may be as many as an intruder likes, all with the same advice, and they must not hide the rest.
-        let drift = drift_of(finding);
-        count = if drift.is_some() && drift == alike { count + 1 } else { 0 };
-        alike = drift;
-        if count >= DRIFTED {
-            if findings.get(place + 1).and_then(drift_of) != drift {
-                let id = drift.map_or("", |(id, _)| id.name());
-                let _ = writeln!(out, "  and {} more of {id}; --format json names all", count + 1 - DRIFTED);
+        let many = one_of_many(finding);
+        count = if many.is_some() && many == alike { count + 1 } else { 0 };
+        alike = many;
+        if count >= MANY {
+            if findings.get(place + 1).and_then(one_of_many) != many {
+                let id = many.map_or("", |(id, _)| id.name());
+                let _ = writeln!(out, "  and {} more of {id}; --format json names all", count + 1 - MANY);
             }
             continue;
         }
-        if finding.is_difference() {
-            differences += 1;
-            if differences > MOST_DIFFERENCES {
-                continue;
-            }
-        }
         let Line { id, status, subject, detail, hint } = Line::new(report, finding);
-        let hint = hint.filter(|_| count == 0);
+        let hint = hint.filter(|hint| count == 0 || last_hint.as_ref() != Some(hint));
         let _ = match (finding, status) {
             (Fact::Refused(_), _) => writeln!(out, "REFUSED {subject}: {detail}"),
             (_, Status::Unverified) => writeln!(out, "UNVERIFIED {id} {subject}: {detail}"),
@@ -107,17 +99,17 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
         };
         if let Some(hint) = hint {
             let _ = writeln!(out, "  fix: {hint}");
+            last_hint = Some(hint);
         }
-    }
-    if let Some(more) = differences.checked_sub(MOST_DIFFERENCES).filter(|more| *more > 0) {
-        let _ = writeln!(out, "... and {more} more: --format json lists all");
     }
 }
 
-/// What a finding of `[verify.drift]` is about.
-fn drift_of(finding: &Fact<'_>) -> Option<(CheckId, Status)> {
+/// What a finding is about of which there may be very many: `[verify.drift]`, or what differs from a seal.
+fn one_of_many(finding: &Fact<'_>) -> Option<(CheckId, Status)> {
     let Fact::Check { check, .. } = finding else { return None };
-    matches!(check.id, CheckId::DriftExecutables | CheckId::DriftProcesses).then_some((check.id, check.status))
+    let id = check.id;
+    let many = matches!(id, CheckId::DriftExecutables | CheckId::DriftProcesses | CheckId::Seal | CheckId::SealDigest);
+    many.then_some((id, check.status))
 }
 
 fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::harden::mark::{self, Mark};
 use crate::profile::Profile;
 use crate::root::pattern::{Component, PathPattern};
 use crate::root::{Canonical, InRoot, Root};
@@ -69,6 +70,10 @@ impl Exclusions {
         let runtime = RUNTIME.map(|path| (path, What::File(path.as_bytes())));
         for (path, what) in kernel.into_iter().chain(runtime) {
             list.push(Exclusion::new(path, Origin::Always, what));
+        }
+        // What is there and is no mark is a file as any other.
+        if Mark::read(root).is_ok() {
+            list.push(Exclusion::new("/.lithify", Origin::Always, What::File(mark::PATH)));
         }
         for entry in &profile.exclude {
             let what = What::of(root, &entry.value);
