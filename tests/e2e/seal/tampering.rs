@@ -132,7 +132,7 @@ fn tamper(container: &Container, how: &How) {
         Running(command) => {
             container.exec(["/bin/sh", "-c", command[0]]).exits(0);
             container.exec_in_background(&command[1..]);
-            let runs = || container.exec(["/bin/sh", "-c", "grep -hs '100[0]' /proc/[0-9]*/cmdline"]).stdout.contains("1000");
+            let runs = || container.exec(["/bin/sh", "-c", "grep -ahs '100[0]' /proc/[0-9]*/cmdline"]).stdout.contains("1000");
             container.wait("run it", runs);
             if command[0].contains("/opt/x") {
                 container.exec(["/bin/rm", "/opt/x"]).exits(0);
