@@ -25,6 +25,8 @@ use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
 use crate::report::{CommandError, Exit};
 
+pub use seal::Spooled;
+
 /// Parses the command line, does what it says, and prints the result. Returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     fault::catch();
@@ -66,7 +68,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Harden(options) => output.report("harden", harden::harden(&options)),
         Command::Verify(options) => output.report("verify", verify::verify(&options)),
         Command::Scan(options) => scan::scan(&options, &output),
-        Command::Seal(options) => seal::seal(&options, &output),
+        Command::Seal(options) => seal::seal(&options, None, &output),
         Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
         Command::Install(options) => install::install(&options, &output),
@@ -75,4 +77,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Profile(command) => profile::profile(&command, &output),
     };
     ExitCode::from(exit.code())
+}
+
+/// `lithify seal` with these arguments, the program's name first, for an image whose files lie in the directory that
+/// `--root` names. Prints the result. Returns the exit code.
+pub fn seal_image(arguments: impl IntoIterator<Item = OsString>, image: Spooled<'_>) -> Exit {
+    match Cli::parse(arguments) {
+        Ok(Cli { command: Command::Seal(options), output }) => {
+            seal::seal(&options, Some(image), &output::Output::new(&output))
+        }
+        Ok(_) => Exit::Usage,
+        Err(error) => {
+            let _ = Stream::Error.write(&error.to_string());
+            Exit::Usage
+        }
+    }
 }

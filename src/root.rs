@@ -25,6 +25,7 @@ mod tree;
 mod unreadable;
 mod walk;
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -65,6 +66,7 @@ pub struct Root {
     resolver: Resolver,
     stat: Stat,
     deadline: Deadline,
+    capable: HashSet<Identity>,
 }
 
 impl Root {
@@ -89,7 +91,14 @@ impl Root {
             return Err(Failure::Proc(bytes.to_vec()).into());
         }
         let stat = stat_of(fd.as_fd(), c"", bytes)?;
-        Ok(Self { fd, path: path.to_path_buf(), resolver, stat, deadline: Deadline::default() })
+        Ok(Self {
+            fd,
+            path: path.to_path_buf(),
+            resolver,
+            stat,
+            deadline: Deadline::default(),
+            capable: HashSet::new(),
+        })
     }
 
     /// The same root, with a deadline. After `deadline` it can no longer be read: every search ends soon, with
@@ -104,7 +113,20 @@ impl Root {
     pub fn without_deadline(&self) -> Result<Self, RootError> {
         let fd = self.fd.try_clone().map_err(|error| os("dup", b"/")(errno(&error)))?;
         let (path, resolver, stat) = (self.path.clone(), self.resolver, self.stat);
-        Ok(Self { fd, path, resolver, stat, deadline: Deadline::default() })
+        Ok(Self { fd, path, resolver, stat, deadline: Deadline::default(), capable: HashSet::new() })
+    }
+
+    /// The same root, in which `files` have file capabilities although the filesystem holds none: in a spool of somebody
+    /// who may not set them.
+    #[must_use]
+    pub fn with_capable(mut self, files: HashSet<Identity>) -> Self {
+        self.capable = files;
+        self
+    }
+
+    /// Whether it was said that this file has capabilities.
+    pub(crate) fn is_capable(&self, file: Identity) -> bool {
+        self.capable.contains(&file)
     }
 
     /// The deadline, by which reading must end.

@@ -27,7 +27,6 @@ setfacl acl
 chattr e2fsprogs
 mkfs.xfs xfsprogs
 mkfs.btrfs btrfs-progs
-bsdtar libarchive-tools
 mtree mtree-netbsd
 perl perl
 ps procps

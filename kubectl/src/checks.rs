@@ -3,6 +3,7 @@
 mod capabilities;
 mod commands;
 mod delivered;
+pub(crate) mod digest;
 pub(crate) mod inscribed;
 mod mode;
 mod staged;

@@ -1,13 +1,12 @@
 //! The plugin's command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
 use crate::image::{Limits, Platform};
-use lithify::seal::Scope;
 use lithify::text::size;
 
 /// A command line.
@@ -50,6 +49,8 @@ pub(crate) struct Inject {
     pub(crate) containers: Vec<String>,
     pub(crate) command: Option<String>,
     pub(crate) stage_dirs: Vec<String>,
+    /// The digest that the files must have, as somebody typed it.
+    pub(crate) digest: Option<String>,
     pub(crate) force: bool,
     pub(crate) dry_run: bool,
     pub(crate) in_place: bool,
@@ -69,10 +70,9 @@ pub(crate) struct Seal {
     /// The archive of the image, or `-`.
     pub(crate) image: String,
     pub(crate) platform: Option<Platform>,
-    pub(crate) profiles: Vec<String>,
-    pub(crate) scope: Scope,
-    pub(crate) out: Option<PathBuf>,
     pub(crate) limits: Limits,
+    /// What else was given, which is for the core's `seal`.
+    pub(crate) further: Vec<OsString>,
 }
 
 /// The image of the examples, used without `--image`.
@@ -113,18 +113,16 @@ fn command() -> Clap {
         .arg(option("image", "IMAGE", "The image of lithify, as your registry has it").env("LITHIFY_IMAGE").hide_env(true))
         .arg(option("command", "COMMAND", "With --mode run or stage: the command of a container that has none, as words or as a JSON list"))
         .arg(option("stage-dir", "DIR", "With --mode stage: stage and mount this directory in place of /usr/bin and /usr/sbin; can be repeated").action(ArgAction::Append))
+        .arg(option("digest", "DIGEST", "With --mode probe or run: what the files must be, as `kubectl lithify seal --after` prints it for this image"))
         .arg(flag("force", "Also where a probe, a hook or the command needs what the profile removes"))
         .arg(flag("dry-run", "Print what would change, as a unified diff"))
         .arg(flag("in-place", "Change FILE itself").short('i'));
     let seal = Clap::new("seal")
         .about("State what the files of an image are, by one digest: the same that `lithify seal` prints in its container")
         .arg(option("image", "FILE", "What docker export, docker save, podman export, crane export or buildah push wrote, `-` for standard input").required(true))
-        .arg(option("profile", "NAME", "Built-in profile, or a file: what its [seal] and [verify.mounts] leave out; can be repeated").short('p').action(ArgAction::Append))
-        .arg(option("only", "WHICH", "List files with an x bit, ELF files and scripts alone; that is another digest").value_parser(PossibleValuesParser::new(["executables"])))
-        .arg(option("out", "FILE", "Write the manifest (mtree) to FILE; `-` prints it in place of the digest").value_parser(clap::value_parser!(PathBuf)))
         .arg(option("platform", "OS/ARCH", "Of an archive with images for several platforms, this one; else that of this machine").value_parser(str::parse::<Platform>))
-        .arg(option("max-file-size", "SIZE", "Refuse an image with a longer file").default_value("16G").value_parser(size::parse))
-        .arg(option("max-size", "SIZE", "Refuse an image with more in all its layers").default_value("64G").value_parser(size::parse));
+        .arg(option("max-size", "SIZE", "Refuse an image with more bytes in all its layers").default_value("64G").value_parser(size::parse))
+        .args(of_core_seal().filter(|arg| arg.get_id() != "root"));
     let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
@@ -167,21 +165,46 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         containers: many(sub, "container"),
         command: sub.remove_one("command"),
         stage_dirs: many(sub, "stage-dir"),
+        digest: sub.remove_one("digest"),
         force: sub.get_flag("force"),
         dry_run: sub.get_flag("dry-run"),
         in_place: sub.get_flag("in-place"),
     })
 }
 
+/// The options of `lithify seal`, with those that every command takes.
+fn of_core_seal() -> impl Iterator<Item = Arg> {
+    let command = lithify::cli::command();
+    let of = |command: &Clap| command.get_arguments().cloned().collect::<Vec<_>>();
+    let own = command.find_subcommand("seal").map(of).unwrap_or_default();
+    own.into_iter().chain(of(&command))
+}
+
 /// Never `None`: clap checks the required options.
 fn read_seal(sub: &mut ArgMatches) -> Option<Seal> {
+    let file: u64 = sub.get_one("max-file-size").copied()?;
+    let mut further = Vec::new();
+    for arg in of_core_seal() {
+        let id = arg.get_id().as_str();
+        // What variables say is read by the core.
+        if arg.get_id() == "root" || sub.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        if arg.get_action().takes_values() {
+            for value in sub.get_raw(id).into_iter().flatten() {
+                let mut word = OsString::from(format!("--{id}="));
+                word.push(value);
+                further.push(word);
+            }
+        } else {
+            further.push(format!("--{id}").into());
+        }
+    }
     Some(Seal {
         image: sub.remove_one("image")?,
         platform: sub.remove_one("platform"),
-        profiles: many(sub, "profile"),
-        scope: if sub.contains_id("only") { Scope::Executables } else { Scope::All },
-        out: sub.remove_one("out"),
-        limits: Limits::new(sub.remove_one("max-file-size")?, sub.remove_one("max-size")?),
+        limits: Limits::new(file, sub.remove_one("max-size")?),
+        further,
     })
 }
 
@@ -202,6 +225,27 @@ pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the core reads, it is given word for word.
+    #[test]
+    fn options_of_the_core_are_passed_on() {
+        let read = |words: &str| {
+            let words = ["kubectl-lithify", "seal", "--image", "-"].into_iter().chain(words.split_whitespace());
+            match parse(words.map(OsString::from)) {
+                Ok(Command::Seal(seal)) => {
+                    seal.further.iter().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+                }
+                Ok(_) => "another".to_owned(),
+                Err(error) => error.kind().to_string(),
+            }
+        };
+        assert_eq!(read(""), "");
+        let words = read("-p a --profile b --after --only=executables --out - --max-file-size 1K -v --format json");
+        let expected =
+            "--profile=a --profile=b --after --only=executables --out=- --max-file-size=1K --format=json --verbose";
+        assert_eq!(words, expected);
+        assert!(read("--root /x").contains("unexpected"), "{}", read("--root /x"));
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

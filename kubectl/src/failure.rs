@@ -3,7 +3,6 @@
 use crate::image::ImageError;
 use lithify::profile::ProfileError;
 use lithify::report::Exit;
-use lithify::root::RootError;
 
 /// Why a command cannot do its work.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +19,6 @@ pub(crate) enum Failure {
     /// An image is not read.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The files that were spooled cannot be looked at.
-    #[error("{0}\n  fix: name another directory for what is spooled with TMPDIR")]
-    Root(#[from] RootError),
     /// The change would break the workload.
     #[error("{0}")]
     Refused(String),

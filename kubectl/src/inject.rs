@@ -10,6 +10,7 @@ mod probe;
 mod profiles;
 mod resources;
 mod run;
+mod sealed;
 mod stage;
 mod stage_dirs;
 mod startup;
@@ -18,7 +19,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::checks;
-use crate::checks::inscribed;
+use crate::checks::{digest, inscribed};
 use crate::cli::{DEFAULT_IMAGE, Inject, Mode};
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
@@ -93,9 +94,11 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     let profiles = Profiles::new(&options.profiles)?;
     let profile = load(profiles.here.iter().map(String::as_str))?;
     options::check(options)?;
+    let short = digest::of_profile(&profile);
     let removed = Removed::new(&profile);
     let workloads = workloads(&manifest.documents);
     check_names(manifest, &workloads, &options.containers)?;
+    sealed::check(&workloads, options)?;
     // The first round finds the calls that the finished pod makes; the second inscribes them.
     let mut calls = Vec::new();
     let (findings, Changed { text, edits, documents }) = loop {
@@ -116,6 +119,7 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
             };
             command::keep(&mut pod, &chosen);
             inject(&mut pod, &chosen);
+            sealed::annotate(&mut pod, &chosen, &short);
             findings.extend(checks::volumes(workload));
         }
         refuse(manifest, &findings, options)?;

@@ -5,7 +5,7 @@ mod mounts;
 mod probes;
 mod security;
 
-use crate::checks;
+use crate::checks::{self, digest};
 use crate::cli::Lint;
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
@@ -42,6 +42,7 @@ fn manifest_findings(
     only: &[String],
 ) -> Result<(Vec<Finding>, usize), Failure> {
     let removed = Removed::new(profile);
+    let short = digest::of_profile(profile);
     let workloads = workloads(&manifest.documents);
     check_names(manifest, &workloads, only)?;
     let mut findings = Vec::new();
@@ -54,6 +55,7 @@ fn manifest_findings(
             findings.extend(checks::handlers(&container, mode, &removed));
             findings.extend(checks::app(&container, mode, &removed));
             findings.extend(probes::ours(&container));
+            findings.extend(digest::digests(workload, &container, &short));
             findings.extend(security::security(&container, mode, profile));
             findings.extend(mounts::writable(&container, profile));
         }

@@ -18,5 +18,9 @@ pub(crate) const INSTALLER: &str = "lithify";
 /// Where a staging container mounts the volume that it fills.
 pub(crate) const STAGE_POINT: &str = "/staged";
 
+/// The annotation of a pod that says of which profile each container's digest was made: `CONTAINER=HEX`, separated by
+/// commas.
+pub(crate) const PROFILE_DIGEST: &str = "lithify.dev/profile-digest";
+
 /// The most tries of a probe. The kubelet drops events of a pod that has too many different ones (`docs/waiting.md`).
 pub(crate) const MOST_TRIES: u64 = 14;

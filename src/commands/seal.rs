@@ -1,5 +1,6 @@
 //! `lithify seal`: states what the files of a root are.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::options::{declared_app, effective_profile};
@@ -9,22 +10,34 @@ use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
 use crate::harden::plan::Plan;
 use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
-use crate::profile::{Profile, load};
+use crate::profile::{Method, Profile, load};
 use crate::report::{CommandError, Exit, Report, SealReport, Subcommand};
+use crate::root::Identity;
 use crate::seal::file::ManifestFile;
 use crate::seal::{After, AsIs, Exclusions, Scope, Sealed, Sealing, View, manifest, seal as look};
 use crate::target::Target;
 
-pub(super) fn seal(options: &Seal, output: &Output) -> Exit {
+/// The files of an image, in the spool of somebody who may not be root.
+pub struct Spooled<'a> {
+    /// What reports call it.
+    pub name: &'a Path,
+    /// The files as the image describes them: nobody but root could give them their owners.
+    pub described: &'a mut dyn View,
+    /// Those that have capabilities.
+    pub capable: HashSet<Identity>,
+}
+
+/// States what the files are: of an image if one was spooled, else of the root that the flags name.
+pub(super) fn seal(options: &Seal, mut image: Option<Spooled<'_>>, output: &Output) -> Exit {
     // In text, standard output takes the digest alone, so that a script can read it.
     let remarks = output.with_stream(if output.is_json() { Stream::Output } else { Stream::Error });
-    let sealed = match state(options) {
+    let sealed = match state(options, image.as_mut()) {
         Ok(State::Sealed(sealed)) => sealed,
         Ok(State::NoPlan(report)) => return remarks.report("seal", Ok(*report)),
         Err(error) => return remarks.failure("seal", &error),
     };
     let prints_manifest = options.out.as_deref() == Some(Path::new("-"));
-    let report = SealReport::new(&options.root, &sealed);
+    let report = SealReport::new(image.as_ref().map_or(&options.root, |image| image.name), &sealed);
     match sealed.digest() {
         None => remarks.finish("seal", Exit::Finding, |notes| report.failure(&notes)),
         Some(digest) => {
@@ -45,12 +58,24 @@ enum State {
 }
 
 /// Makes the manifest, as far as it is asked for.
-fn state(options: &Seal) -> Result<State, CommandError> {
+fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, CommandError> {
     let names = options.profiles.iter().map(String::as_str);
     let profile = if options.after { effective_profile(&options.profiles, &options.remove)? } else { load(names)? };
-    let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    let mut target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    let spooled = image.is_some();
+    let mut as_is = AsIs;
+    let mut before: &mut dyn View = &mut as_is;
+    if let Some(image) = image {
+        target.root = target.root.with_capable(std::mem::take(&mut image.capable));
+        before = image.described;
+    }
     if !options.after {
-        return write(options, &target, &profile, &mut AsIs).map(State::Sealed);
+        return write(options, &target, &profile, before).map(State::Sealed);
+    }
+    if spooled && profile.method() == Method::Tombstone {
+        return Err(CommandError::Usage(
+            "tombstones are copies of the lithify in the container, which is not here: run `lithify seal --after` in a container of the image".to_owned(),
+        ));
     }
     // The plan must be the one that is carried out where the app runs. Here nothing of it runs, and what runs decides
     // only whether a plan is refused.
@@ -58,7 +83,7 @@ fn state(options: &Seal) -> Result<State, CommandError> {
     let policy = Policy::reading(Start::Later(&app), Processes::Ignored);
     let Planned { plan, unreadable, .. } = Protected::new(&target, &profile, policy)?.survey()?.plan();
     if plan.refusals.is_empty() && plan.skipped.is_empty() && plan.missing.is_empty() && unreadable.is_empty() {
-        return write(options, &target, &profile, &mut After::new(&target.root, &plan)).map(State::Sealed);
+        return write(options, &target, &profile, &mut After::new(&target.root, &plan, before)).map(State::Sealed);
     }
     let mut report = Report::new(Subcommand::Seal, target.root.path(), &profile);
     report.add_unreadable(unreadable);

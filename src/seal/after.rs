@@ -19,6 +19,8 @@ use crate::text::order::sort_by_bytes;
 
 /// The files of a root as they will be once a plan has been carried out by root. New files belong to who carries it out.
 pub struct After<'a> {
+    /// The files before that.
+    before: &'a mut dyn View,
     root: &'a Root,
     plan: &'a Plan,
     /// The actions, in the order of the walk.
@@ -30,14 +32,15 @@ pub struct After<'a> {
 }
 
 impl<'a> After<'a> {
-    /// The files of `root` once `plan`, which must have no refusals, has been carried out.
-    pub fn new(root: &'a Root, plan: &'a Plan) -> Self {
+    /// The files of `root`, which are as `before` has them, once `plan`, which must have no refusals, has been carried
+    /// out.
+    pub fn new(root: &'a Root, plan: &'a Plan, before: &'a mut dyn View) -> Self {
         let mut actions: Vec<&Action> = plan.actions.iter().collect();
         // `/` is the lowest byte in the order of the walk. The actions on one file keep their order.
         sort_by_bytes(&mut actions, |action| {
             action.path().iter().map(|&byte| if byte == b'/' { 0 } else { byte }).collect()
         });
-        Self { root, plan, actions, passed: 0, stone: None }
+        Self { before, root, plan, actions, passed: 0, stone: None }
     }
 
     /// The actions on the file at `path`, in order. The paths must come in the order of the walk.
@@ -60,7 +63,8 @@ impl<'a> After<'a> {
 }
 
 impl View for After<'_> {
-    fn view(&mut self, path: &Canonical, mut facts: Facts) -> Result<Option<Facts>, RootError> {
+    fn view(&mut self, path: &Canonical, facts: Facts) -> Result<Option<Facts>, RootError> {
+        let Some(mut facts) = self.before.view(path, facts)? else { return Ok(None) };
         for action in self.actions_on(path) {
             match action.verb {
                 Verb::Remove => return Ok(None),

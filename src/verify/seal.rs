@@ -26,7 +26,8 @@ impl Verified<'_> {
         let root = &target.root;
         let checked = verification.get_or_insert_default();
         if applied.outcomes.is_none() {
-            let mut after = After::new(root, &applied.plan);
+            let mut as_is = AsIs;
+            let mut after = After::new(root, &applied.plan, &mut as_is);
             checked.check_digest(root, profile, expected, max_file_size, &mut after);
         } else {
             checked.check_digest(root, profile, expected, max_file_size, &mut AsIs);

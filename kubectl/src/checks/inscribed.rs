@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::delivered::{installs, mount_over};
+use super::digest::DIGEST;
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;
 use crate::manifest::workload::{Container, Workload};
@@ -24,8 +25,8 @@ pub(crate) struct Call {
     words: Option<Vec<String>>,
     /// A profile file that the container may be able to write. The copy does not hold the content of profiles.
     pub(crate) open_profile: Option<String>,
-    /// The container's variables that lithify reads, with their values.
-    variables: Vec<(String, String)>,
+    /// The container's variables that lithify reads, with their values; `None` for a value that only the kubelet knows.
+    variables: Vec<(String, Option<String>)>,
 }
 
 /// The names of the variables that stand in for options.
@@ -37,11 +38,12 @@ static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 impl Call {
-    /// The value for `--only`.
+    /// The value for `--only`; `None` if only the kubelet knows it.
     pub(crate) fn line(&self) -> Option<String> {
-        let variables = self.variables.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
-        let words = self.words.as_ref()?.iter().map(|word| quoted(word));
-        Some(variables.chain(words).collect::<Vec<_>>().join(" "))
+        let variable = |(name, value): &(String, Option<String>)| Some(format!("{name}={}", quoted(value.as_ref()?)));
+        let variables = self.variables.iter().map(variable);
+        let words = self.words.as_ref()?.iter().map(|word| Some(quoted(word)));
+        Some(variables.chain(words).collect::<Option<Vec<_>>>()?.join(" "))
     }
 
     /// Whether a copy that accepts these lines refuses this call.
@@ -147,13 +149,18 @@ fn expanded(word: &str) -> Option<String> {
     (!text.contains("$(")).then(|| text.replace('\0', "$"))
 }
 
-/// The container's variables that lithify reads and whose values are in the manifest.
-fn variables(container: &Node) -> Vec<(String, String)> {
+/// The container's variables that lithify reads.
+fn variables(container: &Node) -> Vec<(String, Option<String>)> {
     let known = |variable: &&Node| variable.text_of("name").is_some_and(|name| KNOWN.iter().any(|known| known == name));
     let list = container.get("env").map(Node::items).unwrap_or_default().iter().filter(known);
     let pair = |variable: &Node| {
+        let name = variable.text_of("name")?.to_owned();
+        if variable.get("valueFrom").is_some() {
+            // A copy takes the pod's digest, whatever its lines say.
+            return (name != DIGEST).then_some((name, None));
+        }
         let value = variable.text_of("value").filter(|value| !value.is_empty())?;
-        Some((variable.text_of("name")?.to_owned(), value.to_owned()))
+        Some((name, Some(value.to_owned())))
     };
     list.filter_map(pair).collect()
 }

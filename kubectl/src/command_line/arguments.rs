@@ -84,25 +84,26 @@ pub(crate) fn call<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     is_lithify(program).then(|| words.get(begin()..).unwrap_or_default().to_vec())
 }
 
-/// The command and the args of a container, with these profiles in place of its own. The words after `--` stay.
-pub(crate) fn with_profiles(lists: &[Vec<&str>; 2], profiles: &[String]) -> [Vec<String>; 2] {
+/// The command and the args of a container, with these values of an option in place of its own. A new option stands
+/// behind the profiles, else behind the subcommand. The words after `--` stay.
+pub(crate) fn with_option(lists: &[Vec<&str>; 2], option: &str, values: &[String]) -> [Vec<String>; 2] {
     let (words, border) = (lists.concat(), lists[0].len());
     // Without the program's name.
     let parts = parts(words.get(1..).unwrap_or_default());
-    let before: Vec<Range<usize>> = parts
-        .iter()
-        .filter(|part| part.option == Some("profile"))
-        .map(|part| part.range.start + 1..part.range.end + 1)
-        .collect();
+    let of = |name: &str| -> Vec<Range<usize>> {
+        let those = parts.iter().filter(|part| part.option == Some(name));
+        those.map(|part| part.range.start + 1..part.range.end + 1).collect()
+    };
+    let before = of(option);
     let subcommand = parts.iter().find(|part| part.option.is_none()).map_or(0, |part| part.range.start + 1);
-    // The place of the first profile, else behind the subcommand.
-    let (beside, place) = before.first().map_or((subcommand, subcommand + 1), |range| (range.start, range.start));
+    let behind = of("profile").last().map_or(subcommand, |range| range.end.saturating_sub(1));
+    let (beside, place) = before.first().map_or((behind, behind + 1), |range| (range.start, range.start));
     let mut out = [Vec::new(), Vec::new()];
     let [command, args] = &mut out;
     for at in 0..=words.len() {
         if at == place.min(words.len()) {
             let list = if beside < border { &mut *command } else { &mut *args };
-            list.extend(profiles.iter().flat_map(|profile| ["--profile".to_owned(), profile.clone()]));
+            list.extend(values.iter().flat_map(|value| [format!("--{option}"), value.clone()]));
         }
         if let Some(word) = words.get(at).filter(|_| !before.iter().any(|range| range.contains(&at))) {
             let list = if at < border { &mut *command } else { &mut *args };
@@ -163,7 +164,7 @@ mod tests {
     fn profiles_are_replaced_where_they_stand() {
         let profiles = ["a".to_owned(), "b".to_owned()];
         let with = |command: &str, args: &str| {
-            with_profiles(&[words(command), words(args)], &profiles).map(|list| list.join(" "))
+            with_option(&[words(command), words(args)], "profile", &profiles).map(|list| list.join(" "))
         };
         let ab = "--profile a --profile b";
         assert_eq!(with("/l harden --wait-for-app --profile x -p y", "")[0], format!("/l harden --wait-for-app {ab}"));
@@ -176,5 +177,16 @@ mod tests {
         assert_eq!(with("/l run", "-p x -- app"), ["/l run".to_owned(), format!("{ab} -- app")]);
         assert_eq!(with("/l run", "-- app"), [format!("/l run {ab}"), "-- app".to_owned()]);
         assert_eq!(with("/l run -p", "x -- app"), [format!("/l run {ab}"), "-- app".to_owned()]);
+    }
+
+    #[test]
+    fn a_digest_stands_behind_the_profiles() {
+        let with = |command: &str, args: &str| {
+            with_option(&[words(command), words(args)], "digest", &["D".to_owned()]).map(|list| list.join(" "))
+        };
+        assert_eq!(with("/l run -p a --profile=b -- app", "")[0], "/l run -p a --profile=b --digest D -- app");
+        assert_eq!(with("/l harden --digest x -p a", "")[0], "/l harden --digest D -p a");
+        assert_eq!(with("/l run --init", "-- app --digest x"), ["/l run --digest D --init", "-- app --digest x"]);
+        assert_eq!(with("/l", "run -pa --digest=x -- app"), ["/l", "run -pa --digest D -- app"]);
     }
 }

@@ -1,20 +1,29 @@
 //! The spool: a temporary directory with the contents of an image, and at the end the tree as far as somebody without
 //! root can make it. It is gone when the value is, also after an error.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::Mode;
 use tempfile::TempDir;
 
+use lithify::root::Identity;
+
 use super::archive::Extent;
 use super::error::{Fault, ImageError};
 use super::limits::Limits;
 use super::tree::{Inode, Node, Tree};
+
+/// The tree that was made.
+pub(crate) struct Built {
+    pub(crate) root: PathBuf,
+    /// The files that have capabilities, which only root could set.
+    pub(crate) capable: HashSet<Identity>,
+}
 
 /// The contents of an image.
 pub(crate) struct Spool {
@@ -77,11 +86,12 @@ impl Spool {
         Ok(number)
     }
 
-    /// Makes the tree of the image. Returns its root. Files are readable and directories open for us, whatever the
+    /// Makes the tree of the image. Files are readable and directories open for us, whatever the
     /// image says; the other bits are as in the image. Devices become fifos, and nothing has another owner: [`Tree`]
     /// knows the truth. Each directory is made before what is in it, and no link lies on the way to anything.
-    pub(crate) fn build(&self, tree: &Tree) -> Result<PathBuf, ImageError> {
+    pub(crate) fn build(&self, tree: &Tree) -> Result<Built, ImageError> {
         let root = self.directory.path().join("root");
+        let mut capable = HashSet::new();
         let counts = tree.name_counts();
         // The first name of an inode that has several.
         let mut first: HashMap<u32, PathBuf> = HashMap::new();
@@ -95,6 +105,10 @@ impl Spool {
                 }
                 let Some(inode) = tree.inode(entry.inode) else { continue };
                 self.make(inode, &path)?;
+                if !inode.capability.is_empty() {
+                    let made = fs::symlink_metadata(&path).map_err(ImageError::spool("stat", &path))?;
+                    capable.insert(Identity { dev: made.dev(), ino: made.ino() });
+                }
                 match inode.node {
                     Node::Directory(_) => pending.push((entry.inode, path)),
                     _ if counts.get(entry.inode as usize).is_some_and(|names| *names > 1) => {
@@ -104,7 +118,7 @@ impl Spool {
                 }
             }
         }
-        Ok(root)
+        Ok(Built { root, capable })
     }
 
     fn make(&self, inode: &Inode, path: &Path) -> Result<(), ImageError> {

@@ -164,7 +164,7 @@ fn layered(layers: &[&[Entry]]) -> Result<Image, ImageError> {
 /// One line for each file: path, owner and mode, and what it is. Files by the spool, which must have the same names.
 fn shown(image: &Result<Image, ImageError>) -> String {
     let image = image.as_ref().unwrap_or_else(|error| panic!("{error}"));
-    let root = image.spool.build(&image.tree).unwrap();
+    let root = image.spool.build(&image.tree).unwrap().root;
     let mut lines = Vec::new();
     list(image, &root, "", &mut lines);
     lines.join("\n")

@@ -70,10 +70,10 @@ fn lines(pod: &mut Pod<'_>, chosen: &[Container<'_>]) -> Option<Vec<String>> {
     for call in pod.calls? {
         let Some(line) = call.line() else {
             let message = format!(
-                "{}: the kubelet puts the value of a variable into its command, so lithify stays open to any command line in this pod",
+                "{}: only the kubelet knows the value of a variable that lithify gets, so it stays open to any command line in this pod",
                 call.title
             );
-            pod.find(Severity::Note, &place, message, "write the value there in the place of $(NAME)");
+            pod.find(Severity::Note, &place, message, "write the value there, in the place of $(NAME) or valueFrom");
             return None;
         };
         let line = inscribed::escaped(&line);

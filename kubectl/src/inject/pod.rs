@@ -73,9 +73,29 @@ impl<'a> Pod<'a> {
 
     /// Puts the profiles of this run into a call of lithify, in the command and args of a container or a handler.
     pub(crate) fn update(&mut self, node: &Node, path: &Path) {
+        self.update_with(node, path, None);
+    }
+
+    /// The same for a call that compares the digest.
+    pub(crate) fn update_sealed(&mut self, node: &Node, path: &Path) {
+        let options: &'a Inject = self.options;
+        self.update_with(node, path, options.digest.as_ref());
+    }
+
+    fn update_with(&mut self, node: &Node, path: &Path, digest: Option<&String>) {
         let lists = ["command", "args"].map(|key| node.words_of(key));
-        let updated = arguments::with_profiles(&lists, &self.profiles.there);
+        let mut updated = arguments::with_option(&lists, "profile", &self.profiles.there);
+        if let Some(digest) = digest {
+            let lists = updated.each_ref().map(|list| list.iter().map(String::as_str).collect());
+            updated = arguments::with_option(&lists, "digest", std::slice::from_ref(digest));
+        }
         self.replace_words(path, lists, updated);
+    }
+
+    /// The option of a new call that compares the digest; nothing without `--digest`.
+    pub(crate) fn digest(&self) -> impl Iterator<Item = &'a str> {
+        let options: &'a Inject = self.options;
+        options.digest.iter().flat_map(|digest| ["--digest", digest.as_str()])
     }
 
     /// Replaces the words of a command and its args.

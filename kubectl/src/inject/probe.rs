@@ -54,7 +54,7 @@ fn startup_probe(pod: &mut Pod<'_>, container: &Container<'_>) {
         return;
     };
     if let Some(exec) = exec_of(probe, "harden") {
-        pod.update(exec, &path.key("exec"));
+        pod.update_sealed(exec, &path.key("exec"));
         return;
     }
     match startup::wait_of(probe, container) {
@@ -104,5 +104,6 @@ fn harden(pod: &Pod<'_>, wait: u64, targets: &[String]) -> Value {
     let targets = targets.iter().flat_map(|target| ["--wait-for", target.as_str()]);
     let words: Vec<&str> =
         ["harden", "--wait-for-app"].into_iter().chain(targets).chain(["--wait-timeout", &wait]).collect();
-    Value::map([("command", pod.call(&words, &[]))])
+    let digest: Vec<&str> = pod.digest().collect();
+    Value::map([("command", pod.call(&words, &digest))])
 }

@@ -8,12 +8,12 @@ use crate::yaml::Value;
 pub(crate) fn run(pod: &mut Pod<'_>, container: &Container<'_>) {
     if command::is_of_image(container) {
         let Some(words) = command::named(pod, container) else { return };
-        let after: Vec<&str> = std::iter::once("--").chain(words.iter().map(String::as_str)).collect();
+        let after: Vec<&str> = pod.digest().chain(["--"]).chain(words.iter().map(String::as_str)).collect();
         let call = pod.call(&["run"], &after);
         pod.set(container.node, &container.path, "command", call);
     } else if command::run_by_lithify(container.node).is_some() {
-        pod.update(container.node, &container.path);
-    } else if let Value::List(words, _) = pod.call(&["run"], &["--"]) {
+        pod.update_sealed(container.node, &container.path);
+    } else if let Value::List(words, _) = pod.call(&["run"], &pod.digest().chain(["--"]).collect::<Vec<_>>()) {
         pod.changes.prepend(&container.path.key("command"), words);
     }
 }

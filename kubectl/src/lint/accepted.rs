@@ -65,11 +65,14 @@ pub(crate) fn accepted(workload: &Workload<'_>) -> Vec<Finding> {
             } else if let Some(name) = call.unread(&lines) {
                 let message =
                     format!("{}: {name} is not read by a copy that accepts certain command lines", call.title);
-                let fix = format!(
-                    "in the args of {}: {:?}",
-                    escape(installer.name.as_bytes()),
-                    format!("{}{line}", inscribed::ONLY)
-                );
+                let fix = match call.line() {
+                    Some(line) => format!(
+                        "in the args of {}: {:?}",
+                        escape(installer.name.as_bytes()),
+                        format!("{}{line}", inscribed::ONLY)
+                    ),
+                    None => "put the value into the command line, or install lithify without --only".to_owned(),
+                };
                 findings.push(Finding::new(Severity::Breaks, &call.place, message, fix));
             }
         }

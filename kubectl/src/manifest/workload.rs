@@ -14,6 +14,8 @@ pub(crate) struct Workload<'a> {
     /// From the document's root to the pod's `spec`.
     pub(crate) path: Path,
     pub(crate) spec: &'a Node,
+    /// What holds the pod's `metadata` and `spec`.
+    pub(crate) template: &'a Node,
 }
 
 /// A container of a pod.
@@ -64,7 +66,8 @@ fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Wo
         return;
     }
     let Some((kind, way)) = KINDS.into_iter().find(|(known, _)| *known == kind) else { return };
-    if let Some(spec) = object.at(way) {
+    let template = way.split_last().and_then(|(_, above)| object.at(above));
+    if let (Some(template), Some(spec)) = (template, object.at(way)) {
         let metadata = |key| object.get("metadata").and_then(|metadata| metadata.text_of(key));
         let name = metadata("name").or_else(|| metadata("generateName")).unwrap_or("without a name");
         found.push(Workload {
@@ -73,6 +76,7 @@ fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Wo
             document,
             path: way.iter().fold(path.clone(), |path, key| path.key(key)),
             spec,
+            template,
         });
     }
 }
@@ -134,6 +138,11 @@ impl<'a> Workload<'a> {
             }
         };
         items.iter().enumerate().map(container).collect()
+    }
+
+    /// An annotation of the pod.
+    pub(crate) fn annotation(&self, name: &str) -> Option<&'a Node> {
+        self.template.at(&["metadata", "annotations"])?.get(name)
     }
 
     pub(crate) fn volume(&self, name: &str) -> Option<&'a Node> {

@@ -31,6 +31,12 @@ impl Path {
         self.then(Step::Index(index))
     }
 
+    /// The path without its last step.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        Self(self.0.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default())
+    }
+
     /// The path to the first difference of two values.
     pub(crate) fn to_difference(one: &Value, other: &Value) -> Self {
         let (step, one, other) = match (one, other) {

@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod digest;
 mod golden;
 mod inscribed;
 mod kinds;

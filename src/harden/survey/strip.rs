@@ -33,8 +33,9 @@ pub(super) fn strip(
     if on(&strip.world_writable) && !sticky {
         bits |= stat.mode & 0o002;
     }
-    let capabilities =
-        on(&strip.file_capabilities) && stat.kind == Kind::File && directory.has_capabilities(name, None)?;
+    let capabilities = on(&strip.file_capabilities)
+        && stat.kind == Kind::File
+        && (scope.root.is_capable(stat.id) || directory.has_capabilities(name, None)?);
     if bits == 0 && !capabilities || scope.kept.reason(&entry.path(), &stat).is_some() {
         return Ok(());
     }

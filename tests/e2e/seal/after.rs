@@ -6,6 +6,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 
+use crate::harness::container::Spec;
 use crate::harness::ran::Ran;
 use crate::harness::tree::Tree;
 use crate::harness::{run, run_lithify};
@@ -16,6 +17,74 @@ fn seal(tree: &Tree, arguments: &[&str]) -> Ran {
 
 fn harden(tree: &Tree, arguments: &[&str]) -> Ran {
     run_lithify([&["harden", "--root", tree.path().to_str().unwrap()], arguments].concat())
+}
+
+#[test]
+fn where_harden_would_not_end_well_there_is_no_digest() {
+    let tree = Tree::new();
+    tree.program("/bin/sh").file_with("/start.sh", "#!/bin/sh\n");
+    let after = |arguments: &[&str]| {
+        let ran = seal(&tree, &[&["--after"], arguments].concat());
+        assert!(ran.code == 0 || !ran.all().contains("sha256:"), "{ran:?}");
+        ran
+    };
+    after(&[]).exits(2).says("nothing to do: name a profile");
+    let ran = after(&["-p", "shells", "--app", "/start.sh"]).exits(3);
+    assert_eq!(ran.stdout, "");
+    ran.says("REFUSED /bin/sh: ").says("--app").says("lithify seal ").says("refused; nothing was changed");
+    harden(&tree, &["-p", "shells", "--app", "/start.sh"]).exits(3);
+    after(&["-p", "shells", "--app", "/none"]).exits(3).says("/none is not there");
+    after(&["-p", "shells", "--app", "none"]).exits(0);
+    after(&["--remove", "/bin/sh"]).exits(0);
+    // No class but `shell`, and nobody says what the app is: that is a matter of the place where it runs.
+    after(&["-p", "distroless"]).exits(0);
+    tree.assert_there(&["/bin/sh"]);
+}
+
+#[test]
+fn a_rule_that_meets_a_mount_gives_no_digest() {
+    let tree = Tree::new();
+    tree.directory("/dev").directory("/proc").directory("/sys").directory("/lithify").program("/opt/sh");
+    fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let volume = Tree::new();
+    volume.program("/sh");
+    let seal = ["/lithify/lithify", "seal", "--after", "--remove", "/opt/sh"];
+    let spec = || Spec::new(tree.path(), &seal);
+    spec().run().0.exits(0).says("lithify1-sha256:");
+    let (ran, _) = spec().volume(volume.path(), "/opt", &["rw"]).run();
+    ran.exits(1).says("FAIL remove /opt/sh: was not removed").does_not_say("lithify1-sha256:");
+}
+
+#[test]
+fn in_a_container_hard_links_are_split_and_the_mark_is_left_out() {
+    let tree = Tree::new();
+    tree.directory("/dev").directory("/proc").directory("/sys").directory("/lithify").directory("/etc");
+    fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    tree.program("/usr/bin/sh").hard_link("/usr/bin/bash", "/usr/bin/sh").link("/bin", "usr/bin");
+    tree.program("/usr/bin/su").hard_link("/opt/su", "/usr/bin/su").file_with("/etc/passwd", PASSWD[0]);
+    for (path, mode) in [("/usr/bin/su", 0o4755), ("/etc/passwd", 0o666), ("/opt", 0o2775)] {
+        fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    chown(tree.at("/opt"), Some(0), Some(7)).unwrap();
+    tree.program("/opt/ash");
+    run(Command::new("setcap").arg("cap_net_raw+ep").arg(tree.at("/opt/ash"))).exits(0);
+    for method in ["delete", "disable", "tombstone"] {
+        let text = format!(
+            "schema = 1\n[remove]\nnames = [\"sh\"]\npaths = [\"/opt/ash\"]\nmethod = \"{method}\"\n[strip]\nsetid = true\n\
+             world_writable = true\nlogin_shells = true\n[seal]\nexclude = [\"/p.toml\"]\n"
+        );
+        tree.file_with("/p.toml", &text);
+        let container = Spec::new(tree.path(), &["/lithify/lithify", "sleep", "1000"]).start();
+        let lithify = |arguments: &[&str]| container.lithify(&[arguments, &["-p", "/p.toml"]].concat());
+        let before = lithify(&["seal", "--after", "--out", "-"]).exits(0).stdout;
+        let hardened = lithify(&["harden", "--app", "none"]).exits(0);
+        let after = lithify(&["seal", "--out", "-"]).exits(0).stdout;
+        assert_eq!(before, after, "{method}: {hardened:?}");
+        assert!(container.root().join(".lithify").is_file(), "{method}");
+        let digest = before.lines().last().unwrap().trim_start_matches("# ");
+        lithify(&["harden", "--app", "none", "--digest", digest]).exits(0);
+        lithify(&["verify", "--digest", digest]).exits(0);
+    }
 }
 
 /// Something that is made in a tree. What cannot be made is left out.

@@ -10,9 +10,10 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use proptest::prelude::*;
 
 use crate::harness::builder::Builder;
+use crate::harness::docker::Docker;
 use crate::harness::plugin::seal_as_nobody;
 use crate::harness::tree::Tree;
-use crate::harness::{lithify, rootfs, run, run_lithify};
+use crate::harness::{harden, lithify, rootfs, run, run_lithify};
 
 /// Commands that write an archive of the directory in which they run to standard output.
 const WRITERS: [&[&str]; 4] = [
@@ -138,6 +139,69 @@ fn the_layers_of_images_that_were_built() {
         let (ran, _) = container.command(&[program, "seal"]).run();
         assert_eq!(ran.exits(0).stdout, expected, "{name} in a container");
     }
+}
+
+/// Docker's own archives, and a container of Docker with all that it mounts there.
+#[test]
+fn what_docker_exports_and_saves() {
+    let image = "docker.io/library/alpine:3.22";
+    let docker = Docker::with(&[image]);
+    let directory = tempfile::tempdir().unwrap();
+    let written = |name: &str, arguments: &[&str]| {
+        let file = directory.path().join(name);
+        docker.client([arguments, &["--output", file.to_str().unwrap()]].concat()).exits(0);
+        digest(File::open(&file).unwrap(), &[])
+    };
+    let container = docker.client(["create", image]).exits(0).stdout;
+    let exported = written("exported", &["export", container.trim()]);
+    assert_eq!(written("saved", &["save", image]), exported);
+    let program = format!("{}:/lithify/lithify:ro", lithify().display());
+    let ran = docker.client(["run", "--rm", "--volume", &program, image, "/lithify/lithify", "seal"]);
+    assert_eq!(ran.exits(0).stdout, exported);
+}
+
+/// What CI computes from an archive is what `harden` leaves.
+#[test]
+fn the_digest_after_hardening() {
+    let app = "--app=nginx -g 'daemon off;'";
+    let tree = Tree::new();
+    run(Command::new("cp").arg("-a").arg(rootfs("nginx")).arg(tree.at("/nginx"))).exits(0);
+    let root = tree.at("/nginx");
+    // Of `[strip]`: only the headers have it.
+    run(Command::new("setcap").arg("cap_net_raw=ep").arg(root.join("usr/sbin/nginx"))).exits(0);
+    run(Command::new("setcap").arg("cap_net_raw=ep").arg(root.join("usr/bin/cat"))).exits(0);
+    let image = archive(&root, WRITERS[1]);
+    for (profile, arguments) in [("shells", &[][..]), ("nginx", &[][..]), ("distroless", &[app])] {
+        let arguments = [&["-p", profile], arguments].concat();
+        let after = [&["--after"], arguments.as_slice()].concat();
+        let expected = sealed(&root, &after);
+        assert_ne!(expected, sealed(&root, &arguments));
+        std::io::Seek::rewind(&mut &image).unwrap();
+        assert_eq!(digest(image.try_clone().unwrap(), &after), expected, "{profile}");
+        // The last one is really hardened.
+        if profile == "distroless" {
+            harden(&root, &arguments).exits(0);
+            assert_eq!(sealed(&root, &arguments), expected);
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_the_archive_cannot_tell() {
+    let tree = Tree::new();
+    tree.program("/bin/sh").program("/bin/app");
+    let image = || archive(tree.path(), WRITERS[0]);
+    let profile = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    fs::set_permissions(profile.path(), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&profile, "schema = 1\n[remove]\nnames = [\"sh\"]\nmethod = \"tombstone\"\n").unwrap();
+    let profile = profile.path().to_str().unwrap();
+    seal_as_nobody(image(), &["--after", "-p", profile])
+        .exits(2)
+        .says("tombstones are copies of the lithify in the container");
+    seal_as_nobody(image(), &["-p", profile]).exits(0);
+    seal_as_nobody(image(), &["--after"]).exits(2).says("nothing to do: name a profile");
+    let json = seal_as_nobody(image(), &["--after", "-p", "shells", "--format", "json"]).exits(0).json();
+    assert_eq!((&json["root"], json["digest"].as_str().unwrap().len()), (&"standard input".into(), 80));
 }
 
 #[test]
