@@ -90,6 +90,7 @@ subcommands! {
         "verify" => Verify,
         "scan" => Scan,
         "seal" => Seal,
+        "diff" => Diff,
         "run" => Run,
         "stage" => Stage,
         "install" => Install,
@@ -173,6 +174,17 @@ choice! {
     SealOnly {
         /// Files with an x bit, ELF files and scripts
         "executables" => Executables,
+    }
+}
+
+arguments! {
+    /// Show what has changed since the container started, and which volumes a read-only root needs; change nothing
+    Diff {
+        root: PathBuf = ROOT,
+        profiles: Vec<String> = PROFILE,
+        /// Since the start of the container's first process, since some seconds ago, or since `lithify seal --out` wrote this manifest
+        since: String = long("since").env("LITHIFY_SINCE").value_name("start|SECONDS|SEAL").default_value("start"),
+        max_file_size: Size = MAX_FILE_SIZE,
     }
 }
 

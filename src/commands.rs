@@ -1,5 +1,6 @@
 //! The subcommands, one file each. They connect the other modules.
 
+mod diff;
 mod fault;
 mod harden;
 mod inscribed;
@@ -69,6 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(options) => output.report("verify", verify::verify(&options)),
         Command::Scan(options) => scan::scan(&options, &output),
         Command::Seal(options) => seal::seal(&options, None, &output),
+        Command::Diff(options) => diff::diff(&options, &output),
         Command::Stage(options) => stage::stage(&options, &output),
         Command::Run(options) => run::run(&options, &output),
         Command::Install(options) => install::install(&options, &output),

@@ -1,12 +1,16 @@
 //! Drift: what has changed since the container's first process started. Only reads. It needs no baseline: the kernel notes
 //! when each file was last changed, and no program can set that time.
 
+mod changes;
 mod closed;
 mod executables;
 mod processes;
 mod start;
+mod volumes;
 
+pub use changes::{Change, Changes, Event, changes};
 pub use closed::take_closed;
 pub use executables::{Drifted, Sign, executables};
 pub use processes::{Anomaly, processes};
 pub use start::{Since, start};
+pub use volumes::{Volume, volumes};

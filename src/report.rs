@@ -3,6 +3,7 @@
 
 mod advice;
 mod checks;
+mod diff;
 mod error;
 mod exit;
 mod fact;
@@ -33,6 +34,7 @@ use crate::text::escape::escape;
 use crate::verify::{Check, Verification, Verified};
 
 pub(crate) use advice::errors::install as install_advice;
+pub use diff::{DiffNote, DiffReport, From as DiffFrom};
 pub use error::CommandError;
 pub use exit::{AppProcess, Exit};
 pub use fact::{Fact, Failed};
@@ -57,6 +59,8 @@ pub enum Subcommand {
     Run,
     /// `stage`, if something prevents it.
     Stage,
+    /// `diff` since a seal.
+    Diff,
     /// `seal --after`, if it is not known what `harden` would leave.
     Seal,
 }
@@ -69,6 +73,7 @@ impl Subcommand {
             Self::Verify => "verify",
             Self::Run => "run",
             Self::Stage => "stage",
+            Self::Diff => "diff",
             Self::Seal => "seal",
         }
     }

@@ -63,6 +63,7 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
     let profile = if options.after { effective_profile(&options.profiles, &options.remove)? } else { load(names)? };
     let mut target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let spooled = image.is_some();
+    let name = image.as_ref().map_or(options.root.as_path(), |image| image.name);
     let mut as_is = AsIs;
     let mut before: &mut dyn View = &mut as_is;
     if let Some(image) = image {
@@ -85,7 +86,7 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
     if plan.refusals.is_empty() && plan.skipped.is_empty() && plan.missing.is_empty() && unreadable.is_empty() {
         return write(options, &target, &profile, &mut After::new(&target.root, &plan, before)).map(State::Sealed);
     }
-    let mut report = Report::new(Subcommand::Seal, target.root.path(), &profile);
+    let mut report = Report::new(Subcommand::Seal, name, &profile);
     report.add_unreadable(unreadable);
     report.add_plan(Plan { notes: Vec::new(), ..plan }, Some(Vec::new()));
     Ok(State::NoPlan(Box::new(report)))

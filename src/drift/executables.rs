@@ -11,7 +11,7 @@ use super::Since;
 use crate::linux::error::errno;
 use crate::linux::filesystem::is_left_out;
 use crate::recognise::tombstone::{self, Detector};
-use crate::root::{Canonical, Directory, Kind, Look, Root, RootError, Visitor, walk_tree};
+use crate::root::{Canonical, Directory, Kind, Look, Root, RootError, Stat, Visitor, walk_tree};
 
 /// Why a file counts as executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +77,10 @@ impl Visitor for Search<'_> {
         if self.left_out.contains(&path) || self.since.mark.holds(&path, details.changed, details.stat.id.ino) {
             return Ok(());
         }
-        let mode = details.stat.mode & 0o7777;
-        if let Some(sign) = self.sign(directory, name, mode)? {
+        if let Some(sign) = sign(directory, name, &details.stat, &mut self.tombstones)? {
             let after = details.changed.since(self.since.start);
-            self.drifted.push(Drifted { path, sign, mode, uid: details.stat.uid, after });
+            let Stat { mode, uid, .. } = details.stat;
+            self.drifted.push(Drifted { path, sign, mode: mode & 0o7777, uid, after });
         }
         Ok(())
     }
@@ -103,26 +103,28 @@ impl Visitor for Search<'_> {
     }
 }
 
-impl Search<'_> {
-    /// Why the file counts as executable; `None` if it does not. A tombstone starts nothing.
-    fn sign(&mut self, directory: &Directory, name: &CStr, mode: u32) -> Result<Option<Sign>, RootError> {
-        if mode == tombstone::MODE && directory.file(name).is_ok_and(|file| self.tombstones.is_tombstone(&file)) {
-            return Ok(None);
-        }
-        if mode & 0o111 != 0 {
-            return Ok(Some(Sign::Mode));
-        }
-        let mut head = [0; 4];
-        let length = directory
-            .file(name)?
-            .read_at(&mut head, 0)
-            .map_err(|error| directory.error("read", name, errno(&error)))?;
-        Ok(match head.get(..length) {
-            Some(b"\x7fELF") => Some(Sign::Elf),
-            Some([b'#', b'!', ..]) => Some(Sign::Script),
-            _ => None,
-        })
+/// Why the regular file `name` counts as executable; `None` if it does not. A tombstone starts nothing.
+pub(super) fn sign(
+    directory: &Directory,
+    name: &CStr,
+    stat: &Stat,
+    tombstones: &mut Detector,
+) -> Result<Option<Sign>, RootError> {
+    let mode = stat.mode & 0o7777;
+    if mode == tombstone::MODE && directory.file(name).is_ok_and(|file| tombstones.is_tombstone(&file)) {
+        return Ok(None);
     }
+    if mode & 0o111 != 0 {
+        return Ok(Some(Sign::Mode));
+    }
+    let mut head = [0; 4];
+    let read = directory.file(name)?.read_at(&mut head, 0);
+    let length = read.map_err(|error| directory.error("read", name, errno(&error)))?;
+    Ok(match head.get(..length) {
+        Some(b"\x7fELF") => Some(Sign::Elf),
+        Some([b'#', b'!', ..]) => Some(Sign::Script),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -26,7 +26,11 @@ const MOST: u64 = 1024 * 1024;
 
 /// The lines of a mark.
 #[derive(Debug, Default)]
-pub struct Mark(HashSet<Vec<u8>>);
+pub struct Mark {
+    lines: HashSet<Vec<u8>>,
+    /// When it was last written.
+    written: Time,
+}
 
 /// Why a file at [`PATH`] is no mark, so that it excuses nothing.
 #[derive(Debug, thiserror::Error)]
@@ -64,13 +68,14 @@ impl Mark {
             return Err(MarkError::Kind(stat.kind.name()));
         }
         let file = directory.file(NAME)?;
-        accept(root, &details_of(file.as_fd(), c"", PATH)?.stat)?;
+        let details = details_of(file.as_fd(), c"", PATH)?;
+        accept(root, &details.stat)?;
         let mut text = Vec::new();
         file.take(MOST + 1).read_to_end(&mut text).map_err(|error| os("read", PATH)(errno(&error)))?;
         if text.len() as u64 > MOST {
             return Err(MarkError::Large);
         }
-        Self::parse(&text)
+        Ok(Self { written: details.changed, ..Self::parse(&text)? })
     }
 
     fn parse(text: &[u8]) -> Result<Self, MarkError> {
@@ -81,12 +86,22 @@ impl Mark {
                 None => return Err(MarkError::Line(number + 1)),
             };
         }
-        Ok(Self(lines))
+        Ok(Self { lines, written: Time::default() })
+    }
+
+    /// Whether there is none, or it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Whether lithify wrote it, and before this time.
+    pub fn is_older_than(&self, time: Time) -> bool {
+        !self.is_empty() && self.written < time
     }
 
     /// Whether lithify was the last to change the file at `path`.
     pub fn holds(&self, path: &[u8], changed: Time, inode: u64) -> bool {
-        !self.0.is_empty() && self.0.contains(line(path, changed, inode).as_bytes())
+        !self.lines.is_empty() && self.lines.contains(line(path, changed, inode).as_bytes())
     }
 }
 
@@ -157,7 +172,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (path, root) = (directory.path().join(".lithify"), || Root::open(directory.path()).unwrap());
         let why = || Mark::read(&root()).map(|_| ()).unwrap_err().to_string();
-        assert!(Mark::read(&root()).unwrap().0.is_empty(), "none is there");
+        assert!(Mark::read(&root()).unwrap().is_empty(), "none is there");
         for (text, line) in [("1.000000001 2 /x\nrubbish\n", 2), ("1.000000001 2 /x", 1), ("1.1 2 /x\n", 1), ("\n", 1)]
         {
             std::fs::write(&path, text).unwrap();

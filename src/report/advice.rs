@@ -232,15 +232,20 @@ fn volume(check: &Check) -> String {
     }
 }
 
-/// The two pieces of YAML that make a path writable.
-fn volume_at(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    let name: String = text
+/// A name for the volume at `path`, as a DNS label.
+pub(super) fn volume_name(path: &str) -> String {
+    let name: String = path
         .trim_matches('/')
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
         .collect();
     let name = name.get(name.len().saturating_sub(63)..).unwrap_or(&name).trim_matches('-');
+    if name.is_empty() { "volume".to_owned() } else { name.to_owned() }
+}
+
+/// The two pieces of YAML that make a path writable.
+fn volume_at(path: &[u8]) -> String {
+    let name = volume_name(&String::from_utf8_lossy(path));
     format!(
         "add to the pod's volumes `- {{name: {name}, emptyDir: {{}}}}` and to the container's volumeMounts `- {{name: {name}, mountPath: {}}}`",
         escape(path)

@@ -1,6 +1,6 @@
 //! The exit codes (`docs/exit-codes.md`), and the one place that derives them from a report or an error.
 
-use super::{CommandError, Report};
+use super::{CommandError, Report, Subcommand};
 use crate::harden::pipeline::HardenError;
 use crate::harden::wait::WaitError;
 use crate::volume::stage::StageError;
@@ -65,7 +65,7 @@ impl Exit {
             Self::Refused
         } else if report.late.is_some() {
             Self::NotYet
-        } else if report.is_clean() {
+        } else if report.is_clean() || report.command == Subcommand::Diff && report.is_known() {
             Self::Ok
         } else {
             Self::Finding

@@ -107,6 +107,11 @@ impl Report {
         self.findings().is_empty()
     }
 
+    /// Whether everything could be looked at.
+    pub fn is_known(&self) -> bool {
+        self.findings().iter().all(|finding| finding.status() != Status::Unverified)
+    }
+
     /// Adds the steps that were not done: first those that were left alone, then those that failed, as one finding for
     /// each reason.
     fn failures<'a>(&'a self, findings: &mut Vec<Fact<'a>>) {

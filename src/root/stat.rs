@@ -81,6 +81,8 @@ pub struct Details {
     pub stat: Stat,
     /// When the inode was last changed, in content or in metadata (`st_ctime`, inode(7)). No program can set it.
     pub changed: Time,
+    /// When its content was last changed: of a directory, the names in it (`st_mtime`). Programs can set it.
+    pub modified: Time,
     /// Major and minor number of the device that the file is.
     pub device: (u32, u32),
 }
@@ -94,10 +96,10 @@ pub(crate) fn stat_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
 /// As [`stat_of`], with what only few ask for.
 pub(crate) fn details_of(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Details, RootError> {
     match statx(directory, name) {
-        Ok(Statx { dev, ino, mode, nlink, uid, gid, size, changed, device, mount: Some(mount) }) => {
+        Ok(Statx { dev, ino, mode, nlink, uid, gid, size, changed, modified, device, mount: Some(mount) }) => {
             let stat =
                 Stat { id: Identity { dev, ino }, kind: Kind::of_mode(mode), mode, nlink, uid, gid, size, mount };
-            Ok(Details { stat, changed, device })
+            Ok(Details { stat, changed, modified, device })
         }
         // Kernels before 5.8 give no mount id, kernels before 4.11 have no statx, and a seccomp profile may refuse it.
         Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => stat_by_descriptor(directory, name, path),
@@ -126,7 +128,8 @@ fn stat_by_descriptor(directory: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Re
         size: u64::try_from(stat.st_size).unwrap_or(0),
         mount,
     };
-    let nanoseconds = u32::try_from(stat.st_ctime_nsec).unwrap_or(0);
+    let time = |seconds, nanoseconds: i64| Time { seconds, nanoseconds: nanoseconds.try_into().unwrap_or(0) };
     let device = (nix::libc::major(stat.st_rdev), nix::libc::minor(stat.st_rdev));
-    Ok(Details { stat: known, changed: Time { seconds: stat.st_ctime, nanoseconds }, device })
+    let (changed, modified) = (time(stat.st_ctime, stat.st_ctime_nsec), time(stat.st_mtime, stat.st_mtime_nsec));
+    Ok(Details { stat: known, changed, modified, device })
 }

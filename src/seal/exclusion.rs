@@ -94,7 +94,7 @@ impl Exclusions {
     }
 
     /// Whether what is at `path` is left out, with everything below it.
-    pub(super) fn leaves_out(&mut self, path: &Canonical, is_directory: bool) -> bool {
+    pub fn leaves_out(&mut self, path: &Canonical, is_directory: bool) -> bool {
         let mut left_out = false;
         for exclusion in &mut self.list {
             if exclusion.what.matches(path, is_directory) {

@@ -25,7 +25,7 @@ use omitted::Omitted;
 use place::Place;
 
 pub use links::Links;
-pub use mounts_spec::{Mount, mounts, present, to_yaml, volume_name};
+pub use mounts_spec::{Mount, mounts, present, scalar, to_yaml, volume_name};
 pub use place::NAME;
 pub use sources::resolve;
 

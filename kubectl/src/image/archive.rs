@@ -131,7 +131,14 @@ impl<R: Read> Archive<R> {
 
     fn step(&mut self) -> Result<Step, Fault> {
         let first = self.entries == 0;
-        Ok(match self.parser.parse(&self.held).map_err(|error| malformed(&error, first))? {
+        let mut parsed = self.parser.parse(&self.held);
+        // A time before 1970 is none for the parser, and nothing here asks for it.
+        if matches!(parsed, Err(ParseError::InvalidPaxValue { key: "mtime", .. })) {
+            self.parser.set_ignore_pax_errors(true);
+            parsed = self.parser.parse(&self.held);
+            self.parser.set_ignore_pax_errors(false);
+        }
+        Ok(match parsed.map_err(|error| malformed(&error, first))? {
             ParseEvent::NeedData { min_bytes } if min_bytes <= self.held.len() => {
                 return Err(Fault::Broken("the map of a sparse file in it is no list of numbers".to_owned()));
             }

@@ -28,6 +28,8 @@ pub struct Statx {
     pub size: u64,
     /// When the inode was last changed, in content or in metadata (`st_ctime`, inode(7)).
     pub changed: Time,
+    /// When its content was last changed (`st_mtime`). Programs can set it.
+    pub modified: Time,
     /// Major and minor number of the device that the file is.
     pub device: (u32, u32),
     /// Mount id as in `/proc/PID/mountinfo`; `None` if the kernel does not fill it in (before Linux 5.8).
@@ -55,6 +57,7 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
     Errno::result(result)?;
     // SAFETY: zeroed before the call and filled in by it.
     let found = unsafe { buffer.assume_init() };
+    let time = |time: libc::statx_timestamp| Time { seconds: time.tv_sec, nanoseconds: time.tv_nsec };
     Ok(Statx {
         dev: libc::makedev(found.stx_dev_major, found.stx_dev_minor),
         ino: found.stx_ino,
@@ -63,7 +66,8 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
         uid: found.stx_uid,
         gid: found.stx_gid,
         size: found.stx_size,
-        changed: Time { seconds: found.stx_ctime.tv_sec, nanoseconds: found.stx_ctime.tv_nsec },
+        changed: time(found.stx_ctime),
+        modified: time(found.stx_mtime),
         device: (found.stx_rdev_major, found.stx_rdev_minor),
         mount: (found.stx_mask & libc::STATX_MNT_ID != 0).then_some(found.stx_mnt_id),
     })

@@ -67,7 +67,7 @@ pub fn volume_name(volume: &Path) -> String {
 }
 
 /// A string as YAML: plain if it cannot be taken for anything else, such as a number; else quoted as in JSON.
-fn scalar(text: &str) -> String {
+pub fn scalar(text: &str) -> String {
     let first = text.bytes().next().unwrap_or_default();
     let plain = text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'/' | b'.' | b'_' | b'-' | b'+'))
         && (first == b'/' || first.is_ascii_alphabetic())

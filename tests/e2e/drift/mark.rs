@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use super::{BOTH, EXECUTABLES, drop_file, sleeper, verify};
+use super::{BOTH, EXECUTABLES, drop_file, layer, sleeper, verify};
 use crate::harness::container::{Container, Spec};
 use crate::harness::rootfs;
 
@@ -73,8 +73,7 @@ fn a_removed_program_that_still_runs_is_no_drift() {
 
 #[test]
 fn none_is_left_in_an_image_build_and_in_a_directory() {
-    let layer = crate::harness::tree::Tree::new();
-    layer.file_with("/srv/h.toml", &format!("schema = 1\n{STRIP}"));
+    let layer = layer("/srv/h.toml", &format!("schema = 1\n{STRIP}"));
     let spec = Spec::new(&rootfs("nginx"), &["/lithify/lithify", "harden", "-p", "/srv/h.toml", "--app", "none"]);
     let container = spec.layer(layer.path()).create();
     container.run_to_end().exits(0).says("stripped");
@@ -89,8 +88,7 @@ fn none_is_left_in_an_image_build_and_in_a_directory() {
 
 #[test]
 fn run_leaves_one_before_and_after_the_app_starts() {
-    let layer = crate::harness::tree::Tree::new();
-    layer.file_with("/srv/h.toml", &format!("schema = 1\n{STRIP}{BOTH}[remove]\nnames = [\"dash\"]\n"));
+    let layer = layer("/srv/h.toml", &format!("schema = 1\n{STRIP}{BOTH}[remove]\nnames = [\"dash\"]\n"));
     let run = ["/lithify/lithify", "run", "-p", "/srv/h.toml"];
     let start = |command: &[&str]| Spec::new(&rootfs("nginx"), &[&run, command].concat()).layer(layer.path()).start();
     for (command, ready) in [

@@ -1,13 +1,16 @@
 //! What has changed since a container's first process started: `[verify.drift]`, harden's mark, `diff`.
 
+mod diff;
 mod executables;
 mod mark;
 mod processes;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use crate::harness::container::{Container, Spec};
+use crate::harness::tree::Tree;
 use crate::harness::{Ran, rootfs};
 
 fn sleeper() -> Spec {
@@ -23,6 +26,20 @@ fn verify(container: &Container, profile: &str) -> Ran {
 const EXECUTABLES: &str = "[verify.drift]\nexecutables = false\n";
 const PROCESSES: &str = "[verify.drift]\nprocesses = false\n";
 const BOTH: &str = "[verify.drift]\nexecutables = false\nprocesses = false\n";
+
+/// A layer with this file. The clock by which files are stamped is coarse: what is made some milliseconds before a
+/// container starts counts as made since.
+fn layer(path: &str, content: &str) -> Tree {
+    let tree = Tree::new();
+    tree.file_with(path, content);
+    older();
+    tree
+}
+
+/// Waits until what was made is older than any container that starts from now on.
+fn older() {
+    std::thread::sleep(Duration::from_millis(50));
+}
 
 /// Writes a file into a running container, as a process of it would.
 fn drop_file(container: &Container, path: &str, content: &[u8], mode: u32) {

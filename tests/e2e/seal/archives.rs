@@ -200,6 +200,8 @@ fn a_plan_that_the_archive_cannot_tell() {
         .says("tombstones are copies of the lithify in the container");
     seal_as_nobody(image(), &["-p", profile]).exits(0);
     seal_as_nobody(image(), &["--after"]).exits(2).says("nothing to do: name a profile");
+    let refused = seal_as_nobody(image(), &["--after", "-p", "shells", "--remove", "/bin/app", "--app", "/bin/app"]);
+    refused.exits(3).says("/bin/app").says("lithify seal standard input: refused");
     let json = seal_as_nobody(image(), &["--after", "-p", "shells", "--format", "json"]).exits(0).json();
     assert_eq!((&json["root"], json["digest"].as_str().unwrap().len()), (&"standard input".into(), 80));
 }

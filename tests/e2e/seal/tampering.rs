@@ -11,6 +11,7 @@ use crate::harness::{rootfs, run};
 
 /// The state that is asked for, the file of a library that the app does not load, and what the profile leaves out.
 const SEAL: &str = "schema = 1\n[seal]\nexclude = [\"/var/log\"]\n[verify.mounts]\nwritable = [\"/tmp\"]\n";
+const APP: &str = "schema = 1\n[verify.mounts]\nwritable = [\"/run\", \"/var/cache/nginx\"]\n";
 const DRIFT: &str =
     "schema = 1\n[verify.mounts]\nwritable = [\"/tmp\"]\n[verify.drift]\nexecutables = false\nprocesses = false\n";
 
@@ -116,13 +117,13 @@ const TAMPERINGS: &[(&str, How)] = &[
 ];
 
 /// Each tampering of the table in docs/state.md, with what it says of each way to look.
-fn table() -> BTreeMap<String, [bool; 3]> {
+fn table() -> BTreeMap<String, [bool; 4]> {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/state.md")).unwrap();
-    let rows = page.split_once("| tampering | `--digest` | `--seal` | drift |\n").unwrap().1;
+    let rows = page.split_once("| tampering | `--digest` | `--seal` | `diff` | drift |\n").unwrap().1;
     let rows = rows.lines().skip(1).take_while(|line| line.starts_with("| "));
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let found = [1, 2, 3].map(|at: usize| match cells[at] {
+        let found = [1, 2, 3, 4].map(|at: usize| match cells[at] {
             "found" => true,
             "**missed**" => false,
             other => panic!("{other} in {line}"),
@@ -159,16 +160,20 @@ fn tamper(container: &Container, how: &How) {
 }
 
 /// What each way to look finds.
-fn found(container: &Container, digest: &str) -> [bool; 3] {
+fn found(container: &Container, digest: &str) -> [bool; 4] {
     let fails = |arguments: &[&str]| {
         let ran = container.lithify(arguments);
         assert!([0, 1].contains(&ran.code), "{arguments:?}: {ran:?}");
         ran.does_not_say("UNVERIFIED").code == 1
     };
     let seal = ["verify", "-p", "/site/seal.toml"];
+    // Without what the app itself has written.
+    let diff = ["diff", "-p", "/site/app.toml", "--format", "json"];
+    let changes = container.lithify(&diff).exits(0).json()["changes"].clone();
     [
         fails(&[&seal[..], &["--digest", digest]].concat()),
         fails(&[&seal[..], &["--seal", "/site/manifest"]].concat()),
+        changes.as_array().is_some_and(|changes| !changes.is_empty()),
         fails(&["verify", "-p", "/site/drift.toml"]),
     ]
 }
@@ -178,6 +183,7 @@ fn check(first: usize) {
     let site = tempfile::tempdir().unwrap();
     fs::write(site.path().join("seal.toml"), SEAL).unwrap();
     fs::write(site.path().join("drift.toml"), DRIFT).unwrap();
+    fs::write(site.path().join("app.toml"), APP).unwrap();
     let container = nginx(site.path());
     let manifest = container.lithify(&["seal", "-p", "/site/seal.toml", "--out", "-"]).exits(0).stdout;
     let digest = manifest.lines().last().unwrap().trim_start_matches("# ").to_owned();
