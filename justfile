@@ -49,10 +49,11 @@ aarch64: build
 size:
     tests/size.sh
 
-# Time, memory and system calls: harden and scan against busybox rm, find and cat, [verify.drift] against find, run against tini and dumb-init, stage against cp -a, what a pod's commands need; fails when a budget is broken
+# Time, memory and system calls: harden and scan against busybox rm, find and cat, seal against sha256sum and aide, [verify.drift] against find, run against tini and dumb-init, stage against cp -a, what a pod's commands need; fails when a budget is broken
 bench: build
     benches/harden.sh
     benches/scan.sh
+    benches/seal.sh
     benches/drift.sh
     benches/init.sh
     benches/stage.sh

@@ -17,6 +17,7 @@ curl curl
 runc runc
 buildah buildah
 mmdebstrap mmdebstrap
+aide aide
 strace strace
 readelf binutils
 ip iproute2

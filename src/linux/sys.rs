@@ -14,4 +14,5 @@ pub mod program;
 pub mod signal;
 pub mod stat;
 pub mod stat_as;
+pub mod thread;
 pub mod xattr;

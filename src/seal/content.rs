@@ -29,57 +29,76 @@ pub(super) enum Unknown {
     Late,
 }
 
-/// Reads files, one after the other, with one buffer.
-pub(super) struct Reader {
-    buffer: Vec<u8>,
-    deadline: Deadline,
+/// A regular file whose content is to be read, and then its digest.
+pub(super) enum Content {
+    /// It is to be read. It must be what is known of it, before and after.
+    Open {
+        /// The file.
+        file: File,
+        /// What is known of it.
+        known: Details,
+        /// Whether it is of no interest unless it is an ELF file or a script.
+        only_programs: bool,
+    },
+    /// It was read: its SHA-256, `None` if it is of no interest.
+    Read(Result<Option<Sha256>, Unknown>),
 }
 
-impl Reader {
-    pub(super) fn new(deadline: Deadline) -> Self {
-        Self { buffer: vec![0; PART], deadline }
+impl Content {
+    /// Reads it, if that was not done, and closes it.
+    pub(super) fn read(&mut self, buffer: &mut Buffer, deadline: Deadline) {
+        if let Self::Open { file, known, only_programs } = self {
+            *self = Self::Read(digest(file, known, *only_programs, buffer, deadline));
+        }
     }
+}
 
-    /// The SHA-256 of `file`, which must be what `known` says, before and after. With `only_programs`, `None` if it is
-    /// neither an ELF file nor a script.
-    pub(super) fn digest(
-        &mut self,
-        file: &mut File,
-        known: &Details,
-        only_programs: bool,
-    ) -> Result<Option<Sha256>, Unknown> {
-        let mut hasher = Hasher::new();
-        let mut length = 0;
-        loop {
-            // Most files are neither: so little of them is read first.
-            let wanted = if length == 0 && only_programs { MAGIC } else { PART };
-            let read = match file.read(self.buffer.get_mut(..wanted).unwrap_or_default()) {
-                Ok(read) => read,
-                Err(error) if errno(&error) == Errno::EINTR => continue,
-                Err(error) => return Err(Unknown::Os(errno(&error))),
-            };
-            let part = self.buffer.get(..read).unwrap_or_default();
-            if length == 0 && only_programs && !is_program(part) {
-                return Ok(None);
-            }
-            hasher.update(part);
-            length += read as u64;
-            // A regular file is read short only at its end.
-            if read < wanted || length > known.stat.size {
-                break;
-            }
-            if self.deadline.is_over() {
-                return Err(Unknown::Late);
-            }
+/// What one thread reads into.
+pub(super) struct Buffer(Box<[u8]>);
+
+impl Buffer {
+    pub(super) fn new() -> Self {
+        Self(vec![0; PART].into())
+    }
+}
+
+fn digest(
+    file: &mut File,
+    known: &Details,
+    only_programs: bool,
+    Buffer(buffer): &mut Buffer,
+    deadline: Deadline,
+) -> Result<Option<Sha256>, Unknown> {
+    let mut hasher = Hasher::new();
+    let mut length = 0;
+    loop {
+        // Most files are neither: so little of them is read first.
+        let wanted = if length == 0 && only_programs { MAGIC } else { PART };
+        let read = match file.read(buffer.get_mut(..wanted).unwrap_or_default()) {
+            Ok(read) => read,
+            Err(error) if errno(&error) == Errno::EINTR => continue,
+            Err(error) => return Err(Unknown::Os(errno(&error))),
+        };
+        let part = buffer.get(..read).unwrap_or_default();
+        if length == 0 && only_programs && !is_program(part) {
+            return Ok(None);
         }
-        let now = details_of(file.as_fd(), c"", b"").map_err(|error| Unknown::Os(error.errno()))?;
-        if length == known.stat.size
-            && (now.stat.id, now.changed, now.stat.size) == (known.stat.id, known.changed, length)
-        {
-            Ok(Some(hasher.finalize().into()))
-        } else {
-            Err(Unknown::Changed)
+        hasher.update(part);
+        length += read as u64;
+        // A regular file is read short only at its end.
+        if read < wanted || length > known.stat.size {
+            break;
         }
+        if deadline.is_over() {
+            return Err(Unknown::Late);
+        }
+    }
+    let now = details_of(file.as_fd(), c"", b"").map_err(|error| Unknown::Os(error.errno()))?;
+    if length == known.stat.size && (now.stat.id, now.changed, now.stat.size) == (known.stat.id, known.changed, length)
+    {
+        Ok(Some(hasher.finalize().into()))
+    } else {
+        Err(Unknown::Changed)
     }
 }
 

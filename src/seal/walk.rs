@@ -4,10 +4,10 @@ use std::ffi::CStr;
 use std::fs::File;
 
 use nix::errno::Errno;
-use sha2::{Digest as _, Sha256 as Hasher};
 
-use super::content::{Reader, Unknown};
+use super::content::Content;
 use super::digest::{Digest, Scope};
+use super::entries::{Each, Entries, Problem};
 use super::entry::{Facts, FileType};
 use super::exclusion::Exclusions;
 use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
@@ -44,37 +44,6 @@ impl View for AsIs {
     }
 }
 
-/// One entry of a manifest.
-pub struct Entry<'e> {
-    /// Where the file is.
-    pub path: &'e Canonical,
-    /// What is stated of it.
-    pub facts: &'e Facts,
-    /// The line that states it, with its newline.
-    pub line: &'e [u8],
-}
-
-/// Called with each entry, in order.
-pub type Each<'e> = dyn FnMut(&Entry<'_>) + 'e;
-
-/// Why it is not known what the files are.
-#[derive(Debug)]
-pub enum Problem {
-    /// Something cannot be looked at.
-    Unreadable(RootError),
-    /// A file or a directory was changed while it was read.
-    Changed(Canonical),
-    /// A file is too large to be read.
-    TooLarge {
-        /// The file.
-        path: Canonical,
-        /// Its length in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
-}
-
 /// What was found out about a root.
 #[derive(Debug)]
 pub struct Sealed {
@@ -108,21 +77,14 @@ pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<
         entered: Vec::new(),
         next: None,
         mounts: Vec::new(),
-        entries: Entries {
-            reader: Reader::new(root.deadline()),
-            each,
-            line: Vec::new(),
-            hasher: Hasher::new(),
-            count: 0,
-            problems: Vec::new(),
-        },
+        entries: Entries::new(each, root.deadline()),
     };
     if let Err(error) = walk_ordered(root, &mut walk) {
-        walk.entries.problems.push(Problem::Unreadable(error));
+        walk.entries.fail(Problem::Unreadable(error));
     }
     let Walk { exclusions, mounts, entries, .. } = walk;
-    let digest = Digest { scope, sha256: entries.hasher.finalize().into() };
-    Sealed { exclusions, mounts, entries: entries.count, problems: entries.problems, digest }
+    let (entries, sha256, problems) = entries.finish();
+    Sealed { exclusions, mounts, entries, problems, digest: Digest { scope, sha256 } }
 }
 
 struct Walk<'w> {
@@ -178,23 +140,16 @@ impl Walk<'_> {
     }
 
     /// Adds a regular file whose content is to be read.
-    fn add_file(&mut self, path: &Canonical, facts: &mut Facts, file: &mut File, details: &Details) {
-        if details.stat.size > self.max_file_size {
-            let (size, limit) = (details.stat.size, self.max_file_size);
-            return self.entries.problems.push(Problem::TooLarge { path: path.clone(), size, limit });
+    fn add_file(&mut self, path: Canonical, facts: Facts, file: File, known: Details) {
+        if known.stat.size > self.max_file_size {
+            let (size, limit) = (known.stat.size, self.max_file_size);
+            return self.entries.fail(Problem::TooLarge { path, size, limit });
         }
         let only_programs = self.scope == Scope::Executables && facts.mode & 0o111 == 0;
-        match self.entries.reader.digest(file, details, only_programs) {
-            Ok(None) => {}
-            Ok(sha256) => {
-                facts.sha256 = sha256;
-                if self.scope == Scope::All {
-                    self.state_directories();
-                }
-                self.entries.add(path, facts);
-            }
-            Err(unknown) => self.entries.problems.push(unknown.problem(path)),
+        if self.scope == Scope::All {
+            self.state_directories();
         }
+        self.entries.add_file(path, facts, Content::Open { file, known, only_programs });
     }
 }
 
@@ -219,14 +174,14 @@ impl OrderedVisitor for Walk<'_> {
             FileType::File => opened = Some(open(directory, name, &mut facts)),
             _ => {}
         }
-        let Some(mut facts) = self.view.view(&path, facts)? else { return Ok(false) };
+        let Some(facts) = self.view.view(&path, facts)? else { return Ok(false) };
         match (facts.kind, opened) {
             (FileType::Dir, _) => {
                 self.next = Some(Entered { path, facts, stated: false, left_out: false });
                 return Ok(true);
             }
             (FileType::File, Some(opened)) if facts.sha256.is_none() => {
-                self.add_file(&path, &mut facts, &mut opened?, details);
+                self.add_file(path, facts, opened?, *details);
             }
             _ => self.add(&path, &facts),
         }
@@ -251,14 +206,14 @@ impl OrderedVisitor for Walk<'_> {
         }
         match directory.details(c"") {
             Ok(now) if now.changed == entered.changed => {}
-            Ok(_) => self.entries.problems.push(Problem::Changed(directory.path().clone())),
+            Ok(_) => self.entries.fail(Problem::Changed(directory.path().clone())),
             Err(error) => self.failed(error)?,
         }
         Ok(())
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
-        self.entries.problems.push(Problem::Unreadable(error));
+        self.entries.fail(Problem::Unreadable(error));
         Ok(())
     }
 }
@@ -285,34 +240,4 @@ fn open(directory: &Directory, name: &CStr, facts: &mut Facts) -> Result<File, R
     let file = directory.file(name)?;
     facts.capability = directory.capabilities(name, &file)?;
     Ok(file)
-}
-
-impl Unknown {
-    fn problem(self, path: &Canonical) -> Problem {
-        match self {
-            Self::Os(errno) => Problem::Unreadable(RootError::os("read", path, errno)),
-            Self::Late => Problem::Unreadable(RootError::os("read", path, Errno::ETIME)),
-            Self::Changed => Problem::Changed(path.clone()),
-        }
-    }
-}
-
-/// The entries, as they are made.
-struct Entries<'w> {
-    reader: Reader,
-    each: &'w mut Each<'w>,
-    line: Vec<u8>,
-    hasher: Hasher,
-    count: u64,
-    problems: Vec<Problem>,
-}
-
-impl Entries<'_> {
-    fn add(&mut self, path: &Canonical, facts: &Facts) {
-        self.line.clear();
-        facts.write(path, &mut self.line);
-        self.hasher.update(&self.line);
-        self.count += 1;
-        (self.each)(&Entry { path, facts, line: &self.line });
-    }
 }

@@ -34,7 +34,8 @@ pub fn reap() -> Result<Option<Ended>, Errno> {
 
 /// `fork(2)`: the child's pid, or `None` in the child.
 pub fn fork() -> Result<Option<Pid>, Errno> {
-    // SAFETY: lithify never starts a thread, so the child may do whatever its parent may.
+    // SAFETY: no thread but this one runs (sys::thread waits for those that it starts), so the child may do whatever its
+    // parent may.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Parent { child } => Ok(Some(child)),
         nix::unistd::ForkResult::Child => Ok(None),
