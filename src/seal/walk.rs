@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::content::Content;
 use super::digest::{Digest, Scope};
-use super::entries::Entries;
+use super::entries::{Each, Entries, Problem};
 use super::entry::{Facts, FileType};
 use super::exclusion::Exclusions;
 use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
@@ -42,37 +42,6 @@ impl View for AsIs {
     fn view(&mut self, _: &Canonical, facts: Facts) -> Result<Option<Facts>, RootError> {
         Ok(Some(facts))
     }
-}
-
-/// One entry of a manifest.
-pub struct Entry<'e> {
-    /// Where the file is.
-    pub path: &'e Canonical,
-    /// What is stated of it.
-    pub facts: &'e Facts,
-    /// The line that states it, with its newline.
-    pub line: &'e [u8],
-}
-
-/// Called with each entry, in order.
-pub type Each<'e> = dyn FnMut(&Entry<'_>) + 'e;
-
-/// Why it is not known what the files are.
-#[derive(Debug)]
-pub enum Problem {
-    /// Something cannot be looked at.
-    Unreadable(RootError),
-    /// A file or a directory was changed while it was read.
-    Changed(Canonical),
-    /// A file is too large to be read.
-    TooLarge {
-        /// The file.
-        path: Canonical,
-        /// Its length in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
 }
 
 /// What was found out about a root.
