@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
+use super::digest::Scope;
 use crate::harden::mark::{self, Mark};
 use crate::profile::Profile;
 use crate::root::pattern::{Component, PathPattern};
-use super::digest::Scope;
 use crate::root::{Canonical, InRoot, Link, Root};
 
 /// Where the kernel's filesystems are mounted.
 const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
 
-/// The files that runtimes and the kubelet make in a container. A directory there is none of theirs.
+/// The files that runtimes and the kubelet make in a container. A directory there, or a program, is none of theirs.
 const RUNTIME: [&str; 6] =
     ["/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/run/.containerenv"];
 
@@ -48,7 +48,7 @@ pub struct Exclusion {
 enum What {
     /// This path.
     Path(Vec<u8>),
-    /// This path, if it is no directory.
+    /// This path, if it may be a runtime's file.
     File(&'static [u8]),
     /// Every path that matches the pattern, and the directory below which all of them lie.
     Pattern(PathPattern, Vec<u8>),
@@ -91,17 +91,16 @@ impl Exclusions {
         for (path, origin) in named.chain(if_present) {
             list.push(Exclusion::new(&path.value, origin, What::Path(path.value.clone().into_bytes())));
         }
-        let mut list = resolved(root, list, scope);
-        // A path that leads to the root says that the root is a writable mount, not that nothing is sealed.
-        list.retain(|exclusion| !matches!(&exclusion.what, What::Path(place) if place == b"/"));
+        let list = resolved(root, list, scope);
         Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes(), &|_| true)).to_vec() }
     }
 
-    /// Whether what is at `path` is left out, with everything below it.
-    pub fn leaves_out(&mut self, path: &Canonical, is_directory: bool) -> bool {
+    /// Whether what is at `path` is left out, with everything below it. `is_foreign` says that it is no file that a
+    /// runtime makes.
+    pub fn leaves_out(&mut self, path: &Canonical, is_foreign: bool) -> bool {
         let mut left_out = false;
         for exclusion in &mut self.list {
-            if exclusion.what.matches(path, is_directory) {
+            if exclusion.what.matches(path, is_foreign) {
                 exclusion.met = true;
                 left_out = true;
             }
@@ -151,13 +150,18 @@ impl What {
         Self::Pattern(pattern.clone(), written)
     }
 
-    fn matches(&self, path: &Canonical, is_directory: bool) -> bool {
+    fn matches(&self, path: &Canonical, is_foreign: bool) -> bool {
         match self {
-            Self::File(place) => !is_directory && *path == place,
+            Self::File(place) => !is_foreign && *path == place,
             Self::Path(place) => *path == place,
             Self::Pattern(pattern, directory) => path.is_within(directory) && pattern.matches(path),
         }
     }
+}
+
+/// Whether runtimes make a file at `path`.
+pub(super) fn is_of_runtime(path: &Canonical) -> bool {
+    RUNTIME.iter().any(|known| *path == known.as_bytes())
 }
 
 /// The exclusions, with the paths that they are written by resolved.
@@ -169,28 +173,33 @@ fn resolved(root: &Root, written: Vec<Exclusion>, scope: Scope) -> Vec<Exclusion
         };
         Exclusion { what, ..exclusion.clone() }
     };
+    // A path that leads to the root says that the root is a writable mount, not that nothing is sealed.
+    let is_root = |exclusion: &Exclusion| matches!(&exclusion.what, What::Path(place) if place == b"/");
     // Where each leads if any link is followed: no link may lie there that leads another one away.
-    let areas: Vec<Exclusion> = written.iter().map(|exclusion| resolve(exclusion, &|_| true)).collect();
+    let mut areas: Vec<Exclusion> = written.iter().map(|exclusion| resolve(exclusion, &|_| true)).collect();
+    areas.retain(|area| !is_root(area));
     let follows = |own: &Exclusion, link: &Link| {
-        let others = areas.iter().filter(|area| area.text != own.text);
+        let others: Vec<&Exclusion> = areas.iter().filter(|area| area.text != own.text).collect();
+        let on_the_way = |path: &Canonical| others.iter().any(|area| area.what.matches(path, *path != link.path));
         link.stat.mount == root.stat().mount
-            && others.into_iter().all(|area| {
-                std::iter::once(link.path.clone())
-                    .chain(link.path.ancestors())
-                    .all(|path| !area.what.matches(&path, path != link.path))
-            })
+            && !on_the_way(&link.path)
+            && !link.path.ancestors().any(|path| on_the_way(&path))
             && (scope == Scope::All || is_fixed(root, link))
     };
-    written.iter().map(|exclusion| resolve(exclusion, &|link| follows(exclusion, link))).collect()
+    let mut list: Vec<Exclusion> =
+        written.iter().map(|exclusion| resolve(exclusion, &|link| follows(exclusion, link))).collect();
+    list.retain(|exclusion| !is_root(exclusion));
+    list
 }
 
 /// Whether only the owner of the root can put another link there.
 fn is_fixed(root: &Root, link: &Link) -> bool {
     let owner = root.stat().uid;
     link.stat.uid == owner
-        && link.path.ancestors().all(|directory| {
-            root.stat_at(&directory).is_ok_and(|stat| stat.uid == owner && stat.mode & 0o022 == 0)
-        })
+        && link
+            .path
+            .ancestors()
+            .all(|directory| root.stat_at(&directory).is_ok_and(|stat| stat.uid == owner && stat.mode & 0o022 == 0))
 }
 
 /// Where `path` leads, with links followed as far as they exist, and as far as `follows` allows it.

@@ -2,15 +2,22 @@
 
 use std::ffi::CStr;
 use std::fs::File;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::content::Content;
+use super::content::may_be_program;
 use super::digest::{Digest, Scope};
 use super::entries::{Each, Entries, Problem};
 use super::entry::{Facts, FileType};
-use super::exclusion::Exclusions;
+use super::exclusion::{Exclusions, is_of_runtime};
+use crate::linux::sys::process::time_of_files;
+use crate::linux::time::Time;
 use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
+
+/// How long to sleep until the clock may have ticked.
+const TICK_PART: Duration = Duration::from_micros(200);
 
 /// What is stated of a root.
 #[derive(Clone, Debug)]
@@ -69,6 +76,7 @@ impl Sealed {
 pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<'_>) -> Sealed {
     let Sealing { scope, exclusions, max_file_size } = sealing;
     let mut walk = Walk {
+        begin: next_tick(),
         scope,
         exclusions,
         max_file_size,
@@ -88,6 +96,8 @@ pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<
 }
 
 struct Walk<'w> {
+    /// What was changed since then was changed while the root was read.
+    begin: Time,
     scope: Scope,
     exclusions: Exclusions,
     max_file_size: u64,
@@ -106,6 +116,8 @@ struct Walk<'w> {
 struct Entered {
     path: Canonical,
     facts: Facts,
+    /// When it had been changed when its facts were found.
+    changed: Time,
     /// Whether its entry was made. It is made with the first entry below it, because a directory in which everything
     /// is left out has none.
     stated: bool,
@@ -119,6 +131,21 @@ impl Walk<'_> {
         if let Some(directory) = self.entered.last_mut() {
             directory.left_out = true;
         }
+    }
+
+    /// Whether a file was changed while the root is read. A time that has not come yet was stamped by another clock.
+    fn is_recent(&self, changed: Time) -> bool {
+        changed >= self.begin && time_of_files().is_ok_and(|now| changed <= now)
+    }
+
+    /// Whether a name that runtimes give to a file of theirs is something else: a directory, or what can be executed.
+    fn is_foreign(&self, directory: &Directory, name: &CStr, path: &Canonical, details: &Details) -> bool {
+        let stat = &details.stat;
+        stat.kind == Kind::Directory
+            || stat.kind == Kind::File
+                && stat.mount == self.mount
+                && is_of_runtime(path)
+                && (stat.mode & 0o6000 != 0 || directory.file(name).map_or(true, |file| may_be_program(&file)))
     }
 
     /// Makes the entries of the directories on the way, as far as that was not done.
@@ -156,7 +183,7 @@ impl Walk<'_> {
 impl OrderedVisitor for Walk<'_> {
     fn entry(&mut self, directory: &Directory, name: &CStr, details: &Details) -> Result<bool, RootError> {
         let path = directory.join(name);
-        if self.exclusions.leaves_out(&path, details.stat.kind == Kind::Directory) {
+        if self.exclusions.leaves_out(&path, self.is_foreign(directory, name, &path, details)) {
             if !self.view.removes(&path) {
                 self.leave_out();
             }
@@ -175,9 +202,13 @@ impl OrderedVisitor for Walk<'_> {
             _ => {}
         }
         let Some(facts) = self.view.view(&path, facts)? else { return Ok(false) };
+        if self.is_recent(details.changed) {
+            self.entries.fail(Problem::Changed(path.clone()));
+        }
         match (facts.kind, opened) {
             (FileType::Dir, _) => {
-                self.next = Some(Entered { path, facts, stated: false, left_out: false });
+                let changed = details.changed;
+                self.next = Some(Entered { path, facts, changed, stated: false, left_out: false });
                 return Ok(true);
             }
             (FileType::File, Some(opened)) if facts.sha256.is_none() => {
@@ -193,7 +224,9 @@ impl OrderedVisitor for Walk<'_> {
     }
 
     fn leave(&mut self, directory: &Directory, entered: &Details) -> Result<(), RootError> {
-        if let Some(Entered { path, stated, left_out, .. }) = self.entered.last() {
+        let mut known = entered.changed;
+        if let Some(Entered { path, changed, stated, left_out, .. }) = self.entered.last() {
+            known = *changed;
             if !stated && (*left_out || self.exclusions.leads_to(path)) {
                 self.entered.pop();
                 self.leave_out();
@@ -205,7 +238,7 @@ impl OrderedVisitor for Walk<'_> {
             }
         }
         match directory.details(c"") {
-            Ok(now) if now.changed == entered.changed => {}
+            Ok(now) if now.changed == known => {}
             Ok(_) => self.entries.fail(Problem::Changed(directory.path().clone())),
             Err(error) => self.failed(error)?,
         }
@@ -216,6 +249,21 @@ impl OrderedVisitor for Walk<'_> {
         self.entries.fail(Problem::Unreadable(error));
         Ok(())
     }
+}
+
+/// Waits for the next tick of the clock by which files are stamped, and returns it: what is stamped with it or with a
+/// later one is changed from now on.
+fn next_tick() -> Time {
+    let first = time_of_files();
+    // A tick takes at most 10 milliseconds.
+    for _ in 0..100 {
+        std::thread::sleep(TICK_PART);
+        let now = time_of_files();
+        if now != first {
+            return now.unwrap_or_default();
+        }
+    }
+    first.unwrap_or_default()
 }
 
 /// What the filesystem says of a file, without its content, its link and its capabilities.
