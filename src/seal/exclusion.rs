@@ -91,7 +91,7 @@ impl Exclusions {
         for (path, origin) in named.chain(if_present) {
             list.push(Exclusion::new(&path.value, origin, What::Path(path.value.clone().into_bytes())));
         }
-        let list = resolved(root, list, scope);
+        let list = resolved(root, &list, scope);
         Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes(), &|_| true)).to_vec() }
     }
 
@@ -165,7 +165,7 @@ pub(super) fn is_of_runtime(path: &Canonical) -> bool {
 }
 
 /// The exclusions, with the paths that they are written by resolved.
-fn resolved(root: &Root, written: Vec<Exclusion>, scope: Scope) -> Vec<Exclusion> {
+fn resolved(root: &Root, written: &[Exclusion], scope: Scope) -> Vec<Exclusion> {
     let resolve = |exclusion: &Exclusion, follows: &dyn Fn(&Link) -> bool| {
         let what = match &exclusion.what {
             What::Path(path) if exclusion.origin != Origin::Always => What::Path(place(root, path, follows)),
