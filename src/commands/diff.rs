@@ -27,7 +27,7 @@ pub(super) fn diff(options: &Diff, output: &Output) -> Exit {
         return output.report("diff", since_seal(options, Path::new(&options.since)));
     }
     match look(options) {
-        Ok(report) => output.finish("diff", report.exit(), |further| report.write(&further, output.volume())),
+        Ok(report) => output.finish("diff", report.exit(), &|further| report.write(&further, output.volume())),
         Err(error) => output.failure("diff", &error),
     }
 }

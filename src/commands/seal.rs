@@ -39,12 +39,12 @@ pub(super) fn seal(options: &Seal, mut image: Option<Spooled<'_>>, output: &Outp
     let prints_manifest = options.out.as_deref() == Some(Path::new("-"));
     let report = SealReport::new(image.as_ref().map_or(&options.root, |image| image.name), &sealed);
     match sealed.digest() {
-        None => remarks.finish("seal", Exit::Finding, |notes| report.failure(&notes)),
+        None => remarks.finish("seal", Exit::Finding, &|notes| report.failure(&notes)),
         Some(digest) => {
             if !output.is_json() && !output.volume().quiet {
                 let _ = Stream::Error.write(&report.notes());
             }
-            output.finish("seal", Exit::Ok, |notes| report.success(digest, prints_manifest, &notes))
+            output.finish("seal", Exit::Ok, &|notes| report.success(digest, prints_manifest, &notes))
         }
     }
 }
