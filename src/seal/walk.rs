@@ -12,11 +12,11 @@ use super::digest::{Digest, Scope};
 use super::entries::{Each, Entries, Problem};
 use super::entry::{Facts, FileType};
 use super::exclusion::{Exclusions, is_of_runtime};
-use crate::linux::sys::process::time_of_files;
+use crate::linux::sys::process::{time_now, time_of_files};
 use crate::linux::time::Time;
 use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
 
-/// How long to sleep until the clock may have ticked.
+/// How long to sleep until the clock of files may have ticked.
 const TICK_PART: Duration = Duration::from_micros(200);
 
 /// What is stated of a root.
@@ -76,7 +76,7 @@ impl Sealed {
 pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<'_>) -> Sealed {
     let Sealing { scope, exclusions, max_file_size } = sealing;
     let mut walk = Walk {
-        begin: next_tick(),
+        begin: begin(),
         scope,
         exclusions,
         max_file_size,
@@ -135,7 +135,7 @@ impl Walk<'_> {
 
     /// Whether a file was changed while the root is read. A time that has not come yet was stamped by another clock.
     fn is_recent(&self, changed: Time) -> bool {
-        changed >= self.begin && time_of_files().is_ok_and(|now| changed <= now)
+        changed >= self.begin && time_now().is_ok_and(|now| changed <= now)
     }
 
     /// Whether a name that runtimes give to a file of theirs is something else: a directory, or what can be executed.
@@ -145,7 +145,7 @@ impl Walk<'_> {
             || stat.kind == Kind::File
                 && stat.mount == self.mount
                 && is_of_runtime(path)
-                && (stat.mode & 0o6000 != 0 || directory.file(name).map_or(true, |file| may_be_program(&file)))
+                && directory.file(name).map_or(true, |file| may_be_program(&file))
     }
 
     /// Makes the entries of the directories on the way, as far as that was not done.
@@ -251,19 +251,18 @@ impl OrderedVisitor for Walk<'_> {
     }
 }
 
-/// Waits for the next tick of the clock by which files are stamped, and returns it: what is stamped with it or with a
-/// later one is changed from now on.
-fn next_tick() -> Time {
-    let first = time_of_files();
-    // A tick takes at most 10 milliseconds.
-    for _ in 0..100 {
-        std::thread::sleep(TICK_PART);
-        let now = time_of_files();
-        if now != first {
-            return now.unwrap_or_default();
+/// The present time, once the clock by which the kernel stamps files has come to it: what has an earlier stamp was
+/// changed before this call, and what has a later one is changed afterwards.
+fn begin() -> Time {
+    let begin = time_now().unwrap_or_default();
+    // It lags by a tick, which takes at most 10 milliseconds, and by the delay of the interrupt.
+    for _ in 0..500 {
+        if time_of_files().is_ok_and(|stamp| stamp >= begin) {
+            break;
         }
+        std::thread::sleep(TICK_PART);
     }
-    first.unwrap_or_default()
+    begin
 }
 
 /// What the filesystem says of a file, without its content, its link and its capabilities.
