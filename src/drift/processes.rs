@@ -11,8 +11,9 @@ use crate::target::Target;
 use crate::target::processes::ProcessError;
 use crate::target::unreadable::{Seen, programs};
 
-/// How often, and how long after one another, a process that has just entered is looked at again.
-const TRIES: usize = 8;
+/// How often, and how long after one another, a process that has just entered is looked at again: on a busy machine it
+/// takes long to become what it starts, and a probe must answer within a second (the kubelet's `timeoutSeconds`).
+const TRIES: usize = 15;
 const BETWEEN: Duration = Duration::from_millis(50);
 
 /// What the kernel adds to the path of a file whose name is gone (`proc_pid_exe(5)`).
