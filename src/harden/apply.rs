@@ -105,12 +105,7 @@ impl Outcome {
 
 /// Sets mode 000 on files that could not be removed. The owner of a file may do so even if the directory belongs to
 /// another user. On a read-only filesystem this does not help.
-pub fn disable_instead<'p>(
-    root: &Root,
-    plan: &'p Plan,
-    outcomes: &mut [Outcome],
-    notes: &mut Option<Notes<'p>>,
-) {
+pub fn disable_instead<'p>(root: &Root, plan: &'p Plan, outcomes: &mut [Outcome], notes: &mut Option<Notes<'p>>) {
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
         let removes = matches!(action.verb, Verb::Remove | Verb::Tombstone);

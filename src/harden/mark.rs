@@ -190,10 +190,7 @@ fn is_line(line: &[u8]) -> bool {
     let time = time.strip_prefix(b"-").unwrap_or(time);
     let point = time.len().saturating_sub(10);
     let (seconds, nanoseconds) = time.split_at_checked(point).unwrap_or_default();
-    is_number(seconds)
-        && nanoseconds.strip_prefix(b".").is_some_and(is_number)
-        && is_number(inode)
-        && is_path(path)
+    is_number(seconds) && nanoseconds.strip_prefix(b".").is_some_and(is_number) && is_number(inode) && is_path(path)
 }
 
 #[cfg(test)]
@@ -219,8 +216,14 @@ mod tests {
         let (path, root) = (directory.path().join(".lithify"), || Root::open(directory.path()).unwrap());
         let why = || Mark::read(&root()).map(|_| ()).unwrap_err().to_string();
         assert!(Mark::read(&root()).unwrap().is_empty(), "none is there");
-        for (text, line) in [("1.000000001 2 /x\nrubbish\n", 2), ("1.000000001 2 /x", 1), ("1.1 2 /x\n", 1), ("\n", 1), ("1.000000001 2 /x; ls\n", 1), ("1.000000001 2 /x\\40\n", 1)]
-        {
+        for (text, line) in [
+            ("1.000000001 2 /x\nrubbish\n", 2),
+            ("1.000000001 2 /x", 1),
+            ("1.1 2 /x\n", 1),
+            ("\n", 1),
+            ("1.000000001 2 /x; ls\n", 1),
+            ("1.000000001 2 /x\\40\n", 1),
+        ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(why(), format!("line {line} is not as lithify writes it"), "{text:?}");
         }

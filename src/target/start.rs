@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::linux::sys::process::{time_now, time_since_boot};
-use crate::linux::time::Time;
 use super::Target;
 use super::app::{App, TICKS_PER_SECOND};
 use super::owner::{Owner, OwnerError};
 use super::processes::ProcessError;
+use crate::linux::sys::process::{time_now, time_since_boot};
+use crate::linux::time::Time;
 
 /// How far a file's time of change may lie behind the clock. The kernel stamps files with the time of its last timer
 /// interrupt, of which there are at least 100 a second.
