@@ -54,6 +54,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(Exit::Usage.code());
         }
     };
+    // The process ends with it: it need not be freed.
+    let cli: &'static Cli = Box::leak(Box::new(cli));
     if accepted {
         inscribed::enter(&cli.command);
     }
@@ -65,18 +67,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             "lithify was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n",
         );
     }
-    let exit = match cli.command {
-        Command::Harden(options) => output.report("harden", harden::harden(&options)),
-        Command::Verify(options) => output.report("verify", verify::verify(&options)),
-        Command::Scan(options) => scan::scan(&options, &output),
-        Command::Seal(options) => seal::seal(&options, None, &output),
-        Command::Diff(options) => diff::diff(&options, &output),
-        Command::Stage(options) => stage::stage(&options, &output),
-        Command::Run(options) => run::run(&options, &output),
-        Command::Install(options) => install::install(&options, &output),
+    let exit = match &cli.command {
+        Command::Harden(options) => output.report("harden", harden::harden(options)),
+        Command::Verify(options) => output.report("verify", verify::verify(options)),
+        Command::Scan(options) => scan::scan(options, &output),
+        Command::Seal(options) => seal::seal(options, None, &output),
+        Command::Diff(options) => diff::diff(options, &output),
+        Command::Stage(options) => stage::stage(options, &output),
+        Command::Run(options) => run::run(options, &output),
+        Command::Install(options) => install::install(options, &output),
         Command::Sleep(options) => sleep::sleep(options.time),
-        Command::Probe(options) => probe::probe(&options, &output),
-        Command::Profile(command) => profile::profile(&command, &output),
+        Command::Probe(options) => probe::probe(options, &output),
+        Command::Profile(command) => profile::profile(command, &output),
     };
     ExitCode::from(exit.code())
 }

@@ -147,10 +147,11 @@ load_here() {
   for archive in $archives; do
     name=$(tar -xOf "$archive" index.json | jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]')
     # Unpacked at once, so that no pod waits for it. What the old image of this name had may be collected meanwhile.
-    containerd images import --index-name "$name" "$archive" >>"$at/log/import" 2>&1 ||
-      containerd images import --index-name "$name" "$archive" >>"$at/log/import"
+    import "$name" "$archive" || import "$name" "$archive" || import "$name" "$archive"
   done
 }
+
+import() { containerd images import --index-name "$1" "$2" >>"$at/log/import" 2>&1; }
 
 load_there() {
   case $LITHIFY_CONTEXT in

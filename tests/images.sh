@@ -7,6 +7,7 @@
 #   python        docker.io/library/python:3
 #   alpine        docker.io/library/alpine:3.22, of Debian's static busybox
 #   nginx-alpine  docker.io/library/nginx:1.28-alpine: Alpine's layout, with Debian's nginx and the libraries that it needs
+#   nginx-changed docker.io/library/nginx:1.28-changed: nginx-alpine with one letter of its page changed
 #   lithify       registry.example/lithify:0.1.0, by Dockerfile.scratch of the binary under test (LITHIFY_BIN)
 #   lithify-root  registry.example/lithify:root, the same as root: for clusters whose ephemeral containers know no
 #                 securityContext
@@ -135,6 +136,11 @@ image() {
     container=$(storage from --pull-never registry.example/lithify:0.1.0)
     storage config --user 0 "$container"
     storage commit --quiet --rm "$container" "$2" >/dev/null
+  elif [ "$1" = nginx-changed ]; then
+    container=$(storage from --pull-never docker.io/library/nginx:1.28-alpine)
+    root=$(storage mount "$container")
+    sed -i '0,/Welcome to nginx!/s//Welcome to Nginx!/' "$root/usr/share/nginx/html/index.html"
+    storage commit --quiet --rm "$container" "$2" >/dev/null
   else
     container=$(storage from scratch)
     root=$(storage mount "$container")
@@ -172,6 +178,7 @@ while [ $jobs -gt 0 ]; do
   wait -n
   jobs=$((jobs - 1))
 done
+image nginx-changed docker.io/library/nginx:1.28-changed "$recipe"
 program=$(made_of "$0" "$project/Dockerfile.scratch" "$binary")
 image lithify registry.example/lithify:0.1.0 "$program"
 image lithify-root registry.example/lithify:root "$program"

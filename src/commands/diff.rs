@@ -15,7 +15,7 @@ use crate::linux::time::Time;
 use crate::profile::{Profile, load};
 use crate::recognise::accounts::LIMIT;
 use crate::report::{CommandError, DiffFrom, DiffNote, DiffReport, Exit, Report, Subcommand};
-use crate::seal::Exclusions;
+use crate::seal::{Exclusions, Scope};
 use crate::target::Target;
 use crate::target::owner::OwnerError;
 use crate::target::start::start;
@@ -28,7 +28,7 @@ pub(super) fn diff(options: &Diff, output: &Output) -> Exit {
         return output.report("diff", since_seal(options, Path::new(&options.since)));
     }
     match look(options) {
-        Ok(report) => output.finish("diff", report.exit(), |further| report.write(&further, output.volume())),
+        Ok(report) => output.finish("diff", report.exit(), &|further| report.write(&further, output.volume())),
         Err(error) => output.failure("diff", &error),
     }
 }
@@ -62,7 +62,8 @@ fn look(options: &Diff) -> Result<DiffReport, CommandError> {
         notes.push(DiffNote::Restarted);
     }
     let since = Since { start, mark };
-    let changes = changes(root, &since, Exclusions::of(root, &profile)).map_err(CommandError::Scan)?;
+    let changes =
+        changes(root, &since, Exclusions::of(root, &profile, Scope::Executables)).map_err(CommandError::Scan)?;
     let volumes = volumes(root, &since, &changes);
     let read = |path: &[u8]| root.read(path, LIMIT).unwrap_or_default();
     let accounts = (read(b"/etc/passwd"), read(b"/etc/group"));

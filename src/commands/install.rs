@@ -49,7 +49,7 @@ pub(super) fn install(Install { directory, only }: &Install, output: &Output) ->
                 text.push_str(&plural(lines.len(), "command line"));
             }
             text.push('\n');
-            output.success("install", &text, |notes| {
+            output.success("install", &text, &|notes| {
                 let (version, changed) = (env!("CARGO_PKG_VERSION"), installed != Installed::Same);
                 json_line(&Done { schema: 1, command: "install", version, exit_code: 0, path, changed, notes })
             })

@@ -90,7 +90,7 @@ impl Output {
                 let (exit, own) = (Exit::of_report(&report, self.app), report.notes.len());
                 // Not copied, because it may hold a million names.
                 let report = RefCell::new(report);
-                self.finish(command, exit, |notes| {
+                self.finish(command, exit, &|notes| {
                     let mut report = report.borrow_mut();
                     report.notes.truncate(own);
                     report.notes.extend(notes.into_iter().map(Note::Said));
@@ -103,8 +103,8 @@ impl Output {
     }
 
     /// Prints a success, but nothing with `-q`. Clears the termination message of an earlier failure.
-    pub(super) fn success(&self, command: &'static str, text: &str, json: impl Fn(&[String]) -> String) -> Exit {
-        self.finish(command, Exit::Ok, |notes| {
+    pub(super) fn success(&self, command: &'static str, text: &str, json: &dyn Fn(&[String]) -> String) -> Exit {
+        self.finish(command, Exit::Ok, &|notes| {
             let json = json(&notes);
             let notes = notes.iter().flat_map(|note| ["note: ", note, "\n"]);
             let text = if self.volume.quiet { String::new() } else { notes.chain([text]).collect() };
@@ -119,7 +119,7 @@ impl Output {
 
     /// Prints an error that leaves nothing to report.
     pub(super) fn error(&self, command: &'static str, exit: Exit, message: &str, hint: Option<&str>) -> Exit {
-        self.finish(command, exit, |notes| {
+        self.finish(command, exit, &|notes| {
             let mut text = format!("lithify {command}: {message}\n");
             if let Some(hint) = hint {
                 text.push_str("  fix: ");
@@ -142,7 +142,7 @@ impl Output {
         &self,
         command: &'static str,
         exit: Exit,
-        render: impl Fn(Vec<String>) -> (String, String, String),
+        render: &dyn Fn(Vec<String>) -> (String, String, String),
     ) -> Exit {
         let (message, text, _) = render(Vec::new());
         let mut notes = Vec::new();

@@ -31,7 +31,7 @@ pub(super) fn probe(options: &Probe, output: &Output) -> Exit {
     match target.probe(&root, options.timeout) {
         Ok(()) => {
             let exit_code = Exit::Ok.code();
-            output.success("probe", &format!("lithify probe: {target} answers\n"), |notes| {
+            output.success("probe", &format!("lithify probe: {target} answers\n"), &|notes| {
                 json_line(&Done {
                     schema: 1,
                     command: "probe",

@@ -84,7 +84,7 @@ fn print(options: &Options, looked: &Looked, output: &Output) -> Exit {
     let root = escape(options.root.as_os_str().as_encoded_bytes());
     let Scan { executables, tombstones, .. } = *found;
     let outcome = Outcome { root, exit, executables, tombstones, findings, failing, unverified, notes, comparison };
-    output.finish("scan", exit, |further| {
+    output.finish("scan", exit, &|further| {
         let text = text::write(&outcome, &further, output.volume());
         (text::termination_message(&outcome), text, json::write(&outcome, &further))
     })

@@ -39,12 +39,12 @@ pub(super) fn seal(options: &Seal, mut image: Option<Spooled<'_>>, output: &Outp
     let prints_manifest = options.out.as_deref() == Some(Path::new("-"));
     let report = SealReport::new(image.as_ref().map_or(&options.root, |image| image.name), &sealed);
     match sealed.digest() {
-        None => remarks.finish("seal", Exit::Finding, |notes| report.failure(&notes)),
+        None => remarks.finish("seal", Exit::Finding, &|notes| report.failure(&notes)),
         Some(digest) => {
             if !output.is_json() && !output.volume().quiet {
                 let _ = Stream::Error.write(&report.notes());
             }
-            output.finish("seal", Exit::Ok, |notes| report.success(digest, prints_manifest, &notes))
+            output.finish("seal", Exit::Ok, &|notes| report.success(digest, prints_manifest, &notes))
         }
     }
 }
@@ -95,7 +95,7 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
 /// Walks through the files as `view` has them, and writes the manifest.
 fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View) -> Result<Sealed, CommandError> {
     let scope = if options.only == Some(SealOnly::Executables) { Scope::Executables } else { Scope::All };
-    let exclusions = Exclusions::of(&target.root, profile);
+    let exclusions = Exclusions::of(&target.root, profile, scope);
     let mut file = options.out.as_deref().map(create).transpose()?;
     if let Some(file) = &mut file {
         file.write(&manifest::head(scope, &exclusions));

@@ -56,7 +56,7 @@ fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
     let earlier = |note: &plan::Note| note.path().is_some_and(|path| path.is_within(to));
     notes.extend(plan.notes.into_iter().filter(|note| !earlier(note)).map(StageNote::Plan));
     let report = StageReport { root: report.root, profiles: report.profiles, to: &options.to, left_out, notes, staged };
-    Ok(output.finish("stage", Exit::Ok, |further| {
+    Ok(output.finish("stage", Exit::Ok, &|further| {
         (String::new(), report.to_text(&further, output.volume()), report.to_json(&further, output.volume()))
     }))
 }

@@ -11,6 +11,9 @@ use crate::root::InRoot;
 /// Further differences are only counted: a manifest of another image differs in every file.
 const MOST: usize = 100_000;
 
+/// So are those that do not fit: the paths and links of those that are kept take no more bytes than this.
+const MOST_BYTES: usize = 8 << 20;
+
 /// One way in which a file differs. A file may differ in several ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -18,6 +21,13 @@ pub struct Difference {
     pub path: Box<[u8]>,
     /// What differs.
     pub change: Change,
+}
+
+impl Difference {
+    /// How many bytes its path and its links take.
+    fn bytes(&self) -> usize {
+        self.path.len() + if let Change::Link { old, new } = &self.change { old.len() + new.len() } else { 0 }
+    }
 }
 
 /// What differs. `old` is what the manifest states, `new` is what is there.
@@ -104,13 +114,15 @@ pub enum Danger {
 pub struct Differences {
     by_danger: [Vec<Difference>; 4],
     most: usize,
+    /// How many bytes the paths and links of those that are kept take.
+    bytes: usize,
     /// How many more there are.
     pub more: u64,
 }
 
 impl Default for Differences {
     fn default() -> Self {
-        Self { by_danger: Default::default(), most: MOST, more: 0 }
+        Self { by_danger: Default::default(), most: MOST, bytes: 0, more: 0 }
     }
 }
 
@@ -126,16 +138,20 @@ impl Differences {
     }
 
     fn push(&mut self, path: &[u8], change: Change, danger: Danger) {
-        if self.by_danger.iter().map(Vec::len).sum::<usize>() >= self.most {
+        let difference = Difference { path: path.into(), change };
+        let bytes = difference.bytes();
+        while self.by_danger.iter().map(Vec::len).sum::<usize>() >= self.most || self.bytes + bytes > MOST_BYTES {
             self.more += 1;
             // What is less dangerous makes room.
             let less = self.by_danger.iter_mut().skip(danger as usize + 1).rev().find(|list| !list.is_empty());
-            if less.and_then(Vec::pop).is_none() {
-                return;
+            match less.and_then(Vec::pop) {
+                Some(less) => self.bytes -= less.bytes(),
+                None => return,
             }
         }
         if let Some(list) = self.by_danger.get_mut(danger as usize) {
-            list.push(Difference { path: path.into(), change });
+            self.bytes += bytes;
+            list.push(difference);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
 use sha2::{Digest as _, Sha256 as Hasher};
@@ -100,6 +101,12 @@ fn digest(
     } else {
         Err(Unknown::Changed)
     }
+}
+
+/// Whether an open file is an ELF file or a script, or cannot be read.
+pub(super) fn may_be_program(file: &File) -> bool {
+    let mut start = [0; MAGIC];
+    file.read_at(&mut start, 0).map_or(true, |read| is_program(start.get(..read).unwrap_or_default()))
 }
 
 /// Whether a file that begins so is an ELF file or a script (execve(2)).

@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256 as Hasher};
 
 use super::content::{Buffer, Content, Unknown};
 use super::entry::{Facts, Sha256};
-use super::walk::{Each, Entry, Problem};
 use crate::linux::deadline::Deadline;
 use crate::linux::sys;
 use crate::root::{Canonical, RootError};
@@ -26,6 +25,37 @@ const WORTH_A_THREAD: u64 = 256 * 1024;
 
 /// More threads than this wait for memory or for the walk.
 const MOST_THREADS: usize = 8;
+
+/// One entry of a manifest.
+pub struct Entry<'e> {
+    /// Where the file is.
+    pub path: &'e Canonical,
+    /// What is stated of it.
+    pub facts: &'e Facts,
+    /// The line that states it, with its newline.
+    pub line: &'e [u8],
+}
+
+/// Called with each entry, in order.
+pub type Each<'e> = dyn FnMut(&Entry<'_>) + 'e;
+
+/// Why it is not known what the files are.
+#[derive(Debug)]
+pub enum Problem {
+    /// Something cannot be looked at.
+    Unreadable(RootError),
+    /// A file or a directory was changed while it was read.
+    Changed(Canonical),
+    /// A file is too large to be read.
+    TooLarge {
+        /// The file.
+        path: Canonical,
+        /// Its length in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
 
 /// The entries, as they are made.
 pub(super) struct Entries<'w> {

@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
+use super::digest::Scope;
 use crate::harden::mark::{self, Mark};
 use crate::profile::Profile;
 use crate::root::pattern::{Component, PathPattern};
-use crate::root::{Canonical, InRoot, Root};
+use crate::root::{Canonical, InRoot, Link, Root};
 
 /// Where the kernel's filesystems are mounted.
 const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
 
-/// The files that runtimes and the kubelet make in a container. A directory there is none of theirs.
+/// The files that runtimes and the kubelet make in a container. A directory there, or a program, is none of theirs.
 const RUNTIME: [&str; 6] =
     ["/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/run/.containerenv"];
 
@@ -47,7 +48,7 @@ pub struct Exclusion {
 enum What {
     /// This path.
     Path(Vec<u8>),
-    /// This path, if it is no directory.
+    /// This path, if it may be a runtime's file.
     File(&'static [u8]),
     /// Every path that matches the pattern, and the directory below which all of them lie.
     Pattern(PathPattern, Vec<u8>),
@@ -64,7 +65,11 @@ pub struct Exclusions {
 impl Exclusions {
     /// What `profile` leaves out of a seal of `root`, and what is always left out. Links on the way to a path are
     /// followed as far as they exist: `/var/run/app` is `/run/app` where `/var/run` is a link to `/run`.
-    pub fn of(root: &Root, profile: &Profile) -> Self {
+    ///
+    /// A link is followed only if the seal states it, so that nobody can turn an exclusion unseen: not if it lies on
+    /// another mount or in what another exclusion leaves out. A seal of [`Scope::Executables`] states no links: there
+    /// the link, and the directory that holds it, must belong to the owner of the root, and nobody else may write there.
+    pub fn of(root: &Root, profile: &Profile, scope: Scope) -> Self {
         let mut list = Vec::new();
         let kernel = KERNEL.map(|path| (path, What::Path(path.as_bytes().to_vec())));
         let runtime = RUNTIME.map(|path| (path, What::File(path.as_bytes())));
@@ -76,7 +81,7 @@ impl Exclusions {
             list.push(Exclusion::new("/.lithify", Origin::Always, What::File(mark::PATH)));
         }
         for entry in &profile.exclude {
-            let what = What::of(root, &entry.value);
+            let what = What::of(&entry.value);
             list.push(Exclusion::new(entry.value.as_str(), Origin::Exclude(Rc::clone(&entry.profile)), what));
         }
         let verify = &profile.verify;
@@ -84,20 +89,18 @@ impl Exclusions {
         let if_present = verify.writable_if_present.iter();
         let if_present = if_present.map(|path| (path, Origin::WritableIfPresent(Rc::clone(&path.profile))));
         for (path, origin) in named.chain(if_present) {
-            let place = place(root, path.value.as_bytes());
-            // A path that names the whole root says that it is a writable mount, not that nothing is sealed.
-            if place != b"/" {
-                list.push(Exclusion::new(&path.value, origin, What::Path(place)));
-            }
+            list.push(Exclusion::new(&path.value, origin, What::Path(path.value.clone().into_bytes())));
         }
-        Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes())).to_vec() }
+        let list = resolved(root, &list, scope);
+        Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes(), &|_| true)).to_vec() }
     }
 
-    /// Whether what is at `path` is left out, with everything below it.
-    pub fn leaves_out(&mut self, path: &Canonical, is_directory: bool) -> bool {
+    /// Whether what is at `path` is left out, with everything below it. `is_foreign` says that it is no file that a
+    /// runtime makes.
+    pub fn leaves_out(&mut self, path: &Canonical, is_foreign: bool) -> bool {
         let mut left_out = false;
         for exclusion in &mut self.list {
-            if exclusion.what.matches(path, is_directory) {
+            if exclusion.what.matches(path, is_foreign) {
                 exclusion.met = true;
                 left_out = true;
             }
@@ -134,7 +137,7 @@ impl Exclusion {
 }
 
 impl What {
-    fn of(root: &Root, pattern: &PathPattern) -> Self {
+    fn of(pattern: &PathPattern) -> Self {
         let literals = pattern.components().iter().map_while(|component| match component {
             Component::Literal(name) => Some(name.as_slice()),
             Component::Glob(_) | Component::AnyDepth => None,
@@ -142,31 +145,75 @@ impl What {
         let names: Vec<&[u8]> = literals.collect();
         let written = [&b"/"[..], &names.join(&b'/')].concat();
         if names.len() == pattern.components().len() {
-            return Self::Path(place(root, &written));
+            return Self::Path(written);
         }
         Self::Pattern(pattern.clone(), written)
     }
 
-    fn matches(&self, path: &Canonical, is_directory: bool) -> bool {
+    fn matches(&self, path: &Canonical, is_foreign: bool) -> bool {
         match self {
-            Self::File(place) => !is_directory && *path == place,
+            Self::File(place) => !is_foreign && *path == place,
             Self::Path(place) => *path == place,
             Self::Pattern(pattern, directory) => path.is_within(directory) && pattern.matches(path),
         }
     }
 }
 
-/// Where `path` leads, with links followed as far as they exist.
-fn place(root: &Root, path: &[u8]) -> Vec<u8> {
+/// Whether runtimes make a file at `path`.
+pub(super) fn is_of_runtime(path: &Canonical) -> bool {
+    RUNTIME.iter().any(|known| *path == known.as_bytes())
+}
+
+/// The exclusions, with the paths that they are written by resolved.
+fn resolved(root: &Root, written: &[Exclusion], scope: Scope) -> Vec<Exclusion> {
+    let resolve = |exclusion: &Exclusion, follows: &dyn Fn(&Link) -> bool| {
+        let what = match &exclusion.what {
+            What::Path(path) if exclusion.origin != Origin::Always => What::Path(place(root, path, follows)),
+            what => what.clone(),
+        };
+        Exclusion { what, ..exclusion.clone() }
+    };
+    // A path that leads to the root says that the root is a writable mount, not that nothing is sealed.
+    let is_root = |exclusion: &Exclusion| matches!(&exclusion.what, What::Path(place) if place == b"/");
+    // Where each leads if any link is followed: no link may lie there that leads another one away.
+    let mut areas: Vec<Exclusion> = written.iter().map(|exclusion| resolve(exclusion, &|_| true)).collect();
+    areas.retain(|area| !is_root(area));
+    let follows = |own: &Exclusion, link: &Link| {
+        let others: Vec<&Exclusion> = areas.iter().filter(|area| area.text != own.text).collect();
+        let on_the_way = |path: &Canonical| others.iter().any(|area| area.what.matches(path, *path != link.path));
+        link.stat.mount == root.stat().mount
+            && !on_the_way(&link.path)
+            && !link.path.ancestors().any(|path| on_the_way(&path))
+            && (scope == Scope::All || is_fixed(root, link))
+    };
+    let mut list: Vec<Exclusion> =
+        written.iter().map(|exclusion| resolve(exclusion, &|link| follows(exclusion, link))).collect();
+    list.retain(|exclusion| !is_root(exclusion));
+    list
+}
+
+/// Whether only the owner of the root can put another link there.
+fn is_fixed(root: &Root, link: &Link) -> bool {
+    let owner = root.stat().uid;
+    link.stat.uid == owner
+        && link
+            .path
+            .ancestors()
+            .all(|directory| root.stat_at(&directory).is_ok_and(|stat| stat.uid == owner && stat.mode & 0o022 == 0))
+}
+
+/// Where `path` leads, with links followed as far as they exist, and as far as `follows` allows it.
+fn place(root: &Root, path: &[u8], follows: &dyn Fn(&Link) -> bool) -> Vec<u8> {
     let path = InRoot(path);
-    if let Ok(place) = root.walk(path, true) {
-        return place.path.into_bytes();
+    match root.walk(path, true) {
+        Ok(place) if place.links.iter().all(follows) => return place.path.into_bytes(),
+        _ => {}
     }
     match path.name() {
         b"" => path.to_vec(),
         name => {
             let directory = path.directory();
-            InRoot(&place(root, if directory.is_empty() { b"/" } else { directory })).join(name)
+            InRoot(&place(root, if directory.is_empty() { b"/" } else { directory }, follows)).join(name)
         }
     }
 }
@@ -183,7 +230,7 @@ mod tests {
         std::fs::create_dir_all(tree.path().join("var")).unwrap();
         std::os::unix::fs::symlink("/run", tree.path().join("var/run")).unwrap();
         let profile = load_text("mine.toml", &format!("schema = 1\n{text}")).unwrap();
-        let exclusions = Exclusions::of(&Root::open(tree.path()).unwrap(), &profile);
+        let exclusions = Exclusions::of(&Root::open(tree.path()).unwrap(), &profile, Scope::All);
         (tree, exclusions)
     }
 

@@ -2,15 +2,22 @@
 
 use std::ffi::CStr;
 use std::fs::File;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::content::Content;
+use super::content::may_be_program;
 use super::digest::{Digest, Scope};
-use super::entries::Entries;
+use super::entries::{Each, Entries, Problem};
 use super::entry::{Facts, FileType};
-use super::exclusion::Exclusions;
+use super::exclusion::{Exclusions, is_of_runtime};
+use crate::linux::sys::process::{time_now, time_of_files};
+use crate::linux::time::Time;
 use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
+
+/// How long to sleep until the clock of files may have ticked.
+const TICK_PART: Duration = Duration::from_micros(200);
 
 /// What is stated of a root.
 #[derive(Clone, Debug)]
@@ -44,37 +51,6 @@ impl View for AsIs {
     }
 }
 
-/// One entry of a manifest.
-pub struct Entry<'e> {
-    /// Where the file is.
-    pub path: &'e Canonical,
-    /// What is stated of it.
-    pub facts: &'e Facts,
-    /// The line that states it, with its newline.
-    pub line: &'e [u8],
-}
-
-/// Called with each entry, in order.
-pub type Each<'e> = dyn FnMut(&Entry<'_>) + 'e;
-
-/// Why it is not known what the files are.
-#[derive(Debug)]
-pub enum Problem {
-    /// Something cannot be looked at.
-    Unreadable(RootError),
-    /// A file or a directory was changed while it was read.
-    Changed(Canonical),
-    /// A file is too large to be read.
-    TooLarge {
-        /// The file.
-        path: Canonical,
-        /// Its length in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
-}
-
 /// What was found out about a root.
 #[derive(Debug)]
 pub struct Sealed {
@@ -100,6 +76,7 @@ impl Sealed {
 pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<'_>) -> Sealed {
     let Sealing { scope, exclusions, max_file_size } = sealing;
     let mut walk = Walk {
+        begin: begin(),
         scope,
         exclusions,
         max_file_size,
@@ -119,6 +96,8 @@ pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<
 }
 
 struct Walk<'w> {
+    /// What was changed since then was changed while the root was read.
+    begin: Time,
     scope: Scope,
     exclusions: Exclusions,
     max_file_size: u64,
@@ -137,6 +116,8 @@ struct Walk<'w> {
 struct Entered {
     path: Canonical,
     facts: Facts,
+    /// When it had been changed when its facts were found.
+    changed: Time,
     /// Whether its entry was made. It is made with the first entry below it, because a directory in which everything
     /// is left out has none.
     stated: bool,
@@ -150,6 +131,21 @@ impl Walk<'_> {
         if let Some(directory) = self.entered.last_mut() {
             directory.left_out = true;
         }
+    }
+
+    /// Whether a file was changed while the root is read. A time that has not come yet was stamped by another clock.
+    fn is_recent(&self, changed: Time) -> bool {
+        changed >= self.begin && time_now().is_ok_and(|now| changed <= now)
+    }
+
+    /// Whether a name that runtimes give to a file of theirs is something else: a directory, or what can be executed.
+    fn is_foreign(&self, directory: &Directory, name: &CStr, path: &Canonical, details: &Details) -> bool {
+        let stat = &details.stat;
+        stat.kind == Kind::Directory
+            || stat.kind == Kind::File
+                && stat.mount == self.mount
+                && is_of_runtime(path)
+                && directory.file(name).map_or(true, |file| may_be_program(&file))
     }
 
     /// Makes the entries of the directories on the way, as far as that was not done.
@@ -187,7 +183,7 @@ impl Walk<'_> {
 impl OrderedVisitor for Walk<'_> {
     fn entry(&mut self, directory: &Directory, name: &CStr, details: &Details) -> Result<bool, RootError> {
         let path = directory.join(name);
-        if self.exclusions.leaves_out(&path, details.stat.kind == Kind::Directory) {
+        if self.exclusions.leaves_out(&path, self.is_foreign(directory, name, &path, details)) {
             if !self.view.removes(&path) {
                 self.leave_out();
             }
@@ -206,9 +202,13 @@ impl OrderedVisitor for Walk<'_> {
             _ => {}
         }
         let Some(facts) = self.view.view(&path, facts)? else { return Ok(false) };
+        if self.is_recent(details.changed) {
+            self.entries.fail(Problem::Changed(path.clone()));
+        }
         match (facts.kind, opened) {
             (FileType::Dir, _) => {
-                self.next = Some(Entered { path, facts, stated: false, left_out: false });
+                let changed = details.changed;
+                self.next = Some(Entered { path, facts, changed, stated: false, left_out: false });
                 return Ok(true);
             }
             (FileType::File, Some(opened)) if facts.sha256.is_none() => {
@@ -224,7 +224,9 @@ impl OrderedVisitor for Walk<'_> {
     }
 
     fn leave(&mut self, directory: &Directory, entered: &Details) -> Result<(), RootError> {
-        if let Some(Entered { path, stated, left_out, .. }) = self.entered.last() {
+        let mut known = entered.changed;
+        if let Some(Entered { path, changed, stated, left_out, .. }) = self.entered.last() {
+            known = *changed;
             if !stated && (*left_out || self.exclusions.leads_to(path)) {
                 self.entered.pop();
                 self.leave_out();
@@ -236,7 +238,7 @@ impl OrderedVisitor for Walk<'_> {
             }
         }
         match directory.details(c"") {
-            Ok(now) if now.changed == entered.changed => {}
+            Ok(now) if now.changed == known => {}
             Ok(_) => self.entries.fail(Problem::Changed(directory.path().clone())),
             Err(error) => self.failed(error)?,
         }
@@ -247,6 +249,20 @@ impl OrderedVisitor for Walk<'_> {
         self.entries.fail(Problem::Unreadable(error));
         Ok(())
     }
+}
+
+/// The present time, once the clock by which the kernel stamps files has come to it: what has an earlier stamp was
+/// changed before this call, and what has a later one is changed afterwards.
+fn begin() -> Time {
+    let begin = time_now().unwrap_or_default();
+    // It lags by a tick, which takes at most 10 milliseconds, and by the delay of the interrupt.
+    for _ in 0..500 {
+        if time_of_files().is_ok_and(|stamp| stamp >= begin) {
+            break;
+        }
+        std::thread::sleep(TICK_PART);
+    }
+    begin
 }
 
 /// What the filesystem says of a file, without its content, its link and its capabilities.

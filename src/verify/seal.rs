@@ -124,7 +124,7 @@ fn look(
     view: &mut dyn View,
     each: &mut Each<'_>,
 ) -> Sealed {
-    let sealing = Sealing { scope, exclusions: Exclusions::of(root, profile), max_file_size };
+    let sealing = Sealing { scope, exclusions: Exclusions::of(root, profile, scope), max_file_size };
     seal(root, sealing, view, each)
 }
 

@@ -54,6 +54,11 @@ pub fn time_now() -> Result<Time, Errno> {
     time_of(libc::CLOCK_REALTIME)
 }
 
+/// The time with which the kernel stamps files now: that of the clock's last tick (`CLOCK_REALTIME_COARSE`).
+pub fn time_of_files() -> Result<Time, Errno> {
+    time_of(libc::CLOCK_REALTIME_COARSE)
+}
+
 fn time_of(clock: libc::clockid_t) -> Result<Time, Errno> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is writable.

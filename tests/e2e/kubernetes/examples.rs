@@ -169,6 +169,12 @@ fn liveness_probe() {
 }
 
 #[test]
+fn state() {
+    assert!(example("state").contains("lithify.dev/digest"));
+    super::state::the_example_becomes_ready();
+}
+
+#[test]
 fn pre_stop() {
     let namespace = Namespace::new();
     // A longer hook than the example's, so that there is time to ask.

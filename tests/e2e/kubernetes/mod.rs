@@ -9,6 +9,7 @@ mod inject;
 mod protection;
 mod restarts;
 mod shown;
+mod state;
 
 use std::fs;
 use std::path::Path;

@@ -4,6 +4,8 @@ mod after;
 mod anywhere;
 mod archives;
 mod digest;
+mod docker;
 mod oracle;
 mod property;
 mod states;
+mod tampering;

@@ -133,6 +133,8 @@ fn the_script_leaves_out_the_same() {
         tree.file(file);
     }
     tree.link("/etc/mtab", "/proc/mounts").link("/etc/resolv.conf", "/run/x");
+    // harden's mark.
+    fs::write(tree.at("/.lithify"), "").unwrap();
     assert_eq!(same("files"), before);
     // Everything else does, and a directory in place of such a file.
     fs::remove_file(tree.at("/etc/hostname")).unwrap();

@@ -3,13 +3,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
 
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::command::output::assert_valid;
 use crate::harness::ran::Ran;
-use crate::harness::run_lithify;
 use crate::harness::tree::Tree;
+use crate::harness::{lithify, run_lithify};
 
 fn seal(tree: &Tree, arguments: &[&str]) -> Ran {
     run_lithify([&["seal", "--root", tree.path().to_str().unwrap()], arguments].concat())
@@ -154,4 +155,79 @@ fn a_directory_in_place_of_a_runtimes_file_hides_nothing() {
     let tree = Tree::new();
     tree.file("/etc/hosts/payload").link("/etc/mtab", "/proc/mounts").file("/etc/resolv.conf");
     assert_eq!(entries(&tree, &[]), ["./etc", "./etc/hosts", "./etc/hosts/payload"]);
+}
+
+#[test]
+fn a_program_under_the_name_of_a_runtimes_file_is_an_entry() {
+    let tree = Tree::new();
+    tree.program("/.dockerenv")
+        .file_with("/etc/mtab", "#!/bin/sh\n")
+        .file_with("/run/.containerenv", "engine=podman\n");
+    tree.file("/etc/hosts");
+    assert_eq!(entries(&tree, &[]), ["./.dockerenv", "./etc", "./etc/mtab"]);
+}
+
+/// Who may write in a place that is left out puts a link there, on the way of another exclusion.
+#[test]
+fn an_exclusion_cannot_be_turned_by_a_link_in_another_one() {
+    let tree = Tree::new();
+    tree.file("/bin/app").directory("/tmp/cache").directory("/app").link("/var/tmp", "/tmp");
+    tree.file_with("/p.toml", "schema = 1\n[seal]\nexclude = [\"/tmp/*\"]\n[verify.mounts]\nwritable_if_present = [\"/tmp/cache\", \"/var/tmp/cache\", \"/tmp\"]\n");
+    let profile = tree.at("/p.toml");
+    let arguments = ["-p", profile.to_str().unwrap()];
+    let before = digest(&tree, &arguments);
+    tree.file("/app/new/evil");
+    let changed = digest(&tree, &arguments);
+    assert_ne!(changed, before);
+    fs::remove_dir(tree.at("/tmp/cache")).unwrap();
+    tree.link("/tmp/cache", "/app/new");
+    assert_eq!(digest(&tree, &arguments), changed, "the link is left out, and what it leads to is not");
+}
+
+/// A seal of executables states no links: so one that others may replace leads no exclusion away.
+#[test]
+fn with_executables_alone_only_links_of_the_roots_owner_are_followed() {
+    let tree = Tree::new();
+    tree.file("/bin/app").directory("/app/cache").directory("/run").link("/var/run", "/run").file("/run/pids/x");
+    tree.file_with(
+        "/p.toml",
+        "schema = 1\n[verify.mounts]\nwritable_if_present = [\"/app/cache\", \"/var/run/pids\"]\n",
+    );
+    for directory in ["/", "/var", "/run", "/bin", "/app"] {
+        fs::set_permissions(tree.at(directory), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    chown(tree.at("/app"), Some(1000), Some(1000)).unwrap();
+    let profile = tree.at("/p.toml");
+    let arguments = ["-p", profile.to_str().unwrap(), "--only", "executables"];
+    let found = entries(&tree, &arguments);
+    assert_eq!(found, ["./bin/app", "./p.toml"], "/run/pids is left out by the way of root's link");
+    tree.file("/app/lib/evil");
+    fs::remove_dir(tree.at("/app/cache")).unwrap();
+    tree.link("/app/cache", "lib");
+    assert_eq!(entries(&tree, &arguments), ["./app/lib/evil", "./bin/app", "./p.toml"]);
+}
+
+/// While a large file is read, another one moves from a directory that comes later to one that came before.
+#[test]
+fn a_file_that_moves_behind_the_walk_is_no_state() {
+    let tree = Tree::new();
+    tree.directory("/a").file("/z/evil").directory("/m");
+    fs::File::create(tree.at("/m/big")).unwrap().set_len(6 << 30).unwrap();
+    let mut command = Command::new(lithify());
+    command.args(["seal", "--root"]).arg(tree.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let open = || {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten();
+        let mut links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.any(|link| link.ends_with("m/big"))
+    };
+    while !open() {
+        std::thread::yield_now();
+    }
+    fs::rename(tree.at("/z/evil"), tree.at("/a/evil")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]), "{text}");
+    assert!(text.contains("/z: changed while it was read"), "{text}");
+    tree.assert_there(&["/a/evil"]);
 }
