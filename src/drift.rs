@@ -5,12 +5,12 @@ mod changes;
 mod closed;
 mod executables;
 mod processes;
-mod start;
+mod since;
 mod volumes;
 
 pub use changes::{Change, Changes, Event, changes};
 pub use closed::take_closed;
 pub use executables::{Drifted, Sign, executables};
 pub use processes::{Anomaly, processes};
-pub use start::{Since, start};
+pub use since::Since;
 pub use volumes::{Volume, volumes};

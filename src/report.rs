@@ -138,9 +138,12 @@ impl Report {
     /// Adds everything that was done, and what was verified afterwards.
     pub fn add(&mut self, verified: Verified<'_>) {
         let Verified { applied, verification, late, late_for_digest } = verified;
-        let Applied { plan, outcomes, unreadable, remarks, unmarked, .. } = applied;
+        let Applied { plan, outcomes, unreadable, remarks, unmarked, newcomers, .. } = applied;
         self.add_unreadable(unreadable);
         self.notes.extend(unmarked.map(Note::Unmarked));
+        if !newcomers.is_empty() {
+            self.notes.push(Note::Newcomers(newcomers));
+        }
         self.notes.extend(remarks.into_iter().map(Note::Wait));
         self.add_plan(plan, outcomes);
         (self.late, self.late_for_digest) = (late, late_for_digest);

@@ -7,6 +7,7 @@ pub mod host_guard;
 pub mod likely;
 pub mod owner;
 pub mod processes;
+pub mod start;
 pub mod unreadable;
 
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::options::open_manifest;
 use super::output::Output;
 use crate::cli::Diff;
-use crate::drift::{Since, changes, start, volumes};
+use crate::drift::{Since, changes, volumes};
 use crate::harden::mark::Mark;
 use crate::linux::deadline::Deadline;
 use crate::linux::sys::process::time_now;
@@ -18,6 +18,7 @@ use crate::report::{CommandError, DiffFrom, DiffNote, DiffReport, Exit, Report, 
 use crate::seal::{Exclusions, Scope};
 use crate::target::Target;
 use crate::target::owner::OwnerError;
+use crate::target::start::start;
 use crate::text::escape::escape;
 use crate::text::seconds;
 use crate::verify::{self, Verification};

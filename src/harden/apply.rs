@@ -1,7 +1,7 @@
 //! Carries out a plan. Only this module deletes or changes anything in the target.
 
 mod accounts;
-pub mod mark;
+mod notes;
 mod tombstones;
 
 use std::collections::HashSet;
@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use crate::harden::found::Parent;
 use crate::harden::plan::{Action, Plan, Verb};
 use crate::root::{Directory, Kind, Root, RootError};
+pub use notes::Notes;
 use tombstones::Tombstones;
 pub use tombstones::carve;
 
@@ -43,8 +44,9 @@ pub enum Outcome {
 }
 
 /// Carries out all actions until the deadline of the root. An action that fails does not stop the others. Returns one
-/// outcome for each action, in order, or none if the plan has refusals: then nothing is done.
-pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
+/// outcome for each action, in order, or none if the plan has refusals: then nothing is done. What is changed is noted
+/// for harden's mark.
+pub fn apply<'p>(root: &Root, plan: &'p Plan, notes: &mut Option<Notes<'p>>) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(plan.actions.len());
     if !plan.refusals.is_empty() {
         return outcomes;
@@ -72,7 +74,7 @@ pub fn apply(root: &Root, plan: &Plan) -> Vec<Outcome> {
             open = Some((parent, open_batch(root, action)));
         }
         let outcome = match open.as_ref().map(|(_, directory)| directory) {
-            Some(Ok(directory)) => step(directory, action, &mut tombstones),
+            Some(Ok(directory)) => step(directory, action, action.verb, &mut tombstones, notes),
             Some(Err(Errno::ENOENT)) => Outcome::Gone,
             Some(Err(Errno::ETIME)) => Outcome::Late,
             None | Some(Err(Errno::ESTALE | Errno::ELOOP | Errno::ENOTDIR)) => Outcome::Changed,
@@ -103,16 +105,15 @@ impl Outcome {
 
 /// Sets mode 000 on files that could not be removed. The owner of a file may do so even if the directory belongs to
 /// another user. On a read-only filesystem this does not help.
-pub fn disable_instead(root: &Root, plan: &Plan, outcomes: &mut [Outcome]) {
+pub fn disable_instead<'p>(root: &Root, plan: &'p Plan, outcomes: &mut [Outcome], notes: &mut Option<Notes<'p>>) {
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
         let removes = matches!(action.verb, Verb::Remove | Verb::Tombstone);
         if !removes || action.stat.kind != Kind::File || read_only || !outcome.was_refused() {
             continue;
         }
-        let instead = Action { verb: Verb::Disable, ..action.clone() };
         if let Ok(directory) = open_batch(root, action) {
-            if matches!(step(&directory, &instead, &mut Tombstones::new(plan)), Outcome::Done) {
+            if matches!(step(&directory, action, Verb::Disable, &mut Tombstones::new(plan), notes), Outcome::Done) {
                 *outcome = Outcome::Disabled;
             }
         }
@@ -125,19 +126,33 @@ fn open_batch(root: &Root, action: &Action) -> Result<Directory, Errno> {
     if directory.own_stat().id == action.parent.id { Ok(directory) } else { Err(Errno::ESTALE) }
 }
 
-fn step(directory: &Directory, action: &Action, tombstones: &mut Tombstones<'_>) -> Outcome {
+/// Does `verb` to the name of the action.
+fn step<'p>(
+    directory: &Directory,
+    action: &'p Action,
+    verb: Verb,
+    tombstones: &mut Tombstones<'_>,
+    notes: &mut Option<Notes<'p>>,
+) -> Outcome {
     let (id, mount) = (action.stat.id, action.stat.mount);
-    let result = match action.verb {
-        Verb::Remove => directory.remove(&action.name, id, mount),
-        Verb::Disable => directory.set_mode(&action.name, id, mount, 0, false),
-        Verb::Tombstone => tombstones.put(directory, action),
-        Verb::LoginShells { shell } => accounts::rewrite(directory, action, shell),
+    let before = notes.as_ref().and_then(|_| Notes::look(directory, action));
+    let result = match verb {
+        Verb::Remove => directory.remove(&action.name, id, mount).map(|()| None),
+        Verb::Disable => directory.set_mode(&action.name, id, mount, 0, false).map(|()| None),
+        Verb::Tombstone => tombstones.put(directory, action).map(Some),
+        Verb::LoginShells { shell } => accounts::rewrite(directory, action, shell).map(Some),
         Verb::Strip { bits, capabilities } => {
-            directory.set_mode(&action.name, id, mount, action.stat.mode & 0o7777 & !bits, capabilities)
+            let mode = action.stat.mode & 0o7777 & !bits;
+            directory.set_mode(&action.name, id, mount, mode, capabilities).map(|()| None)
         }
     };
     match result {
-        Ok(()) => Outcome::Done,
+        Ok(new) => {
+            if let (Some(notes), Some(before)) = (notes, before) {
+                notes.add(directory, action, verb, &before, new);
+            }
+            Outcome::Done
+        }
         Err(error) => match error.errno() {
             Errno::ENOENT => Outcome::Gone,
             Errno::ESTALE if is_done(directory, action) => Outcome::Gone,

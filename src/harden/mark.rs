@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::ffi::CStr;
+use std::fmt::Write;
 use std::io::Read;
 use std::os::fd::AsFd;
 
@@ -13,7 +14,6 @@ use nix::errno::Errno;
 use crate::linux::error::errno;
 use crate::linux::time::Time;
 use crate::root::{Canonical, Kind, Root, RootError, Stat, details_of, os};
-use crate::text::escape::escape;
 
 /// Its name in the root directory.
 const NAME: &CStr = c".lithify";
@@ -44,9 +44,15 @@ pub enum MarkError {
     /// Somebody else than root and the owner of the root directory owns it.
     #[error("it belongs to uid {0}")]
     Owner(u32),
-    /// More than its owner may write it.
-    #[error("more than its owner may write it (mode {0:04o})")]
-    Writable(u32),
+    /// It has another mode than a mark.
+    #[error("its mode is {0:04o}, not 0644")]
+    Mode(u32),
+    /// It has other names, too.
+    #[error("it has {0} names")]
+    Names(u32),
+    /// It has file capabilities.
+    #[error("it has file capabilities")]
+    Capabilities,
     /// It is larger than any mark.
     #[error("it is larger than 1 MiB")]
     Large,
@@ -70,6 +76,9 @@ impl Mark {
         let file = directory.file(NAME)?;
         let details = details_of(file.as_fd(), c"", PATH)?;
         accept(root, &details.stat)?;
+        if !directory.capabilities(NAME, &file)?.is_empty() {
+            return Err(MarkError::Capabilities);
+        }
         let mut text = Vec::new();
         file.take(MOST + 1).read_to_end(&mut text).map_err(|error| os("read", PATH)(errno(&error)))?;
         if text.len() as u64 > MOST {
@@ -87,6 +96,11 @@ impl Mark {
             };
         }
         Ok(Self { lines, written: Time::default() })
+    }
+
+    /// Adds a line.
+    pub(super) fn add(&mut self, path: &[u8], changed: Time, inode: u64) {
+        self.lines.insert(line(path, changed, inode).into_bytes());
     }
 
     /// Whether there is none, or it says nothing.
@@ -113,8 +127,11 @@ fn accept(root: &Root, stat: &Stat) -> Result<(), MarkError> {
     if stat.uid != 0 && stat.uid != root.stat().uid {
         return Err(MarkError::Owner(stat.uid));
     }
-    if stat.mode & 0o022 != 0 {
-        return Err(MarkError::Writable(stat.mode & 0o7777));
+    if stat.mode & 0o7777 != 0o644 {
+        return Err(MarkError::Mode(stat.mode & 0o7777));
+    }
+    if stat.nlink != 1 {
+        return Err(MarkError::Names(stat.nlink));
     }
     Ok(())
 }
@@ -130,9 +147,38 @@ pub fn append(root: &Root, lines: &[u8]) -> Result<(), RootError> {
     })
 }
 
-/// The line for the file at `path`, without its line feed.
+/// The line for the file at `path`, without its line feed. A shell that reads it finds no command: bytes other than
+/// letters, digits and [`PLAIN`] become `\ooo`.
 pub fn line(path: &[u8], changed: Time, inode: u64) -> String {
-    format!("{}.{:09} {inode} {}", changed.seconds, changed.nanoseconds, escape(path))
+    let mut line = format!("{}.{:09} {inode} ", changed.seconds, changed.nanoseconds);
+    for &byte in path {
+        if is_plain(byte) {
+            line.push(char::from(byte));
+        } else {
+            let _ = write!(line, "\\{byte:03o}");
+        }
+    }
+    line
+}
+
+/// What stands for itself in a path.
+const PLAIN: &[u8] = b"/._-+:,@%=";
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || PLAIN.contains(&byte)
+}
+
+/// Whether [`line`] may have written this path.
+fn is_path(path: &[u8]) -> bool {
+    let mut rest = path.strip_prefix(b"/");
+    while let Some([byte, after @ ..]) = rest {
+        rest = match after {
+            _ if is_plain(*byte) => Some(after),
+            [b'0'..=b'3', b'0'..=b'7', b'0'..=b'7', after @ ..] if *byte == b'\\' => Some(after),
+            _ => None,
+        };
+    }
+    rest.is_some()
 }
 
 /// Whether [`line`] may have written this.
@@ -144,10 +190,7 @@ fn is_line(line: &[u8]) -> bool {
     let time = time.strip_prefix(b"-").unwrap_or(time);
     let point = time.len().saturating_sub(10);
     let (seconds, nanoseconds) = time.split_at_checked(point).unwrap_or_default();
-    is_number(seconds)
-        && nanoseconds.strip_prefix(b".").is_some_and(is_number)
-        && is_number(inode)
-        && path.starts_with(b"/")
+    is_number(seconds) && nanoseconds.strip_prefix(b".").is_some_and(is_number) && is_number(inode) && is_path(path)
 }
 
 #[cfg(test)]
@@ -159,7 +202,7 @@ mod tests {
     #[test]
     fn a_line_excuses_one_state_of_one_file() {
         let changed = Time { seconds: 1_700_000_000, nanoseconds: 7 };
-        let mark = Mark::parse(b"1700000000.000000007 42 /usr/bin/a b\n").unwrap();
+        let mark = Mark::parse(b"1700000000.000000007 42 /usr/bin/a\\040b\n").unwrap();
         assert!(mark.holds(b"/usr/bin/a b", changed, 42));
         assert!(!mark.holds(b"/usr/bin/a", changed, 42));
         assert!(!mark.holds(b"/usr/bin/a b", changed, 43));
@@ -173,13 +216,26 @@ mod tests {
         let (path, root) = (directory.path().join(".lithify"), || Root::open(directory.path()).unwrap());
         let why = || Mark::read(&root()).map(|_| ()).unwrap_err().to_string();
         assert!(Mark::read(&root()).unwrap().is_empty(), "none is there");
-        for (text, line) in [("1.000000001 2 /x\nrubbish\n", 2), ("1.000000001 2 /x", 1), ("1.1 2 /x\n", 1), ("\n", 1)]
-        {
+        for (text, line) in [
+            ("1.000000001 2 /x\nrubbish\n", 2),
+            ("1.000000001 2 /x", 1),
+            ("1.1 2 /x\n", 1),
+            ("\n", 1),
+            ("1.000000001 2 /x; ls\n", 1),
+            ("1.000000001 2 /x\\40\n", 1),
+        ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(why(), format!("line {line} is not as lithify writes it"), "{text:?}");
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
-        assert_eq!(why(), "more than its owner may write it (mode 0664)");
+        assert_eq!(why(), "its mode is 0664, not 0644");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o4755)).unwrap();
+        assert_eq!(why(), "its mode is 4755, not 0644");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::hard_link(&path, directory.path().join("other")).unwrap();
+        assert_eq!(why(), "it has 2 names");
+        assert_eq!(append(&root(), b"x\n").unwrap_err().errno(), Errno::EEXIST);
+        std::fs::remove_file(directory.path().join("other")).unwrap();
         std::fs::write(&path, vec![b'\n'; 1024 * 1024 + 1]).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(why(), "it is larger than 1 MiB");

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::harden::apply::{self, Outcome};
+use crate::harden::apply::{self, Notes, Outcome};
 use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError, UnknownApp};
 use crate::harden::kept::Kept;
 use crate::harden::plan::{Note, Plan, plan};
@@ -23,11 +23,12 @@ use crate::linux::proc::processes::Process;
 use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
-use crate::root::RootError;
+use crate::root::{Canonical, RootError};
 use crate::target::Target;
 use crate::target::app::App;
 use crate::target::host_guard::{self, HostRoot};
 use crate::target::processes::ProcessError;
+use crate::target::start::start;
 
 /// The differences between the commands.
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +163,8 @@ pub struct Applied<'a> {
     pub remarks: Vec<Remark>,
     /// Why harden's mark could not be left; `None` if it could, or if there is nothing to mark.
     pub unmarked: Option<Errno>,
+    /// What was changed, and had come or been changed by others after the container's start.
+    pub newcomers: Vec<Canonical>,
 }
 
 impl<'a> Protected<'a> {
@@ -320,18 +323,22 @@ impl<'a> Settled<'a> {
     /// Carries out the plan.
     pub fn apply(self) -> Applied<'a> {
         let Self { planned: Planned { protected, plan, unreadable, .. }, remarks } = self;
+        let Target { root, .. } = protected.target;
+        let start = (!protected.policy.dry_run && protected.is_started())
+            .then(|| start(protected.target, &protected.app).ok())
+            .flatten();
+        let mut notes = start.map(|start| Notes::new(root, start));
         let outcomes = (!protected.policy.dry_run).then(|| {
-            let mut outcomes = apply::apply(&protected.target.root, &plan);
+            let mut outcomes = apply::apply(root, &plan, &mut notes);
             if protected.policy.disable_instead {
-                apply::disable_instead(&protected.target.root, &plan, &mut outcomes);
+                apply::disable_instead(root, &plan, &mut outcomes, &mut notes);
             }
             outcomes
         });
-        let unmarked = outcomes.as_deref().filter(|_| protected.is_started()).and_then(|outcomes| {
-            let left = apply::mark::leave(&protected.target.root, &plan.actions, outcomes, &protected.app);
-            left.err().map(|error| error.errno())
-        });
-        Applied { protected, plan, outcomes, unreadable, remarks, unmarked }
+        let left = notes.as_ref().map_or(Ok(()), |notes| notes.leave(root, &protected.app));
+        let unmarked = left.err().map(|error| error.errno());
+        let newcomers = notes.map(|notes| notes.newcomers).unwrap_or_default();
+        Applied { protected, plan, outcomes, unreadable, remarks, unmarked, newcomers }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::harden::mark;
 use crate::harden::plan;
 use crate::harden::wait::Remark;
 use crate::launch::landlock::{LandlockError, Level};
+use crate::root::Canonical;
 use crate::text::escape::escape;
 use crate::verify;
 
@@ -21,6 +22,8 @@ pub enum Note {
     Said(String),
     /// harden's mark could not be left, for this reason.
     Unmarked(Errno),
+    /// What harden has changed or removed, and had come or been changed by others after the container's start.
+    Newcomers(Vec<Canonical>),
     /// A remark on a process of an app that was waited for.
     Wait(Remark),
     /// `[confine]` asks for something that this kernel does not offer.
@@ -63,6 +66,15 @@ impl Note {
                 escape(mark::PATH),
                 errno.desc()
             ),
+            Self::Newcomers(paths) => {
+                let first: Vec<String> = paths.iter().take(20).map(ToString::to_string).collect();
+                format!(
+                    "{} changed or removed here had come or been changed by others after the container's start, and {} does not excuse them: {}",
+                    paths.len(),
+                    escape(mark::PATH),
+                    first.join(", ")
+                )
+            }
             Self::Wait(remark) => waiting::remark(remark),
             Self::NotConfined(errno) => {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))

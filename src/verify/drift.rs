@@ -4,13 +4,14 @@
 use std::rc::Rc;
 
 use super::{Check, CheckId, Evidence, Note, Status, Subject, Verification};
-use crate::drift::{Anomaly, Since, executables, processes, start, take_closed};
+use crate::drift::{Anomaly, Since, executables, processes, take_closed};
 use crate::harden::mark::Mark;
 use crate::linux::proc::Task;
 use crate::profile::Verify;
 use crate::root::Canonical;
 use crate::target::Target;
 use crate::target::owner::OwnerError;
+use crate::target::start::start;
 
 pub(super) fn check(target: &Target, verify: &Verify, out: &mut Verification) {
     let asked = [

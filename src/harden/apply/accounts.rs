@@ -12,11 +12,11 @@ use crate::harden::plan::Action;
 use crate::linux::error::errno;
 use crate::linux::sys::xattr;
 use crate::recognise::accounts::nologin::{with_login_shell, without_login_shells};
-use crate::root::{Directory, RootError, os};
+use crate::root::{Details, Directory, RootError, details_of, os};
 
 /// Gives `shell` to every account of the file that has a login shell. The owner, mode and access control list of the
-/// file stay.
-pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
+/// file stay. Returns what is known of the new file.
+pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<Details, RootError> {
     let mut result = try_rewrite(directory, action, shell);
     for _ in 0..16 {
         // Another run at the same time took the name of the new file away, or a process has written to the old file.
@@ -28,7 +28,7 @@ pub(super) fn rewrite(directory: &Directory, action: &Action, shell: &str) -> Re
     result
 }
 
-fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<(), RootError> {
+fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<Details, RootError> {
     let fail = |errno| os("rewrite", &action.path())(errno);
     let io = |error: io::Error| fail(errno(&error));
     let name = CString::new(&*action.name).map_err(|_| fail(Errno::EINVAL))?;
@@ -50,7 +50,8 @@ fn try_rewrite(directory: &Directory, action: &Action, shell: &str) -> Result<()
     if state(&old.metadata().map_err(io)?) != state(&metadata) {
         return Err(fail(Errno::EAGAIN));
     }
-    directory.replace(&action.name, action.stat.id, action.stat.mount, &new)
+    directory.replace(&action.name, action.stat.id, action.stat.mount, &new)?;
+    details_of(new.as_fd(), c"", directory.path())
 }
 
 /// Copies the access control list (acl(5)). Without it the mode would grant more: with a list, the group's bits are the

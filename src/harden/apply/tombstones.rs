@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 
 use nix::errno::Errno;
@@ -13,7 +14,7 @@ use crate::linux::error::errno;
 use crate::linux::proc::open_own_program;
 use crate::recognise::inscription::length_without;
 use crate::recognise::tombstone::{Detector, MODE, inscription};
-use crate::root::{Canonical, Directory, RootError, os};
+use crate::root::{Canonical, Details, Directory, RootError, details_of, os};
 
 /// Runs at the same time may take each other's file away. This limit keeps them from trying forever.
 const TRIES: usize = 16;
@@ -29,15 +30,15 @@ impl<'p> Tombstones<'p> {
         Self { plan, stone: None }
     }
 
-    /// Replaces the name with a tombstone.
-    pub(super) fn put(&mut self, directory: &Directory, action: &Action) -> Result<(), RootError> {
+    /// Replaces the name with a tombstone. Returns what is known of that file.
+    pub(super) fn put(&mut self, directory: &Directory, action: &Action) -> Result<Details, RootError> {
         // A new file is needed if the name is on another mount, if the file has as many links as it can have, or if it
         // has none left. If the name itself is a mount point or on another mount, the second try fails for that reason.
         for tries in 0..TRIES {
             if let Some(stone) = &self.stone {
                 match directory.replace(&action.name, action.stat.id, action.stat.mount, stone) {
                     Err(error) if error.errno() == Errno::EMLINK || error.errno() == Errno::EXDEV && tries == 0 => {}
-                    result => return result,
+                    result => return result.and_then(|()| details_of(stone.as_fd(), c"", directory.path())),
                 }
             }
             let mut stone = directory.draft()?;

@@ -125,10 +125,17 @@ fn a_mark_by_another_user_excuses_nothing_and_is_noted() {
     assert_eq!(mark(&container), line);
     chown(&path, Some(0), Some(33)).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
-    forged("more than its owner may write it (mode 0664)");
+    forged("its mode is 0664, not 0644");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).unwrap();
+    forged("its mode is 4755, not 0644");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(&path, format!("{line}\n")).unwrap();
     forged("line 2 is not as lithify writes it");
+    fs::write(&path, format!("{line}1.000000001 2 /x; any command of a shell\n")).unwrap();
+    forged("line 2 is not as lithify writes it");
+    fs::write(&path, &line).unwrap();
+    fs::hard_link(&path, container.root().join("var/tmp/other")).unwrap();
+    forged("it has 2 names");
     fs::remove_file(&path).unwrap();
     fs::write(container.root().join("var/tmp/marked"), &line).unwrap();
     std::os::unix::fs::symlink("/var/tmp/marked", &path).unwrap();
@@ -148,4 +155,87 @@ fn two_hardens_at_once_leave_whole_lines() {
     });
     verify(&container, BOTH).exits(0).does_not_say("no mark of lithify's");
     assert!(mark(&container).lines().count() > 50);
+}
+
+/// What an intruder drops stays drift, whatever harden then does to it.
+#[test]
+fn what_came_after_the_start_is_not_excused_by_harden() {
+    let container = sleeper().start();
+    container.exec(["/bin/sh", "-c", "cp /usr/bin/cat /opt/evil; chmod 4777 /opt/evil"]).exits(0);
+    // An image's own, changed by others, too.
+    container.exec(["/bin/sh", "-c", "echo >>/usr/bin/passwd; chmod 4755 /usr/bin/passwd"]).exits(0);
+    verify(&container, EXECUTABLES).exits(1).says("FAIL drift.executables /opt/evil");
+    harden(&container, &format!("{STRIP}world_writable = true\n"))
+        .exits(0)
+        .says("2 changed or removed here had come or been changed by others after the container's start")
+        .says("/opt/evil");
+    assert!(mark(&container).contains(" /usr/bin/su\n"), "{}", mark(&container));
+    let found = |container: &Container| {
+        verify(container, EXECUTABLES)
+            .exits(1)
+            .says("FAIL drift.executables /opt/evil")
+            .says("FAIL drift.executables /usr/bin/passwd")
+            .does_not_say("/usr/bin/su:");
+    };
+    found(&container);
+    // Nor by a second run, which finds its mark.
+    container.exec(["/bin/chmod", "4777", "/opt/evil"]).exits(0);
+    harden(&container, &format!("{STRIP}world_writable = true\n")).exits(0);
+    found(&container);
+}
+
+#[test]
+fn a_dropped_program_that_harden_removes_while_it_runs_stays_drift() {
+    let container = sleeper().start();
+    container.exec(["/bin/cp", "/usr/bin/tail", "/opt/evil"]).exits(0);
+    container.exec_in_background(&["/opt/evil", "-f", "/dev/null"]);
+    container.exec_in_background(&["/usr/bin/tail", "-f", "/dev/null"]);
+    harden(&container, "[remove]\nnames = [\"tail\"]\npaths = [\"/opt/evil\"]\n").exits(0);
+    assert!(mark(&container).contains(" /usr/bin/tail\n"), "{}", mark(&container));
+    verify(&container, BOTH)
+        .exits(1)
+        .says("runs a program that was deleted: /opt/evil")
+        .does_not_say("deleted: /usr/bin/tail");
+}
+
+#[test]
+fn each_name_of_a_file_that_harden_changes_is_noted() {
+    for profile in [
+        "[strip]\nsetid = true\n",
+        "[remove]\npaths = [\"/opt/a\", \"/opt/b\"]\nmethod = \"disable\"\n",
+        "[remove]\npaths = [\"/opt/a\", \"/opt/b\"]\nmethod = \"tombstone\"\n",
+    ] {
+        let layer = layer("/opt/a", "#!/bin/x");
+        fs::set_permissions(layer.at("/opt/a"), fs::Permissions::from_mode(0o4755)).unwrap();
+        fs::hard_link(layer.at("/opt/a"), layer.at("/opt/b")).unwrap();
+        super::older();
+        let container = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).layer(layer.path()).start();
+        harden(&container, profile).exits(0).does_not_say("by others");
+        assert!(mark(&container).contains(" /opt/a\n") && mark(&container).contains(" /opt/b\n"), "{profile}");
+        verify(&container, EXECUTABLES).exits(0);
+    }
+}
+
+/// Who waits for harden's change of a file that he has open, and then writes to it, is not excused.
+#[test]
+fn what_is_written_right_after_the_change_is_not_excused() {
+    let layer = layer("/opt/a0", "text");
+    for number in 0..600 {
+        fs::write(layer.at(&format!("/opt/a{number}")), "text").unwrap();
+        fs::set_permissions(layer.at(&format!("/opt/a{number}")), fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    super::older();
+    let container = Spec::new(&rootfs("nginx"), &["/usr/bin/sleep", "1000"]).layer(layer.path()).start();
+    let wait = r##"open(F, "+<", "/opt/a0"); open(R, ">", "/var/tmp/open"); 1 while (stat F)[2] & 2; syswrite(F, "#!/bin/sh\n")"##;
+    std::thread::scope(|scope| {
+        let attack = scope.spawn(|| {
+            container
+                .enter(["/usr/bin/setpriv", "--reuid", "33", "--clear-groups", "/usr/bin/perl", "-e", wait])
+                .exits(0)
+        });
+        container.wait("open it", || container.root().join("var/tmp/open").exists());
+        harden(&container, "[strip]\nworld_writable = true\n").exits(0);
+        attack.join().unwrap();
+    });
+    verify(&container, EXECUTABLES).exits(1).says("FAIL drift.executables /opt/a0: ").does_not_say("/opt/a1:");
 }

@@ -4,26 +4,16 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::harden::mark::Mark;
+use super::Target;
+use super::app::{App, TICKS_PER_SECOND};
+use super::owner::{Owner, OwnerError};
+use super::processes::ProcessError;
 use crate::linux::sys::process::{time_now, time_since_boot};
 use crate::linux::time::Time;
-use crate::target::Target;
-use crate::target::app::{App, TICKS_PER_SECOND};
-use crate::target::owner::{Owner, OwnerError};
-use crate::target::processes::ProcessError;
 
 /// How far a file's time of change may lie behind the clock. The kernel stamps files with the time of its last timer
 /// interrupt, of which there are at least 100 a second.
-const COARSE: Duration = Duration::from_millis(10);
-
-/// From when on a change counts.
-#[derive(Debug)]
-pub struct Since {
-    /// A file that was changed at this time or later counts.
-    pub start: Time,
-    /// What lithify itself has changed, which does not count.
-    pub mark: Mark,
-}
+pub const COARSE: Duration = Duration::from_millis(10);
 
 /// The time from which on a change counts as one after the start: a little too early rather than too late. `app` is one
 /// look at the processes of `target`. Fails if no process is certainly the container's first.

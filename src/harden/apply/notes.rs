@@ -1,0 +1,162 @@
+//! Notes for harden's mark ([`crate::harden::mark`]), taken while a plan is carried out in a running container. They
+//! excuse a change of lithify's, and never the file: one that was made or changed by others after the start stays drift.
+
+use std::fmt::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::Action;
+use crate::harden::mark::{self, Mark};
+use crate::harden::plan::Verb;
+use crate::linux::proc::processes::Process;
+use crate::linux::time::Time;
+use crate::root::{Canonical, Details, Directory, Kind, Root, RootError, c_name, details_of};
+use crate::target::app::App;
+use crate::target::start::COARSE;
+use crate::target::unreadable::programs;
+
+/// What was noted.
+#[derive(Debug)]
+pub struct Notes<'p> {
+    start: Time,
+    /// The mark of the root, and what this run has changed: a line without a path for the file under any name.
+    known: Mark,
+    /// What stays under its name.
+    stay: Vec<Note<'p>>,
+    /// Programs that were removed, which a process may still run.
+    removed: Vec<&'p Action>,
+    /// What was changed, and had come or been changed by others after the start.
+    pub newcomers: Vec<Canonical>,
+}
+
+#[derive(Debug)]
+struct Note<'p> {
+    action: &'p Action,
+    verb: Verb,
+    inode: u64,
+    changed: Time,
+    modified: Time,
+}
+
+/// A file before an action.
+pub(super) struct Before {
+    file: OwnedFd,
+    details: Details,
+    directory: Details,
+}
+
+impl<'p> Notes<'p> {
+    /// For a container whose first process started at `start`.
+    pub fn new(root: &Root, start: Time) -> Self {
+        // What is no mark excuses nothing.
+        let known = Mark::read(root).unwrap_or_default();
+        Self { start, known, stay: Vec::new(), removed: Vec::new(), newcomers: Vec::new() }
+    }
+
+    /// The file of the action as it is now, held, so that the same file is looked at afterwards.
+    pub(super) fn look(directory: &Directory, action: &Action) -> Option<Before> {
+        let file = directory.handle(&c_name(&action.name).ok()?).ok()?;
+        let details = details_of(file.as_fd(), c"", b"").ok()?;
+        let directory = directory.details(c"").ok()?;
+        (details.stat.id == action.stat.id).then_some(Before { file, details, directory })
+    }
+
+    /// Notes that `verb` was done to the name of the action; `new` is the file that was put there.
+    pub(super) fn add(
+        &mut self,
+        directory: &Directory,
+        action: &'p Action,
+        verb: Verb,
+        before: &Before,
+        new: Option<Details>,
+    ) {
+        if let (true, Ok(now)) = (self.knows(directory.path(), &before.directory), directory.details(c"")) {
+            self.known.add(directory.path(), now.changed, now.stat.id.ino);
+        }
+        let Ok(now) = details_of(before.file.as_fd(), c"", b"") else { return };
+        let path = action.path();
+        if !self.knows(&path, &before.details) {
+            // Otherwise another run has done it.
+            if now.changed != before.details.changed {
+                self.newcomers.push(path);
+            }
+            return;
+        }
+        self.known.add(b"", now.changed, now.stat.id.ino);
+        if matches!(verb, Verb::Remove | Verb::Tombstone) && now.stat.kind == Kind::File {
+            self.removed.push(action);
+        }
+        // Who has written to it meanwhile has changed this time, too.
+        let same = (verb != Verb::Remove && now.modified == before.details.modified).then_some(now);
+        if let Some(Details { stat, changed, modified, .. }) = new.or(same) {
+            self.stay.push(Note { action, verb, inode: stat.id.ino, changed, modified });
+        }
+    }
+
+    /// Whether only lithify has changed the file since the start.
+    fn knows(&self, path: &[u8], details: &Details) -> bool {
+        let Details { stat, changed, modified, .. } = *details;
+        changed < self.start
+            || self.known.holds(path, changed, stat.id.ino)
+            || modified < self.start && self.known.holds(b"", changed, stat.id.ino)
+    }
+
+    /// Leaves the mark: a line for each file that stays, for each removed program that a process of `app` still runs,
+    /// and then for each directory. If there are no such files, it leaves none, because what is gone needs no excuse.
+    pub fn leave(&self, root: &Root, app: &App) -> Result<(), RootError> {
+        let mut text = String::new();
+        self.add_running(app, &mut text);
+        if self.stay.is_empty() && text.is_empty() {
+            return Ok(());
+        }
+        // What was done until the deadline came is not done again by the next run.
+        let root = &root.without_deadline()?;
+        // Within one tick of the clock by which files are stamped, a change by others has the same time. From the next
+        // tick on it has another one.
+        std::thread::sleep(COARSE);
+        let mut last: Option<Directory> = None;
+        for Note { action, verb, inode, changed, modified } in &self.stay {
+            let parent = action.parent.path();
+            if last.as_ref().is_none_or(|last| *last.path() != parent) {
+                last = root.directory(&parent).ok();
+            }
+            let now = last.as_ref().and_then(|directory| directory.details(&c_name(&action.name).ok()?).ok());
+            // Each further name of a tombstone changes it.
+            let same = |now: &Details| {
+                (now.stat.id.ino, now.modified) == (*inode, *modified)
+                    && (now.changed == *changed || *verb == Verb::Tombstone)
+            };
+            if let Some(now) = now.filter(same) {
+                let _ = writeln!(text, "{}", mark::line(&action.path(), now.changed, *inode));
+            }
+        }
+        let mut last = None;
+        for action in self.stay.iter().map(|note| note.action).chain(self.removed.iter().copied()) {
+            let path = action.parent.path();
+            if last.as_ref() == Some(&path) {
+                continue;
+            }
+            let details = root.directory(&path).and_then(|directory| directory.details(c""));
+            if let Ok(Details { stat, changed, .. }) = details {
+                if self.known.holds(&path, changed, stat.id.ino) {
+                    let _ = writeln!(text, "{}", mark::line(&path, changed, stat.id.ino));
+                }
+            }
+            last = Some(path);
+        }
+        if text.is_empty() { Ok(()) } else { mark::append(root, text.as_bytes()) }
+    }
+
+    /// Adds lines for the removed programs that processes still run.
+    fn add_running(&self, app: &App, text: &mut String) {
+        if self.removed.is_empty() {
+            return;
+        }
+        let processes: Vec<&Process> = app.processes().chain(&app.others).collect();
+        for program in programs(&processes).into_iter().flatten() {
+            let action = self.removed.iter().find(|action| action.stat.id == program.id);
+            if let Some(action) = action.filter(|_| self.known.holds(b"", program.changed, program.id.ino)) {
+                let _ = writeln!(text, "{}", mark::line(&action.path(), program.changed, program.id.ino));
+            }
+        }
+    }
+}
