@@ -1,5 +1,5 @@
 //! Executable files, programs, libraries and scripts that were made or changed since the start, on every mount but the
-//! kernel's own.
+//! kernel's own, and those of network filesystems and FUSE.
 
 use std::ffi::CStr;
 use std::os::unix::fs::FileExt;

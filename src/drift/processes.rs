@@ -73,9 +73,9 @@ struct Suspect {
 }
 
 impl Suspect {
-    /// What stays the same for as long as it runs the same.
-    fn id(&self) -> (u32, u64, &Anomaly) {
-        (self.running.pid, self.start, &self.running.anomaly)
+    /// Which process it is. What it runs does not count: it may go from one program in memory to the next.
+    fn id(&self) -> (u32, u64) {
+        (self.running.pid, self.start)
     }
 }
 

@@ -67,6 +67,15 @@ fn from_memory_by_the_app_and_from_outside() {
 }
 
 #[test]
+fn from_one_memory_to_the_next_from_outside() {
+    let step = r#"select undef, undef, undef, 0.02; $n = "m" . rand; $f = syscall(319, $n, 1); open(M, ">&=", $f); open(P, "<", "/usr/bin/perl"); $/ = undef; syswrite(M, <P>); exec {"/proc/self/fd/$f"} "perl", "-e", q(eval $ENV{STEP})"#;
+    let container = sleeper().start();
+    container.exec_in_background(&["/usr/bin/env", &format!("STEP={step}"), "/usr/bin/perl", "-e", "eval $ENV{STEP}"]);
+    running(&container, "/memfd:m0.");
+    verify(&container, PROCESSES).exits(1).says("runs a program in memory that never had a name: memfd m0.");
+}
+
+#[test]
 fn of_another_user_whose_program_only_that_user_may_look_at() {
     let become_other = "use POSIX; setgid(33); setuid(33);";
     let container =
