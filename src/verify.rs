@@ -120,6 +120,6 @@ fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> V
     staged::check(root, owner, &mut verification);
     files::check(root, &profile.verify, &mut verification);
     exposure::check(root, &profile.verify, &mut verification);
-    drift::check(target, &profile.verify, &mut verification);
+    drift::check(target, profile, &mut verification);
     verification
 }

@@ -119,6 +119,19 @@ impl Exclusions {
         }) || self.secrets.iter().any(|place| below(place))
     }
 
+    /// Where the places lie that the profile calls writable. A place behind a link that is not followed is the link.
+    pub fn writable(&self) -> Vec<&[u8]> {
+        let mut places = Vec::new();
+        for exclusion in &self.list {
+            if let (What::Path(place), Origin::Writable(_) | Origin::WritableIfPresent(_)) =
+                (&exclusion.what, &exclusion.origin)
+            {
+                places.push(place.as_slice());
+            }
+        }
+        places
+    }
+
     /// Everything that is left out.
     pub fn iter(&self) -> impl Iterator<Item = &Exclusion> {
         self.list.iter()

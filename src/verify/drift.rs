@@ -7,13 +7,14 @@ use super::{Check, CheckId, Evidence, Note, Status, Subject, Verification};
 use crate::drift::{Anomaly, Since, executables, processes, take_closed};
 use crate::harden::mark::Mark;
 use crate::linux::proc::Task;
-use crate::profile::Verify;
-use crate::root::Canonical;
+use crate::profile::Profile;
+use crate::seal::{Exclusions, Scope};
 use crate::target::Target;
 use crate::target::owner::OwnerError;
 use crate::target::start::start;
 
-pub(super) fn check(target: &Target, verify: &Verify, out: &mut Verification) {
+pub(super) fn check(target: &Target, profile: &Profile, out: &mut Verification) {
+    let verify = &profile.verify;
     let asked = [
         (CheckId::DriftExecutables, verify.no_changed_executables.is_some()),
         (CheckId::DriftProcesses, verify.no_changed_processes.is_some()),
@@ -36,19 +37,18 @@ pub(super) fn check(target: &Target, verify: &Verify, out: &mut Verification) {
         }
     };
     if verify.no_changed_executables.is_some() {
-        check_executables(target, verify, &since, out);
+        check_executables(target, profile, &since, out);
     }
     if verify.no_changed_processes.is_some() {
         check_processes(target, &since, out);
     }
 }
 
-fn check_executables(target: &Target, verify: &Verify, since: &Since, out: &mut Verification) {
+fn check_executables(target: &Target, profile: &Profile, since: &Since, out: &mut Verification) {
     let id = CheckId::DriftExecutables;
-    let everywhere = verify.drift_everywhere.as_ref().is_some_and(|everywhere| everywhere.value);
-    let writable = verify.writable.iter().chain(&verify.writable_if_present).filter(|_| !everywhere);
-    let place = |path: &str| target.root.walk(path.as_bytes(), true).ok().map(|place| place.path);
-    let left_out: Vec<Canonical> = writable.filter_map(|path| place(&path.value)).collect();
+    let everywhere = profile.verify.drift_everywhere.as_ref().is_some_and(|everywhere| everywhere.value);
+    let exclusions = Exclusions::of(&target.root, profile, Scope::Executables);
+    let left_out = if everywhere { Vec::new() } else { exclusions.writable() };
     let (drifted, mut unreadable) =
         executables(&target.root, since, &left_out).unwrap_or_else(|error| (Vec::new(), vec![error]));
     let closed = take_closed(target, &mut unreadable);

@@ -65,6 +65,18 @@ fn what_the_profile_calls_writable_is_left_out_unless_everywhere_is_asked() {
 }
 
 #[test]
+fn a_link_that_the_app_can_put_at_a_writable_place_hides_nothing_elsewhere() {
+    let layer = crate::harness::tree::Tree::new();
+    layer.directory("/app");
+    chown(layer.at("/app"), Some(65532), Some(65532)).unwrap();
+    let attack = "cp /usr/bin/cat /app/tool && ln -s /app /tmp/cache && ln -s / /tmp/way && test -x /tmp/cache/tool";
+    let container = sleeper().layer(layer.path()).user(65532, 65532).tmpfs("/tmp", &[]).start();
+    container.exec(["/bin/sh", "-c", attack]).exits(0);
+    let writable = "[verify.mounts]\nwritable = [\"/tmp/cache\"]\nwritable_if_present = [\"/tmp/way/app\"]\n";
+    verify(&container, &format!("{writable}{EXECUTABLES}")).exits(1).says("/app/tool: was");
+}
+
+#[test]
 fn many_are_bounded_in_text_and_whole_in_json() {
     let container = sleeper().start();
     container
