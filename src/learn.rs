@@ -1,0 +1,3 @@
+//! What an app needs, by watching it.
+
+pub mod observed;
