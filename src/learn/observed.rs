@@ -16,7 +16,9 @@ pub struct Observed {
     pub libraries: Vec<Library>,
     /// What was made or changed; `None` if that could not be found out.
     pub writes: Option<Writes>,
-    /// The users and capabilities that processes had, without doubles, in order.
+    /// Mount points of other writable mounts that are not the runtime's, in order: what is written there was not looked at.
+    pub volumes: Vec<Canonical>,
+    /// The users and capabilities that processes had, without doubles, in order: at each exec, and at each later look.
     pub credentials: Vec<Credentials>,
     /// Addresses that processes listened on, without doubles, in order.
     pub ports: Vec<Port>,
@@ -85,6 +87,8 @@ pub struct Credentials {
     pub gid: u32,
     /// Its effective capabilities, a bit each.
     pub effective: u64,
+    /// Its bounding set: `[verify.process] capabilities` limits that, too.
+    pub bounding: u64,
     /// Programs of the processes that had these, in order.
     pub by: Vec<Canonical>,
 }
