@@ -15,12 +15,12 @@ const SIGNAL_SET: usize = 8;
 
 /// Blocks every signal (`rt_sigprocmask(2)`; the kernel leaves out SIGKILL and SIGSTOP).
 pub fn block_all() -> Result<(), Errno> {
-    set_signal_mask(u64::MAX)
+    set_signal_mask(u64::MAX).map(drop)
 }
 
 /// Blocks every signal except those that [`on_fault`] is for: the kernel kills a process that blocks such a signal.
 pub fn block_all_but_faults() -> Result<(), Errno> {
-    set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !(1 << (signal - 1))))
+    set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !bit(*signal))).map(drop)
 }
 
 /// The signals of an instruction that no program may run. A panic of the build that is shipped ends in one: `ud2` on
@@ -69,7 +69,7 @@ pub fn reset_all() -> Result<(), Errno> {
     for signal in (1..=SIGNALS).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
         set_action(signal, false);
     }
-    set_signal_mask(0)
+    set_signal_mask(0).map(drop)
 }
 
 /// Gives `SIGCHLD` its default action. This process may have been started with `SIGCHLD` ignored, and a parent that
@@ -93,24 +93,54 @@ fn set_action(signal: i32, ignored: bool) {
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null_mut::<u64>(), SIGNAL_SET) };
 }
 
-fn set_signal_mask(mask: u64) -> Result<(), Errno> {
-    // SAFETY: `mask` is readable and as large as the set; the old mask is not asked for.
+/// Returns the mask that was there before.
+fn set_signal_mask(mask: u64) -> Result<u64, Errno> {
+    let mut before = 0u64;
+    // SAFETY: `mask` is readable, `before` writable, and both are as large as the set.
     let result = unsafe {
         libc::syscall(
             libc::SYS_rt_sigprocmask,
             libc::SIG_SETMASK,
             std::ptr::from_ref(&mask),
-            std::ptr::null_mut::<u64>(),
+            &raw mut before,
             SIGNAL_SET,
         )
     };
-    Errno::result(result).map(drop)
+    Errno::result(result).map(|_| before)
+}
+
+/// Stops this process and its whole group, as the terminal does at Ctrl-Z, unless nobody could continue it: the kernel
+/// drops a SIGTSTP to an orphaned group and to process 1. Returns, when this process goes on, whether it was stopped:
+/// the SIGCONT that ended that is then pending, if SIGCONT is blocked.
+pub fn stop_group() -> bool {
+    if send(0, libc::SIGTSTP).is_err() {
+        return false;
+    }
+    let Ok(before) = set_signal_mask(u64::MAX & !bit(libc::SIGTSTP)) else { return false };
+    let _ = set_signal_mask(before);
+    let mut pending = 0u64;
+    // SAFETY: `pending` is writable and as large as the set.
+    unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, SIGNAL_SET) };
+    pending & bit(libc::SIGCONT) != 0
 }
 
 /// Takes one pending signal, which must be blocked, or waits for one (`rt_sigtimedwait(2)`). Returns its number, even
 /// of a real-time signal; `EAGAIN` if `timeout` passed without a signal. `None` waits without a limit.
 pub fn wait(timeout: Option<Duration>) -> Result<i32, Errno> {
-    let all = u64::MAX;
+    wait_for(u64::MAX, timeout)
+}
+
+/// Takes `signal`, which must be blocked, if it is pending. Returns whether it was.
+pub fn take(signal: i32) -> bool {
+    wait_for(bit(signal), Some(Duration::ZERO)).is_ok()
+}
+
+/// The bit of a signal in a set.
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+fn wait_for(set: u64, timeout: Option<Duration>) -> Result<i32, Errno> {
     let timeout = timeout.map(|timeout| libc::timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
@@ -120,7 +150,7 @@ pub fn wait(timeout: Option<Duration>) -> Result<i32, Errno> {
     let signal = unsafe {
         libc::syscall(
             libc::SYS_rt_sigtimedwait,
-            std::ptr::from_ref(&all),
+            std::ptr::from_ref(&set),
             std::ptr::null_mut::<libc::siginfo_t>(),
             limit,
             SIGNAL_SET,

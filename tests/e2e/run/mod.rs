@@ -4,4 +4,8 @@ mod after_start;
 mod entrypoint;
 mod init;
 mod landlock;
+mod leftover;
 mod privileges;
+mod remapped;
+mod started;
+mod terminal;
