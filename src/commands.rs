@@ -18,20 +18,19 @@ mod tombstone;
 mod verify;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
 use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
+use crate::linux::sys;
 use crate::report::{CommandError, Exit};
 
 pub use seal::Spooled;
 
 /// Parses the command line, does what it says, and prints the result. Returns the exit code.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn main(arguments: Vec<OsString>) -> u8 {
     fault::catch();
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let accepted = match inscribed::accepted(&arguments) {
         Ok(accepted) => accepted,
         Err(code) => return code,
@@ -45,15 +44,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 quiet: false,
                 log: None,
             });
-            return ExitCode::from(output.plain("--help", Exit::Ok, &error.to_string()).code());
+            return output.plain("--help", Exit::Ok, &error.to_string()).code();
         }
         Err(error) => {
             // The kubelet reads a probe's output from both streams.
             let _ = Stream::Error.write(&error.to_string());
             output::leave_message(&format!("lithify {error}"));
-            return ExitCode::from(Exit::Usage.code());
+            return Exit::Usage.code();
         }
     };
+    if !matches!(cli.command, Command::Run(_)) {
+        sys::start::release_signals();
+    }
     // The process ends with it: it need not be freed.
     let cli: &'static Cli = Box::leak(Box::new(cli));
     if accepted {
@@ -80,7 +82,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Probe(options) => probe::probe(options, &output),
         Command::Profile(command) => profile::profile(command, &output),
     };
-    ExitCode::from(exit.code())
+    exit.code()
 }
 
 /// `lithify seal` with these arguments, the program's name first, for an image whose files lie in the directory that

@@ -152,7 +152,7 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
     }
     restrictions.await_parent_death(&mut report);
     let fails = !report.is_clean();
-    if !fails && !hardens {
+    if !fails && !hardens && !output.volume().verbose {
         return Ok(Next::Execute(command));
     }
     let exit = output.report("run", Ok(report));

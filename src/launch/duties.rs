@@ -31,6 +31,7 @@ pub struct Duties {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leads {
     /// Nothing: it stays in the group of the first process.
+    #[allow(dead_code)]
     Nothing,
     /// A process group, which gets the terminal if the first process has it.
     Group,

@@ -22,7 +22,7 @@ use crate::linux::sys::process::Ended;
 /// Blocks every signal from now on, to keep it for the app, except those of a fault of lithify's own. Call this first: a
 /// SIGTERM that arrives while lithify still hardens then reaches the app as soon as it runs.
 pub fn hold_signals() -> Result<(), Errno> {
-    sys::signal::block_all_but_faults()
+    sys::signal::block_all_but_faults().map(drop)
 }
 
 /// A signal that this process wants to get when its parent dies.

@@ -126,6 +126,8 @@ static int state(void) {
   printf("foreground: %s\n", tcgetpgrp(0) == getpgrp() ? "yes" : "no");
   const char *pid = getenv("LISTEN_PID");
   printf("listen pid: %s\n", !pid ? "none" : atoi(pid) == getpid() ? "mine" : "another's");
+  pid = getenv("WATCHDOG_PID");
+  printf("watchdog pid: %s\n", !pid ? "none" : atoi(pid) == getpid() ? "mine" : "another's");
   printf("home: %s\n", getenv("HOME") ? getenv("HOME") : "none");
   printf("setid: %s\n", setuid(0) == 0 ? "root" : "refused");
   return 0;

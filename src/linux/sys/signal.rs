@@ -19,8 +19,9 @@ pub fn block_all() -> Result<(), Errno> {
 }
 
 /// Blocks every signal except those that [`on_fault`] is for: the kernel kills a process that blocks such a signal.
-pub fn block_all_but_faults() -> Result<(), Errno> {
-    set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !bit(*signal))).map(drop)
+/// Returns the mask that was there before.
+pub fn block_all_but_faults() -> Result<u64, Errno> {
+    set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !bit(*signal)))
 }
 
 /// The signals of an instruction that no program may run. A panic of the build that is shipped ends in one: `ud2` on
@@ -66,10 +67,26 @@ extern "C" fn fault(signal: i32, info: *const libc::siginfo_t, _: *const libc::c
 /// Gives every signal its default action, even a signal that was ignored on entry, and then unblocks all.
 pub fn reset_all() -> Result<(), Errno> {
     discard_sigpipe();
-    for signal in (1..=SIGNALS).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
+    let ignored = ignored().unwrap_or(u64::MAX);
+    for signal in (1..=SIGNALS).filter(|signal| ignored & bit(*signal) != 0) {
         set_action(signal, false);
     }
     set_signal_mask(0).map(drop)
+}
+
+/// The signals that this process ignores, as `/proc/self/status` says; `None` if that does not say. No system call tells
+/// it of more than one signal.
+fn ignored() -> Option<u64> {
+    let status = std::fs::File::open("/proc/self/status").ok()?;
+    let mut text = [0; 4096];
+    let length = std::os::unix::fs::FileExt::read_at(&status, &mut text, 0).ok()?;
+    let line = text.get(..length)?.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:\t"))?;
+    u64::from_str_radix(std::str::from_utf8(line.get(..16)?).ok()?, 16).ok()
+}
+
+/// Ignores SIGPIPE. Returns whether that was so before.
+pub(super) fn ignore_sigpipe() -> bool {
+    replace_action(libc::SIGPIPE, true)
 }
 
 /// Gives `SIGCHLD` its default action. This process may have been started with `SIGCHLD` ignored, and a parent that
@@ -84,17 +101,25 @@ pub fn discard_sigpipe() {
 }
 
 /// Gives `signal` its default action, or with `ignored` ignores it.
-fn set_action(signal: i32, ignored: bool) {
+pub(super) fn set_action(signal: i32, ignored: bool) {
+    replace_action(signal, ignored);
+}
+
+/// The same. Returns whether `signal` was ignored before.
+fn replace_action(signal: i32, ignored: bool) -> bool {
     // struct sigaction of the kernel, with room for the fields of every architecture. The action comes first on all of
     // them except MIPS. Zeroes mean SIG_DFL.
     let mut action = [0usize; 16];
     action[0] = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
-    // SAFETY: `action` is readable and at least as large as the structure; neither value installs a handler.
-    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null_mut::<u64>(), SIGNAL_SET) };
+    let mut before = [0usize; 16];
+    // SAFETY: `action` is readable, `before` writable, and both are at least as large as the structure; neither value
+    // installs a handler.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), before.as_mut_ptr(), SIGNAL_SET) };
+    before[0] == libc::SIG_IGN
 }
 
 /// Returns the mask that was there before.
-fn set_signal_mask(mask: u64) -> Result<u64, Errno> {
+pub(super) fn set_signal_mask(mask: u64) -> Result<u64, Errno> {
     let mut before = 0u64;
     // SAFETY: `mask` is readable, `before` writable, and both are as large as the set.
     let result = unsafe {

@@ -7,5 +7,6 @@ mod landlock;
 mod leftover;
 mod privileges;
 mod remapped;
+mod start;
 mod started;
 mod terminal;

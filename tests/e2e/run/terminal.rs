@@ -19,22 +19,23 @@ fn the_foreground_is_given_back_when_the_app_ends() {
 
 #[test]
 fn ctrl_z_stops_the_whole_job() {
-    let mut pty = Pty::start(&["bash", "--norc", "--noediting", "-i"]);
-    pty.shows("ready> ");
     for pipe in ["", " | cat"] {
-        pty.types(&format!("{}{pipe}\n", init("sh -c 'echo is up; cat'")), "\nis up");
+        let mut pty = Pty::start(&["bash", "--norc", "--noediting", "-i"]);
+        pty.shows("ready> ");
+        pty.types(&format!("{}{pipe}\n", init("cat")), "-- cat");
         pty.types("one\n", "one\r\none\r\n");
-        // The shell has the terminal, and says which job has stopped.
+        for _ in 0..2 {
+            // The shell has the terminal, and says which job has stopped.
+            pty.types("\x1a", "Stopped");
+            pty.shows("ready> ");
+            pty.types("echo shell $((40 + 2))\n", "shell 42\r\nready> ");
+            pty.types("fg\n", "run --init");
+            pty.types("two\n", "two\r\ntwo\r\n");
+        }
+        // It ends while it runs in the background.
         pty.types("\x1a", "Stopped");
         pty.shows("ready> ");
-        pty.types("echo shell $((40 + 2))\n", "shell 42");
-        pty.types("fg\n", "cat");
-        pty.types("two\n", "two\r\ntwo\r\n");
-        // Again, and it ends while it runs in the background.
-        pty.types("\x1a", "Stopped");
-        pty.shows("ready> ");
-        pty.types("kill -TERM %1; wait %1; echo ended $?\n", if pipe.is_empty() { "ended 143" } else { "ended " });
-        pty.types("echo shell $((40 + 3))\n", "shell 43");
+        pty.types("kill -TERM %1; fg; echo end $((40 + 3))\n", "end 43");
     }
 }
 
@@ -44,8 +45,8 @@ fn a_job_in_the_background_that_reads_is_stopped_and_can_come_to_the_foreground(
     pty.shows("ready> ");
     pty.types(&format!("{} &\n", init("cat")), "ready> ");
     // The shell tells of a stopped job before its next prompt; `wait` returns when the job has stopped.
-    pty.types("wait %1; jobs\n", "Stopped");
-    pty.types("fg\n", "cat");
+    pty.types("wait %1; jobs; echo listed $((40 + 2))\n", "listed 42\r\nready> ");
+    pty.types("fg\n", "-- cat");
     pty.types("three\n", "three\r\nthree\r\n");
     pty.types("\x04", "ready> ");
 }
