@@ -1,0 +1,151 @@
+//! What `learn` says: the profile, and a summary for people.
+
+mod draft;
+mod gap;
+mod reasons;
+
+use std::fmt::Write;
+
+use super::{Exit, Volume as Amount, plural};
+use crate::learn::Learned;
+use crate::profile::quote;
+use crate::text::escape::escape;
+use draft::{Item, Key, Table, Value, tables};
+
+/// Everything that there is to say.
+pub struct LearnReport {
+    /// The root as given, escaped.
+    pub root: String,
+    /// What the profile says.
+    pub learned: Learned,
+}
+
+impl LearnReport {
+    /// The profile, as TOML.
+    pub fn profile(&self) -> String {
+        let tables = tables(&self.learned);
+        let run = self.run(1, &tables);
+        let mut text = String::from(
+            "# Written by `lithify learn`: what an app was seen to start, load and write. What was not exercised is not in it.\n",
+        );
+        text.push_str(&run);
+        let _ = write!(text, "schema = 1\nname = {}\n", quote(&self.name()));
+        for table in &tables {
+            let _ = write!(text, "\n[{}]\n", table.name);
+            for key in &table.keys {
+                key.write(&mut text, 1);
+            }
+        }
+        text
+    }
+
+    /// The name of the profile: that of the app's program.
+    fn name(&self) -> String {
+        let name = self.learned.app_name().and_then(|name| std::str::from_utf8(name).ok());
+        match name.filter(|name| !name.chars().any(char::is_control)) {
+            Some(name) => format!("learned-{name}"),
+            None => "learned".to_owned(),
+        }
+    }
+
+    /// The lines about this run, whose number in the profile is `number`. The digest tells whether two runs are the
+    /// same.
+    fn run(&self, number: usize, tables: &[Table]) -> String {
+        let mut body = String::new();
+        for key in tables.iter().flat_map(|table| &table.keys) {
+            key.write(&mut body, 1);
+        }
+        let Learned { command, ports, gaps, .. } = &self.learned;
+        let words: Vec<String> = command.iter().map(|word| escape(word)).collect();
+        let what = if words.is_empty() { "an app that ran already".to_owned() } else { words.join(" ") };
+        body.push_str(&what);
+        let mut text = format!("# run {number} ({:016x}): {what}\n", fnv(&body));
+        if let Some(ports) = reasons::ports(ports) {
+            let _ = writeln!(text, "#   it listened on {ports}");
+        }
+        for gap in gaps {
+            let _ = writeln!(text, "#   not seen: {}", gap::text(gap));
+        }
+        text
+    }
+
+    /// The exit code: what could not be seen is no finding.
+    pub fn exit(&self) -> Exit {
+        Exit::Ok
+    }
+
+    /// What people read: what could not be seen, with what helps, and one summary line. `to` says where the profile
+    /// went.
+    pub fn summary(&self, to: &str, amount: Amount) -> String {
+        let mut text = String::new();
+        let Learned { only, paths, libraries, writable, gaps, .. } = &self.learned;
+        for gap in gaps {
+            let _ = writeln!(text, "note: {}\n  fix: {}", gap::text(gap), gap::advice(gap));
+        }
+        for item in tables(&self.learned).iter().flat_map(Table::items).filter(|item| item.text.is_err()) {
+            let path = item.text.as_ref().map_or_else(|bytes| escape(bytes), Clone::clone);
+            let _ = writeln!(
+                text,
+                "note: {path} is not UTF-8, so the profile cannot name it, and an allow-list takes it\n  fix: give the file another name, or list its directory in [keep] paths"
+            );
+        }
+        if amount.quiet {
+            return text;
+        }
+        let writable = writable.as_ref().map_or(0, Vec::len);
+        let directories = if writable == 1 { "1 writable directory" } else { &format!("{writable} writable directories") };
+        let _ = writeln!(
+            text,
+            "lithify learn {}: {}, {} ({} by name), {directories}; the profile is in {to}",
+            self.root,
+            plural(only.len(), "program"),
+            if *libraries == 1 { "1 library".to_owned() } else { format!("{libraries} libraries") },
+            paths.len(),
+        );
+        text
+    }
+}
+
+impl Table {
+    fn items(&self) -> impl Iterator<Item = &Item> {
+        self.keys.iter().flat_map(|key| if let Value::List(items) = &key.value { items.as_slice() } else { &[] })
+    }
+}
+
+impl Key {
+    /// Writes the key; what was seen belongs to the run of this number.
+    fn write(&self, text: &mut String, run: usize) {
+        let name = self.name;
+        let _ = match &self.value {
+            Value::Remark(why) => writeln!(text, "# {name}: {why}; run {run}"),
+            Value::Scalar(value, why) => writeln!(text, "{name} = {value} # {why}; run {run}"),
+            Value::List(items) if items.is_empty() => writeln!(text, "{name} = []"),
+            Value::List(items) => {
+                let _ = writeln!(text, "{name} = [");
+                for item in items {
+                    item.write(text, run);
+                }
+                writeln!(text, "]")
+            }
+        };
+    }
+}
+
+impl Item {
+    /// Writes the line of the entry.
+    fn write(&self, text: &mut String, run: usize) {
+        let why = &self.why;
+        let _ = match &self.text {
+            Ok(value) => writeln!(text, "  {}, # {why}; run {run}", quote(value)),
+            Err(bytes) => writeln!(text, "  # not UTF-8, so it cannot stand here: {}: {why}; run {run}", escape(bytes)),
+        };
+    }
+}
+
+/// The 64-bit hash FNV-1a.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests;
