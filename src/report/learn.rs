@@ -93,7 +93,8 @@ impl LearnReport {
             return text;
         }
         let writable = writable.as_ref().map_or(0, Vec::len);
-        let directories = if writable == 1 { "1 writable directory" } else { &format!("{writable} writable directories") };
+        let directories =
+            if writable == 1 { "1 writable directory" } else { &format!("{writable} writable directories") };
         let _ = writeln!(
             text,
             "lithify learn {}: {}, {} ({} by name), {directories}; the profile is in {to}",

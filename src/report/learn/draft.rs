@@ -97,11 +97,8 @@ fn mounts(learned: &Learned) -> Vec<Key> {
     let mut keys = Vec::new();
     for (name, made) in [("writable", false), ("writable_if_present", true)] {
         let of_key = |place: &&Writable| place.made == made && place.path != b"/";
-        let items: Vec<Item> = writable
-            .iter()
-            .filter(of_key)
-            .map(|place| Item::path(&place.path, reasons::written(place)))
-            .collect();
+        let items: Vec<Item> =
+            writable.iter().filter(of_key).map(|place| Item::path(&place.path, reasons::written(place))).collect();
         if !items.is_empty() {
             keys.push(Key { name, value: Value::List(items) });
         }
@@ -132,7 +129,9 @@ fn process(process: &Process) -> Vec<Key> {
     let value = if names.iter().any(|name| name.contains(' ')) {
         Value::Remark("left out: a capability was seen that lithify does not know".to_owned())
     } else {
-        let why = |name: &String| if effective.contains(name) { "in effect" } else { "could be gained, and was never in effect" };
+        let why = |name: &String| {
+            if effective.contains(name) { "in effect" } else { "could be gained, and was never in effect" }
+        };
         Value::List(names.iter().map(|name| Item { text: Ok(name.clone()), why: why(name).to_owned() }).collect())
     };
     keys.push(Key { name: "capabilities", value });

@@ -40,6 +40,8 @@ pub(super) fn advice(gap: &Gap) -> &'static str {
         Gap::Privileged(_) => {
             "give the container SYS_PTRACE for the time of learning, or learn from the running app: lithify learn --root /proc/PID/root"
         }
-        Gap::NoPath(_) => "look at what starts it; a program that is made while the app runs is not touched by hardening at its start",
+        Gap::NoPath(_) => {
+            "look at what starts it; a program that is made while the app runs is not touched by hardening at its start"
+        }
     }
 }

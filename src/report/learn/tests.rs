@@ -171,9 +171,14 @@ fn observed() -> impl Strategy<Value = Observed> {
         },
     );
     let library = (path(), path()).prop_map(|(path, by)| Library { path, by: vec![by] });
-    let credentials = (any::<u16>(), any::<u16>(), any::<u64>(), path()).prop_map(|(uid, gid, bounding, by)| {
-        Credentials { uid: uid.into(), gid: gid.into(), effective: bounding & 0xff, bounding: bounding >> 20, by: vec![by] }
-    });
+    let credentials =
+        (any::<u16>(), any::<u16>(), any::<u64>(), path()).prop_map(|(uid, gid, bounding, by)| Credentials {
+            uid: uid.into(),
+            gid: gid.into(),
+            effective: bounding & 0xff,
+            bounding: bounding >> 20,
+            by: vec![by],
+        });
     (
         prop::collection::vec(name(), 0..3),
         prop::collection::vec(program, 0..5),
