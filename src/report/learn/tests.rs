@@ -190,8 +190,8 @@ fn observed() -> impl Strategy<Value = Observed> {
             command,
             programs,
             libraries,
-            credentials,
             volumes,
+            credentials,
             ..Observed::default()
         })
 }
