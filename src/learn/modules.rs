@@ -260,7 +260,7 @@ fn named(path: &Canonical) -> Option<Canonical> {
         let lib = is_library_directory(above.name());
         above = above.join(name);
         let begins = |begin: &&str| name.starts_with(begin.as_bytes());
-        if NAMES.iter().any(|known| known.as_bytes() == *name) || lib && BELOW_LIB.iter().any(|begin| begins(begin)) {
+        if NAMES.iter().any(|known| known.as_bytes() == *name) || lib && BELOW_LIB.iter().any(begins) {
             return Some(above);
         }
     }
