@@ -7,8 +7,9 @@ mod reasons;
 use std::fmt::Write;
 
 use super::{Exit, Volume as Amount, plural};
-use crate::learn::Learned;
+use crate::learn::{Learned, Likely};
 use crate::profile::quote;
+use crate::root::pattern::literal;
 use crate::text::escape::escape;
 use draft::{Item, Key, Table, Value, tables};
 
@@ -36,7 +37,29 @@ impl LearnReport {
                 key.write(&mut text, 1);
             }
         }
+        self.write_likely(&mut text, &mut |_| true);
         text
+    }
+
+    /// Writes those of the programs that may be needed of which `fresh` holds, as lines that can be moved to `only`.
+    fn write_likely(&self, text: &mut String, fresh: &mut dyn FnMut(&str) -> bool) {
+        let before = text.len();
+        text.push_str(
+            "\n# Not seen, and may be needed. To keep one, move its line up to [keep] only, without the #.\n",
+        );
+        let head = text.len();
+        for Likely { path, named_in, by_system } in &self.learned.likely {
+            // What is not UTF-8 no line can name.
+            let Ok(glob) = String::from_utf8(literal(path)) else { continue };
+            let why = if *by_system { "system(3) or popen(3) starts it, which is called by" } else { "named in" };
+            let line = format!("#   {}, # {why} {}", quote(&glob), reasons::some(named_in));
+            if fresh(&line) {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        if text.len() == head {
+            text.truncate(before);
+        }
     }
 
     /// The name of the profile: that of the app's program.
@@ -59,6 +82,7 @@ impl LearnReport {
         let words: Vec<String> = command.iter().map(|word| escape(word)).collect();
         let what = if words.is_empty() { "an app that ran already".to_owned() } else { words.join(" ") };
         body.push_str(&what);
+        self.write_likely(&mut body, &mut |_| true);
         let mut text = format!("# run {number} ({:016x}): {what}\n", fnv(&body));
         if let Some(ports) = reasons::ports(ports) {
             let _ = writeln!(text, "#   it listened on {ports}");
