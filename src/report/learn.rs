@@ -1,7 +1,10 @@
 //! What `learn` says: the profile, and a summary for people.
 
 mod draft;
+mod earlier;
+mod edits;
 mod gap;
+mod join;
 mod reasons;
 
 use std::fmt::Write;
@@ -12,6 +15,8 @@ use crate::profile::quote;
 use crate::root::pattern::literal;
 use crate::text::escape::escape;
 use draft::{Item, Key, Table, Value, tables};
+pub use earlier::Earlier;
+pub use join::JoinError;
 
 /// Everything that there is to say.
 pub struct LearnReport {
@@ -25,7 +30,7 @@ impl LearnReport {
     /// The profile, as TOML.
     pub fn profile(&self) -> String {
         let tables = tables(&self.learned);
-        let run = self.run(1, &tables);
+        let run = self.run(1, &self.digest(&tables));
         let mut text = String::from(
             "# Written by `lithify learn`: what an app was seen to start, load and write. What was not exercised is not in it.\n",
         );
@@ -71,19 +76,20 @@ impl LearnReport {
         }
     }
 
-    /// The lines about this run, whose number in the profile is `number`. The digest tells whether two runs are the
-    /// same.
-    fn run(&self, number: usize, tables: &[Table]) -> String {
-        let mut body = String::new();
+    /// A digest of what this run has shown: by it two runs are the same.
+    fn digest(&self, tables: &[Table]) -> String {
+        let mut body = self.command();
         for key in tables.iter().flat_map(|table| &table.keys) {
             key.write(&mut body, 1);
         }
-        let Learned { command, ports, gaps, .. } = &self.learned;
-        let words: Vec<String> = command.iter().map(|word| escape(word)).collect();
-        let what = if words.is_empty() { "an app that ran already".to_owned() } else { words.join(" ") };
-        body.push_str(&what);
         self.write_likely(&mut body, &mut |_| true);
-        let mut text = format!("# run {number} ({:016x}): {what}\n", fnv(&body));
+        format!("({:016x})", fnv(&body))
+    }
+
+    /// The lines about this run, whose number in the profile is `number`.
+    fn run(&self, number: usize, digest: &str) -> String {
+        let Learned { ports, gaps, .. } = &self.learned;
+        let mut text = format!("# run {number} {digest}: {}\n", self.command());
         if let Some(ports) = reasons::ports(ports) {
             let _ = writeln!(text, "#   it listened on {ports}");
         }
@@ -91,6 +97,12 @@ impl LearnReport {
             let _ = writeln!(text, "#   not seen: {}", gap::text(gap));
         }
         text
+    }
+
+    /// The command that was started.
+    fn command(&self) -> String {
+        let words: Vec<String> = self.learned.command.iter().map(|word| escape(word)).collect();
+        if words.is_empty() { "an app that ran already".to_owned() } else { words.join(" ") }
     }
 
     /// The exit code: what could not be seen is no finding.

@@ -70,7 +70,7 @@ fn keep(learned: &Learned) -> Vec<Key> {
         Value::Scalar(quote("closure"), why)
     } else {
         Value::Remark(
-            "\"closure\" is left out: a library that a program needs was not found, as with LD_LIBRARY_PATH".to_owned(),
+            "left out: a library that a program needs was not found, so \"closure\" would be refused".to_owned(),
         )
     };
     keys.push(Key { name: "libraries", value: libraries });
