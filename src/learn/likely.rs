@@ -162,7 +162,9 @@ impl Search<'_> {
         } else if !script::is_built_in(program) && !program.is_empty() {
             let found = DEFAULT_PATH.split(':').map(|directory| format!("{directory}/{program}"));
             let first = found.into_iter().find(|path| self.root.resolve(path.as_bytes()).is_ok());
-            first.into_iter().for_each(|path| self.path(named_in, path.as_bytes()));
+            if let Some(path) = first {
+                self.path(named_in, path.as_bytes());
+            }
         }
         if let Some(command) = inner(words) {
             self.command(named_in, command, depth + 1);
