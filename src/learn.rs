@@ -2,16 +2,25 @@
 
 mod app;
 mod confined;
+mod gain;
+mod image;
 mod kept;
 mod learned;
 mod modules;
 pub mod observed;
 mod process;
+mod seen;
+mod summary;
+mod trace;
 mod writable;
+mod writes;
 
 pub use app::App;
 pub use confined::{Confined, Unconfined};
 pub use kept::{Kept, Why};
 pub use learned::Learned;
 pub use process::Process;
+pub use seen::Seen;
+pub use trace::Trace;
 pub use writable::{Writable, Written};
+pub use writes::add_writes;

@@ -190,7 +190,7 @@ fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
 }
 
 /// The path inside the root of a mount point in mountinfo; `None` if it lies outside the root.
-pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
+pub fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
     if prefix == b"/" {
         return Some(point);
     }
@@ -203,7 +203,7 @@ pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
 
 /// Whether this is a mount that the kubelet, containerd, CRI-O, Docker or podman makes by itself. Both the place and
 /// the filesystem must match, so that a volume mounted over such a place is not taken for one of theirs.
-fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
+pub fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
     let filesystem = mount.filesystem.as_slice();
     // A single file of a disk or of the runtime's own tmpfs, not a directory tree.
     let single_file = mount.root != b"/" && !directory;
