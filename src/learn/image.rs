@@ -12,9 +12,7 @@ const MOST_SCRIPTS: usize = 5;
 /// A program as it was started.
 #[derive(Debug)]
 pub(super) struct Image {
-    /// The file that the kernel runs, and the path by which it was started.
-    pub(super) key: (Identity, Vec<u8>),
-    /// That file's path; the path that the kernel shows where nothing is there any more.
+    /// The path of the file that the kernel runs; what the kernel shows where nothing is there any more.
     pub(super) program: Result<Canonical, Vec<u8>>,
     /// Links that lead to it.
     pub(super) links: Vec<Canonical>,
@@ -34,9 +32,8 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// The file `key.0`, which the kernel shows at `shown`, started as `key.1`: both are paths as this process sees them.
-    pub(super) fn new(root: &Root, key: (Identity, Vec<u8>), shown: Vec<u8>) -> Self {
-        let (id, called) = (key.0, key.1.as_slice());
+    /// The file `id`, which the kernel shows at `shown`, and which was started as `called`.
+    pub(super) fn new(root: &Root, id: Identity, called: &[u8], shown: Vec<u8>) -> Self {
         let program = match root.walk(&shown, true) {
             Ok(place) if place.stat.id == id => Ok(place.path),
             _ => Err(shown),
@@ -64,17 +61,7 @@ impl Image {
             (b"", Err(path)) => InRoot(path).name().to_vec(),
             (name, _) => name.to_vec(),
         };
-        Self {
-            key,
-            program,
-            links,
-            scripts,
-            name,
-            arguments: Vec::new(),
-            by: Vec::new(),
-            times: 0,
-            app: false,
-        }
+        Self { program, links, scripts, name, arguments: Vec::new(), by: Vec::new(), times: 0, app: false }
     }
 
     /// Notes the scripts among the arguments of a process (`cmdline`) in this working directory.

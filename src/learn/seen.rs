@@ -74,6 +74,11 @@ impl<'r> Seen<'r> {
         self.images.is_empty()
     }
 
+    /// Whether programs can be seen at all.
+    pub fn can_name(&self) -> bool {
+        self.proc.is_some()
+    }
+
     /// Notes that the process executes a program, which the image `by` started, and how often that counts. Returns the
     /// number of its image; `None` if it cannot be told.
     pub(super) fn executed(&mut self, pid: u32, by: Option<u32>, times: u64) -> Option<u32> {
@@ -106,8 +111,8 @@ impl<'r> Seen<'r> {
             None => u32::try_from(self.images.len()).unwrap_or(u32::MAX),
         };
         if let Some(shown) = new {
-            self.numbers.insert(key.clone(), number);
-            let image = Image::new(self.root, key, shown);
+            let image = Image::new(self.root, key.0, &key.1, shown);
+            self.numbers.insert(key, number);
             let gained = image.program.as_ref().is_ok_and(|path| gain::is_missing(self.root, path, &status));
             if let (true, Ok(path)) = (gained, &image.program) {
                 let gap = Gap::Privileged(path.clone());
@@ -115,7 +120,8 @@ impl<'r> Seen<'r> {
             }
             self.images.push(image);
         }
-        let reads = self.images.get(number as usize).is_some_and(|image| image.scripts.is_empty() && reads_scripts(image));
+        let reads =
+            self.images.get(number as usize).is_some_and(|image| image.scripts.is_empty() && reads_scripts(image));
         let arguments = if reads {
             self.as_its_user(&status, || task.arguments().map(|words| (words, task.working_directory()))).ok()
         } else {

@@ -64,7 +64,8 @@ fn add_image(root: &Root, images: &[Image], image: &Image, programs: &mut Vec<Pr
     for (number, (path, links)) in image.scripts.iter().enumerate() {
         let role = if number == 0 { first.clone() } else { vec![Role::Interpreter] };
         let roles = [role, vec![Role::Script]].concat();
-        let program = Program { path: path.clone(), links: links.clone(), roles, scripts: vec![], by: by.clone(), times };
+        let program =
+            Program { path: path.clone(), links: links.clone(), roles, scripts: vec![], by: by.clone(), times };
         programs.push(program);
     }
     let Ok(path) = &image.program else { return };
