@@ -1,10 +1,12 @@
 //! The subcommands, one file each. They connect the other modules.
 
 mod diff;
+mod drop_in;
 mod fault;
 mod harden;
 mod inscribed;
 mod install;
+mod learn;
 mod options;
 mod output;
 mod probe;
@@ -21,6 +23,7 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 
+use crate::cli::drop_in::Name;
 use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
 use crate::linux::sys;
@@ -35,6 +38,11 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Ok(accepted) => accepted,
         Err(code) => return code,
     };
+    // A copy that accepts certain command lines goes by no other name.
+    if let Some(name) = Name::of(&arguments).filter(|name| !accepted || *name == Name::Own) {
+        let own = if name == Name::Own { 2 } else { 1 };
+        return drop_in::run(name, arguments.get(own..).unwrap_or_default());
+    }
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -53,7 +61,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             return Exit::Usage.code();
         }
     };
-    if !matches!(cli.command, Command::Run(_)) {
+    if !matches!(cli.command, Command::Run(_) | Command::Learn(_) | Command::Init(_)) {
         sys::start::release_signals();
     }
     // The process ends with it: it need not be freed.
@@ -77,6 +85,8 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Command::Diff(options) => diff::diff(options, &output),
         Command::Stage(options) => stage::stage(options, &output),
         Command::Run(options) => run::run(options, &output),
+        Command::Init(options) => Exit::App(drop_in::run(Name::Own, &options.command)),
+        Command::Learn(options) => learn::learn(options, &output),
         Command::Install(options) => install::install(options, &output),
         Command::Sleep(options) => sleep::sleep(options.time),
         Command::Probe(options) => probe::probe(options, &output),

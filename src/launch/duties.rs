@@ -23,15 +23,29 @@ pub struct Duties {
     pub exit_codes: ExitCodes,
     /// Once the app has ended: from SIGTERM to SIGKILL, for what it left behind. `None`: that is not waited for.
     pub grace: Option<Duration>,
-    /// Is told what happens.
-    pub tell: fn(Event),
+    /// Who is told what happens.
+    pub hears: Hears,
+}
+
+/// Somebody who is told what the first process does.
+#[derive(Clone, Copy, Debug)]
+pub struct Hears {
+    /// Called with `level`, which says how much is wanted.
+    pub hear: fn(u8, Event),
+    /// What `hear` is called with.
+    pub level: u8,
+}
+
+impl Hears {
+    pub(super) fn told(&self, event: Event) {
+        (self.hear)(self.level, event);
+    }
 }
 
 /// What the app leads when it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leads {
     /// Nothing: it stays in the group of the first process.
-    #[allow(dead_code)]
     Nothing,
     /// A process group, which gets the terminal if the first process has it.
     Group,
@@ -50,7 +64,7 @@ impl Default for Duties {
             suspends: false,
             exit_codes: ExitCodes::default(),
             grace: None,
-            tell: |_| {},
+            hears: Hears { hear: |_, _| {}, level: 0 },
         }
     }
 }

@@ -98,7 +98,6 @@ impl AppCommand {
     }
 
     /// The app gets the signal mask that lithify got, and ignores what lithify was started to ignore.
-    #[allow(dead_code)]
     pub fn inherit_signals(&mut self) {
         self.inherits_signals = true;
     }

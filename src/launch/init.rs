@@ -46,6 +46,37 @@ impl ParentDeath {
     }
 }
 
+/// Who takes the changes of children while [`Init`] attends.
+pub trait Watch {
+    /// Takes one child that has ended; `None` if none has ended yet, `ECHILD` if there are no children.
+    fn reap(&mut self) -> Result<Option<Ended>, Errno>;
+
+    /// A signal is about to be passed on.
+    fn forwards(&mut self) {}
+
+    /// The longest time between two calls of [`Watch::reap`]; `None` if signals alone decide.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// That time has passed.
+    fn paused(&mut self) {}
+
+    /// Whether it takes the stops of the app, so that nobody else may.
+    fn takes_stops(&self) -> bool {
+        false
+    }
+}
+
+/// Nobody watches: children are only reaped.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn reap(&mut self) -> Result<Option<Ended>, Errno> {
+        sys::process::reap()
+    }
+}
+
 /// The app, which runs as our child.
 #[derive(Debug)]
 pub struct Init {
@@ -87,7 +118,7 @@ impl Init {
             // already then.
             let _ = setpgid(child, child);
         }
-        (duties.tell)(Event::Started(child.as_raw()));
+        duties.hears.told(Event::Started(child.as_raw()));
         Ok(Self { app: child, duties: *duties, terminal })
     }
 
@@ -127,13 +158,20 @@ impl Init {
     /// Forwards signals and reaps children until the app has ended. Returns its exit code as
     /// [`Self::attend_to_the_end`] does; `None` if `timeout` passed first.
     pub fn attend(&self, timeout: Option<Duration>) -> Option<u8> {
+        self.attend_with(timeout, &mut Unwatched)
+    }
+
+    /// As [`Init::attend`], and `watch` takes the changes of children.
+    pub fn attend_with(&self, timeout: Option<Duration>, watch: &mut dyn Watch) -> Option<u8> {
         // Neither signals nor orphans extend the deadline, however many arrive.
         let deadline = timeout.map(Deadline::after);
         loop {
-            match sys::signal::wait(deadline.map(Deadline::remaining)) {
+            let remaining = deadline.map(Deadline::remaining).into_iter();
+            match sys::signal::wait(remaining.chain(watch.pause()).min()) {
                 Ok(libc::SIGCHLD) => self.told(Event::Received(libc::SIGCHLD)),
                 Ok(signal) => {
                     self.told(Event::Received(signal));
+                    watch.forwards();
                     self.forward(signal);
                     if self.duties.suspends && [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
                         self.told(Event::Suspended);
@@ -141,17 +179,20 @@ impl Init {
                     }
                     continue;
                 }
-                Err(Errno::EAGAIN) if timeout.is_some() => return self.reap(),
+                // The time is over, or the pause.
+                Err(Errno::EAGAIN) => watch.paused(),
                 // A debugger stopped and continued this process.
                 Err(Errno::EINTR) => continue,
                 // A seccomp profile refuses the call. Children are reaped all the same.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
-            let code = self.reap();
+            let code = self.reap(watch);
             if code.is_some() || deadline.is_some_and(Deadline::is_over) {
                 return code;
             }
-            self.stop_with_the_app();
+            if !watch.takes_stops() {
+                self.stop_with_the_app();
+            }
         }
     }
 
@@ -202,10 +243,10 @@ impl Init {
 
     /// Reaps all children that have ended, because one SIGCHLD may stand for many. Returns the exit code if the app is
     /// among them, once what it left behind has been seen to.
-    fn reap(&self) -> Option<u8> {
+    fn reap(&self, watch: &mut dyn Watch) -> Option<u8> {
         let mut code = None;
         loop {
-            let ended = match sys::process::reap() {
+            let ended = match watch.reap() {
                 Ok(Some(ended)) => ended,
                 Err(Errno::EINTR) => continue,
                 Ok(None) | Err(_) => break,
@@ -237,7 +278,7 @@ impl Init {
     }
 
     fn told(&self, event: Event) {
-        (self.duties.tell)(event);
+        self.duties.hears.told(event);
     }
 }
 
@@ -247,14 +288,14 @@ const OWN: Pid = Pid::from_raw(0);
 /// Leaves the terminal to the session that the app is about to lead.
 fn leave_terminal(duties: &Duties) {
     if let Err(errno) = sys::process::leave_terminal() {
-        return (duties.tell)(Event::NoTerminal(event::Terminal::Leave, errno));
+        return duties.hears.told(Event::NoTerminal(event::Terminal::Leave, errno));
     }
     let led = getsid(None) == Ok(getpid());
-    (duties.tell)(Event::LeftTerminal(led));
+    duties.hears.told(Event::LeftTerminal(led));
     // The kernel sends these to the session that loses its terminal. They are blocked, and the app must not get them.
     for signal in [libc::SIGHUP, libc::SIGCONT].into_iter().filter(|_| led) {
         if sys::signal::take(signal) {
-            (duties.tell)(Event::HandOff(signal));
+            duties.hears.told(Event::HandOff(signal));
         }
     }
 }
@@ -263,7 +304,23 @@ fn leave_terminal(duties: &Duties) {
 fn lead_session(duties: &Duties) {
     let _ = setsid();
     if let Err(errno) = sys::process::enter_terminal() {
-        (duties.tell)(Event::NoTerminal(event::Terminal::Enter, errno));
+        duties.hears.told(Event::NoTerminal(event::Terminal::Enter, errno));
     }
-    (duties.tell)(Event::Session);
+    duties.hears.told(Event::Session);
+}
+
+/// Starts nothing: reaps orphans until SIGTERM or SIGINT comes.
+pub fn pause() {
+    let _ = sys::signal::block_all();
+    sys::signal::reset_sigchld();
+    let _ = prctl::set_child_subreaper(true);
+    let _ = nix::unistd::chdir("/");
+    loop {
+        match sys::signal::wait(None) {
+            Ok(libc::SIGTERM | libc::SIGINT) => return,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+        while matches!(sys::process::reap(), Ok(Some(_)) | Err(Errno::EINTR)) {}
+    }
 }

@@ -17,4 +17,5 @@ pub mod start;
 pub mod stat;
 pub mod stat_as;
 pub mod thread;
+pub mod trace;
 pub mod xattr;
