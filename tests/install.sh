@@ -37,6 +37,7 @@ jq jq
 qemu-aarch64-static qemu-user-static
 tini-static tini
 dumb-init dumb-init
+catatonit catatonit
 script bsdutils
 dockerd docker.io
 docker docker.io

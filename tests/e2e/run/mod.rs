@@ -1,6 +1,7 @@
 //! `run`: hardens as the container's entrypoint, gives up privileges and starts the app.
 
 mod after_start;
+mod drop_in;
 mod entrypoint;
 mod init;
 mod landlock;

@@ -33,12 +33,17 @@ pub struct Started {
 }
 
 impl Started {
-    pub fn new(mut command: Command) -> Self {
+    pub fn new(command: Command) -> Self {
+        Self::named(command, "lithify")
+    }
+
+    /// The same for lithify by another name.
+    pub fn named(mut command: Command, name: &str) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let own = Pid::from_raw(child.id().try_into().unwrap());
         let is_lithify =
-            |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == "lithify\n");
+            |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_end() == name);
         let init = eventually("lithify runs", || {
             if is_lithify(own) { Some(own) } else { children(own).into_iter().find(|pid| is_lithify(*pid)) }
         });
@@ -59,6 +64,12 @@ impl Started {
     #[track_caller]
     pub fn waits(&self) {
         eventually("lithify waits", || (state(self.init) == 'S').then_some(()));
+    }
+
+    /// It has stopped itself.
+    #[track_caller]
+    pub fn stops(&self) {
+        eventually("lithify stops", || (state(self.init) == 'T').then_some(()));
     }
 
     pub fn code(mut self) -> i32 {
