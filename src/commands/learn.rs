@@ -93,9 +93,9 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
     drop(reader);
     sys::signal::discard_sigpipe();
     let mut seen = Seen::new(&prepared.target.root);
-    let code = match Trace::new(init.pid().cast_signed(), &mut seen) {
+    let code = match Trace::new(init.pid(), &mut seen) {
         Ok(mut trace) => {
-            go(writer);
+            go(&writer);
             let mut code = init.attend_with(options.time, &mut trace);
             trace.look();
             if code.is_none() {
@@ -106,7 +106,7 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
         Err(errno) => {
             seen.add_gap(Gap::NotTraced(errno));
             let mut look = Look::new(Owner::Started { pid: init.pid() }, &mut seen);
-            go(writer);
+            go(&writer);
             let code = init.attend_with(options.time, &mut look);
             look.look(true);
             code
@@ -132,8 +132,8 @@ fn may_start(reader: &OwnedFd) -> bool {
     may
 }
 
-fn go(writer: OwnedFd) {
-    let _ = nix::unistd::write(&writer, b"\n");
+fn go(writer: &OwnedFd) {
+    let _ = nix::unistd::write(writer, b"\n");
 }
 
 /// Ends the tracing of an app that goes on. Returns its exit code if it has ended meanwhile.

@@ -119,3 +119,6 @@ fn with_needs(root: &Root, only: &[Kept]) -> Vec<Vec<u8>> {
     }
     files
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,8 @@ struct Traced {
 
 impl<'s, 'r> Trace<'s, 'r> {
     /// Begins to follow `app`, which has not executed anything yet. Fails if the kernel refuses.
-    pub fn new(app: i32, seen: &'s mut Seen<'r>) -> Result<Self, Errno> {
+    pub fn new(app: u32, seen: &'s mut Seen<'r>) -> Result<Self, Errno> {
+        let app = i32::try_from(app).map_err(|_| Errno::ESRCH)?;
         trace::seize(app)?;
         let first = Traced { image: None, process: app, since: 0, ends: false };
         let tasks = HashMap::from([(app, first)]);

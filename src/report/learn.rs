@@ -5,6 +5,7 @@ mod earlier;
 mod edits;
 mod gap;
 mod join;
+mod json;
 mod reasons;
 
 use std::fmt::Write;
@@ -118,13 +119,9 @@ impl LearnReport {
         for gap in gaps {
             let _ = writeln!(text, "note: {}\n  fix: {}", gap::text(gap), gap::advice(gap));
         }
-        for item in tables(&self.learned).iter().flat_map(Table::items).filter(|item| item.text.is_err()) {
-            let path = item.text.as_ref().map_or_else(|bytes| escape(bytes), Clone::clone);
-            let _ = writeln!(
-                text,
-                "note: {path} is not UTF-8, so the profile cannot name it, and an allow-list takes it\n  fix: give the file another name, or list its directory in [keep] paths"
-            );
-        }
+        unnamed(&tables(&self.learned), &mut |what, fix| {
+            let _ = writeln!(text, "note: {what}\n  fix: {fix}");
+        });
         if amount.quiet {
             return text;
         }
@@ -140,6 +137,17 @@ impl LearnReport {
             paths.len(),
         );
         text
+    }
+}
+
+/// Calls `each` with what the profile cannot name, and what helps.
+fn unnamed(tables: &[Table], each: &mut dyn FnMut(String, &'static str)) {
+    for item in tables.iter().flat_map(Table::items) {
+        if let Err(path) = &item.text {
+            let text =
+                format!("{} is not UTF-8, so the profile cannot name it, and an allow-list takes it", escape(path));
+            each(text, "give the file another name, or list its directory in [keep] paths");
+        }
     }
 }
 

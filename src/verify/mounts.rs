@@ -58,6 +58,22 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
     }
 }
 
+/// The writable mounts below the root that no runtime makes by itself, in order. Fails if the mounts cannot be read.
+pub fn volumes(root: &Root, owner: &Owner) -> Result<Vec<Canonical>, OwnerError> {
+    let (mounts, prefix) = owner.mounts()?;
+    let mut points = Vec::new();
+    for mount in mounts.visible().filter(|mount| !mount.is_read_only()) {
+        let Some(point) = inside(&prefix, &mount.point).filter(|point| *point != b"/") else { continue };
+        let Ok(place) = root.walk(point, true) else { continue };
+        if !is_runtime_mount(point, mount, place.stat.kind == Kind::Directory) {
+            points.push(place.path);
+        }
+    }
+    crate::text::order::sort_by(&mut points, Canonical::cmp);
+    points.dedup();
+    Ok(points)
+}
+
 fn place(root: &Root, path: &str) -> Result<Place, RootError> {
     root.walk(path.as_bytes(), true)
 }
@@ -190,7 +206,7 @@ fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
 }
 
 /// The path inside the root of a mount point in mountinfo; `None` if it lies outside the root.
-pub fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
     if prefix == b"/" {
         return Some(point);
     }
@@ -203,7 +219,7 @@ pub fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
 
 /// Whether this is a mount that the kubelet, containerd, CRI-O, Docker or podman makes by itself. Both the place and
 /// the filesystem must match, so that a volume mounted over such a place is not taken for one of theirs.
-pub fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
+fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
     let filesystem = mount.filesystem.as_slice();
     // A single file of a disk or of the runtime's own tmpfs, not a directory tree.
     let single_file = mount.root != b"/" && !directory;

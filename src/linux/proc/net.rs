@@ -19,7 +19,7 @@ pub struct Waiting {
 pub(super) const FILES: [(&str, bool); 4] =
     [("net/tcp", true), ("net/tcp6", true), ("net/udp", false), ("net/udp6", false)];
 
-/// The states of a TCP socket that listens, and of a UDP socket without a peer (net/tcp_states.h).
+/// The states of a TCP socket that listens, and of a UDP socket without a peer (`net/tcp_states.h`).
 const LISTEN: &str = "0A";
 const CLOSE: &str = "07";
 

@@ -110,15 +110,15 @@ fn stop(signal: i32, event: i32) -> Stop {
 /// one may look at. Has no effect without `CAP_SETUID` and `CAP_SETGID`.
 pub fn as_user<T>(uid: u32, gid: u32, look: impl FnOnce() -> T) -> T {
     // SAFETY: no memory is involved, and only this thread changes.
-    let (own_uid, own_gid) = unsafe {
-        let own_gid = libc::syscall(libc::SYS_setfsgid, gid);
-        (libc::syscall(libc::SYS_setfsuid, uid), own_gid)
+    let (user, group) = unsafe {
+        let group = libc::syscall(libc::SYS_setfsgid, gid);
+        (libc::syscall(libc::SYS_setfsuid, uid), group)
     };
     let seen = look();
     // SAFETY: the same.
     unsafe {
-        libc::syscall(libc::SYS_setfsuid, own_uid);
-        libc::syscall(libc::SYS_setfsgid, own_gid);
+        libc::syscall(libc::SYS_setfsuid, user);
+        libc::syscall(libc::SYS_setfsgid, group);
     }
     seen
 }

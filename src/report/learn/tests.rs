@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use proptest::prelude::*;
 
 use super::*;
-use crate::learn::observed::{Credentials, Gap, Library, Observed, Program, Role};
+use crate::learn::observed::{Credentials, Gap, Library, Observed, Port, Program, Role};
 use crate::profile::{Profile, Selector, load_text};
 use crate::root::path::canonical;
 use crate::root::{Canonical, Root};
@@ -320,4 +320,27 @@ proptest! {
         prop_assert_eq!(joined(&second, &both), both.clone());
         prop_assert_eq!(joined(&first, &both), both);
     }
+}
+
+#[test]
+fn json_fits_its_schema() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/learn.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let (_directory, root) =
+        tree(&[(b"/usr/bin/a", b"#!/bin/sh\n/usr/bin/late\n", 0o755), (b"/usr/bin/late", b"", 0o755)]);
+    let ports = vec![Port { tcp: true, number: 80, loopback: false }];
+    let mut observed = Observed { ports, gaps: vec![Gap::RanAlready], ..started(&["/usr/bin/a"], 0) };
+    observed.programs.push(program(Canonical::default().join(b"b\xff"), Role::Child));
+    let report = report(&root, observed);
+    let json: serde_json::Value =
+        serde_json::from_str(&report.json(&report.profile(), "standard output", &["a note".to_owned()])).unwrap();
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource("file:///schema.json", schema).unwrap();
+    let index = compiler.compile("file:///schema.json", &mut schemas).unwrap();
+    if let Err(error) = schemas.validate(&json, index) {
+        panic!("{error:#}\n{json:#}");
+    }
+    assert_eq!(json["likely"][0]["path"], "/usr/bin/late", "{json:#}");
+    assert_eq!(json["gaps"].as_array().unwrap().len(), 2, "{json:#}");
+    loaded(json["profile"].as_str().unwrap());
 }
