@@ -42,7 +42,7 @@ pub use fact::{Fact, Failed};
 pub use fault::Fault;
 pub use json::{failure as failure_to_json, write as to_json};
 pub use launch::{Confinement, Launch};
-pub use learn::LearnReport;
+pub use learn::{Earlier, JoinError, LearnReport};
 pub use note::Note;
 pub use seal::SealReport;
 pub use stage::{Paths, StageNote, StageReport};

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::app::App;
 use super::confined::Confined;
 use super::kept::{Kept, Why};
+use super::likely::{Likely, likely};
 use super::modules::modules;
 use super::observed::{Gap, Observed, Port, Program, Role};
 use super::process::Process;
@@ -35,6 +36,8 @@ pub struct Learned {
     pub process: Process,
     /// `[confine]`.
     pub confined: Confined,
+    /// Programs that were not started and may be needed, in order of the paths.
+    pub likely: Vec<Likely>,
     /// Where it listened, in order.
     pub ports: Vec<Port>,
     /// What could not be seen.
@@ -51,6 +54,7 @@ impl Learned {
         let writable = writable(root, &observed);
         let confined = Confined::of(root, &observed, &kept, writable.as_deref());
         Ok(Self {
+            likely: likely(root, &only, &modules.paths, &kept_ids),
             app: App::of(root, &observed.command, &kept_ids),
             only,
             paths: modules.paths,
@@ -115,3 +119,6 @@ fn with_needs(root: &Root, only: &[Kept]) -> Vec<Vec<u8>> {
     }
     files
 }
+
+#[cfg(test)]
+mod tests;

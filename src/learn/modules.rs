@@ -280,3 +280,6 @@ fn is_shared(path: &Canonical) -> bool {
 fn is_called_library(name: &[u8]) -> bool {
     name.windows(3).any(|part| part == b".so") || name.ends_with(b".node")
 }
+
+#[cfg(test)]
+mod tests;

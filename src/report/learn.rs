@@ -1,16 +1,23 @@
 //! What `learn` says: the profile, and a summary for people.
 
 mod draft;
+mod earlier;
+mod edits;
 mod gap;
+mod join;
+mod json;
 mod reasons;
 
 use std::fmt::Write;
 
 use super::{Exit, Volume as Amount, plural};
-use crate::learn::Learned;
+use crate::learn::{Learned, Likely};
 use crate::profile::quote;
+use crate::root::pattern::literal;
 use crate::text::escape::escape;
 use draft::{Item, Key, Table, Value, tables};
+pub use earlier::Earlier;
+pub use join::JoinError;
 
 /// Everything that there is to say.
 pub struct LearnReport {
@@ -24,7 +31,7 @@ impl LearnReport {
     /// The profile, as TOML.
     pub fn profile(&self) -> String {
         let tables = tables(&self.learned);
-        let run = self.run(1, &tables);
+        let run = self.run(1, &self.digest(&tables));
         let mut text = String::from(
             "# Written by `lithify learn`: what an app was seen to start, load and write. What was not exercised is not in it.\n",
         );
@@ -36,7 +43,29 @@ impl LearnReport {
                 key.write(&mut text, 1);
             }
         }
+        self.write_likely(&mut text, &mut |_| true);
         text
+    }
+
+    /// Writes those of the programs that may be needed of which `fresh` holds, as lines that can be moved to `only`.
+    fn write_likely(&self, text: &mut String, fresh: &mut dyn FnMut(&str) -> bool) {
+        let before = text.len();
+        text.push_str(
+            "\n# Not seen, and may be needed. To keep one, move its line up to [keep] only, without the #.\n",
+        );
+        let head = text.len();
+        for Likely { path, named_in, by_system } in &self.learned.likely {
+            // What is not UTF-8 no line can name.
+            let Ok(glob) = String::from_utf8(literal(path)) else { continue };
+            let why = if *by_system { "system(3) or popen(3) starts it, which is called by" } else { "named in" };
+            let line = format!("#   {}, # {why} {}", quote(&glob), reasons::some(named_in));
+            if fresh(&line) {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        if text.len() == head {
+            text.truncate(before);
+        }
     }
 
     /// The name of the profile: that of the app's program.
@@ -48,18 +77,20 @@ impl LearnReport {
         }
     }
 
-    /// The lines about this run, whose number in the profile is `number`. The digest tells whether two runs are the
-    /// same.
-    fn run(&self, number: usize, tables: &[Table]) -> String {
-        let mut body = String::new();
+    /// A digest of what this run has shown: by it two runs are the same.
+    fn digest(&self, tables: &[Table]) -> String {
+        let mut body = self.command();
         for key in tables.iter().flat_map(|table| &table.keys) {
             key.write(&mut body, 1);
         }
-        let Learned { command, ports, gaps, .. } = &self.learned;
-        let words: Vec<String> = command.iter().map(|word| escape(word)).collect();
-        let what = if words.is_empty() { "an app that ran already".to_owned() } else { words.join(" ") };
-        body.push_str(&what);
-        let mut text = format!("# run {number} ({:016x}): {what}\n", fnv(&body));
+        self.write_likely(&mut body, &mut |_| true);
+        format!("({:016x})", fnv(&body))
+    }
+
+    /// The lines about this run, whose number in the profile is `number`.
+    fn run(&self, number: usize, digest: &str) -> String {
+        let Learned { ports, gaps, .. } = &self.learned;
+        let mut text = format!("# run {number} {digest}: {}\n", self.command());
         if let Some(ports) = reasons::ports(ports) {
             let _ = writeln!(text, "#   it listened on {ports}");
         }
@@ -67,6 +98,12 @@ impl LearnReport {
             let _ = writeln!(text, "#   not seen: {}", gap::text(gap));
         }
         text
+    }
+
+    /// The command that was started.
+    fn command(&self) -> String {
+        let words: Vec<String> = self.learned.command.iter().map(|word| escape(word)).collect();
+        if words.is_empty() { "an app that ran already".to_owned() } else { words.join(" ") }
     }
 
     /// The exit code: what could not be seen is no finding.
@@ -82,13 +119,9 @@ impl LearnReport {
         for gap in gaps {
             let _ = writeln!(text, "note: {}\n  fix: {}", gap::text(gap), gap::advice(gap));
         }
-        for item in tables(&self.learned).iter().flat_map(Table::items).filter(|item| item.text.is_err()) {
-            let path = item.text.as_ref().map_or_else(|bytes| escape(bytes), Clone::clone);
-            let _ = writeln!(
-                text,
-                "note: {path} is not UTF-8, so the profile cannot name it, and an allow-list takes it\n  fix: give the file another name, or list its directory in [keep] paths"
-            );
-        }
+        unnamed(&tables(&self.learned), &mut |what, fix| {
+            let _ = writeln!(text, "note: {what}\n  fix: {fix}");
+        });
         if amount.quiet {
             return text;
         }
@@ -104,6 +137,17 @@ impl LearnReport {
             paths.len(),
         );
         text
+    }
+}
+
+/// Calls `each` with what the profile cannot name, and what helps.
+fn unnamed(tables: &[Table], each: &mut dyn FnMut(String, &'static str)) {
+    for item in tables.iter().flat_map(Table::items) {
+        if let Err(path) = &item.text {
+            let text =
+                format!("{} is not UTF-8, so the profile cannot name it, and an allow-list takes it", escape(path));
+            each(text, "give the file another name, or list its directory in [keep] paths");
+        }
     }
 }
 

@@ -61,12 +61,16 @@ pub(super) fn tables(learned: &Learned) -> Vec<Table> {
 
 fn keep(learned: &Learned) -> Vec<Key> {
     let mut keys = vec![Key { name: "only", value: Value::List(learned.only.iter().map(Item::glob).collect()) }];
-    let libraries = if learned.closure {
+    // Without a list of programs there is no closure.
+    let listed = learned.only.iter().any(|kept| std::str::from_utf8(&kept.path).is_ok());
+    let libraries = if !listed {
+        Value::Remark("left out: no program is listed".to_owned())
+    } else if learned.closure {
         let why = format!("{} libraries were loaded", learned.libraries);
         Value::Scalar(quote("closure"), why)
     } else {
         Value::Remark(
-            "\"closure\" is left out: a library that a program needs was not found, as with LD_LIBRARY_PATH".to_owned(),
+            "left out: a library that a program needs was not found, so \"closure\" would be refused".to_owned(),
         )
     };
     keys.push(Key { name: "libraries", value: libraries });

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use proptest::prelude::*;
 
 use super::*;
-use crate::learn::observed::{Credentials, Gap, Library, Observed, Program, Role};
+use crate::learn::observed::{Credentials, Gap, Library, Observed, Port, Program, Role};
 use crate::profile::{Profile, Selector, load_text};
 use crate::root::path::canonical;
 use crate::root::{Canonical, Root};
@@ -213,4 +213,134 @@ proptest! {
             }
         }
     }
+}
+
+/// The profile with this text, as `--add` reads it.
+fn earlier(text: &str) -> Result<Earlier, crate::profile::ProfileError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("earlier.toml");
+    fs::write(&path, text).unwrap();
+    Earlier::load(&path)
+}
+
+fn joined(report: &LearnReport, text: &str) -> String {
+    report.joined(&earlier(text).unwrap_or_else(|error| panic!("{error}\n{text}"))).unwrap()
+}
+
+fn started(paths: &[&str], uid: u32) -> Observed {
+    let mut programs: Vec<Program> =
+        paths.iter().map(|path| Program { times: 2, ..program(canonical(path), Role::Child) }).collect();
+    programs.sort_by(|a, b| a.path.cmp(&b.path));
+    let by = vec![canonical(paths[0])];
+    let credentials = vec![Credentials { uid, gid: uid, effective: 0, bounding: 1 << 6, by }];
+    Observed { command: vec![b"app".to_vec()], programs, credentials, ..Observed::default() }
+}
+
+#[test]
+fn a_second_run_joins_the_first() {
+    let (_directory, root) = tree(&[]);
+    let first = report(&root, started(&["/usr/bin/a", "/usr/bin/b"], 7)).profile();
+    let second = report(&root, started(&["/usr/bin/b", "/usr/sbin/c"], 8));
+    let both = joined(&second, &first);
+    let profile = loaded(&both);
+    for path in ["/usr/bin/a", "/usr/bin/b", "/usr/sbin/c"] {
+        assert!(keeps(&profile, path.as_bytes()), "{both}");
+    }
+    for line in [
+        "  \"/usr/bin/a\", # a program, started 2 times by lithify; run 1",
+        "  \"/usr/bin/b\", # a program, started 2 times by lithify; runs 1, 2",
+        "  \"/usr/sbin/c\", # a program, started 2 times by lithify; run 2",
+        "user = \"non-root\" # each process had this id; run 1; 7 and 8 were seen; run 2",
+        "libraries = \"closure\" # 0 libraries were loaded; runs 1, 2",
+        "  \"/usr/bin\", # 2 programs; run 1; 1 program; run 2",
+        "  \"/usr/sbin\", # 1 program; run 2",
+    ] {
+        assert!(both.lines().any(|known| known == line), "{line}\n{both}");
+    }
+    assert_eq!(both.lines().filter(|line| line.starts_with("# run ")).count(), 2, "{both}");
+    assert_eq!(joined(&second, &both), both, "again");
+    let third = joined(&report(&root, started(&["/usr/bin/b"], 9)), &both);
+    assert!(third.contains("by lithify; runs 1, 2, 3\n"), "{third}");
+    // Root does not fit a limit of the earlier runs, which stays as a comment.
+    let as_root = joined(&report(&root, started(&["/usr/bin/b"], 0)), &both);
+    assert!(as_root.contains("# user: left out: root ran /usr/bin/b; run 3\n# user = \"non-root\""), "{as_root}");
+    assert!(loaded(&as_root).verify.user.is_none());
+    let again = joined(&report(&root, started(&["/usr/bin/d"], 7)), &as_root);
+    assert!(loaded(&again).verify.user.is_none(), "{again}");
+}
+
+#[test]
+fn what_a_person_wrote_stays() {
+    let (_directory, root) = tree(&[]);
+    let by_hand = "# ours\nschema = 1\ndescription = \"x\" # y\n[remove]\nnames = [\"curl\"]\n[keep] # z\nonly = [\"/usr/bin/a\", '/usr/bin/b'] # list\n\
+                   [verify.process]\nuser = 5 # must be\n[confine]\nwrite = [\n  \"/tmp\" # scratch\n]\n";
+    let both = joined(&report(&root, started(&["/usr/bin/b", "/usr/bin/c"], 0)), by_hand);
+    let expected = "# ours\nschema = 1\ndescription = \"x\" # y\n[remove]\nnames = [\"curl\"]\n[keep] # z\n\
+        app = [\"app\"] # the command that was started; run 1\n\
+        only = [\"/usr/bin/a\", '/usr/bin/b',\n  \"/usr/bin/c\", # a program, started 2 times by lithify; run 1\n] # list\n\
+        [verify.process]\nuser = 5 # must be; left out: root ran /usr/bin/b; run 1\n[confine]\n\
+        # write: left out: what was written could not be found out; run 1\nwrite = [\n  \"/tmp\" # scratch\n]\n\n\
+        [verify.mounts]\n# writable: left out: what was written could not be found out; run 1\n";
+    let (_, rest) = both.split_once('\n').unwrap();
+    assert_eq!(rest, expected);
+    loaded(&both);
+}
+
+#[test]
+fn what_cannot_be_joined() {
+    for (text, place) in [
+        ("schema = 2\n", ":1:10: "),
+        ("schema = 1\n[keep]\nonly = 7\n", ":3:8: "),
+        ("schema = 1\nkeep.only = [\"/a\"]\n", ":2:1: --add cannot add to [keep] here"),
+        ("schema = 1\nverify = { process = { user = 7 } }\n", ":2:12: --add cannot add to [verify.process] here"),
+    ] {
+        let error = earlier(text).err().unwrap().to_string();
+        assert!(error.contains(place), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_join_has_both_and_joins_once(first in observed(), second in observed()) {
+        let (_directory, root) = tree(&[]);
+        let paths = |observed: &Observed| -> Vec<Canonical> {
+            observed.programs.iter().flat_map(|program| program.links.iter().chain([&program.path])).cloned().collect()
+        };
+        let all: Vec<Canonical> = paths(&first).into_iter().chain(paths(&second)).collect();
+        let (first, second) = (report(&root, first), report(&root, second));
+        let both = joined(&second, &first.profile());
+        let profile = loaded(&both);
+        for path in all {
+            if std::str::from_utf8(&path).is_ok() {
+                prop_assert!(keeps(&profile, &path), "{}\n{}", path, both);
+            } else {
+                prop_assert!(both.contains(&escape(&path)), "{}\n{}", path, both);
+            }
+        }
+        prop_assert_eq!(joined(&second, &both), both.clone());
+        prop_assert_eq!(joined(&first, &both), both);
+    }
+}
+
+#[test]
+fn json_fits_its_schema() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/learn.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let (_directory, root) =
+        tree(&[(b"/usr/bin/a", b"#!/bin/sh\n/usr/bin/late\n", 0o755), (b"/usr/bin/late", b"", 0o755)]);
+    let ports = vec![Port { tcp: true, number: 80, loopback: false }];
+    let mut observed = Observed { ports, gaps: vec![Gap::RanAlready], ..started(&["/usr/bin/a"], 0) };
+    observed.programs.push(program(Canonical::default().join(b"b\xff"), Role::Child));
+    let report = report(&root, observed);
+    let json: serde_json::Value =
+        serde_json::from_str(&report.json(&report.profile(), "standard output", &["a note".to_owned()])).unwrap();
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource("file:///schema.json", schema).unwrap();
+    let index = compiler.compile("file:///schema.json", &mut schemas).unwrap();
+    if let Err(error) = schemas.validate(&json, index) {
+        panic!("{error:#}\n{json:#}");
+    }
+    assert_eq!(json["likely"][0]["path"], "/usr/bin/late", "{json:#}");
+    assert_eq!(json["gaps"].as_array().unwrap().len(), 2, "{json:#}");
+    loaded(json["profile"].as_str().unwrap());
 }
