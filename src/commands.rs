@@ -5,6 +5,7 @@ mod fault;
 mod harden;
 mod inscribed;
 mod install;
+mod learn;
 mod options;
 mod output;
 mod probe;
@@ -75,6 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Diff(options) => diff::diff(options, &output),
         Command::Stage(options) => stage::stage(options, &output),
         Command::Run(options) => run::run(options, &output),
+        Command::Learn(options) => learn::learn(options, &output),
         Command::Install(options) => install::install(options, &output),
         Command::Sleep(options) => sleep::sleep(options.time),
         Command::Probe(options) => probe::probe(options, &output),

@@ -65,6 +65,11 @@ pub(super) const fn place(value_name: &'static str) -> Argument {
 }
 
 impl Argument {
+    /// Lets a positional value be left out.
+    pub(super) const fn optional(self) -> Self {
+        Self { required: false, ..self }
+    }
+
     pub(super) const fn short(self, short: char) -> Self {
         Self { short: Some(short), ..self }
     }

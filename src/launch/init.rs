@@ -42,6 +42,32 @@ impl ParentDeath {
     }
 }
 
+/// Who takes the changes of children while [`Init`] attends.
+pub trait Watch {
+    /// Takes one child that has ended; `None` if none has ended yet, `ECHILD` if there are no children.
+    fn reap(&mut self) -> Result<Option<Ended>, Errno>;
+
+    /// A signal is about to be passed on.
+    fn forwards(&mut self) {}
+
+    /// The longest time between two calls of [`Watch::reap`]; `None` if signals alone decide.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// That time has passed.
+    fn paused(&mut self) {}
+}
+
+/// Nobody watches: children are only reaped.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn reap(&mut self) -> Result<Option<Ended>, Errno> {
+        sys::process::reap()
+    }
+}
+
 /// The app, which runs as our child.
 #[derive(Debug)]
 pub struct Init {
@@ -114,22 +140,30 @@ impl Init {
     /// Forwards signals and reaps children until the app has ended. Returns its exit code, or 128+N if signal N killed
     /// it; `None` if `timeout` passed first.
     pub fn attend(&self, timeout: Option<Duration>) -> Option<u8> {
+        self.attend_with(timeout, &mut Unwatched)
+    }
+
+    /// As [`Init::attend`], and `watch` takes the changes of children.
+    pub fn attend_with(&self, timeout: Option<Duration>, watch: &mut dyn Watch) -> Option<u8> {
         // Neither signals nor orphans extend the deadline, however many arrive.
         let deadline = timeout.map(Deadline::after);
         loop {
-            match sys::signal::wait(deadline.map(Deadline::remaining)) {
+            let remaining = deadline.map(Deadline::remaining).into_iter();
+            match sys::signal::wait(remaining.chain(watch.pause()).min()) {
                 Ok(libc::SIGCHLD) => {}
                 Ok(signal) => {
+                    watch.forwards();
                     self.signal(signal);
                     continue;
                 }
-                Err(Errno::EAGAIN) if timeout.is_some() => return self.reap(),
+                // The time is over, or the pause.
+                Err(Errno::EAGAIN) => watch.paused(),
                 // A debugger stopped and continued this process.
                 Err(Errno::EINTR) => continue,
                 // A seccomp profile refuses the call. Children are reaped all the same.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
-            let code = self.reap();
+            let code = self.reap(watch);
             if code.is_some() || deadline.is_some_and(Deadline::is_over) {
                 return code;
             }
@@ -146,10 +180,10 @@ impl Init {
 
     /// Reaps all children that have ended, because one SIGCHLD may stand for many. Returns the app's exit code if the
     /// app is among them.
-    fn reap(&self) -> Option<u8> {
+    fn reap(&self, watch: &mut dyn Watch) -> Option<u8> {
         let mut code = None;
         loop {
-            match sys::process::reap() {
+            match watch.reap() {
                 Ok(Some(Ended::Exited(pid, status))) if pid == self.app.as_raw() => code = Some(status),
                 Ok(Some(Ended::Killed(pid, signal))) if pid == self.app.as_raw() => code = Some(128 | signal),
                 Ok(Some(_)) | Err(Errno::EINTR) => {}

@@ -3,6 +3,7 @@
 
 pub(crate) mod maps;
 pub mod mountinfo;
+pub(crate) mod net;
 pub(crate) mod processes;
 pub(crate) mod stat;
 pub mod status;
@@ -126,6 +127,16 @@ impl Task {
         CString::new(self.path("exe")).map_err(|_| Errno::EINVAL)
     }
 
+    /// Whether it exists.
+    pub fn is_there(self) -> bool {
+        std::fs::exists(self.path("")).unwrap_or(false)
+    }
+
+    /// Its parent.
+    pub fn parent(self) -> Option<u32> {
+        stat::parse(&self.read("stat").ok()?).map(|stat| stat.parent)
+    }
+
     fn path(self, file: &str) -> String {
         format!("/proc/{self}/{file}")
     }
@@ -162,6 +173,62 @@ impl Proc {
         self.open_file(&format!("{task}/exe"), OFlag::O_PATH)
     }
 
+    /// The path of the file that the task runs, as seen from this process's root. If the name is gone, ` (deleted)`
+    /// follows.
+    pub fn program_path(&self, task: Task) -> Result<Vec<u8>, Errno> {
+        let path = nix::fcntl::readlinkat(&self.fd, format!("{task}/exe").as_str())?;
+        Ok(path.into_vec())
+    }
+
+    /// The path by which the task's program was started (`AT_EXECFN`), in the words of who started it. For a script, the
+    /// path of the script. The program can change what is read here.
+    pub fn exec_filename(&self, task: Task) -> Result<Vec<u8>, Errno> {
+        const AT_EXECFN: usize = 31;
+        const WORD: usize = size_of::<usize>();
+        let mut buffer = [0; 1024];
+        let vector = self.read_at(task, "auxv", 0, &mut buffer)?;
+        let number = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).unwrap_or_default();
+        let mut pairs = vector.chunks_exact(2 * WORD).map(|pair| pair.split_at(WORD));
+        let (_, address) = pairs.find(|(kind, _)| number(kind) == AT_EXECFN).ok_or(Errno::ENODATA)?;
+        let address = number(address);
+        let mut text = [0; nix::libc::PATH_MAX as usize];
+        // It lies right below the end of the stack, beyond which nothing can be read.
+        let text = self.read_at(task, "mem", address as u64, &mut text)?;
+        let end = text.iter().position(|&byte| byte == 0).ok_or(Errno::ENAMETOOLONG)?;
+        Ok(text.get(..end).unwrap_or_default().to_vec())
+    }
+
+    /// Calls `visit` with each file that the task may execute code of: how the kernel identifies it, and its path as in
+    /// `maps`.
+    pub fn executable_mappings(&self, task: Task, visit: &mut dyn FnMut(Identity, &[u8])) -> Result<(), Errno> {
+        let text = self.read_whole(task, "maps")?;
+        maps::executable(&text, visit);
+        Ok(())
+    }
+
+    /// The sockets that the task holds and that wait for somebody.
+    pub fn waiting(&self, task: Task) -> Result<Vec<net::Waiting>, Errno> {
+        let mut sockets = Vec::new();
+        for (file, tcp) in net::FILES {
+            // There may be no IPv6.
+            let text = self.read_whole(task, file).unwrap_or_default();
+            net::parse(&String::from_utf8_lossy(&text), tcp, &mut sockets);
+        }
+        if sockets.is_empty() {
+            return Ok(sockets);
+        }
+        let directory = self.open_file(&format!("{task}/fd"), OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+        let mut held = Vec::new();
+        sys::directory::list(directory.as_fd(), &mut |name, _| {
+            let link = nix::fcntl::readlinkat(&directory, name).unwrap_or_default().into_vec();
+            let inode = link.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]"));
+            held.extend(inode.and_then(|inode| std::str::from_utf8(inode).ok()?.parse::<u64>().ok()));
+            std::ops::ControlFlow::Continue(())
+        })?;
+        sockets.retain(|socket| held.contains(&socket.inode));
+        Ok(sockets)
+    }
+
     /// The root directory of the task.
     pub fn root(&self, task: Task) -> Result<Identity, Errno> {
         self.identity(task, "root")
@@ -182,6 +249,21 @@ impl Proc {
         let file = self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY).ok()?;
         let length = nix::unistd::read(&file, buffer).ok()?;
         buffer.get(..length)
+    }
+
+    fn read_at<'b>(&self, task: Task, file: &str, offset: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        use std::os::unix::fs::FileExt;
+        let file = File::from(self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY)?);
+        let length = file.read_at(buffer, offset).map_err(|error| super::error::errno(&error))?;
+        Ok(buffer.get(..length).unwrap_or_default())
+    }
+
+    fn read_whole(&self, task: Task, file: &str) -> Result<Vec<u8>, Errno> {
+        use std::io::Read;
+        let mut file = File::from(self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY)?);
+        let mut text = Vec::with_capacity(4096);
+        file.read_to_end(&mut text).map_err(|error| super::error::errno(&error))?;
+        Ok(text)
     }
 
     fn open_file(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {

@@ -22,14 +22,19 @@ pub fn reap() -> Result<Option<Ended>, Errno> {
     let mut status = 0;
     // SAFETY: `status` is writable.
     let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
-    let ended = match Errno::result(pid)? {
+    Ok(match Errno::result(pid)? {
         0 => None,
-        pid if libc::WIFSIGNALED(status) => {
-            Some(Ended::Killed(pid, u8::try_from(libc::WTERMSIG(status)).unwrap_or_default()))
-        }
-        pid => Some(Ended::Exited(pid, u8::try_from(libc::WEXITSTATUS(status)).unwrap_or_default())),
-    };
-    Ok(ended)
+        pid => Some(ended(pid, status)),
+    })
+}
+
+/// How the child `pid` ended, by the status that waitpid(2) gives.
+pub(super) fn ended(pid: i32, status: i32) -> Ended {
+    if libc::WIFSIGNALED(status) {
+        Ended::Killed(pid, u8::try_from(libc::WTERMSIG(status)).unwrap_or_default())
+    } else {
+        Ended::Exited(pid, u8::try_from(libc::WEXITSTATUS(status)).unwrap_or_default())
+    }
 }
 
 /// `fork(2)`: the child's pid, or `None` in the child.

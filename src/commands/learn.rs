@@ -1,0 +1,243 @@
+//! `lithify learn`: runs the app, or looks at one that runs already, and writes a profile of what it needs.
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
+
+use super::fault;
+use super::output::Output;
+use crate::cli::Learn;
+use crate::drift::Since;
+use crate::harden::mark::Mark;
+use crate::launch::exec::AppCommand;
+use crate::launch::init::{Init, Watch, hold_signals};
+use crate::learn::observed::Gap;
+use crate::learn::{Learned, Look, PAUSE, Seen, Trace, add_writes};
+use crate::linux::deadline::Deadline;
+use crate::linux::errno::name;
+use crate::linux::stream::Stream;
+use crate::linux::sys;
+use crate::linux::sys::process::time_of_files;
+use crate::linux::time::Time;
+use crate::profile::{Profile, load};
+use crate::report::{CommandError, Earlier, Exit, LearnReport};
+use crate::seal::file::ManifestFile;
+use crate::target::Target;
+use crate::target::owner::{Owner, OwnerError};
+use crate::target::start::start;
+use crate::text::escape::escape;
+
+/// How long an app that runs already is watched, if nothing else is said.
+const WATCHED: Duration = Duration::from_secs(10);
+
+/// How long tasks may take to stop when the tracing ends.
+const LEAVING: Duration = Duration::from_secs(2);
+
+pub(super) fn learn(options: &Learn, output: &Output) -> Exit {
+    // Standard output is the app's and the profile's.
+    let starts = !options.command.is_empty();
+    let output = if starts { output.for_run() } else { output.with_stream(Stream::Error) };
+    if starts {
+        fault::ends_with(Exit::RunFailed);
+    }
+    if let Err(errno) = hold_signals() {
+        return output.failure("learn", &CommandError::Signals(errno));
+    }
+    let result = prepare(options).and_then(|prepared| {
+        if starts { with_command(options, &prepared, &output) } else { without_command(options, &prepared, &output) }
+    });
+    result.unwrap_or_else(|error| output.failure("learn", &error))
+}
+
+/// What is found out before anything starts.
+struct Prepared {
+    target: Target,
+    profile: Profile,
+    earlier: Option<Earlier>,
+}
+
+fn prepare(options: &Learn) -> Result<Prepared, CommandError> {
+    if !options.command.is_empty() && options.root != Path::new("/") {
+        return Err(CommandError::Usage(
+            "--root is for an app that runs already; what is started after -- runs in this root".to_owned(),
+        ));
+    }
+    // What a profile leaves out of the seal only may still need a volume.
+    let profile = Profile { exclude: Vec::new(), ..load(options.profiles.iter().map(String::as_str))? };
+    let earlier = options.add.as_deref().map(Earlier::load).transpose()?;
+    let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    Ok(Prepared { target, profile, earlier })
+}
+
+/// Starts the app, and stays as its first process.
+fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result<Exit, CommandError> {
+    let command = AppCommand::new(&options.command, false)?;
+    let start = time_of_files().map_err(CommandError::Fork)?;
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(CommandError::Fork)?;
+    let init = Init::start(false, || {
+        if !may_start(&reader) {
+            return Exit::RunFailed.code();
+        }
+        output.failure("learn", &command.execute().into()).code()
+    });
+    let init = init.map_err(CommandError::Fork)?;
+    drop(reader);
+    sys::signal::discard_sigpipe();
+    let mut seen = Seen::new(&prepared.target.root);
+    let code = match Trace::new(init.pid(), &mut seen) {
+        Ok(mut trace) => {
+            go(&writer);
+            let mut code = init.attend_with(options.time, &mut trace);
+            trace.look();
+            if code.is_none() {
+                code = leave(&init, &mut trace);
+            }
+            code
+        }
+        Err(errno) => {
+            seen.add_gap(Gap::NotTraced(errno));
+            let mut look = Look::new(Owner::Started { pid: init.pid() }, &mut seen);
+            go(&writer);
+            let code = init.attend_with(options.time, &mut look);
+            look.look(true);
+            code
+        }
+    };
+    // An app that could not be executed has said so, and there is nothing to write.
+    let written =
+        code.is_some() && seen.is_empty() && seen.can_name() || write(options, prepared, seen, Some(start), output);
+    let code = code.unwrap_or_else(|| init.attend_to_the_end());
+    Ok(if code == 0 && !written { Exit::RunFailed } else { Exit::App(code) })
+}
+
+/// Waits in the child until its parent has begun to watch it. Returns whether it has.
+fn may_start(reader: &OwnedFd) -> bool {
+    let _ = set_pdeathsig(Signal::SIGKILL);
+    let may = loop {
+        match nix::unistd::read(reader, &mut [0]) {
+            Err(Errno::EINTR) => {}
+            result => break result == Ok(1),
+        }
+    };
+    let _ = set_pdeathsig(None);
+    may
+}
+
+fn go(writer: &OwnedFd) {
+    let _ = nix::unistd::write(writer, b"\n");
+}
+
+/// Ends the tracing of an app that goes on. Returns its exit code if it has ended meanwhile.
+fn leave(init: &Init, trace: &mut Trace<'_, '_>) -> Option<u8> {
+    trace.leave();
+    let deadline = Deadline::after(LEAVING);
+    let mut code = None;
+    while code.is_none() && !trace.has_left() && !deadline.is_over() {
+        code = init.attend_with(Some(PAUSE), trace as &mut dyn Watch);
+    }
+    code
+}
+
+/// Looks at an app that runs already.
+fn without_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result<Exit, CommandError> {
+    let target = &prepared.target;
+    if !target.owner.has_processes() {
+        return Err(CommandError::Usage(format!(
+            "--root {}: {}",
+            escape(options.root.as_os_str().as_bytes()),
+            match &target.owner {
+                Owner::Unknown(error) => error.to_string(),
+                _ => OwnerError::Directory.to_string(),
+            }
+        )));
+    }
+    let first = target.look().map_err(OwnerError::from).and_then(|app| start(target, &app)).ok();
+    let mut seen = Seen::new(&target.root);
+    seen.add_gap(Gap::RanAlready);
+    let mut look = Look::new(target.owner.clone(), &mut seen);
+    let deadline = Deadline::after(options.time.unwrap_or(WATCHED));
+    loop {
+        look.look(false);
+        match sys::signal::wait(Some(PAUSE.min(deadline.remaining()))) {
+            Ok(libc::SIGTERM | libc::SIGINT | libc::SIGHUP) => break,
+            // A seccomp profile refuses it.
+            Err(Errno::ENOSYS | Errno::EPERM) => std::thread::sleep(PAUSE),
+            _ => {}
+        }
+        if deadline.is_over() {
+            break;
+        }
+    }
+    look.look(true);
+    Ok(if write(options, prepared, seen, first, output) { Exit::Ok } else { Exit::Finding })
+}
+
+/// Writes the profile of what was seen since `start`. Returns whether it is where it should be; else says why.
+fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Time>, output: &Output) -> bool {
+    let (report, text) = match profile(options, prepared, seen, start) {
+        Ok(written) => written,
+        Err(error) => {
+            output.failure("learn", &error);
+            return false;
+        }
+    };
+    let place = escape(options.out.as_os_str().as_bytes());
+    let to_output = options.out == Path::new("-");
+    let to_file = || {
+        let mut file = ManifestFile::create(&options.out)?;
+        file.write(text.as_bytes());
+        file.finish()
+    };
+    let mut failed = if to_output { Ok(()) } else { to_file() };
+    let mut to = place.as_str();
+    if let Err(errno) = failed {
+        let hint = "name a file in a directory that can be written, such as a volume";
+        let message = format!("--out {place}: {} ({}); the profile goes to standard output", errno.desc(), name(errno));
+        output.error("learn", Exit::RunFailed, &message, Some(hint));
+    }
+    if to_output || failed.is_err() {
+        to = Stream::Output.name();
+        if let Err(errno) = Stream::Output.write(&text) {
+            failed = Err(errno);
+            let message = format!("the profile could not be written to {to}: {} ({})", errno.desc(), name(errno));
+            output.error("learn", Exit::RunFailed, &message, None);
+        }
+    }
+    if failed.is_ok() {
+        let _ = Stream::Error.write(&report.summary(to, output.volume()));
+    }
+    failed.is_ok()
+}
+
+/// The profile of what was seen, and its text.
+fn profile(
+    options: &Learn,
+    prepared: &Prepared,
+    seen: Seen<'_>,
+    start: Option<Time>,
+) -> Result<(LearnReport, String), CommandError> {
+    let target = &prepared.target;
+    let mut observed = seen.observed();
+    observed.command = options.command.iter().map(|word: &OsString| word.as_bytes().to_vec()).collect();
+    if let Some(start) = start {
+        let since = Since { start, mark: Mark::read(&target.root).unwrap_or_default() };
+        // What could not be walked is not known, and the profile says so.
+        let _ = add_writes(&mut observed, target, &prepared.profile, since);
+    }
+    let learned = Learned::of(&target.root, observed).map_err(CommandError::Scan)?;
+    let report = LearnReport { root: escape(options.root.as_os_str().as_bytes()), learned };
+    let text = match &prepared.earlier {
+        Some(earlier) => report.joined(earlier).map_err(|error| CommandError::Usage(error.to_string()))?,
+        None => report.profile(),
+    };
+    Ok((report, text))
+}
