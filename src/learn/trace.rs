@@ -16,7 +16,7 @@ use crate::linux::sys::trace::{self, Change, Stop};
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Where a process listens is looked at when it ends, if it has lived this long: a short-lived one answers nobody.
-const LASTING: u64 = 1000;
+const LASTING: u64 = 250;
 
 /// Follows the processes, and notes what they do.
 pub struct Trace<'s, 'r> {
