@@ -58,17 +58,18 @@ fn a_rare_program_is_likely_until_it_was_exercised() {
 fn an_app_of_a_script_works_with_its_profile() {
     let (image, profiles) = (image(), tempfile::tempdir().unwrap());
     let text = learn(&image, profiles.path(), &[], &["/srv/app.sh", "hello", "rotate"]);
+    // The volume of `--out` is not the app's.
+    assert!(!text.contains("/profiles"), "{text}");
     let run = ["run", "--init", "-p", "/profiles/learned.toml", "--", "/srv/app.sh"];
     let ran = lithify(&image, profiles.path(), &[&run[..], &["hello", "rotate", "again"]].concat());
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "hello\nagain\n"), "{}\n{text}", ran.all());
-    // In a build, where nothing runs yet.
-    let spec = Spec::new(&rootfs("python"), &["/bin/sleep", "1000"]).layer(image.path());
-    let container = spec.volume(profiles.path(), "/profiles", &["ro"]).start();
-    let profile = profiles.path().join("learned.toml");
-    let without = text.split("\n[verify.process]").next().unwrap();
-    fs::write(&profile, without).unwrap();
+    // In a build, where nothing runs yet, and lithify is root.
+    let profile = profiles.path().join("build.toml");
+    fs::write(&profile, text.split("\n[verify.process]").next().unwrap()).unwrap();
+    let spec = Spec::new(&rootfs("python"), &["/lithify/lithify", "harden", "-p", "/profiles/build.toml"]);
+    let container = spec.layer(image.path()).volume(profiles.path(), "/profiles", &["ro"]).create();
+    container.run_to_end().exits(0);
     let root = container.root().to_path_buf();
-    crate::harness::harden(&root, ["-p", profile.to_str().unwrap()]).exits(0);
     let found = crate::harness::run_lithify(["scan", "--format", "json", "--root", root.to_str().unwrap()]).json();
     let mut paths: Vec<&str> =
         found["programs"].as_array().unwrap().iter().map(|one| one["path"].as_str().unwrap()).collect();
