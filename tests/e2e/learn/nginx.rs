@@ -25,7 +25,7 @@ fn as_the_first_process_with_what_a_runtime_grants() {
     assert_eq!(list(text, "only").len(), 1, "{text}");
     assert!(text.contains("libraries = \"closure\""), "{text}");
     assert!(text.contains("it listened on") && text.contains("8080"), "{text}");
-    entry(text, "writable", "/var/log/nginx");
+    entry(text, "writable", "/var/cache/nginx");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where the profile goes, and an app that runs already.
 
 use std::fs;
+use std::process::Command;
 
 use super::{entry, learned, list, profile, tree};
 use crate::harness::app::NGINX;
@@ -12,11 +13,13 @@ fn a_file_that_cannot_be_written() {
     ran.says("--out /none/x.toml").says("standard output").says("schema = 1");
     // The app's own code says more.
     learned(&tree, &["--out", "/none/x.toml"], &["/bin/app", "exit", "3"]).exits(3).says("schema = 1");
-    let full = ["--pid", "--fork", "--kill-child", "--mount", "--root"];
-    let mut unshare = std::process::Command::new("unshare");
-    unshare.args(full).arg("/").args(["sh", "-c", "mount -t tmpfs -o size=4k none \"$1\" && exec chroot \"$0\" /lithify learn --out /tmp/full/x.toml -- /bin/app exit 0"]);
-    tree.directory("/tmp/full");
-    let ran = crate::harness::run(unshare.arg(tree.path()).arg(tree.at("/tmp/full")));
+    // A disk that is full: nothing half written is left.
+    let script =
+        "cd \"$0\"; mount -t proc none proc; mount -t tmpfs none tmp -o size=8k; head -c 64K /dev/zero >tmp/fill;
+        chroot . /lithify learn --out /tmp/x.toml -- /bin/app exit 0; code=$?; echo left: $(ls -A tmp); exit $code";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--pid", "--fork", "--kill-child", "--mount", "sh", "-c", script]).arg(tree.path());
+    let ran = crate::harness::run(&mut unshare).says("left: fill\n");
     ran.exits(125).says("ENOSPC").says("schema = 1");
 }
 
@@ -42,9 +45,9 @@ fn an_app_that_runs_already() {
     for ran in [inside, outside] {
         let ran = ran.says("the app ran already");
         let text = profile(&ran.stdout);
-        assert!(entry(text, "only", "/usr/sbin/nginx").contains("the app"), "{text}");
+        assert_eq!(entry(text, "only", "/usr/sbin/nginx"), "the app, ran already; run 1", "{text}");
         assert!(text.contains("it listened on") && text.contains("8080"), "{text}");
-        entry(text, "writable", "/var/log/nginx");
+        entry(text, "writable", "/var/cache/nginx");
     }
     NGINX.answers(&container);
 }

@@ -8,15 +8,17 @@ use crate::harness::{rootfs, run};
 
 #[test]
 fn a_seccomp_profile_refuses_ptrace() {
-    let script = "ls / >/dev/null; sleep 0.5; exit 9";
+    let script = "sleep 0.5; exit 9";
     let command = ["/lithify/lithify", "learn", "--", "/bin/sh", "-c", script];
     for errno in [1, 38] {
-        let spec = Spec::new(&rootfs("shells"), &command).refuse("ptrace", errno);
+        let spec = Spec::new(&rootfs("alpine"), &command).refuse("ptrace", errno);
         let (ran, _) = spec.run();
         let ran = ran.exits(9).says("tracing was refused").says("every 20 ms");
         let text = profile(&ran.stdout);
-        assert!(entry(text, "only", "/usr/bin/dash").contains("the app"), "{text}");
-        assert!(entry(text, "only", "/usr/bin/sleep").contains("by sh"), "{text}");
+        assert!(
+            entry(text, "only", "/bin/busybox").starts_with("the app and a program, started 2 times by sh"),
+            "{text}"
+        );
     }
 }
 
@@ -32,12 +34,12 @@ fn a_process_that_has_a_tracer() {
 }
 
 #[test]
-fn without_proc() {
+fn without_proc_it_cannot_even_tell_what_it_accepts() {
     let tree = tree();
     let mut chroot = Command::new("chroot");
     chroot.arg(tree.path()).args(["/lithify", "learn", "--", "/bin/app", "exit", "4"]);
     let ran = run(chroot.env_clear().env("PATH", "/usr/sbin:/usr/bin:/bin").stdin(Stdio::null()));
-    ran.exits(4).says("/proc cannot be read (ENOENT)");
+    ran.exits(3).says("mount proc on /proc");
 }
 
 #[test]

@@ -13,8 +13,8 @@ fn a_thread_that_executes() {
     for mode in ["thread", "first-thread-ends"] {
         let ran = learned(&tree, &[], &["/bin/tasks", mode, "/bin/app", "exit", "5"]).exits(5);
         let text = profile(&ran.stdout);
-        assert_eq!(entry(text, "only", "/bin/app"), "a program, started once by tasks; run 1", "{mode}");
-        assert_eq!(entry(text, "only", "/bin/tasks"), "the app, started once; run 1", "{mode}");
+        assert!(entry(text, "only", "/bin/app").starts_with("a program, started once by tasks"), "{mode}: {text}");
+        assert!(entry(text, "only", "/bin/tasks").starts_with("the app, started once"), "{mode}: {text}");
         assert_eq!(list(text, "only").len(), 2, "{mode}: {text}");
     }
 }
@@ -123,7 +123,7 @@ fn a_program_whose_name_forges_a_line_and_one_that_is_gone() {
     let ran = learned(&tree, &[], &["/bin/tasks", "vfork", "/tmp/a\nb", "exit", "0"]).exits(0);
     let text = profile(&ran.stdout);
     assert!(list(text, "only").iter().any(|line| line.starts_with("\"/tmp/a\\nb\"")), "{text}");
-    // It deletes itself while it runs.
-    let ran = learned(&tree, &[], &["/bin/tasks", "vfork", "/tmp/a\nb", "unlink", "/tmp/a\nb"]).exits(0);
+    fs::copy(tree.at("/bin/tasks"), tree.at("/tmp/a\nb")).unwrap();
+    let ran = learned(&tree, &[], &["/bin/tasks", "vfork", "/tmp/a\nb", "gone"]).exits(0);
     ran.says("has no path now").says("/tmp/a\\nb");
 }
