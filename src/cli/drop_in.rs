@@ -133,9 +133,15 @@ impl Name {
             Self::DumbInit => {
                 (duties.leads, duties.group, duties.suspends) = (Leads::Session, true, true);
                 // A session that nobody continues is not stopped by these.
-                STOPS.iter().for_each(|signal| duties.signals.set(*signal, 19));
+                for signal in STOPS {
+                    duties.signals.set(signal, 19);
+                }
             }
-            Self::Catatonit => STOPS.iter().for_each(|signal| duties.signals.set(*signal, 0)),
+            Self::Catatonit => {
+                for signal in STOPS {
+                    duties.signals.set(signal, 0);
+                }
+            }
             Self::Own | Self::Tini => {}
         }
         duties

@@ -76,14 +76,13 @@ fn help(name: Name) -> String {
 fn refusal(name: Name, wrong: Wrong) -> String {
     let usage = help(name);
     match (name, wrong) {
-        (_, Wrong::Rewrite) => say::REWRITE.to_owned(),
+        // dumb-init has no other flag with a value.
+        (_, Wrong::Rewrite) | (Name::DumbInit, Wrong::NoValue(_)) => say::REWRITE.to_owned(),
         (Name::DumbInit, Wrong::NoCommand) => say::NO_COMMAND.to_owned(),
         (Name::Catatonit, Wrong::NoCommand) => say::catatonit_line("missing program name") + &usage,
         (_, Wrong::NoCommand) => usage,
         (Name::DumbInit, Wrong::Unknown(word)) => say::flag(program(name), &word, false),
         (_, Wrong::Unknown(word)) => say::flag(program(name), &word, false) + &usage,
-        // dumb-init has no other flag with a value.
-        (Name::DumbInit, Wrong::NoValue(_)) => say::REWRITE.to_owned(),
         (_, Wrong::NoValue(letter)) => say::flag(program(name), &[letter], true) + &usage,
         (_, Wrong::Value(flag, value)) => fatal(name, &format!("Not a valid option for {flag}: {}", escape(&value))),
     }

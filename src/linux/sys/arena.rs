@@ -23,7 +23,8 @@ unsafe impl Sync for Arena {}
 
 impl Arena {
     /// An arena that is empty.
-    #[allow(clippy::new_without_default)]
+    // It is a static, and is never on a stack.
+    #[allow(clippy::new_without_default, clippy::large_stack_arrays)]
     pub const fn new() -> Self {
         Self { memory: Memory(UnsafeCell::new([0; LENGTH])), used: AtomicUsize::new(0) }
     }

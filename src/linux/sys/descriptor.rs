@@ -70,15 +70,13 @@ pub fn was_closed(output: bool) -> bool {
 /// number. Without `/dev/null` that is the root directory, opened for nothing (`O_PATH`): using it fails as a closed
 /// stream does.
 pub(super) fn fill_closed() {
-    for number in CLOSED.iter().zip(0..).filter(|(closed, _)| closed.load(Ordering::Relaxed)).map(|(_, number)| number)
-    {
+    for _ in CLOSED.iter().filter(|closed| closed.load(Ordering::Relaxed)) {
         // SAFETY: the paths are C strings, and nobody owns the number of a closed stream yet. The kernel gives the least
         // number that is free, which is this one, as those before it are open by now.
         unsafe {
-            let opened = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
-            if opened < 0 && libc::open(c"/".as_ptr(), libc::O_PATH) != number {
-                // There is no other way, and nothing that could be told anywhere.
-                continue;
+            if libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) < 0 {
+                // If that fails, too, there is no other way, and nowhere to tell it.
+                libc::open(c"/".as_ptr(), libc::O_PATH);
             }
         }
     }

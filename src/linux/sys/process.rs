@@ -61,14 +61,14 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
     }
 }
 
-/// Gives up the controlling terminal, which is standard input (`TIOCNOTTY`, ioctl_tty(2)). If this process leads the
+/// Gives up the controlling terminal, which is standard input (`TIOCNOTTY`, `ioctl_tty(2)`). If this process leads the
 /// session, the whole session loses it, and the kernel sends SIGHUP and SIGCONT to the foreground group.
 pub fn leave_terminal() -> Result<(), Errno> {
     // SAFETY: the request takes no argument.
     Errno::result(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNOTTY) }).map(drop)
 }
 
-/// Makes standard input the controlling terminal of the session that this process leads (`TIOCSCTTY`, ioctl_tty(2)).
+/// Makes standard input the controlling terminal of the session that this process leads (`TIOCSCTTY`, `ioctl_tty(2)`).
 pub fn enter_terminal() -> Result<(), Errno> {
     // SAFETY: the argument is an integer: 0 takes no terminal away from others.
     Errno::result(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) }).map(drop)

@@ -141,7 +141,7 @@ pub fn stop_group() -> bool {
     if send(0, libc::SIGTSTP).is_err() {
         return false;
     }
-    let Ok(before) = set_signal_mask(u64::MAX & !bit(libc::SIGTSTP)) else { return false };
+    let Ok(before) = set_signal_mask(!bit(libc::SIGTSTP)) else { return false };
     let _ = set_signal_mask(before);
     let mut pending = 0u64;
     // SAFETY: `pending` is writable and as large as the set.

@@ -45,7 +45,7 @@ fn signals_stand_for_others() {
     }
     for (wrong, says) in [("TERM", "write FROM=TO"), ("NONE=1", "not a signal"), ("STOP=TERM", "never passed on")] {
         let ran = run(&mut other(&["--init", "--signal", wrong], &["exit", "0"])).exits(125);
-        ran.says(&format!("--signal ")).says(says);
+        ran.says("--signal ").says(says);
     }
 }
 
