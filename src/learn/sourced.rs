@@ -51,7 +51,7 @@ fn sourced(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for words in script::commands(text) {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        if let [".", word, ..] | ["source", word, ..] = script::command(&words) {
+        if let ["." | "source", word, ..] = script::command(&words) {
             found.push((*word).to_owned());
         }
     }
