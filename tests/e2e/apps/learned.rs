@@ -36,7 +36,7 @@ mod quick {
 
 /// `just apps`
 mod slow {
-    apps!(super::runs_with_what_was_learned; apache2 bind9 mariadb mosquitto node php_fpm postgres rabbitmq redis squid tomcat varnish vsftpd);
+    apps!(super::runs_with_what_was_learned; bind9 dnsmasq lighttpd mosquitto node php_fpm postgres puma python redis);
 }
 
 const PAGE: &str = "docs/learn.md";
