@@ -57,7 +57,7 @@ pub(super) fn written(place: &Writable) -> String {
             format!("files were made or changed there; an empty volume would hide {hides} of the image")
         }
         Written::Emptied => "files were removed or renamed there".to_owned(),
-        Written::Volume => "a writable volume".to_owned(),
+        Written::Volume => "a volume, which was written to".to_owned(),
         Written::SharedMemory => "shared memory, which leaves no trace".to_owned(),
     }
 }
