@@ -97,7 +97,8 @@ fn start(name: &str, words: &[&str], environment: &[(&str, &str)]) -> (tempfile:
 
 #[test]
 fn signals_are_rewritten_and_stop_it_as_dumb_init_does() {
-    let (_directory, mut started) = start("dumb-init", &["-r", "15:3", "--rewrite", "10:0", "-r", "20:1"], &[]);
+    let (_directory, mut started) =
+        start("dumb-init", &["-r", "15:3", "--rewrite", "10:0", "-r", "20:1", "-r", "16:15"], &[]);
     started.send(15);
     assert_eq!(started.line(), "3");
     started.send(10);
@@ -110,6 +111,9 @@ fn signals_are_rewritten_and_stop_it_as_dumb_init_does() {
     started.send(18);
     assert_eq!(started.line(), "18");
     started.waits();
+    started.send(16);
+    assert_eq!(started.line(), "15");
+    assert_eq!(started.code(), 0);
     // An app that has nothing of its own to do for SIGTERM.
     let (_directory, mut started) =
         start("dumb-init", &[], &[("LITHIFY_SIGNAL", "HUP=TERM"), ("LITHIFY_EXIT_CODE", "0=9")]);
