@@ -14,6 +14,7 @@ mod judge;
 
 use std::time::Duration;
 
+use crate::harden::plan::Change;
 use crate::linux::proc::processes::Program;
 use crate::probe::{ProbeError, Target};
 use crate::root::Root;
@@ -78,6 +79,8 @@ pub enum WaitError {
         timeout: Duration,
         /// What helps.
         remedy: Remedy,
+        /// The change of the profile that helps, if one was looked for and found.
+        change: Option<Change>,
     },
     /// This process is the container's first process: there is no app to wait for.
     NoApp,
@@ -154,7 +157,7 @@ impl Wait<'_> {
             Look::NoApp => self.not_yet(app, Obstacle::NoProcess),
             Look::First(process, run) if expired => {
                 let remedy = self.doomed.remedy(process, &run);
-                WaitError::TimedOut { obstacle: Obstacle::First(run), timeout: self.timeout, remedy }
+                WaitError::TimedOut { obstacle: Obstacle::First(run), timeout: self.timeout, remedy, change: None }
             }
             Look::First(_, run) => WaitError::NotYet(Obstacle::First(run)),
             Look::Descendant(run) => WaitError::NotYet(Obstacle::Descendant(run)),
@@ -164,7 +167,7 @@ impl Wait<'_> {
     /// The error for this obstacle. After the time limit there is no next try.
     fn not_yet(&self, app: &App, obstacle: Obstacle) -> WaitError {
         if self.expired(app) {
-            WaitError::TimedOut { obstacle, timeout: self.timeout, remedy: Remedy::EndScript }
+            WaitError::TimedOut { obstacle, timeout: self.timeout, remedy: Remedy::EndScript(None), change: None }
         } else {
             WaitError::NotYet(obstacle)
         }
@@ -214,7 +217,7 @@ mod tests {
         assert!(
             matches!(
                 expired,
-                Err(WaitError::TimedOut { obstacle: Obstacle::NoProcess, remedy: Remedy::EndScript, .. })
+                Err(WaitError::TimedOut { obstacle: Obstacle::NoProcess, remedy: Remedy::EndScript(None), .. })
             ),
             "{expired:?}"
         );
