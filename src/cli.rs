@@ -91,6 +91,7 @@ subcommands! {
         "scan" => Scan,
         "seal" => Seal,
         "diff" => Diff,
+        "learn" => Learn,
         "run" => Run,
         "stage" => Stage,
         "install" => Install,
@@ -122,6 +123,20 @@ arguments! {
         digest: Option<String> = DIGEST,
         max_file_size: Size = MAX_FILE_SIZE,
         allow_host: bool = ALLOW_HOST,
+    }
+}
+
+arguments! {
+    /// Watch an app, and write the profile that it needs
+    Learn {
+        root: PathBuf = ROOT,
+        profiles: Vec<String> = PROFILE,
+        /// Write the profile after this time; with CMD, the app goes on. Without CMD 10, else until the app ends
+        time: Option<Duration> = long("for").env("LITHIFY_FOR").value_name("SECONDS"),
+        /// Where the profile goes; `-` for standard output
+        out: PathBuf = long("out").env("LITHIFY_OUT").value_name("FILE").default_value("-"),
+        /// The command to start and its arguments, after `--`; without it, learn looks at what runs already
+        command: Vec<OsString> = place("CMD").optional(),
     }
 }
 

@@ -5,6 +5,7 @@ mod fault;
 mod harden;
 mod inscribed;
 mod install;
+mod learn;
 mod options;
 mod output;
 mod probe;
@@ -73,6 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Scan(options) => scan::scan(options, &output),
         Command::Seal(options) => seal::seal(options, None, &output),
         Command::Diff(options) => diff::diff(options, &output),
+        Command::Learn(options) => learn::learn(options, &output),
         Command::Stage(options) => stage::stage(options, &output),
         Command::Run(options) => run::run(options, &output),
         Command::Install(options) => install::install(options, &output),

@@ -28,8 +28,6 @@ pub mod commands;
 mod drift;
 mod harden;
 mod launch;
-// The observer and the writer of `learn` come next.
-#[allow(dead_code)]
 mod learn;
 pub mod linux;
 pub mod probe;

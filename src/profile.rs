@@ -6,6 +6,7 @@ pub(crate) mod diagnostic;
 mod document;
 mod keys;
 pub(crate) mod load;
+pub(crate) mod place;
 mod schema;
 mod show;
 pub(crate) mod table;
@@ -14,7 +15,7 @@ mod values;
 use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError, SourceText};
-pub(crate) use load::is_file;
+pub(crate) use load::{is_file, load_as, load_file};
 pub use load::{load, load_text};
 pub(crate) use schema::schema;
 pub(crate) use show::quote;

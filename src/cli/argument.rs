@@ -73,6 +73,10 @@ impl Argument {
         Self { env, ..self }
     }
 
+    pub(super) const fn optional(self) -> Self {
+        Self { required: false, ..self }
+    }
+
     pub(super) const fn value_name(self, value_name: &'static str) -> Self {
         Self { value_name, ..self }
     }

@@ -13,7 +13,7 @@ use nix::unistd::{Pid, getpgrp, getpid, getppid, setpgid, tcgetpgrp, tcsetpgrp};
 
 use crate::linux::deadline::Deadline;
 use crate::linux::sys;
-use crate::linux::sys::process::Ended;
+use crate::linux::sys::trace::Change;
 
 /// Blocks every signal from now on, to keep it for the app, except those of a fault of lithify's own. Call this first: a
 /// SIGTERM that arrives while lithify still hardens then reaches the app as soon as it runs.
@@ -40,6 +40,22 @@ impl ParentDeath {
         prctl::set_pdeathsig(self.signal)?;
         if getppid() == self.parent { Ok(()) } else { sys::signal::send(getpid().as_raw(), self.signal as i32) }
     }
+}
+
+/// Somebody who is told what happens while the app runs.
+pub trait Watch {
+    /// This signal is about to be passed on.
+    fn signal(&mut self, signal: i32);
+    /// A child has ended, or a traced task stands still until it is let go on.
+    fn changed(&mut self, pid: i32, change: Change);
+}
+
+/// Nobody.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn signal(&mut self, _: i32) {}
+    fn changed(&mut self, _: i32, _: Change) {}
 }
 
 /// The app, which runs as our child.
@@ -114,22 +130,28 @@ impl Init {
     /// Forwards signals and reaps children until the app has ended. Returns its exit code, or 128+N if signal N killed
     /// it; `None` if `timeout` passed first.
     pub fn attend(&self, timeout: Option<Duration>) -> Option<u8> {
+        self.attend_watched(timeout, &mut Unwatched)
+    }
+
+    /// As [`Init::attend`], and tells `watch` what happens.
+    pub fn attend_watched(&self, timeout: Option<Duration>, watch: &mut dyn Watch) -> Option<u8> {
         // Neither signals nor orphans extend the deadline, however many arrive.
         let deadline = timeout.map(Deadline::after);
         loop {
             match sys::signal::wait(deadline.map(Deadline::remaining)) {
                 Ok(libc::SIGCHLD) => {}
                 Ok(signal) => {
+                    watch.signal(signal);
                     self.signal(signal);
                     continue;
                 }
-                Err(Errno::EAGAIN) if timeout.is_some() => return self.reap(),
+                Err(Errno::EAGAIN) if timeout.is_some() => return self.reap(watch),
                 // A debugger stopped and continued this process.
                 Err(Errno::EINTR) => continue,
                 // A seccomp profile refuses the call. Children are reaped all the same.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
-            let code = self.reap();
+            let code = self.reap(watch);
             if code.is_some() || deadline.is_some_and(Deadline::is_over) {
                 return code;
             }
@@ -146,15 +168,20 @@ impl Init {
 
     /// Reaps all children that have ended, because one SIGCHLD may stand for many. Returns the app's exit code if the
     /// app is among them.
-    fn reap(&self) -> Option<u8> {
+    fn reap(&self, watch: &mut dyn Watch) -> Option<u8> {
         let mut code = None;
         loop {
-            match sys::process::reap() {
-                Ok(Some(Ended::Exited(pid, status))) if pid == self.app.as_raw() => code = Some(status),
-                Ok(Some(Ended::Killed(pid, signal))) if pid == self.app.as_raw() => code = Some(128 | signal),
-                Ok(Some(_)) | Err(Errno::EINTR) => {}
+            let (pid, change) = match sys::trace::change() {
+                Ok(Some(change)) => change,
+                Err(Errno::EINTR) => continue,
                 Ok(None) | Err(_) => break,
+            };
+            match change {
+                Change::Exited(status) if pid == self.app.as_raw() => code = Some(status),
+                Change::Killed(signal) if pid == self.app.as_raw() => code = Some(128 | signal),
+                Change::Exited(_) | Change::Killed(_) | Change::Stopped(_) => {}
             }
+            watch.changed(pid, change);
         }
         if code.is_some() && self.group {
             // Ends what the app left behind in its group.

@@ -3,7 +3,9 @@
 use nix::errno::Errno;
 
 use crate::drift::{Changes, Since, Volume};
-use crate::root::Canonical;
+use crate::root::{Canonical, Root};
+use crate::target::owner::Owner;
+use crate::verify::volumes;
 
 /// Everything that was seen.
 #[derive(Debug, Default)]
@@ -16,7 +18,8 @@ pub struct Observed {
     pub libraries: Vec<Library>,
     /// What was made or changed; `None` if that could not be found out.
     pub writes: Option<Writes>,
-    /// Mount points of other writable mounts that are not the runtime's, in order: what is written there was not looked at.
+    /// Mount points of other writable mounts that are not the runtime's, in order ([`Observed::note_volumes`]): what is
+    /// written there was not looked at.
     pub volumes: Vec<Canonical>,
     /// The users and capabilities that processes had, without doubles, in order: at each exec, and at each later look.
     pub credentials: Vec<Credentials>,
@@ -24,6 +27,13 @@ pub struct Observed {
     pub ports: Vec<Port>,
     /// What could not be seen.
     pub gaps: Vec<Gap>,
+}
+
+impl Observed {
+    /// Notes the volumes of the root; none if its mounts cannot be read.
+    pub fn note_volumes(&mut self, root: &Root, owner: &Owner) {
+        self.volumes = volumes(root, owner).unwrap_or_default();
+    }
 }
 
 /// A file that was executed.

@@ -4,6 +4,7 @@
 pub(crate) mod maps;
 pub mod mountinfo;
 pub(crate) mod processes;
+pub(crate) mod sockets;
 pub(crate) mod stat;
 pub mod status;
 
@@ -119,6 +120,46 @@ impl Task {
     /// Opens the file behind the task's descriptor `number` anew.
     pub fn open_descriptor(self, number: u32, options: &OpenOptions) -> io::Result<File> {
         options.open(self.path(&format!("fd/{number}")))
+    }
+
+    /// The process that has made it, or that has taken it over.
+    pub fn parent(self) -> Option<u32> {
+        stat::parse(&self.read("stat").ok()?).map(|stat| stat.parent)
+    }
+
+    /// Whether it is the first thread of its process, or the last one that still runs.
+    pub fn is_last_or_first_thread(self) -> bool {
+        let Ok(status) = self.read("status") else { return false };
+        let status = String::from_utf8_lossy(&status);
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        field("Threads:") == Some("1") || field("Tgid:") == field("Pid:")
+    }
+
+    /// Where the file lies that the task runs, from its own root on. If it was deleted, ` (deleted)` follows.
+    pub fn program_link(self) -> Result<Vec<u8>, Errno> {
+        let path = std::fs::read_link(self.path("exe"));
+        path.map(|path| path.into_os_string().into_vec()).map_err(|error| super::error::errno(&error))
+    }
+
+    /// The path that was given to execve(2) (`AT_EXECFN`, getauxval(3)): for a script, that of the script. The process can
+    /// have overwritten it since. `EINVAL` for a process of another word size.
+    pub fn exec_filename(self) -> Result<Vec<u8>, Errno> {
+        use std::os::unix::fs::FileExt;
+        const EXECFN: usize = 31;
+        const WORD: usize = size_of::<usize>();
+        let auxiliary = self.read("auxv")?;
+        let word = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).unwrap_or_default();
+        let pair = |pair: &&[u8]| pair.get(..WORD).map(word) == Some(EXECFN);
+        let address = auxiliary.chunks_exact(2 * WORD).find(pair).and_then(|pair| pair.get(WORD..)).map(word);
+        let address = address.and_then(|address| u64::try_from(address).ok()).ok_or(Errno::EINVAL)?;
+        let memory = File::open(self.path("mem")).map_err(|error| super::error::errno(&error))?;
+        let mut path = vec![0; 4096];
+        // It lies close to the end of the stack.
+        let length = memory.read_at(&mut path, address).map_err(|error| super::error::errno(&error))?;
+        path.truncate(length);
+        let end = path.iter().position(|&byte| byte == 0).ok_or(Errno::ENAMETOOLONG)?;
+        path.truncate(end);
+        Ok(path)
     }
 
     /// The path `/proc/PID/exe`, by which another process can look at the program.

@@ -15,4 +15,5 @@ pub mod signal;
 pub mod stat;
 pub mod stat_as;
 pub mod thread;
+pub mod trace;
 pub mod xattr;

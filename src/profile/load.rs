@@ -58,6 +58,24 @@ pub fn load_text(file: &str, text: &str) -> Result<Profile, ProfileError> {
     Ok(loader.profile)
 }
 
+/// The profile of the file at `path`, a path of the caller, and its text.
+pub(crate) fn load_file(path: &Path) -> Result<(Profile, String), ProfileError> {
+    let name = escape(path.as_os_str().as_encoded_bytes());
+    let (bytes, _) = read_file(path, MAX_BYTES).map_err(|reason| ProfileError::Read { file: name.clone(), reason })?;
+    let text = SourceText::new(&name, &bytes, is_quoted(&name))?.text.to_owned();
+    Ok((load_as(path, &text)?, text))
+}
+
+/// The profile that the file at `path` would be with this text.
+pub(crate) fn load_as(path: &Path, text: &str) -> Result<Profile, ProfileError> {
+    let mut loader = Loader::default();
+    let key = std::fs::metadata(path).map_or((0, 0), |metadata| (metadata.dev(), metadata.ino()));
+    let name = escape(path.as_os_str().as_encoded_bytes());
+    let directory = path.parent().unwrap_or(Path::new("."));
+    loader.text(Key::File { dev: key.0, ino: key.1 }, &name, text, Some(directory))?;
+    Ok(loader.profile)
+}
+
 /// Whether a profile argument is a file.
 pub(crate) fn is_file(name: &str) -> bool {
     name.contains('/') || is_quoted(name)

@@ -58,6 +58,22 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
     }
 }
 
+/// The writable mounts below the root that no runtime makes by itself, in order. Fails if the mounts cannot be read.
+pub fn volumes(root: &Root, owner: &Owner) -> Result<Vec<Canonical>, OwnerError> {
+    let (mounts, prefix) = owner.mounts()?;
+    let mut points = Vec::new();
+    for mount in mounts.visible().filter(|mount| !mount.is_read_only()) {
+        let Some(point) = inside(&prefix, &mount.point).filter(|point| *point != b"/") else { continue };
+        let Ok(place) = root.walk(point, true) else { continue };
+        if !is_runtime_mount(point, mount, place.stat.kind == Kind::Directory) {
+            points.push(place.path);
+        }
+    }
+    crate::text::order::sort_by(&mut points, Canonical::cmp);
+    points.dedup();
+    Ok(points)
+}
+
 fn place(root: &Root, path: &str) -> Result<Place, RootError> {
     root.walk(path.as_bytes(), true)
 }
