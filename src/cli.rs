@@ -91,8 +91,8 @@ subcommands! {
         "scan" => Scan,
         "seal" => Seal,
         "diff" => Diff,
-        "learn" => Learn,
         "run" => Run,
+        "learn" => Learn,
         "stage" => Stage,
         "install" => Install,
         "sleep" => Sleep,
@@ -123,20 +123,6 @@ arguments! {
         digest: Option<String> = DIGEST,
         max_file_size: Size = MAX_FILE_SIZE,
         allow_host: bool = ALLOW_HOST,
-    }
-}
-
-arguments! {
-    /// Watch an app, and write the profile that it needs
-    Learn {
-        root: PathBuf = ROOT,
-        profiles: Vec<String> = PROFILE,
-        /// Write the profile after this time; with CMD, the app goes on. Without CMD 10, else until the app ends
-        time: Option<Duration> = long("for").env("LITHIFY_FOR").value_name("SECONDS"),
-        /// Where the profile goes; `-` for standard output
-        out: PathBuf = long("out").env("LITHIFY_OUT").value_name("FILE").default_value("-"),
-        /// The command to start and its arguments, after `--`; without it, learn looks at what runs already
-        command: Vec<OsString> = place("CMD").optional(),
     }
 }
 
@@ -246,6 +232,22 @@ choice! {
         "warn" => Warn,
         /// Do not start the app
         "fail" => Fail,
+    }
+}
+
+arguments! {
+    /// Run the app, watch what it starts, loads and writes, and write a profile of that
+    Learn {
+        profiles: Vec<String> = PROFILE,
+        root: PathBuf = ROOT,
+        /// Write the profile after this time; 10 if the app ran already, else when it ends
+        time: Option<Duration> = long("for").env("LITHIFY_FOR").value_name("SECONDS"),
+        /// Write the profile to FILE; `-` is standard output
+        out: PathBuf = long("out").env("LITHIFY_OUT").value_name("FILE").default_value("-"),
+        /// Join what is seen to the profile in FILE
+        add: Option<PathBuf> = long("add").env("LITHIFY_ADD").value_name("FILE"),
+        /// The command and its arguments, after `--`; without it, the processes of the target are watched
+        command: Vec<OsString> = place("CMD").optional(),
     }
 }
 

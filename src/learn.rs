@@ -2,25 +2,29 @@
 
 mod app;
 mod confined;
+mod gain;
+mod image;
 mod kept;
 mod learned;
 mod likely;
-mod looker;
+mod look;
 mod modules;
 pub mod observed;
 mod process;
-mod recorder;
-mod tracer;
+mod seen;
+mod summary;
+mod trace;
 mod writable;
-pub mod written;
+mod writes;
 
 pub use app::App;
 pub use confined::{Confined, Unconfined};
 pub use kept::{Kept, Why};
 pub use learned::Learned;
 pub use likely::Likely;
-pub use looker::{Looker, PERIOD};
+pub use look::{Look, PAUSE};
 pub use process::Process;
-pub use recorder::Recorder;
-pub use tracer::Tracer;
+pub use seen::Seen;
+pub use trace::Trace;
 pub use writable::{Writable, Written};
+pub use writes::add_writes;

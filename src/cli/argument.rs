@@ -65,16 +65,17 @@ pub(super) const fn place(value_name: &'static str) -> Argument {
 }
 
 impl Argument {
+    /// Lets a positional value be left out.
+    pub(super) const fn optional(self) -> Self {
+        Self { required: false, ..self }
+    }
+
     pub(super) const fn short(self, short: char) -> Self {
         Self { short: Some(short), ..self }
     }
 
     pub(super) const fn env(self, env: &'static str) -> Self {
         Self { env, ..self }
-    }
-
-    pub(super) const fn optional(self) -> Self {
-        Self { required: false, ..self }
     }
 
     pub(super) const fn value_name(self, value_name: &'static str) -> Self {

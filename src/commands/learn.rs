@@ -1,6 +1,7 @@
-//! `lithify learn`: watches an app, and writes the profile that it needs.
+//! `lithify learn`: runs the app, or looks at one that runs already, and writes a profile of what it needs.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -8,203 +9,235 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
 
 use super::fault;
 use super::output::Output;
 use crate::cli::Learn;
+use crate::drift::Since;
+use crate::harden::mark::Mark;
 use crate::launch::exec::AppCommand;
-use crate::launch::init::{Init, hold_signals};
-use crate::learn::observed::{Gap, Observed};
-use crate::learn::{Learned, Looker, PERIOD, Recorder, Tracer, written};
+use crate::launch::init::{Init, Watch, hold_signals};
+use crate::learn::observed::Gap;
+use crate::learn::{Learned, Look, PAUSE, Seen, Trace, add_writes};
 use crate::linux::deadline::Deadline;
-use crate::linux::proc::Task;
+use crate::linux::errno::name;
 use crate::linux::stream::Stream;
 use crate::linux::sys;
 use crate::linux::sys::process::time_of_files;
 use crate::linux::time::Time;
 use crate::profile::{Profile, load};
-use crate::report::{CommandError, Exit, LearnReport};
+use crate::report::{CommandError, Earlier, Exit, LearnReport};
 use crate::seal::file::ManifestFile;
 use crate::target::Target;
+use crate::target::owner::{Owner, OwnerError};
 use crate::target::start::start;
 use crate::text::escape::escape;
 
-/// How long it looks at an app that runs already.
-const LOOK: Duration = Duration::from_secs(10);
+/// How long an app that runs already is watched, if nothing else is said.
+const WATCHED: Duration = Duration::from_secs(10);
 
-/// How long it waits at most until everything that it has followed stands still and is let go.
-const LET_GO: Duration = Duration::from_secs(2);
+/// How long tasks may take to stop when the tracing ends.
+const LEAVING: Duration = Duration::from_secs(2);
 
 pub(super) fn learn(options: &Learn, output: &Output) -> Exit {
-    let output = output.with_stream(Stream::Error);
-    if options.command.is_empty() {
-        return match look(options, &output) {
-            Ok(exit) => exit,
-            Err(error) => output.failure("learn", &error),
-        };
+    // Standard output is the app's and the profile's.
+    let starts = !options.command.is_empty();
+    let output = if starts { output.for_run() } else { output.with_stream(Stream::Error) };
+    if starts {
+        fault::ends_with(Exit::RunFailed);
     }
-    let output = output.for_run();
-    fault::ends_with(Exit::RunFailed);
-    match follow(options, &output) {
-        Ok(exit) => exit,
-        Err(error) => output.failure("learn", &error),
+    if let Err(errno) = hold_signals() {
+        return output.failure("learn", &CommandError::Signals(errno));
     }
+    let result = prepare(options).and_then(|prepared| {
+        if starts { with_command(options, &prepared, &output) } else { without_command(options, &prepared, &output) }
+    });
+    result.unwrap_or_else(|error| output.failure("learn", &error))
+}
+
+/// What is found out before anything starts.
+struct Prepared {
+    target: Target,
+    profile: Profile,
+    earlier: Option<Earlier>,
+}
+
+fn prepare(options: &Learn) -> Result<Prepared, CommandError> {
+    if !options.command.is_empty() && options.root != Path::new("/") {
+        return Err(CommandError::Usage(
+            "--root is for an app that runs already; what is started after -- runs in this root".to_owned(),
+        ));
+    }
+    // What a profile leaves out of the seal only may still need a volume.
+    let profile = Profile { exclude: Vec::new(), ..load(options.profiles.iter().map(String::as_str))? };
+    let earlier = options.add.as_deref().map(Earlier::load).transpose()?;
+    let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    Ok(Prepared { target, profile, earlier })
+}
+
+/// Starts the app, and stays as its first process.
+fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result<Exit, CommandError> {
+    let command = AppCommand::new(&options.command, false)?;
+    let start = time_of_files().map_err(CommandError::Fork)?;
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(CommandError::Fork)?;
+    let init = Init::start(false, || {
+        if !may_start(&reader) {
+            return Exit::RunFailed.code();
+        }
+        output.failure("learn", &command.execute().into()).code()
+    });
+    let init = init.map_err(CommandError::Fork)?;
+    drop(reader);
+    sys::signal::discard_sigpipe();
+    let mut seen = Seen::new(&prepared.target.root);
+    let code = match Trace::new(init.pid(), &mut seen) {
+        Ok(mut trace) => {
+            go(&writer);
+            let mut code = init.attend_with(options.time, &mut trace);
+            trace.look();
+            if code.is_none() {
+                code = leave(&init, &mut trace);
+            }
+            code
+        }
+        Err(errno) => {
+            seen.add_gap(Gap::NotTraced(errno));
+            let mut look = Look::new(Owner::Started { pid: init.pid() }, &mut seen);
+            go(&writer);
+            let code = init.attend_with(options.time, &mut look);
+            look.look(true);
+            code
+        }
+    };
+    // An app that could not be executed has said so, and there is nothing to write.
+    let written =
+        code.is_some() && seen.is_empty() && seen.can_name() || write(options, prepared, seen, Some(start), output);
+    let code = code.unwrap_or_else(|| init.attend_to_the_end());
+    Ok(if code == 0 && !written { Exit::RunFailed } else { Exit::App(code) })
+}
+
+/// Waits in the child until its parent has begun to watch it. Returns whether it has.
+fn may_start(reader: &OwnedFd) -> bool {
+    let _ = set_pdeathsig(Signal::SIGKILL);
+    let may = loop {
+        match nix::unistd::read(reader, &mut [0]) {
+            Err(Errno::EINTR) => {}
+            result => break result == Ok(1),
+        }
+    };
+    let _ = set_pdeathsig(None);
+    may
+}
+
+fn go(writer: &OwnedFd) {
+    let _ = nix::unistd::write(writer, b"\n");
+}
+
+/// Ends the tracing of an app that goes on. Returns its exit code if it has ended meanwhile.
+fn leave(init: &Init, trace: &mut Trace<'_, '_>) -> Option<u8> {
+    trace.leave();
+    let deadline = Deadline::after(LEAVING);
+    let mut code = None;
+    while code.is_none() && !trace.has_left() && !deadline.is_over() {
+        code = init.attend_with(Some(PAUSE), trace as &mut dyn Watch);
+    }
+    code
 }
 
 /// Looks at an app that runs already.
-fn look(options: &Learn, output: &Output) -> Result<Exit, CommandError> {
-    hold_signals().map_err(CommandError::Signals)?;
-    let profile = load(options.profiles.iter().map(String::as_str))?;
-    let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
-    let app = target.look().ok();
-    let first = app.as_ref().and_then(|app| app.first.as_ref()).map(|first| first.pid);
-    let start = app.as_ref().and_then(|app| start(&target, app).ok());
-    let mut recorder = Recorder::new(&target.root);
-    recorder.miss(Gap::RanAlready);
-    let mut looker = Looker::new(recorder, target.root.stat().id, first);
-    let deadline = Deadline::after(options.time.unwrap_or(LOOK));
-    while !deadline.is_over() {
-        looker.look();
-        match sys::signal::wait(Some(PERIOD.min(deadline.remaining()))) {
-            Ok(libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) => break,
-            Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
-            Err(_) => std::thread::sleep(PERIOD),
-        }
-    }
-    let mut observed = looker.into_recorder().observed();
-    let task = first.map_or(Task::Own, Task::Process);
-    if let Some(start) = start {
-        written::look(&target.root, task, start, &profile, &mut observed);
-    }
-    let wrote = write(options, &target, observed, output)?;
-    Ok(if wrote { Exit::Ok } else { Exit::Finding })
-}
-
-/// How an app is watched.
-enum Way<'a> {
-    Traced(Tracer<'a>),
-    Looked(Looker<'a>),
-}
-
-/// Starts an app, and watches it.
-fn follow(options: &Learn, output: &Output) -> Result<Exit, CommandError> {
-    hold_signals().map_err(CommandError::Signals)?;
-    if options.root != Path::new("/") {
-        return Err(CommandError::Usage("--root: with a command, the app's root is this container's own".to_owned()));
-    }
-    let profile = load(options.profiles.iter().map(String::as_str))?;
-    let target = Target::open(Path::new("/"), Deadline::default()).map_err(CommandError::Root)?;
-    let command = AppCommand::new(&options.command, false)?;
-    let began = time_of_files().map_err(CommandError::Fork)?;
-    let mut recorder = Some(Recorder::new(&target.root));
-    let (wait, go) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(CommandError::Fork)?;
-    let parents = go.as_raw_fd();
-    let started = Init::start(false, || {
-        // The end of this process is then the end of the file.
-        let _ = nix::unistd::close(parents);
-        until_followed(&wait);
-        output.failure("learn", &command.execute().into()).code()
-    });
-    let init = started.map_err(CommandError::Fork)?;
-    let mut way = match Tracer::seize(&mut recorder, init.pid()) {
-        Ok(tracer) => Way::Traced(tracer),
-        Err(errno) => {
-            let mut recorder = recorder.take().unwrap_or_else(|| Recorder::new(&target.root));
-            recorder.miss(Gap::NotTraced(errno));
-            Way::Looked(Looker::new(recorder, target.root.stat().id, Some(init.pid())))
-        }
-    };
-    drop(go);
-    let code = watch(&init, options.time, &mut way);
-    let recorder = match way {
-        Way::Traced(mut tracer) => {
-            tracer.look();
-            tracer.let_go();
-            let deadline = Deadline::after(LET_GO);
-            while code.is_none() && !tracer.is_done() && !deadline.is_over() {
-                if let Some(code) = init.attend_watched(Some(PERIOD), &mut tracer) {
-                    return Ok(finish(options, &target, &profile, began, tracer.into_recorder(), output, code));
-                }
+fn without_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result<Exit, CommandError> {
+    let target = &prepared.target;
+    if !target.owner.has_processes() {
+        return Err(CommandError::Usage(format!(
+            "--root {}: {}",
+            escape(options.root.as_os_str().as_bytes()),
+            match &target.owner {
+                Owner::Unknown(error) => error.to_string(),
+                _ => OwnerError::Directory.to_string(),
             }
-            tracer.into_recorder()
-        }
-        Way::Looked(looker) => looker.into_recorder(),
-    };
-    if let Some(code) = code {
-        return Ok(finish(options, &target, &profile, began, recorder, output, code));
+        )));
     }
-    let _ = finish(options, &target, &profile, began, recorder, output, 0);
-    drop((target, profile));
-    Ok(Exit::App(init.attend_to_the_end()))
-}
-
-/// Waits until the app is followed: until the other end is closed.
-fn until_followed(wait: &OwnedFd) {
-    while nix::unistd::read(wait, &mut [0]) == Err(Errno::EINTR) {}
-}
-
-/// Watches the app until it ends or `time` has passed.
-fn watch(init: &Init, time: Option<Duration>, way: &mut Way<'_>) -> Option<u8> {
-    let looker = match way {
-        Way::Traced(tracer) => return init.attend_watched(time, tracer),
-        Way::Looked(looker) => looker,
-    };
-    let deadline = time.map(Deadline::after);
+    let first = target.look().map_err(OwnerError::from).and_then(|app| start(target, &app)).ok();
+    let mut seen = Seen::new(&target.root);
+    seen.add_gap(Gap::RanAlready);
+    let mut look = Look::new(target.owner.clone(), &mut seen);
+    let deadline = Deadline::after(options.time.unwrap_or(WATCHED));
     loop {
-        looker.look();
-        let code = init.attend_watched(Some(PERIOD), looker);
-        if code.is_some() || deadline.is_some_and(Deadline::is_over) {
-            return code;
+        look.look(false);
+        match sys::signal::wait(Some(PAUSE.min(deadline.remaining()))) {
+            Ok(libc::SIGTERM | libc::SIGINT | libc::SIGHUP) => break,
+            // A seccomp profile refuses it.
+            Err(Errno::ENOSYS | Errno::EPERM) => std::thread::sleep(PAUSE),
+            _ => {}
+        }
+        if deadline.is_over() {
+            break;
         }
     }
+    look.look(true);
+    Ok(if write(options, prepared, seen, first, output) { Exit::Ok } else { Exit::Finding })
 }
 
-/// Writes the profile of an app that has ended with `code`, or goes on.
-fn finish(
+/// Writes the profile of what was seen since `start`. Returns whether it is where it should be; else says why.
+fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Time>, output: &Output) -> bool {
+    let (report, text) = match profile(options, prepared, seen, start) {
+        Ok(written) => written,
+        Err(error) => {
+            output.failure("learn", &error);
+            return false;
+        }
+    };
+    let place = escape(options.out.as_os_str().as_bytes());
+    let to_output = options.out == Path::new("-");
+    let to_file = || {
+        let mut file = ManifestFile::create(&options.out)?;
+        file.write(text.as_bytes());
+        file.finish()
+    };
+    let mut failed = if to_output { Ok(()) } else { to_file() };
+    let mut to = place.as_str();
+    if let Err(errno) = failed {
+        let hint = "name a file in a directory that can be written, such as a volume";
+        let message = format!("--out {place}: {} ({}); the profile goes to standard output", errno.desc(), name(errno));
+        output.error("learn", Exit::RunFailed, &message, Some(hint));
+    }
+    if to_output || failed.is_err() {
+        to = Stream::Output.name();
+        if let Err(errno) = Stream::Output.write(&text) {
+            failed = Err(errno);
+            let message = format!("the profile could not be written to {to}: {} ({})", errno.desc(), name(errno));
+            output.error("learn", Exit::RunFailed, &message, None);
+        }
+    }
+    if failed.is_ok() {
+        let _ = Stream::Error.write(&report.summary(to, output.volume()));
+    }
+    failed.is_ok()
+}
+
+/// The profile of what was seen, and its text.
+fn profile(
     options: &Learn,
-    target: &Target,
-    profile: &Profile,
-    began: Time,
-    recorder: Recorder<'_>,
-    output: &Output,
-    code: u8,
-) -> Exit {
-    let mut observed = recorder.observed();
-    observed.command = options.command.iter().map(|word| word.as_bytes().to_vec()).collect();
-    written::look(&target.root, Task::Own, began, profile, &mut observed);
-    // Whatever becomes of the profile, the app's exit code is the app's.
-    if let Err(error) = write(options, target, observed, output) {
-        let _ = output.failure("learn", &error);
+    prepared: &Prepared,
+    seen: Seen<'_>,
+    start: Option<Time>,
+) -> Result<(LearnReport, String), CommandError> {
+    let target = &prepared.target;
+    let mut observed = seen.observed();
+    observed.command = options.command.iter().map(|word: &OsString| word.as_bytes().to_vec()).collect();
+    if let Some(start) = start {
+        let since = Since { start, mark: Mark::read(&target.root).unwrap_or_default() };
+        // What could not be walked is not known, and the profile says so.
+        let _ = add_writes(&mut observed, target, &prepared.profile, since);
     }
-    Exit::App(code)
-}
-
-/// Writes the profile to `--out`, and what people read to standard error. Whether the file could be written.
-fn write(options: &Learn, target: &Target, observed: Observed, output: &Output) -> Result<bool, CommandError> {
     let learned = Learned::of(&target.root, observed).map_err(CommandError::Scan)?;
-    let report = LearnReport { root: escape(target.root.path().as_os_str().as_bytes()), learned };
-    let text = report.profile();
-    let mut wrote = true;
-    let mut place = "standard output".to_owned();
-    if options.out != Path::new("-") {
-        match save(&options.out, &text) {
-            Ok(()) => place = escape(options.out.as_os_str().as_bytes()),
-            Err(errno) => {
-                let error = CommandError::Manifest { path: options.out.clone(), errno };
-                let _ = Stream::Error.write(&format!("lithify learn: {error}; the profile goes to standard output\n"));
-                wrote = false;
-            }
-        }
-    }
-    if place == "standard output" {
-        wrote &= Stream::Output.write(&text).is_ok();
-    }
-    let _ = Stream::Error.write(&report.summary(&place, output.volume()));
-    Ok(wrote)
-}
-
-fn save(path: &Path, text: &str) -> Result<(), Errno> {
-    let mut file = ManifestFile::create(path)?;
-    file.write(text.as_bytes());
-    file.finish()
+    let report = LearnReport { root: escape(options.root.as_os_str().as_bytes()), learned };
+    let text = match &prepared.earlier {
+        Some(earlier) => report.joined(earlier).map_err(|error| CommandError::Usage(error.to_string()))?,
+        None => report.profile(),
+    };
+    Ok((report, text))
 }

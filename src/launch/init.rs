@@ -13,7 +13,7 @@ use nix::unistd::{Pid, getpgrp, getpid, getppid, setpgid, tcgetpgrp, tcsetpgrp};
 
 use crate::linux::deadline::Deadline;
 use crate::linux::sys;
-use crate::linux::sys::trace::Change;
+use crate::linux::sys::process::Ended;
 
 /// Blocks every signal from now on, to keep it for the app, except those of a fault of lithify's own. Call this first: a
 /// SIGTERM that arrives while lithify still hardens then reaches the app as soon as it runs.
@@ -42,20 +42,30 @@ impl ParentDeath {
     }
 }
 
-/// Somebody who is told what happens while the app runs.
+/// Who takes the changes of children while [`Init`] attends.
 pub trait Watch {
-    /// This signal is about to be passed on.
-    fn signal(&mut self, signal: i32);
-    /// A child has ended, or a traced task stands still until it is let go on.
-    fn changed(&mut self, pid: i32, change: Change);
+    /// Takes one child that has ended; `None` if none has ended yet, `ECHILD` if there are no children.
+    fn reap(&mut self) -> Result<Option<Ended>, Errno>;
+
+    /// A signal is about to be passed on.
+    fn forwards(&mut self) {}
+
+    /// The longest time between two calls of [`Watch::reap`]; `None` if signals alone decide.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// That time has passed.
+    fn paused(&mut self) {}
 }
 
-/// Nobody.
+/// Nobody watches: children are only reaped.
 struct Unwatched;
 
 impl Watch for Unwatched {
-    fn signal(&mut self, _: i32) {}
-    fn changed(&mut self, _: i32, _: Change) {}
+    fn reap(&mut self) -> Result<Option<Ended>, Errno> {
+        sys::process::reap()
+    }
 }
 
 /// The app, which runs as our child.
@@ -130,22 +140,24 @@ impl Init {
     /// Forwards signals and reaps children until the app has ended. Returns its exit code, or 128+N if signal N killed
     /// it; `None` if `timeout` passed first.
     pub fn attend(&self, timeout: Option<Duration>) -> Option<u8> {
-        self.attend_watched(timeout, &mut Unwatched)
+        self.attend_with(timeout, &mut Unwatched)
     }
 
-    /// As [`Init::attend`], and tells `watch` what happens.
-    pub fn attend_watched(&self, timeout: Option<Duration>, watch: &mut dyn Watch) -> Option<u8> {
+    /// As [`Init::attend`], and `watch` takes the changes of children.
+    pub fn attend_with(&self, timeout: Option<Duration>, watch: &mut dyn Watch) -> Option<u8> {
         // Neither signals nor orphans extend the deadline, however many arrive.
         let deadline = timeout.map(Deadline::after);
         loop {
-            match sys::signal::wait(deadline.map(Deadline::remaining)) {
+            let remaining = deadline.map(Deadline::remaining).into_iter();
+            match sys::signal::wait(remaining.chain(watch.pause()).min()) {
                 Ok(libc::SIGCHLD) => {}
                 Ok(signal) => {
-                    watch.signal(signal);
+                    watch.forwards();
                     self.signal(signal);
                     continue;
                 }
-                Err(Errno::EAGAIN) if timeout.is_some() => return self.reap(watch),
+                // The time is over, or the pause.
+                Err(Errno::EAGAIN) => watch.paused(),
                 // A debugger stopped and continued this process.
                 Err(Errno::EINTR) => continue,
                 // A seccomp profile refuses the call. Children are reaped all the same.
@@ -171,17 +183,12 @@ impl Init {
     fn reap(&self, watch: &mut dyn Watch) -> Option<u8> {
         let mut code = None;
         loop {
-            let (pid, change) = match sys::trace::change() {
-                Ok(Some(change)) => change,
-                Err(Errno::EINTR) => continue,
+            match watch.reap() {
+                Ok(Some(Ended::Exited(pid, status))) if pid == self.app.as_raw() => code = Some(status),
+                Ok(Some(Ended::Killed(pid, signal))) if pid == self.app.as_raw() => code = Some(128 | signal),
+                Ok(Some(_)) | Err(Errno::EINTR) => {}
                 Ok(None) | Err(_) => break,
-            };
-            match change {
-                Change::Exited(status) if pid == self.app.as_raw() => code = Some(status),
-                Change::Killed(signal) if pid == self.app.as_raw() => code = Some(128 | signal),
-                Change::Exited(_) | Change::Killed(_) | Change::Stopped(_) => {}
             }
-            watch.changed(pid, change);
         }
         if code.is_some() && self.group {
             // Ends what the app left behind in its group.

@@ -3,8 +3,8 @@
 
 pub(crate) mod maps;
 pub mod mountinfo;
+pub(crate) mod net;
 pub(crate) mod processes;
-pub(crate) mod sockets;
 pub(crate) mod stat;
 pub mod status;
 
@@ -122,49 +122,19 @@ impl Task {
         options.open(self.path(&format!("fd/{number}")))
     }
 
-    /// The process that has made it, or that has taken it over.
-    pub fn parent(self) -> Option<u32> {
-        stat::parse(&self.read("stat").ok()?).map(|stat| stat.parent)
-    }
-
-    /// Whether it is the first thread of its process, or the last one that still runs.
-    pub fn is_last_or_first_thread(self) -> bool {
-        let Ok(status) = self.read("status") else { return false };
-        let status = String::from_utf8_lossy(&status);
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        field("Threads:") == Some("1") || field("Tgid:") == field("Pid:")
-    }
-
-    /// Where the file lies that the task runs, from its own root on. If it was deleted, ` (deleted)` follows.
-    pub fn program_link(self) -> Result<Vec<u8>, Errno> {
-        let path = std::fs::read_link(self.path("exe"));
-        path.map(|path| path.into_os_string().into_vec()).map_err(|error| super::error::errno(&error))
-    }
-
-    /// The path that was given to execve(2) (`AT_EXECFN`, getauxval(3)): for a script, that of the script. The process can
-    /// have overwritten it since. `EINVAL` for a process of another word size.
-    pub fn exec_filename(self) -> Result<Vec<u8>, Errno> {
-        use std::os::unix::fs::FileExt;
-        const EXECFN: usize = 31;
-        const WORD: usize = size_of::<usize>();
-        let auxiliary = self.read("auxv")?;
-        let word = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).unwrap_or_default();
-        let pair = |pair: &&[u8]| pair.get(..WORD).map(word) == Some(EXECFN);
-        let address = auxiliary.chunks_exact(2 * WORD).find(pair).and_then(|pair| pair.get(WORD..)).map(word);
-        let address = address.and_then(|address| u64::try_from(address).ok()).ok_or(Errno::EINVAL)?;
-        let memory = File::open(self.path("mem")).map_err(|error| super::error::errno(&error))?;
-        let mut path = vec![0; 4096];
-        // It lies close to the end of the stack.
-        let length = memory.read_at(&mut path, address).map_err(|error| super::error::errno(&error))?;
-        path.truncate(length);
-        let end = path.iter().position(|&byte| byte == 0).ok_or(Errno::ENAMETOOLONG)?;
-        path.truncate(end);
-        Ok(path)
-    }
-
     /// The path `/proc/PID/exe`, by which another process can look at the program.
     pub fn program_path(self) -> Result<CString, Errno> {
         CString::new(self.path("exe")).map_err(|_| Errno::EINVAL)
+    }
+
+    /// Whether it exists.
+    pub fn is_there(self) -> bool {
+        std::fs::exists(self.path("")).unwrap_or(false)
+    }
+
+    /// Its parent.
+    pub fn parent(self) -> Option<u32> {
+        stat::parse(&self.read("stat").ok()?).map(|stat| stat.parent)
     }
 
     fn path(self, file: &str) -> String {
@@ -203,6 +173,62 @@ impl Proc {
         self.open_file(&format!("{task}/exe"), OFlag::O_PATH)
     }
 
+    /// The path of the file that the task runs, as seen from this process's root. If the name is gone, ` (deleted)`
+    /// follows.
+    pub fn program_path(&self, task: Task) -> Result<Vec<u8>, Errno> {
+        let path = nix::fcntl::readlinkat(&self.fd, format!("{task}/exe").as_str())?;
+        Ok(path.into_vec())
+    }
+
+    /// The path by which the task's program was started (`AT_EXECFN`), in the words of who started it. For a script, the
+    /// path of the script. The program can change what is read here.
+    pub fn exec_filename(&self, task: Task) -> Result<Vec<u8>, Errno> {
+        const AT_EXECFN: usize = 31;
+        const WORD: usize = size_of::<usize>();
+        let mut buffer = [0; 1024];
+        let vector = self.read_at(task, "auxv", 0, &mut buffer)?;
+        let number = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).unwrap_or_default();
+        let mut pairs = vector.chunks_exact(2 * WORD).map(|pair| pair.split_at(WORD));
+        let (_, address) = pairs.find(|(kind, _)| number(kind) == AT_EXECFN).ok_or(Errno::ENODATA)?;
+        let address = number(address);
+        let mut text = [0; nix::libc::PATH_MAX as usize];
+        // It lies right below the end of the stack, beyond which nothing can be read.
+        let text = self.read_at(task, "mem", address as u64, &mut text)?;
+        let end = text.iter().position(|&byte| byte == 0).ok_or(Errno::ENAMETOOLONG)?;
+        Ok(text.get(..end).unwrap_or_default().to_vec())
+    }
+
+    /// Calls `visit` with each file that the task may execute code of: how the kernel identifies it, and its path as in
+    /// `maps`.
+    pub fn executable_mappings(&self, task: Task, visit: &mut dyn FnMut(Identity, &[u8])) -> Result<(), Errno> {
+        let text = self.read_whole(task, "maps")?;
+        maps::executable(&text, visit);
+        Ok(())
+    }
+
+    /// The sockets that the task holds and that wait for somebody.
+    pub fn waiting(&self, task: Task) -> Result<Vec<net::Waiting>, Errno> {
+        let mut sockets = Vec::new();
+        for (file, tcp) in net::FILES {
+            // There may be no IPv6.
+            let text = self.read_whole(task, file).unwrap_or_default();
+            net::parse(&String::from_utf8_lossy(&text), tcp, &mut sockets);
+        }
+        if sockets.is_empty() {
+            return Ok(sockets);
+        }
+        let directory = self.open_file(&format!("{task}/fd"), OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+        let mut held = Vec::new();
+        sys::directory::list(directory.as_fd(), &mut |name, _| {
+            let link = nix::fcntl::readlinkat(&directory, name).unwrap_or_default().into_vec();
+            let inode = link.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]"));
+            held.extend(inode.and_then(|inode| std::str::from_utf8(inode).ok()?.parse::<u64>().ok()));
+            std::ops::ControlFlow::Continue(())
+        })?;
+        sockets.retain(|socket| held.contains(&socket.inode));
+        Ok(sockets)
+    }
+
     /// The root directory of the task.
     pub fn root(&self, task: Task) -> Result<Identity, Errno> {
         self.identity(task, "root")
@@ -223,6 +249,21 @@ impl Proc {
         let file = self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY).ok()?;
         let length = nix::unistd::read(&file, buffer).ok()?;
         buffer.get(..length)
+    }
+
+    fn read_at<'b>(&self, task: Task, file: &str, offset: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        use std::os::unix::fs::FileExt;
+        let file = File::from(self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY)?);
+        let length = file.read_at(buffer, offset).map_err(|error| super::error::errno(&error))?;
+        Ok(buffer.get(..length).unwrap_or_default())
+    }
+
+    fn read_whole(&self, task: Task, file: &str) -> Result<Vec<u8>, Errno> {
+        use std::io::Read;
+        let mut file = File::from(self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY)?);
+        let mut text = Vec::with_capacity(4096);
+        file.read_to_end(&mut text).map_err(|error| super::error::errno(&error))?;
+        Ok(text)
     }
 
     fn open_file(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {

@@ -22,6 +22,19 @@ pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {
     files
 }
 
+/// Calls `visit` with each file that may be executed and has its path still: how the kernel identifies it, and its path.
+pub(super) fn executable(text: &[u8], visit: &mut dyn FnMut(Identity, &[u8])) {
+    let may_execute = |line: &&[u8]| {
+        let mut fields = line.split(|&byte| byte == b' ');
+        fields.nth(1).is_some_and(|rights| rights.contains(&b'x'))
+    };
+    for line in text.split(|&byte| byte == b'\n').filter(may_execute) {
+        if let Some(Mapping { id, path: Some(path) }) = parse_line(line) {
+            visit(id, &path);
+        }
+    }
+}
+
 /// One line: addresses, rights, offset, device, inode, and after padding the path. The kernel escapes only line feeds
 /// in the path.
 fn parse_line(line: &[u8]) -> Option<Mapping> {
@@ -51,6 +64,14 @@ mod tests {
         assert_eq!(parse_line(b"7f1-7f2 rw-p 00000000 00:00 0 [heap]"), None);
     }
 
+    #[test]
+    fn only_what_may_be_executed() {
+        let text = b"7f1-7f2 r-xp 0 fd:0a 42  /usr/lib/a.so\n7f2-7f3 r--p 0 fd:0a 43  /usr/lib/x\n7f1-7f2 r-xp 0 fd:0a 44  /b (deleted)\n";
+        let mut seen = Vec::new();
+        executable(text, &mut |id, path| seen.push((id.ino, path.to_vec())));
+        assert_eq!(seen, [(42, b"/usr/lib/a.so".to_vec())]);
+    }
+
     // qemu-user shows a process's mappings without their files.
     #[cfg(target_arch = "x86_64")]
     #[test]
@@ -63,6 +84,7 @@ mod tests {
         #[test]
         fn never_panics(text: Vec<u8>) {
             parse(&text);
+            executable(&text, &mut |_, _| {});
         }
     }
 }

@@ -8,6 +8,35 @@ use nix::unistd::Pid;
 
 use crate::linux::time::Time;
 
+/// How a child ended: its pid, and its exit status or the number of the signal that killed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited by itself.
+    Exited(i32, u8),
+    /// A signal killed it. It may be a real-time signal, which nix's type does not know.
+    Killed(i32, u8),
+}
+
+/// Takes one child that has ended (`waitpid(2)`); `None` if none has ended yet, `ECHILD` if there are no children.
+pub fn reap() -> Result<Option<Ended>, Errno> {
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
+    Ok(match Errno::result(pid)? {
+        0 => None,
+        pid => Some(ended(pid, status)),
+    })
+}
+
+/// How the child `pid` ended, by the status that waitpid(2) gives.
+pub(super) fn ended(pid: i32, status: i32) -> Ended {
+    if libc::WIFSIGNALED(status) {
+        Ended::Killed(pid, u8::try_from(libc::WTERMSIG(status)).unwrap_or_default())
+    } else {
+        Ended::Exited(pid, u8::try_from(libc::WEXITSTATUS(status)).unwrap_or_default())
+    }
+}
+
 /// `fork(2)`: the child's pid, or `None` in the child.
 pub fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: no thread but this one runs (sys::thread waits for those that it starts), so the child may do whatever its

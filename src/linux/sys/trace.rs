@@ -1,113 +1,124 @@
-//! `ptrace(2)`: following processes from event to event. A traced process runs at full speed between events.
+//! Tracing (`ptrace(2)`): to be told when processes start, execute and end, without stopping them in between.
 
 use nix::errno::Errno;
 use nix::libc;
 
-/// What became of a child or a traced task.
+use super::process::{Ended, ended};
+
+const GET_EVENT_MESSAGE: i32 = 0x4201;
+const SEIZE: i32 = 0x4206;
+const INTERRUPT: i32 = 0x4207;
+const LISTEN: i32 = 0x4208;
+const CONT: i32 = 7;
+const DETACH: i32 = 17;
+
+/// The number of `PTRACE_EVENT_STOP`. The other events have the numbers of their options' bits.
+const EVENT_STOP: i32 = 128;
+
+/// Something that happened to a child or a traced task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It exited by itself, with this status.
-    Exited(u8),
-    /// This signal killed it.
-    Killed(u8),
-    /// It stands still, because it is traced.
-    Stopped(Stop),
+    /// It has ended.
+    Ended(Ended),
+    /// The traced task of this id has stopped, and waits.
+    Stopped(i32, Stop),
 }
 
-/// Why a traced task stands still.
+/// Why a traced task has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// It has become another program.
-    Exec,
-    /// It has made a task: a process or a thread.
-    Made,
-    /// It is about to end. What it has mapped can still be read.
-    Exit,
-    /// It is a new task that has not run yet, or it was stopped from outside of its group.
-    Begin,
-    /// Its group was stopped by a signal.
-    Group,
     /// It is about to get this signal.
     Signal(i32),
+    /// This signal stops its whole process.
+    Group(i32),
+    /// It is new, it continues after a [`Stop::Group`], or [`interrupt`] stopped it.
+    Trap,
+    /// It has started a task, whose id [`message`] gives.
+    Fork,
+    /// It has executed a program. [`message`] gives the id that it had until then.
+    Exec,
+    /// It is about to end. Its memory and descriptors are still there.
+    Exit,
 }
 
-/// Traces `pid`, and every task that it makes, from now on, without stopping it (`PTRACE_SEIZE`).
+/// Traces a process, which goes on running, and everything that it starts from now on (`PTRACE_SEIZE`).
 pub fn seize(pid: i32) -> Result<(), Errno> {
-    let options = libc::PTRACE_O_TRACEEXEC
-        | libc::PTRACE_O_TRACEFORK
-        | libc::PTRACE_O_TRACEVFORK
-        | libc::PTRACE_O_TRACECLONE
-        | libc::PTRACE_O_TRACEEXIT;
-    request(libc::PTRACE_SEIZE.into(), pid, options)
+    // PTRACE_O_TRACEFORK, VFORK, CLONE, EXEC and EXIT.
+    ptrace(SEIZE, pid, 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6)
 }
 
-/// Lets a task go on, and gives it `signal`; 0 for none.
-pub fn go_on(pid: i32, signal: i32) -> Result<(), Errno> {
-    request(libc::PTRACE_CONT.into(), pid, signal)
+/// Lets a stopped task go on, and gives it this signal unless it is 0.
+pub fn resume(pid: i32, signal: i32) -> Result<(), Errno> {
+    ptrace(CONT, pid, signal)
 }
 
-/// Leaves a task stopped with its group, but learns when the group goes on.
+/// Leaves a task stopped by [`Stop::Group`] until SIGCONT continues it.
 pub fn listen(pid: i32) -> Result<(), Errno> {
-    request(libc::PTRACE_LISTEN.into(), pid, 0)
+    ptrace(LISTEN, pid, 0)
 }
 
-/// Stops a running task, so that it can be let go.
+/// Stops a running task with [`Stop::Trap`].
 pub fn interrupt(pid: i32) -> Result<(), Errno> {
-    request(libc::PTRACE_INTERRUPT.into(), pid, 0)
+    ptrace(INTERRUPT, pid, 0)
 }
 
-/// Traces a task no longer, and gives it `signal`; 0 for none.
-pub fn let_go(pid: i32, signal: i32) -> Result<(), Errno> {
-    request(libc::PTRACE_DETACH.into(), pid, signal)
+/// Ends the tracing of a stopped task, which goes on with this signal unless it is 0.
+pub fn detach(pid: i32, signal: i32) -> Result<(), Errno> {
+    ptrace(DETACH, pid, signal)
 }
 
-/// The number that belongs to the event at which a task stands still: of the new task, or the former one of a thread that
-/// has become another program.
-pub fn number(pid: i32) -> Result<i32, Errno> {
-    let mut number: libc::c_ulong = 0;
-    // SAFETY: the kernel writes one unsigned long to `number`.
-    let done = unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, pid, 0usize, &raw mut number) };
-    Errno::result(done)?;
-    i32::try_from(number).map_err(|_| Errno::ERANGE)
+/// The number that belongs to the event at which a task has stopped.
+pub fn message(pid: i32) -> Result<i32, Errno> {
+    let mut message: libc::c_ulong = 0;
+    // SAFETY: `message` is writable.
+    let result = unsafe { libc::syscall(libc::SYS_ptrace, GET_EVENT_MESSAGE, pid, 0, &raw mut message) };
+    Errno::result(result)?;
+    i32::try_from(message).map_err(|_| Errno::ERANGE)
 }
 
-/// Takes one change of any child or traced task (`waitpid(2)`); `None` if there is none now, `ECHILD` if there is nobody.
-pub fn change() -> Result<Option<(i32, Change)>, Errno> {
+/// A request that writes nothing into this process's memory.
+fn ptrace(request: i32, pid: i32, data: i32) -> Result<(), Errno> {
+    // SAFETY: none of the requests of this file that come here uses its arguments as addresses.
+    Errno::result(unsafe { libc::syscall(libc::SYS_ptrace, request, pid, 0, libc::c_long::from(data)) }).map(drop)
+}
+
+/// Takes one change of a child or a traced task (`waitpid(2)`); `None` if nothing has happened, `ECHILD` if there is
+/// neither a child nor a traced task.
+pub fn take() -> Result<Option<Change>, Errno> {
     let mut status = 0;
     // SAFETY: `status` is writable.
-    let pid = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) })?;
-    if pid == 0 {
-        return Ok(None);
-    }
-    let byte = |value: i32| u8::try_from(value).unwrap_or_default();
-    let change = if libc::WIFEXITED(status) {
-        Change::Exited(byte(libc::WEXITSTATUS(status)))
-    } else if libc::WIFSIGNALED(status) {
-        Change::Killed(byte(libc::WTERMSIG(status)))
-    } else {
-        Change::Stopped(stop(status))
-    };
-    Ok(Some((pid, change)))
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
+    Ok(match Errno::result(pid)? {
+        0 => None,
+        pid if libc::WIFSTOPPED(status) => Some(Change::Stopped(pid, stop(libc::WSTOPSIG(status), status >> 16))),
+        pid => Some(Change::Ended(ended(pid, status))),
+    })
 }
 
-/// Why the task of this status stands still. The event is in the bits above the signal.
-fn stop(status: i32) -> Stop {
-    let signal = libc::WSTOPSIG(status);
-    match status >> 16 {
-        libc::PTRACE_EVENT_EXEC => Stop::Exec,
-        libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => Stop::Made,
-        libc::PTRACE_EVENT_EXIT => Stop::Exit,
-        libc::PTRACE_EVENT_STOP if signal == libc::SIGTRAP => Stop::Begin,
-        libc::PTRACE_EVENT_STOP => Stop::Group,
+fn stop(signal: i32, event: i32) -> Stop {
+    match event {
+        1..=3 => Stop::Fork,
+        4 => Stop::Exec,
+        6 => Stop::Exit,
+        EVENT_STOP if signal != libc::SIGTRAP => Stop::Group(signal),
         0 => Stop::Signal(signal),
-        _ => Stop::Begin,
+        _ => Stop::Trap,
     }
 }
 
-/// The C libraries disagree on the type of a request.
-#[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "requests and signals are small numbers")]
-fn request(request: i64, pid: i32, data: i32) -> Result<(), Errno> {
-    // SAFETY: none of these requests reads or writes memory of this process; `data` is a number.
-    let done = unsafe { libc::ptrace(request as _, pid, 0usize, data as usize) };
-    Errno::result(done).map(drop)
+/// Calls `look` with this filesystem user and group (`setfsuid(2)`), by which the kernel decides which processes this
+/// one may look at. Has no effect without `CAP_SETUID` and `CAP_SETGID`.
+pub fn as_user<T>(uid: u32, gid: u32, look: impl FnOnce() -> T) -> T {
+    // SAFETY: no memory is involved, and only this thread changes.
+    let (user, group) = unsafe {
+        let group = libc::syscall(libc::SYS_setfsgid, gid);
+        (libc::syscall(libc::SYS_setfsuid, uid), group)
+    };
+    let seen = look();
+    // SAFETY: the same.
+    unsafe {
+        libc::syscall(libc::SYS_setfsuid, user);
+        libc::syscall(libc::SYS_setfsgid, group);
+    }
+    seen
 }
