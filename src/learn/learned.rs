@@ -59,7 +59,7 @@ impl Learned {
             only,
             paths: modules.paths,
             closure: modules.closure,
-            libraries: observed.libraries.len(),
+            libraries: modules.libraries,
             writable,
             process: Process::of(observed.credentials),
             confined,

@@ -79,6 +79,8 @@ const SHARED: [&str; 12] = [
 pub(super) struct Modules {
     pub(super) paths: Vec<Kept>,
     pub(super) closure: bool,
+    /// How many of the mapped files are programs or libraries.
+    pub(super) libraries: usize,
 }
 
 /// What must stay besides the closure of `kept`, whose identities are `ids`.
@@ -91,9 +93,10 @@ pub(super) fn modules(
     let mut search = Search { root, kept, needed: HashSet::new(), paths: interpreters(root, observed) };
     let first = search.closure(&[])?;
     search.needed = first.needed.keys().copied().collect();
-    let mut outside: Vec<(&Library, Identity)> = Vec::new();
+    let (mut outside, mut libraries): (Vec<(&Library, Identity)>, usize) = (Vec::new(), 0);
     for library in &observed.libraries {
         if let Some(id) = search.at_risk(&library.path) {
+            libraries += 1;
             if !ids.contains(&id) && !search.needed.contains(&id) {
                 outside.push((library, id));
             }
@@ -116,7 +119,8 @@ pub(super) fn modules(
     }
     let last = search.closure(&[])?;
     sort_by(&mut search.paths, |a, b| a.path.cmp(&b.path));
-    Ok(Modules { paths: search.paths, closure: !last.missing.iter().any(|missing| missing.program) })
+    let closure = !last.missing.iter().any(|missing| missing.program);
+    Ok(Modules { paths: search.paths, closure, libraries })
 }
 
 fn loaded_by(library: &Library) -> Kept {

@@ -66,7 +66,10 @@ fn keep(learned: &Learned) -> Vec<Key> {
     let libraries = if !listed {
         Value::Remark("left out: no program is listed".to_owned())
     } else if learned.closure {
-        let why = format!("{} libraries were loaded", learned.libraries);
+        let why = match learned.libraries {
+            1 => "1 library was loaded".to_owned(),
+            count => format!("{count} libraries were loaded"),
+        };
         Value::Scalar(quote("closure"), why)
     } else {
         Value::Remark(
