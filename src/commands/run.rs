@@ -135,9 +135,7 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
             drop(planned);
             return Ok(Next::StartFirst(Box::new(Prepared { command, digest, target, profile, restrictions, report })));
         }
-        planned.lead_on(&|planned| {
-            is_not_refused(planned) || order::is_app_first(options, planned, &mut Vec::new())
-        });
+        planned.lead_on(&|planned| is_not_refused(planned) || order::is_app_first(options, planned, &mut Vec::new()));
         carry_out(options, planned, digest, &mut restrictions, &mut report)?;
     } else if let Some(digest) = digest {
         let mut verification = Verification::default();

@@ -90,7 +90,8 @@ mod tests {
         let known = |name| Catalogue::default().exactly(name);
         let keep = |path: &str, known| Keep { entry: PathPattern::parse(path).unwrap(), known };
         let names = ["/bin/sh", "/a b\"\\\\c\n[d", "/usr/bin/python3"];
-        let change = Change { keep: vec![keep(names[0], known("sh")), keep(names[1], None), keep(names[2], known("python"))] };
+        let change =
+            Change { keep: vec![keep(names[0], known("sh")), keep(names[1], None), keep(names[2], known("python"))] };
         let text = text(&change);
         let profile: String = text.lines().skip(1).map(|line| format!("{line}\n")).collect();
         let profile = load_text("FILE", &profile).unwrap();

@@ -54,7 +54,12 @@ fn the_interpreters_of_kept_scripts_in_one_block() {
     tree.file_with("/root/usr/bin/tool", "#!/usr/bin/env perl\n");
     let path = profile(&tree, "include = [\"distroless\"]\n[keep]\nnames = [\"ctl\", \"tool\"]");
     let change = works_as_printed(&tree, &["-p", &path, "--app", "/usr/bin/ctl"]);
-    for entry in ["\"/bin/sh\"", "\"/usr/bin/perl\"", "\"/usr/bin/env\"", "# leaves a shell: whoever gets code to run can start it"] {
+    for entry in [
+        "\"/bin/sh\"",
+        "\"/usr/bin/perl\"",
+        "\"/usr/bin/env\"",
+        "# leaves a shell: whoever gets code to run can start it",
+    ] {
         assert!(change.contains(entry), "{entry}: {change}");
     }
     assert!(!change.contains("dash"), "the link keeps what it leads to: {change}");
