@@ -366,8 +366,8 @@ impl Applied<'_> {
 fn leading_on(target: &Target, profile: &Profile, policy: Policy<'_>, error: HardenError) -> HardenError {
     let HardenError::Wait(mut error) = error else { return error };
     let found = change::for_first(target, profile, policy, &error);
-    if let WaitError::TimedOut { change, .. } = &mut error {
-        *change = found;
+    if let WaitError::TimedOut { help, .. } = &mut error {
+        help.change = found;
     }
     HardenError::Wait(error)
 }

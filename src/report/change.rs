@@ -93,7 +93,7 @@ mod tests {
         let change =
             Change { keep: vec![keep(names[0], known("sh")), keep(names[1], None), keep(names[2], known("python"))] };
         let text = text(&change);
-        let profile: String = text.lines().skip(1).map(|line| format!("{line}\n")).collect();
+        let profile: String = text.lines().skip(1).flat_map(|line| [line, "\n"]).collect();
         let profile = load_text("FILE", &profile).unwrap();
         let kept: Vec<String> = profile.keep.iter().map(|rule| rule.value.to_string()).collect();
         assert_eq!(kept.len(), 3, "{text}");

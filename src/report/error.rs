@@ -125,8 +125,8 @@ impl CommandError {
     /// What to do about it, if something helps.
     pub fn hint(&self) -> Option<Cow<'_, str>> {
         let hint = match self {
-            Self::Harden(HardenError::Wait(WaitError::TimedOut { remedy, .. })) => {
-                return Some(waiting::hint(remedy).into());
+            Self::Harden(HardenError::Wait(WaitError::TimedOut { help, .. })) => {
+                return Some(waiting::hint(&help.remedy).into());
             }
             Self::Harden(error) => harden_hint(error),
             Self::Privileges(error) => errors::privileges(error),
@@ -149,7 +149,7 @@ impl CommandError {
     /// The change of the profile that helps, if one was found.
     pub fn change(&self) -> Option<&Change> {
         match self {
-            Self::Harden(HardenError::Wait(WaitError::TimedOut { change, .. })) => change.as_ref(),
+            Self::Harden(HardenError::Wait(WaitError::TimedOut { help, .. })) => help.change.as_ref(),
             _ => None,
         }
     }

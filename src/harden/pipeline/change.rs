@@ -164,8 +164,8 @@ fn saving(root: &Root, refusals: &[Refusal]) -> Option<Vec<Vec<u8>>> {
 
 /// The program that the container's first process runs for ever.
 fn run_for_ever(error: &WaitError) -> Option<Vec<u8>> {
-    let WaitError::TimedOut { remedy, .. } = error else { return None };
-    match remedy {
+    let WaitError::TimedOut { help, .. } = error else { return None };
+    match &help.remedy {
         Remedy::Keep(path) | Remedy::EndScript(Some(path)) => Some(path.to_vec()),
         Remedy::EndScript(None) | Remedy::ReadProgram => None,
     }
