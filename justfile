@@ -34,9 +34,9 @@ kubectl:
 test *ARGS:
     tests/run.sh {{ARGS}}
 
-# Real apps of Debian's packages, hardened in each way: all of docs/apps.md, of which `just test` runs the quick ones
+# Real apps of Debian's packages: all of docs/apps.md, profiles/apps and docs/learn.md, of which `just test` runs the quick ones
 apps:
-    tests/run.sh -E 'test(/^apps::quick::/) or test(/^apps::slow::/)'
+    tests/run.sh -E 'test(/^apps::/)'
 
 # Unit tests on the other architecture under qemu-user, which knows no openat2: all but those of Root; and the whole binary, whose digest of the same files is the same
 aarch64: build

@@ -11,7 +11,7 @@ as_root tests/rootfs.sh
 as_root tests/programs.sh
 # Of the apps, those that are made in seconds; all of them where they are asked for (`just apps`).
 case "$*" in
-  *apps::slow*) as_root tests/apps.sh all ;;
+  *apps::slow* | *'^apps::'*) as_root tests/apps.sh all ;;
   *) as_root tests/apps.sh quick ;;
 esac
 if [ "$(id -u)" != 0 ]; then
@@ -34,12 +34,12 @@ if [ $# != 0 ]; then
 else
   # The examples of the library's documentation, which nextest does not run.
   cargo test --quiet --locked --doc || status=1
-  run -E 'not test(/^(kubernetes|apps::slow)::/)'
+  run -E 'not test(/^(kubernetes::|apps::([a-z]+::)?slow::)/)'
   # A pod mostly waits for the kubelet.
   if as_root tests/cluster.sh up; then run -E 'test(/^kubernetes::/)' --test-threads 4; fi
   [ -n "${LITHIFY_CONTEXT:-}" ] || as_root tests/cluster.sh down || status=1
   # One that did not run is one that did not pass.
-  total=$(cargo nextest list --workspace --locked -E 'not test(/^apps::slow::/)' --message-format oneline 2>/dev/null | wc -l)
+  total=$(cargo nextest list --workspace --locked -E 'not test(/^apps::([a-z]+::)?slow::/)' --message-format oneline 2>/dev/null | wc -l)
   passed=$(sed -n 's/.* tests\{0,1\} run: \([0-9]*\) passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
   if [ "$passed" != "$total" ]; then
     echo "tests/run.sh: of $total tests $passed passed" >&2

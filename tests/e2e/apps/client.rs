@@ -24,3 +24,12 @@ pub fn is_answering(app: &App, container: &Container) -> bool {
     let answer = container.ask(app.port, &request, app.answer).unwrap_or_default();
     answer.windows(app.answer.len()).any(|part| part == app.answer)
 }
+
+/// A small load, as an app's own tests would be: it answers each time, also after what is no request.
+pub fn passes_the_load(app: &App, container: &Container) -> bool {
+    let garbage = || container.ask(app.port, b"\x16\x03\x01no request\r\n\r\n", b"");
+    answers(app, container)
+        && (0..4).all(|_| is_answering(app, container))
+        && { garbage().map_or(true, |_| true) }
+        && (0..4).all(|_| is_answering(app, container))
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::list::App;
 use super::running::Running;
@@ -14,6 +14,10 @@ pub struct Site {
     pub command: Vec<String>,
     /// The environment that the image sets.
     pub environment: Vec<String>,
+    /// The profile; `distroless` if there is none.
+    pub profile: Option<PathBuf>,
+    /// As whom `run` starts the app.
+    pub user: Option<&'static str>,
     /// Lists of `[keep]` in a profile of one's own.
     keep: BTreeMap<String, Vec<String>>,
     /// Whether the command is named to a build.
@@ -28,7 +32,26 @@ impl Site {
     pub fn new(app: &App) -> Self {
         let own = |words: &[&str]| words.iter().map(ToString::to_string).collect();
         let (command, environment) = (own(app.command), own(app.environment));
-        Self { command, environment, keep: BTreeMap::new(), names_app: false, after_start: false, is_program: false }
+        Self {
+            command,
+            environment,
+            profile: None,
+            user: None,
+            keep: BTreeMap::new(),
+            names_app: false,
+            after_start: false,
+            is_program: false,
+        }
+    }
+
+    /// The app with a profile of its own, which a file says.
+    pub fn with_profile(app: &App, profile: &Path) -> Self {
+        Self { profile: Some(profile.to_owned()), ..Self::new(app) }
+    }
+
+    /// What a script has started in place of it: the program itself.
+    pub fn by_its_program(&mut self, running: &Running) {
+        (self.command, self.environment) = (running.program.clone(), running.environment.clone());
     }
 
     /// Does what the `fix:` lines of a report say first, and says what that was; empty where they say nothing that is not
@@ -40,7 +63,7 @@ impl Site {
             if itself && !self.is_program {
                 // What else was said was said of the script.
                 self.is_program = true;
-                (self.command, self.environment) = (running.program.clone(), running.environment.clone());
+                self.by_its_program(running);
                 return vec!["its program as the command".to_owned()];
             }
             if fix.contains("--app 'COMMAND ARG...'") {
@@ -74,9 +97,16 @@ impl Site {
         done
     }
 
-    /// Flags of lithify beside the built-in profile; a profile of one's own is written to `directory`, to be mounted at `/site`.
+    /// Flags of lithify; profiles that are files are written to `directory`, to be mounted at `/site`.
     pub fn flags(&self, directory: &Path) -> Vec<String> {
-        let mut flags = Vec::new();
+        let mut flags = vec!["-p".to_owned()];
+        match &self.profile {
+            None => flags.push("distroless".to_owned()),
+            Some(profile) => {
+                fs::copy(profile, directory.join("app.toml")).unwrap();
+                flags.push("/site/app.toml".to_owned());
+            }
+        }
         if self.after_start {
             flags.push("--after-start".to_owned());
         }

@@ -39,3 +39,14 @@ pub fn programs(container: &Container) -> BTreeSet<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     programs.iter().map(|program| (text(&program["class"]), text(&program["path"]))).collect()
 }
+
+/// What `scan` finds: class and path of programs and of what raises privileges or may be changed by anybody.
+pub fn findings(container: &Container) -> BTreeSet<(String, String)> {
+    const WEAKNESSES: [&str; 4] = ["setuid", "setgid", "file-capabilities", "world-writable"];
+    let report = run_lithify(["scan", "--root", container.root().to_str().unwrap(), "--format", "json"]).json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let all = ["programs", "weaknesses"].iter().flat_map(|list| report[list].as_array().unwrap());
+    let all = all.map(|finding| (text(&finding["class"]), text(&finding["path"])));
+    let is_program = |class: &str| lithify::recognise::catalogue::Class::ALL.iter().any(|known| known.name() == class);
+    all.filter(|(class, _)| is_program(class) || WEAKNESSES.contains(&class.as_str())).collect()
+}

@@ -1,5 +1,7 @@
 //! The apps: from which tree, started by which command, and what is asked of them.
 
+use std::path::PathBuf;
+
 /// One app.
 #[derive(Debug)]
 pub struct App {
@@ -23,6 +25,9 @@ pub enum Tree {
     Rootfs,
     /// tests/apps.sh, in a layer of this name
     Layer(&'static str),
+    /// By this, when it is needed: a tree, and a layer over it or the same tree again.
+    #[expect(dead_code)]
+    Made(fn() -> (PathBuf, PathBuf)),
 }
 
 /// What is sent to an app.
@@ -51,7 +56,7 @@ const FASTCGI: &[u8] = b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0\
 const POSTGRES: &[u8] = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0Q\0\0\0\x0fSELECT 6*7\0";
 
 /// Where an app is like most others.
-const APP: App = App {
+pub const APP: App = App {
     name: "",
     tree: Rootfs,
     command: &[],

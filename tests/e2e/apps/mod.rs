@@ -1,10 +1,21 @@
 //! Real apps of Debian's packages, hardened with `distroless` in each way: they work, or they are refused with a reason
 //! that is true and a fix that helps. docs/apps.md shows what was seen; with `LITHIFY_BLESS=1` this writes it there.
 
+/// A test of each app.
+macro_rules! apps {
+    ($test:path; $($name:ident)*) => {
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(#[test] fn $name() { $test(stringify!($name)); })*
+    };
+}
+
 mod client;
+mod docs;
 mod fix;
+mod kept;
 mod left;
 mod list;
+mod profiles;
 mod running;
 mod table;
 mod way;
@@ -20,16 +31,9 @@ use crate::harness::Ran;
 use crate::harness::attempts::{ANYWHERE, SHELLS};
 use crate::harness::container::Container;
 
-macro_rules! apps {
-    ($($name:ident)*) => {
-        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
-        $(#[test] fn $name() { super::works_or_says_how(stringify!($name)); })*
-    };
-}
-
 /// Those whose trees are made in seconds.
 mod quick {
-    apps!(bind9 dnsmasq gunicorn haproxy lighttpd memcached mosquitto nginx python redis squid sshd vsftpd);
+    apps!(super::works_or_says_how; bind9 dnsmasq gunicorn haproxy lighttpd memcached mosquitto nginx python redis squid sshd vsftpd);
 
     #[test]
     fn the_docs_show_all_of_them() {
@@ -42,7 +46,7 @@ mod quick {
 
 /// `just apps`
 mod slow {
-    apps!(apache2 apachectl mariadb mod_php node php_fpm postfix postgres puma rabbitmq tomcat varnish);
+    apps!(super::works_or_says_how; apache2 apachectl mariadb mod_php node php_fpm postfix postgres puma rabbitmq tomcat varnish);
 }
 
 /// More rounds than any app needs.

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use nix::fcntl::{Flock, FlockArg};
-
-use super::Lives;
 use super::fix::quoted;
 use super::list::App;
 use super::way::Way;
+use super::{Lives, docs};
 
 /// What was seen of an app: a row of the table.
 pub struct Row {
@@ -66,16 +64,5 @@ pub fn names() -> Vec<String> {
 
 /// Compares a row with the docs', or writes it there.
 pub fn compare(row: &Row) {
-    let seen = row.line();
-    let start = format!("| {} | ", row.app.name);
-    // Tests of other apps write theirs.
-    let file = fs::File::open(path()).unwrap();
-    let _lock = Flock::lock(file, FlockArg::LockExclusive).unwrap();
-    let docs = fs::read_to_string(path()).unwrap();
-    let documented = docs.lines().find(|line| line.starts_with(&start)).unwrap_or_default();
-    if std::env::var_os("LITHIFY_BLESS").is_some() {
-        fs::write(path(), docs.replacen(documented, &seen, 1)).unwrap();
-    } else {
-        assert_eq!(seen, documented, "LITHIFY_BLESS=1 writes docs/apps.md anew");
-    }
+    docs::compare("docs/apps.md", &format!("| {} | ", row.app.name), &row.line());
 }

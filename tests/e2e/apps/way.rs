@@ -19,8 +19,7 @@ pub enum Way {
     Run,
 }
 
-const LITHIFY: &str = "/lithify/lithify";
-const PROFILE: [&str; 2] = ["-p", "distroless"];
+pub const LITHIFY: &str = "/lithify/lithify";
 
 impl Way {
     pub const ALL: [Self; 3] = [Self::Probe, Self::Build, Self::Run];
@@ -29,14 +28,17 @@ impl Way {
     pub fn harden(self, app: &App, site: &Site) -> Result<Container, Ran> {
         let directory = tempfile::tempdir().unwrap();
         let own = site.flags(directory.path());
-        let flags = [&PROFILE[..], &strs(&own)].concat();
+        let flags = strs(&own);
         let command = strs(&site.command);
         let spec = app.spec().command(&command).environment(&environment(&site.environment));
         let spec = spec.volume(directory.path(), "/site", &["ro"]);
         let result = match self {
             Self::Probe => by_probe(app, spec, &flags),
             Self::Build => by_build(spec, &flags, &command),
-            Self::Run => by_run(app, spec, &flags, &command),
+            Self::Run => {
+                let user = site.user.map(|user| ["--user", user]);
+                by_run(app, spec, &[&flags, user.as_slice().concat().as_slice()].concat(), &command)
+            }
         };
         // It is mounted in the container, which lives on.
         result.map(|container| container.keeping(directory))
@@ -53,7 +55,9 @@ fn by_probe(app: &App, spec: Spec, flags: &[&str]) -> Result<Container, Ran> {
         match ran.code {
             0 => return Ok(container),
             75 => std::thread::sleep(Duration::from_millis(250)),
-            _ => return Err(ran),
+            _ if is_up || !container.is_running() => return Err(ran),
+            // What is refused while it starts may be only a part of its start.
+            _ => std::thread::sleep(Duration::from_millis(250)),
         }
         is_up = is_up || client::is_answering(app, &container);
         tries += u32::from(is_up);
@@ -96,6 +100,11 @@ impl App {
                 assert!(layer.is_dir(), "{} is not there: run tests/apps.sh first", layer.display());
                 Spec::new(&trees.join("base"), self.command).layer(&layer)
             }
+            Tree::Made(make) => {
+                let (base, layer) = make();
+                let spec = Spec::new(&base, self.command);
+                if base == layer { spec } else { spec.layer(&layer) }
+            }
         };
         let own: Vec<String> = self.environment.iter().map(ToString::to_string).collect();
         spec.environment(&environment(&own))
@@ -103,13 +112,13 @@ impl App {
 }
 
 /// With the `PATH` of an image of Debian.
-fn environment(own: &[String]) -> Vec<&str> {
+pub fn environment(own: &[String]) -> Vec<&str> {
     let path = own.iter().find(|variable| variable.starts_with("PATH="));
     let path = path.map_or("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", String::as_str);
     let others = own.iter().map(String::as_str).filter(|variable| !variable.starts_with("PATH="));
     std::iter::once(path).chain(others).collect()
 }
 
-fn strs(words: &[String]) -> Vec<&str> {
+pub fn strs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
