@@ -93,7 +93,7 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
     drop(reader);
     sys::signal::discard_sigpipe();
     let mut seen = Seen::new(&prepared.target.root);
-    let code = match Trace::new(init.pid(), &mut seen) {
+    let (traced, code) = match Trace::new(init.pid(), &mut seen) {
         Ok(mut trace) => {
             go(&writer);
             let mut code = init.attend_with(options.time, &mut trace);
@@ -101,7 +101,7 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
             if code.is_none() {
                 code = leave(&init, &mut trace);
             }
-            code
+            (true, code)
         }
         Err(errno) => {
             seen.add_gap(Gap::NotTraced(errno));
@@ -109,12 +109,13 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
             go(&writer);
             let code = init.attend_with(options.time, &mut look);
             look.look(true);
-            code
+            (false, code)
         }
     };
     // An app that could not be executed has said so, and there is nothing to write.
-    let written =
-        code.is_some() && seen.is_empty() && seen.can_name() || write(options, prepared, seen, Some(start), output);
+    let no_exec = [Exit::NotFound, Exit::CannotExecute].map(|exit| Some(exit.code())).contains(&code);
+    let nothing = (traced || no_exec) && code.is_some() && seen.is_empty() && seen.can_name();
+    let written = nothing || write(options, prepared, seen, Some(start), output);
     let code = code.unwrap_or_else(|| init.attend_to_the_end());
     Ok(if code == 0 && !written { Exit::RunFailed } else { Exit::App(code) })
 }

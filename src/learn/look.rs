@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::observed::Gap;
-use super::seen::Seen;
+use super::seen::{Seen, Start};
 use crate::launch::init::Watch;
 use crate::linux::identity::Identity;
 use crate::linux::proc::own_program;
@@ -54,6 +54,7 @@ impl<'s, 'r> Look<'s, 'r> {
             Err(error) => return self.seen.add_gap(Gap::NoProc(error.0)),
         };
         let ran_already = self.last.is_none() && !matches!(self.owner, Owner::Started { .. });
+        let start = if ran_already { Start::RanAlready } else { Start::Found };
         let mut before = std::mem::take(&mut self.known);
         let first = app.first.as_ref().map(|first| first.pid);
         for process in app.processes() {
@@ -68,7 +69,7 @@ impl<'s, 'r> Look<'s, 'r> {
                 earlier => {
                     let parent = self.known.get(&process.parent).or_else(|| before.get(&process.parent));
                     let by = earlier.as_ref().or(parent).and_then(|known| known.image);
-                    let image = self.seen.executed(pid, by, u64::from(!ran_already));
+                    let image = self.seen.executed(pid, by, start);
                     if Some(pid) == first && earlier.is_none() {
                         self.seen.is_app(image);
                     }

@@ -19,6 +19,17 @@ use crate::root::{Canonical, InRoot, Root};
 /// Where the kernel takes ports from for sockets that ask for none (`ip_local_port_range`, ip(7)).
 const EPHEMERAL: u16 = 32768;
 
+/// How it is known that a program was started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The kernel told it.
+    Seen,
+    /// It runs now, and did not when the last look was taken.
+    Found,
+    /// It ran already.
+    RanAlready,
+}
+
 /// What has been seen so far.
 pub struct Seen<'r> {
     pub(super) root: &'r Root,
@@ -79,9 +90,9 @@ impl<'r> Seen<'r> {
         self.proc.is_some()
     }
 
-    /// Notes that the process executes a program, which the image `by` started, and how often that counts. Returns the
-    /// number of its image; `None` if it cannot be told.
-    pub(super) fn executed(&mut self, pid: u32, by: Option<u32>, times: u64) -> Option<u32> {
+    /// Notes that the process executes a program, which the image `by` started. Returns the number of its image; `None`
+    /// if it cannot be told.
+    pub(super) fn executed(&mut self, pid: u32, by: Option<u32>, start: Start) -> Option<u32> {
         let proc = self.proc.as_ref()?;
         let task = Task::Process(pid);
         let status = task.status().unwrap_or_default();
@@ -131,8 +142,11 @@ impl<'r> Seen<'r> {
         if let Some((words, directory)) = arguments {
             image.add_arguments(self.root, &words, directory);
         }
-        image.times += times;
-        add(&mut image.by, by);
+        // Between two looks a fork cannot be told from a start of the same program.
+        if start == Start::Seen || by != Some(number) {
+            image.times += u64::from(start != Start::RanAlready);
+            add(&mut image.by, by);
+        }
         self.add_credentials(&status, number);
         Some(number)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::seen::Seen;
+use super::seen::{Seen, Start};
 use crate::launch::init::Watch;
 use crate::linux::proc::Task;
 use crate::linux::sys::process::Ended;
@@ -16,7 +16,7 @@ use crate::linux::sys::trace::{self, Change, Stop};
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Where a process listens is looked at when it ends, if it has lived this long: a short-lived one answers nobody.
-const LASTING: u64 = 1000;
+const LASTING: u64 = 250;
 
 /// Follows the processes, and notes what they do.
 pub struct Trace<'s, 'r> {
@@ -154,7 +154,7 @@ impl<'s, 'r> Trace<'s, 'r> {
             let parent = Task::Process(number(id)).parent()?;
             self.tasks.get(&i32::try_from(parent).ok()?)?.image
         });
-        let image = self.seen.executed(number(id), by, 1);
+        let image = self.seen.executed(number(id), by, Start::Seen);
         let since = before.map_or_else(|| self.now(), |before| before.since);
         if id == self.app && by.is_none() {
             self.seen.is_app(image);

@@ -17,6 +17,7 @@ mod drift;
 mod harden;
 mod image;
 mod kubernetes;
+mod learn;
 mod run;
 mod scan;
 mod seal;

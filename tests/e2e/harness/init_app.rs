@@ -14,6 +14,11 @@ pub fn daemon() -> PathBuf {
     compiled("daemon", "daemon.c", &["-static", "-pthread"])
 }
 
+/// tests/init/tasks.c, which starts programs in every way.
+pub fn tasks() -> PathBuf {
+    compiled("tasks", "tasks.c", &["-static", "-pthread"])
+}
+
 /// tests/init/module.c, for a server that loads modules.
 pub fn module() -> PathBuf {
     compiled("module.so", "module.c", &["-shared", "-fPIC"])

@@ -1,0 +1,53 @@
+//! Where the profile goes, and an app that runs already.
+
+use std::fs;
+use std::process::Command;
+
+use super::{entry, learned, list, profile, tree};
+use crate::harness::app::NGINX;
+
+#[test]
+fn a_file_that_cannot_be_written() {
+    let tree = tree();
+    let ran = learned(&tree, &["--out", "/none/x.toml"], &["/bin/app", "exit", "0"]).exits(125);
+    ran.says("--out /none/x.toml").says("standard output").says("schema = 1");
+    // The app's own code says more.
+    learned(&tree, &["--out", "/none/x.toml"], &["/bin/app", "exit", "3"]).exits(3).says("schema = 1");
+    // A disk that is full: nothing half written is left.
+    let script =
+        "cd \"$0\"; mount -t proc none proc; mount -t tmpfs none tmp -o size=8k; head -c 64K /dev/zero >tmp/fill;
+        chroot . /lithify learn --out /tmp/x.toml -- /bin/app exit 0; code=$?; echo left: $(ls -A tmp); exit $code";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--pid", "--fork", "--kill-child", "--mount", "sh", "-c", script]).arg(tree.path());
+    let ran = crate::harness::run(&mut unshare).says("left: fill\n");
+    ran.exits(125).says("ENOSPC").says("schema = 1");
+}
+
+#[test]
+fn a_second_run_joins_the_first() {
+    let tree = tree();
+    learned(&tree, &["--out", "/tmp/one.toml"], &["/bin/tasks", "vfork", "/bin/app", "exit", "0"]).exits(0);
+    let flags = ["--add", "/tmp/one.toml", "--out", "/tmp/two.toml"];
+    learned(&tree, &flags, &["/bin/app", "exit", "0"]).exits(0);
+    let two = fs::read_to_string(tree.at("/tmp/two.toml")).unwrap();
+    assert_eq!(list(profile(&two), "only").len(), 2, "{two}");
+    fs::write(tree.at("/tmp/other.toml"), "schema = 2\n").unwrap();
+    learned(&tree, &["--add", "/tmp/other.toml"], &["/bin/app", "exit", "0"]).exits(125).says("schema");
+}
+
+#[test]
+fn an_app_that_runs_already() {
+    let container = NGINX.start();
+    // In the container, and from the node by the root of its first process.
+    let inside = container.lithify(&["learn", "--for", "0.5"]).exits(0);
+    let root = format!("/proc/{}/root", container.pid());
+    let outside = crate::harness::run_lithify(["learn", "--root", &root, "--for", "0.5"]).exits(0);
+    for ran in [inside, outside] {
+        let ran = ran.says("the app ran already");
+        let text = profile(&ran.stdout);
+        assert_eq!(entry(text, "only", "/usr/sbin/nginx"), "the app, ran already; run 1", "{text}");
+        assert!(text.contains("it listened on") && text.contains("8080"), "{text}");
+        entry(text, "writable", "/var/cache/nginx");
+    }
+    NGINX.answers(&container);
+}

@@ -1,0 +1,187 @@
+// What `learn` must follow: threads that execute, vfork, daemons, stops, many processes.
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char **command;
+
+static void *execute(void *unused)
+{
+  (void)unused;
+  execv(command[0], command);
+  _exit(99);
+}
+
+static void *wait_and_execute(void *unused)
+{
+  usleep(100000);
+  return execute(unused);
+}
+
+static void *idle(void *unused)
+{
+  for (;;)
+    pause();
+  return unused;
+}
+
+static int thread(void *(*start)(void *))
+{
+  pthread_t id;
+  return pthread_create(&id, NULL, start, NULL);
+}
+
+// The thread executes while others run; the first waits.
+static int thread_executes(void)
+{
+  thread(idle);
+  thread(execute);
+  for (;;)
+    pause();
+  return 0;
+}
+
+// The first thread is gone when another one executes.
+static int first_thread_ends(void)
+{
+  thread(wait_and_execute);
+  pthread_exit(NULL);
+  return 0;
+}
+
+static int vfork_executes(void)
+{
+  int status;
+  pid_t child = vfork();
+  if (child == 0) {
+    execv(command[0], command);
+    _exit(99);
+  }
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+// A daemon's two forks; the second child executes when both parents are gone, and says so through the pipe.
+static int daemon_executes(void)
+{
+  char byte;
+  int ends[2];
+  if (pipe(ends))
+    return 97;
+  if (fork() == 0) {
+    setsid();
+    if (fork() == 0) {
+      usleep(50000);
+      execv(command[0], command);
+    }
+    _exit(0);
+  }
+  while (wait(NULL) > 0)
+    ;
+  close(ends[1]);
+  // The end of the file comes when the daemon has ended.
+  while (read(ends[0], &byte, 1) > 0)
+    ;
+  return 0;
+}
+
+// What a shell sees of its job: each stop and continuation, once.
+static int stops(void)
+{
+  int status;
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGTERM, SIG_DFL);
+    for (int count = 0; count < 3; count++)
+      raise(count == 1 ? SIGTSTP : SIGSTOP);
+    _exit(7);
+  }
+  for (int count = 0; count < 3; count++) {
+    if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status))
+      return 90 + count;
+    printf("stopped %d\n", WSTOPSIG(status));
+    kill(child, SIGCONT);
+    if (waitpid(child, &status, WCONTINUED) != child || !WIFCONTINUED(status))
+      return 80 + count;
+    printf("continued\n");
+  }
+  fflush(stdout);
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 70;
+}
+
+// So many processes at once; says `ready`, and ends all when it gets a line.
+static int many(int count)
+{
+  int ends[2];
+  char byte;
+  if (pipe(ends))
+    return 97;
+  for (int number = 0; number < count; number++) {
+    pid_t child = fork();
+    if (child < 0)
+      return 96;
+    if (child == 0) {
+      close(ends[1]);
+      while (read(ends[0], &byte, 1) > 0)
+        ;
+      _exit(0);
+    }
+  }
+  printf("ready\n");
+  fflush(stdout);
+  if (read(0, &byte, 1) != 1)
+    return 95;
+  close(ends[1]);
+  while (wait(NULL) > 0)
+    ;
+  return 0;
+}
+
+// Children are killed at any moment of their starts.
+static int killed(int count)
+{
+  for (int number = 0; number < count; number++) {
+    pid_t child = fork();
+    if (child == 0) {
+      pid_t other = fork();
+      if (other == 0)
+        execv(command[0], command);
+      kill(other, SIGKILL);
+      _exit(0);
+    }
+    if (number % 3)
+      usleep((unsigned)(number % 7) * 100);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+  }
+  return 0;
+}
+
+int main(int argc, char **argv)
+{
+  const char *mode = argc > 1 ? argv[1] : "";
+  command = argv + 2;
+  if (!strcmp(mode, "thread"))
+    return thread_executes();
+  if (!strcmp(mode, "first-thread-ends"))
+    return first_thread_ends();
+  if (!strcmp(mode, "vfork"))
+    return vfork_executes();
+  if (!strcmp(mode, "daemon"))
+    return daemon_executes();
+  if (!strcmp(mode, "stops"))
+    return stops();
+  // It deletes itself while it runs.
+  if (!strcmp(mode, "gone"))
+    return unlink(argv[0]);
+  if (!strcmp(mode, "many"))
+    return many(atoi(argv[2]));
+  command = argv + 3;
+  if (!strcmp(mode, "killed"))
+    return killed(atoi(argv[2]));
+  return 2;
+}
