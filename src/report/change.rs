@@ -81,6 +81,7 @@ impl Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harden::plan::pattern_text;
     use crate::profile::load_text;
     use crate::recognise::catalogue::Catalogue;
     use crate::root::pattern::PathPattern;
@@ -89,7 +90,8 @@ mod tests {
     fn the_profile_is_valid_whatever_the_names_are() {
         let known = |name| Catalogue::default().exactly(name);
         let keep = |path: &str, known| Keep { entry: PathPattern::parse(path).unwrap(), known };
-        let names = ["/bin/sh", "/a b\"\\\\c\n[d", "/usr/bin/python3"];
+        let odd = pattern_text(b"/a b\"\\c\n[d");
+        let names = ["/bin/sh", &odd, "/usr/bin/python3"];
         let change =
             Change { keep: vec![keep(names[0], known("sh")), keep(names[1], None), keep(names[2], known("python"))] };
         let text = text(&change);

@@ -9,6 +9,9 @@ const FIRST: &str = "# Written by `lithify learn`";
 /// How the line begins that says that it is written.
 const LAST: &str = "lithify learn ";
 
+/// How all begins that `learn` says of itself.
+const OWN: &str = "lithify learn";
+
 /// Whether `learn` has said that it is done.
 pub(super) fn is_done(log: &str) -> bool {
     log.lines().any(|line| line.starts_with(LAST) && line.contains("the profile is in"))
@@ -16,7 +19,7 @@ pub(super) fn is_done(log: &str) -> bool {
 
 /// What `learn` says beside the profile.
 pub(super) fn said(log: &str) -> String {
-    let is_said = |line: &&str| ["note: ", "  fix: ", LAST].iter().any(|start| line.starts_with(start));
+    let is_said = |line: &&str| ["note: ", "  fix: ", OWN].iter().any(|start| line.starts_with(start));
     log.lines().filter(is_said).flat_map(|line| [line, "\n"]).collect()
 }
 
