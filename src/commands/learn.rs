@@ -184,15 +184,23 @@ fn without_command(options: &Learn, prepared: &Prepared, output: &Output) -> Res
 
 /// Writes the profile of what was seen since `start`. Returns whether it is where it should be; else says why.
 fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Time>, output: &Output) -> bool {
-    let (report, text) = match profile(options, prepared, seen, start) {
-        Ok(written) => written,
+    let report = match profile(options, prepared, seen, start) {
+        Ok(report) => report,
         Err(error) => {
             output.failure("learn", &error);
             return false;
         }
     };
     let place = escape(options.out.as_os_str().as_bytes());
-    let to_output = options.out == Path::new("-");
+    let joined = prepared.earlier.as_ref().map_or_else(|| Ok(report.profile()), |earlier| report.joined(earlier));
+    let is_joined = joined.is_ok();
+    // A profile that could not be joined must not take the place of the earlier one.
+    let to_output = options.out == Path::new("-") || !is_joined;
+    let text = joined.unwrap_or_else(|error| {
+        let hint = "join the profile on standard output by hand";
+        output.error("learn", Exit::RunFailed, &error.to_string(), Some(hint));
+        report.profile()
+    });
     let to_file = || {
         let mut file = ManifestFile::create(&options.out)?;
         file.write(text.as_bytes());
@@ -213,19 +221,23 @@ fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Tim
             output.error("learn", Exit::RunFailed, &message, None);
         }
     }
-    if failed.is_ok() {
-        let _ = Stream::Error.write(&report.summary(to, output.volume()));
+    if failed.is_ok() && is_joined {
+        output.finish("learn", report.exit(), &|notes| {
+            let further = notes.iter().flat_map(|note| ["note: ", note, "\n"]);
+            let summary: String = further.chain([report.summary(to, output.volume()).as_str()]).collect();
+            (String::new(), summary, report.json(&text, to, &notes))
+        });
     }
-    failed.is_ok()
+    failed.is_ok() && is_joined
 }
 
-/// The profile of what was seen, and its text.
+/// The profile of what was seen.
 fn profile(
     options: &Learn,
     prepared: &Prepared,
     seen: Seen<'_>,
     start: Option<Time>,
-) -> Result<(LearnReport, String), CommandError> {
+) -> Result<LearnReport, CommandError> {
     let target = &prepared.target;
     let mut observed = seen.observed();
     observed.command = options.command.iter().map(|word: &OsString| word.as_bytes().to_vec()).collect();
@@ -235,10 +247,5 @@ fn profile(
         let _ = add_writes(&mut observed, target, &prepared.profile, since);
     }
     let learned = Learned::of(&target.root, observed).map_err(CommandError::Scan)?;
-    let report = LearnReport { root: escape(options.root.as_os_str().as_bytes()), learned };
-    let text = match &prepared.earlier {
-        Some(earlier) => report.joined(earlier).map_err(|error| CommandError::Usage(error.to_string()))?,
-        None => report.profile(),
-    };
-    Ok((report, text))
+    Ok(LearnReport { root: escape(options.root.as_os_str().as_bytes()), learned })
 }

@@ -18,8 +18,7 @@ pub struct Observed {
     pub libraries: Vec<Library>,
     /// What was made or changed; `None` if that could not be found out.
     pub writes: Option<Writes>,
-    /// Mount points of other writable mounts that are not the runtime's, in order ([`Observed::note_volumes`]): what is
-    /// written there was not looked at.
+    /// Mount points of other writable mounts that are not the runtime's, in order ([`Observed::note_volumes`]).
     pub volumes: Vec<Canonical>,
     /// The users and capabilities that processes had, without doubles, in order: at each exec, and at each later look.
     pub credentials: Vec<Credentials>,

@@ -93,11 +93,13 @@ fn where_it_wrote_and_what_it_may() {
         file(tree, "/var/log/new", 0o644);
         file(tree, "/var/cache/app/deep/file", 0o644);
         file(tree, "/var/lib/app/made/file", 0o644);
+        file(tree, "/srv/app/data/new", 0o644);
     });
     let mut seen = observed(&["/run.sh", "/usr/bin/a", "/usr/sbin/b"], Some(writes));
-    seen.volumes = vec![canonical("/srv/app/data")];
+    // Nothing has changed in the second one.
+    seen.volumes = vec![canonical("/srv/app/data"), canonical("/usr/sbin")];
     let learned = Learned::of(&root, seen).unwrap();
-    assert_eq!(places(&learned), "/srv/app/data? /var/cache/app /var/lib/app/made? /var/log");
+    assert_eq!(places(&learned), "/srv/app/data /var/cache/app /var/lib/app/made? /var/log");
     assert_eq!(text(&learned.confined.write), "/srv/app/data /var/cache/app /var/lib/app /var/log");
     assert_eq!(text(&learned.confined.execute), "/run.sh /usr/bin /usr/sbin");
     assert!(matches!(learned.writable.unwrap()[3].written, Written::Changed { hides: 1 }));

@@ -20,6 +20,7 @@ pub(super) fn kept(why: &Why) -> String {
         }
         Why::Link { to } => format!("a link by which {to} was started"),
         Why::Script(of) => format!("a script that {} ran", some(of)),
+        Why::Sourced(by) => format!("a script that {by} reads"),
         Why::Loaded(by) => format!("loaded by name by {}", some(by)),
         Why::Modules { seen: 1, by } => format!("a directory of modules, 1 loaded by {}", some(by)),
         Why::Modules { seen, by } => format!("a directory of modules, {seen} loaded by {}", some(by)),
@@ -57,7 +58,7 @@ pub(super) fn written(place: &Writable) -> String {
             format!("files were made or changed there; an empty volume would hide {hides} of the image")
         }
         Written::Emptied => "files were removed or renamed there".to_owned(),
-        Written::Volume => "a writable volume".to_owned(),
+        Written::Volume => "a volume, which was written to".to_owned(),
         Written::SharedMemory => "shared memory, which leaves no trace".to_owned(),
     }
 }

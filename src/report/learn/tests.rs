@@ -197,6 +197,8 @@ fn observed() -> impl Strategy<Value = Observed> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn any_profile_loads_and_keeps_what_was_started(observed in observed()) {
         let (_directory, root) = tree(&[]);
@@ -300,6 +302,8 @@ fn what_cannot_be_joined() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn a_join_has_both_and_joins_once(first in observed(), second in observed()) {
         let (_directory, root) = tree(&[]);
