@@ -15,7 +15,7 @@ use super::fault;
 use super::options::{digest, effective_profile};
 use super::output::Output;
 use crate::cli::{Fallback, Run};
-use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
+use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start, is_not_refused};
 use crate::launch::exec::AppCommand;
 use crate::launch::init::{Init, ParentDeath, hold_signals};
 use crate::launch::landlock::{LandlockError, Ruleset, deny_instead};
@@ -130,11 +130,12 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
             dry_run: false,
             disable_instead: options.fallback == Fallback::Deny,
         };
-        let planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
+        let mut planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
         if order::is_app_first(options, &planned, &mut report.notes) {
             drop(planned);
             return Ok(Next::StartFirst(Box::new(Prepared { command, digest, target, profile, restrictions, report })));
         }
+        planned.lead_on(&|planned| is_not_refused(planned) || order::is_app_first(options, planned, &mut Vec::new()));
         carry_out(options, planned, digest, &mut restrictions, &mut report)?;
     } else if let Some(digest) = digest {
         let mut verification = Verification::default();

@@ -12,7 +12,7 @@ use super::super::fault;
 use super::super::output::Output;
 use super::Prepared;
 use crate::cli::{Fallback, Run};
-use crate::harden::pipeline::{HardenError, Policy, Processes, Protected, Start};
+use crate::harden::pipeline::{HardenError, Policy, Processes, Protected, Start, is_not_refused};
 use crate::harden::wait::WaitError;
 use crate::launch::init::{Init, hold_signals};
 use crate::profile::Profile;
@@ -101,7 +101,9 @@ fn harden(
         // Landlock binds a process that enters it, but not one that runs already.
         disable_instead: options.fallback == Fallback::Deny,
     };
-    let applied = Protected::new(target, profile, policy)?.survey()?.plan().settle()?.apply();
+    let mut planned = Protected::new(target, profile, policy)?.survey()?.plan();
+    planned.lead_on(&is_not_refused);
+    let applied = planned.settle()?.apply();
     let read_only = applied.is_read_only();
     let mut verified = applied.verify_tree();
     if let Some(digest) = digest {
