@@ -54,7 +54,7 @@ impl Confined {
 fn write(writable: Option<&[Writable]>) -> Result<Vec<Canonical>, Unconfined> {
     let mut paths = Vec::new();
     for Writable { path, written, made } in writable.ok_or(Unconfined::WritesUnknown)? {
-        let is_there = !made || matches!(written, Written::Volume | Written::SharedMemory);
+        let is_there = !made || matches!(written, Written::Volume | Written::SharedMemory | Written::Temporary);
         let place = if is_there { path.clone() } else { path.parent().unwrap_or_default() };
         if place == b"/" {
             return Err(Unconfined::WritesRoot(path.clone()));

@@ -39,7 +39,7 @@ const BELOW_LIB: [&str; 8] = ["python", "perl", "ruby", "lua", "gconv", "engines
 
 /// Where interpreters look for modules: how the name of the program begins, and globs. `PREFIX` is the directory above
 /// that of the program or of a link to it, `NAME` the program's name.
-const READ_BY: [(&str, &[&str]); 6] = [
+const READ_BY: [(&str, &[&str]); 7] = [
     ("python", &["PREFIX/lib/NAME", "/usr/lib/NAME", "/usr/local/lib/NAME", "/usr/lib/python3"]),
     (
         "perl",
@@ -56,6 +56,8 @@ const READ_BY: [(&str, &[&str]); 6] = [
     ("ruby", &["PREFIX/lib/ruby", "/usr/lib/*/ruby", "/var/lib/gems", "/usr/local/bundle"]),
     ("php", &["PREFIX/lib/php/extensions", "/usr/lib/php/20*"]),
     ("java", &["PREFIX/lib"]),
+    // The linker's plugins of gcc(1).
+    ("collect2", &["/usr/lib/gcc"]),
     ("beam.smp", &["/usr/lib/erlang/lib", "/usr/local/lib/erlang/lib"]),
 ];
 

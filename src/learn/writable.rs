@@ -33,10 +33,15 @@ pub enum Written {
     Volume,
     /// It holds shared memory, which leaves no trace.
     SharedMemory,
+    /// It holds temporary files, which may have no name at any time (`O_TMPFILE`) and leave no trace then.
+    Temporary,
 }
 
 /// Where POSIX shared memory lies (`shm_overview(7)`).
 const SHARED_MEMORY: &[u8] = b"/dev/shm";
+
+/// Where temporary files lie (`hier(7)`).
+const TEMPORARY: [&[u8]; 2] = [b"/tmp", b"/var/tmp"];
 
 /// Where the app wrote, in order of the paths; `None` if that is not known. The root itself is among them if names were
 /// made right in it.
@@ -59,6 +64,13 @@ pub(super) fn writable(root: &Root, observed: &Observed) -> Option<Vec<Writable>
     if let Ok(place) = root.walk(SHARED_MEMORY, true) {
         if place.stat.kind == Kind::Directory && place.stat.mount != root.stat().mount {
             list.push(Writable { path: place.path, written: Written::SharedMemory, made: true });
+        }
+    }
+    for path in TEMPORARY {
+        if let Ok(place) = root.walk(path, true) {
+            if place.stat.kind == Kind::Directory {
+                list.push(Writable { path: place.path, written: Written::Temporary, made: true });
+            }
         }
     }
     sort_by(&mut list, |a, b| a.path.cmp(&b.path));

@@ -11,7 +11,7 @@ mod reasons;
 use std::fmt::Write;
 
 use super::{Exit, Volume as Amount, plural};
-use crate::learn::{Learned, Likely};
+use crate::learn::{Learned, Likely, Written};
 use crate::profile::quote;
 use crate::root::pattern::literal;
 use crate::text::escape::escape;
@@ -125,7 +125,8 @@ impl LearnReport {
         if amount.quiet {
             return text;
         }
-        let writable = writable.as_ref().map_or(0, Vec::len);
+        let places = writable.iter().flatten().filter(|place| place.written != Written::Temporary);
+        let writable = places.count();
         let directories =
             if writable == 1 { "1 writable directory" } else { &format!("{writable} writable directories") };
         let _ = writeln!(

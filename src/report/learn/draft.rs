@@ -1,7 +1,7 @@
 //! The tables and keys of the profile, before they are text or join an earlier profile.
 
 use super::reasons;
-use crate::learn::{App, Confined, Kept, Learned, Process, Unconfined, Writable};
+use crate::learn::{App, Confined, Kept, Learned, Process, Unconfined, Writable, Written};
 use crate::linux::proc::status::capability_names;
 use crate::profile::{Principal, quote};
 use crate::root::Canonical;
@@ -103,7 +103,9 @@ fn mounts(learned: &Learned) -> Vec<Key> {
     };
     let mut keys = Vec::new();
     for (name, made) in [("writable", false), ("writable_if_present", true)] {
-        let of_key = |place: &&Writable| place.made == made && place.path != b"/";
+        // It is not known whether the app needs a place for temporary files: the check must not fail without one.
+        let of_key =
+            |place: &&Writable| place.made == made && place.path != b"/" && place.written != Written::Temporary;
         let items: Vec<Item> =
             writable.iter().filter(of_key).map(|place| Item::path(&place.path, reasons::written(place))).collect();
         if !items.is_empty() {

@@ -59,6 +59,7 @@ pub(super) fn written(place: &Writable) -> String {
         }
         Written::Emptied => "files were removed or renamed there".to_owned(),
         Written::Volume => "a volume, which was written to".to_owned(),
+        Written::Temporary => "temporary files, which may leave no trace".to_owned(),
         Written::SharedMemory => "shared memory, which leaves no trace".to_owned(),
     }
 }
