@@ -37,6 +37,7 @@ jq jq
 qemu-aarch64-static qemu-user-static
 tini-static tini
 dumb-init dumb-init
+ab apache2-utils
 script bsdutils
 dockerd docker.io
 docker docker.io
