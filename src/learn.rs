@@ -12,6 +12,7 @@ mod modules;
 pub mod observed;
 mod process;
 mod seen;
+mod sourced;
 mod summary;
 mod trace;
 mod writable;

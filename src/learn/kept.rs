@@ -33,6 +33,8 @@ pub enum Why {
     },
     /// A script that is the argument of these programs, in order.
     Script(Vec<Canonical>),
+    /// A script that this one reads.
+    Sourced(Canonical),
     /// A library that no `DT_NEEDED` leads to, loaded by these programs, in order.
     Loaded(Vec<Canonical>),
     /// A directory of modules.

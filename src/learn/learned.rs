@@ -9,6 +9,7 @@ use super::likely::{Likely, likely};
 use super::modules::modules;
 use super::observed::{Gap, Observed, Port, Program, Role};
 use super::process::Process;
+use super::sourced::add_sourced;
 use super::writable::{Writable, writable};
 use crate::drift::Event;
 use crate::recognise::needs::needs;
@@ -101,6 +102,7 @@ fn only(root: &Root, observed: &Observed) -> Vec<Kept> {
         }
     }
     list.extend(scripts);
+    add_sourced(root, &mut list);
     sort_by(&mut list, |a, b| a.path.cmp(&b.path));
     // What was started comes before what was an argument.
     list.dedup_by(|later, earlier| later.path == earlier.path);

@@ -26,7 +26,6 @@ pub enum Tree {
     /// tests/apps.sh, in a layer of this name
     Layer(&'static str),
     /// By this, when it is needed: a tree, and a layer over it or the same tree again.
-    #[expect(dead_code)]
     Made(fn() -> (PathBuf, PathBuf)),
 }
 

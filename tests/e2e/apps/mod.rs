@@ -11,8 +11,10 @@ macro_rules! apps {
 
 mod client;
 mod docs;
+mod figures;
 mod fix;
 mod kept;
+mod learned;
 mod left;
 mod list;
 mod profiles;

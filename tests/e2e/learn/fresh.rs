@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::{entry, list};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::command::output::assert_valid;
 use crate::harness::container::Spec;
 use crate::harness::tree::Tree;
@@ -107,4 +110,37 @@ fn json_has_the_profile_and_fits_its_schema() {
     assert_valid("learn.schema.json", &json);
     assert_eq!(json["profile"], fs::read_to_string(profiles.path().join("p.toml")).unwrap(), "{json:#}");
     assert_eq!(json["likely"][0]["path"], "/usr/bin/gzip", "{json:#}");
+}
+
+/// nginx starts as root and changes its workers' user.
+#[test]
+fn a_server_answers_with_its_profile_and_every_check_holds() {
+    let profiles = tempfile::tempdir().unwrap();
+    let start = |words: &[&str]| {
+        let app = ["--", "/usr/sbin/nginx", "-g", "daemon off;"];
+        let spec = Spec::new(&rootfs("nginx"), &[&["/lithify/lithify"], words, &app].concat());
+        let container = spec.volume(profiles.path(), "/profiles", &["rw"]).runtime_default().start();
+        assert!(container.http().contains("nginx answers"), "{}", container.log());
+        container
+    };
+    let learning = start(&["learn", "--out", "/profiles/p.toml"]);
+    kill(Pid::from_raw(learning.pid().parse().unwrap()), Signal::SIGTERM).unwrap();
+    learning.wait_until_it_ends();
+    let text = fs::read_to_string(profiles.path().join("p.toml")).unwrap();
+    let container = start(&["run", "--init", "-p", "/profiles/p.toml"]);
+    container.lithify(&["verify", "-p", "/profiles/p.toml"]).exits(0);
+    let found = container.lithify(&["scan", "--format", "json"]).json();
+    let rest = found["programs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| !text.contains(one["path"].as_str().unwrap()))
+        .count();
+    assert_eq!(rest, 0, "{found:#}\n{text}");
+    // As a probe beside an app that runs.
+    let spec = Spec::new(&rootfs("nginx"), &["/usr/sbin/nginx", "-g", "daemon off;"]);
+    let probed = spec.volume(profiles.path(), "/profiles", &["ro"]).runtime_default().start();
+    assert!(probed.http().contains("nginx answers"));
+    probed.lithify(&["harden", "--wait-for-app", "-p", "/profiles/p.toml"]).exits(0);
+    assert!(probed.http().contains("nginx answers"));
 }
