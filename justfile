@@ -56,6 +56,7 @@ bench: build
     benches/seal.sh
     benches/drift.sh
     benches/init.sh
+    benches/learn.sh
     benches/stage.sh
     benches/wait.sh
     benches/resources.sh

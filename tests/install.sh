@@ -38,6 +38,7 @@ qemu-aarch64-static qemu-user-static
 tini-static tini
 dumb-init dumb-init
 catatonit catatonit
+ab apache2-utils
 script bsdutils
 dockerd docker.io
 docker docker.io

@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// Where a process listens is looked at when it ends, if it has lived this long: a short-lived one answers nobody.
 const LASTING: u64 = 250;
 
+/// At so many first forks of a process its mappings are looked at. A server loads its modules and then starts workers; from
+/// then on it may run as another user, and show nothing. A shell forks without end.
+const TELLING_FORKS: u8 = 16;
+
 /// Follows the processes, and notes what they do.
 pub struct Trace<'s, 'r> {
     seen: &'s mut Seen<'r>,
@@ -43,6 +47,8 @@ struct Traced {
     since: u64,
     /// Whether it is about to end.
     ends: bool,
+    /// How many tasks it has started, up to [`TELLING_FORKS`].
+    forks: u8,
 }
 
 impl<'s, 'r> Trace<'s, 'r> {
@@ -50,7 +56,7 @@ impl<'s, 'r> Trace<'s, 'r> {
     pub fn new(app: u32, seen: &'s mut Seen<'r>) -> Result<Self, Errno> {
         let app = i32::try_from(app).map_err(|_| Errno::ESRCH)?;
         trace::seize(app)?;
-        let first = Traced { image: None, process: app, since: 0, ends: false };
+        let first = Traced { image: None, process: app, since: 0, ends: false, forks: 0 };
         let tasks = HashMap::from([(app, first)]);
         Ok(Self { seen, app, tasks, held: Vec::new(), start: Instant::now(), leaving: false })
     }
@@ -127,17 +133,21 @@ impl<'s, 'r> Trace<'s, 'r> {
             return true;
         }
         let since = self.now();
-        self.tasks.insert(id, Traced { image: None, process: id, since, ends: false });
+        self.tasks.insert(id, Traced { image: None, process: id, since, ends: false, forks: 0 });
         false
     }
 
     fn forked(&mut self, id: i32) {
         let (Some(parent), Ok(new)) = (self.tasks.get(&id).copied(), trace::message(id)) else { return };
+        if let Some(image) = parent.image.filter(|_| parent.forks < TELLING_FORKS) {
+            self.seen.look(task(parent.process, id), image);
+            self.tasks.insert(id, Traced { forks: parent.forks + 1, ..parent });
+        }
         let thread = Task::Thread { process: number(parent.process), thread: number(new) };
         let process = if new != id && thread.is_there() { parent.process } else { new };
         let since = self.now();
         // It may have stopped, and even executed, before this event came.
-        let known = self.tasks.entry(new).or_insert(Traced { image: None, process, since, ends: false });
+        let known = self.tasks.entry(new).or_insert(Traced { image: None, process, since, ends: false, forks: 0 });
         known.process = process;
         known.image = known.image.or(parent.image);
         if let Some(place) = self.held.iter().position(|held| *held == new) {
@@ -159,7 +169,7 @@ impl<'s, 'r> Trace<'s, 'r> {
         if id == self.app && by.is_none() {
             self.seen.is_app(image);
         }
-        self.tasks.insert(id, Traced { image, process: id, since, ends: false });
+        self.tasks.insert(id, Traced { image, process: id, since, ends: false, forks: 0 });
     }
 
     fn exits(&mut self, id: i32) {

@@ -36,7 +36,9 @@ fn entry<'r>(profile: &'r str, key: &str, path: &str) -> &'r str {
 fn profile(printed: &str) -> &str {
     let start = printed.find("# Written by").unwrap_or_else(|| panic!("no profile in:\n{printed}"));
     // A container's log holds both streams.
-    let profile = printed[start..].split("lithify learn /").next().unwrap();
+    let ours = |line: &&str| !line.starts_with("note: ") && !line.starts_with("lithify learn");
+    let length = printed[start..].split_inclusive('\n').take_while(ours).map(str::len).sum::<usize>();
+    let profile = &printed[start..start + length];
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     fs::write(file.path(), profile).unwrap();
     crate::harness::run_lithify(["profile", "check", file.path().to_str().unwrap()]).exits(0);

@@ -11,8 +11,13 @@ const NGINX: [&str; 6] = ["/lithify/lithify", "learn", "--", "/usr/sbin/nginx", 
 
 /// Learns it while it answers one request, and stops it by SIGTERM. What both have printed.
 fn learn(spec: Spec) -> String {
+    learn_by(spec, "nginx answers")
+}
+
+/// The same of a server with this answer.
+fn learn_by(spec: Spec, answer: &str) -> String {
     let container = spec.start();
-    assert!(container.http().contains("nginx answers"));
+    assert!(container.http().contains(answer));
     kill(Pid::from_raw(container.pid().parse().unwrap()), Signal::SIGTERM).unwrap();
     log(&container)
 }
@@ -51,4 +56,12 @@ fn as_another_user_without_capabilities() {
     // What only dlopen(3) leads to.
     assert!(text.contains("/usr/lib/python3.11"), "{text}");
     entry(text, "writable", "/tmp");
+}
+
+#[test]
+fn modules_that_a_server_has_loaded_before_its_workers_start() {
+    let command = ["/lithify/lithify", "learn", "--", "/usr/local/apache2/bin/httpd", "-DFOREGROUND"];
+    let printed = learn_by(Spec::new(&rootfs("httpd"), &command), "It works!");
+    let text = profile(&printed);
+    assert!(list(text, "paths").iter().any(|line| line.contains("/usr/local/apache2/modules")), "{text}");
 }
