@@ -26,6 +26,6 @@ pub use likely::Likely;
 pub use look::{Look, PAUSE};
 pub use process::Process;
 pub use seen::Seen;
-pub use trace::Trace;
+pub use trace::{Leaving, Trace};
 pub use writable::{Writable, Written};
 pub use writes::add_writes;

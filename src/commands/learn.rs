@@ -22,7 +22,7 @@ use crate::launch::duties::Duties;
 use crate::launch::exec::AppCommand;
 use crate::launch::init::{Init, Watch, hold_signals};
 use crate::learn::observed::Gap;
-use crate::learn::{Learned, Look, PAUSE, Seen, Trace, add_writes};
+use crate::learn::{Learned, Leaving, Look, PAUSE, Seen, Trace, add_writes};
 use crate::linux::deadline::Deadline;
 use crate::linux::errno::name;
 use crate::linux::stream::Stream;
@@ -53,8 +53,9 @@ pub(super) fn learn(options: &Learn, output: &Output) -> Exit {
     if let Err(errno) = hold_signals() {
         return output.failure("learn", &CommandError::Signals(errno));
     }
-    let result = prepare(options).and_then(|prepared| {
-        if starts { with_command(options, &prepared, &output) } else { without_command(options, &prepared, &output) }
+    let result = prepare(options).and_then(|(prepared, out)| {
+        let learn = if starts { with_command } else { without_command };
+        learn(options, &prepared, out, &output)
     });
     result.unwrap_or_else(|error| output.failure("learn", &error))
 }
@@ -66,7 +67,10 @@ struct Prepared {
     earlier: Option<Earlier>,
 }
 
-fn prepare(options: &Learn) -> Result<Prepared, CommandError> {
+/// The file of `--out`, begun before the app can exchange anything on the way to it; `None` for standard output.
+type Out = Option<Result<ManifestFile, Errno>>;
+
+fn prepare(options: &Learn) -> Result<(Prepared, Out), CommandError> {
     if !options.command.is_empty() && options.root != Path::new("/") {
         return Err(CommandError::Usage(
             "--root is for an app that runs already; what is started after -- runs in this root".to_owned(),
@@ -76,11 +80,12 @@ fn prepare(options: &Learn) -> Result<Prepared, CommandError> {
     let profile = Profile { exclude: Vec::new(), ..load(options.profiles.iter().map(String::as_str))? };
     let earlier = options.add.as_deref().map(Earlier::load).transpose()?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
-    Ok(Prepared { target, profile, earlier })
+    let out = (options.out != Path::new("-")).then(|| ManifestFile::create(&options.out));
+    Ok((Prepared { target, profile, earlier }, out))
 }
 
 /// Starts the app, and stays as its first process.
-fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result<Exit, CommandError> {
+fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output) -> Result<Exit, CommandError> {
     let command = AppCommand::new(&options.command, false)?;
     let start = time_of_files().map_err(CommandError::Fork)?;
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(CommandError::Fork)?;
@@ -98,7 +103,7 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
         Ok(mut trace) => {
             go(&writer);
             let mut code = init.attend_with(options.time, &mut trace);
-            trace.look();
+            code = look_at_all(&init, &mut trace, code);
             if code.is_none() {
                 code = leave(&init, &mut trace);
             }
@@ -116,8 +121,8 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
     // An app that could not be executed has said so, and there is nothing to write.
     let no_exec = [Exit::NotFound, Exit::CannotExecute].map(|exit| Some(exit.code())).contains(&code);
     let nothing = (traced || no_exec) && code.is_some() && seen.is_empty() && seen.can_name();
-    let written = nothing || write(options, prepared, seen, Some(start), output);
-    let code = code.unwrap_or_else(|| init.attend_to_the_end());
+    let written = nothing || write(options, prepared, seen, Some(start), out, output);
+    let code = code.unwrap_or_else(|| init.attend_to_the_end_with(&mut Leaving));
     Ok(if code == 0 && !written { Exit::RunFailed } else { Exit::App(code) })
 }
 
@@ -138,6 +143,21 @@ fn go(writer: &OwnedFd) {
     let _ = nix::unistd::write(writer, b"\n");
 }
 
+/// How many processes are looked at before the app may go on.
+const AT_ONCE: usize = 16;
+
+/// Looks at every process as it is now, while the app goes on. Returns its exit code if it has ended by the end.
+fn look_at_all(init: &Init, trace: &mut Trace<'_, '_>, mut code: Option<u8>) -> Option<u8> {
+    let mut processes = trace.processes();
+    while let Some(id) = processes.pop() {
+        trace.look_at(id);
+        if code.is_none() && processes.len() % AT_ONCE == 0 {
+            code = init.attend_with(Some(Duration::ZERO), trace);
+        }
+    }
+    code
+}
+
 /// Ends the tracing of an app that goes on. Returns its exit code if it has ended meanwhile.
 fn leave(init: &Init, trace: &mut Trace<'_, '_>) -> Option<u8> {
     trace.leave();
@@ -150,7 +170,7 @@ fn leave(init: &Init, trace: &mut Trace<'_, '_>) -> Option<u8> {
 }
 
 /// Looks at an app that runs already.
-fn without_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result<Exit, CommandError> {
+fn without_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output) -> Result<Exit, CommandError> {
     let target = &prepared.target;
     if !target.owner.has_processes() {
         return Err(CommandError::Usage(format!(
@@ -180,11 +200,11 @@ fn without_command(options: &Learn, prepared: &Prepared, output: &Output) -> Res
         }
     }
     look.look(true);
-    Ok(if write(options, prepared, seen, first, output) { Exit::Ok } else { Exit::Finding })
+    Ok(if write(options, prepared, seen, first, out, output) { Exit::Ok } else { Exit::Finding })
 }
 
 /// Writes the profile of what was seen since `start`. Returns whether it is where it should be; else says why.
-fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Time>, output: &Output) -> bool {
+fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Time>, out: Out, output: &Output) -> bool {
     let report = match profile(options, prepared, seen, start) {
         Ok(report) => report,
         Err(error) => {
@@ -196,18 +216,19 @@ fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Tim
     let joined = prepared.earlier.as_ref().map_or_else(|| Ok(report.profile()), |earlier| report.joined(earlier));
     let is_joined = joined.is_ok();
     // A profile that could not be joined must not take the place of the earlier one.
-    let to_output = options.out == Path::new("-") || !is_joined;
+    let file = out.filter(|_| is_joined);
+    let to_output = file.is_none();
     let text = joined.unwrap_or_else(|error| {
         let hint = "join the profile on standard output by hand";
         output.error("learn", Exit::RunFailed, &error.to_string(), Some(hint));
         report.profile()
     });
-    let to_file = || {
-        let mut file = ManifestFile::create(&options.out)?;
+    let to_file = |file: Result<ManifestFile, Errno>| {
+        let mut file = file?;
         file.write(text.as_bytes());
         file.finish()
     };
-    let mut failed = if to_output { Ok(()) } else { to_file() };
+    let mut failed = file.map_or(Ok(()), to_file);
     let mut to = place.as_str();
     if let Err(errno) = failed {
         let hint = "name a file in a directory that can be written, such as a volume";

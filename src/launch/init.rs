@@ -51,8 +51,8 @@ pub trait Watch {
     /// Takes one child that has ended; `None` if none has ended yet, `ECHILD` if there are no children.
     fn reap(&mut self) -> Result<Option<Ended>, Errno>;
 
-    /// A signal is about to be passed on.
-    fn forwards(&mut self) {}
+    /// This signal is about to be passed on.
+    fn forwards(&mut self, _: i32) {}
 
     /// The longest time between two calls of [`Watch::reap`]; `None` if signals alone decide.
     fn pause(&self) -> Option<Duration> {
@@ -62,9 +62,9 @@ pub trait Watch {
     /// That time has passed.
     fn paused(&mut self) {}
 
-    /// Whether it takes the stops of the app, so that nobody else may.
-    fn takes_stops(&self) -> bool {
-        false
+    /// The signal that has stopped the process `app` since this was last asked; `None` if none has.
+    fn stopped(&mut self, app: i32) -> Option<i32> {
+        sys::process::stopped(app)
     }
 }
 
@@ -132,13 +132,18 @@ impl Init {
     /// keeps nothing open or busy, such as a pipe whose end the app waits for, or a mount. At the end, what the app left
     /// behind is ended if the duties say so.
     pub fn attend_to_the_end(&self) -> u8 {
+        self.attend_to_the_end_with(&mut Unwatched)
+    }
+
+    /// As [`Init::attend_to_the_end`], and `watch` takes the changes of children.
+    pub fn attend_to_the_end_with(&self, watch: &mut dyn Watch) -> u8 {
         let _ = sys::signal::block_all();
         sys::signal::discard_sigpipe();
         sys::descriptor::close_from_3();
         let _ = nix::unistd::chdir("/");
         sys::program::release_code();
         loop {
-            if let Some(code) = self.attend(None) {
+            if let Some(code) = self.attend_with(None, watch) {
                 return code;
             }
         }
@@ -171,7 +176,7 @@ impl Init {
                 Ok(libc::SIGCHLD) => self.told(Event::Received(libc::SIGCHLD)),
                 Ok(signal) => {
                     self.told(Event::Received(signal));
-                    watch.forwards();
+                    watch.forwards(signal);
                     self.forward(signal);
                     if self.duties.suspends && [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
                         self.told(Event::Suspended);
@@ -190,9 +195,7 @@ impl Init {
             if code.is_some() || deadline.is_some_and(Deadline::is_over) {
                 return code;
             }
-            if !watch.takes_stops() {
-                self.stop_with_the_app();
-            }
+            self.stop_with_the_app(watch);
         }
     }
 
@@ -223,9 +226,9 @@ impl Init {
 
     /// Stops with the app if the terminal has stopped it: the shell that waits for this process must learn of it, and
     /// whoever else belongs to that shell's job stops as well.
-    fn stop_with_the_app(&self) {
+    fn stop_with_the_app(&self, watch: &mut dyn Watch) {
         let Some(terminal) = &self.terminal else { return };
-        let Some(signal) = sys::process::stopped(self.app.as_raw()) else { return };
+        let Some(signal) = watch.stopped(self.app.as_raw()) else { return };
         let had_it = terminal.take_back();
         if sys::signal::stop_group() {
             // The SIGCONT is pending, and is passed on like any other signal.

@@ -44,8 +44,11 @@ impl Confined {
             return Self { write: Err(reason.clone()), execute: Err(reason) };
         }
         let write = write(writable);
-        let written = write.as_deref().unwrap_or_default();
-        let execute = execute(root, observed, kept, written);
+        // Also where `write` is left out: the app may write there all the same.
+        let places = writable.unwrap_or_default().iter().map(|place| place.path.clone());
+        let mut written: Vec<Canonical> = places.filter(|path| *path != b"/").collect();
+        written.extend(write.as_deref().unwrap_or_default().iter().cloned());
+        let execute = execute(root, observed, kept, &written);
         Self { write, execute }
     }
 }

@@ -34,9 +34,12 @@ pub(super) struct Image {
 impl Image {
     /// The file `id`, which the kernel shows at `shown`, and which was started as `called`.
     pub(super) fn new(root: &Root, id: Identity, called: &[u8], shown: Vec<u8>) -> Self {
-        let program = match root.walk(&shown, true) {
-            Ok(place) if place.stat.id == id => Ok(place.path),
-            _ => Err(shown),
+        // In a mount namespace of its own the process may have another path to the same file.
+        let leads =
+            |path: &[u8]| root.walk(path, true).ok().filter(|place| place.stat.id == id).map(|place| place.path);
+        let program = match leads(&shown).or_else(|| leads(called).filter(|_| !called.is_empty())) {
+            Some(path) => Ok(path),
+            None => Err(shown),
         };
         let (mut links, mut scripts) = (Vec::new(), Vec::new());
         let mut next = if called.is_empty() { None } else { root.walk(called, true).ok() };

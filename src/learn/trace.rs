@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::libc;
 
 use super::seen::{Seen, Start};
 use crate::launch::init::Watch;
 use crate::linux::proc::Task;
 use crate::linux::sys::process::Ended;
 use crate::linux::sys::trace::{self, Change, Stop};
+use crate::text::order::sort_by;
 
 /// How long a new task may wait for the event of the task that started it. That task may have been killed.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -22,6 +24,9 @@ const LASTING: u64 = 250;
 /// then on it may run as another user, and show nothing. A shell forks without end.
 const TELLING_FORKS: u8 = 16;
 
+/// How long a signal that asks the app to end may wait until it is known where the app listens.
+const BEFORE_THE_END: Duration = Duration::from_millis(50);
+
 /// Follows the processes, and notes what they do.
 pub struct Trace<'s, 'r> {
     seen: &'s mut Seen<'r>,
@@ -29,8 +34,10 @@ pub struct Trace<'s, 'r> {
     app: i32,
     /// Each living task, by its id.
     tasks: HashMap<i32, Traced>,
-    /// New tasks that wait for the event of the task that started them.
-    held: Vec<i32>,
+    /// New tasks that wait for the event of the task that started them, and since when.
+    held: Vec<(i32, Instant)>,
+    /// The signal that has stopped the app, until somebody asks for it.
+    stopped: Option<i32>,
     start: Instant,
     /// Whether every task that stops is let go for good.
     leaving: bool,
@@ -58,16 +65,20 @@ impl<'s, 'r> Trace<'s, 'r> {
         trace::seize(app)?;
         let first = Traced { image: None, process: app, since: 0, ends: false, forks: 0 };
         let tasks = HashMap::from([(app, first)]);
-        Ok(Self { seen, app, tasks, held: Vec::new(), start: Instant::now(), leaving: false })
+        Ok(Self { seen, app, tasks, held: Vec::new(), stopped: None, start: Instant::now(), leaving: false })
     }
 
-    /// Looks at every process as it is now.
-    pub fn look(&mut self) {
-        for (&id, traced) in self.tasks.iter().filter(|(id, traced)| traced.process == **id && !traced.ends) {
-            if let Some(image) = traced.image {
-                self.seen.look(task(id, id), image);
-                self.seen.look_at_ports(task(id, id));
-            }
+    /// The processes that are followed.
+    pub fn processes(&self) -> Vec<i32> {
+        let living = self.tasks.iter().filter(|(id, traced)| traced.process == **id && !traced.ends);
+        living.map(|(id, _)| *id).collect()
+    }
+
+    /// Looks at a process as it is now.
+    pub fn look_at(&mut self, id: i32) {
+        if let Some(image) = self.tasks.get(&id).and_then(|traced| traced.image) {
+            self.seen.look(task(id, id), image);
+            self.seen.look_at_ports(task(id, id));
         }
     }
 
@@ -75,7 +86,7 @@ impl<'s, 'r> Trace<'s, 'r> {
     /// [`Trace::has_left`] says when it is done.
     pub fn leave(&mut self) {
         self.leaving = true;
-        self.release();
+        self.release(Duration::ZERO);
         for &id in self.tasks.keys() {
             let _ = trace::interrupt(id);
         }
@@ -86,11 +97,17 @@ impl<'s, 'r> Trace<'s, 'r> {
         self.tasks.is_empty()
     }
 
-    /// Lets the new tasks run that waited.
-    fn release(&mut self) {
-        for id in std::mem::take(&mut self.held) {
-            self.go_on(id, 0);
-        }
+    /// Lets the new tasks run that have waited for so long.
+    fn release(&mut self, patience: Duration) {
+        let mut waiting = std::mem::take(&mut self.held);
+        waiting.retain(|(id, since)| {
+            let waits = since.elapsed() < patience;
+            if !waits {
+                self.go_on(*id, 0);
+            }
+            waits
+        });
+        self.held = waiting;
     }
 
     /// Lets a stopped task go on. An error is ignored: it was killed, and its end is what comes next.
@@ -106,8 +123,11 @@ impl<'s, 'r> Trace<'s, 'r> {
     fn stopped(&mut self, id: i32, stop: Stop) {
         match stop {
             Stop::Signal(signal) => return self.go_on(id, signal),
-            Stop::Group(_) => {
+            Stop::Group(signal) => {
                 self.know(id);
+                if id == self.app {
+                    self.stopped = Some(signal);
+                }
                 if self.leaving {
                     return self.go_on(id, 0);
                 }
@@ -116,7 +136,7 @@ impl<'s, 'r> Trace<'s, 'r> {
             }
             Stop::Trap => {
                 if !self.know(id) && !self.leaving {
-                    self.held.push(id);
+                    self.held.push((id, Instant::now()));
                     return;
                 }
             }
@@ -139,6 +159,9 @@ impl<'s, 'r> Trace<'s, 'r> {
 
     fn forked(&mut self, id: i32) {
         let (Some(parent), Ok(new)) = (self.tasks.get(&id).copied(), trace::message(id)) else { return };
+        if self.leaving {
+            return;
+        }
         if let Some(image) = parent.image.filter(|_| parent.forks < TELLING_FORKS) {
             self.seen.look(task(parent.process, id), image);
             self.tasks.insert(id, Traced { forks: parent.forks + 1, ..parent });
@@ -150,7 +173,7 @@ impl<'s, 'r> Trace<'s, 'r> {
         let known = self.tasks.entry(new).or_insert(Traced { image: None, process, since, ends: false, forks: 0 });
         known.process = process;
         known.image = known.image.or(parent.image);
-        if let Some(place) = self.held.iter().position(|held| *held == new) {
+        if let Some(place) = self.held.iter().position(|(held, _)| *held == new) {
             self.held.swap_remove(place);
             self.go_on(new, 0);
         }
@@ -200,20 +223,31 @@ impl Watch for Trace<'_, '_> {
                 Some(Change::Ended(ended)) => {
                     let (Ended::Exited(id, _) | Ended::Killed(id, _)) = ended;
                     self.tasks.remove(&id);
-                    self.held.retain(|held| *held != id);
+                    self.held.retain(|(held, _)| *held != id);
                     return Ok(Some(ended));
                 }
-                None => return Ok(None),
+                None => {
+                    // Whoever started them may have been killed, however many signals come.
+                    self.release(PATIENCE);
+                    return Ok(None);
+                }
             }
         }
     }
 
-    fn forwards(&mut self) {
-        // An app that is told to end closes its sockets first.
-        for (&id, traced) in self.tasks.iter().filter(|(id, traced)| traced.process == **id) {
-            if traced.image.is_some() {
-                self.seen.look_at_ports(task(id, id));
+    fn forwards(&mut self, signal: i32) {
+        if ![libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP].contains(&signal) {
+            return;
+        }
+        // An app that is told to end closes its sockets first. Of many processes the first ones listen.
+        let mut processes = self.processes();
+        sort_by(&mut processes, i32::cmp);
+        let begin = Instant::now();
+        for id in processes {
+            if begin.elapsed() > BEFORE_THE_END {
+                break;
             }
+            self.seen.look_at_ports(task(id, id));
         }
     }
 
@@ -221,12 +255,25 @@ impl Watch for Trace<'_, '_> {
         (!self.held.is_empty()).then_some(PATIENCE)
     }
 
-    fn paused(&mut self) {
-        self.release();
+    fn stopped(&mut self, _: i32) -> Option<i32> {
+        self.stopped.take()
     }
+}
 
-    fn takes_stops(&self) -> bool {
-        true
+/// Lets go of the tasks that [`Trace::leave`] has not reached yet: one in the middle of vfork(2) or of a slow read stops
+/// when that is over.
+pub struct Leaving;
+
+impl Watch for Leaving {
+    fn reap(&mut self) -> Result<Option<Ended>, Errno> {
+        loop {
+            match trace::take()? {
+                Some(Change::Stopped(id, Stop::Signal(signal))) => drop(trace::detach(id, signal)),
+                Some(Change::Stopped(id, _)) => drop(trace::detach(id, 0)),
+                Some(Change::Ended(ended)) => return Ok(Some(ended)),
+                None => return Ok(None),
+            }
+        }
     }
 }
 

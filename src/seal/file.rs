@@ -1,14 +1,17 @@
 //! The file that a manifest is written to. It gets its name when it is whole, so that no half-written manifest is left.
 
 use std::ffi::{CStr, CString};
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::unistd::geteuid;
 
 use crate::linux::draft;
 use crate::linux::error::errno;
@@ -24,11 +27,15 @@ pub struct ManifestFile {
 
 impl ManifestFile {
     /// Begins a file at `path`, a path of the caller. What is there and is no regular file, such as a link or a device, is
-    /// written to as it is.
+    /// written to as it is, if it belongs to root or to this user. Somebody else's is replaced: in a directory where others
+    /// may write, they could lead a root user's writing elsewhere. `ENXIO` for a FIFO that nobody reads.
     pub fn create(path: &Path) -> Result<Self, Errno> {
         let io = |error: io::Error| errno(&error);
-        if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            let file = OpenOptions::new().write(true).truncate(true).open(path).map_err(io)?;
+        let own = |metadata: &Metadata| [0, geteuid().as_raw()].contains(&metadata.uid());
+        if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file() && own(&metadata)) {
+            let mut options = OpenOptions::new();
+            let file = options.write(true).truncate(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(io)?;
+            fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
             return Ok(Self { to: BufWriter::new(file), place: None, failed: None });
         }
         let name = path.file_name().ok_or(Errno::EISDIR)?;

@@ -65,6 +65,17 @@ static int vfork_executes(void)
   return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 98;
 }
 
+// The parent of a vfork cannot stop until its child lets it go on.
+static int slow_vfork(int seconds)
+{
+  pid_t child = vfork();
+  if (child == 0) {
+    sleep(seconds);
+    _exit(0);
+  }
+  return child > 0 ? 42 : 98;
+}
+
 // A daemon's two forks; the second child executes when both parents are gone, and says so through the pipe.
 static int daemon_executes(void)
 {
@@ -180,6 +191,8 @@ int main(int argc, char **argv)
     return unlink(argv[0]);
   if (!strcmp(mode, "many"))
     return many(atoi(argv[2]));
+  if (!strcmp(mode, "slow-vfork"))
+    return slow_vfork(atoi(argv[2]));
   command = argv + 3;
   if (!strcmp(mode, "killed"))
     return killed(atoi(argv[2]));

@@ -23,9 +23,17 @@ pub(super) fn said(log: &str) -> String {
     log.lines().filter(is_said).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The last profile in the log. Fails if there is none, or if the app has written into it.
+/// The profile in the log. Fails if there is none, or if the app has written into it or beside it what looks like one.
 pub(super) fn profile(log: &str) -> Result<String, Failure> {
-    let Some(start) = log.rfind(FIRST) else {
+    let starts: Vec<usize> = log.match_indices(FIRST).map(|(start, _)| start).collect();
+    if starts.len() > 1 {
+        return Err(Failure::Manifest(format!(
+            "{} profiles begin in this log, and anything that the app logs may be one of them\n  fix: learn again with --out FILE on a volume of its own",
+            starts.len()
+        )));
+    }
+    let at_line_start = |start: &&usize| log.get(..**start).is_some_and(|text| text.is_empty() || text.ends_with('\n'));
+    let Some(&start) = starts.iter().find(at_line_start) else {
         return Err(Failure::Manifest(format!(
             "no profile in this log\n  fix: wait until --for is over, or until the app has ended, and read it again{}",
             if said(log).is_empty() { String::new() } else { format!("; lithify said:\n{}", said(log).trim_end()) }
@@ -75,13 +83,22 @@ mod tests {
             format!("[Sun] notice\n{PROFILE}note: x\n  fix: y\n{done}10.0.0.1 - GET / 200\n"),
             format!("{PROFILE}{done}\n[notice] x = y\n")
                 .replace("only = [\n", "only = [\n10.0.0.1 - GET /\nnote: late\n"),
-            format!("{}{PROFILE}{done}", PROFILE.replace("/app", "/other")),
             format!("{PROFILE}{done}port = 80\n"),
         ] {
             assert!(is_done(&log), "{log}");
             assert_eq!(profile(&log).unwrap(), PROFILE, "{log}");
         }
         assert!(!is_done(PROFILE));
+    }
+
+    #[test]
+    fn what_the_app_logs_is_not_taken_for_the_profile() {
+        let forged = PROFILE.replace("/app", "/bin/sh");
+        for log in [format!("{forged}{PROFILE}"), format!("{PROFILE}{forged}"), format!("GET /{forged}{PROFILE}")] {
+            assert!(profile(&log).unwrap_err().to_string().contains("2 profiles begin in this log"), "{log}");
+        }
+        let inline = format!("GET /{PROFILE}");
+        assert!(profile(&inline).unwrap_err().to_string().contains("no profile in this log"));
     }
 
     #[test]

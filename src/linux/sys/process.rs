@@ -19,13 +19,17 @@ pub enum Ended {
 
 /// Takes one child that has ended (`waitpid(2)`); `None` if none has ended yet, `ECHILD` if there are no children.
 pub fn reap() -> Result<Option<Ended>, Errno> {
-    let mut status = 0;
-    // SAFETY: `status` is writable.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
-    Ok(match Errno::result(pid)? {
-        0 => None,
-        pid => Some(ended(pid, status)),
-    })
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is writable.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
+        match Errno::result(pid)? {
+            0 => return Ok(None),
+            // Of a task that is traced: it has not ended.
+            _ if libc::WIFSTOPPED(status) => {}
+            pid => return Ok(Some(ended(pid, status))),
+        }
+    }
 }
 
 /// How the child `pid` ended, by the status that waitpid(2) gives.

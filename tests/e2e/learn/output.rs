@@ -5,6 +5,8 @@ use std::process::Command;
 
 use super::{entry, learned, list, profile, tree};
 use crate::harness::app::NGINX;
+use crate::harness::container::Spec;
+use crate::harness::rootfs;
 
 #[test]
 fn a_file_that_cannot_be_written() {
@@ -21,6 +23,41 @@ fn a_file_that_cannot_be_written() {
     unshare.args(["--pid", "--fork", "--kill-child", "--mount", "sh", "-c", script]).arg(tree.path());
     let ran = crate::harness::run(&mut unshare).says("left: fill\n");
     ran.exits(125).says("ENOSPC").says("schema = 1");
+}
+
+#[test]
+fn what_somebody_else_has_put_in_the_place_of_the_file_leads_nowhere() {
+    let tree = tree();
+    tree.file_with("/etc/precious", "precious").directory("/volume");
+    for target in ["/etc/precious", "/etc/new"] {
+        let link = tree.at("/volume/p.toml");
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(65534), Some(65534)).unwrap();
+        learned(&tree, &["--out", "/volume/p.toml"], &["/bin/app", "exit", "0"]).exits(0);
+        assert!(link.symlink_metadata().unwrap().is_file());
+        assert!(fs::read_to_string(link).unwrap().contains("schema = 1"));
+    }
+    assert_eq!(fs::read_to_string(tree.at("/etc/precious")).unwrap(), "precious");
+    assert!(!tree.at("/etc/new").exists());
+}
+
+#[test]
+fn what_the_app_puts_in_the_place_of_the_file_leads_nowhere() {
+    let script = "echo precious >/etc/precious; ln -s /etc/precious /srv/p.toml";
+    let learn = ["/lithify/lithify", "learn", "--out", "/srv/p.toml", "--", "/bin/sh", "-c", script];
+    let container = Spec::new(&rootfs("nginx"), &learn).start();
+    container.wait_until_it_ends();
+    let root = container.root();
+    assert!(root.join("srv/p.toml").symlink_metadata().unwrap().is_file(), "{}", container.log());
+    assert_eq!(fs::read_to_string(root.join("etc/precious")).unwrap(), "precious\n");
+}
+
+#[test]
+fn a_fifo_that_nobody_reads_holds_nothing_up() {
+    let tree = tree();
+    nix::unistd::mkfifo(&tree.at("/tmp/fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    learned(&tree, &["--out", "/tmp/fifo"], &["/bin/app", "exit", "0"]).exits(125).says("ENXIO").says("schema = 1");
 }
 
 #[test]

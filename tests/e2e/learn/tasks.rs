@@ -127,3 +127,10 @@ fn a_program_whose_name_forges_a_line_and_one_that_is_gone() {
     let ran = learned(&tree, &[], &["/bin/tasks", "vfork", "/tmp/a\nb", "gone"]).exits(0);
     ran.says("has no path now").says("/tmp/a\\nb");
 }
+
+#[test]
+fn a_task_that_does_not_stop_when_the_time_is_over_goes_on_and_its_exit_code_counts() {
+    let tree = tree();
+    let ran = learned(&tree, &["--for", "0.2", "--out", "/tmp/p.toml"], &["/bin/tasks", "slow-vfork", "5"]).exits(42);
+    assert!(ran.stderr.contains("the profile is in /tmp/p.toml"), "{ran:?}");
+}
