@@ -6,6 +6,7 @@
 
 mod argument;
 mod arguments;
+pub(crate) mod drop_in;
 mod parser;
 mod value;
 
@@ -92,6 +93,7 @@ subcommands! {
         "seal" => Seal,
         "diff" => Diff,
         "run" => Run,
+        "init" => Init,
         "learn" => Learn,
         "stage" => Stage,
         "install" => Install,
@@ -211,14 +213,26 @@ arguments! {
         /// With --after-start: how long the app may take to get past its scripts
         wait_timeout: Duration =
             long("wait-timeout").env("LITHIFY_WAIT_TIMEOUT").value_name("SECONDS").default_value(WAIT_TIMEOUT),
-        /// With --after-start: time from SIGTERM to SIGKILL for an app that could not be hardened
-        grace: Duration = long("grace").env("LITHIFY_GRACE").value_name("SECONDS").default_value("10"),
+        /// With --init: time from SIGTERM to SIGKILL for what the app leaves behind when it ends; not waited for unless given. With --after-start also for an app that could not be hardened (10)
+        grace: Option<Duration> = long("grace").env("LITHIFY_GRACE").value_name("SECONDS"),
         /// With --init: signals go to the app's whole process group
         process_group: bool = long("process-group").env("LITHIFY_PROCESS_GROUP"),
+        /// With --init: pass on another signal, such as TERM=QUIT, or none, such as WINCH=ignore; can be repeated
+        signals: Vec<String> = long("signal").env("LITHIFY_SIGNAL").value_name("FROM=TO|ignore"),
+        /// With --init: end with another exit code than the app, such as 143=0; can be repeated
+        exit_codes: Vec<String> = long("exit-code").env("LITHIFY_EXIT_CODE").value_name("FROM=TO"),
         /// Get this signal when the parent process dies
         parent_death: Option<String> = long("parent-death").env("LITHIFY_PARENT_DEATH").value_name("SIGNAL"),
         allow_host: bool = ALLOW_HOST,
         /// The command and its arguments, after `--`
+        command: Vec<OsString> = place("CMD"),
+    }
+}
+
+arguments! {
+    /// Start the app and stay as its first process, with the flags of tini; nothing is hardened. `init -h` tells them
+    Init {
+        /// The command and its arguments
         command: Vec<OsString> = place("CMD"),
     }
 }

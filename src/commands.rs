@@ -1,6 +1,7 @@
 //! The subcommands, one file each. They connect the other modules.
 
 mod diff;
+mod drop_in;
 mod fault;
 mod harden;
 mod inscribed;
@@ -19,24 +20,29 @@ mod tombstone;
 mod verify;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
+use crate::cli::drop_in::Name;
 use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
+use crate::linux::sys;
 use crate::report::{CommandError, Exit};
 
 pub use seal::Spooled;
 
 /// Parses the command line, does what it says, and prints the result. Returns the exit code.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn main(arguments: Vec<OsString>) -> u8 {
     fault::catch();
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let accepted = match inscribed::accepted(&arguments) {
         Ok(accepted) => accepted,
         Err(code) => return code,
     };
+    // A copy that accepts certain command lines goes by no other name.
+    if let Some(name) = Name::of(&arguments).filter(|name| !accepted || *name == Name::Own) {
+        let own = if name == Name::Own { 2 } else { 1 };
+        return drop_in::run(name, arguments.get(own..).unwrap_or_default());
+    }
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -46,15 +52,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 quiet: false,
                 log: None,
             });
-            return ExitCode::from(output.plain("--help", Exit::Ok, &error.to_string()).code());
+            return output.plain("--help", Exit::Ok, &error.to_string()).code();
         }
         Err(error) => {
             // The kubelet reads a probe's output from both streams.
             let _ = Stream::Error.write(&error.to_string());
             output::leave_message(&format!("lithify {error}"));
-            return ExitCode::from(Exit::Usage.code());
+            return Exit::Usage.code();
         }
     };
+    if !matches!(cli.command, Command::Run(_) | Command::Learn(_) | Command::Init(_)) {
+        sys::start::release_signals();
+    }
     // The process ends with it: it need not be freed.
     let cli: &'static Cli = Box::leak(Box::new(cli));
     if accepted {
@@ -76,13 +85,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Diff(options) => diff::diff(options, &output),
         Command::Stage(options) => stage::stage(options, &output),
         Command::Run(options) => run::run(options, &output),
+        Command::Init(options) => Exit::App(drop_in::run(Name::Own, &options.command)),
         Command::Learn(options) => learn::learn(options, &output),
         Command::Install(options) => install::install(options, &output),
         Command::Sleep(options) => sleep::sleep(options.time),
         Command::Probe(options) => probe::probe(options, &output),
         Command::Profile(command) => profile::profile(command, &output),
     };
-    ExitCode::from(exit.code())
+    exit.code()
 }
 
 /// `lithify seal` with these arguments, the program's name first, for an image whose files lie in the directory that

@@ -10,3 +10,7 @@ pub mod proc;
 pub mod stream;
 pub(crate) mod sys;
 pub mod time;
+
+// For the macro `start`.
+#[doc(hidden)]
+pub use sys::{arena::Arena, start::begin};

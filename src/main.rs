@@ -1,7 +1,5 @@
 //! The `lithify` binary. All logic is in the library.
 
-use std::process::ExitCode;
+#![no_main]
 
-fn main() -> ExitCode {
-    lithify::commands::main(std::env::args_os())
-}
+lithify::start!(lithify::commands::main);

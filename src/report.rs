@@ -2,8 +2,10 @@
 //! machines.
 
 mod advice;
+mod change;
 mod checks;
 mod diff;
+pub(crate) mod drop_in;
 mod error;
 mod exit;
 mod fact;
@@ -35,6 +37,7 @@ use crate::text::escape::escape;
 use crate::verify::{Check, Verification, Verified};
 
 pub(crate) use advice::errors::install as install_advice;
+pub(crate) use change::text as change_text;
 pub use diff::{DiffNote, DiffReport, From as DiffFrom};
 pub use error::CommandError;
 pub use exit::{AppProcess, Exit};
@@ -195,6 +198,11 @@ impl Report {
         let most = outcomes.map_or(actions.len(), <[Outcome]>::len);
         let outcome = move |position: usize| outcomes.and_then(|outcomes| outcomes.get(position));
         actions.iter().take(most).enumerate().map(move |(position, action)| (action, outcome(position)))
+    }
+
+    /// The change of the profile with which a refused plan is carried out.
+    fn change(&self) -> Option<&plan::Change> {
+        self.plan.as_ref()?.change.as_ref()
     }
 
     /// What `[keep]` saves.

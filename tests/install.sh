@@ -38,6 +38,7 @@ qemu-aarch64-static qemu-user-static
 tini-static tini
 dumb-init dumb-init
 ab apache2-utils
+catatonit catatonit
 script bsdutils
 dockerd docker.io
 docker docker.io

@@ -1,18 +1,20 @@
 //! The plugin's command line.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command as Clap};
 
 use crate::image::{Limits, Platform};
-use lithify::text::size;
+use lithify::text::{seconds, size};
 
 /// A command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Inject(Inject),
+    Learn(Learn),
     Lint(Lint),
     Seal(Seal),
 }
@@ -45,6 +47,8 @@ pub(crate) struct Inject {
     /// `NAME`, or `FILE=PATH`: a file on this machine, and its path in the container.
     pub(crate) profiles: Vec<String>,
     pub(crate) mode: Mode,
+    /// In place of hardening, the app is watched for so long.
+    pub(crate) learns_for: Option<Duration>,
     pub(crate) image: Option<String>,
     pub(crate) containers: Vec<String>,
     pub(crate) command: Option<String>,
@@ -54,6 +58,33 @@ pub(crate) struct Inject {
     pub(crate) force: bool,
     pub(crate) dry_run: bool,
     pub(crate) in_place: bool,
+}
+
+/// `learn`.
+#[derive(Clone, Debug)]
+pub(crate) struct Learn {
+    pub(crate) from: LearnFrom,
+    pub(crate) namespace: Option<String>,
+    pub(crate) context: Option<String>,
+    pub(crate) container: Option<String>,
+    pub(crate) image: Option<String>,
+    pub(crate) command: Option<String>,
+    /// How long the app is watched.
+    pub(crate) time: Duration,
+    /// Where the profile goes; `None` is standard output.
+    pub(crate) out: Option<String>,
+    pub(crate) apply: bool,
+}
+
+/// What `learn` learns from.
+#[derive(Clone, Debug)]
+pub(crate) enum LearnFrom {
+    /// A pod that runs.
+    Pod(String),
+    /// The manifest in this file.
+    Manifest(String),
+    /// What a container of `learn` has printed, in this file.
+    Log(String),
 }
 
 /// `lint`.
@@ -123,15 +154,52 @@ fn command() -> Clap {
         .arg(option("platform", "OS/ARCH", "Of an archive with images for several platforms, this one; else that of this machine").value_parser(str::parse::<Platform>))
         .arg(option("max-size", "SIZE", "Refuse an image with more bytes in all its layers").default_value("64G").value_parser(size::parse))
         .args(of_core_seal().filter(|arg| arg.get_id() != "root"));
+    let learn = Clap::new("learn")
+        .about("Learn the profile of an app: of a pod that runs, or of a workload that is started for it")
+        .arg(Arg::new("pod").value_name("POD").help("A pod that runs: an ephemeral container looks at it"))
+        .arg(option("filename", "FILE", "A manifest: its containers start `lithify learn -- COMMAND`").short('f'))
+        .arg(option(
+            "logs",
+            "FILE",
+            "Print the profile in what `kubectl logs` printed of either; `-` for standard input",
+        ))
+        .group(ArgGroup::new("from").args(["pod", "filename", "logs"]).required(true))
+        .arg(option("container", "NAME", "This container of the pod").short('c'))
+        .arg(
+            option("for", "SECONDS", "How long the app is watched, while you use it")
+                .default_value("30")
+                .value_parser(seconds::parse),
+        )
+        .arg(
+            option("image", "IMAGE", "The image of lithify, as your registry has it")
+                .env("LITHIFY_IMAGE")
+                .hide_env(true),
+        )
+        .arg(
+            option(
+                "command",
+                "COMMAND",
+                "With -f: the command of a container that has none, as words or as a JSON list",
+            )
+            .requires("filename"),
+        )
+        .arg(option("out", "FILE", "Write the profile to FILE; `-` is standard output"))
+        .arg(option("namespace", "NAME", "kubectl's --namespace").short('n'))
+        .arg(option("context", "NAME", "kubectl's --context"))
+        .arg(
+            flag("apply", "Do it, wait, and print the profile; without it, what would be done is printed")
+                .conflicts_with("logs"),
+        );
     let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Puts lithify into Kubernetes manifests, checks them, and seals images")
+        .about("Puts lithify into Kubernetes manifests, checks them, seals images, and learns profiles")
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(inject)
+        .subcommand(learn)
         .subcommand(lint)
         .subcommand(seal)
 }
@@ -141,6 +209,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
     let mut matches = command().try_get_matches_from(words)?;
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
         "inject" => read_inject(&mut sub).map(Command::Inject),
+        "learn" => read_learn(&mut sub).map(Command::Learn),
         "seal" => read_seal(&mut sub).map(Command::Seal),
         _ => Some(Command::Lint(Lint {
             file: sub.remove_one("filename")?,
@@ -161,6 +230,7 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
             "stage" => Mode::Stage,
             _ => Mode::Run,
         },
+        learns_for: None,
         image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
         containers: many(sub, "container"),
         command: sub.remove_one("command"),
@@ -169,6 +239,25 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         force: sub.get_flag("force"),
         dry_run: sub.get_flag("dry-run"),
         in_place: sub.get_flag("in-place"),
+    })
+}
+
+/// Never `None`: clap checks the required options.
+fn read_learn(sub: &mut ArgMatches) -> Option<Learn> {
+    let pod = sub.remove_one("pod").map(LearnFrom::Pod);
+    let from = pod
+        .or_else(|| sub.remove_one("filename").map(LearnFrom::Manifest))
+        .or_else(|| sub.remove_one("logs").map(LearnFrom::Log))?;
+    Some(Learn {
+        from,
+        namespace: sub.remove_one("namespace"),
+        context: sub.remove_one("context"),
+        container: sub.remove_one("container"),
+        image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
+        command: sub.remove_one("command"),
+        time: sub.remove_one("for")?,
+        out: sub.remove_one("out"),
+        apply: sub.get_flag("apply"),
     })
 }
 
@@ -218,7 +307,7 @@ pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
     match parse(words.map(OsString::from)).ok()? {
         Command::Inject(options) => Some(options),
-        Command::Lint(_) | Command::Seal(_) => None,
+        Command::Learn(_) | Command::Lint(_) | Command::Seal(_) => None,
     }
 }
 

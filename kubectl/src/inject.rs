@@ -42,6 +42,13 @@ pub(crate) struct Injected {
     workloads: usize,
 }
 
+impl Injected {
+    /// Remarks on the manifest.
+    pub(crate) fn notes(&self) -> &[Finding] {
+        &self.notes
+    }
+}
+
 /// Runs the subcommand.
 pub(crate) fn run(options: &Inject) -> Result<Exit, Failure> {
     if options.in_place && options.file == "-" {

@@ -1,6 +1,7 @@
 //! The kubectl plugin. `kubectl lithify inject` puts lithify into manifests; `kubectl lithify lint` reports which parts
-//! of a manifest a profile would break; `kubectl lithify seal` states the files of an image by one digest. The plugin runs on a workstation or in CI: it reads files and profiles and
-//! contacts no cluster.
+//! of a manifest a profile would break; `kubectl lithify seal` states the files of an image by one digest; `kubectl lithify learn` learns
+//! the profile of an app in a cluster. The plugin runs on a workstation or in CI: it reads files and profiles, and contacts a
+//! cluster only for `learn --apply`.
 //!
 //! ```text
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared
@@ -12,6 +13,7 @@ mod command_line;
 mod failure;
 mod image;
 mod inject;
+mod learn;
 mod lint;
 mod manifest;
 mod names;
@@ -32,6 +34,7 @@ use manifest::Manifest;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (name, result) = match cli::parse(arguments) {
         Ok(Command::Inject(options)) => ("inject", inject::run(&options)),
+        Ok(Command::Learn(options)) => ("learn", learn::run(&options)),
         Ok(Command::Lint(options)) => ("lint", lint::run(&options)),
         Ok(Command::Seal(options)) => ("seal", seal::run(&options)),
         Err(error) => {

@@ -12,11 +12,19 @@ use crate::text::{seconds, size};
 
 /// The whole command line.
 pub fn command() -> Command {
-    let command = Command::new("lithify")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(env!("CARGO_PKG_DESCRIPTION"))
-        .max_term_width(110);
-    filled(command, LAST, Output::ROWS, super::Command::SUBCOMMANDS)
+    filled(bare(), LAST, Output::ROWS, super::Command::SUBCOMMANDS)
+}
+
+/// The command line, without the subcommands that are not called if the first word is one: a container's start waits for
+/// this.
+fn command_for(words: &[OsString]) -> Command {
+    let called = super::Command::SUBCOMMANDS.iter().position(|sub| words.get(1).is_some_and(|word| word == sub.name));
+    let subcommands = called.and_then(|index| super::Command::SUBCOMMANDS.get(index..=index));
+    filled(bare(), LAST, Output::ROWS, subcommands.unwrap_or(super::Command::SUBCOMMANDS))
+}
+
+fn bare() -> Command {
+    Command::new("lithify").version(env!("CARGO_PKG_VERSION")).about(env!("CARGO_PKG_DESCRIPTION")).max_term_width(110)
 }
 
 /// In the help of a subcommand, the flags that every command takes come last.
@@ -88,7 +96,7 @@ impl Cli {
     /// Reads a command line, which begins with the program's name, and the variables that stand in for flags.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<OsString> = words.into_iter().collect();
-        let mut matches = command().try_get_matches_from(words)?;
+        let mut matches = command_for(&words).try_get_matches_from(words)?;
         // clap has already checked that everything required is there.
         Self::read(&mut matches).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
     }

@@ -2,7 +2,7 @@
 
 use super::options::{declared_app, digest, effective_profile};
 use crate::cli::Harden;
-use crate::harden::pipeline::{Policy, Processes, Protected, Start};
+use crate::harden::pipeline::{Policy, Processes, Protected, Start, is_not_refused};
 use crate::harden::wait;
 use crate::linux::deadline::Deadline;
 use crate::probe;
@@ -30,7 +30,9 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
         dry_run: options.dry_run,
         disable_instead: false,
     };
-    let applied = Protected::new(&target, &profile, policy)?.survey()?.plan().settle()?.apply();
+    let mut planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
+    planned.lead_on(&is_not_refused);
+    let applied = planned.settle()?.apply();
     let mut report = Report::new(Subcommand::Harden, target.root.path(), &profile);
     let mut verified = applied.verify();
     if let Some(digest) = digest {

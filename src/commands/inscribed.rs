@@ -2,7 +2,6 @@
 //! lines refuses all others.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use super::options::DIGEST;
 use super::{output, tombstone};
@@ -17,7 +16,7 @@ use crate::text::escape::escape;
 
 /// Returns `true` if the arguments are one of the accepted command lines, and `false` if this program accepts any.
 /// Otherwise the error is the code to exit with. Sets lithify's variables to those of the accepted line.
-pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
+pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, u8> {
     let lines = match open_certainly_own_program().and_then(|program| inscription::read(&program)) {
         Ok(None) => return Ok(false),
         Ok(Some((Kind::Grave, table))) => {
@@ -51,13 +50,13 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, ExitCode> {
     Err(refuse(Exit::Usage, &message))
 }
 
-fn refuse(exit: Exit, message: &str) -> ExitCode {
+fn refuse(exit: Exit, message: &str) -> u8 {
     let _ = Stream::Error.write(message);
     // Any other caller must not write into the container's termination message.
     if std::process::id() == 1 {
         output::leave_message(message);
     }
-    ExitCode::from(exit.code())
+    exit.code()
 }
 
 /// Changes to `/`, because the caller chooses the working directory, and so what a relative path means. `run` keeps the

@@ -18,6 +18,7 @@ use super::output::Output;
 use crate::cli::Learn;
 use crate::drift::Since;
 use crate::harden::mark::Mark;
+use crate::launch::duties::Duties;
 use crate::launch::exec::AppCommand;
 use crate::launch::init::{Init, Watch, hold_signals};
 use crate::learn::observed::Gap;
@@ -83,7 +84,7 @@ fn with_command(options: &Learn, prepared: &Prepared, output: &Output) -> Result
     let command = AppCommand::new(&options.command, false)?;
     let start = time_of_files().map_err(CommandError::Fork)?;
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(CommandError::Fork)?;
-    let init = Init::start(false, || {
+    let init = Init::start(&Duties::default(), || {
         if !may_start(&reader) {
             return Exit::RunFailed.code();
         }

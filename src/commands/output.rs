@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use crate::cli;
+use crate::harden::plan::Change;
 use crate::linux::errno::name;
 use crate::linux::stream::Stream;
 use crate::report::{self, AppProcess, CommandError, Exit, Note, Report, Volume};
@@ -114,11 +115,23 @@ impl Output {
 
     /// Prints the error that prevented a report. Returns the exit code for it.
     pub(super) fn failure(&self, command: &'static str, error: &CommandError) -> Exit {
-        self.error(command, Exit::of_error(error, self.app), &error.to_string(), error.hint().as_deref())
+        let exit = Exit::of_error(error, self.app);
+        self.error_with(command, exit, &error.to_string(), error.hint().as_deref(), error.change())
     }
 
     /// Prints an error that leaves nothing to report.
     pub(super) fn error(&self, command: &'static str, exit: Exit, message: &str, hint: Option<&str>) -> Exit {
+        self.error_with(command, exit, message, hint, None)
+    }
+
+    fn error_with(
+        &self,
+        command: &'static str,
+        exit: Exit,
+        message: &str,
+        hint: Option<&str>,
+        change: Option<&Change>,
+    ) -> Exit {
         self.finish(command, exit, &|notes| {
             let mut text = format!("lithify {command}: {message}\n");
             if let Some(hint) = hint {
@@ -126,8 +139,10 @@ impl Output {
                 text.push_str(hint);
                 text.push('\n');
             }
+            text.extend(change.map(report::change_text));
             text.extend(notes.iter().flat_map(|note| ["note: ", note, "\n"]));
-            (text.clone(), text, report::failure_to_json(command, exit, message, hint, &notes))
+            let json = report::failure_to_json(command, exit, (message, hint), change, &notes);
+            (report::cut_to_termination_message(text.clone()), text, json)
         })
     }
 

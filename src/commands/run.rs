@@ -15,11 +15,13 @@ use super::fault;
 use super::options::{digest, effective_profile};
 use super::output::Output;
 use crate::cli::{Fallback, Run};
-use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
+use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start, is_not_refused};
+use crate::launch::duties::Duties;
 use crate::launch::exec::AppCommand;
 use crate::launch::init::{Init, ParentDeath, hold_signals};
 use crate::launch::landlock::{LandlockError, Ruleset, deny_instead};
 use crate::launch::privileges::Privileges;
+use crate::launch::signal_map;
 use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
@@ -39,9 +41,13 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
     if let Err(errno) = hold_signals() {
         return output.failure("run", &CommandError::Signals(errno));
     }
+    let duties = match duties(options) {
+        Ok(duties) => duties,
+        Err(error) => return output.failure("run", &error),
+    };
     let command = match prepare(options).and_then(|prepared| harden(options, prepared, &output)) {
         Ok(Next::Execute(command)) => command,
-        Ok(Next::StartFirst(prepared)) => return after_start::run(options, output, *prepared),
+        Ok(Next::StartFirst(prepared)) => return after_start::run(options, &duties, output, *prepared),
         Ok(Next::End(exit)) => return exit,
         // The app was not started, whatever the error is. No exit code of the app may be mistaken for ours.
         Err(error) => return output.failure("run", &error),
@@ -50,7 +56,7 @@ pub(super) fn run(options: &Run, output: &Output) -> Exit {
         return execute(command, &output);
     }
     // The child owns the app, the output and all that they hold. Only the loop is left here.
-    match Init::start(options.process_group, move || execute(command, &output).code()) {
+    match Init::start(&duties, move || execute(command, &output).code()) {
         Ok(init) => Exit::App(init.attend_to_the_end()),
         Err(errno) => {
             let _ = Stream::Error.write(&format!("lithify run: {}\n", CommandError::Fork(errno)));
@@ -130,11 +136,12 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
             dry_run: false,
             disable_instead: options.fallback == Fallback::Deny,
         };
-        let planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
+        let mut planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
         if order::is_app_first(options, &planned, &mut report.notes) {
             drop(planned);
             return Ok(Next::StartFirst(Box::new(Prepared { command, digest, target, profile, restrictions, report })));
         }
+        planned.lead_on(&|planned| is_not_refused(planned) || order::is_app_first(options, planned, &mut Vec::new()));
         carry_out(options, planned, digest, &mut restrictions, &mut report)?;
     } else if let Some(digest) = digest {
         let mut verification = Verification::default();
@@ -146,7 +153,7 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
     }
     restrictions.await_parent_death(&mut report);
     let fails = !report.is_clean();
-    if !fails && !hardens {
+    if !fails && !hardens && !output.volume().verbose {
         return Ok(Next::Execute(command));
     }
     let exit = output.report("run", Ok(report));
@@ -237,32 +244,22 @@ fn profile(options: &Run, digest: Option<Digest>) -> Result<Profile, CommandErro
     effective_profile(&options.profiles, &options.remove)
 }
 
-/// Names of the signals from 1 on, as signal(7) numbers them on x86 and ARM.
-const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
-
-/// Parses a signal: `TERM`, `SIGTERM` or `15`.
-fn signal(text: &str) -> Result<Signal, CommandError> {
-    let name = text.strip_prefix("SIG").unwrap_or(text);
-    let named = SIGNALS.split(' ').zip(1..).find(|(known, _)| *known == name).map(|(_, number)| number);
-    named.or_else(|| text.parse().ok()).and_then(|number: i32| Signal::try_from(number).ok()).ok_or_else(|| {
-        CommandError::Usage(format!("--parent-death {}: not a signal; write TERM or 15", escape(text.as_bytes())))
-    })
+/// What the command line asks of the first process.
+fn duties(options: &Run) -> Result<Duties, CommandError> {
+    let mut duties = Duties { group: options.process_group, grace: options.grace, ..Duties::default() };
+    for text in &options.signals {
+        duties.signals.add(text).map_err(|error| CommandError::Usage(format!("--signal {error}")))?;
+    }
+    for text in &options.exit_codes {
+        duties.exit_codes.add(text).map_err(|error| CommandError::Usage(format!("--exit-code {error}")))?;
+    }
+    Ok(duties)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signals_by_name_and_number() {
-        for known in Signal::iterator() {
-            let number = (known as i32).to_string();
-            for text in [known.as_str(), known.as_str().trim_start_matches("SIG"), &number] {
-                assert!(matches!(signal(text), Ok(found) if found == known), "{text}");
-            }
-        }
-        for text in ["", "SIG", "0", "64", "-1", "term", "TERM KILL"] {
-            assert!(signal(text).is_err(), "{text}");
-        }
-    }
+/// The signal of `--parent-death`.
+fn signal(text: &str) -> Result<Signal, CommandError> {
+    let signal = signal_map::number(text).and_then(|number| Signal::try_from(i32::from(number)).ok());
+    signal.ok_or_else(|| {
+        CommandError::Usage(format!("--parent-death {}: not a signal; write TERM or 15", escape(text.as_bytes())))
+    })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::options::{declared_app, effective_profile};
 use super::output::Output;
 use crate::cli::{Seal, SealOnly};
-use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
+use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start, is_not_refused};
 use crate::harden::plan::Plan;
 use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
@@ -82,7 +82,9 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
     // only whether a plan is refused.
     let app = declared_app(&options.app, &profile)?;
     let policy = Policy::reading(Start::Later(&app), Processes::Ignored);
-    let Planned { plan, unreadable, .. } = Protected::new(&target, &profile, policy)?.survey()?.plan();
+    let mut planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
+    planned.lead_on(&is_not_refused);
+    let Planned { plan, unreadable, .. } = planned;
     if plan.refusals.is_empty() && plan.skipped.is_empty() && plan.missing.is_empty() && unreadable.is_empty() {
         return write(options, &target, &profile, &mut After::new(&target.root, &plan, before)).map(State::Sealed);
     }

@@ -8,7 +8,7 @@ use nix::unistd::geteuid;
 use super::options::{declared_app, effective_profile};
 use super::output::Output;
 use crate::cli::Stage;
-use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start};
+use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start, is_not_refused};
 use crate::harden::plan::{self, Action, Plan, Verb};
 use crate::linux::deadline::Deadline;
 use crate::report::{CommandError, Exit, Paths, Report, StageNote, StageReport, Subcommand};
@@ -30,7 +30,9 @@ fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
     // app is missing from the copy, that shows when the app's container starts, and the image still has the app. So a
     // note says it, and nothing more.
     let policy = Policy::reading(Start::Later(&app), Processes::Ignored);
-    let Planned { plan, unreadable, .. } = Protected::new(&target, &profile, policy)?.survey()?.plan();
+    let mut planned = Protected::new(&target, &profile, policy)?.survey()?.plan();
+    planned.lead_on(&is_not_refused);
+    let Planned { plan, unreadable, .. } = planned;
     let mut report = Report::new(Subcommand::Stage, root.path(), &profile);
     let (unread, elsewhere) = unread(&directories, unreadable, &plan);
     if !unread.is_empty() || !plan.refusals.is_empty() {

@@ -6,7 +6,6 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::process::ExitCode;
 
 use nix::sys::stat::fstat;
 
@@ -21,7 +20,7 @@ const NOT_FOUND: u8 = 127;
 const MAX_ARGUMENTS: usize = 1024;
 
 /// Tells whoever started it what was removed. Tells the container's log who tried.
-pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {
+pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> u8 {
     let started_as = crate::linux::sys::program::exec_filename().map(|name| name.to_bytes().to_vec());
     let called = arguments.first().map(|name| name.as_bytes().to_vec());
     let names: Vec<Vec<u8>> = started_as.into_iter().chain(called).collect();
@@ -46,7 +45,7 @@ pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> ExitCode {
         Ok(mut log) if !is_same(&log, &stderr) => log.write_all(attempt.as_bytes()),
         _ => stderr.write_all(attempt.as_bytes()),
     };
-    ExitCode::from(NOT_FOUND)
+    NOT_FOUND
 }
 
 fn is_same(a: &impl AsFd, b: &impl AsFd) -> bool {

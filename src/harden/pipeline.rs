@@ -7,6 +7,8 @@
 //! A command is a list of these steps and a [`Policy`]. Only [`Settled::apply`] changes the target. `verify` checks the
 //! result, `report` turns all of it into text, and `volume::stage` copies what a plan would leave.
 
+mod change;
+
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,6 +31,8 @@ use crate::target::app::App;
 use crate::target::host_guard::{self, HostRoot};
 use crate::target::processes::ProcessError;
 use crate::target::start::start;
+
+pub use change::is_not_refused;
 
 /// The differences between the commands.
 #[derive(Clone, Copy, Debug)]
@@ -250,7 +254,12 @@ impl<'a> Protected<'a> {
 
     /// Determines what the rules of the profile meet. Fails if the root cannot be surveyed, if the app has certainly
     /// not settled, or if the deadline has passed.
-    pub fn survey(mut self) -> Result<Surveyed<'a>, HardenError> {
+    pub fn survey(self) -> Result<Surveyed<'a>, HardenError> {
+        let (target, profile, policy) = (self.target, self.profile, self.policy);
+        self.survey_once().map_err(|error| leading_on(target, profile, policy, error))
+    }
+
+    fn survey_once(mut self) -> Result<Surveyed<'a>, HardenError> {
         let survey = in_time(self.target, self.look_around())?;
         self.protection.add_unreadable(self.target, self.profile, &survey.found);
         Ok(Surveyed { protected: self, survey })
@@ -302,12 +311,14 @@ impl<'a> Planned<'a> {
     /// or the deadline has passed.
     pub fn settle(self) -> Result<Settled<'a>, HardenError> {
         let Protected { target, profile, policy, app, .. } = &self.protected;
-        in_time(target, Ok(()))?;
         let mut remarks = Vec::new();
-        if let (Processes::HoldUp { timeout, targets }, Some(doomed)) = (policy.processes, &self.doomed) {
-            if self.plan.refusals.is_empty() {
+        // A plan that is refused is refused at any time.
+        if self.plan.refusals.is_empty() {
+            in_time(target, Ok(()))?;
+            if let (Processes::HoldUp { timeout, targets }, Some(doomed)) = (policy.processes, &self.doomed) {
                 let wait = Wait { owner: &target.owner, doomed, targets, timeout };
-                remarks = wait.try_once(&target.root).map_err(HardenError::Wait)?;
+                let leading_on = |error| leading_on(target, profile, *policy, HardenError::Wait(error));
+                remarks = wait.try_once(&target.root).map_err(leading_on)?;
                 // The libraries that stay are those that the app had loaded at the first look.
                 if profile.closure() {
                     wait.confirm_unchanged(app).map_err(HardenError::Wait)?;
@@ -349,6 +360,16 @@ impl Applied<'_> {
             |outcome: &Outcome| matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
         self.outcomes.as_ref().is_some_and(|outcomes| !outcomes.is_empty() && outcomes.iter().all(refused))
     }
+}
+
+/// The error, with the change of the profile that helps if the app's first process is waited for in vain.
+fn leading_on(target: &Target, profile: &Profile, policy: Policy<'_>, error: HardenError) -> HardenError {
+    let HardenError::Wait(mut error) = error else { return error };
+    let found = change::for_first(target, profile, policy, &error);
+    if let WaitError::TimedOut { help, .. } = &mut error {
+        help.change = found;
+    }
+    HardenError::Wait(error)
 }
 
 /// The result of a step that reads, if the deadline has not passed. After the deadline every access fails, and the

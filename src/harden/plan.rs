@@ -1,6 +1,7 @@
 //! The plan: the actions in order, each with the rule and the profile that ask for it. It is plain data and computed by
 //! a pure function. `--dry-run` prints it, and `apply` carries it out.
 
+mod change;
 mod reason;
 mod refused;
 
@@ -14,9 +15,10 @@ use crate::harden::survey::{LoginShells, Strippable, Survey};
 use crate::profile::{Method, Profile, Rule, Sourced};
 use crate::root::{Canonical, Identity, Kind};
 
+pub use change::{Change, Keep};
 pub use reason::{Note, Reason};
 use refused::Refused;
-pub use refused::{STAYS, UNREADABLE, is_shell, pattern_for};
+pub use refused::{STAYS, UNREADABLE, is_shell, pattern_for, pattern_text};
 
 /// What is done to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,9 @@ pub struct Refusal {
     pub reason: Reason,
     /// What `[keep] paths` has to name so that no refusal of this kind is left; `None` if `[keep]` does not help.
     pub keep: Option<Rc<Vec<Vec<u8>>>>,
+    /// Paths of which `[keep] paths` has to name one so that this refusal is not left, whatever that leaves to an
+    /// intruder. Empty if none helps.
+    pub saved_by: Vec<Vec<u8>>,
 }
 
 /// Something that a rule meets and that stays.
@@ -129,6 +134,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Why nothing may be done; empty if the plan may be carried out.
     pub refusals: Vec<Refusal>,
+    /// The change of the profile with which it may be carried out, if one was looked for and found.
+    pub change: Option<Change>,
     /// Names that `[keep]` saves.
     pub kept: Vec<Stays>,
     /// Names on other mounts: each is a finding.
@@ -228,8 +235,17 @@ fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
         origin: origin(missing.rule),
         reason: Reason::MissingLibrary(missing.chain.clone()),
         keep: None,
+        saved_by: named(survey, missing.chain.loads.last().map(|load| load.name.as_slice())),
     }));
     plan
+}
+
+/// The files with that name that are to go: one of them may be the library that is missing.
+fn named(survey: &Survey, name: Option<&[u8]>) -> Vec<Vec<u8>> {
+    let found = survey.found.iter().filter(|found| Some(&*found.name) == name && found.stat.kind != Kind::Directory);
+    let mut paths: Vec<Vec<u8>> = found.map(|found| found.path().into_bytes()).collect();
+    crate::text::order::sort_by_bytes(&mut paths, Clone::clone);
+    paths
 }
 
 /// Whether the name may be started as a command, so that a tombstone in its place would be seen. The content of a

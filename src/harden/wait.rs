@@ -14,6 +14,7 @@ mod judge;
 
 use std::time::Duration;
 
+use crate::harden::plan::Change;
 use crate::linux::proc::processes::Program;
 use crate::probe::{ProbeError, Target};
 use crate::root::Root;
@@ -65,6 +66,21 @@ pub enum Obstacle {
     Silent(Target, ProbeError),
 }
 
+/// What helps if the app never settles.
+#[derive(Debug)]
+pub struct Help {
+    /// What to do.
+    pub remedy: Remedy,
+    /// The change of the profile that helps, too, if one was looked for and found.
+    pub change: Option<Change>,
+}
+
+impl Help {
+    fn by(remedy: Remedy) -> Self {
+        Self { remedy, change: None }
+    }
+}
+
 /// Why the plan may not be carried out.
 #[derive(Debug)]
 pub enum WaitError {
@@ -77,7 +93,7 @@ pub enum WaitError {
         /// The time limit.
         timeout: Duration,
         /// What helps.
-        remedy: Remedy,
+        help: Box<Help>,
     },
     /// This process is the container's first process: there is no app to wait for.
     NoApp,
@@ -154,7 +170,11 @@ impl Wait<'_> {
             Look::NoApp => self.not_yet(app, Obstacle::NoProcess),
             Look::First(process, run) if expired => {
                 let remedy = self.doomed.remedy(process, &run);
-                WaitError::TimedOut { obstacle: Obstacle::First(run), timeout: self.timeout, remedy }
+                WaitError::TimedOut {
+                    obstacle: Obstacle::First(run),
+                    timeout: self.timeout,
+                    help: Box::new(Help::by(remedy)),
+                }
             }
             Look::First(_, run) => WaitError::NotYet(Obstacle::First(run)),
             Look::Descendant(run) => WaitError::NotYet(Obstacle::Descendant(run)),
@@ -164,7 +184,7 @@ impl Wait<'_> {
     /// The error for this obstacle. After the time limit there is no next try.
     fn not_yet(&self, app: &App, obstacle: Obstacle) -> WaitError {
         if self.expired(app) {
-            WaitError::TimedOut { obstacle, timeout: self.timeout, remedy: Remedy::EndScript }
+            WaitError::TimedOut { obstacle, timeout: self.timeout, help: Box::new(Help::by(Remedy::EndScript(None))) }
         } else {
             WaitError::NotYet(obstacle)
         }
@@ -213,8 +233,9 @@ mod tests {
         let expired = wait.allows(&after(5));
         assert!(
             matches!(
-                expired,
-                Err(WaitError::TimedOut { obstacle: Obstacle::NoProcess, remedy: Remedy::EndScript, .. })
+                &expired,
+                Err(WaitError::TimedOut { obstacle: Obstacle::NoProcess, help, .. })
+                    if help.remedy == Remedy::EndScript(None)
             ),
             "{expired:?}"
         );

@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -17,6 +18,10 @@ pub struct AppCommand {
     arguments: Vec<CString>,
     environment: Vec<CString>,
     descriptors: Descriptors,
+    /// The app gets the signal mask and the ignored signals that lithify got.
+    inherits_signals: bool,
+    /// The process that this is now. The variables that name it must name the app's.
+    own: u32,
 }
 
 /// Which descriptors from 3 upwards the app gets.
@@ -58,7 +63,9 @@ impl StartError {
             Errno::ENOENT if self.is_there => "its interpreter (the #! line or the ELF loader) does not exist",
             Errno::ENOENT => "not found",
             Errno::EACCES => "permission denied: not executable for this user, or on a noexec mount",
-            Errno::ENOEXEC => "neither a program of this machine nor a script with a #! line",
+            Errno::ENOEXEC => {
+                "neither a program of this machine nor a script with a #! line, and there is no /bin/sh to read it"
+            }
             errno => errno.desc(),
         }
     }
@@ -75,15 +82,24 @@ impl AppCommand {
 
     fn look_up(name: &OsStr, command: &[OsString], keep_descriptors: bool) -> Result<Self, Errno> {
         let arguments = command.iter().map(|argument| c_string(argument.as_bytes())).collect::<Result<_, _>>()?;
-        let environment = std::env::vars_os()
-            .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
-            .collect::<Result<_, _>>()?;
-        let descriptors = match listen_descriptors() {
+        let descriptors = match listen_descriptors(std::process::id()) {
             _ if keep_descriptors => Descriptors::All,
             Some(count) => Descriptors::Listen(count),
             None => Descriptors::None,
         };
-        Ok(Self { program: find(name)?, arguments, environment, descriptors })
+        Ok(Self {
+            program: find(name)?,
+            arguments,
+            environment: sys::program::environment(),
+            descriptors,
+            inherits_signals: false,
+            own: std::process::id(),
+        })
+    }
+
+    /// The app gets the signal mask that lithify got, and ignores what lithify was started to ignore.
+    pub fn inherit_signals(&mut self) {
+        self.inherits_signals = true;
     }
 
     /// Absolute path of its program.
@@ -116,22 +132,56 @@ impl AppCommand {
             Descriptors::None => sys::descriptor::close_on_exec_from(3),
             Descriptors::Listen(count) => sys::descriptor::close_on_exec_from(3u32.saturating_add(count)),
         };
-        if self.descriptors != Descriptors::None && std::env::var_os("LISTEN_FDS").is_some() {
-            // With --init, the app is not the process that the sockets were handed to.
-            let _ = self.set_variable("LISTEN_PID", std::process::id().to_string().as_bytes());
+        // With --init, the app is not the process that the sockets and the watchdog were meant for. What names another
+        // process stays.
+        if listen_descriptors(self.own).is_some() {
+            self.name_app("LISTEN_PID");
             self.environment.retain(|entry| !entry.as_bytes().starts_with(b"LISTEN_PIDFDID="));
         }
-        let Err(errno) = sys::signal::reset_all()
-            .and_then(|()| nix::unistd::execve(&self.program, &self.arguments, &self.environment));
+        if number("WATCHDOG_PID") == Some(self.own) {
+            self.name_app("WATCHDOG_PID");
+        }
+        let signals = if self.inherits_signals { sys::start::restore_signals() } else { sys::signal::reset_all() };
+        let Err(mut errno) =
+            signals.and_then(|()| nix::unistd::execve(&self.program, &self.arguments, &self.environment));
+        if errno == Errno::ENOEXEC && !self.is_elf() {
+            errno = self.execute_by_shell();
+        }
         self.failed(errno)
+    }
+
+    /// Makes a variable name this process, which becomes the app.
+    fn name_app(&mut self, variable: &str) {
+        let _ = self.set_variable(variable, std::process::id().to_string().as_bytes());
+    }
+
+    /// Whether it is a program of another machine. A shell would read that as text.
+    fn is_elf(&self) -> bool {
+        let mut start = [0; 4];
+        let file = std::fs::File::open(OsStr::from_bytes(self.program.as_bytes()));
+        file.and_then(|file| file.read_exact_at(&mut start, 0)).is_ok() && start == *b"\x7fELF"
+    }
+
+    /// Lets `/bin/sh` read the file, as execvp(3) does with a file that the kernel does not know. Returns only if that
+    /// fails.
+    fn execute_by_shell(&self) -> Errno {
+        let shell = c"/bin/sh";
+        let mut arguments = vec![shell.to_owned(), self.program.clone()];
+        arguments.extend(self.arguments.iter().skip(1).cloned());
+        let Err(errno) = nix::unistd::execve(shell, &arguments, &self.environment);
+        if errno == Errno::ENOENT { Errno::ENOEXEC } else { errno }
     }
 }
 
-/// `LISTEN_FDS`, if `LISTEN_PID` names this process or is not set.
-fn listen_descriptors() -> Option<u32> {
-    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
-    let meant = std::env::var_os("LISTEN_PID").is_none() || number("LISTEN_PID") == Some(std::process::id());
+/// `LISTEN_FDS`, if `LISTEN_PID` names the process `own` or is not set.
+fn listen_descriptors(own: u32) -> Option<u32> {
+    let meant = std::env::var_os("LISTEN_PID").is_none() || number("LISTEN_PID") == Some(own);
     number("LISTEN_FDS").filter(|_| meant)
+}
+
+/// The number that a variable holds.
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 fn c_string(bytes: &[u8]) -> Result<CString, Errno> {

@@ -9,8 +9,12 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getpgrp, getpid, getppid, setpgid, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{Pid, getpid, getppid, getsid, setpgid, setsid};
 
+use super::duties::{Duties, Leads};
+use super::event::{self, Event};
+use super::leftover;
+use super::terminal::Terminal;
 use crate::linux::deadline::Deadline;
 use crate::linux::sys;
 use crate::linux::sys::process::Ended;
@@ -18,7 +22,7 @@ use crate::linux::sys::process::Ended;
 /// Blocks every signal from now on, to keep it for the app, except those of a fault of lithify's own. Call this first: a
 /// SIGTERM that arrives while lithify still hardens then reaches the app as soon as it runs.
 pub fn hold_signals() -> Result<(), Errno> {
-    sys::signal::block_all_but_faults()
+    sys::signal::block_all_but_faults().map(drop)
 }
 
 /// A signal that this process wants to get when its parent dies.
@@ -57,6 +61,11 @@ pub trait Watch {
 
     /// That time has passed.
     fn paused(&mut self) {}
+
+    /// Whether it takes the stops of the app, so that nobody else may.
+    fn takes_stops(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody watches: children are only reaped.
@@ -72,37 +81,45 @@ impl Watch for Unwatched {
 #[derive(Debug)]
 pub struct Init {
     app: Pid,
-    group: bool,
+    duties: Duties,
+    /// The terminal that the app gets when this process has it. `None` if there is none, or if the app has it alone.
+    terminal: Option<Terminal>,
 }
 
 impl Init {
-    /// Starts `app` in a child. `app` must replace that process or return the code to exit with. The child leads a
-    /// process group of its own, which gets the terminal if this process has it. With `group`, signals go to that whole
-    /// group.
-    pub fn start(group: bool, app: impl FnOnce() -> u8) -> Result<Self, Errno> {
+    /// Starts `app` in a child. `app` must replace that process or return the code to exit with. The child leads what
+    /// `duties` say, and gets the terminal if this process has it.
+    pub fn start(duties: &Duties, app: impl FnOnce() -> u8) -> Result<Self, Errno> {
         // Block before the fork, else a signal could arrive when the child exists but nobody forwards it.
         sys::signal::block_all()?;
         sys::signal::reset_sigchld();
-        if getpid() != Pid::from_raw(1) {
+        if duties.adopts && getpid() != Pid::from_raw(1) {
             // Orphans then come to us as they come to process 1. If the kernel or a seccomp profile refuses it, they go
             // to process 1.
             let _ = prctl::set_child_subreaper(true);
         }
-        let foreground = tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == getpgrp());
+        let terminal = if duties.leads == Leads::Group { Terminal::for_app() } else { None };
+        if duties.leads == Leads::Session {
+            leave_terminal(duties);
+        }
         let Some(child) = sys::process::fork()? else {
-            let own = Pid::from_raw(0);
-            let _ = setpgid(own, own);
-            if foreground {
-                // A process outside the foreground group gets SIGTTOU from the terminal. The signal is still blocked
-                // here.
-                let _ = tcsetpgrp(std::io::stdin(), getpgrp());
+            match duties.leads {
+                Leads::Nothing => {}
+                Leads::Group => {
+                    let _ = setpgid(OWN, OWN);
+                    terminal.iter().for_each(Terminal::take);
+                }
+                Leads::Session => lead_session(duties),
             }
             std::process::exit(i32::from(app()));
         };
-        // Also done here, so that it is done no matter which process runs first. EACCES is ignored: the app runs
-        // already then.
-        let _ = setpgid(child, child);
-        Ok(Self { app: child, group })
+        if duties.leads == Leads::Group {
+            // Also done here, so that it is done no matter which process runs first. EACCES is ignored: the app runs
+            // already then.
+            let _ = setpgid(child, child);
+        }
+        duties.hears.told(Event::Started(child.as_raw()));
+        Ok(Self { app: child, duties: *duties, terminal })
     }
 
     /// The app's process id.
@@ -110,9 +127,10 @@ impl Init {
         self.app.as_raw().unsigned_abs()
     }
 
-    /// Forwards signals and reaps children until the app has ended. Returns its exit code, or 128+N if signal N killed
-    /// it. First gives up everything else, because nothing else is left to do: this process keeps nothing open or busy,
-    /// such as a pipe whose end the app waits for, or a mount.
+    /// Forwards signals and reaps children until the app has ended. Returns the exit code that stands for its own, or
+    /// for 128+N if signal N killed it. First gives up everything else, because nothing else is left to do: this process
+    /// keeps nothing open or busy, such as a pipe whose end the app waits for, or a mount. At the end, what the app left
+    /// behind is ended if the duties say so.
     pub fn attend_to_the_end(&self) -> u8 {
         let _ = sys::signal::block_all();
         sys::signal::discard_sigpipe();
@@ -128,17 +146,17 @@ impl Init {
 
     /// Stops the app: sends SIGTERM, and SIGKILL if it has not ended after `grace`.
     pub fn stop(&self, grace: Duration) {
-        self.signal(libc::SIGTERM);
+        self.forward(libc::SIGTERM);
         // A stopped process gets the SIGTERM only when it continues.
-        self.signal(libc::SIGCONT);
+        self.send(libc::SIGCONT);
         if self.attend(Some(grace)).is_none() {
-            self.signal(libc::SIGKILL);
+            self.send(libc::SIGKILL);
             let _ = self.attend(None);
         }
     }
 
-    /// Forwards signals and reaps children until the app has ended. Returns its exit code, or 128+N if signal N killed
-    /// it; `None` if `timeout` passed first.
+    /// Forwards signals and reaps children until the app has ended. Returns its exit code as
+    /// [`Self::attend_to_the_end`] does; `None` if `timeout` passed first.
     pub fn attend(&self, timeout: Option<Duration>) -> Option<u8> {
         self.attend_with(timeout, &mut Unwatched)
     }
@@ -150,10 +168,15 @@ impl Init {
         loop {
             let remaining = deadline.map(Deadline::remaining).into_iter();
             match sys::signal::wait(remaining.chain(watch.pause()).min()) {
-                Ok(libc::SIGCHLD) => {}
+                Ok(libc::SIGCHLD) => self.told(Event::Received(libc::SIGCHLD)),
                 Ok(signal) => {
+                    self.told(Event::Received(signal));
                     watch.forwards();
-                    self.signal(signal);
+                    self.forward(signal);
+                    if self.duties.suspends && [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
+                        self.told(Event::Suspended);
+                        let _ = sys::signal::send(getpid().as_raw(), libc::SIGSTOP);
+                    }
                     continue;
                 }
                 // The time is over, or the pause.
@@ -167,33 +190,137 @@ impl Init {
             if code.is_some() || deadline.is_some_and(Deadline::is_over) {
                 return code;
             }
+            if !watch.takes_stops() {
+                self.stop_with_the_app();
+            }
         }
     }
 
-    /// Sends `signal` to the app, or to its group if [`Init::start`] was asked for that.
-    pub fn signal(&self, signal: i32) {
-        let app = self.app.as_raw();
-        // The group exists before the app runs. An error is ignored: a process that is gone needs no signal, and one
-        // that may not be signalled cannot get it.
-        let _ = sys::signal::send(if self.group { -app } else { app }, signal);
+    /// Passes `signal` on to the app, or to its group if the duties say so, as the signal that stands for it.
+    pub fn forward(&self, signal: i32) {
+        if let Some(terminal) = self.terminal.as_ref().filter(|terminal| signal == libc::SIGCONT && terminal.is_ours())
+        {
+            terminal.lend(self.app);
+        }
+        match self.duties.signals.passed_on(signal) {
+            Some(other) => {
+                self.send(other);
+                self.told(Event::PassedOn(signal, other));
+            }
+            None => self.told(Event::Ignored(signal)),
+        }
     }
 
-    /// Reaps all children that have ended, because one SIGCHLD may stand for many. Returns the app's exit code if the
-    /// app is among them.
+    /// Sends `signal` as it is.
+    fn send(&self, signal: i32) {
+        let app = self.app.as_raw();
+        // The terminal stops a whole group.
+        let group = self.duties.group || signal == libc::SIGCONT && self.terminal.is_some();
+        // The group exists before the app runs. An error is ignored: a process that is gone needs no signal, and one
+        // that may not be signalled cannot get it.
+        let _ = sys::signal::send(if group { -app } else { app }, signal);
+    }
+
+    /// Stops with the app if the terminal has stopped it: the shell that waits for this process must learn of it, and
+    /// whoever else belongs to that shell's job stops as well.
+    fn stop_with_the_app(&self) {
+        let Some(terminal) = &self.terminal else { return };
+        let Some(signal) = sys::process::stopped(self.app.as_raw()) else { return };
+        let had_it = terminal.take_back();
+        if sys::signal::stop_group() {
+            // The SIGCONT is pending, and is passed on like any other signal.
+            return;
+        }
+        // Nobody could continue this process. Without it the app would not have stopped either: the kernel drops what a
+        // terminal sends to stop such a process.
+        if had_it {
+            terminal.lend(self.app);
+        }
+        if signal != libc::SIGSTOP {
+            self.send(libc::SIGCONT);
+        }
+    }
+
+    /// Reaps all children that have ended, because one SIGCHLD may stand for many. Returns the exit code if the app is
+    /// among them, once what it left behind has been seen to.
     fn reap(&self, watch: &mut dyn Watch) -> Option<u8> {
         let mut code = None;
         loop {
-            match watch.reap() {
-                Ok(Some(Ended::Exited(pid, status))) if pid == self.app.as_raw() => code = Some(status),
-                Ok(Some(Ended::Killed(pid, signal))) if pid == self.app.as_raw() => code = Some(128 | signal),
-                Ok(Some(_)) | Err(Errno::EINTR) => {}
+            let ended = match watch.reap() {
+                Ok(Some(ended)) => ended,
+                Err(Errno::EINTR) => continue,
                 Ok(None) | Err(_) => break,
+            };
+            let app = self.app.as_raw();
+            match ended {
+                Ended::Exited(pid, status) => {
+                    self.told(Event::Exited(pid, status, pid == app));
+                    code = if pid == app { Some(status) } else { code };
+                }
+                Ended::Killed(pid, signal) => {
+                    self.told(Event::Killed(pid, signal, pid == app));
+                    code = if pid == app { Some(128 | signal) } else { code };
+                }
             }
         }
-        if code.is_some() && self.group {
-            // Ends what the app left behind in its group.
-            self.signal(libc::SIGTERM);
+        let code = self.duties.exit_codes.of(code?);
+        if let Some(terminal) = &self.terminal {
+            terminal.take_back();
         }
-        code
+        match self.duties.grace {
+            Some(grace) => leftover::end(self.app, grace),
+            // Asks what the app left behind in its group to end.
+            None if self.duties.group => self.forward(libc::SIGTERM),
+            None => {}
+        }
+        self.told(Event::Ended(code));
+        Some(code)
+    }
+
+    fn told(&self, event: Event) {
+        self.duties.hears.told(event);
+    }
+}
+
+/// Stands for the calling process (setpgid(2)).
+const OWN: Pid = Pid::from_raw(0);
+
+/// Leaves the terminal to the session that the app is about to lead.
+fn leave_terminal(duties: &Duties) {
+    if let Err(errno) = sys::process::leave_terminal() {
+        return duties.hears.told(Event::NoTerminal(event::Terminal::Leave, errno));
+    }
+    let led = getsid(None) == Ok(getpid());
+    duties.hears.told(Event::LeftTerminal(led));
+    // The kernel sends these to the session that loses its terminal. They are blocked, and the app must not get them.
+    for signal in [libc::SIGHUP, libc::SIGCONT].into_iter().filter(|_| led) {
+        if sys::signal::take(signal) {
+            duties.hears.told(Event::HandOff(signal));
+        }
+    }
+}
+
+/// Makes this process lead a session, with standard input as its terminal.
+fn lead_session(duties: &Duties) {
+    let _ = setsid();
+    if let Err(errno) = sys::process::enter_terminal() {
+        duties.hears.told(Event::NoTerminal(event::Terminal::Enter, errno));
+    }
+    duties.hears.told(Event::Session);
+}
+
+/// Starts nothing: reaps orphans until SIGTERM or SIGINT comes.
+pub fn pause() {
+    let _ = sys::signal::block_all();
+    sys::signal::reset_sigchld();
+    let _ = prctl::set_child_subreaper(true);
+    let _ = nix::unistd::chdir("/");
+    loop {
+        match sys::signal::wait(None) {
+            Ok(libc::SIGTERM | libc::SIGINT) => return,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+        while matches!(sys::process::reap(), Ok(Some(_)) | Err(Errno::EINTR)) {}
     }
 }

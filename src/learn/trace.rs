@@ -224,6 +224,10 @@ impl Watch for Trace<'_, '_> {
     fn paused(&mut self) {
         self.release();
     }
+
+    fn takes_stops(&self) -> bool {
+        true
+    }
 }
 
 fn number(id: i32) -> u32 {

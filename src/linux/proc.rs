@@ -72,6 +72,17 @@ impl Task {
         }
     }
 
+    /// The children of this task, if it is the only thread of its process (`children`).
+    pub fn children(self) -> Result<Vec<i32>, Errno> {
+        let task = match self {
+            Self::Own => Self::Thread { process: std::process::id(), thread: std::process::id() },
+            Self::Process(pid) => Self::Thread { process: pid, thread: pid },
+            Self::Thread { .. } => self,
+        };
+        let text = task.read("children")?;
+        Ok(String::from_utf8_lossy(&text).split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+    }
+
     /// The content of `status`.
     pub fn status(self) -> Result<Status, Errno> {
         self.read("status").map(|text| Status::parse(&String::from_utf8_lossy(&text)))

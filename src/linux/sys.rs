@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod arena;
 pub mod capabilities;
 pub mod descriptor;
 pub mod directory;
@@ -12,6 +13,7 @@ pub mod landlock;
 pub mod process;
 pub mod program;
 pub mod signal;
+pub mod start;
 pub mod stat;
 pub mod stat_as;
 pub mod thread;

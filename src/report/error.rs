@@ -11,6 +11,7 @@ use super::advice::errors;
 use super::waiting;
 use crate::harden::declared_app::DeclaredAppError;
 use crate::harden::pipeline::HardenError;
+use crate::harden::plan::Change;
 use crate::harden::wait::WaitError;
 use crate::launch::exec::StartError;
 use crate::launch::landlock::LandlockError;
@@ -124,8 +125,8 @@ impl CommandError {
     /// What to do about it, if something helps.
     pub fn hint(&self) -> Option<Cow<'_, str>> {
         let hint = match self {
-            Self::Harden(HardenError::Wait(WaitError::TimedOut { remedy, .. })) => {
-                return Some(waiting::hint(remedy).into());
+            Self::Harden(HardenError::Wait(WaitError::TimedOut { help, .. })) => {
+                return Some(waiting::hint(&help.remedy).into());
             }
             Self::Harden(error) => harden_hint(error),
             Self::Privileges(error) => errors::privileges(error),
@@ -141,6 +142,16 @@ impl CommandError {
             Self::Profile(_) | Self::Usage(_) | Self::Scan(_) | Self::Fork(_) | Self::Signals(_) => None,
         };
         hint.map(Cow::Borrowed)
+    }
+}
+
+impl CommandError {
+    /// The change of the profile that helps, if one was found.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Harden(HardenError::Wait(WaitError::TimedOut { help, .. })) => help.change.as_ref(),
+            _ => None,
+        }
     }
 }
 

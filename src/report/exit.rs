@@ -158,6 +158,7 @@ mod tests {
             origin: Rc::default(),
             reason: Reason::OtherMount,
             keep: None,
+            saved_by: Vec::new(),
         };
         refused.add_plan(Plan { refusals: vec![refusal], ..Plan::default() }, None);
         let code = |app| Exit::of_report(&refused, app).code();

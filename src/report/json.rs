@@ -3,8 +3,9 @@
 use serde::{Serialize, Serializer};
 
 use super::line::Line;
-use super::{Counts, Exit, Fact, Note, Report, reasons, text};
+use super::{Counts, Exit, Fact, Note, Report, change, reasons, text};
 use crate::harden::apply::Outcome;
+use crate::harden::plan::Change;
 use crate::text::escape::escape;
 use crate::text::json_line::json_line;
 
@@ -20,6 +21,8 @@ struct Document<'a> {
     actions: Actions<'a>,
     kept: Vec<Kept<'a>>,
     findings: Findings<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<change::Json>,
     checks: Checks<'a>,
     notes: Vec<String>,
     summary: Summary,
@@ -107,6 +110,8 @@ struct Failure<'a> {
     exit_code: u8,
     error: &'a str,
     hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<change::Json>,
     notes: &'a [String],
 }
 
@@ -132,6 +137,7 @@ pub fn write(report: &Report, exit: Exit) -> String {
         actions: Actions(report),
         kept: kept.collect(),
         findings: Findings(report, &findings),
+        change: report.change().map(change::Json::new),
         checks: Checks(report),
         notes: report.notes.iter().map(Note::text).collect(),
         summary: Summary { removed, disabled, tombstoned, denied, stripped, files, findings: findings.len() },
@@ -139,7 +145,13 @@ pub fn write(report: &Report, exit: Exit) -> String {
 }
 
 /// Returns the object for an error that leaves nothing to report.
-pub fn failure(command: &str, exit: Exit, error: &str, hint: Option<&str>, notes: &[String]) -> String {
+pub fn failure(
+    command: &str,
+    exit: Exit,
+    (error, hint): (&str, Option<&str>),
+    change: Option<&Change>,
+    notes: &[String],
+) -> String {
     json_line(&Failure {
         schema: 1,
         command,
@@ -147,6 +159,7 @@ pub fn failure(command: &str, exit: Exit, error: &str, hint: Option<&str>, notes
         exit_code: exit.code(),
         error,
         hint,
+        change: change.map(change::Json::new),
         notes,
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::line::Line;
-use super::{Exit, Fact, Report, reasons};
+use super::{Exit, Fact, Report, change, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Action, Verb};
 use crate::text::escape::escape;
@@ -102,6 +102,7 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
             last_hint = Some(hint);
         }
     }
+    out.extend(report.change().map(change::text));
 }
 
 /// What a finding is about of which there may be very many: `[verify.drift]`, or what differs from a seal.

@@ -31,7 +31,7 @@ fn obstacle(obstacle: &Obstacle) -> String {
 
 pub(super) fn hint(remedy: &Remedy) -> String {
     match remedy {
-        Remedy::EndScript => STAYS.to_owned(),
+        Remedy::EndScript(_) => STAYS.to_owned(),
         Remedy::ReadProgram => UNREADABLE.to_owned(),
         Remedy::Keep(path) => format!(
             "if that is the app, or what its scripts run in, save it: [keep] paths = [{}]; if an entrypoint script runs in it, let that end with exec; if it only takes longer, raise --wait-timeout and failureThreshold",

@@ -126,6 +126,8 @@ static int state(void) {
   printf("foreground: %s\n", tcgetpgrp(0) == getpgrp() ? "yes" : "no");
   const char *pid = getenv("LISTEN_PID");
   printf("listen pid: %s\n", !pid ? "none" : atoi(pid) == getpid() ? "mine" : "another's");
+  pid = getenv("WATCHDOG_PID");
+  printf("watchdog pid: %s\n", !pid ? "none" : atoi(pid) == getpid() ? "mine" : "another's");
   printf("home: %s\n", getenv("HOME") ? getenv("HOME") : "none");
   printf("setid: %s\n", setuid(0) == 0 ? "root" : "refused");
   return 0;
@@ -255,6 +257,28 @@ static int abstract(const char *name, int listens) {
   return outcome("abstract socket", result == 0);
 }
 
+// Ends at once with CODE and leaves two processes behind, one of them in a session of its own. Each prints its signals
+// until SIGTERM; a stubborn one goes on after that.
+static int leaves(int code, int stubborn) {
+  int ends[2];
+  if (pipe(ends)) die("pipe");
+  for (int i = 0; i < 2; i++) {
+    if (fork()) continue;
+    close(ends[0]);
+    if (i && setsid() < 0) die("setsid");
+    block_all();
+    close(ends[1]);
+    do signals(i ? "other " : "member ");
+    while (stubborn);
+    _exit(0);
+  }
+  char byte;
+  close(ends[1]);
+  // Both are ready when nobody can write any more.
+  if (read(ends[0], &byte, 1)) die("read");
+  return code;
+}
+
 static void *pauses(void *nothing) {
   for (;;) pause();
   return nothing;
@@ -287,6 +311,7 @@ int main(int count_of, char **arguments) {
     if (pthread_create(&thread, NULL, pauses, NULL)) die("pthread_create");
     syscall(SYS_exit, 0);
   }
+  if (!strcmp(mode, "leave") || !strcmp(mode, "leave stubborn")) return leaves(atoi(value), mode[5] != 0);
   if (!strcmp(mode, "stop")) {
     raise(SIGSTOP);
     puts("continued");

@@ -14,6 +14,7 @@ mod digest;
 mod golden;
 mod inscribed;
 mod kinds;
+mod learn;
 mod lint;
 mod options;
 mod properties;

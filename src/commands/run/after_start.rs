@@ -12,8 +12,9 @@ use super::super::fault;
 use super::super::output::Output;
 use super::Prepared;
 use crate::cli::{Fallback, Run};
-use crate::harden::pipeline::{HardenError, Policy, Processes, Protected, Start};
+use crate::harden::pipeline::{HardenError, Policy, Processes, Protected, Start, is_not_refused};
 use crate::harden::wait::WaitError;
+use crate::launch::duties::Duties;
 use crate::launch::init::{Init, hold_signals};
 use crate::profile::Profile;
 use crate::report::{CommandError, Exit, Report};
@@ -23,11 +24,14 @@ use crate::target::Target;
 /// How long to attend to signals and orphans between two looks at the app.
 const BETWEEN: Duration = Duration::from_millis(300);
 
+/// From SIGTERM to SIGKILL, for an app that is stopped.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// Starts the app and stays as its first process.
-pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
+pub(super) fn run(options: &Run, duties: &Duties, output: Output, prepared: Prepared) -> Exit {
     let Prepared { command, digest, target, profile, restrictions, report } = prepared;
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
-        let init = Init::start(options.process_group, || {
+        let init = Init::start(duties, || {
             let mut report = report.begin_again();
             restrictions.enter(&target.root, &profile, &mut report);
             if report.is_clean() {
@@ -72,7 +76,7 @@ pub(super) fn run(options: &Run, output: Output, prepared: Prepared) -> Exit {
     let exit = output.report("run", hardened.map_err(CommandError::from));
     if exit != Exit::Ok {
         output.plain("run", exit, "lithify run: the app is stopped, because it is not hardened\n");
-        init.stop(options.grace);
+        init.stop(options.grace.unwrap_or(GRACE));
         return exit;
     }
     Exit::App(init.attend_to_the_end())
@@ -101,7 +105,9 @@ fn harden(
         // Landlock binds a process that enters it, but not one that runs already.
         disable_instead: options.fallback == Fallback::Deny,
     };
-    let applied = Protected::new(target, profile, policy)?.survey()?.plan().settle()?.apply();
+    let mut planned = Protected::new(target, profile, policy)?.survey()?.plan();
+    planned.lead_on(&is_not_refused);
+    let applied = planned.settle()?.apply();
     let read_only = applied.is_read_only();
     let mut verified = applied.verify_tree();
     if let Some(digest) = digest {

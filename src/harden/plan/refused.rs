@@ -35,6 +35,8 @@ struct Protected {
     origin: Rc<Origin>,
     claim: Rc<Claim>,
     keepable: bool,
+    /// The path that `[keep] paths` has to name.
+    keep: Vec<u8>,
 }
 
 impl Refused {
@@ -44,9 +46,9 @@ impl Refused {
         let keep = reason.keep.unwrap_or_else(|| path.to_vec());
         let list = if claim.is_for_start() { &mut self.starting } else { &mut self.keep };
         if keepable && !list.contains(&keep) {
-            list.push(keep);
+            list.push(keep.clone());
         }
-        self.list.push(Protected { path, id: found.stat.id, origin, claim, keepable });
+        self.list.push(Protected { path, id: found.stat.id, origin, claim, keepable, keep });
     }
 
     /// Puts the refusals into the plan. Each names the one `[keep]` that covers all refusals of its kind. A file that
@@ -62,12 +64,15 @@ impl Refused {
         let (keep, starting) = (sorted(self.keep), sorted(self.starting));
         plan.refusals.extend(self.list.into_iter().map(|refused| {
             let keep = if refused.claim.is_for_start() { &starting } else { &keep };
+            // What may be the program of a process stays for a reason that `[keep]` does not answer.
+            let uncertain = matches!(&*refused.claim, Claim::Runs(_, Certainty::Possible));
             Refusal {
                 path: refused.path,
                 id: Some(refused.id),
                 origin: refused.origin,
                 reason: Reason::Protected(refused.claim),
                 keep: refused.keepable.then(|| Rc::clone(keep)),
+                saved_by: if uncertain { Vec::new() } else { vec![refused.keep] },
             }
         }));
     }
@@ -96,14 +101,16 @@ impl Claim {
     }
 }
 
-/// The entry of `[keep] paths` for a file, quoted. A byte that is not UTF-8 cannot be written, so `?`, which matches
-/// any byte, stands in its place.
+/// The entry of `[keep] paths` for a file, quoted.
 pub fn pattern_for(path: &[u8]) -> String {
+    quote(&pattern_text(path))
+}
+
+/// The entry of `[keep] paths` for a file. A byte that is not UTF-8 cannot be written, so `?`, which matches any byte,
+/// stands in its place.
+pub fn pattern_text(path: &[u8]) -> String {
     let pattern = pattern::literal(path);
-    let text = pattern
-        .utf8_chunks()
-        .fold(String::new(), |text, chunk| text + chunk.valid() + &"?".repeat(chunk.invalid().len()));
-    quote(&text)
+    pattern.utf8_chunks().fold(String::new(), |text, chunk| text + chunk.valid() + &"?".repeat(chunk.invalid().len()))
 }
 
 /// Whether a program may run scripts, judged by its name.

@@ -35,8 +35,8 @@ pub struct Run {
 /// What helps if a process never stops running a program that goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Let the entrypoint script end, or start the app in its place.
-    EndScript,
+    /// Let the entrypoint script end, or start the app in its place. `Some` is the path by which its shell was called.
+    EndScript(Option<Canonical>),
     /// Let lithify read which program the process runs.
     ReadProgram,
     /// Keep the file at this path.
@@ -84,12 +84,10 @@ impl<'a> Doomed<'a> {
         if run.certainty == Certainty::Possible {
             return Remedy::ReadProgram;
         }
-        if is_shell(&run.path) {
-            return Remedy::EndScript;
-        }
         // The path that the command gives: if it is a link, the link is needed, too.
         let called = self.candidates.as_ref().and_then(|candidates| candidates.called(process, run.id));
-        Remedy::Keep(called.unwrap_or_else(|| run.path.clone()))
+        let called = called.unwrap_or_else(|| run.path.clone());
+        if is_shell(&run.path) { Remedy::EndScript(Some(called)) } else { Remedy::Keep(called) }
     }
 
     #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Text that is not an id must not become 0 here, so ids are read strictly. A name beyond [`LIMIT`] is not found, and
 //! the error says so.
 
+use nix::unistd::getegid;
+
 use crate::recognise::accounts::{Id, LIMIT, accounts, groups};
 use crate::root::Root;
 use crate::text::escape::escape;
@@ -26,20 +28,17 @@ pub enum UnknownAccount {
     /// A user's name.
     #[error("/etc/passwd inside the root does not have the user {}", escape(.0.as_bytes()))]
     User(String),
-    /// A user's number, if its group is not given.
-    #[error("/etc/passwd inside the root does not have uid {0}: give its group, too, as in {0}:{0}")]
-    Uid(u32),
     /// A group's name.
     #[error("/etc/group inside the root does not have the group {}", escape(.0.as_bytes()))]
     Group(String),
 }
 
 impl User {
-    /// Parses `U` or `U:G`. `U` is a name or a number. Without `G`, the user has its group and all groups that list it
-    /// as a member. With `G`, a name or a number, it has only that group. A number that `/etc/passwd` does not have
-    /// needs `G`.
+    /// Parses `U`, `U:` or `U:G`. `U` is a name or a number. Without `G`, the user has its group and all groups that list
+    /// it as a member. With `G`, a name or a number, it has only that group. A number that `/etc/passwd` does not have
+    /// has, without `G`, the group of this process and no other, as with container runtimes.
     pub fn parse(root: &Root, text: &str) -> Result<Self, UnknownAccount> {
-        let (user, given_group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+        let (user, given_group) = text.split_once(':').unwrap_or((text, ""));
         let users = root.read(b"/etc/passwd", LIMIT).unwrap_or_default();
         let number = Id(user.as_bytes()).strictly();
         let account = accounts(&users).find(|account| match number {
@@ -49,9 +48,9 @@ impl User {
         let account = account.as_ref();
         let uid = number.or_else(|| account?.uid.strictly()).ok_or_else(|| UnknownAccount::User(user.to_owned()))?;
         let (gid, groups) = match (given_group, account.and_then(|account| account.gid.strictly())) {
-            (Some(name), _) => (group(root, name)?, vec![]),
-            (None, Some(gid)) => (gid, member_of(root, account.map(|account| account.name).unwrap_or_default(), gid)),
-            (None, None) => return Err(UnknownAccount::Uid(uid)),
+            ("", Some(gid)) => (gid, member_of(root, account.map(|account| account.name).unwrap_or_default(), gid)),
+            ("", None) => (getegid().as_raw(), vec![]),
+            (name, _) => (group(root, name)?, vec![]),
         };
         let home = account.map(|account| account.home).filter(|home| !home.is_empty()).unwrap_or(b"/").to_vec();
         Ok(Self { uid, gid, groups, home })
@@ -94,19 +93,19 @@ mod tests {
         );
         let user = |text: &str| User::parse(&root, text);
         let www = User { uid: 33, gid: 34, groups: vec![40, 41], home: b"/var/www".to_vec() };
-        assert_eq!((user("www"), user("33")), (Ok(www.clone()), Ok(www)));
+        assert_eq!((user("www"), user("33"), user("www:")), (Ok(www.clone()), Ok(www.clone()), Ok(www)));
         let given = User { uid: 33, gid: 40, groups: vec![], home: b"/var/www".to_vec() };
         assert_eq!((user("www:ssl"), user("33:40")), (Ok(given.clone()), Ok(given)));
         let unknown = User { uid: 65532, gid: 65532, groups: vec![], home: b"/".to_vec() };
-        assert_eq!(user("65532:65532"), Ok(unknown));
+        assert_eq!(user("65532:65532"), Ok(unknown.clone()));
+        let own = User { gid: getegid().as_raw(), ..unknown };
+        assert_eq!((user("65532"), user("65532:")), (Ok(own.clone()), Ok(own)));
         for (text, says) in [
             ("nobody", "the user nobody"),
-            ("65532", "65532:65532"),
             ("www:nogroup", "the group nogroup"),
             ("www:twice", "the group twice"),
             ("broken", "the user broken"),
             ("4294967295:1", "the user 4294967295"),
-            ("www:", "the group "),
             ("", "the user "),
         ] {
             let error = user(text).unwrap_err().to_string();

@@ -41,13 +41,13 @@ pub fn close_from_3() {
     unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
 }
 
-/// Whether standard output and standard error were closed when this program was started.
-static CLOSED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+/// Which of the standard streams were closed when this program was started.
+static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
-/// Runs before `main`, where the standard library opens `/dev/null` in place of closed streams. After that, nothing
-/// tells such a stream from a `/dev/null` that the caller gave in order to discard all output.
+/// Runs before `main`, where something takes the place of a closed stream. After that, nothing tells such a stream from
+/// a `/dev/null` that the caller gave in order to discard all output.
 extern "C" fn note_closed() {
-    for (closed, number) in CLOSED.iter().zip([libc::STDOUT_FILENO, libc::STDERR_FILENO]) {
+    for (closed, number) in CLOSED.iter().zip(0..) {
         // SAFETY: F_GETFD only asks.
         let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
         closed.store(flags < 0, Ordering::Relaxed);
@@ -62,6 +62,22 @@ static NOTE_CLOSED: extern "C" fn() = note_closed;
 
 /// Whether standard output (if `output`, else standard error) was closed when this program was started.
 pub fn was_closed(output: bool) -> bool {
-    let [first, second] = &CLOSED;
+    let [_, first, second] = &CLOSED;
     if output { first } else { second }.load(Ordering::Relaxed)
+}
+
+/// Puts `/dev/null` in the place of each standard stream that is closed, so that no file that is opened later gets its
+/// number. Without `/dev/null` that is the root directory, opened for nothing (`O_PATH`): using it fails as a closed
+/// stream does.
+pub(super) fn fill_closed() {
+    for _ in CLOSED.iter().filter(|closed| closed.load(Ordering::Relaxed)) {
+        // SAFETY: the paths are C strings, and nobody owns the number of a closed stream yet. The kernel gives the least
+        // number that is free, which is this one, as those before it are open by now.
+        unsafe {
+            if libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) < 0 {
+                // If that fails, too, there is no other way, and nowhere to tell it.
+                libc::open(c"/".as_ptr(), libc::O_PATH);
+            }
+        }
+    }
 }

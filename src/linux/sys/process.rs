@@ -37,6 +37,20 @@ pub(super) fn ended(pid: i32, status: i32) -> Ended {
     }
 }
 
+/// The signal that has stopped the child `pid` since this was last asked (`waitid(2)` with `WSTOPPED`); `None` if none has.
+/// Says nothing of its end.
+pub fn stopped(pid: i32) -> Option<i32> {
+    // SAFETY: zero is a valid value of all fields, and the kernel fills them in.
+    let (result, info) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let id = libc::id_t::try_from(pid).unwrap_or_default();
+        (libc::waitid(libc::P_PID, id, &raw mut info, libc::WSTOPPED | libc::WNOHANG), info)
+    };
+    // SAFETY: waitid(2) sets these fields, or leaves zeroes if there is nothing to tell.
+    let (child, status) = unsafe { (info.si_pid(), info.si_status()) };
+    (result == 0 && child == pid).then_some(status)
+}
+
 /// `fork(2)`: the child's pid, or `None` in the child.
 pub fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: no thread but this one runs (sys::thread waits for those that it starts), so the child may do whatever its
@@ -45,6 +59,19 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
         nix::unistd::ForkResult::Parent { child } => Ok(Some(child)),
         nix::unistd::ForkResult::Child => Ok(None),
     }
+}
+
+/// Gives up the controlling terminal, which is standard input (`TIOCNOTTY`, `ioctl_tty(2)`). If this process leads the
+/// session, the whole session loses it, and the kernel sends SIGHUP and SIGCONT to the foreground group.
+pub fn leave_terminal() -> Result<(), Errno> {
+    // SAFETY: the request takes no argument.
+    Errno::result(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNOTTY) }).map(drop)
+}
+
+/// Makes standard input the controlling terminal of the session that this process leads (`TIOCSCTTY`, `ioctl_tty(2)`).
+pub fn enter_terminal() -> Result<(), Errno> {
+    // SAFETY: the argument is an integer: 0 takes no terminal away from others.
+    Errno::result(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0) }).map(drop)
 }
 
 /// Time since the machine started (`CLOCK_BOOTTIME`). This process's time namespace shifts it just as it shifts

@@ -1,6 +1,6 @@
 //! This program as it was started: its image in memory, its name, its environment.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use nix::libc;
 
@@ -34,6 +34,24 @@ pub fn exec_filename() -> Option<&'static CStr> {
         let address = libc::getauxval(libc::AT_EXECFN);
         (address != 0).then(|| CStr::from_ptr(address as *const libc::c_char))
     }
+}
+
+/// The environment as it is, with entries that have no `=`, which the standard library leaves out.
+pub fn environment() -> Vec<CString> {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    let mut entries = Vec::new();
+    // SAFETY: the C library holds a list of C strings there with a null pointer at its end, or no list at all, and no
+    // other thread changes it.
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            entries.push(CStr::from_ptr(*next).to_owned());
+            next = next.add(1);
+        }
+    }
+    entries
 }
 
 /// Removes all variables whose name begins with `prefix` from the environment, then adds `variables`. The caller must

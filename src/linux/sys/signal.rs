@@ -15,12 +15,13 @@ const SIGNAL_SET: usize = 8;
 
 /// Blocks every signal (`rt_sigprocmask(2)`; the kernel leaves out SIGKILL and SIGSTOP).
 pub fn block_all() -> Result<(), Errno> {
-    set_signal_mask(u64::MAX)
+    set_signal_mask(u64::MAX).map(drop)
 }
 
 /// Blocks every signal except those that [`on_fault`] is for: the kernel kills a process that blocks such a signal.
-pub fn block_all_but_faults() -> Result<(), Errno> {
-    set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !(1 << (signal - 1))))
+/// Returns the mask that was there before.
+pub fn block_all_but_faults() -> Result<u64, Errno> {
+    set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !bit(*signal)))
 }
 
 /// The signals of an instruction that no program may run. A panic of the build that is shipped ends in one: `ud2` on
@@ -66,10 +67,26 @@ extern "C" fn fault(signal: i32, info: *const libc::siginfo_t, _: *const libc::c
 /// Gives every signal its default action, even a signal that was ignored on entry, and then unblocks all.
 pub fn reset_all() -> Result<(), Errno> {
     discard_sigpipe();
-    for signal in (1..=SIGNALS).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
+    let ignored = ignored().unwrap_or(u64::MAX);
+    for signal in (1..=SIGNALS).filter(|signal| ignored & bit(*signal) != 0) {
         set_action(signal, false);
     }
-    set_signal_mask(0)
+    set_signal_mask(0).map(drop)
+}
+
+/// The signals that this process ignores, as `/proc/self/status` says; `None` if that does not say. No system call tells
+/// it of more than one signal.
+fn ignored() -> Option<u64> {
+    let status = std::fs::File::open("/proc/self/status").ok()?;
+    let mut text = [0; 4096];
+    let length = std::os::unix::fs::FileExt::read_at(&status, &mut text, 0).ok()?;
+    let line = text.get(..length)?.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:\t"))?;
+    u64::from_str_radix(std::str::from_utf8(line.get(..16)?).ok()?, 16).ok()
+}
+
+/// Ignores SIGPIPE. Returns whether that was so before.
+pub(super) fn ignore_sigpipe() -> bool {
+    replace_action(libc::SIGPIPE, true)
 }
 
 /// Gives `SIGCHLD` its default action. This process may have been started with `SIGCHLD` ignored, and a parent that
@@ -84,33 +101,71 @@ pub fn discard_sigpipe() {
 }
 
 /// Gives `signal` its default action, or with `ignored` ignores it.
-fn set_action(signal: i32, ignored: bool) {
+pub(super) fn set_action(signal: i32, ignored: bool) {
+    replace_action(signal, ignored);
+}
+
+/// The same. Returns whether `signal` was ignored before.
+fn replace_action(signal: i32, ignored: bool) -> bool {
     // struct sigaction of the kernel, with room for the fields of every architecture. The action comes first on all of
     // them except MIPS. Zeroes mean SIG_DFL.
     let mut action = [0usize; 16];
     action[0] = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
-    // SAFETY: `action` is readable and at least as large as the structure; neither value installs a handler.
-    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null_mut::<u64>(), SIGNAL_SET) };
+    let mut before = [0usize; 16];
+    // SAFETY: `action` is readable, `before` writable, and both are at least as large as the structure; neither value
+    // installs a handler.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), before.as_mut_ptr(), SIGNAL_SET) };
+    before[0] == libc::SIG_IGN
 }
 
-fn set_signal_mask(mask: u64) -> Result<(), Errno> {
-    // SAFETY: `mask` is readable and as large as the set; the old mask is not asked for.
+/// Returns the mask that was there before.
+pub(super) fn set_signal_mask(mask: u64) -> Result<u64, Errno> {
+    let mut before = 0u64;
+    // SAFETY: `mask` is readable, `before` writable, and both are as large as the set.
     let result = unsafe {
         libc::syscall(
             libc::SYS_rt_sigprocmask,
             libc::SIG_SETMASK,
             std::ptr::from_ref(&mask),
-            std::ptr::null_mut::<u64>(),
+            &raw mut before,
             SIGNAL_SET,
         )
     };
-    Errno::result(result).map(drop)
+    Errno::result(result).map(|_| before)
+}
+
+/// Stops this process and its whole group, as the terminal does at Ctrl-Z, unless nobody could continue it: the kernel
+/// drops a SIGTSTP to an orphaned group and to process 1. Returns, when this process goes on, whether it was stopped:
+/// the SIGCONT that ended that is then pending, if SIGCONT is blocked.
+pub fn stop_group() -> bool {
+    if send(0, libc::SIGTSTP).is_err() {
+        return false;
+    }
+    let Ok(before) = set_signal_mask(!bit(libc::SIGTSTP)) else { return false };
+    let _ = set_signal_mask(before);
+    let mut pending = 0u64;
+    // SAFETY: `pending` is writable and as large as the set.
+    unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, SIGNAL_SET) };
+    pending & bit(libc::SIGCONT) != 0
 }
 
 /// Takes one pending signal, which must be blocked, or waits for one (`rt_sigtimedwait(2)`). Returns its number, even
 /// of a real-time signal; `EAGAIN` if `timeout` passed without a signal. `None` waits without a limit.
 pub fn wait(timeout: Option<Duration>) -> Result<i32, Errno> {
-    let all = u64::MAX;
+    wait_for(u64::MAX, timeout)
+}
+
+/// Takes `signal`, which must be blocked, if it is pending. Returns whether it was.
+pub fn take(signal: i32) -> bool {
+    wait_for(bit(signal), Some(Duration::ZERO)).is_ok()
+}
+
+/// The bit of a signal in a set.
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+fn wait_for(set: u64, timeout: Option<Duration>) -> Result<i32, Errno> {
     let timeout = timeout.map(|timeout| libc::timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
@@ -120,7 +175,7 @@ pub fn wait(timeout: Option<Duration>) -> Result<i32, Errno> {
     let signal = unsafe {
         libc::syscall(
             libc::SYS_rt_sigtimedwait,
-            std::ptr::from_ref(&all),
+            std::ptr::from_ref(&set),
             std::ptr::null_mut::<libc::siginfo_t>(),
             limit,
             SIGNAL_SET,

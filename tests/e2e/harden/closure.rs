@@ -123,12 +123,16 @@ fn a_library_that_is_not_found_refuses_all_until_it_is_kept() {
     elf(&tree, "/r/bin/app", &[&needs(&tree, "/r/usr/lib/libmiddle.so")]);
     tree.file("/r/bin/tool");
     let before = manifest(&tree.at("/r"));
-    with(&tree, CLOSURE)
+    let refused = with(&tree, CLOSURE)
         .exits(3)
         .says("REFUSED /bin/app")
         .says("/bin/app needs libmiddle.so, which needs libenv.so.3, which is not there")
         .says("LD_LIBRARY_PATH");
     assert_eq!(manifest(&tree.at("/r")), before);
+    // As it says, word for word.
+    fs::write(tree.at("/change.toml"), refused.change()).unwrap();
+    let flags = ["--dry-run", "-p", &needs(&tree, "/p.toml"), "-p", &needs(&tree, "/change.toml")];
+    harden(&tree.at("/r"), flags).exits(0).does_not_say("would remove /srv/libs").says("would remove /bin/tool");
     with(&tree, &CLOSURE.replace("libraries", "paths = [\"/srv/libs\"]\nlibraries")).exits(0);
     tree.assert_there(&["/r/srv/libs/libenv.so.3", "/r/usr/lib/libmiddle.so"]);
     tree.assert_gone(&["/r/usr/lib/libother.so", "/r/bin/tool"]);

@@ -58,6 +58,15 @@ impl Namespace {
         namespace
     }
 
+    /// The plugin, or whatever else calls kubectl, with this cluster and namespace.
+    pub fn with_flags(&self, command: &mut Command) {
+        command.args(["--namespace", &self.name]);
+        match std::env::var("LITHIFY_CONTEXT") {
+            Ok(context) => command.args(["--context", &context]),
+            Err(_) => command.env("KUBECONFIG", KUBECONFIG),
+        };
+    }
+
     pub fn kubectl<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
         run(command().args(["--namespace", &self.name]).args(arguments))
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::cluster::Namespace;
 use super::{Ran, run_with};
 
 /// The plugin: `LITHIFY_PLUGIN`, else where `cargo build --workspace` puts it.
@@ -31,6 +32,14 @@ pub fn seal_as_nobody(image: std::fs::File, arguments: &[&str]) -> Ran {
     let left: Vec<_> = std::fs::read_dir(&spool).unwrap().collect();
     assert!(left.is_empty(), "something is left of the spool: {left:?}");
     ran
+}
+
+/// `learn` on a cluster, with a manifest on its standard input.
+pub fn learn(namespace: &Namespace, arguments: &str, manifest: &str) -> Ran {
+    let mut command = Command::new(program());
+    command.arg("learn").args(arguments.split_whitespace());
+    namespace.with_flags(&mut command);
+    run_with(&mut command, manifest)
 }
 
 /// With a manifest on its standard input.

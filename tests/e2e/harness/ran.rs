@@ -47,6 +47,13 @@ impl Ran {
         self
     }
 
+    /// The change of the profile at the end of a refusal, as it is printed; empty if there is none.
+    pub fn change(&self) -> String {
+        let text = self.all();
+        let lines = text.lines().skip_while(|line| !line.starts_with("the smallest change")).skip(1);
+        lines.take_while(|line| line.starts_with("    ")).map(|line| format!("{line}\n")).collect()
+    }
+
     /// What a command printed that may have failed or printed nothing.
     pub fn json_or_null(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or(serde_json::Value::Null)

@@ -6,6 +6,7 @@ mod examples;
 mod failures;
 mod fleet;
 mod inject;
+mod learn;
 mod protection;
 mod restarts;
 mod shown;

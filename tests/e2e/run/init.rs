@@ -3,90 +3,16 @@
 //! Each case runs in a process namespace of its own, where lithify is process 1, and some without one, where it is not.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::started::{Started, children, first, other, state};
 use crate::harness::container::Spec;
 use crate::harness::init_app::{app, eventually};
 use crate::harness::{Ran, lithify, rootfs, run};
-
-/// `run FLAGS -- app ARGUMENTS` as process 1 of a namespace of its own.
-fn first(flags: &[&str], arguments: &[&str]) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(lithify());
-    command.arg("run").args(flags).arg("--").arg(app()).args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// The same as a process like any other.
-fn other(flags: &[&str], arguments: &[&str]) -> Command {
-    let mut command = Command::new(lithify());
-    command.arg("run").args(flags).arg("--").arg(app()).args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// A started command, its output line by line, and lithify's own pid.
-struct Started {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    init: Pid,
-}
-
-impl Started {
-    fn new(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let own = Pid::from_raw(child.id().try_into().unwrap());
-        let is_lithify =
-            |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == "lithify\n");
-        let init = eventually("lithify runs", || {
-            if is_lithify(own) { Some(own) } else { children(own).into_iter().find(|pid| is_lithify(*pid)) }
-        });
-        Self { child, lines, init }
-    }
-
-    fn line(&mut self) -> String {
-        self.lines.next().unwrap_or_else(|| panic!("no more output")).unwrap()
-    }
-
-    /// Sends any signal, also a real-time one.
-    fn send(&self, signal: i32) {
-        let status = Command::new("/bin/kill").arg(format!("-{signal}")).arg(self.init.to_string()).status().unwrap();
-        assert!(status.success(), "kill -{signal}");
-    }
-
-    /// It is still there, and has nothing to do.
-    #[track_caller]
-    fn waits(&self) {
-        eventually("lithify waits", || (state(self.init) == 'S').then_some(()));
-    }
-
-    fn code(mut self) -> i32 {
-        let status = self.child.wait().unwrap();
-        status.code().unwrap_or_else(|| -status.signal().unwrap())
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn children(pid: Pid) -> Vec<Pid> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
-}
-
-fn state(pid: Pid) -> char {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('-')
-}
 
 #[test]
 fn all_256_exit_codes() {

@@ -1,7 +1,13 @@
 //! `run`: hardens as the container's entrypoint, gives up privileges and starts the app.
 
 mod after_start;
+mod drop_in;
 mod entrypoint;
 mod init;
 mod landlock;
+mod leftover;
 mod privileges;
+mod remapped;
+mod start;
+mod started;
+mod terminal;

@@ -54,7 +54,12 @@ fn the_user_with_his_groups_or_with_one_group() {
     );
     let log = state(as_it_is, &["--user", "65532:www-data"], "");
     assert_says(&log, &["Uid:\t65532\t65532\t65532\t65532", "Gid:\t33\t33\t33\t33", "Groups:\t \n", "home: /\n"]);
-    for (user, says) in [("65532", "65532:65532"), ("nosuch", "the user nosuch"), ("root:nosuch", "the group nosuch")] {
+    // A number that passwd does not have keeps the group.
+    for user in ["65532", "65532:"] {
+        let log = state(as_it_is, &["--user", user], "");
+        assert_says(&log, &["Uid:\t65532\t65532\t65532\t65532", "Gid:\t0\t0\t0\t0", "Groups:\t \n", "home: /\n"]);
+    }
+    for (user, says) in [("nosuch", "the user nosuch"), ("root:nosuch", "the group nosuch")] {
         let log = state(as_it_is, &["--user", user], "");
         assert_says(&log, &["lithify run: ", says]);
         assert!(!log.contains("Uid:"), "the app was started: {log}");

@@ -1,0 +1,54 @@
+//! `kubectl lithify learn` learns the profile of an app in a cluster: of a pod that runs, by an ephemeral container that
+//! looks at it, or of a workload, by a manifest whose command is `lithify learn -- CMD`. Nothing reaches the cluster without
+//! `--apply`.
+
+mod cluster;
+mod log;
+mod next;
+mod pod;
+mod workload;
+
+use std::io::Read;
+
+use crate::cli::{Learn, LearnFrom};
+use crate::failure::Failure;
+use crate::output::{print, say};
+use lithify::report::Exit;
+
+/// The most bytes of a log that are read.
+const MOST: u64 = 64 * 1024 * 1024;
+
+/// Runs the subcommand.
+pub(crate) fn run(options: &Learn) -> Result<Exit, Failure> {
+    let profile = match &options.from {
+        LearnFrom::Pod(pod) => pod::learn(options, pod)?,
+        LearnFrom::Manifest(file) => workload::learn(options, file)?,
+        LearnFrom::Log(file) => Some(log::profile(&read(file)?)?),
+    };
+    let Some(profile) = profile else { return Ok(Exit::Ok) };
+    match options.out.as_deref().filter(|out| *out != "-") {
+        Some(out) => std::fs::write(out, &profile).map_err(|error| {
+            // What was learned is worth more than the file.
+            let _ = print(&profile);
+            Failure::Manifest(format!("--out {out}: {error}\n  fix: the profile went to standard output"))
+        })?,
+        None => print(&profile)?,
+    }
+    say(&next::after(options));
+    Ok(Exit::Ok)
+}
+
+fn read(file: &str) -> Result<String, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::Manifest(format!(
+            "--logs {file}: {error}\n  fix: give what `kubectl logs` printed, or - for standard input"
+        ))
+    };
+    let mut bytes = Vec::new();
+    if file == "-" {
+        std::io::stdin().lock().take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
+    } else {
+        std::fs::File::open(file).map_err(unreadable)?.take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

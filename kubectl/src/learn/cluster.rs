@@ -1,0 +1,69 @@
+//! kubectl, which knows the cluster.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::cli::Learn;
+use crate::failure::Failure;
+
+/// How kubectl is called.
+pub(super) struct Cluster {
+    flags: Vec<String>,
+}
+
+impl Cluster {
+    pub(super) fn of(options: &Learn) -> Self {
+        let flags = [("--context", &options.context), ("--namespace", &options.namespace)];
+        let flags = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+        Self { flags: flags.flatten().collect() }
+    }
+
+    /// As a shell reads it.
+    pub(super) fn shown(&self) -> String {
+        let flags = self.flags.iter().flat_map(|flag| [" ".to_owned(), quoted(flag)]);
+        std::iter::once("kubectl".to_owned()).chain(flags).collect()
+    }
+
+    /// What kubectl prints. Fails with what it says.
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<String, Failure> {
+        self.run_with(arguments, None)
+    }
+
+    /// The same with something on its standard input.
+    pub(super) fn run_with(&self, arguments: &[&str], input: Option<&str>) -> Result<String, Failure> {
+        let failed = |what: &str| {
+            let what = what.trim_end();
+            Failure::Manifest(format!("kubectl {}: {what}", arguments.first().copied().unwrap_or_default()))
+        };
+        let mut command = Command::new("kubectl");
+        command.args(&self.flags).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        let mut child = command.spawn().map_err(|error| failed(&format!("{error}\n  fix: put kubectl into PATH")))?;
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+            // A kubectl that does not read says why.
+            let _ = std::io::Write::write_all(&mut stdin, input.as_bytes());
+        }
+        let output = child.wait_with_output().map_err(|error| failed(&error.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(&String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// An object.
+    pub(super) fn get(&self, kind: &str, name: &str) -> Result<Value, Failure> {
+        let text = self.run(&["get", kind, name, "-o", "json"])?;
+        serde_json::from_str(&text).map_err(|error| Failure::Manifest(format!("kubectl get {kind} {name}: {error}")))
+    }
+}
+
+/// A word as a shell reads it.
+pub(super) fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=/.,:".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
