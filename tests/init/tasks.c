@@ -103,15 +103,23 @@ static int daemon_executes(void)
 // What a shell sees of its job: each stop and continuation, once.
 static int stops(void)
 {
-  int status;
+  int status, ends[2];
+  char byte = 0;
+  if (pipe(ends))
+    return 97;
   pid_t child = fork();
   if (child == 0) {
-    signal(SIGTERM, SIG_DFL);
+    // Another stop would hide that it was continued, so each waits until that was seen.
     for (int count = 0; count < 3; count++)
-      raise(count == 1 ? SIGTSTP : SIGSTOP);
-    _exit(7);
+      if (read(ends[0], &byte, 1) == 1)
+        raise(count == 1 ? SIGTSTP : SIGSTOP);
+    // Nor may its end hide it.
+    if (read(ends[0], &byte, 1) == 1)
+      _exit(7);
   }
   for (int count = 0; count < 3; count++) {
+    if (write(ends[1], &byte, 1) != 1)
+      return 60;
     if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status))
       return 90 + count;
     printf("stopped %d\n", WSTOPSIG(status));
@@ -121,6 +129,8 @@ static int stops(void)
     printf("continued\n");
   }
   fflush(stdout);
+  if (write(ends[1], &byte, 1) != 1)
+    return 60;
   return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 70;
 }
 
