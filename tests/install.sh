@@ -39,8 +39,6 @@ tini-static tini
 dumb-init dumb-init
 catatonit catatonit
 ab apache2-utils
-ab apache2-utils
-catatonit catatonit
 script bsdutils
 dockerd docker.io
 docker docker.io
