@@ -161,7 +161,7 @@ holds "run adds to harden, in us, against twice what tini-static adds to the app
 # Of the quickest runs, in one loop, so that whatever else the machine does slows both down.
 ratio=$((100 * least[init] / least[tini]))
 echo "run --init takes $ratio% of tini-static's time, with the app's own"
-holds "run --init against tini-static, in percent of its time" "$ratio" 135
+holds "run --init against tini-static, in percent of its time" "$ratio" 120
 # Up to and including the exec of the app, what both processes do.
 calls=$(cd / && strace -f -qq -o /dev/stdout "$bin" run --init -- "$app" exit 0 </dev/null |
   awk '/ resumed>/ { next } { n++ } /execve\(/ && ++execs == 2 { print n; exit }')
