@@ -81,7 +81,8 @@ fn used(code: &str) -> Vec<Vec<String>> {
     for begin in ["crate::", "super::"] {
         for (at, _) in code.match_indices(begin) {
             let before = code[..at].chars().next_back();
-            if before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':') {
+            // A macro's `$crate::` is a use by whoever calls the macro.
+            if before.is_none_or(|c| !c.is_alphanumeric() && !"_:$".contains(c)) {
                 let path: String =
                     code[at..].chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect();
                 found.push(path.trim_end_matches(':').split("::").map(str::to_owned).collect());
