@@ -288,5 +288,6 @@ fn is_called_library(name: &[u8]) -> bool {
 }
 
 // They copy programs of this machine, and the libraries that the tests themselves have loaded: not so under qemu-user.
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
 mod tests;
