@@ -51,8 +51,8 @@ pub trait Watch {
     /// Takes one child that has ended; `None` if none has ended yet, `ECHILD` if there are no children.
     fn reap(&mut self) -> Result<Option<Ended>, Errno>;
 
-    /// This signal is about to be passed on.
-    fn forwards(&mut self, _: i32) {}
+    /// A signal that asks the app to end is about to be passed on.
+    fn forwards(&mut self) {}
 
     /// The longest time between two calls of [`Watch::reap`]; `None` if signals alone decide.
     fn pause(&self) -> Option<Duration> {
@@ -176,7 +176,9 @@ impl Init {
                 Ok(libc::SIGCHLD) => self.told(Event::Received(libc::SIGCHLD)),
                 Ok(signal) => {
                     self.told(Event::Received(signal));
-                    watch.forwards(signal);
+                    if [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP].contains(&signal) {
+                        watch.forwards();
+                    }
                     self.forward(signal);
                     if self.duties.suspends && [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
                         self.told(Event::Suspended);

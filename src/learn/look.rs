@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc;
 
 use super::observed::Gap;
 use super::seen::{Seen, Start};
@@ -99,10 +98,8 @@ impl Watch for Look<'_, '_> {
         reap()
     }
 
-    fn forwards(&mut self, signal: i32) {
-        if [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP].contains(&signal) {
-            self.look(true);
-        }
+    fn forwards(&mut self) {
+        self.look(true);
     }
 
     fn pause(&self) -> Option<Duration> {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc;
 
 use super::seen::{Seen, Start};
 use crate::launch::init::Watch;
@@ -235,10 +234,7 @@ impl Watch for Trace<'_, '_> {
         }
     }
 
-    fn forwards(&mut self, signal: i32) {
-        if ![libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP].contains(&signal) {
-            return;
-        }
+    fn forwards(&mut self) {
         // An app that is told to end closes its sockets first. Of many processes the first ones listen.
         let mut processes = self.processes();
         sort_by(&mut processes, i32::cmp);
