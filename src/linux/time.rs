@@ -67,7 +67,8 @@ mod tests {
         let mut seconds: Vec<i64> = (-20_000..60_000).step_by(7).map(|day| day * 86_400 + day % 86_400).collect();
         seconds.extend([0, -1, 951_782_400, 951_868_800, 4_107_542_400, 253_402_300_799, -62_135_596_800]);
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), seconds.iter().fold(String::new(), |text, second| text + &format!("@{second}\n"))).unwrap();
+        std::fs::write(file.path(), seconds.iter().fold(String::new(), |text, second| text + &format!("@{second}\n")))
+            .unwrap();
         let date = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-f"]).arg(file.path()).output().unwrap();
         let expected = String::from_utf8(date.stdout).unwrap();
         let seen: String = seconds.iter().map(|&seconds| Time { seconds, nanoseconds: 0 }.utc() + "\n").collect();
