@@ -1,12 +1,14 @@
 //! Where a report goes: standard output, `--log`, and the container's termination message.
 
 use std::cell::RefCell;
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::{File, Metadata};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
 use crate::cli;
@@ -244,12 +246,8 @@ fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> s
         file
     };
     // Several probes may end at once. Without the lock, one could read or write in the middle of another's message.
-    let locked = lock(file);
-    let said = exchange(file, message);
-    if locked {
-        let _ = file.unlock();
-    }
-    said
+    let _locked = lock(file);
+    exchange(file, message)
 }
 
 /// Puts `message` in the place of nothing or of our own message. A message of another program stays.
@@ -266,17 +264,17 @@ fn exchange(file: &File, message: &str) -> std::io::Result<()> {
     file.write_all_at(message.as_bytes(), 0)
 }
 
-/// Locks the file (`flock(2)`) against other processes of lithify. Does not wait for long, because the app may hold a lock
-/// for ever. Returns whether it is locked.
-fn lock(file: &File) -> bool {
+/// Locks the file (`flock(2)`) against other processes of lithify, until what it returns is dropped. Does not wait for
+/// long, because the app may hold a lock for ever; `None` if it is not locked.
+fn lock(file: &File) -> Option<Flock<File>> {
     for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return true,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
-            Err(TryLockError::Error(_)) => return false,
+        match Flock::lock(file.try_clone().ok()?, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Some(locked),
+            Err((_, Errno::EWOULDBLOCK)) => std::thread::sleep(Duration::from_millis(2)),
+            Err(_) => return None,
         }
     }
-    false
+    None
 }
 
 /// Opens the file of the termination message; `None` if it is not there or is not a regular file.
@@ -334,8 +332,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("termination-log");
         std::fs::write(&path, "lithify run: no").unwrap();
-        let other = File::open(&path).unwrap();
-        other.lock().unwrap();
+        let _other = Flock::lock(File::open(&path).unwrap(), FlockArg::LockExclusive).unwrap();
         set_termination_message(&path, None, "lithify x").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "lithify x");
     }
