@@ -17,7 +17,8 @@ use crate::root::{Canonical, InRoot, Kind, Root};
 
 /// Adds to `only` the helpers of its programs.
 pub(super) fn add_helpers(root: &Root, only: &mut Vec<Kept>) {
-    let is_common = |path: &Canonical| is_shared(path) || DEFAULT_PATH.split(':').any(|known| *path == known.as_bytes());
+    let is_common =
+        |path: &Canonical| is_shared(path) || DEFAULT_PATH.split(':').any(|known| *path == known.as_bytes());
     let started = only.iter().filter(|kept| matches!(kept.why, Why::Started { .. }));
     let programs: Vec<Canonical> = started.map(|kept| kept.path.clone()).collect();
     let directories: HashSet<Canonical> =

@@ -175,7 +175,9 @@ fn workers_of_another_user_are_read_without_ptrace() {
 /// As a compiler that the app runs for a moment. Whether its libraries may go cannot be known until it has ended.
 #[test]
 fn a_short_lived_program_of_another_user_whose_libraries_cannot_be_read() {
-    let worker = format!("setpriv --reuid 33 --clear-groups perl -e 'select undef, undef, undef, 0.1 until -e q(/tmp/go)' & {NGINX}");
+    let worker = format!(
+        "setpriv --reuid 33 --clear-groups perl -e 'select undef, undef, undef, 0.1 until -e q(/tmp/go)' & {NGINX}"
+    );
     let site = crate::harness::tree::Tree::new();
     let profile = "schema = 1\nname = \"site\"\n[keep]\nonly = [\"nginx\"]\nlibraries = \"closure\"\n";
     site.file_with("/site.toml", profile);
