@@ -1,13 +1,19 @@
 //! `lithify verify`: only checks.
 
 use super::options::{digest, effective_profile, open_manifest};
+use super::output::Output;
 use crate::cli::Verify;
 use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::linux::deadline::Deadline;
 use crate::profile::load;
-use crate::report::{CommandError, Report, Subcommand};
+use crate::report::{CommandError, Exit, Report, Subcommand, checks_to_json, checks_to_text};
 use crate::seal::AsIs;
 use crate::target::Target;
+
+/// Prints the catalogue of checks.
+pub(super) fn list(output: &Output) -> Exit {
+    output.plain("verify", Exit::Ok, &if output.is_json() { checks_to_json() } else { checks_to_text() })
+}
 
 pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     let digest = digest(options.digest.as_deref())?;
