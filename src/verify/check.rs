@@ -25,7 +25,7 @@ pub enum Status {
     Fail,
     /// It could not be looked at.
     Unverified,
-    /// There is nothing that it could be asked of here, such as AppArmor on a kernel without it. It is known that there
+    /// There is nothing that it could be asked of here, such as `AppArmor` on a kernel without it. It is known that there
     /// is nothing: what could not be looked at is unverified. It is no pass and no finding.
     NotApplicable,
 }
