@@ -229,8 +229,7 @@ fn handled(confine: &Confine) -> Handled {
         files: asked(confine.write.is_some(), rights::WRITE)
             | asked(confine.execute.is_some(), rights::EXECUTE)
             | asked(confine.ioctl.is_some(), rights::IOCTL_DEV),
-        ports: asked(confine.bind.is_some(), rights::BIND_TCP)
-            | asked(confine.connect.is_some(), rights::CONNECT_TCP),
+        ports: asked(confine.bind.is_some(), rights::BIND_TCP) | asked(confine.connect.is_some(), rights::CONNECT_TCP),
         scoped: 0,
     };
     if handled.files != 0 {

@@ -99,7 +99,10 @@ fn strings(list: &[Sourced<String>]) -> Entries<'_> {
 }
 
 fn rules(rules: &[Rule], text: fn(&Selector) -> Option<&str>) -> Entries<'_> {
-    rules.iter().filter_map(|rule| Some(Entry { value: Item::Text(text(&rule.value)?), profile: &rule.profile })).collect()
+    rules
+        .iter()
+        .filter_map(|rule| Some(Entry { value: Item::Text(text(&rule.value)?), profile: &rule.profile }))
+        .collect()
 }
 
 fn name(selector: &Selector) -> Option<&str> {

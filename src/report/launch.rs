@@ -73,10 +73,7 @@ impl Launch {
 
 /// How much of a ruleset the kernel enforces, in words.
 pub(super) fn level(Level { version, lacks, rules }: &Level) -> String {
-    let how = if lacks.is_empty() {
-        "fully enforced"
-    } else {
-        &format!("partially enforced, without {}", features(lacks))
-    };
+    let how =
+        if lacks.is_empty() { "fully enforced" } else { &format!("partially enforced, without {}", features(lacks)) };
     format!("Landlock ABI {version}, {how}, {rules} rules")
 }
