@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::harness::container::{Container, Spec};
-use crate::harness::init_app::{app, reach};
+use crate::harness::init_app::reach;
 
 use super::landlock::{CONFINE, assert_log, ended, restricted, run, with_profile};
 
