@@ -57,7 +57,8 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
         Err(error) => {
             // The kubelet reads a probe's output from both streams.
-            let text: String = error.to_string().lines().flat_map(|line| [escape(line.as_bytes()), "\n".into()]).collect();
+            let text: String =
+                error.to_string().lines().flat_map(|line| [escape(line.as_bytes()), "\n".into()]).collect();
             let _ = Stream::Error.write(&text);
             output::leave_message(&format!("lithify {text}"));
             return Exit::Usage.code();

@@ -107,7 +107,9 @@ fn digest_hint(error: &DigestError) -> &'static str {
 /// What to do about a manifest that cannot be used.
 fn manifest_hint(error: &ManifestError) -> &'static str {
     match error {
-        ManifestError::Read { .. } | ManifestError::NotAFile => "name a regular file that this user may read: it is read twice",
+        ManifestError::Read { .. } | ManifestError::NotAFile => {
+            "name a regular file that this user may read: it is read twice"
+        }
         ManifestError::Empty | ManifestError::CutOff { .. } => {
             "copy it again and whole; `lithify seal --out FILE` writes the digest as its last line"
         }
