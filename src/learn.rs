@@ -2,6 +2,7 @@
 
 mod app;
 mod confined;
+mod event;
 mod gain;
 mod helpers;
 mod image;
@@ -12,8 +13,8 @@ mod look;
 mod modules;
 pub mod observed;
 mod process;
+mod scripts;
 mod seen;
-mod sourced;
 mod summary;
 mod trace;
 mod writable;
@@ -21,6 +22,7 @@ mod writes;
 
 pub use app::App;
 pub use confined::{Confined, Unconfined};
+pub use event::Event;
 pub use kept::{Kept, Why};
 pub use learned::Learned;
 pub use likely::Likely;

@@ -30,7 +30,8 @@ use crate::linux::sys;
 use crate::linux::sys::process::time_of_files;
 use crate::linux::time::Time;
 use crate::profile::{Profile, load};
-use crate::report::{CommandError, Earlier, Exit, LearnReport};
+use crate::report::{CommandError, Earlier, Exit, LearnReport, event_line};
+use crate::root::Root;
 use crate::seal::file::ManifestFile;
 use crate::target::Target;
 use crate::target::owner::{Owner, OwnerError};
@@ -46,6 +47,11 @@ const LEAVING: Duration = Duration::from_secs(2);
 pub(super) fn learn(options: &Learn, output: &Output) -> Exit {
     // Standard output is the app's and the profile's.
     let starts = !options.command.is_empty();
+    if options.time == Some(Duration::ZERO) {
+        let hint =
+            "give the seconds that an app needs to start and to do what it does, such as --for 60, or leave it out";
+        return output.error("learn", Exit::Usage, "--for 0: nothing can be seen in no time", Some(hint));
+    }
     let output = if starts { output.for_run() } else { output.with_stream(Stream::Error) };
     if starts {
         fault::ends_with(Exit::RunFailed);
@@ -98,7 +104,7 @@ fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output)
     let init = init.map_err(CommandError::Fork)?;
     drop(reader);
     sys::signal::discard_sigpipe();
-    let mut seen = Seen::new(&prepared.target.root);
+    let mut seen = begin(&prepared.target.root, output);
     let (traced, code) = match Trace::new(init.pid(), &mut seen) {
         Ok(mut trace) => {
             go(&writer);
@@ -124,6 +130,17 @@ fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output)
     let written = nothing || write(options, prepared, seen, Some(start), out, output);
     let code = code.unwrap_or_else(|| init.attend_to_the_end_with(&mut Leaving));
     Ok(if code == 0 && !written { Exit::RunFailed } else { Exit::App(code) })
+}
+
+/// Nothing has been seen yet; with `-v` each event is told at once.
+fn begin<'r>(root: &'r Root, output: &Output) -> Seen<'r> {
+    let mut seen = Seen::new(root);
+    if output.volume().verbose && !output.is_json() {
+        seen.tell(|event| {
+            let _ = Stream::Error.write(&event_line(event));
+        });
+    }
+    seen
 }
 
 /// Waits in the child until its parent has begun to watch it. Returns whether it has.
@@ -183,7 +200,7 @@ fn without_command(options: &Learn, prepared: &Prepared, out: Out, output: &Outp
         )));
     }
     let first = target.look().map_err(OwnerError::from).and_then(|app| start(target, &app)).ok();
-    let mut seen = Seen::new(&target.root);
+    let mut seen = begin(&target.root, output);
     seen.add_gap(Gap::RanAlready);
     let mut look = Look::new(target.owner.clone(), &mut seen);
     let deadline = Deadline::after(options.time.unwrap_or(WATCHED));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
+use super::event::Event;
 use super::gain;
 use super::image::Image;
 use super::observed::{Credentials, Gap, Port};
@@ -49,6 +50,8 @@ pub struct Seen<'r> {
     pub(super) unmapped: u64,
     /// Whether this process may look at processes of another user as that user.
     privileged: bool,
+    /// Who is told at once.
+    hear: Option<fn(Event<'_>)>,
 }
 
 impl<'r> Seen<'r> {
@@ -70,6 +73,18 @@ impl<'r> Seen<'r> {
             gaps,
             unmapped: 0,
             privileged: geteuid().is_root(),
+            hear: None,
+        }
+    }
+
+    /// From now on tells each event at once.
+    pub fn tell(&mut self, hear: fn(Event<'_>)) {
+        self.hear = Some(hear);
+    }
+
+    pub(super) fn told(&self, event: Event<'_>) {
+        if let Some(hear) = self.hear {
+            hear(event);
         }
     }
 
@@ -134,13 +149,20 @@ impl<'r> Seen<'r> {
         let reads =
             self.images.get(number as usize).is_some_and(|image| image.scripts.is_empty() && reads_scripts(image));
         let arguments = if reads {
-            self.as_its_user(&status, || task.arguments().map(|words| (words, task.working_directory()))).ok()
+            let look = || task.arguments().map(|words| (words, task.working_directory(), task.descriptor(0)));
+            self.as_its_user(&status, look).ok()
         } else {
             None
         };
+        if let Some(image) = self.images.get(number as usize) {
+            let program = image.program.as_ref().map_or_else(Vec::as_slice, |path| path);
+            let script = image.scripts.first().map(|(path, _)| &**path);
+            self.told(Event::Executed { pid, program, script, told: start == Start::Seen });
+        }
         let image = self.images.get_mut(number as usize)?;
-        if let Some((words, directory)) = arguments {
+        if let Some((words, directory, input)) = arguments {
             image.add_arguments(self.root, &words, directory);
+            image.add_script(self.root, &input.unwrap_or_default());
         }
         // Between two looks a fork cannot be told from a start of the same program.
         if start == Start::Seen || by != Some(number) {

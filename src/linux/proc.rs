@@ -128,6 +128,11 @@ impl Task {
         std::fs::read_link(self.path("cwd")).ok().map(|path| path.into_os_string().into_vec())
     }
 
+    /// What the task's descriptor `number` leads to, as the kernel shows it: for a file its path.
+    pub fn descriptor(self, number: u32) -> Option<Vec<u8>> {
+        std::fs::read_link(self.path(&format!("fd/{number}"))).ok().map(|path| path.into_os_string().into_vec())
+    }
+
     /// Opens the file behind the task's descriptor `number` anew.
     pub fn open_descriptor(self, number: u32, options: &OpenOptions) -> io::Result<File> {
         options.open(self.path(&format!("fd/{number}")))

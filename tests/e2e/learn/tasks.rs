@@ -134,3 +134,22 @@ fn a_task_that_does_not_stop_when_the_time_is_over_goes_on_and_its_exit_code_cou
     let ran = learned(&tree, &["--for", "0.2", "--out", "/tmp/p.toml"], &["/bin/tasks", "slow-vfork", "5"]).exits(42);
     assert!(ran.stderr.contains("the profile is in /tmp/p.toml"), "{ran:?}");
 }
+
+#[test]
+fn every_event_is_a_line_with_v() {
+    let tree = tree();
+    fs::copy(tree.at("/bin/app"), tree.at("/tmp/a\nb")).unwrap();
+    let command = ["/bin/tasks", "vfork", "/tmp/a\nb", "exit", "6"];
+    let ran = learned(&tree, &["-v"], &command).exits(6);
+    let lines: Vec<&str> = ran.stderr.lines().filter_map(|line| line.strip_prefix("lithify learn: process ")).collect();
+    let ends = ["executes /bin/tasks", "starts process ", "executes /tmp/a\\nb", "ends with 6"];
+    let mut places = ends.map(|end| lines.iter().position(|line| line.contains(end)));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {}", ran.all());
+    // The rest of the report stands behind them; without -v there is nothing else.
+    assert!(ran.stderr.lines().last().unwrap().starts_with("lithify learn /: "), "{}", ran.all());
+    learned(&tree, &[], &command).exits(6).does_not_say("starts process");
+    places = ends.map(|end| learned(&tree, &["-v", "--format", "json"], &command).stderr.find(end));
+    assert_eq!(places, [None; 4], "JSON is all that a machine reads");
+    let ran = learned(&tree, &["-v"], &["/bin/tasks", "thread", "/bin/app", "exit", "5"]).exits(5);
+    ran.says("starts thread ");
+}
