@@ -121,7 +121,7 @@ fn find(root: &Root, directories: &[Canonical], wanted: &Wanted) -> Vec<Canonica
                 let beside = beside.filter(|_| !path.starts_with('/'));
                 Some(path.clone().into_bytes()).filter(|_| path.starts_with('/')).into_iter().chain(beside)
             });
-            candidates.filter_map(|path| file(&path)).next().into_iter().collect()
+            candidates.filter_map(|path| file(&path)).take(1).collect()
         }
         Wanted::All(glob) if glob.starts_with('/') => files(root, glob),
         Wanted::All(glob) => {

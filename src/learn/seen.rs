@@ -155,7 +155,7 @@ impl<'r> Seen<'r> {
             None
         };
         if let Some(image) = self.images.get(number as usize) {
-            let program = image.program.as_ref().map_or_else(Vec::as_slice, |path| path);
+            let program = image.program.as_deref().unwrap_or_else(Vec::as_slice);
             let script = image.scripts.first().map(|(path, _)| &**path);
             self.told(Event::Executed { pid, program, script, told: start == Start::Seen });
         }

@@ -40,7 +40,7 @@ mod tests {
         let executed = |script, told| Event::Executed { pid: 7, program: b"/bin/a\nb", script, told };
         for (event, expected) in [
             (executed(None, true), "process 7 executes /bin/a\\nb"),
-            (executed(Some(&b"/x\x1b"[..]), false), "process 7 runs /bin/a\\nb for /x\\x1b"),
+            (executed(Some(&b"/x\x1b"[..]), false), "process 7 runs /bin/a\\nb for /x\\u{1b}"),
             (Event::Forked { pid: 7, child: 8 }, "process 7 starts process 8"),
             (Event::Cloned { pid: 7, thread: 8 }, "process 7 starts thread 8"),
             (Event::Exited { pid: 7, thread: None, status: Some(3 << 8) }, "process 7 ends with 3"),
