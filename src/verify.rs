@@ -27,6 +27,7 @@ use crate::target::Target;
 use crate::target::owner::OwnerError;
 
 pub use check::{Check, CheckId, Evidence, Status, Subject, Trial};
+pub use exposure::RUNTIME_SOCKETS;
 pub use mounts::volumes;
 
 /// Everything that verification found out.

@@ -4,7 +4,7 @@ pub(super) mod errors;
 
 use nix::errno::Errno;
 
-use super::Subcommand;
+use super::{Subcommand, prove};
 use super::fact::{Fact, Failed};
 use crate::drift::Anomaly;
 use crate::harden::apply::Outcome;
@@ -25,6 +25,7 @@ pub(super) fn fact(fact: &Fact<'_>, command: Subcommand) -> Option<String> {
         Fact::Failed(failed) => return Some(self::failed(failed)),
         Fact::Check { first_left: true, .. } => HARDEN_FIRST,
         Fact::Check { check, .. } => return self::check(check),
+        Fact::Attempt(attempt) => return prove::hint(attempt).map(str::to_owned),
         Fact::Unreadable(error) => return unreadable(error, command).map(str::to_owned),
         Fact::Launch(launch) => return launch.hint().map(str::to_owned),
         Fact::LeftAlone(_, Outcome::OtherMount) => "something mounted over it while this ran: run again",

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use serde::Serialize;
 
 use super::fact::{Fact, Failed};
-use super::{Report, advice, checks, reasons};
+use super::{Report, advice, checks, prove, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, Stays};
 use crate::linux::errno::name;
@@ -39,6 +39,7 @@ impl Line {
             Fact::Stays(stays) => (remove, escape(&stays.path), self::stays(stays)),
             Fact::Check { check, .. } => (check.id.name(), checks::subject(&check.subject), checks::detail(check)),
             Fact::Launch(launch) => (launch.id(), "this process".to_owned(), launch.detail()),
+            Fact::Attempt(attempt) => (prove::id(&attempt.tried), prove::subject(&attempt.tried), prove::detail(attempt)),
             Fact::Unreadable(error) => ("inventory", report.root.clone(), format!("could not be looked at: {error}")),
         };
         Self { id, status: fact.status(), subject, detail, hint: advice::fact(fact, report.command) }
