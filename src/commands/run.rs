@@ -243,7 +243,9 @@ fn command_line(options: &Run, program: &Path) -> CommandLine {
 /// The profile that the command line names. It may name none if the command line asks for something else.
 fn profile(options: &Run, digest: Option<Digest>) -> Result<Profile, CommandError> {
     let named = [&options.profiles, &options.remove];
-    if (options.init || options.prove || options.user.is_some() || digest.is_some()) && named.iter().all(|list| list.is_empty()) {
+    if (options.init || options.prove || options.user.is_some() || digest.is_some())
+        && named.iter().all(|list| list.is_empty())
+    {
         return Ok(Profile::default());
     }
     effective_profile(&options.profiles, &options.remove)

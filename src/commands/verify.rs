@@ -21,7 +21,8 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     if options.prove && target.is_own_root() != Ok(true) {
         return Err(CommandError::Usage(
-            "--prove tries what is possible in the root that it runs in: run it in the container, without --root".to_owned(),
+            "--prove tries what is possible in the root that it runs in: run it in the container, without --root"
+                .to_owned(),
         ));
     }
     let policy = Policy::reading(Start::Unasked, Processes::Explain);

@@ -24,8 +24,22 @@ const SEARCH: Duration = Duration::from_secs(6);
 
 /// Filesystems of the kernel, in which nobody makes files.
 const KERNEL: [&[u8]; 16] = [
-    b"proc", b"sysfs", b"cgroup", b"cgroup2", b"devpts", b"mqueue", b"securityfs", b"debugfs", b"tracefs", b"bpf",
-    b"pstore", b"configfs", b"efivarfs", b"selinuxfs", b"fusectl", b"binfmt_misc",
+    b"proc",
+    b"sysfs",
+    b"cgroup",
+    b"cgroup2",
+    b"devpts",
+    b"mqueue",
+    b"securityfs",
+    b"debugfs",
+    b"tracefs",
+    b"bpf",
+    b"pstore",
+    b"configfs",
+    b"efivarfs",
+    b"selinuxfs",
+    b"fusectl",
+    b"binfmt_misc",
 ];
 
 /// What is to be tried.
@@ -46,7 +60,8 @@ impl Listed {
         let deadline = Deadline::after(TIME);
         let root = &target.root;
         let asked = Asked::new(root, profile, checks);
-        let mut lister = Lister { root, asked: &asked, catalogue: Catalogue::default(), wanted: Vec::new(), unknown: Vec::new() };
+        let mut lister =
+            Lister { root, asked: &asked, catalogue: Catalogue::default(), wanted: Vec::new(), unknown: Vec::new() };
         lister.calls();
         lister.places(target, checks);
         lister.programs();
@@ -91,7 +106,8 @@ impl Lister<'_> {
     /// The directories in which to make files.
     fn places(&mut self, target: &Target, checks: &[Check]) {
         let asked_for = |id| checks.iter().filter(move |check| check.id == id).filter_map(path);
-        let mut read_only: Vec<(Vec<u8>, bool)> = asked_for(CheckId::ReadOnly).map(|path| (path.to_vec(), true)).collect();
+        let mut read_only: Vec<(Vec<u8>, bool)> =
+            asked_for(CheckId::ReadOnly).map(|path| (path.to_vec(), true)).collect();
         let mut noexec: Vec<(Vec<u8>, bool)> = asked_for(CheckId::Noexec).map(|path| (path.to_vec(), true)).collect();
         let mounts = target.owner.mounts().map(|(mounts, _)| mounts).unwrap_or_default();
         for mount in mounts.visible().filter(|mount| !KERNEL.contains(&mount.filesystem.as_slice())) {

@@ -4,8 +4,8 @@ pub(super) mod errors;
 
 use nix::errno::Errno;
 
-use super::{Subcommand, prove};
 use super::fact::{Fact, Failed};
+use super::{Subcommand, prove};
 use crate::drift::Anomaly;
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, STAYS, UNREADABLE, pattern_for};

@@ -39,7 +39,9 @@ impl Line {
             Fact::Stays(stays) => (remove, escape(&stays.path), self::stays(stays)),
             Fact::Check { check, .. } => (check.id.name(), checks::subject(&check.subject), checks::detail(check)),
             Fact::Launch(launch) => (launch.id(), "this process".to_owned(), launch.detail()),
-            Fact::Attempt(attempt) => (prove::id(&attempt.tried), prove::subject(&attempt.tried), prove::detail(attempt)),
+            Fact::Attempt(attempt) => {
+                (prove::id(&attempt.tried), prove::subject(&attempt.tried), prove::detail(attempt))
+            }
             Fact::Unreadable(error) => ("inventory", report.root.clone(), format!("could not be looked at: {error}")),
         };
         Self { id, status: fact.status(), subject, detail, hint: advice::fact(fact, report.command) }

@@ -112,7 +112,9 @@ fn how(end: &End) -> String {
                 Why::Late => "the time was over".to_owned(),
                 Why::Killed(signal) => format!("signal {signal} killed the child that tried it"),
                 Why::Unreadable(error) => error.to_string(),
-                Why::Unstoppable => "nothing would keep the program from running: ptrace and setrlimit are refused".to_owned(),
+                Why::Unstoppable => {
+                    "nothing would keep the program from running: ptrace and setrlimit are refused".to_owned()
+                }
                 Why::NotSaid => "/proc does not tell what it gained".to_owned(),
             };
             format!(" was not tried: {why}")
@@ -142,7 +144,9 @@ pub(super) fn hint(attempt: &Attempt) -> Option<&'static str> {
         Tried::Execute(_) => {
             "mount it noexec, read-only, or not at all; an emptyDir cannot be mounted noexec, but [confine] execute denies it"
         }
-        Tried::ExecuteMemory => "the node's vm.memfd_noexec = 2 (Linux 6.3) or a seccomp profile without memfd_create denies it",
+        Tried::ExecuteMemory => {
+            "the node's vm.memfd_noexec = 2 (Linux 6.3) or a seccomp profile without memfd_create denies it"
+        }
         Tried::Write(_) => {
             "set readOnlyRootFilesystem: true in the securityContext, and readOnly: true on its volumeMount"
         }

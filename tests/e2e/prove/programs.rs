@@ -75,7 +75,8 @@ fn without_a_profile_every_attempt_counts() {
 #[test]
 fn run_starts_the_app_only_where_nothing_succeeds() {
     let run = |flags: &[&'static str]| {
-        let command = [&["/lithify/lithify", "run", "--prove", "-v", "-p", "shells"], flags, &["--", "/usr/bin/id"]].concat();
+        let command =
+            [&["/lithify/lithify", "run", "--prove", "-v", "-p", "shells"], flags, &["--", "/usr/bin/id"]].concat();
         Spec::new(&rootfs("nginx"), &command).restricted().run().0
     };
     // Nothing can be deleted there. Landlock denies it to the app, and to the attempts.
@@ -83,14 +84,24 @@ fn run_starts_the_app_only_where_nothing_succeeds() {
     for way in ways() {
         assert!(ran.all().contains(&format!("refused {way}: Permission denied (EACCES)")), "{way}: {}", ran.all());
     }
-    run(&["--fallback", "warn"]).exits(125).says("FAIL prove.start /usr/bin/dash: to start it SUCCEEDED").does_not_say("uid=");
+    run(&["--fallback", "warn"])
+        .exits(125)
+        .says("FAIL prove.start /usr/bin/dash: to start it SUCCEEDED")
+        .does_not_say("uid=");
 }
 
 #[test]
 fn an_installed_copy_can_allow_it() {
     let volume = tempfile::tempdir().unwrap();
     fs::set_permissions(volume.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let accepts = ["install", volume.path().to_str().unwrap(), "--only", "verify --prove -p shells", "--only", "LITHIFY_PROVE=1 verify -p leftovers"];
+    let accepts = [
+        "install",
+        volume.path().to_str().unwrap(),
+        "--only",
+        "verify --prove -p shells",
+        "--only",
+        "LITHIFY_PROVE=1 verify -p leftovers",
+    ];
     crate::harness::run_lithify(accepts).exits(0);
     let container = sleeper().without_lithify().volume(volume.path(), "/lithify", &["ro"]).start();
     container.lithify(&["verify", "--prove", "-p", "shells"]).exits(1).says("FAIL prove.start");
