@@ -17,6 +17,7 @@ mod line;
 mod note;
 mod prove;
 mod reasons;
+mod record;
 mod seal;
 mod stage;
 mod survey;
@@ -49,6 +50,7 @@ pub use json::{failure as failure_to_json, write as to_json};
 pub use launch::{Confinement, Launch};
 pub use learn::{Earlier, JoinError, LearnReport};
 pub use note::Note;
+pub use record::{Record, VARIABLES};
 pub use seal::SealReport;
 pub use stage::{Paths, StageNote, StageReport};
 pub(crate) use text::plural;
@@ -115,6 +117,8 @@ pub struct Report {
     attempts: Option<Vec<Attempt>>,
     /// The results of setting up the app's process, such as its privileges and its confinement.
     pub launch: Vec<Launch>,
+    /// What makes it a record for an audit.
+    pub record: Option<Record>,
     /// Remarks, which never change the exit code.
     pub notes: Vec<Note>,
 }
