@@ -141,6 +141,8 @@ arguments! {
         seal: Option<PathBuf> = long("seal").env("LITHIFY_SEAL").value_name("FILE"),
         max_file_size: Size = MAX_FILE_SIZE,
         prove: bool = PROVE,
+        /// Print every check that there is, what it reads, what mends it, and how standards call it; check nothing
+        list_checks: bool = long("list-checks").env("LITHIFY_LIST_CHECKS"),
     }
 }
 

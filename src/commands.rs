@@ -28,6 +28,7 @@ use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
 use crate::linux::sys;
 use crate::report::{CommandError, Exit};
+use crate::text::escape::escape;
 
 pub use seal::Spooled;
 
@@ -56,8 +57,10 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
         Err(error) => {
             // The kubelet reads a probe's output from both streams.
-            let _ = Stream::Error.write(&error.to_string());
-            output::leave_message(&format!("lithify {error}"));
+            let text: String =
+                error.to_string().lines().flat_map(|line| [escape(line.as_bytes()), "\n".into()]).collect();
+            let _ = Stream::Error.write(&text);
+            output::leave_message(&format!("lithify {text}"));
             return Exit::Usage.code();
         }
     };
@@ -72,13 +75,16 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     let output = output::Output::new(&cli.output);
     // A probe that takes too long is killed, and the kubelet then shows none of its output. A process that runs out of
     // memory cannot say anything either.
-    if let Command::Harden(_) | Command::Verify(_) | Command::Stage(_) = cli.command {
+    if let Command::Harden(_) | Command::Verify(cli::Verify { list_checks: false, .. }) | Command::Stage(_) =
+        cli.command
+    {
         output::leave_message(
             "lithify was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n",
         );
     }
     let exit = match &cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(options)),
+        Command::Verify(options) if options.list_checks => verify::list(&output),
         Command::Verify(options) => output.report("verify", verify::verify(options)),
         Command::Scan(options) => scan::scan(options, &output),
         Command::Seal(options) => seal::seal(options, None, &output),
