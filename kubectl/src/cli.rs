@@ -16,7 +16,9 @@ pub(crate) enum Command {
     Inject(Inject),
     Learn(Learn),
     Lint(Lint),
+    Report(Report),
     Seal(Seal),
+    Verify(Verify),
 }
 
 /// How `inject` hardens a workload.
@@ -93,6 +95,40 @@ pub(crate) struct Lint {
     pub(crate) file: String,
     pub(crate) profiles: Vec<String>,
     pub(crate) containers: Vec<String>,
+    /// For code scanning in place of people.
+    pub(crate) sarif: bool,
+}
+
+/// `report`.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// Files of records; `-` is standard input.
+    pub(crate) files: Vec<String>,
+    pub(crate) format: ReportFormat,
+}
+
+/// What `report` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    /// A page for people.
+    Html,
+    /// A log for code scanning.
+    Sarif,
+}
+
+/// `verify`.
+#[derive(Clone, Debug)]
+pub(crate) struct Verify {
+    pub(crate) namespace: Option<String>,
+    pub(crate) all_namespaces: bool,
+    pub(crate) context: Option<String>,
+    /// kubectl's label selector.
+    pub(crate) selector: Option<String>,
+    /// How many containers are asked at a time.
+    pub(crate) parallel: usize,
+    /// How long one may take.
+    pub(crate) time: Duration,
+    pub(crate) json: bool,
 }
 
 /// `seal`.
@@ -190,18 +226,55 @@ fn command() -> Clap {
             flag("apply", "Do it, wait, and print the profile; without it, what would be done is printed")
                 .conflicts_with("logs"),
         );
-    let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
+    let report = Clap::new("report")
+        .about("Make one page for people, or SARIF, of what `verify --format json` printed")
+        .arg(Arg::new("file").value_name("FILE").required(true).action(ArgAction::Append).help(
+            "Records of `lithify verify`, or what `kubectl lithify verify` printed, as JSON; `-` for standard input",
+        ))
+        .arg(
+            option("format", "FORMAT", "html: one page without anything beside it; sarif: for code scanning")
+                .default_value("html")
+                .value_parser(PossibleValuesParser::new(["html", "sarif"])),
+        );
+    let verify = Clap::new("verify")
+        .about("Ask every container with lithify, by kubectl exec, whether what was asked for holds")
+        .arg(option("namespace", "NAME", "kubectl's --namespace").short('n'))
+        .arg(flag("all-namespaces", "The pods of all namespaces").short('A').conflicts_with("namespace"))
+        .arg(option("selector", "SELECTOR", "kubectl's --selector: only pods with these labels").short('l'))
+        .arg(option("context", "NAME", "kubectl's --context"))
+        .arg(
+            option("parallel", "NUMBER", "How many containers are asked at a time")
+                .default_value("4")
+                .value_parser(clap::value_parser!(u16).range(1..=100)),
+        )
+        .arg(
+            option("timeout", "SECONDS", "How long one container may take")
+                .default_value("60")
+                .value_parser(seconds::parse),
+        )
+        .arg(
+            option("format", "FORMAT", "text, or json for `kubectl lithify report`")
+                .default_value("text")
+                .value_parser(PossibleValuesParser::new(["text", "json"])),
+        );
+    let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied")).arg(
+        option("format", "FORMAT", "text, or sarif for code scanning")
+            .default_value("text")
+            .value_parser(PossibleValuesParser::new(["text", "sarif"])),
+    );
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Puts lithify into Kubernetes manifests, checks them, seals images, and learns profiles")
+        .about("Puts lithify into Kubernetes manifests, checks them, seals images, learns profiles, and verifies pods")
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(inject)
         .subcommand(learn)
         .subcommand(lint)
+        .subcommand(report)
         .subcommand(seal)
+        .subcommand(verify)
 }
 
 /// Reads a command line, the program's name first.
@@ -210,11 +283,14 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
         "inject" => read_inject(&mut sub).map(Command::Inject),
         "learn" => read_learn(&mut sub).map(Command::Learn),
+        "report" => read_report(&mut sub).map(Command::Report),
         "seal" => read_seal(&mut sub).map(Command::Seal),
+        "verify" => read_verify(&mut sub).map(Command::Verify),
         _ => Some(Command::Lint(Lint {
             file: sub.remove_one("filename")?,
             profiles: many(&mut sub, "profile"),
             containers: many(&mut sub, "container"),
+            sarif: sub.remove_one::<String>("format")? == "sarif",
         })),
     });
     found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
@@ -258,6 +334,28 @@ fn read_learn(sub: &mut ArgMatches) -> Option<Learn> {
         time: sub.remove_one("for")?,
         out: sub.remove_one("out"),
         apply: sub.get_flag("apply"),
+    })
+}
+
+/// Never `None`: clap checks the required options.
+fn read_report(sub: &mut ArgMatches) -> Option<Report> {
+    let format = sub.remove_one::<String>("format")?;
+    Some(Report {
+        files: many(sub, "file"),
+        format: if format == "sarif" { ReportFormat::Sarif } else { ReportFormat::Html },
+    })
+}
+
+/// Never `None`: clap gives the defaults.
+fn read_verify(sub: &mut ArgMatches) -> Option<Verify> {
+    Some(Verify {
+        namespace: sub.remove_one("namespace"),
+        all_namespaces: sub.get_flag("all-namespaces"),
+        context: sub.remove_one("context"),
+        selector: sub.remove_one("selector"),
+        parallel: sub.remove_one::<u16>("parallel")?.into(),
+        time: sub.remove_one("timeout")?,
+        json: sub.remove_one::<String>("format")? == "json",
     })
 }
 
@@ -307,7 +405,7 @@ pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
     match parse(words.map(OsString::from)).ok()? {
         Command::Inject(options) => Some(options),
-        Command::Learn(_) | Command::Lint(_) | Command::Seal(_) => None,
+        _ => None,
     }
 }
 
