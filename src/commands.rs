@@ -72,13 +72,16 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     let output = output::Output::new(&cli.output);
     // A probe that takes too long is killed, and the kubelet then shows none of its output. A process that runs out of
     // memory cannot say anything either.
-    if let Command::Harden(_) | Command::Verify(_) | Command::Stage(_) = cli.command {
+    if let Command::Harden(_) | Command::Verify(cli::Verify { list_checks: false, .. }) | Command::Stage(_) =
+        cli.command
+    {
         output::leave_message(
             "lithify was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n",
         );
     }
     let exit = match &cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(options)),
+        Command::Verify(options) if options.list_checks => verify::list(&output),
         Command::Verify(options) => output.report("verify", verify::verify(options)),
         Command::Scan(options) => scan::scan(options, &output),
         Command::Seal(options) => seal::seal(options, None, &output),
