@@ -1,5 +1,7 @@
 //! The plugin's command line.
 
+mod audit;
+
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command as Clap};
 
 use crate::image::{Limits, Platform};
+pub(crate) use audit::{Report, ReportFormat, Verify};
 use lithify::text::{seconds, size};
 
 /// A command line.
@@ -97,38 +100,6 @@ pub(crate) struct Lint {
     pub(crate) containers: Vec<String>,
     /// For code scanning in place of people.
     pub(crate) sarif: bool,
-}
-
-/// `report`.
-#[derive(Clone, Debug)]
-pub(crate) struct Report {
-    /// Files of records; `-` is standard input.
-    pub(crate) files: Vec<String>,
-    pub(crate) format: ReportFormat,
-}
-
-/// What `report` makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReportFormat {
-    /// A page for people.
-    Html,
-    /// A log for code scanning.
-    Sarif,
-}
-
-/// `verify`.
-#[derive(Clone, Debug)]
-pub(crate) struct Verify {
-    pub(crate) namespace: Option<String>,
-    pub(crate) all_namespaces: bool,
-    pub(crate) context: Option<String>,
-    /// kubectl's label selector.
-    pub(crate) selector: Option<String>,
-    /// How many containers are asked at a time.
-    pub(crate) parallel: usize,
-    /// How long one may take.
-    pub(crate) time: Duration,
-    pub(crate) json: bool,
 }
 
 /// `seal`.
@@ -226,37 +197,6 @@ fn command() -> Clap {
             flag("apply", "Do it, wait, and print the profile; without it, what would be done is printed")
                 .conflicts_with("logs"),
         );
-    let report = Clap::new("report")
-        .about("Make one page for people, or SARIF, of what `verify --format json` printed")
-        .arg(Arg::new("file").value_name("FILE").required(true).action(ArgAction::Append).help(
-            "Records of `lithify verify`, or what `kubectl lithify verify` printed, as JSON; `-` for standard input",
-        ))
-        .arg(
-            option("format", "FORMAT", "html: one page without anything beside it; sarif: for code scanning")
-                .default_value("html")
-                .value_parser(PossibleValuesParser::new(["html", "sarif"])),
-        );
-    let verify = Clap::new("verify")
-        .about("Ask every container with lithify, by kubectl exec, whether what was asked for holds")
-        .arg(option("namespace", "NAME", "kubectl's --namespace").short('n'))
-        .arg(flag("all-namespaces", "The pods of all namespaces").short('A').conflicts_with("namespace"))
-        .arg(option("selector", "SELECTOR", "kubectl's --selector: only pods with these labels").short('l'))
-        .arg(option("context", "NAME", "kubectl's --context"))
-        .arg(
-            option("parallel", "NUMBER", "How many containers are asked at a time")
-                .default_value("4")
-                .value_parser(clap::value_parser!(u16).range(1..=100)),
-        )
-        .arg(
-            option("timeout", "SECONDS", "How long one container may take")
-                .default_value("60")
-                .value_parser(seconds::parse),
-        )
-        .arg(
-            option("format", "FORMAT", "text, or json for `kubectl lithify report`")
-                .default_value("text")
-                .value_parser(PossibleValuesParser::new(["text", "json"])),
-        );
     let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied")).arg(
         option("format", "FORMAT", "text, or sarif for code scanning")
             .default_value("text")
@@ -272,9 +212,9 @@ fn command() -> Clap {
         .subcommand(inject)
         .subcommand(learn)
         .subcommand(lint)
-        .subcommand(report)
+        .subcommand(audit::report())
         .subcommand(seal)
-        .subcommand(verify)
+        .subcommand(audit::verify())
 }
 
 /// Reads a command line, the program's name first.
@@ -283,9 +223,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
         "inject" => read_inject(&mut sub).map(Command::Inject),
         "learn" => read_learn(&mut sub).map(Command::Learn),
-        "report" => read_report(&mut sub).map(Command::Report),
+        "report" => audit::read_report(&mut sub).map(Command::Report),
         "seal" => read_seal(&mut sub).map(Command::Seal),
-        "verify" => read_verify(&mut sub).map(Command::Verify),
+        "verify" => audit::read_verify(&mut sub).map(Command::Verify),
         _ => Some(Command::Lint(Lint {
             file: sub.remove_one("filename")?,
             profiles: many(&mut sub, "profile"),
@@ -334,28 +274,6 @@ fn read_learn(sub: &mut ArgMatches) -> Option<Learn> {
         time: sub.remove_one("for")?,
         out: sub.remove_one("out"),
         apply: sub.get_flag("apply"),
-    })
-}
-
-/// Never `None`: clap checks the required options.
-fn read_report(sub: &mut ArgMatches) -> Option<Report> {
-    let format = sub.remove_one::<String>("format")?;
-    Some(Report {
-        files: many(sub, "file"),
-        format: if format == "sarif" { ReportFormat::Sarif } else { ReportFormat::Html },
-    })
-}
-
-/// Never `None`: clap gives the defaults.
-fn read_verify(sub: &mut ArgMatches) -> Option<Verify> {
-    Some(Verify {
-        namespace: sub.remove_one("namespace"),
-        all_namespaces: sub.get_flag("all-namespaces"),
-        context: sub.remove_one("context"),
-        selector: sub.remove_one("selector"),
-        parallel: sub.remove_one::<u16>("parallel")?.into(),
-        time: sub.remove_one("timeout")?,
-        json: sub.remove_one::<String>("format")? == "json",
     })
 }
 

@@ -42,12 +42,11 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     Ok(if problems == 0 { Exit::Ok } else { Exit::Finding })
 }
 
-/// The findings, each with the name of its rule, and the number of workloads.
-fn manifest_findings(
-    manifest: &Manifest,
-    profile: &Profile,
-    only: &[String],
-) -> Result<(Vec<(&'static str, Finding)>, usize), Failure> {
+/// A finding, with the name of what `lint` looked at.
+type Ruled = (&'static str, Finding);
+
+/// The findings and the number of workloads.
+fn manifest_findings(manifest: &Manifest, profile: &Profile, only: &[String]) -> Result<(Vec<Ruled>, usize), Failure> {
     let removed = Removed::new(profile);
     let short = digest::of_profile(profile);
     let workloads = workloads(&manifest.documents);

@@ -71,16 +71,15 @@ pub(crate) fn log(rules: &BTreeSet<Rule>, results: &[Result]) -> String {
 
 fn rule(rule: &Rule) -> Value {
     let title = if rule.title.is_empty() { &rule.id } else { &rule.title };
-    let mut said = json!({
-        "id": rule.id,
-        "shortDescription": { "text": title },
-        "properties": { "tags": std::iter::once("security").chain(rule.tags.iter().map(String::as_str)).collect::<Vec<_>>() },
-    });
-    if !rule.help.is_empty() {
-        said["help"] = json!({ "text": rule.help });
-    }
-    if let Some(severity) = rule.severity {
-        said["properties"]["security-severity"] = json!(severity);
+    let mut said = json!({ "id": rule.id, "shortDescription": { "text": title } });
+    let tags: Vec<&str> = std::iter::once("security").chain(rule.tags.iter().map(String::as_str)).collect();
+    let properties = match rule.severity {
+        Some(severity) => json!({ "tags": tags, "security-severity": severity }),
+        None => json!({ "tags": tags }),
+    };
+    if let Value::Object(said) = &mut said {
+        said.insert("properties".to_owned(), properties);
+        said.extend((!rule.help.is_empty()).then(|| ("help".to_owned(), json!({ "text": rule.help }))));
     }
     said
 }
@@ -114,8 +113,9 @@ fn result(rules: &BTreeSet<Rule>, finding: &Result) -> Value {
         "locations": [location],
         "partialFingerprints": { "lithify/v1": fingerprint(&finding.same) },
     });
-    if let Some(index) = rules.iter().position(|rule| rule.id == finding.rule) {
-        said["ruleIndex"] = json!(index);
+    let index = rules.iter().position(|rule| rule.id == finding.rule);
+    if let Value::Object(said) = &mut said {
+        said.extend(index.map(|index| ("ruleIndex".to_owned(), json!(index))));
     }
     said
 }

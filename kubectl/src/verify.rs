@@ -78,31 +78,24 @@ fn ask(options: &Verify, pods: &[Pod]) -> Vec<Answer> {
 fn document(time: &str, pods: &[Pod], answers: Vec<Answer>) -> Value {
     let mut answers = answers.into_iter();
     let mut of = |container: &pods::Container| {
-        let mut said = json!({ "name": container.name, "image": container.image });
+        let unverified =
+            |error: String, hint: Option<String>| json!({ "state": "unverified", "error": error, "hint": hint });
+        let mut all = vec![json!({ "name": container.name, "image": container.image })];
         match &container.way {
-            Way::Without => said["state"] = json!("without"),
-            Way::Staged => said["state"] = json!("staged"),
+            Way::Without => all.push(json!({ "state": "without" })),
+            Way::Staged => all.push(json!({ "state": "staged" })),
             Way::NotRunning(reason) => {
-                said["state"] = json!("unverified");
-                said["error"] = json!(format!("it does not run: {reason}"));
-                said["hint"] = json!("see kubectl describe pod");
+                all.push(unverified(format!("it does not run: {reason}"), Some("see kubectl describe pod".to_owned())));
             }
             Way::Call(words) => {
-                said["command"] = json!(words);
-                match answers.next().unwrap_or_default() {
-                    Answer::Report(report) => {
-                        said["state"] = json!("verified");
-                        said["report"] = report;
-                    }
-                    Answer::Failed { error, hint } => {
-                        said["state"] = json!("unverified");
-                        said["error"] = json!(error);
-                        said["hint"] = json!(hint);
-                    }
-                }
+                all.push(json!({ "command": words }));
+                all.push(match answers.next().unwrap_or_default() {
+                    Answer::Report(report) => json!({ "state": "verified", "report": report }),
+                    Answer::Failed { error, hint } => unverified(error, hint),
+                });
             }
         }
-        said
+        join(all)
     };
     let pods: Vec<Value> = pods
         .iter()
@@ -112,4 +105,10 @@ fn document(time: &str, pods: &[Pod], answers: Vec<Answer>) -> Value {
         })
         .collect();
     json!({ "schema": 1, "command": "verify", "version": env!("CARGO_PKG_VERSION"), "time": time, "pods": pods })
+}
+
+/// One object with the entries of several.
+fn join(objects: Vec<Value>) -> Value {
+    let entries = |object| if let Value::Object(entries) = object { Some(entries) } else { None };
+    Value::Object(objects.into_iter().filter_map(entries).flatten().collect())
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::Ruled;
 use crate::manifest::Manifest;
-use crate::manifest::finding::{Finding, Severity};
+use crate::manifest::finding::Severity;
 use crate::sarif::{self, Level, Place, Result, Rule};
 
 /// The names of what `lint` looks at, which never change, and what each asks for.
@@ -21,7 +22,7 @@ pub(super) const RULES: [(&str, &str); 9] = [
 ];
 
 /// The log of these findings, each with the name of its rule.
-pub(super) fn log(manifest: &Manifest, path: &str, findings: &[(&'static str, Finding)]) -> String {
+pub(super) fn log(manifest: &Manifest, path: &str, findings: &[Ruled]) -> String {
     let rules: BTreeSet<Rule> = RULES
         .iter()
         .map(|(id, title)| Rule {
@@ -32,7 +33,7 @@ pub(super) fn log(manifest: &Manifest, path: &str, findings: &[(&'static str, Fi
             severity: None,
         })
         .collect();
-    let result = |(rule, finding): &(&'static str, Finding)| Result {
+    let result = |(rule, finding): &Ruled| Result {
         rule: (*rule).to_owned(),
         level: match finding.severity {
             Severity::Refused | Severity::Breaks => Level::Error,
@@ -43,7 +44,7 @@ pub(super) fn log(manifest: &Manifest, path: &str, findings: &[(&'static str, Fi
         // The message names the workload and the container; its line may move.
         same: [path, rule, &finding.message].map(str::to_owned).into(),
     };
-    let mut sorted: Vec<&(&'static str, Finding)> = findings.iter().collect();
+    let mut sorted: Vec<&Ruled> = findings.iter().collect();
     sorted.sort_by_key(|(_, finding)| finding.range.start);
     sorted.dedup_by(|(_, one), (_, other)| one.range == other.range && one.message == other.message);
     sarif::log(&rules, &sorted.into_iter().map(result).collect::<Vec<_>>())

@@ -150,7 +150,7 @@ fn status(status: &Status) -> (&str, String) {
         Status::Fail => ("fail", "\u{2717} fail".to_owned()),
         Status::Unverified => ("unverified", "? unverified".to_owned()),
         Status::Pass => ("pass", "\u{2713} pass".to_owned()),
-        Status::Other(word) => ("", word.clone()),
+        Status::Other(word) => ("", word.replace('_', " ")),
     }
 }
 

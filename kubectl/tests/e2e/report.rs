@@ -126,11 +126,11 @@ fn the_page_shows_what_the_records_say() {
     assert!(dom.contains("<button type=\"button\">Pod</button>"), "the script did not run: {dom}");
     for page in [&page, &dom] {
         assert_eq!(shown(page), said(&pods));
-        let overview = rows(&between(page, "<table id=\"pods\">", "</table>")[0].to_string());
+        let overview = rows(between(page, "<table id=\"pods\">", "</table>")[0]);
         assert_eq!(overview.len(), 7);
         assert!(overview[0][3].contains("process.user") && overview[6][3] == "all of 9 checks hold", "{overview:?}");
         let controls = rows(between(page, "<table id=\"controls\">", "</table>")[0]);
-        let of = |id: &str| controls.iter().find(|row| row[0].starts_with(id)).unwrap()[1..4].join(" ");
+        let of = |id: &str| controls.iter().find(|row| row[0].starts_with(id)).unwrap()[2..5].join(" ");
         assert_eq!((of("process.user"), of("process.capabilities")), ("1 0 4".to_owned(), "0 1 4".to_owned()));
         let verdict = text(between(page, "<h1>", "</h1>")[0]);
         assert_eq!(verdict, "2 of 7 containers fail, 2 could not be verified");
@@ -213,7 +213,7 @@ fn no_name_is_markup() {
         let page = page.replace("http-equiv=\"Content-Security-Policy\"", "name=\"none\"");
         let dom = dom(&page);
         assert!(dom.contains("<title>lithify report</title>"), "{attack}");
-        assert_eq!(tags(&dom), known, "{attack}");
+        assert!(tags(&dom).is_subset(&known), "{attack}: {:?}", tags(&dom).difference(&known));
         assert_eq!(shown(&dom), said(&attacked), "{attack}");
         pages.push_str(&dom);
     }

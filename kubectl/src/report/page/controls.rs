@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::audited::{Audited, by_control};
+use super::super::audited::{Audited, Status, by_control};
 use super::super::control::Control;
 use super::super::markup::Html;
 
@@ -18,15 +18,21 @@ pub(super) fn table(html: &mut Html, containers: &[Audited]) {
     let mut said: BTreeMap<&str, Said<'_>> = BTreeMap::new();
     for check in containers.iter().flat_map(Audited::checks) {
         let said = said.entry(&check.id).or_default();
-        said.hints.extend(check.hint.as_deref().filter(|_| check.status.is_finding()));
+        let says_more =
+            check.status.is_finding() && (check.status != Status::Fail || Control::named(&check.id).field.is_empty());
+        said.hints.extend(check.hint.as_deref().filter(|_| says_more));
         said.ids.extend(&check.ids);
     }
     let mut rows: Vec<(&str, [usize; 3])> = by_control(containers).into_iter().collect();
     if rows.is_empty() {
         return;
     }
-    rows.sort_by_key(|(_, counts)| Reverse(*counts));
-    html.raw("<h2>By control</h2>\n<table id=\"controls\">\n<thead><tr><th>Control</th><th>Fail</th><th>Unverified</th><th>Pass</th><th>What mends it</th><th>Standards</th></tr></thead>\n<tbody>\n");
+    // What fails first, the worst of it before the rest.
+    rows.sort_by_key(|(id, counts @ [fail, unverified, _])| {
+        let wrong = if *fail > 0 { 0 } else { 1 + usize::from(*unverified == 0) };
+        (wrong, Control::named(id).rank(), Reverse(*counts))
+    });
+    html.raw("<h2>By control</h2>\n<table id=\"controls\">\n<thead><tr><th>Control</th><th>Severity</th><th>Fail</th><th>Unverified</th><th>Pass</th><th>What mends it</th><th>Standards</th></tr></thead>\n<tbody>\n");
     for (id, counts) in rows {
         let said = said.remove(id).unwrap_or_default();
         let control = Control::named(id);
@@ -34,11 +40,11 @@ pub(super) fn table(html: &mut Html, containers: &[Audited]) {
         if !control.title.is_empty() {
             html.put("<br><span class=\"soft\">", control.title, "</span>");
         }
-        html.raw("</td>");
+        html.raw("</td><td data-key=\"").number(control.rank()).put("\">", control.severity, "</td>");
         for (count, class) in counts.into_iter().zip(["fail", "unverified", "pass"]) {
             html.put("<td class=\"number ", if count == 0 { "soft" } else { class }, "\">").number(count).raw("</td>");
         }
-        html.raw("<td>");
+        html.raw("<td class=\"mends\">");
         if !control.field.is_empty() {
             html.put("<code class=\"mend\">", control.field, "</code> ");
         }

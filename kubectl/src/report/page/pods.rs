@@ -1,6 +1,6 @@
 //! By pod: what is wrong in each container, and the line that mends it.
 
-use super::super::audited::{Audited, Check, Outcome};
+use super::super::audited::{Audited, Check, Outcome, Status};
 use super::super::control::Control;
 use super::super::markup::Html;
 use super::{chip, state, status};
@@ -32,7 +32,7 @@ fn wrong(html: &mut Html, audited: &Audited) {
         return;
     }
     let mut findings: Vec<&Check> = audited.checks().iter().filter(|check| check.status.is_finding()).collect();
-    findings.sort_by(|one, other| one.status.cmp(&other.status));
+    findings.sort_by_key(|check| (check.status.clone(), Control::named(&check.id).rank()));
     if findings.is_empty() {
         html.raw("<span class=\"soft\">");
         match (&audited.outcome, audited.checks().len()) {
@@ -59,10 +59,10 @@ fn wrong(html: &mut Html, audited: &Audited) {
     html.raw("</ul>");
 }
 
-/// The line of the pod spec, else what to do.
+/// The line of the pod spec, else what to do. Another line does not help who may not look.
 fn mend(html: &mut Html, check: &Check) {
     let control = Control::named(&check.id);
-    if control.field.is_empty() {
+    if control.field.is_empty() || check.status != Status::Fail {
         html.text(check.hint.as_deref().unwrap_or(control.remedy));
     } else {
         html.put("<code class=\"mend\">", control.field, "</code>");
