@@ -136,7 +136,13 @@ fn answer(output: &[u8], errors: &[u8]) -> Answer {
     let said: Vec<&str> =
         errors.lines().filter(|line| !line.starts_with("command terminated with exit code")).collect();
     let (hint, error): (Vec<&str>, Vec<&str>) = said.iter().partition(|line| line.trim_start().starts_with("fix: "));
-    let error = error.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let error = error
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
+        .replace(":; ", ": ");
     let hint = hint.first().map(|line| line.trim_start().trim_start_matches("fix: ").to_owned());
     match error.as_str() {
         "" => Answer::failed("lithify said nothing"),
@@ -157,10 +163,7 @@ mod tests {
         assert_eq!(reason("{\"checks\":[]}\n", "command terminated with exit code 1\n"), "{\"checks\":[]}");
         assert_eq!(reason("{\"error\":\"no profile\",\"hint\":\"name one\"}", ""), "no profile|name one");
         let refused = "lithify accepts only these command lines here, word for word:\n  sleep 5\n  fix: add it\ncommand terminated with exit code 2\n";
-        assert_eq!(
-            reason("", refused),
-            "lithify accepts only these command lines here, word for word:; sleep 5|add it"
-        );
+        assert_eq!(reason("", refused), "lithify accepts only these command lines here, word for word: sleep 5|add it");
         for output in ["", "[]", "{}", "{\"checks\":1}", "no"] {
             assert_eq!(reason(output, ""), "lithify said nothing|", "{output}");
         }
