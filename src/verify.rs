@@ -40,7 +40,7 @@ use crate::linux::proc::Task;
 use crate::profile::Profile;
 use crate::root::Root;
 use crate::target::Target;
-use crate::target::owner::OwnerError;
+use crate::target::owner::{Owner, OwnerError};
 
 pub use catalogue::{CheckId, Id};
 pub use check::{Check, Evidence, Status, Subject, Trial};
@@ -116,7 +116,7 @@ impl<'a> Applied<'a> {
 /// `[remove]` and `[strip]` name. `protection` explains what stays because the app runs it.
 fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = verify_tree(target, profile, protection);
-    process::check(&target.root, &profile.verify, &target.owner.mounts(), &|| target.first(), &mut verification);
+    process::check(&target.root, &profile.verify, &mounts::view(&target.owner), &|| target.first(), &mut verification);
     verification
 }
 
@@ -124,7 +124,7 @@ fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verifi
 /// stands for it while that does not exist yet. `root` is this process's own.
 pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
     let mut verification = Verification::default();
-    let view = Task::Own.mounts().map(|mounts| (mounts, b"/".to_vec())).map_err(OwnerError::from);
+    let view = mounts::view(&Owner::Own { path: b"/".to_vec() });
     process::check(root, &profile.verify, &view, &|| Ok(Task::Own), &mut verification);
     verification
 }
@@ -136,7 +136,7 @@ fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> V
     if profile.changes_anything() {
         left::check(root, profile, protection, &mut verification);
     }
-    let (verify, view) = (&profile.verify, owner.mounts());
+    let (verify, view) = (&profile.verify, mounts::view(owner));
     let writable = mounts::places_to_write(root, verify);
     mounts::check(root, verify, &view, &writable, &mut verification);
     mount_flags::check(root, verify, &view, &writable, &mut verification);

@@ -63,6 +63,7 @@ pub enum Undecidable {
     /// The mounts cannot be read.
     #[error("mountinfo {}", match .0 {
         MountinfoError::Unreadable { .. } => "cannot be read",
+        MountinfoError::NoRoot => "does not list the root",
         MountinfoError::Format(_) => "is not in the format that is known",
     })]
     Mounts(#[from] MountinfoError),

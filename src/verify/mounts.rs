@@ -4,13 +4,22 @@ use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
 use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
-use crate::linux::proc::mountinfo::{Mount, Mounts};
+use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::{Owner, OwnerError};
 
 /// The mounts, and the path of the root among them. The error says why they cannot be read.
 pub(super) type View = Result<(Mounts, Vec<u8>), OwnerError>;
+
+/// Fails, too, if the mount of the root is not listed: the others could not be told from hidden ones.
+pub(super) fn view(owner: &Owner) -> View {
+    let (mounts, prefix) = owner.mounts()?;
+    match mounts.covering(&prefix) {
+        Some(_) => Ok((mounts, prefix)),
+        None => Err(MountinfoError::NoRoot.into()),
+    }
+}
 
 /// What the checks share.
 struct Context<'a> {

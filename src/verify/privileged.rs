@@ -44,3 +44,29 @@ pub(super) fn judged(root: &Root, view: &View, sets: Option<CapabilitySets>) -> 
         _ => (Status::Fail, Evidence::Isolation(Isolation::Effects(effects))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::proc::mountinfo::Mounts;
+
+    #[test]
+    fn each_effect_is_enough() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let usual = "1 0 0:1 / / rw - overlay o rw\n2 1 0:2 / /sys ro - sysfs s rw\n3 1 0:3 / /proc rw - proc p rw\n";
+        let masked = "4 3 0:3 /sys /proc/sys ro - proc p rw\n";
+        let status = |mounts: &str, bounding| {
+            let view = Ok((Mounts::parse(mounts.as_bytes()).unwrap(), b"/".to_vec()));
+            judged(&root, &view, Some(CapabilitySets { bounding, ..CapabilitySets::default() })).0
+        };
+        let whole = format!("{usual}{masked}");
+        assert_eq!(status(&whole, ALL >> 1), Status::Pass);
+        assert_eq!(status(&whole, ALL), Status::Fail);
+        assert_eq!(status(&whole, u64::MAX), Status::Fail);
+        assert_eq!(status(usual, 0), Status::Fail, "/proc/sys is writable");
+        assert_eq!(status(&whole.replace("/sys ro - sysfs", "/sys rw - sysfs"), 0), Status::Fail);
+        let view = Ok((Mounts::parse(whole.as_bytes()).unwrap(), b"/".to_vec()));
+        assert_eq!(judged(&root, &view, None).0, Status::Unverified);
+    }
+}

@@ -63,6 +63,9 @@ pub enum MountinfoError {
         /// The kernel's reason.
         errno: Errno,
     },
+    /// It lists mounts, but not that of the root: this process is in a directory that is no mount point (`chroot(2)`).
+    #[error("mountinfo does not list the mount of the root, as after a chroot")]
+    NoRoot,
     /// This line, counted from 1, is not in the format.
     #[error("line {0} of mountinfo is not in the format of proc_pid_mountinfo(5)")]
     Format(usize),
