@@ -28,6 +28,7 @@ use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
 use crate::linux::sys;
 use crate::report::{CommandError, Exit};
+use crate::text::escape::escape;
 
 pub use seal::Spooled;
 
@@ -56,8 +57,10 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
         Err(error) => {
             // The kubelet reads a probe's output from both streams.
-            let _ = Stream::Error.write(&error.to_string());
-            output::leave_message(&format!("lithify {error}"));
+            let text: String =
+                error.to_string().lines().flat_map(|line| [escape(line.as_bytes()), "\n".into()]).collect();
+            let _ = Stream::Error.write(&text);
+            output::leave_message(&format!("lithify {text}"));
             return Exit::Usage.code();
         }
     };

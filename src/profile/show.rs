@@ -7,13 +7,27 @@ use serde::{Serialize, Serializer};
 
 use super::keys::{CONFINE, Choice, KEEP, Key, Kind, REMOVE, SEAL, SECTIONS, STRIP, Section, VERIFY};
 use super::{Profile, Rule, Selector, Sourced};
+use crate::text::escape::is_invisible;
 use crate::text::json_line::json_line;
 use crate::text::list::numbers;
 use crate::text::order::sort_by;
 
-/// `text` as a TOML basic string. A JSON string is one, too, except for DEL.
+/// `text` as a TOML basic string. A JSON string is one, too, except for DEL. What a person would not see, or would see in
+/// another order, is escaped as well.
 pub(crate) fn quote(text: &str) -> String {
-    json_line(&text).trim_end().replace('\u{7f}', "\\u007F")
+    let mut quoted = String::new();
+    for character in json_line(&text).trim_end().chars() {
+        match character as u32 {
+            code @ ..=0xffff if character.is_control() || is_invisible(character) => {
+                let _ = write!(quoted, "\\u{code:04X}");
+            }
+            code if is_invisible(character) => {
+                let _ = write!(quoted, "\\U{code:08X}");
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted
 }
 
 /// An entry with its origin.

@@ -215,3 +215,12 @@ proptest! {
         let _ = load_text("t.toml", &format!("schema = 1\n[{table}]\n{key} = {value}\n"));
     }
 }
+
+#[test]
+fn a_quoted_text_shows_every_character_and_says_the_same() {
+    let text = "a\u{202e}b\u{200b}\u{7f}\u{9b}\u{1b}\u{feff}\u{e0041}\"\\é/[";
+    let quoted = super::quote(text);
+    assert_eq!(quoted, r#""a\u202Eb\u200B\u007F\u009B\u001b\uFEFF\U000E0041\"\\é/[""#);
+    let read: toml::Table = toml::from_str(&format!("x = {quoted}")).unwrap();
+    assert_eq!(read["x"].as_str(), Some(text));
+}

@@ -6,30 +6,29 @@ use super::{Check, CheckId, Evidence, Status, Verification};
 use crate::profile::Verify;
 use crate::root::{InRoot, Kind, Root};
 
-/// Where `/run` of the node may be.
-const RUN: [&str; 6] = ["/run", "/var/run", "/host/run", "/host/var/run", "/rootfs/run", "/rootfs/var/run"];
+/// Where the root of the node may be, or its `/run`.
+const NODE: [&str; 6] = ["", "/var", "/host", "/host/var", "/rootfs", "/rootfs/var"];
 
-/// Sockets of runtimes, below `/run`.
-const SOCKETS: [&str; 14] = [
-    "docker.sock",
-    "containerd/containerd.sock",
-    "docker/containerd/containerd.sock",
-    "host-containerd/containerd.sock",
-    "k3s/containerd/containerd.sock",
-    "k0s/containerd.sock",
-    "crio/crio.sock",
-    "podman/podman.sock",
-    "cri-dockerd.sock",
-    "dockershim.sock",
-    "buildkit/buildkitd.sock",
-    "isulad.sock",
-    "lxd.socket",
-    "incus/unix.socket",
+/// Sockets of container runtimes, by their usual paths on a node.
+pub const RUNTIME_SOCKETS: [&str; 17] = [
+    "/run/docker.sock",
+    "/run/containerd/containerd.sock",
+    "/run/docker/containerd/containerd.sock",
+    "/run/host-containerd/containerd.sock",
+    "/run/k3s/containerd/containerd.sock",
+    "/run/k0s/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/podman/podman.sock",
+    "/run/cri-dockerd.sock",
+    "/run/dockershim.sock",
+    "/run/buildkit/buildkitd.sock",
+    "/run/isulad.sock",
+    "/run/lxd.socket",
+    "/run/incus/unix.socket",
+    "/var/snap/microk8s/common/run/containerd.sock",
+    "/var/lib/lxd/unix.socket",
+    "/var/lib/incus/unix.socket",
 ];
-
-/// Elsewhere.
-const ELSEWHERE: [&str; 3] =
-    ["/var/snap/microk8s/common/run/containerd.sock", "/var/lib/lxd/unix.socket", "/var/lib/incus/unix.socket"];
 
 /// Names of such sockets wherever they are mounted from.
 const NAMES: [&[u8]; 10] = [
@@ -61,16 +60,13 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
         }
     };
     let mut found = None;
-    for path in ELSEWHERE {
-        found = found.or_else(|| add(path.as_bytes()));
-    }
-    for run in RUN {
+    for node in NODE {
         // Most of these directories are not there.
-        if root.resolve(run.as_bytes()).is_err_and(|error| error.leads_nowhere()) {
+        if !node.is_empty() && root.resolve(node.as_bytes()).is_err_and(|error| error.leads_nowhere()) {
             continue;
         }
-        for socket in SOCKETS {
-            found = found.or_else(|| add(&InRoot(run.as_bytes()).join(socket.as_bytes())));
+        for socket in RUNTIME_SOCKETS {
+            found = found.or_else(|| add(&[node, socket].concat().into_bytes()));
         }
     }
     match view {
