@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use crate::root::{Canonical, RootError};
+use crate::target::owner::OwnerError;
 
 /// What was tried, the most dangerous first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,10 @@ pub enum Why {
     Killed(u8),
     /// It is not known what to try, because something cannot be looked at.
     Unreadable(RootError),
+    /// The mounts cannot be read.
+    NoMounts(OwnerError),
+    /// The child could not enter the app's confinement.
+    Unconfined,
     /// Nothing would keep the program from running: the kernel allows neither ptrace(2) nor a limit on memory.
     Unstoppable,
     /// Who the program became is not known, because `/proc` does not tell.
