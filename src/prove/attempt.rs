@@ -90,7 +90,8 @@ pub enum End {
 /// Why an attempt was not made.
 #[derive(Debug)]
 pub enum Why {
-    /// Something ran out that has nothing to do with what was tried, such as memory, processes or space on a disk.
+    /// Something ran out or was in the way that has nothing to do with what was tried, such as memory, processes or space
+    /// on a disk.
     Short(Errno),
     /// There was no time left, or the attempt took too long.
     Late,

@@ -175,7 +175,7 @@ fn gained(own: &Status, became: &Status) -> Option<bool> {
     )
 }
 
-/// Whether this error says that something ran out, and nothing of what was tried.
+/// Whether this error says that something ran out or was in the way, and nothing of what was tried.
 fn is_shortage(errno: Errno) -> bool {
     matches!(
         errno,
@@ -185,6 +185,7 @@ fn is_shortage(errno: Errno) -> bool {
             | Errno::ENFILE
             | Errno::ENOSPC
             | Errno::EDQUOT
+            | Errno::EEXIST
             | Errno::EFBIG
             | Errno::EINTR
             | Errno::EIO

@@ -79,6 +79,10 @@ impl Maker<'_> {
         match (tried, end) {
             // The limit on user namespaces is one that somebody has set (user_namespaces(7)).
             (Tried::UserNamespace, End::NotTried(Why::Short(Errno::ENOSPC))) => End::Refused(Errno::ENOSPC),
+            // Nobody but the kernel reads this program, and it does not understand it.
+            (Tried::Execute(_) | Tried::ExecuteMemory, End::Refused(errno @ (Errno::ENOEXEC | Errno::EINVAL))) => {
+                End::NotTried(Why::Short(errno))
+            }
             (_, end) => end,
         }
     }

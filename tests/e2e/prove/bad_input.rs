@@ -78,6 +78,17 @@ fn a_program_that_hangs_when_started_is_not_run() {
 }
 
 #[test]
+fn what_could_run_is_not_started() {
+    let refused = nix::libc::EPERM;
+    let container = sleeper().refuse("ptrace", refused).refuse("prlimit64", refused).start();
+    let ran = container.lithify(&["verify", "--prove", "-p", "shells"]).exits(1);
+    ran.says(
+        "UNVERIFIED prove.start /usr/bin/dash: to start it was not tried: nothing would keep the program from running",
+    )
+    .does_not_say("prove.start /usr/bin/dash: to start it SUCCEEDED");
+}
+
+#[test]
 fn five_hundred_shells() {
     let container = sleeper().start();
     let shell = fs::read(container.root().join("usr/bin/dash")).unwrap();
@@ -105,26 +116,26 @@ fn nothing_remains_of_one_that_is_killed() {
     let container = sleeper().start();
     let before = manifest(container.root());
     let namespace = fs::read_link(format!("/proc/{}/ns/pid", container.pid())).unwrap();
-    let processes = || {
-        let all = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-        all.filter(|path| fs::read_link(path.join("ns/pid")).is_ok_and(|other| other == namespace)).count()
+    // Process 1, which is no init, does not reap what is given to it: a zombie is gone.
+    let lives = |path: &Path| {
+        fs::read_link(path.join("ns/pid")).is_ok_and(|other| other == namespace)
+            && fs::read_to_string(path.join("stat")).is_ok_and(|stat| !stat.contains(") Z "))
     };
+    let all = || fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &Path| fs::read_to_string(path.join("comm")).unwrap_or_default();
     for time in [5, 20, 50, 100, 200, 400] {
         container.exec_in_background(&["/lithify/lithify", "verify", "--prove"]);
         std::thread::sleep(Duration::from_millis(time));
-        // Its child of the moment has the same name, and a greater number.
-        let all = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-        let ours = all.filter(|path| is_lithify(path, &namespace));
-        if let Some(pid) = ours.filter_map(|path| path.file_name()?.to_str()?.parse().ok()).min() {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        // Its child of the moment has the same name, and it as the parent.
+        for path in all().filter(|path| lives(path) && name(path) == "lithify\n") {
+            let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap_or("0");
+            if name(&Path::new("/proc").join(parent)) != "lithify\n" {
+                let pid = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
         }
-        eventually("only process 1 is left", || (processes() == 1).then_some(()));
+        eventually("only process 1 is left", || (all().filter(|path| lives(path)).count() == 1).then_some(()));
     }
     assert_eq!(manifest(container.root()), before);
-}
-
-/// Whether it is lithify in this process namespace.
-fn is_lithify(process: &Path, namespace: &Path) -> bool {
-    let here = fs::read_link(process.join("ns/pid")).is_ok_and(|other| other == namespace);
-    here && fs::read_to_string(process.join("comm")).is_ok_and(|name| name == "lithify\n")
 }
