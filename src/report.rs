@@ -11,6 +11,7 @@ mod error;
 mod exit;
 mod fact;
 mod fault;
+mod isolation;
 mod json;
 mod launch;
 mod learn;
@@ -42,7 +43,7 @@ use crate::verify::{Check, Verification, Verified};
 
 pub(crate) use advice::errors::install as install_advice;
 pub(crate) use change::text as change_text;
-pub(crate) use control::{to_json as checks_to_json, to_text as checks_to_text};
+pub(crate) use control::{ids_of_key, to_json as checks_to_json, to_text as checks_to_text};
 pub use diff::{DiffNote, DiffReport, From as DiffFrom};
 pub use error::CommandError;
 pub use exit::{AppProcess, Exit};
