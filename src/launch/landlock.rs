@@ -19,7 +19,7 @@ use crate::profile::{Confine, ConfineMode, Scope};
 use crate::recognise::needs::needs;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, RootError};
 use crate::text::list::quoted;
-use rights::Offer;
+use rights::Wanted;
 
 /// Devices that every program may write to and control, besides what is listed. They store nothing.
 const DEVICES: [&str; 8] =
@@ -32,7 +32,7 @@ pub enum LandlockError {
     #[error("Landlock is not available: {}", unavailable(*.0))]
     Unavailable(Errno),
     /// The kernel's Landlock is too old to enforce everything.
-    #[error("this kernel's Landlock (ABI {}) lacks {}", .0.version, features(&.0.lacks))]
+    #[error("this kernel's Landlock (ABI {}) lacks {}", .0.version, .0.lacking())]
     Partial(Level),
     /// Something would be writable and executable at once.
     #[error("{path} would be both writable ([confine] write {}) and executable", quoted(write))]
@@ -55,11 +55,6 @@ pub enum LandlockError {
     Root(#[from] RootError),
 }
 
-/// The features, as a profile has them.
-pub fn features(features: &[Feature]) -> String {
-    features.iter().map(Feature::to_string).collect::<Vec<_>>().join(", ")
-}
-
 fn unavailable(errno: Errno) -> &'static str {
     match errno {
         Errno::ENOSYS => "this kernel was built without it, is older than 5.13, or a seccomp profile hides it (ENOSYS)",
@@ -70,14 +65,25 @@ fn unavailable(errno: Errno) -> &'static str {
 }
 
 /// How much of a ruleset the kernel enforces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Level {
     /// Version of the interface.
     pub version: u32,
-    /// What was asked for and the kernel does not do.
-    pub lacks: Vec<Feature>,
+    wanted: Wanted,
     /// The number of rules.
     pub rules: usize,
+}
+
+impl Level {
+    /// What was asked for and the kernel does not do.
+    pub fn lacks(self) -> impl Iterator<Item = Feature> {
+        self.wanted.lacking(self.version)
+    }
+
+    /// What [`Self::lacks`] says, as a profile has it; empty if the kernel does everything.
+    pub fn lacking(self) -> String {
+        self.lacks().map(Feature::name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// A set of rules that is complete but not enforced yet.
@@ -96,8 +102,9 @@ impl Ruleset {
     /// Fails if the kernel can do nothing of it.
     fn new(handled: Handled, audit: Option<bool>) -> Result<Self, LandlockError> {
         let version = sys::version().map_err(LandlockError::Unavailable)?;
-        let Offer { handled, flags, lacks } = Offer::of(version, handled, audit);
-        let level = Level { version, lacks, rules: 0 };
+        let wanted = Wanted { handled, audit };
+        let (handled, flags) = wanted.on(version);
+        let level = Level { version, wanted, rules: 0 };
         if handled == Handled::default() {
             return Err(LandlockError::Partial(level));
         }
@@ -114,7 +121,7 @@ impl Ruleset {
             return Ok(None);
         }
         let mut ruleset = Self::new(handled, confine.audit())?;
-        if confine.mode() == ConfineMode::Require && !ruleset.level.lacks.is_empty() {
+        if confine.mode() == ConfineMode::Require && ruleset.level.lacks().next().is_some() {
             return Err(LandlockError::Partial(ruleset.level));
         }
         if confine.write.is_none() {
@@ -125,19 +132,18 @@ impl Ruleset {
                 ruleset.allow_port(port.value, right)?;
             }
         }
-        for entry in confine.ioctl.iter().flatten() {
-            let path = entry.value.as_bytes();
-            if !ruleset.allow_listed(root, path, rights::IOCTL_DEV)? {
-                ruleset.missing.push(path.to_vec());
-            }
-        }
         let mut writable = Vec::new();
-        for entry in confine.write.iter().flatten() {
-            let path = entry.value.as_bytes();
-            if ruleset.allow_listed(root, path, rights::WRITE & !rights::MAKE_DEVICE)? {
-                writable.push((line(root, &root.walk(path, true)?.path), &entry.value));
-            } else if !DEVICES.contains(&entry.value.as_str()) {
-                ruleset.missing.push(path.to_vec());
+        let of_write = rights::WRITE & !rights::MAKE_DEVICE;
+        for (paths, rights) in [(&confine.write, of_write), (&confine.ioctl, rights::IOCTL_DEV)] {
+            for entry in paths.iter().flatten() {
+                let path = entry.value.as_bytes();
+                if !ruleset.allow_listed(root, path, rights)? {
+                    if !DEVICES.contains(&entry.value.as_str()) {
+                        ruleset.missing.push(path.to_vec());
+                    }
+                } else if rights == of_write {
+                    writable.push((line(root, &root.walk(path, true)?.path), &entry.value));
+                }
             }
         }
         let of_devices = rights::WRITE_FILE | rights::TRUNCATE | rights::IOCTL_DEV;
@@ -218,7 +224,7 @@ impl Ruleset {
 
     /// How much of the ruleset the kernel enforces.
     pub fn level(&self) -> Level {
-        self.level.clone()
+        self.level
     }
 }
 

@@ -1,7 +1,5 @@
 //! Landlock's rights (linux/landlock.h), and which version of its interface has them. Decides only.
 
-use std::fmt;
-
 use crate::linux::sys::landlock::Handled;
 
 pub(super) const EXECUTE: u64 = 1;
@@ -49,90 +47,84 @@ pub enum Feature {
     AbstractUnixSocket,
     /// `scope = ["signal"]`.
     Signal,
-    /// `audit`.
+    /// `audit = true`.
     Audit,
 }
 
 impl Feature {
-    /// Those that restrict the app.
-    const RESTRICTIONS: [Self; 6] =
-        [Self::Truncation, Self::Bind, Self::Connect, Self::Ioctl, Self::AbstractUnixSocket, Self::Signal];
+    const ALL: [Self; 7] =
+        [Self::Truncation, Self::Bind, Self::Connect, Self::Ioctl, Self::AbstractUnixSocket, Self::Signal, Self::Audit];
 
-    /// The version of the interface that brought it, and of Linux.
-    pub fn since(self) -> (u32, &'static str) {
+    /// The version of the interface that brought it.
+    pub fn version(self) -> u32 {
         match self {
-            Self::Truncation => (3, "6.2"),
-            Self::Bind | Self::Connect => (4, "6.7"),
-            Self::Ioctl => (5, "6.10"),
-            Self::AbstractUnixSocket | Self::Signal => (6, "6.12"),
-            Self::Audit => (7, "6.15"),
+            Self::Truncation => 3,
+            Self::Bind | Self::Connect => 4,
+            Self::Ioctl => 5,
+            Self::AbstractUnixSocket | Self::Signal => 6,
+            Self::Audit => 7,
         }
     }
 
-    /// What of `handled` belongs to it.
-    fn of(self, handled: &mut Handled) -> (&mut u64, u64) {
+    /// As a profile has it, and since when there is it.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Truncation => (&mut handled.files, TRUNCATE),
-            Self::Ioctl => (&mut handled.files, IOCTL_DEV),
-            Self::Bind => (&mut handled.ports, BIND_TCP),
-            Self::Connect => (&mut handled.ports, CONNECT_TCP),
-            Self::AbstractUnixSocket => (&mut handled.scoped, ABSTRACT_UNIX_SOCKET),
-            Self::Signal => (&mut handled.scoped, SIGNAL),
-            Self::Audit => (&mut handled.scoped, 0),
+            Self::Truncation => "truncation (ABI 3, Linux 6.2)",
+            Self::Bind => "bind (ABI 4, Linux 6.7)",
+            Self::Connect => "connect (ABI 4, Linux 6.7)",
+            Self::Ioctl => "ioctl (ABI 5, Linux 6.10)",
+            Self::AbstractUnixSocket => "scope \"abstract-unix-socket\" (ABI 6, Linux 6.12)",
+            Self::Signal => "scope \"signal\" (ABI 6, Linux 6.12)",
+            Self::Audit => "audit (ABI 7, Linux 6.15)",
         }
     }
 }
 
-/// As a profile has it, and since when there is it.
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self {
-            Self::Truncation => "truncation",
-            Self::Bind => "bind",
-            Self::Connect => "connect",
-            Self::Ioctl => "ioctl",
-            Self::AbstractUnixSocket => "scope \"abstract-unix-socket\"",
-            Self::Signal => "scope \"signal\"",
-            Self::Audit => "audit",
-        };
-        let (version, linux) = self.since();
-        write!(f, "{what} (ABI {version}, Linux {linux})")
-    }
-}
-
-/// What a kernel does of what is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Offer {
+/// What is asked of Landlock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
     pub(super) handled: Handled,
-    /// For `landlock_restrict_self`.
-    pub(super) flags: u32,
-    /// What it does not do.
-    pub(super) lacks: Vec<Feature>,
+    /// What a profile says of the log.
+    pub(super) audit: Option<bool>,
 }
 
-impl Offer {
-    /// What a kernel with this version of the interface does. Denials are logged where it can, unless `audit` is false;
-    /// only what a profile says itself is asked for.
-    pub(super) fn of(version: u32, mut handled: Handled, audit: Option<bool>) -> Self {
-        let mut lacks = Vec::new();
-        let is_newer = |feature: &Feature| feature.since().0 > version;
-        for feature in Feature::RESTRICTIONS.into_iter().filter(is_newer) {
-            let (rights, bits) = feature.of(&mut handled);
-            if *rights & bits != 0 {
+impl Wanted {
+    /// What is asked for and a kernel with this version of the interface does not do.
+    pub(super) fn lacking(mut self, version: u32) -> impl Iterator<Item = Feature> {
+        let is_newer = move |feature: &Feature| feature.version() > version;
+        Feature::ALL.into_iter().filter(is_newer).filter(move |feature| match feature {
+            Feature::Audit => self.audit == Some(true),
+            other => self.of(*other).is_some_and(|(rights, bits)| *rights & bits != 0),
+        })
+    }
+
+    /// What such a kernel can be asked to handle, and the flags for `landlock_restrict_self`.
+    pub(super) fn on(mut self, version: u32) -> (Handled, u32) {
+        for feature in Feature::ALL.into_iter().filter(|feature| feature.version() > version) {
+            if let Some((rights, bits)) = self.of(feature) {
                 *rights &= !bits;
-                lacks.push(feature);
             }
         }
         // Without REFER, nothing can be renamed between directories at all. That is stricter, not weaker.
         if version < 2 {
-            handled.files &= !REFER;
+            self.handled.files &= !REFER;
         }
-        let is_logged = audit != Some(false);
-        let flags = if is_logged && !is_newer(&Feature::Audit) { LOG_NEW_EXEC_ON } else { 0 };
-        if audit == Some(true) && flags == 0 {
-            lacks.push(Feature::Audit);
-        }
-        Self { handled, flags, lacks }
+        let is_logged = self.audit != Some(false) && version >= Feature::Audit.version();
+        (self.handled, if is_logged { LOG_NEW_EXEC_ON } else { 0 })
+    }
+
+    /// The field that handles a feature, and the feature's bits in it.
+    fn of(&mut self, feature: Feature) -> Option<(&mut u64, u64)> {
+        let Handled { files, ports, scoped } = &mut self.handled;
+        Some(match feature {
+            Feature::Truncation => (files, TRUNCATE),
+            Feature::Ioctl => (files, IOCTL_DEV),
+            Feature::Bind => (ports, BIND_TCP),
+            Feature::Connect => (ports, CONNECT_TCP),
+            Feature::AbstractUnixSocket => (scoped, ABSTRACT_UNIX_SOCKET),
+            Feature::Signal => (scoped, SIGNAL),
+            Feature::Audit => return None,
+        })
     }
 }
 
@@ -142,10 +134,13 @@ mod tests {
     use ::landlock::{ABI, Access, AccessFs, AccessNet, BitFlags, Scope};
     use Feature::{AbstractUnixSocket, Audit, Bind, Connect, Ioctl, Signal, Truncation};
 
-    const EVERYTHING: Handled = Handled {
-        files: WRITE | OF_FILES | 1 << 3, // READ_DIR
-        ports: BIND_TCP | CONNECT_TCP,
-        scoped: ABSTRACT_UNIX_SOCKET | SIGNAL,
+    const EVERYTHING: Wanted = Wanted {
+        handled: Handled {
+            files: WRITE | OF_FILES | 1 << 3, // READ_DIR
+            ports: BIND_TCP | CONNECT_TCP,
+            scoped: ABSTRACT_UNIX_SOCKET | SIGNAL,
+        },
+        audit: None,
     };
 
     const ABIS: [ABI; 7] = [ABI::V1, ABI::V2, ABI::V3, ABI::V4, ABI::V5, ABI::V6, ABI::V7];
@@ -173,29 +168,31 @@ mod tests {
     #[test]
     fn a_kernel_handles_what_its_version_has() {
         for (version, abi) in (1..).zip(ABIS) {
-            let offer = Offer::of(version, EVERYTHING, None);
-            assert_eq!(offer.handled.files, AccessFs::from_all(abi).bits(), "{version}");
-            assert_eq!(offer.handled.ports, AccessNet::from_all(abi).bits(), "{version}");
-            assert_eq!(offer.handled.scoped, Scope::from_all(abi).bits(), "{version}");
-            // What the crate hands to the kernel is the same, bit by bit: the kernel of a version takes it.
-            assert_eq!(offer.flags, if version < 7 { 0 } else { 2 }, "{version}");
+            let (handled, flags) = EVERYTHING.on(version);
+            assert_eq!(handled.files, AccessFs::from_all(abi).bits(), "{version}");
+            assert_eq!(handled.ports, AccessNet::from_all(abi).bits(), "{version}");
+            assert_eq!(handled.scoped, Scope::from_all(abi).bits(), "{version}");
+            assert_eq!(flags, if version < 7 { 0 } else { 2 }, "{version}");
         }
         // What came later (sockets' names in version 9, UDP in 10) is not asked for.
-        assert_eq!(Offer::of(99, EVERYTHING, None), Offer::of(7, EVERYTHING, None));
+        assert_eq!(EVERYTHING.on(99), EVERYTHING.on(7));
     }
 
     #[test]
     fn what_a_kernel_lacks_is_what_was_asked_for_and_came_later() {
-        let lacks = |version, handled| Offer::of(version, handled, None).lacks;
+        let lacks = |version, wanted: Wanted| wanted.lacking(version).collect::<Vec<_>>();
+        let of = |handled| Wanted { handled, audit: None };
         let all = [Truncation, Bind, Connect, Ioctl, AbstractUnixSocket, Signal];
         for (version, from) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 3), (5, 4), (6, 6), (7, 6), (8, 6)] {
             assert_eq!(lacks(version, EVERYTHING), all[from..], "{version}");
         }
-        assert_eq!(lacks(1, Handled { files: EXECUTE | REFER, ..Handled::default() }), []);
-        assert_eq!(lacks(1, Handled { files: WRITE, ..Handled::default() }), [Truncation]);
-        assert_eq!(lacks(1, Handled { scoped: SIGNAL, ..Handled::default() }), [Signal]);
-        let nothing = Offer::of(5, Handled { scoped: SIGNAL, ..Handled::default() }, None);
-        assert_eq!(nothing.handled, Handled::default());
+        assert_eq!(lacks(1, of(Handled { files: EXECUTE | REFER, ..Handled::default() })), []);
+        assert_eq!(lacks(1, of(Handled { files: WRITE, ..Handled::default() })), [Truncation]);
+        assert_eq!(lacks(1, of(Handled { scoped: SIGNAL, ..Handled::default() })), [Signal]);
+        assert_eq!(of(Handled { scoped: SIGNAL, ..Handled::default() }).on(5).0, Handled::default());
+        for feature in Feature::ALL {
+            assert!(feature.name().contains(&format!("(ABI {}, Linux 6.", feature.version())));
+        }
     }
 
     /// The log restricts nothing: its absence counts only where a profile asks for it.
@@ -209,8 +206,9 @@ mod tests {
             (7, Some(true), 2, &[]),
             (7, Some(false), 0, &[]),
         ] {
-            let offer = Offer::of(version, Handled::default(), audit);
-            assert_eq!((offer.flags, &*offer.lacks), (flags, lacks), "{version} {audit:?}");
+            let wanted = Wanted { handled: Handled::default(), audit };
+            let lacking: Vec<Feature> = wanted.lacking(version).collect();
+            assert_eq!((wanted.on(version).1, &*lacking), (flags, lacks), "{version} {audit:?}");
         }
     }
 }
