@@ -320,19 +320,19 @@ pub(super) static CONFINE: Section = section(
         key(
             "ioctl",
             Kind::Confined(field!(confine.ioctl), None),
-            "Only these device files, and those below these directories, may be controlled by ioctl(2)",
+            "Only these device files, or those below, may be controlled by ioctl(2)",
         ),
-        key("bind", Kind::Ports(field!(confine.bind)), "Only these TCP ports may be bound; 0 stands for any free one"),
+        key("bind", Kind::Ports(field!(confine.bind)), "Only these TCP ports may be bound; 0 is any free one"),
         key("connect", Kind::Ports(field!(confine.connect)), "Only these TCP ports may be connected to"),
         key(
             "scope",
             Kind::Scopes(field!(confine.scope)),
-            "Out of reach where they belong to a process that is not confined with the app: abstract Unix sockets, signals",
+            "What the app cannot reach of processes that are not confined with it",
         ),
         key(
             "audit",
             Kind::Flag(field!(confine.audit)),
-            "What is denied stands in the node's audit log; by default true where the kernel can",
+            "Denials are logged by the node; true by default, where the kernel can",
         ),
         key(
             "mode",

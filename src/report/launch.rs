@@ -73,8 +73,7 @@ impl Launch {
 
 /// How much of a ruleset the kernel enforces, in words.
 pub(super) fn level(level: Level) -> String {
-    let Level { version, rules, .. } = level;
-    let lacking = level.lacking();
+    let (version, lacking) = (level.version(), level.lacking());
     let (how, without) = if lacking.is_empty() { ("fully", "") } else { ("partially", ", without ") };
-    format!("Landlock ABI {version}, {how} enforced{without}{lacking}, {rules} rules")
+    format!("Landlock ABI {version}, {how} enforced{without}{lacking}, {} rules", level.rules)
 }
