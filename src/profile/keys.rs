@@ -2,6 +2,8 @@
 //! and its description in the schema. How a [`Kind`] is read, combined, shown and described stands in `document`,
 //! `combine`, `show` and `schema`.
 
+use std::rc::Rc;
+
 use super::values::{ConfineMode, Libraries, Method, Principal, Scope};
 use super::{Profile, Rule, Sourced};
 use crate::recognise::search_path::DEFAULT_SEARCH;
@@ -76,7 +78,7 @@ pub(super) enum Kind {
 
 /// A few words, of which the strictest that a profile sets counts.
 pub(super) struct Choice {
-    /// The words, in the order in which messages name them.
+    /// The words, the milder first.
     pub(super) words: &'static [&'static str],
     /// How messages describe an unknown word.
     pub(super) unknown: &'static str,
@@ -84,8 +86,8 @@ pub(super) struct Choice {
     pub(super) default: Option<&'static str>,
     /// The word that counts, and the profile that set it.
     pub(super) of: fn(&Profile) -> Option<(&'static str, &str)>,
-    /// Sets the word if it is stricter than the earlier one; `None` for an unknown word.
-    pub(super) add: fn(&mut Profile, Sourced<&str>) -> Option<()>,
+    /// Sets the word of this position if it is stricter than the earlier one.
+    pub(super) add: fn(&mut Profile, usize, &Rc<str>),
 }
 
 macro_rules! field {
@@ -104,13 +106,12 @@ macro_rules! choice {
                 let said = profile.$($field).+.as_ref()?;
                 Some((said.value.name(), &*said.profile))
             },
-            add: |profile, said| {
-                let value = <$type>::ALL.into_iter().find(|known| known.name() == said.value)?;
+            add: |profile, position, from| {
+                let Some(value) = <$type>::ALL.get(position).copied() else { return };
                 let slot = &mut profile.$($field).+;
                 if slot.as_ref().is_none_or(|known| value > known.value) {
-                    *slot = Some(Sourced { value, profile: said.profile });
+                    *slot = Some(Sourced { value, profile: Rc::clone(from) });
                 }
-                Some(())
             },
         })
     };
@@ -158,7 +159,7 @@ pub(super) static REMOVE: Section = section(
         ),
         key(
             "method",
-            choice!(Method, method, &["delete", "disable", "tombstone"], "unknown method", Some("delete")),
+            choice!(Method, method, &["disable", "tombstone", "delete"], "unknown method", Some("delete")),
             "delete (the default) unlinks; disable sets mode 000; tombstone leaves a stub that says what was removed",
         ),
     ],
@@ -336,7 +337,7 @@ pub(super) static CONFINE: Section = section(
         ),
         key(
             "mode",
-            choice!(ConfineMode, confine.mode, &["require", "best-effort"], "unknown mode", Some("require")),
+            choice!(ConfineMode, confine.mode, &["best-effort", "require"], "unknown mode", Some("require")),
             "What happens where Landlock cannot enforce all of it",
         ),
     ],

@@ -68,7 +68,7 @@ pub enum Feature {
 }
 
 /// The features, the version of the interface that brought each, and its rights.
-const FEATURES: [(Feature, u32, u64); 7] = [
+static FEATURES: [(Feature, u32, u64); 7] = [
     (Feature::Truncation, 3, TRUNCATE),
     (Feature::Bind, 4, BIND_TCP),
     (Feature::Connect, 4, CONNECT_TCP),
@@ -122,7 +122,7 @@ impl Request {
     /// What the kernel does not do.
     pub(super) fn lacks(self) -> impl Iterator<Item = Feature> {
         let unknown = self.unknown();
-        FEATURES.into_iter().filter(move |(.., rights)| rights & unknown != 0).map(|(feature, ..)| feature)
+        FEATURES.iter().filter(move |(.., rights)| rights & unknown != 0).map(|(feature, ..)| *feature)
     }
 
     /// The rights that the kernel knows.
