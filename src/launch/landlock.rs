@@ -85,7 +85,10 @@ impl Level {
 
     /// What [`Self::lacks`] says, as a profile has it; empty if the kernel does everything.
     pub fn lacking(self) -> String {
-        self.lacks().map(Feature::name).collect::<Vec<_>>().join(", ")
+        self.lacks().fold(String::new(), |text, feature| {
+            let comma = if text.is_empty() { "" } else { ", " };
+            text + comma + feature.name()
+        })
     }
 }
 
