@@ -18,6 +18,9 @@ use crate::text::escape::escape;
 /// Where the kubelet looks for a container's termination message by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
+/// What the message of a `verify` begins with.
+const VERIFY: &[u8] = b"lithify verify";
+
 /// Prints as the flags say.
 pub(super) struct Output {
     json: bool,
@@ -167,7 +170,7 @@ impl Output {
             }
         }
         let message = if exit == Exit::Ok { "" } else { message.as_str() };
-        if let Err(error) = self.leave(message) {
+        if let Err(error) = self.leave(command, message) {
             notes.push(format!("{TERMINATION_LOG} could not be written: {error}"));
         }
         let (_, text, json) = render(notes);
@@ -187,22 +190,47 @@ impl Output {
         if let Some(path) = &self.log {
             let _ = append(path, self.held_log.as_ref(), &lost);
         }
-        let _ = self.leave(&report::cut_to_termination_message(format!("{message}{lost}")));
+        let _ = self.leave(command, &report::cut_to_termination_message(format!("{message}{lost}")));
         if self.stream != Stream::Error {
             let _ = Stream::Error.write(&lost);
         }
         exit.unreported(self.app)
     }
 
-    fn leave(&self, message: &str) -> std::io::Result<()> {
-        set_termination_message(Path::new(TERMINATION_LOG), self.held_message.as_ref(), message)
+    fn leave(&self, command: &str, message: &str) -> std::io::Result<()> {
+        let over = if message.is_empty() { Over::of(command) } else { Over::Any };
+        set_termination_message(Path::new(TERMINATION_LOG), self.held_message.as_ref(), message, over)
     }
 }
 
-/// Leaves a termination message in case nothing more can be said. A report replaces it. An error is ignored here: if
-/// the file cannot be written, the report says so later.
+/// Leaves a termination message, because nothing more can be said. An error is ignored here.
 pub(super) fn leave_message(message: &str) {
-    let _ = set_termination_message(Path::new(TERMINATION_LOG), None, message);
+    let _ = set_termination_message(Path::new(TERMINATION_LOG), None, message, Over::Any);
+}
+
+/// Leaves a termination message in case the command is killed before it can report. The report replaces the message. An
+/// error is ignored here: if the file cannot be written, the report says so later.
+pub(super) fn leave_in_progress(command: &str) {
+    let message = format!(
+        "lithify {command} was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n"
+    );
+    let _ = set_termination_message(Path::new(TERMINATION_LOG), None, &message, Over::of(command));
+}
+
+/// Which messages of lithify's a new one replaces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Any,
+    /// A failed `verify` may be why the kubelet is about to kill the container, so only a `verify` that holds takes its
+    /// message away.
+    AllButVerify,
+}
+
+impl Over {
+    /// For a command that has not failed, or not yet.
+    fn of(command: &str) -> Self {
+        if command == "verify" { Self::Any } else { Self::AllButVerify }
+    }
 }
 
 fn append(path: &Path, held: Option<&File>, text: &str) -> std::io::Result<()> {
@@ -223,7 +251,7 @@ fn open_log(path: &Path) -> std::io::Result<File> {
 }
 
 /// Writes the container's termination message if the file exists and is empty or ours. An empty `message` clears ours.
-fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> std::io::Result<()> {
+fn set_termination_message(path: &Path, held: Option<&File>, message: &str, over: Over) -> std::io::Result<()> {
     let opened;
     let file = if let Some(file) = held {
         file
@@ -236,16 +264,12 @@ fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> s
         let Some(file) = &opened else { return Ok(()) };
         file
     };
-    let length = file.metadata()?.len();
-    let mut start = [0; 8];
+    let mut start = [0; VERIFY.len()];
+    let length = file.read_at(&mut start, 0)?;
+    let start = start.get(..length).unwrap_or_default();
     // A message of another program stays.
-    if length == 0 && message.is_empty()
-        || length > 0
-            && (length < 8 || {
-                file.read_exact_at(&mut start, 0)?;
-                &start != b"lithify "
-            })
-    {
+    let stays = if length == 0 { message.is_empty() } else { !start.starts_with(b"lithify ") };
+    if stays || over == Over::AllButVerify && start == VERIFY {
         return Ok(());
     }
     file.set_len(0)?;
@@ -270,19 +294,42 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("termination-log");
         let read = || std::fs::read_to_string(&path).unwrap();
-        set_termination_message(&path, None, "lithify x").unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
         assert!(!path.exists(), "made by the kubelet, never by us");
         std::fs::write(&path, "").unwrap();
-        set_termination_message(&path, None, "lithify run: no\n").unwrap();
+        set_termination_message(&path, None, "lithify run: no\n", Over::Any).unwrap();
         assert_eq!(read(), "lithify run: no\n");
-        set_termination_message(&path, None, "lithify again").unwrap();
+        set_termination_message(&path, None, "lithify again", Over::Any).unwrap();
         assert_eq!(read(), "lithify again");
-        set_termination_message(&path, None, "").unwrap();
+        set_termination_message(&path, None, "", Over::Any).unwrap();
         assert_eq!(read(), "");
         std::fs::write(&path, "the app's last words").unwrap();
-        set_termination_message(&path, None, "lithify x").unwrap();
-        set_termination_message(&path, None, "").unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
+        set_termination_message(&path, None, "", Over::Any).unwrap();
         assert_eq!(read(), "the app's last words");
+    }
+
+    /// The kubelet restarts a container for its livenessProbe while `run` or `harden` still works in it.
+    #[test]
+    fn what_a_failed_verify_said_stays_until_one_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("termination-log");
+        let failed = "lithify verify /: 1 finding\nFAIL remove /usr/bin/sh: still there\n";
+        let leave = |message: &str, over| {
+            set_termination_message(&path, None, message, over).unwrap();
+            std::fs::read_to_string(&path).unwrap()
+        };
+        std::fs::write(&path, failed).unwrap();
+        for command in ["run", "harden"] {
+            assert_eq!(leave("", Over::of(command)), failed, "{command}");
+            assert_eq!(leave("lithify harden was killed", Over::of(command)), failed, "{command}");
+        }
+        assert_eq!(leave("lithify run /: refused\n", Over::Any), "lithify run /: refused\n", "it ends the container");
+        std::fs::write(&path, failed).unwrap();
+        assert_eq!(leave("lithify verify was killed", Over::of("verify")), "lithify verify was killed");
+        assert_eq!(leave("", Over::of("verify")), "");
+        std::fs::write(&path, "lithify harden: not yet\n").unwrap();
+        assert_eq!(leave("", Over::of("harden")), "");
     }
 
     #[test]
@@ -291,7 +338,7 @@ mod tests {
         let (path, other) = (directory.path().join("termination-log"), directory.path().join("other"));
         std::fs::write(&other, "").unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        set_termination_message(&path, None, "lithify x").unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "");
     }
 
