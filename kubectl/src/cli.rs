@@ -8,6 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command as Clap};
 
 use crate::image::{Limits, Platform};
+use crate::names::{PROGRAM, PROGRAM_OF_IMAGE};
 use lithify::text::{seconds, size};
 
 /// A command line.
@@ -40,6 +41,33 @@ impl Mode {
     }
 }
 
+/// How the program comes into a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// An init container installs it into an `emptyDir`.
+    InitContainer,
+    /// Its image is mounted as a volume.
+    ImageVolume,
+}
+
+impl Delivery {
+    /// The value of `--deliver`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::InitContainer => "init-container",
+            Self::ImageVolume => "image-volume",
+        }
+    }
+
+    /// Where the containers find the program.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::InitContainer => PROGRAM,
+            Self::ImageVolume => PROGRAM_OF_IMAGE,
+        }
+    }
+}
+
 /// `inject`.
 #[derive(Clone, Debug)]
 pub(crate) struct Inject {
@@ -47,6 +75,8 @@ pub(crate) struct Inject {
     /// `NAME`, or `FILE=PATH`: a file on this machine, and its path in the container.
     pub(crate) profiles: Vec<String>,
     pub(crate) mode: Mode,
+    /// How the program comes into the pods. `None` is as it does already, else by an init container.
+    pub(crate) deliver: Option<Delivery>,
     /// In place of hardening, the app is watched for so long.
     pub(crate) learns_for: Option<Duration>,
     pub(crate) image: Option<String>,
@@ -230,6 +260,7 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
             "stage" => Mode::Stage,
             _ => Mode::Run,
         },
+        deliver: None,
         learns_for: None,
         image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
         containers: many(sub, "container"),

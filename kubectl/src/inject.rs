@@ -120,6 +120,7 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
                 profiles: &profiles,
                 removed: &removed,
                 workload,
+                delivery: delivery::choose(workload, options),
                 calls,
                 changes,
                 findings: &mut findings,

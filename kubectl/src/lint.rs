@@ -6,7 +6,7 @@ mod probes;
 mod security;
 
 use crate::checks::{self, digest};
-use crate::cli::Lint;
+use crate::cli::{Lint, Mode};
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
@@ -55,6 +55,7 @@ fn manifest_findings(
             findings.extend(checks::handlers(&container, mode, &removed));
             findings.extend(checks::app(&container, mode, &removed));
             findings.extend(probes::ours(&container));
+            findings.extend(checks::ends(workload, &container).filter(|_| mode == Some(Mode::Probe)));
             findings.extend(digest::digests(workload, &container, &short));
             findings.extend(security::security(&container, mode, profile));
             findings.extend(mounts::writable(&container, profile));

@@ -85,6 +85,7 @@ fn as_inject(options: &Learn, file: &str, containers: Vec<String>) -> Inject {
         file: file.to_owned(),
         profiles: Vec::new(),
         mode: Mode::Run,
+        deliver: None,
         learns_for: Some(options.time),
         image: options.image.clone(),
         containers,

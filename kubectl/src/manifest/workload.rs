@@ -146,7 +146,14 @@ impl<'a> Workload<'a> {
     }
 
     pub(crate) fn volume(&self, name: &str) -> Option<&'a Node> {
-        self.spec.get("volumes")?.items().iter().find(|volume| volume.text_of("name") == Some(name))
+        self.volume_at(name).map(|(volume, _)| volume)
+    }
+
+    /// A volume, and where it is, from the document's root.
+    pub(crate) fn volume_at(&self, name: &str) -> Option<(&'a Node, Path)> {
+        let mut volumes = self.spec.get("volumes")?.items().iter().enumerate();
+        let (index, volume) = volumes.find(|(_, volume)| volume.text_of("name") == Some(name))?;
+        Some((volume, self.path.key("volumes").index(index)))
     }
 }
 

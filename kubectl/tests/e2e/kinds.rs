@@ -35,7 +35,8 @@ fn spec_of(object: &Value, way: &str) -> Value {
 
 #[test]
 fn all_kinds_get_the_same_pod() {
-    for mode in ["probe", "stage", "run"] {
+    // A Job's container ends by itself, which a probe does not fit.
+    for mode in ["probe --force", "stage", "run"] {
         let arguments = format!("-p nginx --mode {mode}");
         let pod = spec_of(&data(&inject(&wrapped("Pod", "v1", "spec", SPEC), &arguments))[0], "spec");
         assert!(pod["initContainers"][0]["name"] == "lithify" && pod["volumes"][0]["name"] == "lithify", "{pod}");
