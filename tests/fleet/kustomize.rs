@@ -58,9 +58,11 @@ fn labelled_workloads_are_hardened_and_others_are_not() {
         );
         // The one line that is accepted is what the probe calls, with the profile that the kubelet takes from the label.
         let words = strings(&pod["spec"]["containers"][0]["startupProbe"]["exec"]["command"])[1..].join(" ");
-        let line = format!("--only=LITHIFY_PROFILE=$(LITHIFY_PROFILE) {words}");
+        let lines = [words.as_str(), "verify"].map(|line| format!("--only=LITHIFY_PROFILE=$(LITHIFY_PROFILE) {line}"));
         let init = &pod["spec"]["initContainers"][0];
-        assert_eq!(init["args"], json!(["install", "/lithify", line]));
+        assert_eq!(init["args"], json!(["install", "/lithify", lines[0], lines[1]]));
+        let ready = &pod["spec"]["containers"][0]["readinessProbe"];
+        assert_eq!(*ready, documents("examples/fleet/kustomize/component/container.yaml")[0]["readinessProbe"]);
         let variable = json!([{ "name": "LITHIFY_PROFILE",
             "valueFrom": { "fieldRef": { "fieldPath": "metadata.labels['lithify.dev/profile']" } } }]);
         assert_eq!(init["env"], variable);
@@ -90,10 +92,14 @@ fn it_injects_what_the_policies_inject() {
     let by_kyverno = crate::kyverno::mutate(&plain, &[]);
     for other in [by_policy, by_kyverno] {
         let (mut one, mut two) = (kustomized["spec"].clone(), other["spec"].clone());
-        let command = two.pointer_mut("/containers/0/startupProbe/exec/command").unwrap().as_array_mut().unwrap();
-        assert_eq!(command.split_off(command.len() - 2), [json!("--profile"), json!("nginx")]);
-        let line = "--only=harden --wait-for-app --wait-timeout 60 --profile nginx";
-        assert_eq!(two["initContainers"][0]["args"], json!(["install", "/lithify", line]));
+        for probe in ["startupProbe", "readinessProbe"] {
+            let way = format!("/containers/0/{probe}/exec/command");
+            let command = two.pointer_mut(&way).unwrap().as_array_mut().unwrap();
+            assert_eq!(command.split_off(command.len() - 2), [json!("--profile"), json!("nginx")]);
+        }
+        let lines =
+            ["harden --wait-for-app --wait-timeout 60", "verify"].map(|line| format!("--only={line} --profile nginx"));
+        assert_eq!(two["initContainers"][0]["args"], json!(["install", "/lithify", lines[0], lines[1]]));
         for spec in [&mut one, &mut two] {
             let init = spec["initContainers"][0].as_object_mut().unwrap();
             init.remove("args");
@@ -138,6 +144,17 @@ fn a_startup_probe_that_is_there_is_not_lost() {
     let built = build(&web.to_string()).unwrap();
     let probe = &built[0]["spec"]["template"]["spec"]["containers"][1]["startupProbe"];
     assert!(probe["httpGet"] == http["httpGet"] && !probe["exec"].is_null(), "{probe}");
+}
+
+/// A component cannot see which container has a readinessProbe of its own: the workload says it.
+#[test]
+fn a_readiness_probe_is_injected_where_the_workload_asks_for_it() {
+    let mut web = original("web");
+    let own = json!({ "httpGet": { "path": "/", "port": 80 } });
+    web["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = own.clone();
+    web["metadata"]["labels"].as_object_mut().unwrap().remove("lithify.dev/readiness").unwrap();
+    let built = build(&web.to_string()).unwrap();
+    assert_eq!(built[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"], own);
 }
 
 /// A second time the build fails, and leaves nothing half done.

@@ -25,9 +25,18 @@ fn assert_injected(pod: &Value, container: &str) {
     let words = probe["exec"]["command"].as_array_mut().unwrap();
     let own = container["env"].as_array().into_iter().flatten().find(|variable| variable["name"] == "LITHIFY_PROFILE");
     let profile = own.map_or(&pod["metadata"]["labels"]["lithify.dev/profile"], |variable| &variable["value"]).clone();
-    *words.last_mut().unwrap() = profile;
+    *words.last_mut().unwrap() = profile.clone();
     let line = words[1..].iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ");
     assert_eq!(container["startupProbe"], probe, "{pod:#}");
+    // Where it had none of its own.
+    let own = &container["readinessProbe"]["httpGet"];
+    if own.is_null() {
+        let mut ready = example["containers"][0]["readinessProbe"].clone();
+        *ready["exec"]["command"].as_array_mut().unwrap().last_mut().unwrap() = profile.clone();
+        assert_eq!(container["readinessProbe"], ready);
+    } else {
+        assert!(container["readinessProbe"].get("exec").is_none(), "{container:#}");
+    }
     let count =
         |list: &Value, key: &str, value: &str| list.as_array().unwrap().iter().filter(|e| e[key] == value).count();
     assert_eq!(count(&container["volumeMounts"], "mountPath", "/lithify"), 1, "{container:#}");
@@ -36,7 +45,11 @@ fn assert_injected(pod: &Value, container: &str) {
     let args = crate::strings(&init["args"]);
     assert_eq!(args[..2], ["install", "/lithify"]);
     // What was installed for any command line before stays so.
-    assert!(args.len() == 2 || args.contains(&format!("--only={line}")), "{args:?}");
+    let accepts = |line: String| args.len() == 2 || args.contains(&format!("--only={line}"));
+    assert!(accepts(line) && accepts(format!("verify --profile {}", profile.as_str().unwrap())), "{args:?}");
+    // By another way, or in a pod that has resources itself, it may ask for none.
+    let asks = init["resources"]["requests"]["cpu"] == "100m";
+    assert!(!asks || pod["spec"]["resources"].is_null(), "{init:#}");
     assert_eq!(init["volumeMounts"], example["initContainers"][0]["volumeMounts"]);
     assert_eq!(count(&spec["initContainers"], "name", "lithify"), 1);
     assert_eq!(count(&spec["volumes"], "name", "lithify"), 1);
