@@ -16,6 +16,7 @@ mod learn;
 mod line;
 mod note;
 mod reasons;
+mod record;
 mod seal;
 mod stage;
 mod survey;
@@ -47,6 +48,7 @@ pub use json::{failure as failure_to_json, write as to_json};
 pub use launch::{Confinement, Launch};
 pub use learn::{Earlier, JoinError, LearnReport};
 pub use note::Note;
+pub use record::{Record, VARIABLES};
 pub use seal::SealReport;
 pub use stage::{Paths, StageNote, StageReport};
 pub(crate) use text::plural;
@@ -111,6 +113,8 @@ pub struct Report {
     accepts_read_only: bool,
     /// The results of setting up the app's process, such as its privileges and its confinement.
     pub launch: Vec<Launch>,
+    /// What makes it a record for an audit.
+    pub record: Option<Record>,
     /// Remarks, which never change the exit code.
     pub notes: Vec<Note>,
 }

@@ -35,7 +35,8 @@ pub(super) fn diff(options: &Diff, output: &Output) -> Exit {
 
 /// What differs from the files that the manifest at `path` states.
 fn since_seal(options: &Diff, path: &Path) -> Result<Report, CommandError> {
-    let (mut file, scope) = open_manifest(path)?;
+    let (mut file, digest) = open_manifest(path)?;
+    let scope = digest.map(|digest| digest.scope).unwrap_or_default();
     let profile = load(options.profiles.iter().map(String::as_str))?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let mut report = Report::new(Subcommand::Diff, target.root.path(), &profile);

@@ -8,7 +8,7 @@ use super::CommandError;
 use crate::harden::declared_app::DeclaredApp;
 use crate::profile::{Profile, load};
 use crate::recognise::command_line::CommandLine;
-use crate::seal::{Digest, ManifestError, Reader, Scope};
+use crate::seal::{Digest, ManifestError, Reader};
 use crate::text::escape::escape;
 
 /// The profile that `--profile` and `--remove` name. Fails if it is not valid or asks for nothing.
@@ -58,14 +58,14 @@ pub(super) fn declared_app(options: &[String], profile: &Profile) -> Result<Decl
 }
 
 /// Opens a manifest and reads it once to its end, where its digest stands: so what is not whole is refused before
-/// anything else is read.
-pub(super) fn open_manifest(path: &Path) -> Result<(BufReader<File>, Scope), CommandError> {
+/// anything else is read. Returns that digest, too.
+pub(super) fn open_manifest(path: &Path) -> Result<(BufReader<File>, Option<Digest>), CommandError> {
     let fail = |error| CommandError::Seal { path: path.to_path_buf(), error };
     let io = |error: io::Error| fail(ManifestError::Read { line: 1, error });
     let mut file = BufReader::new(File::open(path).map_err(io)?);
     let mut reader = Reader::new(&mut file).map_err(fail)?;
     while reader.entry().map_err(fail)?.is_some() {}
-    let scope = reader.digest().map(|digest| digest.scope).unwrap_or_default();
+    let digest = reader.digest();
     file.rewind().map_err(io)?;
-    Ok((file, scope))
+    Ok((file, digest))
 }

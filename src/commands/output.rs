@@ -5,7 +5,10 @@ use std::fs::{File, Metadata};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
 use crate::cli;
@@ -18,8 +21,14 @@ use crate::text::escape::escape;
 /// Where the kubelet looks for a container's termination message by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
-/// What the message of a `verify` begins with.
+/// How our own termination messages start.
+const OURS: &[u8] = b"lithify ";
+
+/// How those of `verify` do.
 const VERIFY: &[u8] = b"lithify verify";
+
+/// How often the lock of the termination message is tried, 2 ms apart.
+const LOCK_TRIES: u32 = 250;
 
 /// Prints as the flags say.
 pub(super) struct Output {
@@ -264,16 +273,35 @@ fn set_termination_message(path: &Path, held: Option<&File>, message: &str, over
         let Some(file) = &opened else { return Ok(()) };
         file
     };
+    // Several probes may end at once. Without the lock, one could read or write in the middle of another's message.
+    let _locked = lock(file);
+    exchange(file, message, over)
+}
+
+/// Puts `message` in the place of nothing or of our own message. A message of another program stays.
+fn exchange(file: &File, message: &str, over: Over) -> std::io::Result<()> {
     let mut start = [0; VERIFY.len()];
     let length = file.read_at(&mut start, 0)?;
     let start = start.get(..length).unwrap_or_default();
-    // A message of another program stays.
-    let stays = if length == 0 { message.is_empty() } else { !start.starts_with(b"lithify ") };
+    let stays = if length == 0 { message.is_empty() } else { !start.starts_with(OURS) };
     if stays || over == Over::AllButVerify && start == VERIFY {
         return Ok(());
     }
     file.set_len(0)?;
     file.write_all_at(message.as_bytes(), 0)
+}
+
+/// Locks the file (`flock(2)`) against other processes of lithify, until what it returns is dropped. Does not wait for
+/// long, because the app may hold a lock for ever; `None` if it is not locked.
+fn lock(file: &File) -> Option<Flock<File>> {
+    for _ in 0..LOCK_TRIES {
+        match Flock::lock(file.try_clone().ok()?, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Some(locked),
+            Err((_, Errno::EWOULDBLOCK)) => std::thread::sleep(Duration::from_millis(2)),
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// Opens the file of the termination message; `None` if it is not there or is not a regular file.
@@ -330,6 +358,33 @@ mod tests {
         assert_eq!(leave("", Over::of("verify")), "");
         std::fs::write(&path, "lithify harden: not yet\n").unwrap();
         assert_eq!(leave("", Over::of("harden")), "");
+    }
+
+    #[test]
+    fn several_at_once_leave_one_whole_message() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("termination-log");
+        std::fs::write(&path, "").unwrap();
+        let messages: Vec<String> = (1..5).map(|probe| format!("lithify {}", "x".repeat(probe * 1000))).collect();
+        let write = |message: &String| {
+            for _ in 0..100 {
+                set_termination_message(&path, None, message, Over::Any).unwrap();
+                set_termination_message(&path, None, "", Over::Any).unwrap();
+            }
+            set_termination_message(&path, None, message, Over::Any).unwrap();
+        };
+        std::thread::scope(|scope| messages.iter().for_each(|message| drop(scope.spawn(|| write(message)))));
+        assert!(messages.contains(&std::fs::read_to_string(&path).unwrap()));
+    }
+
+    #[test]
+    fn a_message_that_another_program_locks_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("termination-log");
+        std::fs::write(&path, "lithify run: no").unwrap();
+        let _other = Flock::lock(File::open(&path).unwrap(), FlockArg::LockExclusive).unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "lithify x");
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! `lithify verify`: only checks.
 
+use nix::unistd::gethostname;
+use sha2::{Digest as _, Sha256};
+
 use super::options::{digest, effective_profile, open_manifest};
 use crate::cli::Verify;
 use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::linux::deadline::Deadline;
-use crate::profile::load;
-use crate::report::{CommandError, Report, Subcommand};
-use crate::seal::AsIs;
+use crate::linux::time::Time;
+use crate::profile::{Profile, load, to_json};
+use crate::report::{CommandError, Record, Report, Subcommand, VARIABLES};
+use crate::seal::{AsIs, Digest};
 use crate::target::Target;
 
 pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
@@ -18,19 +22,36 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
         effective_profile(&options.profiles, &[])?
     };
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    let known = manifest.as_ref().and_then(|(_, known)| *known);
     let policy = Policy::reading(Start::Unasked, Processes::Explain);
     let protected = Protected::new(&target, &profile, policy)?;
     let mut report = Report::new(Subcommand::Verify, target.root.path(), &profile);
+    report.record = Some(record(&profile, digest, known));
     let mut verification = protected.verify();
     let size = options.max_file_size.0;
     if let Some(digest) = digest {
         verification.check_digest(&target.root, &profile, digest, size, &mut AsIs);
     }
-    if let (Some((file, scope)), Some(path)) = (&mut manifest, &options.seal) {
+    if let (Some((file, _)), Some(path)) = (&mut manifest, &options.seal) {
+        let scope = known.map(|known| known.scope).unwrap_or_default();
         verification
-            .check_manifest(&target.root, &profile, file, *scope, size)
+            .check_manifest(&target.root, &profile, file, scope, size)
             .map_err(|error| CommandError::Seal { path: path.clone(), error })?;
     }
     report.add_verification(verification);
     Ok(report)
+}
+
+/// Of what, when and where this process reports. `seal` and `manifest` are the digests that it was given.
+fn record(profile: &Profile, seal: Option<Digest>, manifest: Option<Digest>) -> Record {
+    let place = VARIABLES.map(|name| std::env::var_os(name).filter(|value| !value.is_empty()));
+    let sha256 = || Sha256::digest(to_json(profile)).into();
+    Record {
+        time: Time::now(),
+        host: gethostname().unwrap_or_default(),
+        place,
+        profile: (!profile.sources.is_empty()).then(sha256),
+        seal,
+        manifest,
+    }
 }

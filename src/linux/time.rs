@@ -1,6 +1,6 @@
 //! A moment of the system's clock, as file systems store it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Seconds and nanoseconds since 1970 (`CLOCK_REALTIME`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +12,28 @@ pub struct Time {
 }
 
 impl Time {
+    /// Now, by the system's clock.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { seconds: i64::try_from(since.as_secs()).unwrap_or(0), nanoseconds: since.subsec_nanos() }
+    }
+
+    /// The second in UTC, such as `2026-11-29T10:47:38Z` (RFC 3339).
+    pub fn utc(self) -> String {
+        let (days, second) = (self.seconds.div_euclid(86_400), self.seconds.rem_euclid(86_400));
+        // The years begin in March, so that the day that some lack is their last one. 400 of them have 146,097 days.
+        let day = days + 719_468;
+        let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+        let year = year + era * 400 + later;
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
     /// The moment that lies this long before.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
@@ -37,6 +59,22 @@ impl Time {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::process::Command;
+
+    #[test]
+    fn seconds_as_date_prints_them() {
+        // All the borders of months and leap years, and what lies between.
+        let mut seconds: Vec<i64> = (-20_000..60_000).step_by(7).map(|day| day * 86_400 + day % 86_400).collect();
+        seconds.extend([0, -1, 951_782_400, 951_868_800, 4_107_542_400, 253_402_300_799, -62_135_596_800]);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), seconds.iter().fold(String::new(), |text, second| text + &format!("@{second}\n")))
+            .unwrap();
+        let date = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-f"]).arg(file.path()).output().unwrap();
+        let expected = String::from_utf8(date.stdout).unwrap();
+        let seen: String = seconds.iter().map(|&seconds| Time { seconds, nanoseconds: 0 }.utc() + "\n").collect();
+        assert_eq!(seen, expected);
+        assert!(Time::now().utc().starts_with("20"));
+    }
 
     proptest! {
         #[test]

@@ -1,5 +1,6 @@
 //! The command lines that an installed copy accepts (`install --only`). Each is one text: variables of lithify, then
-//! words, quoted as for a shell. Such a copy ignores all other variables and refuses all other arguments.
+//! words, quoted as for a shell. Such a copy ignores all other variables and refuses all other arguments, but for the
+//! question whether what a line is about holds.
 
 use std::ffi::{OsStr, OsString};
 use std::mem;
@@ -38,11 +39,32 @@ impl Line {
         }
     }
 
-    /// Whether the arguments after the program are exactly these words.
+    /// Whether the arguments after the program are exactly these words, or those of its [`audit`](Self::audit).
     pub fn accepts(&self, arguments: &[OsString]) -> bool {
-        arguments
-            .get(1..)
-            .is_some_and(|words| self.words.iter().map(OsStr::new).eq(words.iter().map(OsString::as_os_str)))
+        let are = |words: &mut dyn Iterator<Item = &str>| {
+            arguments.get(1..).is_some_and(|given| words.map(OsStr::new).eq(given.iter().map(OsString::as_os_str)))
+        };
+        are(&mut self.words.iter().map(String::as_str)) || self.audit().is_some_and(|words| are(&mut words.into_iter()))
+    }
+
+    /// The words by which whoever audits a pod asks whether what this line is about holds: `verify` with its profiles and
+    /// digests, as they are written here, as JSON. They change nothing and read nothing that this line does not name.
+    /// `None` for a line that looks after no container.
+    pub fn audit(&self) -> Option<Vec<&str>> {
+        if !matches!(self.words.first()?.as_str(), "harden" | "run" | "verify") {
+            return None;
+        }
+        let mut words = vec!["verify"];
+        let mut rest = self.words.iter().map(String::as_str).take_while(|word| *word != "--");
+        while let Some(word) = rest.next() {
+            if matches!(word, "-p" | "--profile" | "--digest") {
+                words.extend([word].into_iter().chain(rest.next()));
+            } else if ["--profile=", "--digest="].iter().any(|option| word.starts_with(option)) {
+                words.push(word);
+            }
+        }
+        words.extend(["--format", "json"]);
+        Some(words)
     }
 }
 
@@ -142,6 +164,40 @@ mod tests {
             &["lithify", "--profile", "nginx", "verify"],
         ] {
             assert!(!accepts(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_audit_asks_for_what_the_line_is_about() {
+        let audit = |line: &str| Line::new(line).unwrap().audit().unwrap_or_default().join(" ");
+        for (line, words) in [
+            ("verify --profile nginx", "--profile nginx "),
+            ("run -p a --init --profile=b --digest D -- app -p c", "-p a --profile=b --digest D "),
+            ("harden --wait-for-app --wait-timeout 60 --root / -p nginx --digest=D", "-p nginx --digest=D "),
+            ("LITHIFY_PROFILE=nginx harden", ""),
+            ("run -p", "-p "),
+        ] {
+            assert_eq!(audit(line), format!("verify {words}--format json"), "{line}");
+        }
+        for other in ["stage -p a /bin --to /x", "install /x", "probe tcp :80", "learn -p a -- app", "-v verify -p a"] {
+            assert_eq!(audit(other), "", "{other}");
+        }
+        let line = Line::new("harden --wait-for-app --profile nginx").unwrap();
+        let accepts = |words: &str| line.accepts(&words.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(accepts("lithify verify --profile nginx --format json"));
+        for other in [
+            "lithify",
+            "lithify verify --profile nginx",
+            "lithify verify --profile other --format json",
+            "lithify verify --profile nginx --profile other --format json",
+            "lithify verify --format json",
+            "lithify verify --profile nginx --format json --root /x",
+            "lithify verify --profile nginx --format json --log /x",
+            "lithify verify --profile nginx --format text",
+            "lithify harden --profile nginx --format json",
+            "verify --profile nginx --format json",
+        ] {
+            assert!(!accepts(other), "{other}");
         }
     }
 

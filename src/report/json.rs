@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::line::Line;
-use super::{Counts, Exit, Fact, Note, Report, change, reasons, text};
+use super::{Counts, Exit, Fact, Note, Record, Report, change, reasons, text};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::Change;
 use crate::text::escape::escape;
@@ -15,6 +15,8 @@ struct Document<'a> {
     command: &'a str,
     version: &'a str,
     root: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a Record>,
     profiles: &'a [String],
     dry_run: bool,
     exit_code: u8,
@@ -131,6 +133,7 @@ pub fn write(report: &Report, exit: Exit) -> String {
         command: report.command.name(),
         version: env!("CARGO_PKG_VERSION"),
         root: &report.root,
+        record: report.record.as_ref(),
         profiles: &report.profiles,
         dry_run: report.is_dry_run(),
         exit_code: exit.code(),

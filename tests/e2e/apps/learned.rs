@@ -36,7 +36,10 @@ mod quick {
 
 /// `just apps`
 mod slow {
-    apps!(super::runs_with_what_was_learned; bind9 dnsmasq lighttpd mosquitto node php_fpm postgres puma python redis);
+    apps!(
+        super::runs_with_what_was_learned;
+        apache2 bind9 dnsmasq lighttpd mariadb mosquitto node php_fpm postgres puma python rabbitmq redis tomcat varnish
+    );
 }
 
 const PAGE: &str = "docs/learn.md";

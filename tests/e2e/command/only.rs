@@ -53,7 +53,7 @@ fn the_command_lines_of_the_pod_work_and_nothing_else_does() {
     fs::write(container.root().join("tmp/x.toml"), "schema = 1\n[remove]\npaths = [\"/etc/passwd\"]\n").unwrap();
     let before = manifest(container.root());
     let program = "/lithify/lithify";
-    let attempts: [&[&str]; 34] = [
+    let attempts: [&[&str]; 38] = [
         &[program],
         &[program, "--help"],
         &[program, "-h"],
@@ -85,6 +85,10 @@ fn the_command_lines_of_the_pod_work_and_nothing_else_does() {
         &[program, "verify", "--profile", "nginx", "--"],
         &[program, "verify --profile nginx"],
         &[program, "-q", "verify", "--profile", "nginx"],
+        &[program, "--format", "json", "verify", "--profile", "nginx"],
+        &[program, "harden", "--profile", "nginx", "--format", "json"],
+        &[program, "verify", "--profile", "shells", "--format", "json"],
+        &[program, "verify", "--profile", "nginx", "--format", "json", "--root", "/tmp"],
         // Another name, by the shell, a link, the kernel's own link, and a copy.
         &["/bin/bash", "-c", "exec -a verify /lithify/lithify scan"],
         &["/bin/bash", "-c", "exec -a '' /lithify/lithify scan"],
@@ -126,6 +130,9 @@ fn the_command_lines_of_the_pod_work_and_nothing_else_does() {
     container.lithify(&words(HARDEN)).exits(0).says("removed");
     container.exec(["/bin/sh", "-c", "echo in"]).says("no such file");
     container.lithify(&words(VERIFY)).exits(0);
+    // An audit asks for that as JSON.
+    let record = container.lithify(&words("verify --profile nginx --format json")).exits(0).json();
+    assert_eq!(record["profiles"].as_array().unwrap().last().unwrap(), "nginx");
     container.lithify(&words("probe http http://127.0.0.1:8080/")).exits(0);
     container.lithify(&words("sleep 0")).exits(0);
     container.lithify(&words(HARDEN)).exits(0).says("nothing to remove");

@@ -40,6 +40,26 @@ fn ctrl_z_stops_the_whole_job() {
 }
 
 #[test]
+fn ctrl_z_stops_a_job_that_is_watched_too() {
+    let mut pty = Pty::start(&["bash", "--norc", "--noediting", "-i"]);
+    pty.shows("ready> ");
+    pty.types(&format!("{} learn --out /dev/null -- cat\n", lithify().display()), "-- cat");
+    pty.types("one\n", "one\r\none\r\n");
+    for _ in 0..2 {
+        pty.types("\x1a", "Stopped");
+        pty.shows("ready> ");
+        pty.types("echo shell $((40 + 2))\n", "shell 42\r\nready> ");
+        pty.types("fg\n", "learn --out");
+        // Until the job answers, the shell may still have the terminal, and it ignores Ctrl-Z.
+        pty.types("two\n", "two\r\ntwo\r\n");
+    }
+    // Not to its end: it would look at all of this machine's root.
+    pty.types("\x1a", "Stopped");
+    pty.shows("ready> ");
+    pty.types("kill -KILL %1; wait; echo end $((40 + 3))\n", "end 43");
+}
+
+#[test]
 fn a_job_in_the_background_that_reads_is_stopped_and_can_come_to_the_foreground() {
     let mut pty = Pty::start(&["bash", "--norc", "--noediting", "-i"]);
     pty.shows("ready> ");

@@ -1,3 +1,4 @@
 //! `verify`: what is proved, and what is not.
 
 mod containers;
+mod record;
