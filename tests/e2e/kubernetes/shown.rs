@@ -90,7 +90,11 @@ fn without_container(message: &str) -> &str {
 
 #[test]
 fn events_of_newer_versions_are_read_as_those_of_older_ones() {
-    let events = |message: &str| format!("Name: x\nEvents:\n  Type     Reason     Age  From     Message\n  Warning  Unhealthy  5s   kubelet  {message}\n");
+    let events = |message: &str| {
+        format!(
+            "Name: x\nEvents:\n  Type     Reason     Age  From     Message\n  Warning  Unhealthy  5s   kubelet  {message}\n"
+        )
+    };
     for message in ["Startup probe failed: FAIL remove", "spec.containers{web}: Startup probe failed: FAIL remove"] {
         let seen = event(&events(message), "Startup probe failed: FAIL").unwrap();
         assert_eq!(seen, "Warning  Unhealthy  Startup probe failed: FAIL remove\n");
