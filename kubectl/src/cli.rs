@@ -14,6 +14,7 @@ use lithify::text::{seconds, size};
 /// A command line.
 #[derive(Debug)]
 pub(crate) enum Command {
+    Advise(Advise),
     Inject(Inject),
     Learn(Learn),
     Lint(Lint),
@@ -68,15 +69,27 @@ impl Delivery {
     }
 }
 
+/// What `--deliver` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deliver {
+    /// As the pod has it already, else by an init container.
+    AsItIs,
+    By(Delivery),
+    /// By what the cluster can do.
+    ByCluster,
+}
+
 /// `inject`.
 #[derive(Clone, Debug)]
 pub(crate) struct Inject {
     pub(crate) file: String,
     /// `NAME`, or `FILE=PATH`: a file on this machine, and its path in the container.
     pub(crate) profiles: Vec<String>,
-    pub(crate) mode: Mode,
-    /// How the program comes into the pods. `None` is as it does already, else by an init container.
-    pub(crate) deliver: Option<Delivery>,
+    /// `None` is `auto`.
+    pub(crate) mode: Option<Mode>,
+    pub(crate) deliver: Deliver,
+    /// kubectl's, for what the cluster is asked.
+    pub(crate) context: Option<String>,
     /// In place of hardening, the app is watched for so long.
     pub(crate) learns_for: Option<Duration>,
     pub(crate) image: Option<String>,
@@ -88,6 +101,24 @@ pub(crate) struct Inject {
     pub(crate) force: bool,
     pub(crate) dry_run: bool,
     pub(crate) in_place: bool,
+}
+
+/// `advise`.
+#[derive(Clone, Debug)]
+pub(crate) struct Advise {
+    pub(crate) of: Advised,
+    pub(crate) namespace: Option<String>,
+    /// What `inject` would be told.
+    pub(crate) inject: Inject,
+}
+
+/// What `advise` looks at.
+#[derive(Clone, Debug)]
+pub(crate) enum Advised {
+    /// A pod of the cluster.
+    Pod(String),
+    /// The manifest in this file.
+    Manifest(String),
 }
 
 /// `learn`.
@@ -167,11 +198,16 @@ fn common(command: Clap) -> Clap {
 fn command() -> Clap {
     let inject = common(Clap::new("inject").about("Put lithify into the workloads of a manifest"))
         .arg(
-            option("mode", "MODE", "probe: delete, by the startupProbe; stage: mount hardened copies, also on a read-only root; run: harden, then become the app")
+            option("mode", "MODE", "probe: delete, by the startupProbe; stage: mount hardened copies, also on a read-only root; run: harden, then become the app; auto: what `advise` says of each container")
                 .required(true)
-                .value_parser(PossibleValuesParser::new(["probe", "stage", "run"])),
+                .value_parser(PossibleValuesParser::new(["probe", "stage", "run", "auto"])),
         )
         .arg(option("image", "IMAGE", "The image of lithify, as your registry has it").env("LITHIFY_IMAGE").hide_env(true))
+        .arg(
+            option("deliver", "WAY", "init-container: a copy in an emptyDir; image-volume: lithify's image as a volume, Kubernetes 1.36; auto: what kubectl's cluster can do")
+                .value_parser(PossibleValuesParser::new(["init-container", "image-volume", "auto"])),
+        )
+        .arg(option("context", "NAME", "With --deliver auto: kubectl's --context"))
         .arg(option("command", "COMMAND", "With --mode run or stage: the command of a container that has none, as words or as a JSON list"))
         .arg(option("stage-dir", "DIR", "With --mode stage: stage and mount this directory in place of /usr/bin and /usr/sbin; can be repeated").action(ArgAction::Append))
         .arg(option("digest", "DIGEST", "With --mode probe or run: what the files must be, as `kubectl lithify seal --after` prints it for this image"))
@@ -220,6 +256,25 @@ fn command() -> Clap {
             flag("apply", "Do it, wait, and print the profile; without it, what would be done is printed")
                 .conflicts_with("logs"),
         );
+    let advise = Clap::new("advise")
+        .about("Say for each container in which mode `inject` can harden it, and why")
+        .arg(Arg::new("pod").value_name("POD").help("A pod of kubectl's cluster"))
+        .arg(option("filename", "FILE", "A manifest in YAML or JSON, `-` for standard input").short('f'))
+        .group(ArgGroup::new("of").args(["pod", "filename"]).required(true))
+        .arg(
+            option("profile", "NAME", "Built-in profile, or a file, as for inject; can be repeated")
+                .short('p')
+                .default_value("shells")
+                .action(ArgAction::Append),
+        )
+        .arg(
+            option("container", "NAME", "Only this container of each pod; can be repeated")
+                .short('c')
+                .action(ArgAction::Append),
+        )
+        .arg(option("command", "COMMAND", "The command of a container that has none, as words or as a JSON list"))
+        .arg(option("namespace", "NAME", "kubectl's --namespace").short('n'))
+        .arg(option("context", "NAME", "kubectl's --context"));
     let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
@@ -228,6 +283,7 @@ fn command() -> Clap {
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(advise)
         .subcommand(inject)
         .subcommand(learn)
         .subcommand(lint)
@@ -238,6 +294,7 @@ fn command() -> Clap {
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let mut matches = command().try_get_matches_from(words)?;
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
+        "advise" => read_advise(&mut sub).map(Command::Advise),
         "inject" => read_inject(&mut sub).map(Command::Inject),
         "learn" => read_learn(&mut sub).map(Command::Learn),
         "seal" => read_seal(&mut sub).map(Command::Seal),
@@ -256,11 +313,18 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         file: sub.remove_one("filename")?,
         profiles: many(sub, "profile"),
         mode: match sub.remove_one::<String>("mode")?.as_str() {
-            "probe" => Mode::Probe,
-            "stage" => Mode::Stage,
-            _ => Mode::Run,
+            "probe" => Some(Mode::Probe),
+            "stage" => Some(Mode::Stage),
+            "run" => Some(Mode::Run),
+            _ => None,
         },
-        deliver: None,
+        deliver: match sub.remove_one::<String>("deliver").as_deref() {
+            Some("image-volume") => Deliver::By(Delivery::ImageVolume),
+            Some("init-container") => Deliver::By(Delivery::InitContainer),
+            Some(_) => Deliver::ByCluster,
+            None => Deliver::AsItIs,
+        },
+        context: sub.remove_one("context"),
         learns_for: None,
         image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
         containers: many(sub, "container"),
@@ -270,6 +334,35 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         force: sub.get_flag("force"),
         dry_run: sub.get_flag("dry-run"),
         in_place: sub.get_flag("in-place"),
+    })
+}
+
+/// Never `None`: clap checks the required options.
+fn read_advise(sub: &mut ArgMatches) -> Option<Advise> {
+    let file: Option<String> = sub.remove_one("filename");
+    let of = match sub.remove_one("pod") {
+        Some(pod) => Advised::Pod(pod),
+        None => Advised::Manifest(file.clone()?),
+    };
+    Some(Advise {
+        of,
+        namespace: sub.remove_one("namespace"),
+        inject: Inject {
+            file: file.unwrap_or_default(),
+            profiles: many(sub, "profile"),
+            mode: None,
+            deliver: Deliver::AsItIs,
+            context: sub.remove_one("context"),
+            learns_for: None,
+            image: None,
+            containers: many(sub, "container"),
+            command: sub.remove_one("command"),
+            stage_dirs: Vec::new(),
+            digest: None,
+            force: false,
+            dry_run: false,
+            in_place: false,
+        },
     })
 }
 
@@ -338,7 +431,7 @@ pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
     match parse(words.map(OsString::from)).ok()? {
         Command::Inject(options) => Some(options),
-        Command::Learn(_) | Command::Lint(_) | Command::Seal(_) => None,
+        Command::Advise(_) | Command::Learn(_) | Command::Lint(_) | Command::Seal(_) => None,
     }
 }
 
@@ -371,7 +464,7 @@ mod tests {
     fn the_command_line_is_consistent() {
         command().debug_assert();
         let options = inject_options("run", &["nginx", "shells"]).unwrap();
-        assert_eq!((options.mode, options.profiles.len()), (Mode::Run, 2));
+        assert_eq!((options.mode, options.profiles.len()), (Some(Mode::Run), 2));
         assert!(inject_options("other", &["nginx"]).is_none());
         assert!(inject_options("run", &[]).is_none());
     }

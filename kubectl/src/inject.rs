@@ -1,8 +1,10 @@
 //! `kubectl lithify inject` changes a manifest so that its pods harden themselves. It writes nothing unless it can make
 //! every change.
 
+pub(crate) mod auto;
 mod command;
 mod delivery;
+mod deliverable;
 mod diff;
 mod options;
 mod pod;
@@ -58,6 +60,8 @@ pub(crate) fn run(options: &Inject) -> Result<Exit, Failure> {
         ));
     }
     let manifest_file = Manifest::read(&options.file)?;
+    let decided = deliverable::decide(options);
+    let options = decided.as_ref().unwrap_or(options);
     let injected = manifest(&manifest_file, options)?;
     say(&finding::print(&manifest_file, &injected.notes));
     if injected.workloads == 0 {
@@ -121,6 +125,7 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
                 removed: &removed,
                 workload,
                 delivery: delivery::choose(workload, options),
+                mode: options.mode.unwrap_or(Mode::Probe),
                 calls,
                 changes,
                 findings: &mut findings,
@@ -158,32 +163,101 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     Ok(Injected { edits, notes: findings, workloads: workloads.len(), text: result.text })
 }
 
+/// What `advise` says of one container.
+pub(crate) struct Advice {
+    pub(crate) workload: String,
+    pub(crate) container: String,
+    /// `None` where no mode fits.
+    pub(crate) mode: Option<Mode>,
+    pub(crate) why: String,
+}
+
+/// The mode of each container of a manifest.
+pub(crate) fn advise(manifest: &Manifest, options: &Inject) -> Result<Vec<Advice>, Failure> {
+    let profiles = Profiles::new(&options.profiles)?;
+    let profile = load(profiles.here.iter().map(String::as_str))?;
+    let removed = Removed::new(&profile);
+    let workloads = workloads(&manifest.documents);
+    check_names(manifest, &workloads, &options.containers)?;
+    let mut advice = Vec::new();
+    for workload in &workloads {
+        for container in workload.chosen(&options.containers) {
+            let (mut changes, mut findings) = (Changes::default(), Vec::new());
+            let pod = Pod {
+                options,
+                profiles: &profiles,
+                removed: &removed,
+                workload,
+                delivery: delivery::choose(workload, options),
+                mode: Mode::Probe,
+                calls: None,
+                changes: &mut changes,
+                findings: &mut findings,
+            };
+            let choice = auto::choose(&pod, &container);
+            advice.push(Advice {
+                workload: workload.title.clone(),
+                container: lithify::text::escape::escape(container.name.as_bytes()),
+                mode: choice.mode,
+                why: choice.why(&container),
+            });
+        }
+    }
+    Ok(advice)
+}
+
 /// Puts into the changes what the chosen containers need, and into the findings what forbids it.
 fn inject(pod: &mut Pod<'_>, chosen: &[Container<'_>]) {
     let mut new = Additions::default();
-    let mode = pod.options.mode;
     delivery::deliver(pod, chosen, &mut new);
     for container in chosen {
+        match pod.options.mode {
+            Some(mode) => pod.mode = mode,
+            None if !choose(pod, container) => continue,
+            None => {}
+        }
+        let mode = pod.mode;
         if let Some(other) = checks::mode(pod.workload, container).filter(|known| *known != mode) {
             let message = format!("{} has lithify in mode {} already", container.title, other.name());
             let fix = format!("inject into the manifest as it was before, or use --mode {}", other.name());
             pod.refuse(container, message, fix);
             continue;
         }
-        pod.findings.extend(checks::handlers(container, Some(mode), pod.removed));
-        pod.findings.extend(checks::app(container, Some(mode), pod.removed));
-        delivery::check_profile_mounts(pod, container);
-        let mut mounts = delivery::mount_program(pod, container);
-        match mode {
-            Mode::Probe => probe::probe(pod, container),
-            Mode::Run => run::run(pod, container),
-            Mode::Stage => stage::stage(pod, container, &mut new, &mut mounts),
-        }
-        pod.append(container.node, &container.path, "volumeMounts", None, mounts);
+        harden(pod, container, &mut new);
     }
     let (spec, path) = (pod.workload.spec, pod.workload.path.clone());
     pod.append(spec, &path, "initContainers", Some("containers"), new.init_containers);
     pod.append(spec, &path, "volumes", None, new.volumes);
+}
+
+/// Makes the container one that is hardened in the pod's mode.
+fn harden(pod: &mut Pod<'_>, container: &Container<'_>, new: &mut Additions) {
+    let mode = pod.mode;
+    pod.findings.extend(checks::handlers(container, Some(mode), pod.removed));
+    pod.findings.extend(checks::app(container, Some(mode), pod.removed));
+    delivery::check_profile_mounts(pod, container);
+    let mut mounts = delivery::mount_program(pod, container);
+    match mode {
+        Mode::Probe => probe::probe(pod, container),
+        Mode::Run => run::run(pod, container),
+        Mode::Stage => stage::stage(pod, container, new, &mut mounts),
+    }
+    pod.append(container.node, &container.path, "volumeMounts", None, mounts);
+}
+
+/// Chooses the mode by the container and says it. Returns `false`, with the findings, where none fits.
+fn choose(pod: &mut Pod<'_>, container: &Container<'_>) -> bool {
+    let choice = auto::choose(pod, container);
+    let Some(mode) = choice.mode else {
+        pod.findings.extend(choice.hindered.into_iter().map(|(_, finding)| finding));
+        return false;
+    };
+    pod.mode = mode;
+    if !choice.is_there {
+        let message = format!("{}: --mode auto is {}: {}", container.title, mode.name(), choice.why(container));
+        pod.find(Severity::Note, &container.place(), message, "kubectl lithify advise says it of each container");
+    }
+    true
 }
 
 /// Fails if a finding forbids the change.

@@ -19,15 +19,22 @@ fn named(built: &[Value], name: &str) -> Value {
 
 /// The overlay with another base, which is built in a directory of its own.
 fn build(base: &str) -> Result<Vec<Value>, String> {
+    build_with(base, |overlay| overlay)
+}
+
+/// The same with another overlay.
+fn build_with(base: &str, change: impl Fn(String) -> String) -> Result<Vec<Value>, String> {
     let directory = tempfile::tempdir().unwrap();
     let kustomize = project("examples/fleet/kustomize");
-    for name in ["component", "overlay"] {
+    for name in ["component", "image-volume", "overlay"] {
         fs::create_dir(directory.path().join(name)).unwrap();
         for entry in fs::read_dir(kustomize.join(name)).unwrap() {
             let path = entry.unwrap().path();
             fs::copy(&path, directory.path().join(name).join(path.file_name().unwrap())).unwrap();
         }
     }
+    let overlay = directory.path().join("overlay/kustomization.yaml");
+    fs::write(&overlay, change(fs::read_to_string(&overlay).unwrap())).unwrap();
     fs::create_dir(directory.path().join("base")).unwrap();
     fs::write(directory.path().join("base/kustomization.yaml"), "resources: [base.yaml]\n").unwrap();
     fs::write(directory.path().join("base/base.yaml"), base).unwrap();
@@ -110,6 +117,49 @@ fn it_injects_what_the_policies_inject() {
             }
         }
         assert_eq!(one, two);
+    }
+}
+
+/// Listed after the component, for clusters whose nodes mount images.
+#[test]
+fn the_image_as_a_volume_instead_of_an_init_container() {
+    let overlay = |text: String| text.replace("  - ../component\n", "  - ../component\n  - ../image-volume\n");
+    let built = build_with(&original("web").to_string(), overlay).unwrap();
+    schema::kubernetes("1.37", &built[0]).unwrap();
+    let pod = pods::of_documents(&built).remove(0);
+    let mut plain = pods::of_documents(&[original("web")]).remove(0);
+    plain["metadata"]["labels"]["lithify.dev/profile"] = "nginx".into();
+    let mut expected =
+        crate::policy::mutate_by(&crate::mutation::by_image_volume(), Request::new(&plain, "shop", &[]))["spec"].clone();
+    // The profile is that of the label.
+    for probe in ["startupProbe", "readinessProbe"] {
+        let words = expected["containers"][0][probe]["exec"]["command"].as_array_mut().unwrap();
+        words.truncate(words.len() - 2);
+    }
+    let label = json!({ "fieldRef": { "fieldPath": "metadata.labels['lithify.dev/profile']" } });
+    expected["containers"][0]["env"] = json!([{ "name": "LITHIFY_PROFILE", "valueFrom": label }]);
+    expected["initContainers"] = json!([]);
+    let mut spec = pod["spec"].clone();
+    for spec in [&mut spec, &mut expected] {
+        for list in ["/volumes", "/containers/0/volumeMounts"] {
+            spec.pointer_mut(list).unwrap().as_array_mut().unwrap().sort_by_key(|e| e["name"].to_string());
+        }
+    }
+    assert_eq!(spec, expected);
+    let demand = Request::new(&pod, "shop", &[("lithify.dev/demand", "enforce")]);
+    assert_eq!(validate("examples/fleet/validating-admission-policy.yaml", &demand), []);
+}
+
+/// What the component makes stays valid under a patch of the overlay's own.
+#[test]
+fn a_later_patch_leaves_numbers_alone() {
+    let patch = "patches:\n  - target: { kind: Deployment, name: web }\n    patch: |-\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: { name: web }\n      spec: { replicas: 3 }\n";
+    for components in ["  - ../component\n", "  - ../component\n  - ../image-volume\n"] {
+        let overlay = |text: String| text.replace("  - ../component\n", components) + patch;
+        let built = build_with(&original("web").to_string(), overlay).unwrap();
+        assert_eq!(built[0]["spec"]["replicas"], 3);
+        assert_eq!(built[0]["spec"]["template"]["spec"]["containers"][0]["startupProbe"]["failureThreshold"], 14);
+        schema::kubernetes("1.37", &built[0]).unwrap();
     }
 }
 

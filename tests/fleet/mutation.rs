@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cases::{self, labelled};
 use crate::pods::pod;
-use crate::policy::{Request, mutate, validate};
+use crate::policy::{Request, mutate, mutate_by, validate};
 use crate::{documents, pods};
 
 const POLICY: &str = "examples/fleet/mutating-admission-policy.yaml";
@@ -154,9 +154,56 @@ fn what_can_be_hardened_is_injected_and_nothing_else_is() {
     }
 }
 
+/// The policies, with the image as a volume.
+pub fn by_image_volume() -> Vec<Value> {
+    let mut documents = documents(POLICY);
+    let variables = documents[0]["spec"]["variables"].as_array_mut().unwrap();
+    let deliver = variables.iter_mut().find(|variable| variable["name"] == "deliver").unwrap();
+    assert_eq!(deliver["expression"], "'init-container'");
+    deliver["expression"] = "'image-volume'".into();
+    documents
+}
+
+#[test]
+fn the_image_as_a_volume_instead_of_an_init_container() {
+    let policies = by_image_volume();
+    let plain = labelled(pod(&[("web", json!({})), ("worker", json!({}))]), "nginx");
+    let after = mutate_by(&policies, Request::new(&plain, "shop", &[]));
+    let spec = &after["spec"];
+    let example = &documents("examples/image-volume.yaml")[0]["spec"];
+    assert_eq!(spec["volumes"], example["volumes"]);
+    assert_eq!(spec["initContainers"], Value::Null);
+    for container in spec["containers"].as_array().unwrap() {
+        for key in ["startupProbe", "readinessProbe", "volumeMounts"] {
+            assert_eq!(container[key], example["containers"][0][key], "{key}");
+        }
+    }
+    assert_eq!(validate(DEMAND, &Request::new(&after, "shop", &[("lithify.dev/demand", "enforce")])), []);
+    // A second time changes nothing, and what came otherwise stays as it is, also for a container that comes later.
+    let again = |pod: &Value| mutate_by(&policies, Request::new(pod, "shop", &[]));
+    assert_eq!(again(&after), after);
+    let late = json!({ "name": "late", "image": "nginx:1.28" });
+    for (mut pod, policies, program) in [
+        (after.clone(), documents(POLICY), "/lithify/bin/lithify"),
+        (mutated(&plain, &[]), policies.clone(), "/lithify/lithify"),
+    ] {
+        let (inits, volumes) = (pod["spec"]["initContainers"].clone(), pod["spec"]["volumes"].clone());
+        pod["spec"]["containers"].as_array_mut().unwrap().push(late.clone());
+        let after = mutate_by(&policies, Request::new(&pod, "shop", &[]));
+        assert_eq!((&after["spec"]["initContainers"], &after["spec"]["volumes"]), (&inits, &volumes));
+        assert_eq!(after["spec"]["containers"][2]["startupProbe"]["exec"]["command"][0], program);
+        assert_eq!(after["spec"]["containers"][2]["readinessProbe"]["exec"]["command"][0], program);
+    }
+    // A volume of that name with an image, and an init container of that name that does something else.
+    let mut taken = after.clone();
+    taken["spec"]["volumes"][0] = json!({ "name": "lithify", "configMap": { "name": "x" } });
+    taken["spec"]["containers"].as_array_mut().unwrap().push(late);
+    assert_eq!(again(&taken), taken);
+}
+
 #[test]
 fn every_example_that_is_hardened_stays_as_it_is() {
-    for name in ["startup-probe", "entrypoint", "run", "stage", "pre-stop", "liveness-probe"] {
+    for name in ["startup-probe", "entrypoint", "run", "stage", "pre-stop", "liveness-probe", "image-volume"] {
         for pod in pods::of_example(&format!("examples/{name}.yaml")) {
             let pod = labelled(pod, "nginx");
             assert_eq!(mutated(&pod, &[]), pod, "{name}");

@@ -5,7 +5,7 @@ use super::pod::{Additions, Pod, mount, security};
 use super::resources;
 use crate::checks;
 use crate::checks::inscribed::{self, ONLY};
-use crate::cli::{DEFAULT_IMAGE, Delivery, Inject};
+use crate::cli::{DEFAULT_IMAGE, Deliver, Delivery, Inject};
 use crate::manifest::finding::Severity;
 use crate::manifest::workload::{Container, Workload};
 use crate::names::{INSTALLER, MOUNT_POINT, VOLUME};
@@ -14,13 +14,16 @@ use lithify::recognise::only::Line;
 
 /// How the program comes into a pod: as it does already, else as `--deliver` says.
 pub(crate) fn choose(workload: &Workload<'_>, options: &Inject) -> Delivery {
-    checks::delivery(workload).or(options.deliver).unwrap_or(Delivery::InitContainer)
+    checks::delivery(workload).unwrap_or(match options.deliver {
+        Deliver::By(delivery) => delivery,
+        Deliver::AsItIs | Deliver::ByCluster => Delivery::InitContainer,
+    })
 }
 
 /// Adds what brings the program, or updates that of an earlier run.
 pub(crate) fn deliver(pod: &mut Pod<'_>, chosen: &[Container<'_>], new: &mut Additions) {
     let delivery = pod.delivery;
-    if let (Some(asked), Some(volume)) = (pod.options.deliver, pod.workload.volume(VOLUME)) {
+    if let (Deliver::By(asked), Some(volume)) = (pod.options.deliver, pod.workload.volume(VOLUME)) {
         if asked != delivery {
             let message = format!("{} has lithify by {} already", pod.workload.title, delivery.name());
             let fix = format!("inject into the manifest as it was before, or --deliver {}", delivery.name());

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::profiles::Profiles;
 use crate::checks::inscribed::Call;
-use crate::cli::{Delivery, Inject};
+use crate::cli::{Delivery, Inject, Mode};
 use crate::command_line::arguments;
 use crate::command_line::removed::Removed;
 use crate::manifest::finding::{Finding, Severity};
@@ -19,6 +19,8 @@ pub(crate) struct Pod<'a> {
     pub(crate) workload: &'a Workload<'a>,
     /// How the program comes into the pod.
     pub(crate) delivery: Delivery,
+    /// The mode of the container that is changed.
+    pub(crate) mode: Mode,
     /// The calls of lithify in the finished pod; `None` until they are known.
     pub(crate) calls: Option<&'a Vec<Call>>,
     pub(crate) changes: &'a mut Changes,
