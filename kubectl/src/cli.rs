@@ -94,6 +94,8 @@ pub(crate) struct Inject {
     pub(crate) learns_for: Option<Duration>,
     pub(crate) image: Option<String>,
     pub(crate) containers: Vec<String>,
+    /// Paths to pod templates in kinds that are not Kubernetes' own.
+    pub(crate) pod_at: Vec<String>,
     pub(crate) command: Option<String>,
     pub(crate) stage_dirs: Vec<String>,
     /// The digest that the files must have, as somebody typed it.
@@ -154,6 +156,8 @@ pub(crate) struct Lint {
     pub(crate) file: String,
     pub(crate) profiles: Vec<String>,
     pub(crate) containers: Vec<String>,
+    /// Paths to pod templates in kinds that are not Kubernetes' own.
+    pub(crate) pod_at: Vec<String>,
 }
 
 /// `seal`.
@@ -192,6 +196,13 @@ fn common(command: Clap) -> Clap {
                 .short('c')
                 .action(ArgAction::Append),
         )
+        .arg(pod_at())
+}
+
+/// For kinds that are not Kubernetes' own.
+fn pod_at() -> Arg {
+    option("pod-at", "PATH", "Also the pod template at this path of kinds that are not Kubernetes' own, such as spec.template of an Argo Rollout; can be repeated")
+        .action(ArgAction::Append)
 }
 
 /// The whole command line.
@@ -272,6 +283,7 @@ fn command() -> Clap {
                 .short('c')
                 .action(ArgAction::Append),
         )
+        .arg(pod_at())
         .arg(option("command", "COMMAND", "The command of a container that has none, as words or as a JSON list"))
         .arg(option("namespace", "NAME", "kubectl's --namespace").short('n'))
         .arg(option("context", "NAME", "kubectl's --context"));
@@ -302,6 +314,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
             file: sub.remove_one("filename")?,
             profiles: many(&mut sub, "profile"),
             containers: many(&mut sub, "container"),
+            pod_at: many(&mut sub, "pod-at"),
         })),
     });
     found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
@@ -328,6 +341,7 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         learns_for: None,
         image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
         containers: many(sub, "container"),
+            pod_at: many(sub, "pod-at"),
         command: sub.remove_one("command"),
         stage_dirs: many(sub, "stage-dir"),
         digest: sub.remove_one("digest"),
@@ -356,6 +370,7 @@ fn read_advise(sub: &mut ArgMatches) -> Option<Advise> {
             learns_for: None,
             image: None,
             containers: many(sub, "container"),
+            pod_at: many(sub, "pod-at"),
             command: sub.remove_one("command"),
             stage_dirs: Vec::new(),
             digest: None,

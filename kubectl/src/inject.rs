@@ -27,7 +27,7 @@ use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
 use crate::manifest::finding::{self, Finding, Severity};
-use crate::manifest::workload::{Container, check_names, workloads};
+use crate::manifest::workload::{Container, check_names, left_alone, workloads};
 use crate::names::VOLUME;
 use crate::output::{print, say};
 use crate::yaml::{self, Changed, Changes, Edit};
@@ -107,7 +107,7 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     options::check(options)?;
     let short = digest::of_profile(&profile);
     let removed = Removed::new(&profile);
-    let workloads = workloads(&manifest.documents);
+    let workloads = workloads(&manifest.documents, &options.pod_at);
     check_names(manifest, &workloads, &options.containers)?;
     sealed::check(&workloads, options)?;
     // The first round finds the calls that the finished pod makes; the second inscribes them.
@@ -149,17 +149,19 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
         if !calls.is_empty() || workloads.is_empty() {
             break (findings, result);
         }
-        calls = self::workloads(&result.documents).iter().map(|workload| inscribed::calls(workload, VOLUME)).collect();
+        calls = self::workloads(&result.documents, &options.pod_at).iter().map(|workload| inscribed::calls(workload, VOLUME)).collect();
     };
     // Some findings come only with the result, such as a mount of a volume that nothing filled before.
     let file = format!("{}, with lithify in it", manifest.file);
     let result = Manifest { file, text, documents };
-    let after: Vec<Finding> = self::workloads(&result.documents)
+    let after: Vec<Finding> = self::workloads(&result.documents, &options.pod_at)
         .iter()
         .filter(|workload| !workload.chosen(&options.containers).is_empty())
         .flat_map(checks::volumes)
         .collect();
     refuse(&result, &after, options)?;
+    let mut findings = findings;
+    findings.extend(left_alone(&manifest.documents, &options.pod_at));
     Ok(Injected { edits, notes: findings, workloads: workloads.len(), text: result.text })
 }
 
@@ -177,7 +179,7 @@ pub(crate) fn advise(manifest: &Manifest, options: &Inject) -> Result<Vec<Advice
     let profiles = Profiles::new(&options.profiles)?;
     let profile = load(profiles.here.iter().map(String::as_str))?;
     let removed = Removed::new(&profile);
-    let workloads = workloads(&manifest.documents);
+    let workloads = workloads(&manifest.documents, &options.pod_at);
     check_names(manifest, &workloads, &options.containers)?;
     let mut advice = Vec::new();
     for workload in &workloads {

@@ -4,6 +4,7 @@ mod accepted;
 mod mounts;
 mod probes;
 mod security;
+mod users;
 
 use crate::checks::{self, digest};
 use crate::cli::{Lint, Mode};
@@ -11,7 +12,7 @@ use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
 use crate::manifest::finding::{self, Finding, Severity};
-use crate::manifest::workload::{check_names, workloads};
+use crate::manifest::workload::{check_names, left_alone, workloads};
 use crate::output::print;
 use lithify::profile::{Profile, load};
 use lithify::report::Exit;
@@ -22,7 +23,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
-    let (findings, count) = manifest_findings(&manifest, &profile, &options.containers)?;
+    let (findings, count) = manifest_findings(&manifest, &profile, options)?;
     let problems = findings.iter().filter(|finding| finding.severity != Severity::Note).count();
     let summary = match (count, problems) {
         (0, _) => "no workload in it".to_owned(),
@@ -39,17 +40,19 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
 fn manifest_findings(
     manifest: &Manifest,
     profile: &Profile,
-    only: &[String],
+    options: &Lint,
 ) -> Result<(Vec<Finding>, usize), Failure> {
     let removed = Removed::new(profile);
     let short = digest::of_profile(profile);
-    let workloads = workloads(&manifest.documents);
+    let only = &options.containers;
+    let workloads = workloads(&manifest.documents, &options.pod_at);
     check_names(manifest, &workloads, only)?;
-    let mut findings = Vec::new();
+    let mut findings = left_alone(&manifest.documents, &options.pod_at);
     for workload in &workloads {
         findings.extend(checks::volumes(workload));
         findings.extend(mounts::delivery(workload));
         findings.extend(accepted::accepted(workload));
+        findings.extend(users::host_users(workload));
         for container in workload.chosen(only) {
             let mode = checks::mode(workload, &container);
             findings.extend(checks::handlers(&container, mode, &removed));

@@ -19,7 +19,7 @@ const STARTING: Duration = Duration::from_secs(300);
 /// Prints the manifest, or with `--apply` applies it and returns the profile.
 pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failure> {
     let manifest = Manifest::read(file)?;
-    let before = workloads(&manifest.documents);
+    let before = workloads(&manifest.documents, &[]);
     let chosen: Vec<String> = options.container.iter().cloned().collect();
     for workload in &before {
         for container in workload.chosen(&chosen) {
@@ -90,6 +90,7 @@ fn as_inject(options: &Learn, file: &str, containers: Vec<String>) -> Inject {
         learns_for: Some(options.time),
         image: options.image.clone(),
         containers,
+        pod_at: Vec::new(),
         command: options.command.clone(),
         stage_dirs: Vec::new(),
         digest: None,
