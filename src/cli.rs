@@ -137,6 +137,8 @@ arguments! {
         /// Also say in what the files differ from those that this manifest of `lithify seal --out` states
         seal: Option<PathBuf> = long("seal").env("LITHIFY_SEAL").value_name("FILE"),
         max_file_size: Size = MAX_FILE_SIZE,
+        /// Print every check that there is, what it reads, what mends it, and how standards call it; check nothing
+        list_checks: bool = long("list-checks").env("LITHIFY_LIST_CHECKS"),
     }
 }
 

@@ -28,6 +28,7 @@ use crate::cli::{self, Cli, Command};
 use crate::linux::stream::Stream;
 use crate::linux::sys;
 use crate::report::{CommandError, Exit};
+use crate::text::escape::escape;
 
 pub use seal::Spooled;
 
@@ -56,8 +57,10 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
         Err(error) => {
             // The kubelet reads a probe's output from both streams.
-            let _ = Stream::Error.write(&error.to_string());
-            output::leave_message(&format!("lithify {error}"));
+            let text: String =
+                error.to_string().lines().flat_map(|line| [escape(line.as_bytes()), "\n".into()]).collect();
+            let _ = Stream::Error.write(&text);
+            output::leave_message(&format!("lithify {text}"));
             return Exit::Usage.code();
         }
     };
@@ -74,12 +77,13 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     // memory cannot say anything either.
     match &cli.command {
         Command::Harden(_) => output::leave_in_progress("harden"),
-        Command::Verify(_) => output::leave_in_progress("verify"),
+        Command::Verify(cli::Verify { list_checks: false, .. }) => output::leave_in_progress("verify"),
         Command::Stage(_) => output::leave_in_progress("stage"),
         _ => {}
     }
     let exit = match &cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(options)),
+        Command::Verify(options) if options.list_checks => verify::list(&output),
         Command::Verify(options) => output.report("verify", verify::verify(options)),
         Command::Scan(options) => scan::scan(options, &output),
         Command::Seal(options) => seal::seal(options, None, &output),

@@ -20,7 +20,7 @@ pub use load::{load, load_text};
 pub(crate) use schema::schema;
 pub(crate) use show::quote;
 pub use show::{to_json, to_toml};
-pub use values::{ConfineMode, Libraries, Method, Principal};
+pub use values::{ConfineMode, Libraries, Method, Principal, Scope};
 
 use crate::recognise::catalogue::Class;
 use crate::recognise::search_path::DEFAULT_SEARCH;
@@ -112,11 +112,26 @@ pub struct Confine {
     pub write: Option<Vec<Sourced<String>>>,
     /// `execute`: programs, and directories with all below them.
     pub execute: Option<Vec<Sourced<String>>>,
+    /// `ioctl`: device files, and directories with all below them.
+    pub ioctl: Option<Vec<Sourced<String>>>,
+    /// `bind`: TCP ports.
+    pub bind: Option<Vec<Sourced<u16>>>,
+    /// `connect`: TCP ports.
+    pub connect: Option<Vec<Sourced<u16>>>,
+    /// `scope`: what is out of reach.
+    pub scope: Vec<Sourced<Scope>>,
+    /// `audit`: whether denials are logged.
+    pub audit: Option<Sourced<bool>>,
     /// `mode`: the stricter that a profile sets.
     pub mode: Option<Sourced<ConfineMode>>,
 }
 
 impl Confine {
+    /// Whether a profile asks for a log of denials, or for none.
+    pub fn audit(&self) -> Option<bool> {
+        self.audit.as_ref().map(|audit| audit.value)
+    }
+
     /// What happens if Landlock cannot enforce all of it; [`ConfineMode::Require`] if no profile sets a mode.
     pub fn mode(&self) -> ConfineMode {
         self.mode.as_ref().map_or(ConfineMode::Require, |mode| mode.value)

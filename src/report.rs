@@ -4,6 +4,7 @@
 mod advice;
 mod change;
 mod checks;
+mod control;
 mod diff;
 pub(crate) mod drop_in;
 mod error;
@@ -39,6 +40,7 @@ use crate::verify::{Check, Verification, Verified};
 
 pub(crate) use advice::errors::install as install_advice;
 pub(crate) use change::text as change_text;
+pub(crate) use control::{to_json as checks_to_json, to_text as checks_to_text};
 pub use diff::{DiffNote, DiffReport, From as DiffFrom};
 pub use error::CommandError;
 pub use exit::{AppProcess, Exit};

@@ -1,9 +1,10 @@
 //! Verification: looks at the system afresh and says for each thing that the profile asks for whether it holds. Only
 //! reads.
 //!
-//! There are three results: pass, fail, and unverified. Unverified means that something could not be looked at. It is a
-//! finding, never a pass.
+//! There are four results: pass, fail, unverified and not applicable. Unverified means that something could not be looked
+//! at. It is a finding, never a pass. Not applicable means that there is nothing of which it could be asked: it is neither.
 
+mod catalogue;
 mod check;
 mod drift;
 mod exposure;
@@ -26,7 +27,8 @@ use crate::root::Root;
 use crate::target::Target;
 use crate::target::owner::OwnerError;
 
-pub use check::{Check, CheckId, Evidence, Status, Subject, Trial};
+pub use catalogue::{CheckId, Id};
+pub use check::{Check, Evidence, Status, Subject, Trial};
 pub use mounts::volumes;
 
 /// Everything that verification found out.

@@ -24,7 +24,9 @@ fn command_for(words: &[OsString]) -> Command {
 }
 
 fn bare() -> Command {
-    Command::new("lithify").version(env!("CARGO_PKG_VERSION")).about(env!("CARGO_PKG_DESCRIPTION")).max_term_width(110)
+    // The usage names this program, and not what the caller says that it is.
+    let command = Command::new("lithify").bin_name("lithify").max_term_width(110);
+    command.version(env!("CARGO_PKG_VERSION")).about(env!("CARGO_PKG_DESCRIPTION"))
 }
 
 /// In the help of a subcommand, the flags that every command takes come last.

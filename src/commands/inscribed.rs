@@ -5,7 +5,8 @@ use std::ffi::OsString;
 
 use super::options::DIGEST;
 use super::{output, tombstone};
-use crate::cli::Command;
+use crate::cli::drop_in::Name;
+use crate::cli::{Cli, Command};
 use crate::linux::proc::{OWN_PROGRAM, open_certainly_own_program};
 use crate::linux::stream::Stream;
 use crate::linux::sys;
@@ -29,7 +30,7 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, u8> {
                 "lithify cannot read its own file, {OWN_PROGRAM}, which may say what it accepts: {error}\n  \
                  fix: mount proc on /proc, and let everybody read the program (mode 0555)\n"
             );
-            return Err(refuse(Exit::Refused, &message));
+            return Err(refuse(if starts_app(arguments) { Exit::RunFailed } else { Exit::Refused }, &message));
         }
     };
     if let Some(line) = lines.iter().find(|line| line.accepts(arguments)) {
@@ -48,6 +49,12 @@ pub(super) fn accepted(arguments: &[OsString]) -> Result<bool, u8> {
         accepted.join("\n  ")
     );
     Err(refuse(Exit::Usage, &message))
+}
+
+/// Whether whoever waits takes the exit code for that of an app that this command line starts.
+fn starts_app(arguments: &[OsString]) -> bool {
+    let parsed = || Cli::parse(arguments.iter().cloned()).map(|cli| cli.command);
+    Name::of(arguments).is_some() || matches!(parsed(), Ok(Command::Run(_) | Command::Learn(_)))
 }
 
 fn refuse(exit: Exit, message: &str) -> u8 {

@@ -78,7 +78,7 @@ fn prepare(options: &Learn) -> Result<(Prepared, Out), CommandError> {
     }
     // What a profile leaves out of the seal only may still need a volume.
     let profile = Profile { exclude: Vec::new(), ..load(options.profiles.iter().map(String::as_str))? };
-    let earlier = options.add.as_deref().map(Earlier::load).transpose()?;
+    let earlier = options.add.as_deref().map(Earlier::load).transpose().map_err(CommandError::Add)?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let out = (options.out != Path::new("-")).then(|| ManifestFile::create(&options.out));
     Ok((Prepared { target, profile, earlier }, out))

@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
 
 use super::CommandError;
 use crate::harden::declared_app::DeclaredApp;
@@ -62,7 +65,12 @@ pub(super) fn declared_app(options: &[String], profile: &Profile) -> Result<Decl
 pub(super) fn open_manifest(path: &Path) -> Result<(BufReader<File>, Option<Digest>), CommandError> {
     let fail = |error| CommandError::Seal { path: path.to_path_buf(), error };
     let io = |error: io::Error| fail(ManifestError::Read { line: 1, error });
-    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    // Does not block: nobody may ever write into a FIFO.
+    let file = File::options().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path).map_err(io)?;
+    if !file.metadata().map_err(io)?.is_file() {
+        return Err(fail(ManifestError::NotAFile));
+    }
+    let mut file = BufReader::new(file);
     let mut reader = Reader::new(&mut file).map_err(fail)?;
     while reader.entry().map_err(fail)?.is_some() {}
     let digest = reader.digest();

@@ -118,6 +118,9 @@ fn prepare(options: &Run) -> Result<Prepared, CommandError> {
         Err(LandlockError::Unavailable(errno)) if profile.confine.mode() == ConfineMode::BestEffort => {
             report.notes.push(Note::NotConfined(errno));
         }
+        Err(LandlockError::Partial(level)) if profile.confine.mode() == ConfineMode::BestEffort => {
+            report.notes.push(Note::Unconfined(level));
+        }
         Err(error) => return Err(error.into()),
     }
     Ok(Prepared { command, digest, target, profile, restrictions, report })

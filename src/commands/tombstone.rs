@@ -11,7 +11,7 @@ use nix::sys::stat::fstat;
 
 use crate::linux::proc::Task;
 use crate::recognise::tombstone::{self, Epitaph};
-use crate::text::escape::escape;
+use crate::text::escape::{escape, escape_cut};
 
 /// The exit code of a shell for a command that does not exist.
 const NOT_FOUND: u8 = 127;
@@ -28,7 +28,7 @@ pub(super) fn answer(epitaphs: &[Epitaph], arguments: &[OsString]) -> u8 {
     let mut stderr = std::io::stderr();
     let (what, by) = match tombstone::find(epitaphs, &names) {
         Some(Epitaph { path, profile, rule }) => (path.clone(), format!(" (profile {profile}: {rule})")),
-        None => (names.first().map(|name| escape(name)).unwrap_or_default(), String::new()),
+        None => (names.first().map(|name| escape_cut(name)).unwrap_or_default(), String::new()),
     };
     let pod = nix::unistd::gethostname().map(|name| escape(name.as_bytes())).unwrap_or_default();
     let _ = writeln!(
@@ -71,7 +71,7 @@ fn attempt(names: &[Vec<u8>], arguments: &[OsString]) -> String {
     format!(
         "lithify tombstone: uid {} tried to run {}, from {parent}: {}{}\n",
         nix::unistd::getuid(),
-        names.first().map(|name| escape(name)).unwrap_or_default(),
+        names.first().map(|name| escape_cut(name)).unwrap_or_default(),
         escape(text.trim_ascii_end()),
         if all { "" } else { "..." },
     )

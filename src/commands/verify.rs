@@ -4,14 +4,20 @@ use nix::unistd::gethostname;
 use sha2::{Digest as _, Sha256};
 
 use super::options::{digest, effective_profile, open_manifest};
+use super::output::Output;
 use crate::cli::Verify;
 use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::linux::deadline::Deadline;
 use crate::linux::time::Time;
 use crate::profile::{Profile, load, to_json};
-use crate::report::{CommandError, Record, Report, Subcommand, VARIABLES};
+use crate::report::{CommandError, Exit, Record, Report, Subcommand, VARIABLES, checks_to_json, checks_to_text};
 use crate::seal::{AsIs, Digest};
 use crate::target::Target;
+
+/// Prints the catalogue of checks.
+pub(super) fn list(output: &Output) -> Exit {
+    output.plain("verify", Exit::Ok, &if output.is_json() { checks_to_json() } else { checks_to_text() })
+}
 
 pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     let digest = digest(options.digest.as_deref())?;

@@ -273,7 +273,7 @@ impl Init {
             terminal.take_back();
         }
         match self.duties.grace {
-            Some(grace) => leftover::end(self.app, grace),
+            Some(grace) => leftover::end(self.app, grace, &self.duties.signals),
             // Asks what the app left behind in its group to end.
             None if self.duties.group => self.forward(libc::SIGTERM),
             None => {}

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{Pid, getpid};
 
+use super::signal_map::SignalMap;
 use crate::linux::deadline::Deadline;
 use crate::linux::proc::Task;
 use crate::linux::sys;
@@ -13,8 +14,9 @@ use crate::linux::sys;
 /// How long the kernel may take to end processes that got SIGKILL.
 const KILL: Duration = Duration::from_secs(1);
 
-/// Ends what is left of the app, whose group was `group`: SIGTERM, after `grace` SIGKILL.
-pub(super) fn end(group: Pid, grace: Duration) {
+/// Ends what is left of the app, whose group was `group`: SIGTERM, after `grace` SIGKILL. Signals that come meanwhile are
+/// passed on as `signals` says.
+pub(super) fn end(group: Pid, grace: Duration, signals: &SignalMap) {
     for (signal, time) in [(libc::SIGTERM, grace), (libc::SIGKILL, KILL)] {
         let mut left = Leftover { group, told: Vec::new() };
         let deadline = Deadline::after(time);
@@ -22,9 +24,10 @@ pub(super) fn end(group: Pid, grace: Duration) {
         while left.signal(signal) && !deadline.is_over() {
             match sys::signal::wait(Some(deadline.remaining())) {
                 Ok(libc::SIGCHLD) | Err(Errno::EINTR | Errno::EAGAIN) => {}
-                Ok(signal) => {
-                    left.told.clear();
-                    left.signal(signal);
+                Ok(received) => {
+                    if let Some(other) = signals.passed_on(received) {
+                        left.pass_on(other);
+                    }
                 }
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
@@ -54,6 +57,13 @@ impl Leftover {
             }
         }
         group || !children.is_empty()
+    }
+
+    /// Sends `signal` to each, whatever it has got.
+    fn pass_on(&mut self, signal: i32) {
+        let told = std::mem::take(&mut self.told);
+        self.signal(signal);
+        self.told = told;
     }
 
     /// Returns whether there is such a process. A stopped one gets the signal only when it continues.

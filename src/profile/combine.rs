@@ -10,7 +10,7 @@ use super::diagnostic::{ProfileError, SourceText, nearest};
 use super::document::{Document, Value};
 use super::keys::{Choice, Key, Kind};
 use super::load::selector;
-use super::values::Principal;
+use super::values::{Principal, Scope};
 use super::{Profile, Rule, Selector, Source, Sourced};
 use crate::recognise::catalogue::Class;
 use crate::root::InRoot;
@@ -39,7 +39,7 @@ impl Profile {
             from.entry(self, key, value)?;
         }
         for (key, value) in &document.entries {
-            if let (Kind::Confined(_, others), Value::Strings(paths)) = (&key.kind, value) {
+            if let (Kind::Confined(_, Some(others)), Value::Strings(paths)) = (&key.kind, value) {
                 from.apart((others.of)(self).as_deref().unwrap_or_default(), paths)?;
             }
         }
@@ -85,6 +85,17 @@ impl Adding<'_> {
             (Kind::Paths(field, _), Value::Strings(paths)) => self.paths((field.of_mut)(profile), paths)?,
             (Kind::Confined(field, _), Value::Strings(paths)) => {
                 self.paths((field.of_mut)(profile).get_or_insert_default(), paths)?;
+            }
+            (Kind::Ports(field), Value::Numbers(ports)) => {
+                let list = (field.of_mut)(profile).get_or_insert_default();
+                for port in ports.iter().filter_map(|port| u16::try_from(*port).ok()) {
+                    self.push(list, port);
+                }
+            }
+            (Kind::Scopes(field), Value::Strings(scopes)) => {
+                for scope in scopes {
+                    self.push((field.of_mut)(profile), self.scope(scope)?);
+                }
             }
             (Kind::Command(field), Value::Strings(words)) => self.command((field.of_mut)(profile), words)?,
             (Kind::Capabilities(field), Value::Strings(names)) => {
@@ -197,11 +208,19 @@ impl Adding<'_> {
 
     fn choice(self, profile: &mut Profile, choice: &Choice, word: &Spanned<String>) -> Result<(), ProfileError> {
         let said = Sourced { value: word.get_ref().as_str(), profile: Rc::clone(self.profile) };
-        (choice.add)(profile, said).ok_or_else(|| {
-            let message = format!("{} `{}`", choice.unknown, escape(word.get_ref().as_bytes()));
-            let known: Vec<String> = choice.words.iter().map(|word| format!("\"{word}\"")).collect();
-            self.source.error(word.span(), message, Some(format!("known: {}", known.join(", "))))
-        })
+        (choice.add)(profile, said).ok_or_else(|| self.unknown(word, choice.unknown, choice.words))
+    }
+
+    fn scope(self, word: &Spanned<String>) -> Result<Scope, ProfileError> {
+        let known = Scope::ALL.into_iter().find(|known| known.name() == word.get_ref());
+        known.ok_or_else(|| self.unknown(word, "unknown scope", &Scope::ALL.map(Scope::name)))
+    }
+
+    /// The error for a word that is none of the known ones.
+    fn unknown(self, word: &Spanned<String>, what: &str, known: &[&str]) -> ProfileError {
+        let message = format!("{what} `{}`", escape(word.get_ref().as_bytes()));
+        let known: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
+        self.source.error(word.span(), message, Some(format!("known: {}", known.join(", "))))
     }
 
     /// Adds plain absolute paths, without patterns.

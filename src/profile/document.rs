@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::diagnostic::{ProfileError, SourceText};
 use super::keys::{Key, Kind, SECTIONS, Section};
-use super::table::Table;
+use super::table::{MOST_ID, Table};
 use super::values::Principal;
 
 pub(super) struct Document {
@@ -66,10 +66,12 @@ impl Key {
             | Kind::Patterns(_)
             | Kind::Paths(..)
             | Kind::Confined(..)
+            | Kind::Scopes(_)
             | Kind::Command(_)
             | Kind::Capabilities(_) => table.strings(key).map(Value::Strings),
             Kind::Filter(_) | Kind::Choice(_) => table.string(key).map(Value::String),
-            Kind::Groups(_) => table.numbers(key).map(Value::Numbers),
+            Kind::Groups(_) => table.numbers(key, MOST_ID, "ids from 0 to 4294967294").map(Value::Numbers),
+            Kind::Ports(_) => table.numbers(key, u32::from(u16::MAX), "ports from 0 to 65535").map(Value::Numbers),
             Kind::Flag(_) | Kind::Absent(_) => table.flag(key).map(Value::Flag),
             Kind::Principal(_) => table.principal(key).map(Value::Principal),
         }

@@ -2,7 +2,7 @@
 //! and its description in the schema. How a [`Kind`] is read, combined, shown and described stands in `document`,
 //! `combine`, `show` and `schema`.
 
-use super::values::{ConfineMode, Libraries, Method, Principal};
+use super::values::{ConfineMode, Libraries, Method, Principal, Scope};
 use super::{Profile, Rule, Sourced};
 use crate::recognise::search_path::DEFAULT_SEARCH;
 use crate::root::pattern::PathPattern;
@@ -51,7 +51,11 @@ pub(super) enum Kind {
     /// Absolute paths, and the paths that count if no profile sets any.
     Paths(Field<Vec<Sourced<String>>>, &'static [&'static str]),
     /// Absolute paths; an empty list is a limit, too. No path may overlap one of the other field.
-    Confined(Field<Option<Vec<Sourced<String>>>>, Field<Option<Vec<Sourced<String>>>>),
+    Confined(Field<Option<Vec<Sourced<String>>>>, Option<Field<Option<Vec<Sourced<String>>>>>),
+    /// TCP ports; an empty list is a limit, too.
+    Ports(Field<Option<Vec<Sourced<u16>>>>),
+    /// What is out of reach.
+    Scopes(Field<Vec<Sourced<Scope>>>),
     /// The words of one command.
     Command(Field<Option<Sourced<Vec<String>>>>),
     /// The capabilities that are allowed at most.
@@ -305,13 +309,30 @@ pub(super) static CONFINE: Section = section(
     &[
         key(
             "write",
-            Kind::Confined(field!(confine.write), field!(confine.execute)),
+            Kind::Confined(field!(confine.write), Some(field!(confine.execute))),
             "Only these files, and directories with all below them, may be written",
         ),
         key(
             "execute",
-            Kind::Confined(field!(confine.execute), field!(confine.write)),
+            Kind::Confined(field!(confine.execute), Some(field!(confine.write))),
             "Only these programs, directories of programs, the command itself, and what those need to start may be executed",
+        ),
+        key(
+            "ioctl",
+            Kind::Confined(field!(confine.ioctl), None),
+            "Only these device files, and those below these directories, may be controlled by ioctl(2)",
+        ),
+        key("bind", Kind::Ports(field!(confine.bind)), "Only these TCP ports may be bound; 0 stands for any free one"),
+        key("connect", Kind::Ports(field!(confine.connect)), "Only these TCP ports may be connected to"),
+        key(
+            "scope",
+            Kind::Scopes(field!(confine.scope)),
+            "Out of reach where they belong to a process that is not confined with the app: abstract Unix sockets, signals",
+        ),
+        key(
+            "audit",
+            Kind::Flag(field!(confine.audit)),
+            "What is denied stands in the node's audit log; by default true where the kernel can",
         ),
         key(
             "mode",

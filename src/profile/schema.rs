@@ -2,6 +2,7 @@
 
 use super::keys::{Key, Kind, SECTIONS, Section};
 use super::show::quote;
+use super::values::Scope;
 use crate::recognise::catalogue::Class;
 
 /// The keys of the file's head.
@@ -101,6 +102,8 @@ impl Key {
             Kind::Command(_) => array("\"type\": \"string\"").replacen('\n', "\n\"minItems\": 1,\n", 1),
             Kind::Capabilities(_) => array("\"type\": \"string\""),
             Kind::Groups(_) => array(ID),
+            Kind::Ports(_) => array("\"type\": \"integer\",\n\"minimum\": 0,\n\"maximum\": 65535"),
+            Kind::Scopes(_) => array(&words(Scope::ALL.iter().map(|scope| scope.name()))),
             Kind::Principal(_) => {
                 let mut out = "\"oneOf\": [\n  {\n".to_owned();
                 lines(&mut out, TEXT, 4);

@@ -7,13 +7,27 @@ use serde::{Serialize, Serializer};
 
 use super::keys::{CONFINE, Choice, KEEP, Key, Kind, REMOVE, SEAL, SECTIONS, STRIP, Section, VERIFY};
 use super::{Profile, Rule, Selector, Sourced};
+use crate::text::escape::is_invisible;
 use crate::text::json_line::json_line;
 use crate::text::list::numbers;
 use crate::text::order::sort_by;
 
-/// `text` as a TOML basic string. A JSON string is one, too, except for DEL.
+/// `text` as a TOML basic string. A JSON string is one, too, except for DEL. What a person would not see, or would see in
+/// another order, is escaped as well.
 pub(crate) fn quote(text: &str) -> String {
-    json_line(&text).trim_end().replace('\u{7f}', "\\u007F")
+    let mut quoted = String::new();
+    for character in json_line(&text).trim_end().chars() {
+        match character as u32 {
+            code @ ..=0xffff if character.is_control() || is_invisible(character) => {
+                let _ = write!(quoted, "\\u{code:04X}");
+            }
+            code if is_invisible(character) => {
+                let _ = write!(quoted, "\\U{code:08X}");
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted
 }
 
 /// An entry with its origin.
@@ -21,6 +35,24 @@ pub(crate) fn quote(text: &str) -> String {
 struct Entry<'a, T> {
     value: T,
     profile: &'a str,
+}
+
+/// The value of an entry of a list.
+#[derive(Clone, Copy, Serialize)]
+#[serde(untagged)]
+enum Item<'a> {
+    Text(&'a str),
+    Port(u16),
+}
+
+impl Item<'_> {
+    /// As TOML.
+    fn toml(self) -> String {
+        match self {
+            Self::Text(text) => quote(text),
+            Self::Port(port) => port.to_string(),
+        }
+    }
 }
 
 /// The value of one key in the effective profile.
@@ -45,11 +77,15 @@ impl Key {
                 Said::List(list)
             }
             Kind::Patterns(field) => {
-                let patterns = (field.of)(profile).iter();
-                Said::List(patterns.map(|said| Entry { value: said.value.as_str(), profile: &said.profile }).collect())
+                let patterns = (field.of)(profile);
+                Said::List(entries(patterns, |pattern| Item::Text(pattern.as_str())))
             }
             Kind::Paths(field, _) => Said::List(strings((field.of)(profile))),
             Kind::Confined(field, _) => Said::Limit((field.of)(profile).as_deref().map(strings)),
+            Kind::Ports(field) => {
+                Said::Limit((field.of)(profile).as_deref().map(|ports| entries(ports, |port| Item::Port(*port))))
+            }
+            Kind::Scopes(field) => Said::List(entries((field.of)(profile), |scope| Item::Text(scope.name()))),
             Kind::Command(field) | Kind::Capabilities(field) => {
                 scalar((field.of)(profile).as_ref(), |words| list(words.iter().map(|word| quote(word))))
             }
@@ -66,14 +102,21 @@ impl Key {
     }
 }
 
-type Entries<'a> = Vec<Entry<'a, &'a str>>;
+type Entries<'a> = Vec<Entry<'a, Item<'a>>>;
+
+fn entries<T>(list: &[Sourced<T>], item: fn(&T) -> Item<'_>) -> Entries<'_> {
+    list.iter().map(|said| Entry { value: item(&said.value), profile: &said.profile }).collect()
+}
 
 fn strings(list: &[Sourced<String>]) -> Entries<'_> {
-    list.iter().map(|said| Entry { value: said.value.as_str(), profile: &said.profile }).collect()
+    entries(list, |text| Item::Text(text))
 }
 
 fn rules(rules: &[Rule], text: fn(&Selector) -> Option<&str>) -> Entries<'_> {
-    rules.iter().filter_map(|rule| Some(Entry { value: text(&rule.value)?, profile: &rule.profile })).collect()
+    rules
+        .iter()
+        .filter_map(|rule| Some(Entry { value: Item::Text(text(&rule.value)?), profile: &rule.profile }))
+        .collect()
 }
 
 fn name(selector: &Selector) -> Option<&str> {
@@ -156,7 +199,7 @@ impl Key {
                 let _ = write!(out, "# {from}\n  ");
                 from = profile;
             }
-            let _ = write!(out, "{}, ", quote(value));
+            let _ = write!(out, "{}, ", value.toml());
         }
         let _ = write!(out, "# {from}\n]\n");
     }

@@ -110,12 +110,12 @@ impl<'a, 'i> Table<'a, 'i> {
         number.map(|number| Spanned::new(span, number))
     }
 
-    pub(crate) fn numbers(&mut self, key: &'static str) -> Option<Vec<u32>> {
-        let of = "ids from 0 to 4294967294";
+    /// A list of numbers up to `most`; `of` describes them.
+    pub(crate) fn numbers(&mut self, key: &'static str, most: u32, of: &str) -> Option<Vec<u32>> {
         let mut list = Vec::new();
         for item in self.list(key, of)? {
-            match id(item.get_ref()) {
-                Some(id) => list.push(id),
+            match id(item.get_ref()).filter(|number| *number <= most) {
+                Some(number) => list.push(number),
                 None => self.wrong_list(item.span(), key, item.get_ref(), of),
             }
         }
@@ -192,10 +192,13 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 }
 
-/// A user or group id. 4294967295 is not an id: to the kernel it means "no change" (chown(2)).
+/// The highest user or group id. To the kernel, 4294967295 means "no change" (chown(2)).
+pub(crate) const MOST_ID: u32 = u32::MAX - 1;
+
+/// A user or group id.
 fn id(value: &DeValue<'_>) -> Option<u32> {
     let integer = value.as_integer()?;
-    u32::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|id| *id < u32::MAX)
+    u32::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|id| *id <= MOST_ID)
 }
 
 fn described(value: &DeValue<'_>) -> String {

@@ -97,6 +97,35 @@ fn confinement_joins_and_an_empty_list_is_not_none() {
 }
 
 #[test]
+fn ports_and_scopes_join_and_are_shown_again() {
+    let ports = |list: &Option<Vec<super::Sourced<u16>>>| {
+        list.as_ref().map(|list| list.iter().map(|port| port.value).collect::<Vec<_>>())
+    };
+    let one = "[confine]\nbind = [8080, 0]\nconnect = []\nscope = [\"signal\"]";
+    let other = "[confine]\nbind = [8080, 65535]\nscope = [\"abstract-unix-socket\", \"signal\"]\naudit = false";
+    let both = combined(&[one, other]);
+    let again = load_text("shown.toml", &to_toml(&both)).unwrap();
+    for Profile { confine, .. } in [&both, &again] {
+        assert_eq!((ports(&confine.bind), ports(&confine.connect)), (Some(vec![8080, 0, 65535]), Some(vec![])));
+        let scopes: Vec<&str> = confine.scope.iter().map(|scope| scope.value.name()).collect();
+        assert_eq!((scopes, confine.audit()), (vec!["signal", "abstract-unix-socket"], Some(false)));
+        assert!(confine.ioctl.is_none());
+    }
+    assert!(super::to_json(&both).contains(r#""bind":[{"value":8080,"profile":"p0"},"#));
+    assert_eq!(profile("[confine]").confine.audit(), None);
+    for (keys, says) in [
+        ("bind = [65536]", "`bind` must be a list of ports from 0 to 65535, not the number 65536"),
+        ("connect = [\"443\"]", "`connect` must be a list of ports from 0 to 65535, not the string"),
+        ("connect = 443", "`connect` must be a list of ports"),
+        ("scope = [\"signals\"]", "unknown scope `signals`"),
+        ("ioctl = [\"dev/dri\"]", "is not an absolute path"),
+    ] {
+        let error = error(&format!("[confine]\n{keys}"));
+        assert!(error.contains(says) && error.contains("t.toml:3:"), "{error}");
+    }
+}
+
+#[test]
 fn users_that_contradict_each_other_are_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str, user: &str| {
@@ -138,7 +167,7 @@ fn errors_show_the_place_and_a_hint() {
         ("[confine]\nwrite = [\"tmp\"]", "t.toml:3:10", "absolute"),
         ("[confine]\nmode = \"try\"", "t.toml:3:8", "best-effort"),
         ("[confine]\nwrite = [\"/usr/\"]\nexecute = [\"/usr/bin/x\"]", "t.toml:3:10", "both writable and executable"),
-        ("[confine]\nread = []", "t.toml:3:1", "known here: write, execute, mode"),
+        ("[confine]\nread = []", "t.toml:3:1", "known here: write, execute, ioctl, bind, connect, scope, audit, mode"),
         ("= 1", "t.toml:2:1", ""),
     ] {
         let text = error(body);
@@ -186,4 +215,13 @@ proptest! {
     ) {
         let _ = load_text("t.toml", &format!("schema = 1\n[{table}]\n{key} = {value}\n"));
     }
+}
+
+#[test]
+fn a_quoted_text_shows_every_character_and_says_the_same() {
+    let text = "a\u{202e}b\u{200b}\u{7f}\u{9b}\u{1b}\u{feff}\u{e0041}\"\\é/[";
+    let quoted = super::quote(text);
+    assert_eq!(quoted, r#""a\u202Eb\u200B\u007F\u009B\u001b\uFEFF\U000E0041\"\\é/[""#);
+    let read: toml::Table = toml::from_str(&format!("x = {quoted}")).unwrap();
+    assert_eq!(read["x"].as_str(), Some(text));
 }

@@ -24,6 +24,28 @@ impl ConfineMode {
     }
 }
 
+/// What the app cannot reach outside of its confinement, in Landlock's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Abstract Unix sockets of processes outside.
+    AbstractUnixSocket,
+    /// Processes outside, by signals.
+    Signal,
+}
+
+impl Scope {
+    /// All of them.
+    pub(super) const ALL: [Self; 2] = [Self::AbstractUnixSocket, Self::Signal];
+
+    /// As written in a profile.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AbstractUnixSocket => "abstract-unix-socket",
+            Self::Signal => "signal",
+        }
+    }
+}
+
 /// How a file is removed, the milder first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {

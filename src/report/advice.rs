@@ -172,28 +172,6 @@ fn check(check: &Check) -> Option<String> {
         (Evidence::StagedWritableAt(_), _) => {
             "mount the staged volume writable in the init container that runs `lithify stage`, and nowhere else"
         }
-        (_, CheckId::Noexec) => {
-            "an emptyDir cannot be mounted noexec: use a volume with mountOptions, or a runtime that sets it"
-        }
-        (_, CheckId::User) => "set runAsUser and runAsNonRoot: true in the securityContext",
-        (_, CheckId::Group) => "set runAsGroup in the securityContext",
-        (_, CheckId::Groups) => {
-            "set supplementalGroups and fsGroup in the pod's securityContext; the image's /etc/group adds more"
-        }
-        (_, CheckId::NoNewPrivs) => "set allowPrivilegeEscalation: false in the securityContext",
-        (_, CheckId::Capabilities) => {
-            "set capabilities: {drop: [ALL]} in the securityContext and add only those allowed"
-        }
-        (_, CheckId::Seccomp) => "set seccompProfile: {type: RuntimeDefault} in the securityContext",
-        (_, CheckId::RuntimeSocket) => "whoever can write to it is root on the node: remove this hostPath volume",
-        (_, CheckId::ServiceAccountToken) => "set automountServiceAccountToken: false in the pod spec",
-        (_, CheckId::HostPid) => "set hostPID: false in the pod spec",
-        (_, CheckId::DriftExecutables) => {
-            "find out what wrote it: a restart of the container brings back what the image has; if the app makes it, name its directory in [verify.mounts] writable, or make it in the image"
-        }
-        (_, CheckId::DriftProcesses) => {
-            "find out what started it: no image holds what it runs, and a restart of the container ends it"
-        }
         (
             _,
             CheckId::Remove
@@ -207,6 +185,7 @@ fn check(check: &Check) -> Option<String> {
             | CheckId::Seal
             | CheckId::SealDigest,
         ) => return None,
+        (_, id) => id.remedy(),
     };
     Some(text.to_owned())
 }

@@ -31,6 +31,9 @@ pub enum CommandError {
     /// A profile is not valid.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The profile of `--add` cannot be read or is not valid.
+    #[error("--add {0}")]
+    Add(ProfileError),
     /// The command line asks for something that makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -104,12 +107,17 @@ fn digest_hint(error: &DigestError) -> &'static str {
 /// What to do about a manifest that cannot be used.
 fn manifest_hint(error: &ManifestError) -> &'static str {
     match error {
-        ManifestError::Read { .. } => "name a regular file that this user may read: it is read twice",
+        ManifestError::Read { .. } | ManifestError::NotAFile => {
+            "name a regular file that this user may read: it is read twice"
+        }
         ManifestError::Empty | ManifestError::CutOff { .. } => {
             "copy it again and whole; `lithify seal --out FILE` writes the digest as its last line"
         }
         ManifestError::NoManifest | ManifestError::OtherTool { .. } => {
             "name what `lithify seal --out FILE` wrote; other tools state other things"
+        }
+        ManifestError::LineEnds => {
+            "take the manifest as `lithify seal --out FILE` wrote it, byte for byte: git changes line ends unless .gitattributes says `-text` for it, and FTP unless it is in binary mode"
         }
         ManifestError::Digest { error, .. } => digest_hint(error),
         ManifestError::TooLong { .. }
@@ -139,7 +147,10 @@ impl CommandError {
             Self::Manifest { .. } => {
                 Some("name a file in a directory that can be written, such as a volume; - prints the manifest")
             }
-            Self::Profile(_) | Self::Usage(_) | Self::Scan(_) | Self::Fork(_) | Self::Signals(_) => None,
+            Self::Add(ProfileError::Read { .. }) => {
+                Some("name the profile that an earlier run wrote with --out; the first run goes without --add")
+            }
+            Self::Profile(_) | Self::Add(_) | Self::Usage(_) | Self::Scan(_) | Self::Fork(_) | Self::Signals(_) => None,
         };
         hint.map(Cow::Borrowed)
     }

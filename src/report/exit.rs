@@ -77,6 +77,7 @@ impl Exit {
     pub fn of_error(error: &CommandError, app: AppProcess) -> Self {
         let exit = match error {
             CommandError::Profile(_)
+            | CommandError::Add(_)
             | CommandError::Usage(_)
             | CommandError::Root(_)
             | CommandError::Digest(_)

@@ -73,7 +73,7 @@ impl Report {
         let mut first_left = self.command == Subcommand::Verify;
         for check in &self.checks {
             let about_removal = matches!(check.id, CheckId::Remove | CheckId::Strip);
-            if check.status == Status::Pass
+            if !check.status.is_finding()
                 || about_removal && check.status == Status::Fail && self.accepts_read_only
                 || about_removal && is_said(check, known.get_or_insert_with(|| self.left()))
                 || check.id == CheckId::Remove && check.status == Status::Unverified && self.was_unreadable(check)

@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 use serde::Serialize;
 
+use super::control::Ids;
 use super::fact::{Fact, Failed};
 use super::{Report, advice, checks, reasons};
 use crate::harden::apply::Outcome;
@@ -16,6 +17,8 @@ use crate::verify::{CheckId, Status};
 pub(super) struct Line {
     /// What asks for it, such as `mounts.read_only`.
     pub(super) id: &'static str,
+    /// How standards call it.
+    ids: Ids,
     pub(super) status: Status,
     /// What it is about: a path (escaped) or a process.
     pub(super) subject: String,
@@ -28,6 +31,11 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(report: &Report, fact: &Fact<'_>) -> Self {
         let remove = CheckId::Remove.name();
+        let ids = Ids(match fact {
+            Fact::Check { check, .. } => Some(check.id),
+            Fact::LeftAlone(..) | Fact::Failed(_) | Fact::Stays(_) => Some(CheckId::Remove),
+            Fact::Refused(_) | Fact::Launch(_) | Fact::Unreadable(_) => None,
+        });
         let (id, subject, detail) = match fact {
             Fact::Refused(refusal) => ("refused", escape(&refusal.path), refused(refusal)),
             Fact::LeftAlone(action, outcome) => (remove, escape(&action.path()), left_alone(outcome).to_owned()),
@@ -41,7 +49,7 @@ impl Line {
             Fact::Launch(launch) => (launch.id(), "this process".to_owned(), launch.detail()),
             Fact::Unreadable(error) => ("inventory", report.root.clone(), format!("could not be looked at: {error}")),
         };
-        Self { id, status: fact.status(), subject, detail, hint: advice::fact(fact, report.command) }
+        Self { id, ids, status: fact.status(), subject, detail, hint: advice::fact(fact, report.command) }
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Note {
     Wait(Remark),
     /// `[confine]` asks for something that this kernel does not offer.
     NotConfined(Errno),
+    /// This kernel's Landlock is too old for any of what `[confine]` asks for.
+    Unconfined(Level),
     /// What the kernel enforces of `[confine]`.
     Confined(Level),
     /// Paths of `[confine]` that do not exist.
@@ -79,7 +81,10 @@ impl Note {
             Self::NotConfined(errno) => {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))
             }
-            Self::Confined(level) => format!("[confine]: {}", launch::level(*level)),
+            Self::Unconfined(level) => {
+                format!("[confine] is not enforced: {}", LandlockError::Partial(level.clone()))
+            }
+            Self::Confined(level) => format!("[confine]: {}", launch::level(level)),
             Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", list(paths)),
             Self::Stuck(errno) => format!(
                 "once the app is up, what it needs to start can neither be deleted nor denied to it ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it anyway",
@@ -98,7 +103,7 @@ impl Note {
             Self::Denied { names, level } => format!(
                 "{names} names cannot be removed, and are denied to the app and its children instead ({}); \
                  a `kubectl exec` is not bound by that",
-                launch::level(*level)
+                launch::level(level)
             ),
             Self::ReadOnly { names, profiles } => format!(
                 "the root is read-only, so {names} names that the profile removes stay and can still be run ({}); \

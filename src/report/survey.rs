@@ -7,7 +7,7 @@ use crate::harden::kept::KeepReason;
 use crate::harden::survey::{MAX_PASSWD, Note};
 use crate::linux::proc::processes::Process;
 use crate::recognise::libraries::{Chain, Load};
-use crate::text::escape::escape;
+use crate::text::escape::{escape, escape_cut};
 use crate::text::list::quoted;
 
 /// How many paths a note names.
@@ -47,9 +47,9 @@ pub(super) fn who(process: &Process) -> String {
     format!("process {} ({})", process.pid, escape(&process.comm))
 }
 
-/// Names accounts of passwd(5).
+/// Names the first few accounts of passwd(5).
 pub(super) fn accounts(names: &[Vec<u8>]) -> String {
-    names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ")
+    some(names.iter().map(|name| escape_cut(name)))
 }
 
 /// Puts a remark into words.

@@ -43,9 +43,10 @@ pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
                 let (path, origin, reason) = (escape(&kept.path), &kept.origin, reasons::reason(&kept.reason));
                 let _ = writeln!(out, "kept {path} ({}: {}; {reason})", origin.profile, origin.rule);
             }
-            for check in report.checks().filter(|check| check.status() == Status::Pass) {
-                let Line { id, subject, detail, .. } = Line::new(report, &check);
-                let _ = writeln!(out, "pass {id} {subject}: {detail}");
+            for check in report.checks().filter(|check| !check.status().is_finding()) {
+                let Line { id, status, subject, detail, .. } = Line::new(report, &check);
+                let word = if status == Status::Pass { "pass" } else { "n/a" };
+                let _ = writeln!(out, "{word} {id} {subject}: {detail}");
             }
         }
     }
@@ -90,7 +91,7 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
             }
             continue;
         }
-        let Line { id, status, subject, detail, hint } = Line::new(report, finding);
+        let Line { id, status, subject, detail, hint, .. } = Line::new(report, finding);
         let hint = hint.filter(|hint| count == 0 || last_hint.as_ref() != Some(hint));
         let _ = match (finding, status) {
             (Fact::Refused(_), _) => writeln!(out, "REFUSED {subject}: {detail}"),
@@ -194,9 +195,13 @@ fn summary(report: &Report, findings: &[Fact<'_>]) -> String {
         let end = if report.late_for_digest { "" } else { ";" };
         parts.insert(0, format!("not yet: the deadline of {limit} s came{end} {then}"));
     }
-    let holding = report.checks().filter(|check| check.status() == Status::Pass).count();
+    let count = |status| report.checks().filter(|check| check.status() == status).count();
+    let (holding, not_applicable) = (count(Status::Pass), count(Status::NotApplicable));
     if holding > 0 {
         parts.push(format!("{} {}", plural(holding, "check"), if holding == 1 { "holds" } else { "hold" }));
+    }
+    if not_applicable > 0 {
+        parts.push(format!("{not_applicable} not applicable"));
     }
     let failed = findings.iter().filter(|finding| finding.status() == Status::Fail).count();
     let unverified = findings.len() - failed;

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::{Gap, Scanner, Weakness};
 use crate::recognise::accounts::{LIMIT, accounts, without_password};
 use crate::root::{Identity, Kind, Root, RootError};
-use crate::text::escape::escape;
+use crate::text::escape::{escape, escape_cut};
 
 const PASSWD: &[u8] = b"/etc/passwd";
 const SHADOW: &[u8] = b"/etc/shadow";
@@ -26,7 +26,7 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
     };
     let without_password = without_password(&shadow);
     for account in accounts(&passwd) {
-        let name = escape(account.name);
+        let name = escape_cut(account.name);
         let mut weakness = |class, path: &[u8], detail| {
             found.weaknesses.push(Weakness { class, path: path.to_vec(), account: Some(name.clone()), detail });
         };
@@ -40,12 +40,12 @@ pub(super) fn look(scanner: &mut Scanner<'_>) {
         let Some(shell) = account.login_shell() else { continue };
         let id = account.uid.loosely().map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
         if can_run(root, shell, scanner.recogniser.tombstones()) {
-            weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape(shell)));
+            weakness("login-shell", PASSWD, format!("{name} ({id}) has {}", escape_cut(shell)));
         } else {
             found.notes.push(format!(
                 "{} gives {name} ({id}) the shell {}, which is not there to be run, so nobody can log in with it",
                 escape(PASSWD),
-                escape(shell)
+                escape_cut(shell)
             ));
         }
     }

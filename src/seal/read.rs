@@ -26,6 +26,9 @@ pub enum ManifestError {
         /// The system's reason.
         error: io::Error,
     },
+    /// It is a directory, a FIFO, or the like.
+    #[error("it is no regular file")]
+    NotAFile,
     /// It is empty.
     #[error("it is empty")]
     Empty,
@@ -38,6 +41,9 @@ pub enum ManifestError {
         /// The line.
         line: u64,
     },
+    /// Its lines end as those of Windows do.
+    #[error("line 1 ends with CRLF: something has changed the line ends of the manifest")]
+    LineEnds,
     /// A line is too long.
     #[error("line {line} is longer than any that lithify writes")]
     TooLong {
@@ -122,6 +128,7 @@ impl<'r> Reader<'r> {
         match reader.read_line() {
             Ok(false) => Err(ManifestError::Empty),
             Ok(true) if reader.line == FIRST => Ok(reader),
+            Ok(true) if reader.line == b"#mtree\r\n" => Err(ManifestError::LineEnds),
             Ok(true) | Err(ManifestError::TooLong { .. } | ManifestError::CutOff { .. }) => {
                 Err(ManifestError::NoManifest)
             }

@@ -29,7 +29,7 @@ impl Display for Escaped<'_> {
 }
 
 /// Zero-width, line-separating and direction-changing characters (Unicode general categories Cf, Zl and Zp).
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
@@ -38,6 +38,17 @@ fn is_invisible(c: char) -> bool {
 /// `bytes` as [`Escaped`] prints them.
 pub fn escape(bytes: &[u8]) -> String {
     Escaped(bytes).to_string()
+}
+
+/// How many bytes of a text [`escape_cut`] shows.
+const SHOWN: usize = 1024;
+
+/// The same for a text whose length somebody else chose: what is behind the first KiB is `...`.
+pub fn escape_cut(bytes: &[u8]) -> String {
+    match bytes.split_at_checked(SHOWN) {
+        Some((shown, rest)) if !rest.is_empty() => escape(shown) + "...",
+        _ => escape(bytes),
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +66,14 @@ mod tests {
         assert_eq!(escape(b"a\nremoved /bin/sh"), "a\\nremoved /bin/sh");
         assert_eq!(escape(b"\x1b[2J\xff\\"), "\\u{1b}[2J\\xff\\\\");
         assert_eq!(escape("\u{202e}hs".as_bytes()), "\\u{202e}hs");
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        assert_eq!(escape_cut(&[b'a'; 1024]), "a".repeat(1024));
+        assert_eq!(escape_cut(&[b'a'; 1025]), "a".repeat(1024) + "...");
+        // Also in the middle of a character.
+        assert_eq!(escape_cut("é".repeat(1024).get(..).unwrap().as_bytes()), "é".repeat(512) + "...");
     }
 
     proptest! {

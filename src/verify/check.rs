@@ -6,6 +6,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use super::CheckId;
 use crate::drift::{Anomaly, Drifted};
 use crate::harden::plan::{Action, Origin, Reason};
 use crate::linux::proc::Task;
@@ -14,88 +15,9 @@ use crate::root::{Canonical, RootError};
 use crate::seal::{Change, Digest, Problem};
 use crate::target::owner::OwnerError;
 
-/// What asks for a check: a key of the profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckId {
-    /// `[remove]`: nothing is left of what it names.
-    Remove,
-    /// `[strip]`: nothing has what it clears.
-    Strip,
-    /// `[verify.mounts] read_only`.
-    ReadOnly,
-    /// `[verify.mounts] writable`.
-    Writable,
-    /// `[verify.mounts] writable_if_present`.
-    WritableIfPresent,
-    /// `[verify.mounts] noexec`.
-    Noexec,
-    /// Every directory that `stage` made: it must be mounted read-only.
-    Staged,
-    /// `[verify.process] user`.
-    User,
-    /// `[verify.process] group`.
-    Group,
-    /// `[verify.process] groups`.
-    Groups,
-    /// `[verify.process] no_new_privs`.
-    NoNewPrivs,
-    /// `[verify.process] capabilities`.
-    Capabilities,
-    /// `[verify.process] seccomp`.
-    Seccomp,
-    /// `[verify.files] absent`.
-    Absent,
-    /// `[verify.files] present`.
-    Present,
-    /// `[verify.exposure] runtime_socket`.
-    RuntimeSocket,
-    /// `[verify.exposure] service_account_token`.
-    ServiceAccountToken,
-    /// `[verify.exposure] host_pid`.
-    HostPid,
-    /// `[verify.drift] executables`.
-    DriftExecutables,
-    /// `[verify.drift] processes`.
-    DriftProcesses,
-    /// `--seal`: the files are those that a manifest states.
-    Seal,
-    /// `--digest`: the files are those that a digest states.
-    SealDigest,
-}
-
-impl CheckId {
-    /// The name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Remove => "remove",
-            Self::Strip => "strip",
-            Self::ReadOnly => "mounts.read_only",
-            Self::Writable => "mounts.writable",
-            Self::WritableIfPresent => "mounts.writable_if_present",
-            Self::Noexec => "mounts.noexec",
-            Self::Staged => "mounts.staged",
-            Self::User => "process.user",
-            Self::Group => "process.group",
-            Self::Groups => "process.groups",
-            Self::NoNewPrivs => "process.no_new_privs",
-            Self::Capabilities => "process.capabilities",
-            Self::Seccomp => "process.seccomp",
-            Self::Absent => "files.absent",
-            Self::Present => "files.present",
-            Self::RuntimeSocket => "exposure.runtime_socket",
-            Self::ServiceAccountToken => "exposure.service_account_token",
-            Self::HostPid => "exposure.host_pid",
-            Self::DriftExecutables => "drift.executables",
-            Self::DriftProcesses => "drift.processes",
-            Self::Seal => "seal",
-            Self::SealDigest => "seal.digest",
-        }
-    }
-}
-
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It holds.
     Pass,
@@ -103,6 +25,16 @@ pub enum Status {
     Fail,
     /// It could not be looked at.
     Unverified,
+    /// There is nothing that it could be asked of here, such as `AppArmor` on a kernel without it. It is known that there
+    /// is nothing: what could not be looked at is unverified. It is no pass and no finding.
+    NotApplicable,
+}
+
+impl Status {
+    /// Whether it is a finding, which the exit code counts.
+    pub fn is_finding(self) -> bool {
+        matches!(self, Self::Fail | Self::Unverified)
+    }
 }
 
 /// What a check is about.

@@ -2,8 +2,8 @@
 
 use std::io::BufRead;
 
-use super::check::{Check, CheckId, Evidence, Status};
-use super::{Verification, Verified};
+use super::check::{Check, Evidence, Status};
+use super::{CheckId, Verification, Verified};
 use crate::profile::Profile;
 use crate::root::{Canonical, InRoot, Root};
 use crate::seal::{

@@ -6,22 +6,23 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 
-use super::{LandlockError, Ruleset, right};
+use super::{LandlockError, Ruleset, rights};
 use crate::harden::apply::Outcome;
 use crate::harden::pipeline::Applied;
 use crate::harden::plan::Verb;
+use crate::linux::sys::landlock::Handled;
 use crate::root::{Canonical, Kind, Root, RootError};
 
 /// The rights that are denied on the files. Reading is among them, else `ld.so FILE` and copies of the files would
 /// bypass the denial.
-const DENIED: u64 = right::EXECUTE | right::READ_FILE;
+const DENIED: u64 = rights::EXECUTE | rights::READ_FILE;
 
 impl Ruleset {
     /// A ruleset that denies executing and reading the files at `denied`, and what lies below directories there.
     /// `denied` must hold all names of each file. Names that are made later in a directory that holds one of them are
-    /// denied as well.
-    pub fn denying(root: &Root, denied: &HashSet<Canonical>) -> Result<Self, LandlockError> {
-        let mut ruleset = Self::new(DENIED | right::REFER)?;
+    /// denied as well. Attempts are logged unless `audit` is false.
+    fn denying(root: &Root, denied: &HashSet<Canonical>, audit: Option<bool>) -> Result<Self, LandlockError> {
+        let mut ruleset = Self::new(Handled { files: DENIED | rights::REFER, ..Handled::default() }, audit)?;
         let around: HashSet<Canonical> = denied.iter().flat_map(Canonical::ancestors).collect();
         let mut pending = vec![root.directory(&Canonical::default())?];
         while let Some(directory) = pending.pop() {
@@ -42,7 +43,7 @@ impl Ruleset {
                     Err(error) if error.leads_nowhere() => continue,
                     Err(error) => return Err(error.into()),
                 };
-                let rights = if kind == Kind::Directory { DENIED | right::REFER } else { DENIED };
+                let rights = if kind == Kind::Directory { DENIED | rights::REFER } else { DENIED };
                 ruleset.allow(handle.as_fd(), rights)?;
             }
         }
@@ -86,7 +87,7 @@ pub fn deny_instead(applied: &mut Applied<'_>) -> Result<Option<Ruleset>, Landlo
         return Ok(None);
     }
     let denied = deniable(root, names);
-    let ruleset = Ruleset::denying(root, &denied)?;
+    let ruleset = Ruleset::denying(root, &denied, applied.protected.profile.confine.audit())?;
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         let read_only = matches!(outcome, Outcome::Failed { error, .. } if error.errno() == Errno::EROFS);
         let deniable = match action.verb {

@@ -38,7 +38,9 @@ pub(crate) fn landlock(error: &LandlockError) -> Option<&'static str> {
             "use a kernel with Landlock (5.13, lsm=...,landlock) and a seccomp profile that allows landlock_create_ruleset, \
              or say mode = \"best-effort\" in [confine]",
         ),
-        LandlockError::Partial(_) => Some("say mode = \"best-effort\" in [confine] to take what there is"),
+        LandlockError::Partial(_) => {
+            Some("say mode = \"best-effort\" in [confine] to take what there is, or run on a newer kernel")
+        }
         LandlockError::Both { .. } => Some("list a directory under write that holds no program, or remove it there"),
         LandlockError::Os { .. } | LandlockError::Root(_) => None,
     }

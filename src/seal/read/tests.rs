@@ -50,9 +50,10 @@ fn what_is_wrong_is_said_with_its_line() {
     let good = manifest(&[(b"/a", file(0o644)), (b"/b", file(0o755))]);
     assert_eq!(read(&good).unwrap().0.len(), 2);
     assert_eq!(error(b""), "it is empty");
-    for other in [&b"#mtree"[..], b"#mtree v2.0\n", b"\x7fELF", b"# user: root\n/set type=file\n", b"#mtree\r\n"] {
+    for other in [&b"#mtree"[..], b"#mtree v2.0\n", b"\x7fELF", b"# user: root\n/set type=file\n"] {
         assert_eq!(error(other), "line 1 is not `#mtree`: it is no manifest of lithify");
     }
+    assert!(error(b"#mtree\r\n").starts_with("line 1 ends with CRLF"));
     for other in [
         "/set type=file uid=0\n",
         ". type=dir\n",

@@ -141,3 +141,30 @@ fn the_environment_stands_in_for_flags() {
     run(command().args(["harden", "--root", root, "--remove", "sh"]).env("LITHIFY_ROOT", "/nonexistent")).exits(0);
     tree.assert_gone(&["/bin/sh"]);
 }
+
+#[test]
+fn what_the_caller_passes_steers_no_terminal() {
+    use std::os::unix::process::CommandExt;
+    let forged = "\u{1b}[2J\u{202e}x";
+    for (name, word) in [(forged, "--nonsense"), ("lithify", forged)] {
+        let ran = run(command().arg0(name).args(["harden", word])).exits(2).says("Usage: lithify harden");
+        assert!(!ran.all().contains('\u{1b}') && !ran.all().contains('\u{202e}'), "{ran:?}");
+    }
+}
+
+#[test]
+fn manifests_that_are_none() {
+    let tree = Tree::new();
+    tree.file("/root/bin/x");
+    nix::unistd::mkfifo(&tree.at("/fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let path = |name: &str| tree.at(name).to_str().unwrap().to_owned();
+    run_lithify(["seal", "--root", &path("root"), "--out", &path("manifest")]).exits(0);
+    let whole = fs::read_to_string(tree.at("/manifest")).unwrap();
+    fs::write(tree.at("/crlf"), whole.replace('\n', "\r\n")).unwrap();
+    let with = |manifest: &str| run_lithify(["verify", "--root", &path("root"), "--seal", &path(manifest)]).exits(2);
+    // Nobody writes into it: it would never be read to its end.
+    with("fifo").says("no regular file").says("fix: name a regular file");
+    with("root").says("no regular file");
+    with("crlf").says("CRLF").says("fix: take the manifest");
+    run_lithify(["verify", "--root", &path("root"), "--seal", &path("manifest")]).exits(0);
+}

@@ -53,6 +53,26 @@ fn json_fits_its_schema_whatever_happens() {
 }
 
 #[test]
+fn the_catalogue_of_checks() {
+    let list = run_lithify(["verify", "--list-checks", "--format", "json"]).exits(0).json();
+    assert_valid("checks.schema.json", &list);
+    let text = run_lithify(["verify", "--list-checks"]).exits(0).stdout;
+    for check in list.as_array().unwrap() {
+        let name = check["id"].as_str().unwrap();
+        assert!(text.contains(&format!("\n{name} (")) || text.starts_with(name), "{name}");
+    }
+    // The entries of a report have the same ids.
+    let tree = Tree::new();
+    let ran = run_lithify(["verify", "-p", "restricted", "--format", "json", "--root", tree.path().to_str().unwrap()]);
+    let report = ran.json();
+    assert_valid("report.schema.json", &report);
+    for check in report["checks"].as_array().unwrap() {
+        let row = list.as_array().unwrap().iter().find(|row| row["id"] == check["id"]).unwrap();
+        assert_eq!(row["ids"], check["ids"]);
+    }
+}
+
+#[test]
 fn every_built_in_profile_fits_the_profile_schema() {
     assert_eq!(run_lithify(["profile", "schema"]).exits(0).json(), schema("profile.schema.json"));
     let profiles = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");

@@ -105,6 +105,12 @@ impl Spec {
         self
     }
 
+    /// Landlock's version reads as 0, which is older than any.
+    pub fn oldest_landlock(mut self) -> Self {
+        self.seccomp.push(seccomp::oldest_landlock());
+        self
+    }
+
     pub fn no_seccomp(mut self) -> Self {
         self.seccomp.clear();
         self

@@ -9,6 +9,11 @@ pub fn app() -> PathBuf {
     compiled("app", "app.c", &["-static"])
 }
 
+/// tests/init/reach.c, which tries what is outside of it.
+pub fn reach() -> PathBuf {
+    compiled("reach", "reach.c", &["-static"])
+}
+
 /// tests/init/daemon.c, which changes its user by itself.
 pub fn daemon() -> PathBuf {
     compiled("daemon", "daemon.c", &["-static", "-pthread"])

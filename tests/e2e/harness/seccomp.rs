@@ -93,3 +93,10 @@ pub fn runtime_default() -> Vec<Value> {
 pub fn refuse(calls: &[&str], errno: u32) -> Value {
     json!({"names": calls, "action": "SCMP_ACT_ERRNO", "errnoRet": errno})
 }
+
+/// Asking for Landlock's version (LANDLOCK_CREATE_RULESET_VERSION) returns 0; everything else of Landlock works.
+pub fn oldest_landlock() -> Value {
+    let mut rule = refuse(&["landlock_create_ruleset"], 0);
+    rule["args"] = json!([{"index": 2, "value": 1, "op": "SCMP_CMP_EQ"}]);
+    rule
+}

@@ -69,6 +69,9 @@ fn a_second_run_joins_the_first() {
     let two = fs::read_to_string(tree.at("/tmp/two.toml")).unwrap();
     assert_eq!(list(profile(&two), "only").len(), 2, "{two}");
     fs::write(tree.at("/tmp/other.toml"), "schema = 2\n").unwrap();
+    learned(&tree, &["--add", "/tmp/none.toml"], &["/bin/app", "exit", "0"])
+        .exits(125)
+        .says("--add /tmp/none.toml: cannot be read: no such file\n  fix: ");
     learned(&tree, &["--add", "/tmp/other.toml"], &["/bin/app", "exit", "0"]).exits(125).says("schema");
 }
 

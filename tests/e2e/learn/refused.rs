@@ -36,10 +36,21 @@ fn a_process_that_has_a_tracer() {
 #[test]
 fn without_proc_it_cannot_even_tell_what_it_accepts() {
     let tree = tree();
-    let mut chroot = Command::new("chroot");
-    chroot.arg(tree.path()).args(["/lithify", "learn", "--", "/bin/app", "exit", "4"]);
-    let ran = run(chroot.env_clear().env("PATH", "/usr/sbin:/usr/bin:/bin").stdin(Stdio::null()));
-    ran.exits(3).says("mount proc on /proc");
+    std::fs::copy(tree.at("/lithify"), tree.at("/tini")).unwrap();
+    let app = ["/bin/app", "exit", "4"];
+    // Whoever starts an app must not take the code for the app's.
+    for (words, code) in [
+        (&["/lithify", "learn", "--"][..], 125),
+        (&["/lithify", "run", "--init", "--"], 125),
+        (&["/lithify", "init", "--"], 125),
+        (&["/tini", "--"], 125),
+        (&["/lithify", "harden", "--app"], 3),
+    ] {
+        let mut chroot = Command::new("chroot");
+        chroot.arg(tree.path()).args(words).args(app);
+        let ran = run(chroot.env_clear().env("PATH", "/usr/sbin:/usr/bin:/bin").stdin(Stdio::null()));
+        ran.exits(code).says("mount proc on /proc");
+    }
 }
 
 #[test]

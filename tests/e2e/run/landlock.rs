@@ -9,7 +9,7 @@ use crate::harness::rootfs;
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// A container of `tree` as "restricted" wants it: read-only, uid 65532, no capabilities, with an emptyDir on /tmp.
-fn restricted(tree: &str, command: &[&str]) -> Spec {
+pub(super) fn restricted(tree: &str, command: &[&str]) -> Spec {
     Spec::new(&rootfs(tree), command).restricted().tmpfs("/tmp", &["mode=1777"]).volume(
         app().parent().unwrap(),
         "/app",
@@ -17,25 +17,25 @@ fn restricted(tree: &str, command: &[&str]) -> Spec {
     )
 }
 
-fn run<'a>(flags: &[&'a str], command: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn run<'a>(flags: &[&'a str], command: &[&'a str]) -> Vec<&'a str> {
     [&["/lithify/lithify", "run"], flags, &["--"], command].concat()
 }
 
-fn ended(spec: Spec) -> Container {
+pub(super) fn ended(spec: Spec) -> Container {
     let container = spec.start();
     container.wait_until_it_ends();
     container
 }
 
 /// `/etc/lithify.toml` of a container.
-fn with_profile(spec: Spec, text: &str) -> (Spec, tempfile::TempDir) {
+pub(super) fn with_profile(spec: Spec, text: &str) -> (Spec, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("site.toml"), format!("schema = 1\nname = \"site\"\n{text}")).unwrap();
     (spec.volume(directory.path(), "/profile", &["ro"]), directory)
 }
 
 #[track_caller]
-fn assert_log(container: &Container, expected: &[&str]) {
+pub(super) fn assert_log(container: &Container, expected: &[&str]) {
     let log = container.log();
     for text in expected {
         assert!(log.contains(text), "{text:?} is missing in:\n{log}");
@@ -152,7 +152,7 @@ fn without_landlock_nothing_is_claimed() {
     assert_eq!(container.termination_message(), "");
 }
 
-const CONFINE: &str = "[confine]\nwrite = [\"/tmp\"]\nexecute = [\"/usr/bin/true\"]\n";
+pub(super) const CONFINE: &str = "[confine]\nwrite = [\"/tmp\"]\nexecute = [\"/usr/bin/true\"]\n";
 
 #[test]
 fn only_what_is_listed_is_written_and_executed() {
@@ -210,19 +210,6 @@ fn of_what_an_intruder_brings_along_only_execve_is_stopped() {
 }
 
 #[test]
-fn an_abstract_socket_outside_is_reached() {
-    let confine = "[confine]\nwrite = [\"/tmp\"]\nexecute = []\n";
-    let spec = restricted("nginx", &run(&["-p", "/profile/site.toml"], &["/app/app", "connect", "outside"]));
-    let (spec, _profile) = with_profile(spec, confine);
-    let container = spec.start();
-    // It may be killed when the app, the first process, has ended.
-    let _ = container.exec(["/app/app", "listen", "outside"]);
-    container.wait_until_it_ends();
-    // Although it is confined.
-    assert_log(&container, &["abstract socket: worked", "[confine]: Landlock ABI "]);
-}
-
-#[test]
 fn a_shell_without_an_x_bit_is_denied_where_it_cannot_be_deleted() {
     // It lies in the image: a read-only root.
     let tree = tempfile::tempdir().unwrap();
@@ -256,18 +243,6 @@ fn nothing_is_both_writable_and_executable() {
         let container = ended(spec);
         assert_log(&container, &[says]);
         assert!(!container.log().contains("Uid:"));
-    }
-}
-
-#[test]
-fn require_stops_the_app_and_best_effort_says_what_is_missing() {
-    for (mode, starts) in [("", false), ("mode = \"require\"\n", false), ("mode = \"best-effort\"\n", true)] {
-        let spec = restricted("nginx", &run(&["-p", "/profile/site.toml"], &["/usr/bin/printf", "started"]));
-        let (spec, _profile) = with_profile(spec, &format!("{CONFINE}{mode}"));
-        let container = ended(spec.refuse("landlock_create_ruleset", nix::libc::EPERM));
-        assert_eq!(container.log().contains("started"), starts, "{mode}: {}", container.log());
-        assert_log(&container, &["Landlock is not available: a seccomp profile refuses it (EPERM)"]);
-        assert_eq!(container.termination_message().is_empty(), starts);
     }
 }
 

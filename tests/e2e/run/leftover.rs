@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 use std::time::Instant;
 
-use super::started::{first, other};
+use super::started::{Started, first, other};
 
 /// Everything that the app and what it left behind have written, once all of them have ended, and the exit code.
 fn ended(command: &mut std::process::Command) -> (Vec<String>, Option<i32>) {
@@ -48,5 +48,28 @@ fn an_app_that_leaves_nothing_is_not_waited_for() {
         let start_time = Instant::now();
         assert_eq!(ended(&mut start(&["--init", "--grace=300"], &["exit", "3"])), (Vec::new(), Some(3)));
         assert!(start_time.elapsed().as_secs() < 200);
+    }
+}
+
+#[test]
+fn signals_that_come_meanwhile_are_passed_on_as_to_the_app() {
+    let flags = ["--init", "--grace=300", "--signal=USR1=USR2", "--signal=HUP=ignore", "--signal=QUIT=KILL"];
+    for start in [first, other] {
+        let mut started = Started::new(start(&flags, &["leave stubborn", "7"]));
+        let lines = |started: &mut Started, count: usize| {
+            let mut lines: Vec<String> = (0..count).map(|_| started.line()).collect();
+            lines.sort();
+            lines
+        };
+        // A stubborn one is ready once more after SIGTERM, and is continued in case it was stopped.
+        let each = ["15", "18", "ready", "ready"];
+        let expected: Vec<String> =
+            ["member", "other"].iter().flat_map(|who| each.map(|what| format!("{who} {what}"))).collect();
+        assert_eq!(lines(&mut started, 8), expected);
+        started.send(1);
+        started.send(10);
+        assert_eq!(lines(&mut started, 4), ["member 12", "member 18", "other 12", "other 18"]);
+        started.send(3);
+        assert_eq!(started.code(), 7);
     }
 }

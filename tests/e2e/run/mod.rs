@@ -7,6 +7,7 @@ mod init;
 mod landlock;
 mod leftover;
 mod privileges;
+mod reach;
 mod remapped;
 mod start;
 mod started;

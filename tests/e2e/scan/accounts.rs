@@ -129,3 +129,20 @@ fn hostile_account_files() {
         .exits(1)
         .says("UNVERIFIED scan: read /etc/passwd: File too large");
 }
+
+#[test]
+fn an_entry_of_a_megabyte_is_a_line_of_a_few_kilobytes() {
+    let tree = Tree::new();
+    tree.file("/bin/sh").directory("/etc");
+    let (dots, name) = ("./".repeat(300_000), "n".repeat(300_000));
+    for shell in [format!("/bin/{dots}sh"), format!("/bin/{dots}none")] {
+        fs::write(tree.at("/etc/passwd"), format!("{name}::0:0::/:{shell}\n")).unwrap();
+        let root = tree.path().to_str().unwrap();
+        let ran = run_lithify(["scan", "--root", root, "--fail-on", "empty-password,uid-0"]).exits(1).says("nnn...");
+        assert!(ran.all().lines().all(|line| line.len() < 8192), "{} bytes", ran.all().len());
+        let profile = tree.at("/strip.toml");
+        fs::write(&profile, "schema = 1\n[strip]\nlogin_shells = true\n").unwrap();
+        let ran = harden(tree.path(), ["--dry-run", "-p", profile.to_str().unwrap()]).exits(0);
+        assert!(ran.all().lines().all(|line| line.len() < 8192), "{} bytes", ran.all().len());
+    }
+}

@@ -1,0 +1,341 @@
+//! The catalogue of checks: the one table. A row holds what a check is called, how severe it is where it does not hold,
+//! what is read, the field of the pod spec that makes it hold, what mends it, and how standards call it.
+//!
+//! What is printed rarely is one text per row, which is parsed when it is printed: its title, what is read, the field,
+//! the remedy, and the ids, one line each. An id begins with the letter of its [`Standard`].
+
+use serde::Serialize;
+
+/// How severe it is that a check does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A remark: nothing follows from it by itself.
+    Info,
+    /// It makes a next step of an intruder easier.
+    Low,
+    /// It takes one line of defence away.
+    Medium,
+    /// It gives an intruder tools or privileges.
+    High,
+    /// It leads to root on the node.
+    Critical,
+}
+
+impl Severity {
+    /// As printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How a standard calls a control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Id {
+    /// The standard.
+    pub standard: &'static str,
+    /// Its edition. For the Pod Security Standards, the version of Kubernetes from which the control is part of them; for
+    /// a tool, its list of controls.
+    pub edition: &'static str,
+    /// The control in it.
+    pub id: &'static str,
+}
+
+/// The letter of a standard in [`CATALOGUE`], its name, and its edition. An id of the Pod Security Standards begins with
+/// the version.
+const STANDARDS: [(u8, &str, &str); 8] = [
+    (b'B', "PSS baseline", ""),
+    (b'R', "PSS restricted", ""),
+    (b'D', "CIS Docker", "1.6.0"),
+    (b'K', "CIS Kubernetes", "1.12"),
+    (b'N', "NSA/CISA", "1.2"),
+    (b'C', "Kubescape", "regolibrary"),
+    (b'Y', "Kyverno", "policies"),
+    (b'A', "ATT&CK", "v17.1"),
+];
+
+/// The part of a row that is printed rarely.
+struct Row {
+    name: &'static str,
+    severity: Severity,
+    text: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($(#[$comment:meta])* $id:ident $name:literal $severity:ident
+        $title:literal $reads:literal $field:literal $remedy:literal $ids:literal)+) => {
+        /// What asks for a check: a key of the profile, or a flag.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum CheckId {
+            $($(#[$comment])* $id,)+
+        }
+
+        impl CheckId {
+            /// All of them, in the order of the catalogue.
+            pub const ALL: &[Self] = &[$(Self::$id),+];
+        }
+
+        static CATALOGUE: &[Row] = &[$(Row {
+            name: $name,
+            severity: Severity::$severity,
+            text: concat!($title, "\n", $reads, "\n", $field, "\n", $remedy, "\n", $ids),
+        }),+];
+    };
+}
+
+impl CheckId {
+    fn row(self) -> Option<&'static Row> {
+        CATALOGUE.get(self as usize)
+    }
+
+    /// The name in reports, which never changes: without `verify.`, the key of the profile that asks for it.
+    pub fn name(self) -> &'static str {
+        self.row().map_or("", |row| row.name)
+    }
+
+    /// How severe it is that it does not hold.
+    pub fn severity(self) -> Severity {
+        self.row().map_or(Severity::Info, |row| row.severity)
+    }
+
+    /// What holds if it passes.
+    pub fn title(self) -> &'static str {
+        self.line(0)
+    }
+
+    /// What is read to find out.
+    pub fn reads(self) -> &'static str {
+        self.line(1)
+    }
+
+    /// The field of the pod spec that makes it hold; empty if none does.
+    pub fn field(self) -> &'static str {
+        self.line(2)
+    }
+
+    /// What to do where it does not hold.
+    pub fn remedy(self) -> &'static str {
+        self.line(3)
+    }
+
+    /// How standards call it.
+    pub fn ids(self) -> impl Iterator<Item = Id> {
+        self.line(4).split("; ").filter_map(|item| {
+            let (_, standard, edition) =
+                STANDARDS.iter().find(|(letter, ..)| item.as_bytes().first() == Some(letter))?;
+            let (version, id) = item.get(1..)?.split_once(' ')?;
+            Some(Id { standard, edition: if version.is_empty() { edition } else { version }, id })
+        })
+    }
+
+    fn line(self, number: usize) -> &'static str {
+        self.row().and_then(|row| row.text.split('\n').nth(number)).unwrap_or_default()
+    }
+}
+
+catalogue! {
+    /// `[remove]`: nothing is left of what it names.
+    Remove "remove" High
+    "Nothing is left of what the profile removes"
+    "every name and every executable of the root"
+    ""
+    "harden first: by a startupProbe, by lithify run, or in the image"
+    "D 4.3; N Building secure container images; C C-0042; C C-0062; Y deny-commands-in-exec-probe; A M1042 mitigates T1609; A M1042 mitigates T1611; A M1042 mitigates T1059.004"
+
+    /// `[strip]`: nothing has what it clears.
+    Strip "strip" High
+    "No file has a bit or capability, and no account a shell, that the profile clears"
+    "mode and security.capability of every file; /etc/passwd"
+    "securityContext.allowPrivilegeEscalation: false"
+    "harden first: by a startupProbe, by lithify run, or in the image"
+    "D 4.8; A M1026 mitigates T1548.001"
+
+    /// `[verify.mounts] read_only`.
+    ReadOnly "mounts.read_only" High
+    "What must be read-only is read-only, with every mount below it"
+    "mountinfo, and an attempt to write, which must fail with EROFS"
+    "securityContext.readOnlyRootFilesystem: true"
+    "set readOnlyRootFilesystem: true in the container's securityContext, and readOnly: true on the volumeMounts"
+    "D 5.13; N Immutable container file systems; C C-0017; Y require-ro-rootfs; A M1038 mitigates T1609; A M1038 mitigates T1611"
+
+    /// `[verify.mounts] writable`.
+    Writable "mounts.writable" Low
+    "The app can write where it must"
+    "an attempt to write"
+    "volumeMounts"
+    "mount an emptyDir there"
+    ""
+
+    /// `[verify.mounts] writable_if_present`.
+    WritableIfPresent "mounts.writable_if_present" Low
+    "The app can write where it must, if the image has the directory"
+    "an attempt to write"
+    "volumeMounts"
+    "mount an emptyDir there"
+    ""
+
+    /// `[verify.mounts] noexec`.
+    Noexec "mounts.noexec" Medium
+    "No program can be started from these mounts"
+    "mountinfo: noexec"
+    ""
+    "an emptyDir cannot be mounted noexec: use a volume with mountOptions, or a runtime that sets it"
+    "A M1038 mitigates T1609"
+
+    /// Every directory that `stage` made: it must be mounted read-only.
+    Staged "mounts.staged" High
+    "A staged copy is writable under no name"
+    "mountinfo"
+    "volumeMounts[*].readOnly: true"
+    "set readOnly: true on its volumeMount"
+    "N Immutable container file systems; A M1038 mitigates T1609"
+
+    /// `[verify.process] user`.
+    User "process.user" High
+    "The app is not root, or is the user that the profile names"
+    "Uid of /proc/PID/status, all four"
+    "securityContext.runAsNonRoot: true, runAsUser"
+    "set runAsUser and runAsNonRoot: true in the securityContext"
+    "Rv1.0 runAsNonRoot; Rv1.23 runAsUser; D 4.1; K 5.2.7; N Non-root containers and rootless container engines; C C-0013; C C-0198; Y require-run-as-nonroot; A M1026 mitigates T1609; A M1026 mitigates T1611"
+
+    /// `[verify.process] group`.
+    Group "process.group" Medium
+    "The app is not in the group root, or is in the group that the profile names"
+    "Gid of /proc/PID/status, all four"
+    "securityContext.runAsGroup"
+    "set runAsGroup in the securityContext"
+    "N Non-root containers and rootless container engines; C C-0013"
+
+    /// `[verify.process] groups`.
+    Groups "process.groups" Medium
+    "The app has no supplementary group beyond those allowed"
+    "Groups of /proc/PID/status"
+    "securityContext.supplementalGroups, fsGroup"
+    "set supplementalGroups and fsGroup in the pod's securityContext; the image's /etc/group adds more"
+    "N Non-root containers and rootless container engines"
+
+    /// `[verify.process] no_new_privs`.
+    NoNewPrivs "process.no_new_privs" High
+    "No program that the app starts can gain privileges"
+    "NoNewPrivs of /proc/PID/status"
+    "securityContext.allowPrivilegeEscalation: false"
+    "set allowPrivilegeEscalation: false in the securityContext"
+    "Rv1.8 allowPrivilegeEscalation; D 5.26; K 5.2.6; N Pod security enforcement; C C-0016; C C-0197; Y disallow-privilege-escalation; A M1026 mitigates T1548.001"
+
+    /// `[verify.process] capabilities`.
+    Capabilities "process.capabilities" High
+    "The app has no capability beyond those allowed, in any set"
+    "CapInh, CapPrm, CapEff, CapBnd and CapAmb of /proc/PID/status"
+    "securityContext.capabilities: {drop: [ALL]}"
+    "set capabilities: {drop: [ALL]} in the securityContext and add only those allowed"
+    "Bv1.0 capabilities_baseline; Rv1.22 capabilities_restricted; D 5.4; K 5.2.8; K 5.2.9; N Pod security enforcement; C C-0046; C C-0199; C C-0200; C C-0201; Y disallow-capabilities-strict; A M1026 mitigates T1611"
+
+    /// `[verify.process] seccomp`.
+    Seccomp "process.seccomp" High
+    "A seccomp filter is in force"
+    "Seccomp of /proc/PID/status"
+    "securityContext.seccompProfile: {type: RuntimeDefault}"
+    "set seccompProfile: {type: RuntimeDefault} in the securityContext"
+    "Bv1.0 seccompProfile_baseline; Rv1.19 seccompProfile_restricted; D 5.22; K 5.6.2; N Hardening container environments; C C-0055; C C-0210; Y restrict-seccomp-strict; A M1048 mitigates T1611"
+
+    /// `[verify.files] absent`.
+    Absent "files.absent" Medium
+    "These files are not there"
+    "the root"
+    ""
+    "leave it out of the image, or name it in [remove]"
+    "N Building secure container images; A M1042 mitigates T1609"
+
+    /// `[verify.files] present`.
+    Present "files.present" Low
+    "These files are there"
+    "the root"
+    ""
+    "find out why the image lacks it"
+    ""
+
+    /// `[verify.exposure] runtime_socket`.
+    RuntimeSocket "exposure.runtime_socket" Critical
+    "No container runtime can be talked to"
+    "the usual paths of runtimes' sockets"
+    "volumes[*].hostPath"
+    "whoever can write to it is root on the node: remove this hostPath volume"
+    "D 5.32; N Hardening container environments; C C-0074; Y disallow-container-sock-mounts; Y docker-socket-requires-label; A M1048 mitigates T1611"
+
+    /// `[verify.exposure] service_account_token`.
+    ServiceAccountToken "exposure.service_account_token" Medium
+    "No service account token is mounted"
+    "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    "automountServiceAccountToken: false"
+    "set automountServiceAccountToken: false in the pod spec"
+    "K 5.1.6; N Protecting Pod service account tokens; C C-0034; C C-0190; C C-0261; Y restrict-automount-sa-token; A M1018 mitigates T1528"
+
+    /// `[verify.exposure] host_pid`.
+    HostPid "exposure.host_pid" High
+    "The machine's processes cannot be seen"
+    "/proc/self/ns/pid: the initial namespace has a fixed number"
+    "hostPID: false"
+    "set hostPID: false in the pod spec"
+    "Bv1.0 hostNamespaces; D 5.16; K 5.2.3; N Pod security enforcement; C C-0038; C C-0275; Y disallow-host-namespaces; A M1048 mitigates T1611"
+
+    /// `[verify.drift] executables`.
+    DriftExecutables "drift.executables" High
+    "Nothing that can be executed was made or changed since the container started"
+    "times of change and content of every file; /proc/PID/stat"
+    "securityContext.readOnlyRootFilesystem: true"
+    "find out what wrote it: a restart of the container brings back what the image has; if the app makes it, name its directory in [verify.mounts] writable, or make it in the image"
+    "N Immutable container file systems; A M1038 mitigates T1609"
+
+    /// `[verify.drift] processes`.
+    DriftProcesses "drift.processes" High
+    "No process runs a program that was deleted, never had a name, or came since the container started"
+    "/proc/PID/exe of every process"
+    "securityContext.readOnlyRootFilesystem: true"
+    "find out what started it: no image holds what it runs, and a restart of the container ends it"
+    "N Immutable container file systems; A M1038 mitigates T1609"
+
+    /// `--seal`: the files are those that a manifest states.
+    Seal "seal" High
+    "The files are those that the manifest of --seal states"
+    "content, mode and owner of every file"
+    "securityContext.readOnlyRootFilesystem: true"
+    "find out what changed it: a restart of the container brings back what the image has"
+    "N Immutable container file systems"
+
+    /// `--digest`: the files are those that a digest states.
+    SealDigest "seal.digest" High
+    "The files are exactly those that --digest states"
+    "content, mode and owner of every file"
+    "securityContext.readOnlyRootFilesystem: true"
+    "see what differs with --seal"
+    "N Immutable container file systems"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_whole() {
+        for (place, id) in CheckId::ALL.iter().enumerate() {
+            let row = id.row().unwrap();
+            let name = row.name;
+            assert_eq!((*id as usize, row.text.split('\n').count()), (place, 5), "{name}");
+            assert!(!id.title().is_empty() && !id.reads().is_empty() && !id.remedy().is_empty(), "{name}");
+            assert!(CheckId::ALL.iter().filter(|other| other.name() == name).count() == 1, "{name} twice");
+            let written = id.line(4).split("; ").filter(|item| !item.is_empty()).count();
+            assert_eq!(id.ids().count(), written, "{name}: an id has no letter of a standard");
+            for id in id.ids() {
+                assert!(!id.edition.is_empty() && !id.id.is_empty(), "{name}: {id:?}");
+                let is_pss = id.standard.starts_with("PSS");
+                assert_eq!(is_pss, id.edition.starts_with("v1."), "{name}: {id:?}");
+                assert!(id.standard != "ATT&CK" || id.id.contains(" mitigates T"), "{name}: {id:?}");
+            }
+        }
+    }
+}
