@@ -41,11 +41,9 @@ fn table(rows: &[[String; 4]]) -> String {
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
-    let widths = [width(0), width(1), width(2)];
-    let mut text = String::new();
-    for [workload, container, mode, why] in rows {
-        let [first, second, third] = widths;
-        text += &format!("{workload:first$}  {container:second$}  {mode:third$}  {why}\n");
-    }
-    text
+    let [first, second, third] = [width(0), width(1), width(2)];
+    let line = |[workload, container, mode, why]: &[String; 4]| {
+        format!("{workload:first$}  {container:second$}  {mode:third$}  {why}\n")
+    };
+    rows.iter().map(line).collect()
 }

@@ -341,7 +341,7 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         learns_for: None,
         image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
         containers: many(sub, "container"),
-            pod_at: many(sub, "pod-at"),
+        pod_at: many(sub, "pod-at"),
         command: sub.remove_one("command"),
         stage_dirs: many(sub, "stage-dir"),
         digest: sub.remove_one("digest"),

@@ -3,8 +3,8 @@
 
 pub(crate) mod auto;
 mod command;
-mod delivery;
 mod deliverable;
+mod delivery;
 mod diff;
 mod options;
 mod pod;
@@ -149,7 +149,10 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
         if !calls.is_empty() || workloads.is_empty() {
             break (findings, result);
         }
-        calls = self::workloads(&result.documents, &options.pod_at).iter().map(|workload| inscribed::calls(workload, VOLUME)).collect();
+        calls = self::workloads(&result.documents, &options.pod_at)
+            .iter()
+            .map(|workload| inscribed::calls(workload, VOLUME))
+            .collect();
     };
     // Some findings come only with the result, such as a mount of a volume that nothing filled before.
     let file = format!("{}, with lithify in it", manifest.file);
@@ -213,10 +216,10 @@ fn inject(pod: &mut Pod<'_>, chosen: &[Container<'_>]) {
     let mut new = Additions::default();
     delivery::deliver(pod, chosen, &mut new);
     for container in chosen {
-        match pod.options.mode {
-            Some(mode) => pod.mode = mode,
-            None if !choose(pod, container) => continue,
-            None => {}
+        if let Some(mode) = pod.options.mode {
+            pod.mode = mode;
+        } else if !choose(pod, container) {
+            continue;
         }
         let mode = pod.mode;
         if let Some(other) = checks::mode(pod.workload, container).filter(|known| *known != mode) {

@@ -37,11 +37,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
 }
 
 /// The findings and the number of workloads.
-fn manifest_findings(
-    manifest: &Manifest,
-    profile: &Profile,
-    options: &Lint,
-) -> Result<(Vec<Finding>, usize), Failure> {
+fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> Result<(Vec<Finding>, usize), Failure> {
     let removed = Removed::new(profile);
     let short = digest::of_profile(profile);
     let only = &options.containers;

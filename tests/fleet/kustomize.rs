@@ -129,8 +129,9 @@ fn the_image_as_a_volume_instead_of_an_init_container() {
     let pod = pods::of_documents(&built).remove(0);
     let mut plain = pods::of_documents(&[original("web")]).remove(0);
     plain["metadata"]["labels"]["lithify.dev/profile"] = "nginx".into();
-    let mut expected =
-        crate::policy::mutate_by(&crate::mutation::by_image_volume(), Request::new(&plain, "shop", &[]))["spec"].clone();
+    let mut expected = crate::policy::mutate_by(&crate::mutation::by_image_volume(), Request::new(&plain, "shop", &[]))
+        ["spec"]
+        .clone();
     // The profile is that of the label.
     for probe in ["startupProbe", "readinessProbe"] {
         let words = expected["containers"][0][probe]["exec"]["command"].as_array_mut().unwrap();

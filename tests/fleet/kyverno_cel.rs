@@ -66,11 +66,17 @@ fn validating() -> String {
     let mut made = Vec::new();
     for (policy, text) in values.iter().zip(&all).filter(|(value, _)| value["kind"] == "ValidatingAdmissionPolicy") {
         for binding in values.iter().filter(|other| other["spec"]["policyName"] == policy["metadata"]["name"]) {
-            let demand = binding["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]["lithify.dev/demand"].as_str().unwrap();
+            let demand = binding["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]["lithify.dev/demand"]
+                .as_str()
+                .unwrap();
             let labels = format!("      matchLabels: {{ lithify.dev/demand: {demand} }}\n");
             let spec = from(text, "  matchConstraints:").trim_end();
             let spec = if policy["spec"]["matchConstraints"]["namespaceSelector"].is_null() {
-                spec.replacen("  matchConstraints:\n", &format!("  matchConstraints:\n    namespaceSelector:\n{labels}"), 1)
+                spec.replacen(
+                    "  matchConstraints:\n",
+                    &format!("  matchConstraints:\n    namespaceSelector:\n{labels}"),
+                    1,
+                )
             } else {
                 spec.replacen("    namespaceSelector:\n", &format!("    namespaceSelector:\n{labels}"), 1)
             };
@@ -86,7 +92,9 @@ fn validating() -> String {
 
 #[test]
 fn they_are_made_of_the_admission_policies() {
-    for (path, text) in [("examples/fleet/kyverno.yaml", mutating()), ("examples/fleet/kyverno-demand.yaml", validating())] {
+    for (path, text) in
+        [("examples/fleet/kyverno.yaml", mutating()), ("examples/fleet/kyverno-demand.yaml", validating())]
+    {
         if std::env::var_os("LITHIFY_BLESS").is_some() {
             fs::write(project(path), &text).unwrap();
         }

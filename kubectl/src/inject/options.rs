@@ -8,7 +8,10 @@ use lithify::seal::Digest;
 /// Fails if an option does not go with the mode, or if `--stage-dir` cannot be mounted over.
 pub(crate) fn check(options: &Inject) -> Result<(), Failure> {
     if let Some(mode) = options.mode.filter(|mode| *mode != Mode::Stage && !options.stage_dirs.is_empty()) {
-        return Err(Failure::usage(format!("--stage-dir is for --mode stage, not for {}", mode.name()), "leave it out"));
+        return Err(Failure::usage(
+            format!("--stage-dir is for --mode stage, not for {}", mode.name()),
+            "leave it out",
+        ));
     }
     if options.command.is_some() && options.mode == Some(Mode::Probe) {
         return Err(Failure::usage(

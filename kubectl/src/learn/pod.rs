@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, quoted};
 use super::log;
 use crate::cli::{DEFAULT_IMAGE, Learn};
+use crate::cluster::{Cluster, quoted};
 use crate::failure::Failure;
 use crate::output::{print, say};
 

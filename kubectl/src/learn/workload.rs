@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cluster::Cluster;
 use super::log;
 use crate::checks;
 use crate::cli::{Deliver, Inject, Learn, Mode};
+use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::inject;
 use crate::manifest::Manifest;

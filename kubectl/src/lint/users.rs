@@ -16,8 +16,10 @@ pub(crate) fn host_users(workload: &Workload<'_>) -> Option<Finding> {
         return None;
     }
     let place = workload.spec.range.start..workload.spec.range.start;
-    let message =
-        format!("{}: root in it, who deletes, is root on the node, and nothing in the manifest hinders another", workload.title);
+    let message = format!(
+        "{}: root in it, who deletes, is root on the node, and nothing in the manifest hinders another",
+        workload.title
+    );
     Some(Finding::new(Severity::Note, &place, message, "hostUsers: false, where nodes have user namespaces (1.33)"))
 }
 
@@ -31,5 +33,7 @@ fn hinders(workload: &Workload<'_>) -> bool {
     let is_privileged = |node: &Node| node.get("securityContext").is_some_and(|context| context.is_true("privileged"));
     is_of_host
         || !volumes.iter().all(is_mapped)
-        || containers.into_iter().any(|container| is_privileged(container.node) || container.node.get("volumeDevices").is_some())
+        || containers
+            .into_iter()
+            .any(|container| is_privileged(container.node) || container.node.get("volumeDevices").is_some())
 }

@@ -181,11 +181,7 @@ pub(crate) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names
     }
     Err(Failure::usage(
         format!("no container is called {}", unknown.join(" or ")),
-        format!(
-            "the containers of {} are {}",
-            manifest.file,
-            escape(known.join(", ").as_bytes())
-        ),
+        format!("the containers of {} are {}", manifest.file, escape(known.join(", ").as_bytes())),
     ))
 }
 

@@ -24,8 +24,16 @@ fn cases() -> Vec<(String, &'static str, &'static str)> {
         (pod("", "    command: [app]\n    restartPolicy: OnFailure\n"), "run", "(restartPolicy: OnFailure)"),
         // What is run is written in the image.
         (pod("  restartPolicy: Never\n", ""), "stage", "not run: Pod x, container app has no command"),
-        (pod("", "    command: [app]\n    startupProbe: { grpc: { port: 80 } }\n"), "stage", "lithify does not speak gRPC"),
-        (pod("", "    command: [app]\n    livenessProbe: { exec: { command: [sh, -c, x] } }\n"), "none", "sh will not be there"),
+        (
+            pod("", "    command: [app]\n    startupProbe: { grpc: { port: 80 } }\n"),
+            "stage",
+            "lithify does not speak gRPC",
+        ),
+        (
+            pod("", "    command: [app]\n    livenessProbe: { exec: { command: [sh, -c, x] } }\n"),
+            "none",
+            "sh will not be there",
+        ),
         (pod("", &format!("    command: [sh, /entrypoint.sh]\n{read_only}")), "none", "its script needs the shell"),
         (inject(&pod("", "    command: [app]\n"), "-p shells --mode run"), "run", "it has it already"),
     ]
@@ -85,7 +93,8 @@ fn kubectl(prints: &str, code: u8) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("kubectl");
     let told = directory.path().join("told");
-    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>{}\ncat <<'END'\n{prints}\nEND\nexit {code}\n", told.display());
+    let script =
+        format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>{}\ncat <<'END'\n{prints}\nEND\nexit {code}\n", told.display());
     fs::write(&path, script).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     directory

@@ -165,7 +165,7 @@ fn kinds_of_others_by_the_path_to_their_pod() {
     for mode in ["probe", "stage", "run", "auto"] {
         let arguments = format!("-p nginx --mode {mode}");
         let ran = plugin(ROLLOUT, &format!("inject {arguments} --pod-at spec.template")).exits(0);
-        ran.does_not_say("stays as it is");
+        let ran = ran.does_not_say("stays as it is");
         let expected = spec_of(&data(&inject(&plain.to_string(), &arguments))[0], "spec.template.spec");
         assert_eq!(spec_of(&data(&ran.stdout)[0], "spec.template.spec"), expected, "{mode}");
         plugin(&ran.stdout, "lint -p nginx --pod-at spec.template").exits(0).says("no findings");
@@ -182,8 +182,12 @@ fn kinds_of_others_by_the_path_to_their_pod() {
     assert_eq!(injected["items"][1], data(other)[0]);
     plugin(ROLLOUT, "advise --pod-at spec.template").exits(0).says("Rollout web  app        probe");
     // Deeper, and not where it was said.
-    let deep = ROLLOUT.replace("  template:", "  workloadRef: { kind: x }\n  inner:").replace("apiVersion: argoproj.io", "apiVersion: example.org");
-    plugin(&deep, "lint -p nginx --pod-at spec.template").exits(0).says("--pod-at spec.inner, if pods are made from that");
+    let deep = ROLLOUT
+        .replace("  template:", "  workloadRef: { kind: x }\n  inner:")
+        .replace("apiVersion: argoproj.io", "apiVersion: example.org");
+    plugin(&deep, "lint -p nginx --pod-at spec.template")
+        .exits(0)
+        .says("--pod-at spec.inner, if pods are made from that");
     // Kubernetes' own kinds need no path.
     plugin(&plain.to_string(), "lint -p nginx --pod-at spec.template").exits(0).does_not_say("stays as it is");
 }

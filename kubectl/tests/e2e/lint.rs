@@ -331,20 +331,19 @@ fn a_user_namespace_is_hinted_at_where_nothing_hinders_it() {
     let injected = inject(&deployment("command: [app]"), "-p shells --mode probe");
     let says = "note: Deployment web: root in it, who deletes, is root on the node";
     plugin(&injected, "lint -p shells").exits(0).says(says).says("fix: hostUsers: false");
-    for hindrance in [
-        "hostUsers: false",
-        "hostUsers: true",
-        "hostNetwork: true",
-        "hostPID: true",
-        "hostIPC: true",
-    ] {
+    for hindrance in ["hostUsers: false", "hostUsers: true", "hostNetwork: true", "hostPID: true", "hostIPC: true"] {
         let with = injected.replacen("    spec:\n", &format!("    spec:\n      {hindrance}\n"), 1);
         assert_ne!(with, injected);
         plugin(&with, "lint -p shells").exits(0).does_not_say(says);
     }
-    let volume = injected.replacen("      volumes:\n", "      volumes:\n        - name: data\n          persistentVolumeClaim: { claimName: data }\n", 1);
+    let volume = injected.replacen(
+        "      volumes:\n",
+        "      volumes:\n        - name: data\n          persistentVolumeClaim: { claimName: data }\n",
+        1,
+    );
     plugin(&volume, "lint -p shells").exits(0).does_not_say(says);
-    let privileged = inject(&deployment("command: [app]\nsecurityContext: { privileged: true }"), "-p shells --mode probe");
+    let privileged =
+        inject(&deployment("command: [app]\nsecurityContext: { privileged: true }"), "-p shells --mode probe");
     plugin(&privileged, "lint -p shells").exits(0).does_not_say(says);
     plugin(&deployment("command: [app]"), "lint -p shells").exits(0).does_not_say(says);
 }
