@@ -11,6 +11,7 @@ use super::TIME;
 use super::asked::{Asked, path};
 use super::attempt::{Attempt, By, End, Start, Tried, Why};
 use crate::linux::deadline::Deadline;
+use crate::linux::proc::mountinfo::Mounts;
 use crate::profile::Profile;
 use crate::recognise::catalogue::{Catalogue, Class, Known};
 use crate::recognise::elf::Elf;
@@ -55,11 +56,11 @@ pub struct Listed {
 
 impl Listed {
     /// Lists what to try in this process's root, which `target` is. `checks` are those that verification has made of what
-    /// `profile` asks for.
-    pub fn new(target: &Target, profile: &Profile, checks: &[Check]) -> Self {
+    /// `profile` asks for. `app` is the path of the app's program, if the attempts are made in the app's confinement.
+    pub fn new(target: &Target, profile: &Profile, checks: &[Check], app: Option<&[u8]>) -> Self {
         let deadline = Deadline::after(TIME);
         let root = &target.root;
-        let asked = Asked::new(root, profile, checks);
+        let asked = Asked::new(root, profile, checks, app);
         let mut lister =
             Lister { root, asked: &asked, catalogue: Catalogue::default(), wanted: Vec::new(), unknown: Vec::new() };
         lister.calls();
@@ -109,17 +110,30 @@ impl Lister<'_> {
         let mut read_only: Vec<(Vec<u8>, bool)> =
             asked_for(CheckId::ReadOnly).map(|path| (path.to_vec(), true)).collect();
         let mut noexec: Vec<(Vec<u8>, bool)> = asked_for(CheckId::Noexec).map(|path| (path.to_vec(), true)).collect();
-        let mounts = target.owner.mounts().map(|(mounts, _)| mounts).unwrap_or_default();
+        let mounts = match target.owner.mounts() {
+            Ok((mounts, _)) => mounts,
+            Err(reason) => {
+                self.not_tried(Tried::Write(b"/".to_vec()), Why::NoMounts(reason), self.asked.places());
+                Mounts::default()
+            }
+        };
+        let mut confined: Vec<Vec<u8>> =
+            ["/", "/tmp", "/var/tmp", "/dev/shm"].map(|path| path.as_bytes().to_vec()).into();
         for mount in mounts.visible().filter(|mount| !KERNEL.contains(&mount.filesystem.as_slice())) {
             if self.root.resolve(&mount.point).is_ok_and(|stat| stat.kind != Kind::Directory) {
                 continue;
             }
+            confined.push(mount.point.clone());
             if mount.is_read_only() || mount.point == b"/" {
                 read_only.push((mount.point.clone(), self.asked.anything()));
             }
             noexec.push((mount.point.clone(), self.asked.execute(&mount.point)));
         }
-        for (places, tried) in [(read_only, Tried::Write as fn(Vec<u8>) -> Tried), (noexec, Tried::Execute)] {
+        confined.retain(|place| self.asked.is_not_writable(place));
+        let confined = confined.into_iter().map(|place| (place, true)).collect();
+        for (places, tried) in
+            [(read_only, Tried::Write as fn(Vec<u8>) -> Tried), (noexec, Tried::Execute), (confined, Tried::Confined)]
+        {
             for (place, counts) in places {
                 let tried = tried(place);
                 if !self.wanted.iter().any(|(other, _)| *other == tried) {
@@ -162,7 +176,7 @@ impl Lister<'_> {
 
     fn program(&mut self, program: &Sighting) {
         let mut add = |path: &Canonical, by| {
-            let counts = self.asked.start(program, path);
+            let counts = self.asked.start(program, path, &by);
             self.wanted.push((Tried::Start(Start { path: path.clone(), by }), counts));
         };
         let path = &program.path;
