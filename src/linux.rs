@@ -10,6 +10,7 @@ pub mod proc;
 pub mod stream;
 pub(crate) mod sys;
 pub mod time;
+pub(crate) mod whole_file;
 
 // For the macro `start`.
 #[doc(hidden)]

@@ -133,8 +133,8 @@ impl Task {
         options.open(self.path(&format!("fd/{number}")))
     }
 
-    /// The path `/proc/PID/exe`, by which another process can look at the program.
-    pub fn program_path(self) -> Result<CString, Errno> {
+    /// The magic link `/proc/PID/exe`, by which another process can look at the program.
+    pub fn program_link(self) -> Result<CString, Errno> {
         CString::new(self.path("exe")).map_err(|_| Errno::EINVAL)
     }
 

@@ -3,15 +3,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use super::*;
-use crate::drift::{Since, changes, volumes};
+use crate::drift::{Since, Writes};
 use crate::harden::mark::Mark;
 use crate::learn::confined::Unconfined;
-use crate::learn::observed::{Credentials, Writes};
+use crate::learn::observed::Credentials;
 use crate::learn::writable::Written;
 use crate::linux::time::Time;
 use crate::profile::{Principal, Profile};
 use crate::root::path::canonical;
-use crate::seal::{Exclusions, Scope};
 
 fn file(tree: &Path, path: &str, mode: u32) {
     let at = tree.join(&path[1..]);
@@ -58,9 +57,8 @@ fn tree(write: fn(&Path)) -> (tempfile::TempDir, Root, Writes) {
     }
     write(directory.path());
     let since = Since { start: then, mark: Mark::default() };
-    let found = changes(&root, &since, Exclusions::of(&root, &Profile::default(), Scope::Executables)).unwrap();
-    let volumes = volumes(&root, &since, &found);
-    (directory, root, Writes { since, changes: found, volumes })
+    let writes = Writes::look(&root, &Profile::default(), since).unwrap();
+    (directory, root, writes)
 }
 
 fn observed(programs: &[&str], writes: Option<Writes>) -> Observed {

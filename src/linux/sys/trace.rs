@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::libc;
 
-use super::process::{Ended, ended};
+use super::process::{Ended, ended, wait};
 
 const GET_EVENT_MESSAGE: i32 = 0x4201;
 const SEIZE: i32 = 0x4206;
@@ -85,14 +85,13 @@ fn ptrace(request: i32, pid: i32, data: i32) -> Result<(), Errno> {
 /// Takes one change of a child or a traced task (`waitpid(2)`); `None` if nothing has happened, `ECHILD` if there is
 /// neither a child nor a traced task.
 pub fn take() -> Result<Option<Change>, Errno> {
-    let mut status = 0;
-    // SAFETY: `status` is writable.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
-    Ok(match Errno::result(pid)? {
-        0 => None,
-        pid if libc::WIFSTOPPED(status) => Some(Change::Stopped(pid, stop(libc::WSTOPSIG(status), status >> 16))),
-        pid => Some(Change::Ended(ended(pid, status))),
-    })
+    Ok(wait()?.map(|(pid, status)| {
+        if libc::WIFSTOPPED(status) {
+            Change::Stopped(pid, stop(libc::WSTOPSIG(status), status >> 16))
+        } else {
+            Change::Ended(ended(pid, status))
+        }
+    }))
 }
 
 fn stop(signal: i32, event: i32) -> Stop {
