@@ -123,6 +123,17 @@ fn what_it_writes_it_does_not_run() {
 }
 
 #[test]
+fn what_it_writes_it_does_not_run_although_its_writing_is_not_confined() {
+    let (_directory, root, writes) = tree(|tree| {
+        file(tree, "/new", 0o644);
+        file(tree, "/srv/app/new", 0o644);
+    });
+    let learned = Learned::of(&root, observed(&["/srv/app/run", "/usr/bin/a"], Some(writes))).unwrap();
+    assert!(matches!(learned.confined.write, Err(Unconfined::WritesRoot(_))), "{}", text(&learned.confined.write));
+    assert!(matches!(&learned.confined.execute, Err(Unconfined::RunsWritten(path)) if *path == b"/srv/app/run"));
+}
+
+#[test]
 fn where_nothing_can_be_confined() {
     let (_directory, root, writes) = tree(|tree| file(tree, "/new", 0o644));
     let learned = Learned::of(&root, observed(&["/usr/bin/a"], Some(writes))).unwrap();
