@@ -3,6 +3,7 @@
 mod app;
 mod confined;
 mod gain;
+mod helpers;
 mod image;
 mod kept;
 mod learned;

@@ -20,7 +20,7 @@ use crate::harden::kept::Kept;
 use crate::harden::plan::{Note, Plan, plan};
 use crate::harden::protection::{LoadedError, Protection, Starter};
 use crate::harden::survey::{Depth, Survey, survey};
-use crate::harden::wait::{Doomed, Remark, Wait, WaitError};
+use crate::harden::wait::{Doomed, Obstacle, Remark, Wait, WaitError};
 use crate::linux::proc::processes::Process;
 use crate::probe;
 use crate::profile::Profile;
@@ -205,8 +205,13 @@ impl<'a> Protected<'a> {
         }
         if profile.closure() {
             let loaded = protection.add_loaded(target, profile, &app);
-            if !matches!(policy.processes, Processes::Explain) {
-                loaded.map_err(HardenError::Loaded)?;
+            match (loaded, policy.processes) {
+                (Ok(()), _) | (_, Processes::Explain) => {}
+                // What is still starting may run a compiler or a shell as another user for a moment.
+                (Err(error), Processes::HoldUp { timeout, .. }) if app.age().is_none_or(|age| age < timeout) => {
+                    return Err(HardenError::Wait(WaitError::NotYet(Obstacle::Unread(error.comm))));
+                }
+                (Err(error), _) => return Err(HardenError::Loaded(error)),
             }
         }
         let mut protected = Self { target, profile, policy, app, kept, protection, unknown: None };

@@ -60,6 +60,8 @@ pub enum Obstacle {
     First(Run),
     /// Another process of the app runs a program that goes.
     Descendant(Run),
+    /// Which libraries a process of this command name has loaded cannot be read, and its program is none of `[keep]`.
+    Unread(Vec<u8>),
     /// The processes of the app change from look to look.
     Changing,
     /// This target does not answer.

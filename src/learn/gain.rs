@@ -24,6 +24,11 @@ pub(super) fn is_missing(root: &Root, path: &Canonical, status: &Status) -> bool
     user || group || granted(root, path) & sets.bounding & !sets.permitted != 0
 }
 
+/// Whether the file grants capabilities.
+pub(super) fn grants(root: &Root, path: &Canonical) -> bool {
+    granted(root, path) != 0
+}
+
 /// The capabilities that the file grants.
 fn granted(root: &Root, path: &Canonical) -> u64 {
     let read = || {

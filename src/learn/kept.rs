@@ -35,6 +35,8 @@ pub enum Why {
     Script(Vec<Canonical>),
     /// A script that this one reads.
     Sourced(Canonical),
+    /// A program that was not started, that this one names, and that lies beside others that were started.
+    Helper(Canonical),
     /// A library that no `DT_NEEDED` leads to, loaded by these programs, in order.
     Loaded(Vec<Canonical>),
     /// A directory of modules.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::app::App;
 use super::confined::Confined;
+use super::helpers::add_helpers;
 use super::kept::{Kept, Why};
 use super::likely::{Likely, likely};
 use super::modules::modules;
@@ -102,6 +103,7 @@ fn only(root: &Root, observed: &Observed) -> Vec<Kept> {
         }
     }
     list.extend(scripts);
+    add_helpers(root, &mut list);
     add_sourced(root, &mut list);
     sort_by(&mut list, |a, b| a.path.cmp(&b.path));
     // What was started comes before what was an argument.

@@ -4,7 +4,7 @@
 //! A word counts only if it leads to an executable in the root that the profile does not keep. Bare words count only
 //! where a command stands: in shell scripts, in the scripts of logrotate, and in strings for `system` and `popen`.
 
-mod text;
+pub(super) mod text;
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ use crate::text::order::sort_by;
 
 /// How much is read of one script or configuration file, of one program, and of all together.
 const TEXT_BYTES: u64 = 256 * 1024;
-const PROGRAM_BYTES: u64 = 32 * 1024 * 1024;
+pub(super) const PROGRAM_BYTES: u64 = 32 * 1024 * 1024;
 const ALL_BYTES: usize = 128 * 1024 * 1024;
 
 /// How many configuration files are read.

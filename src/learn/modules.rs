@@ -278,7 +278,7 @@ fn is_library_directory(name: &[u8]) -> bool {
     name.starts_with(b"lib") || name.windows(7).any(|part| part == b"-linux-")
 }
 
-fn is_shared(path: &Canonical) -> bool {
+pub(super) fn is_shared(path: &Canonical) -> bool {
     *path == b"/" || SHARED.iter().any(|known| path == known) || path.name().windows(7).any(|part| part == b"-linux-")
 }
 

@@ -24,6 +24,10 @@ fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::NoProcess => "no process of the app runs".to_owned(),
         Obstacle::First(run) => format!("the container's first process{}", runs(run)),
         Obstacle::Descendant(run) => format!("a process of the app{}", runs(run)),
+        Obstacle::Unread(comm) => format!(
+            "which libraries a process of the app ({}) has loaded cannot be read (CAP_SYS_PTRACE), and [keep] only does not list its program",
+            escape(comm)
+        ),
         Obstacle::Changing => "the app's processes are still changing".to_owned(),
         Obstacle::Silent(target, error) => format!("{target} does not answer: {error}"),
     }

@@ -19,7 +19,7 @@ const CALLS: [&str; 11] = [
 ];
 
 /// Calls `each` with everything that reads as an absolute path: `/` and what can stand in a name.
-pub(super) fn paths(text: &[u8], each: &mut dyn FnMut(&[u8])) {
+pub(in crate::learn) fn paths(text: &[u8], each: &mut dyn FnMut(&[u8])) {
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-@[".contains(byte);
     for word in text.split(|byte| !part(byte)) {
         if word.starts_with(b"/") {
@@ -29,7 +29,7 @@ pub(super) fn paths(text: &[u8], each: &mut dyn FnMut(&[u8])) {
 }
 
 /// Calls `each` with every printable string of a program that ends with a NUL byte.
-pub(super) fn strings(content: &[u8], each: &mut dyn FnMut(&[u8])) {
+pub(in crate::learn) fn strings(content: &[u8], each: &mut dyn FnMut(&[u8])) {
     for string in content.split(|&byte| byte == 0) {
         let start = string.iter().rposition(|byte| !matches!(byte, b' '..=b'~' | b'\t' | b'\n')).map_or(0, |at| at + 1);
         let string = string.get(start..).unwrap_or_default();

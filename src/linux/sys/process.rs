@@ -20,7 +20,7 @@ pub enum Ended {
 /// Takes one child that has ended (`waitpid(2)`); `None` if none has ended yet, `ECHILD` if there are no children.
 pub fn reap() -> Result<Option<Ended>, Errno> {
     loop {
-        match wait()? {
+        match wait(-1)? {
             None => return Ok(None),
             // Of a task that is traced: it has not ended.
             Some((_, status)) if libc::WIFSTOPPED(status) => {}
@@ -29,12 +29,12 @@ pub fn reap() -> Result<Option<Ended>, Errno> {
     }
 }
 
-/// The pid and the status of a child or a traced task to which something has happened; `None` if nothing has, `ECHILD` if
-/// there is neither.
-pub(super) fn wait() -> Result<Option<(i32, i32)>, Errno> {
+/// The pid and the status of a child or a traced task to which something has happened, of `pid` or, if that is -1, of any;
+/// `None` if nothing has, `ECHILD` if there is no such child.
+pub(super) fn wait(pid: i32) -> Result<Option<(i32, i32)>, Errno> {
     let mut status = 0;
     // SAFETY: `status` is writable.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
+    let pid = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::__WALL) };
     Ok(Some((Errno::result(pid)?, status)).filter(|(pid, _)| *pid != 0))
 }
 
@@ -59,6 +59,24 @@ pub fn stopped(pid: i32) -> Option<i32> {
     // SAFETY: waitid(2) sets these fields, or leaves zeroes if there is nothing to tell.
     let (child, status) = unsafe { (info.si_pid(), info.si_status()) };
     (result == 0 && child == pid).then_some(status)
+}
+
+/// Whether the child `pid` has ended. It is left to be reaped, and until then `/proc` tells who it was at its end.
+pub fn has_ended(pid: i32) -> bool {
+    // SAFETY: zero is a valid value of all fields, and the kernel fills them in.
+    let (result, info) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let id = libc::id_t::try_from(pid).unwrap_or_default();
+        (libc::waitid(libc::P_PID, id, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT), info)
+    };
+    // SAFETY: waitid(2) sets this field, or leaves zero if there is nothing to tell.
+    result == 0 && unsafe { info.si_pid() } == pid
+}
+
+/// Ends this process at once with this exit code (`_exit(2)`): nothing is flushed and no memory is asked for.
+pub fn end(code: i32) -> ! {
+    // SAFETY: it ends the process.
+    unsafe { libc::_exit(code) }
 }
 
 /// `fork(2)`: the child's pid, or `None` in the child.

@@ -21,6 +21,7 @@ pub(super) fn kept(why: &Why) -> String {
         Why::Link { to } => format!("a link by which {to} was started"),
         Why::Script(of) => format!("a script that {} ran", some(of)),
         Why::Sourced(by) => format!("a script that {by} reads"),
+        Why::Helper(by) => format!("not started; {by} names it, and starts others of its directory"),
         Why::Loaded(by) => format!("loaded by name by {}", some(by)),
         Why::Modules { seen: 1, by } => format!("a directory of modules, 1 loaded by {}", some(by)),
         Why::Modules { seen, by } => format!("a directory of modules, {seen} loaded by {}", some(by)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::list::App;
 use super::running::Running;
+use super::way::LITHIFY;
 
 /// What an image and its hardening are made of by now.
 #[derive(Debug)]
@@ -44,9 +45,13 @@ impl Site {
         }
     }
 
-    /// The app with a profile of its own, which a file says.
+    /// The app with a profile of its own, which a file says, below an init if it needs one.
     pub fn with_profile(app: &App, profile: &Path) -> Self {
-        Self { profile: Some(profile.to_owned()), ..Self::new(app) }
+        let mut site = Self { profile: Some(profile.to_owned()), ..Self::new(app) };
+        if app.needs_init {
+            site.command.splice(..0, [LITHIFY, "init", "--"].map(str::to_owned));
+        }
+        site
     }
 
     /// What a script has started in place of it: the program itself.

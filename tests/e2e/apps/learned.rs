@@ -38,7 +38,8 @@ mod quick {
 mod slow {
     apps!(
         super::runs_with_what_was_learned;
-        apache2 bind9 dnsmasq lighttpd mariadb mosquitto node php_fpm postgres puma python rabbitmq redis tomcat varnish
+        apache2 bind9 dnsmasq lighttpd mariadb mosquitto node php_fpm postgres puma python rabbitmq redis squid tomcat
+        varnish vsftpd
     );
 }
 

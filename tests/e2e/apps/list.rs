@@ -16,6 +16,8 @@ pub struct App {
     pub answer: &'static [u8],
     /// What it runs in a shell at each of its starts, of which neither its command nor a process says anything.
     pub starts: Option<&'static str>,
+    /// Whether it takes every child that it reaps for one of its own, and so ends as a container's first process.
+    pub needs_init: bool,
 }
 
 /// Where its root filesystem comes from.
@@ -64,6 +66,7 @@ pub const APP: App = App {
     request: Http("/"),
     answer: b" answers",
     starts: None,
+    needs_init: false,
 };
 
 /// What /usr/sbin/apachectl sets.
@@ -154,6 +157,7 @@ pub const APPS: &[App] = &[
         port: 21,
         request: Tcp(b"USER anonymous\r\nPASS x\r\n"),
         answer: b"230 Login successful",
+        needs_init: true,
         ..APP
     },
     App {

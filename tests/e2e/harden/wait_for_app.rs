@@ -172,6 +172,30 @@ fn workers_of_another_user_are_read_without_ptrace() {
     assert!(container.lithify(&["probe", "file", "/usr/sbin/nginx"]).exits(0).stderr.is_empty());
 }
 
+/// As a compiler that the app runs for a moment. Whether its libraries may go cannot be known until it has ended.
+#[test]
+fn a_short_lived_program_of_another_user_whose_libraries_cannot_be_read() {
+    let worker = format!(
+        "setpriv --reuid 33 --clear-groups perl -e 'select undef, undef, undef, 0.1 until -e q(/tmp/go)' & {NGINX}"
+    );
+    let site = crate::harness::tree::Tree::new();
+    let profile = "schema = 1\nname = \"site\"\n[keep]\nonly = [\"nginx\"]\nlibraries = \"closure\"\n";
+    site.file_with("/site.toml", profile);
+    let script = script(&worker).volume(site.path(), "/site", &["ro"]);
+    let container = script.start();
+    let both = "grep -qsx perl /proc/[0-9]*/comm && grep -qx nginx /proc/1/comm";
+    container.wait("start both", || container.exec(["sh", "-c", both]).code == 0);
+    let probe = ["harden", "--wait-for-app", "-p", "/site/site.toml"];
+    waits_for(&container, &probe, "which libraries a process of the app (perl) has loaded cannot be read");
+    // Without waiting, and after the time limit, it is refused as long as it is there.
+    container.lithify(&["harden", "-p", "/site/site.toml"]).exits(3).says("(perl) belongs to the app");
+    container.lithify(&[&probe[..], &["--wait-timeout=0"]].concat()).exits(3).says("(perl) belongs to the app");
+    go(&container);
+    until_over(&container, &probe).exits(0);
+    assert!(!container.root().join("usr/bin/perl").exists());
+    assert_eq!(container.http(), "nginx answers\n");
+}
+
 #[test]
 fn a_first_process_that_changed_its_user() {
     // By its name it could be anything.

@@ -188,6 +188,25 @@ fn its_own_privileges_go_last() {
     assert!(container.is_running());
 }
 
+/// As a compiler that the app runs for a moment when it starts.
+#[test]
+fn a_short_lived_program_of_another_user_is_waited_for() {
+    let worker = "setpriv --reuid 33 --clear-groups perl -e 'select undef, undef, undef, 0.1 until -e q(/tmp/go)' &";
+    let site = Tree::new();
+    let profile = "schema = 1\nname = \"site\"\n[keep]\nonly = [\"nginx\"]\nlibraries = \"closure\"\n";
+    site.file_with("/site.toml", profile);
+    let command = format!("{worker} exec nginx -g 'daemon off;'");
+    let container = nginx(&["-p", "/site/site.toml", "--after-start", "--", "sh", "-c", &command]);
+    let container = container.volume(site.path(), "/site", &["ro"]).start();
+    // Several tries have met it by then.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(container.is_running(), "{}", container.log());
+    has_shell(&container, true);
+    go(&container);
+    is_hardened(&container);
+    assert!(!container.root().join("usr/bin/perl").exists());
+}
+
 #[test]
 fn on_a_read_only_root_the_app_is_not_started_unless_that_is_accepted() {
     let command = ["--", "/docker-entrypoint.sh", "nginx", "-g", "daemon off;"];
