@@ -41,6 +41,7 @@ use crate::root::{Kind, RootError};
 use crate::text::escape::escape;
 use crate::verify::{Check, Verification, Verified};
 
+pub use crate::verify::CheckId;
 pub(crate) use advice::errors::install as install_advice;
 pub(crate) use change::text as change_text;
 pub(crate) use control::{ids_of_key, to_json as checks_to_json, to_text as checks_to_text};

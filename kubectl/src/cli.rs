@@ -1,5 +1,7 @@
 //! The plugin's command line.
 
+mod audit;
+
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command as Clap};
 
 use crate::image::{Limits, Platform};
+pub(crate) use audit::{Report, ReportFormat, Verify};
 use lithify::text::{seconds, size};
 
 /// A command line.
@@ -16,7 +19,9 @@ pub(crate) enum Command {
     Inject(Inject),
     Learn(Learn),
     Lint(Lint),
+    Report(Report),
     Seal(Seal),
+    Verify(Verify),
 }
 
 /// How `inject` hardens a workload.
@@ -93,6 +98,8 @@ pub(crate) struct Lint {
     pub(crate) file: String,
     pub(crate) profiles: Vec<String>,
     pub(crate) containers: Vec<String>,
+    /// For code scanning in place of people.
+    pub(crate) sarif: bool,
 }
 
 /// `seal`.
@@ -190,18 +197,24 @@ fn command() -> Clap {
             flag("apply", "Do it, wait, and print the profile; without it, what would be done is printed")
                 .conflicts_with("logs"),
         );
-    let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
+    let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied")).arg(
+        option("format", "FORMAT", "text, or sarif for code scanning")
+            .default_value("text")
+            .value_parser(PossibleValuesParser::new(["text", "sarif"])),
+    );
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Puts lithify into Kubernetes manifests, checks them, seals images, and learns profiles")
+        .about("Puts lithify into Kubernetes manifests, checks them, seals images, learns profiles, and verifies pods")
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(inject)
         .subcommand(learn)
         .subcommand(lint)
+        .subcommand(audit::report())
         .subcommand(seal)
+        .subcommand(audit::verify())
 }
 
 /// Reads a command line, the program's name first.
@@ -210,11 +223,14 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
         "inject" => read_inject(&mut sub).map(Command::Inject),
         "learn" => read_learn(&mut sub).map(Command::Learn),
+        "report" => audit::read_report(&mut sub).map(Command::Report),
         "seal" => read_seal(&mut sub).map(Command::Seal),
+        "verify" => audit::read_verify(&mut sub).map(Command::Verify),
         _ => Some(Command::Lint(Lint {
             file: sub.remove_one("filename")?,
             profiles: many(&mut sub, "profile"),
             containers: many(&mut sub, "container"),
+            sarif: sub.remove_one::<String>("format")? == "sarif",
         })),
     });
     found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
@@ -307,7 +323,7 @@ pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
     match parse(words.map(OsString::from)).ok()? {
         Command::Inject(options) => Some(options),
-        Command::Learn(_) | Command::Lint(_) | Command::Seal(_) => None,
+        _ => None,
     }
 }
 

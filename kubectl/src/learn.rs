@@ -2,7 +2,6 @@
 //! looks at it, or of a workload, by a manifest whose command is `lithify learn -- CMD`. Nothing reaches the cluster without
 //! `--apply`.
 
-mod cluster;
 mod log;
 mod next;
 mod pod;

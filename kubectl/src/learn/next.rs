@@ -1,7 +1,7 @@
 //! What to do with a learned profile.
 
-use super::cluster::quoted;
 use crate::cli::{Learn, LearnFrom};
+use crate::cluster::quoted;
 
 /// The commands that bring it into the workload: a `ConfigMap`, and what `inject` would do.
 pub(super) fn after(options: &Learn) -> String {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, quoted};
 use super::log;
 use crate::cli::{DEFAULT_IMAGE, Learn};
+use crate::cluster::{Cluster, quoted};
 use crate::failure::Failure;
 use crate::output::{print, say};
 
@@ -18,7 +18,7 @@ const STARTING: Duration = Duration::from_secs(180);
 
 /// Prints the commands that learn, or with `--apply` runs them and returns the profile.
 pub(super) fn learn(options: &Learn, pod: &str) -> Result<Option<String>, Failure> {
-    let cluster = Cluster::of(options);
+    let cluster = Cluster::new(options.context.as_ref(), options.namespace.as_ref());
     if !options.apply {
         let container = options.container.as_deref().unwrap_or("CONTAINER");
         print(&commands(options, &cluster, pod, container))?;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::cluster::Cluster;
 use super::log;
 use crate::checks;
 use crate::cli::{Inject, Learn, Mode};
+use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::inject;
 use crate::manifest::Manifest;
@@ -43,7 +43,7 @@ pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failu
         say(&format!(
             "note: apply it, use the app, wait {} s, then: {} logs {} | kubectl lithify learn --logs -\n",
             options.time.as_secs(),
-            Cluster::of(options).shown(),
+            Cluster::new(options.context.as_ref(), options.namespace.as_ref()).shown(),
             what.as_deref().unwrap_or("POD"),
         ));
         return Ok(None);
@@ -54,7 +54,7 @@ pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failu
             "give a file with one of these, or apply what is printed without --apply",
         ));
     };
-    let cluster = Cluster::of(options);
+    let cluster = Cluster::new(options.context.as_ref(), options.namespace.as_ref());
     say(&cluster.run_with(&["apply", "-f", "-"], Some(&injected.text))?);
     let timeout = format!("--timeout={}s", STARTING.as_secs());
     if what.starts_with("pod/") {

@@ -4,34 +4,34 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::cli::Learn;
 use crate::failure::Failure;
 
 /// How kubectl is called.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     flags: Vec<String>,
 }
 
 impl Cluster {
-    pub(super) fn of(options: &Learn) -> Self {
-        let flags = [("--context", &options.context), ("--namespace", &options.namespace)];
-        let flags = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    /// With kubectl's own flags of these names.
+    pub(crate) fn new(context: Option<&String>, namespace: Option<&String>) -> Self {
+        let flags = [("--context", context), ("--namespace", namespace)];
+        let flags = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?.clone()]));
         Self { flags: flags.flatten().collect() }
     }
 
     /// As a shell reads it.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let flags = self.flags.iter().flat_map(|flag| [" ".to_owned(), quoted(flag)]);
         std::iter::once("kubectl".to_owned()).chain(flags).collect()
     }
 
     /// What kubectl prints. Fails with what it says.
-    pub(super) fn run(&self, arguments: &[&str]) -> Result<String, Failure> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<String, Failure> {
         self.run_with(arguments, None)
     }
 
     /// The same with something on its standard input.
-    pub(super) fn run_with(&self, arguments: &[&str], input: Option<&str>) -> Result<String, Failure> {
+    pub(crate) fn run_with(&self, arguments: &[&str], input: Option<&str>) -> Result<String, Failure> {
         let failed = |what: &str| {
             let what = what.trim_end();
             Failure::Manifest(format!("kubectl {}: {what}", arguments.first().copied().unwrap_or_default()))
@@ -52,14 +52,14 @@ impl Cluster {
     }
 
     /// An object.
-    pub(super) fn get(&self, kind: &str, name: &str) -> Result<Value, Failure> {
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Value, Failure> {
         let text = self.run(&["get", kind, name, "-o", "json"])?;
         serde_json::from_str(&text).map_err(|error| Failure::Manifest(format!("kubectl get {kind} {name}: {error}")))
     }
 }
 
 /// A word as a shell reads it.
-pub(super) fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=/.,:".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {
         word.to_owned()
