@@ -116,10 +116,7 @@ fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View
 }
 
 fn create(path: &Path) -> Result<WholeFile, CommandError> {
-    let file = if path == Path::new("-") {
-        Stream::Output.duplicate().map(WholeFile::open)
-    } else {
-        WholeFile::create(path)
-    };
+    let file =
+        if path == Path::new("-") { Stream::Output.duplicate().map(WholeFile::open) } else { WholeFile::create(path) };
     file.map_err(|errno| CommandError::Manifest { path: path.to_path_buf(), errno })
 }

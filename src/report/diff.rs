@@ -166,8 +166,12 @@ impl DiffReport {
             let _ = write!(text, ", {}", plural(executables, "executable"));
         }
         if !self.writes.changes.unreadable.is_empty() {
-            let _ =
-                write!(text, ", {} could not be looked at as uid {}", self.writes.changes.unreadable.len(), Uid::effective());
+            let _ = write!(
+                text,
+                ", {} could not be looked at as uid {}",
+                self.writes.changes.unreadable.len(),
+                Uid::effective()
+            );
         }
         format!("lithify diff {}: {text}\n", self.root)
     }

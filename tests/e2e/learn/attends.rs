@@ -31,7 +31,10 @@ impl Slow {
              -e inject=openat:delay_enter=10000 chroot \"$0\" /lithify learn --out /tmp/p.toml {flags} -- /bin/tasks crowd {CROWD}; exit"
         );
         let mut unshare = Command::new("unshare");
-        unshare.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &script]).arg(tree.path()).arg(log.path());
+        unshare
+            .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &script])
+            .arg(tree.path())
+            .arg(log.path());
         let mut child = unshare.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
