@@ -325,7 +325,7 @@ impl Proc {
             held.extend(inode.and_then(|inode| std::str::from_utf8(inode).ok()?.parse::<u64>().ok()));
             std::ops::ControlFlow::Continue(())
         })?;
-        Ok(sockets.iter().filter(|socket| held.contains(&socket.inode)).cloned().collect())
+        Ok(sockets.iter().filter(|socket| held.contains(&socket.inode)).copied().collect())
     }
 
     /// The root directory of the task.
