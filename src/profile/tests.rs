@@ -49,6 +49,22 @@ fn the_stricter_scalar_wins_in_any_order() {
     assert_eq!(profile("").method(), Method::Delete);
 }
 
+/// A choice is known by its position.
+#[test]
+fn words_stand_in_the_order_of_their_values() {
+    use super::keys::{Kind, SECTIONS};
+    let choices = SECTIONS.iter().flat_map(|section| section.keys).filter_map(|key| match &key.kind {
+        Kind::Choice(choice) => Some(choice.words),
+        _ => None,
+    });
+    let values = [
+        Method::ALL.map(Method::name).to_vec(),
+        super::Libraries::ALL.map(super::Libraries::name).to_vec(),
+        super::ConfineMode::ALL.map(super::ConfineMode::name).to_vec(),
+    ];
+    assert_eq!(choices.map(<[_]>::to_vec).collect::<Vec<_>>(), values);
+}
+
 #[test]
 fn the_closure_of_libraries_is_the_stricter() {
     let (all, closure) = ("[keep]\nlibraries = \"all\"", "[keep]\nlibraries = \"closure\"");

@@ -82,9 +82,9 @@ impl Note {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))
             }
             Self::Unconfined(level) => {
-                format!("[confine] is not enforced: {}", LandlockError::Partial(level.clone()))
+                format!("[confine] is not enforced: {}", LandlockError::Partial(*level))
             }
-            Self::Confined(level) => format!("[confine]: {}", launch::level(level)),
+            Self::Confined(level) => format!("[confine]: {}", launch::level(*level)),
             Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", list(paths)),
             Self::Stuck(errno) => format!(
                 "once the app is up, what it needs to start can neither be deleted nor denied to it ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it anyway",
@@ -103,7 +103,7 @@ impl Note {
             Self::Denied { names, level } => format!(
                 "{names} names cannot be removed, and are denied to the app and its children instead ({}); \
                  a `kubectl exec` is not bound by that",
-                launch::level(level)
+                launch::level(*level)
             ),
             Self::ReadOnly { names, profiles } => format!(
                 "the root is read-only, so {names} names that the profile removes stay and can still be run ({}); \

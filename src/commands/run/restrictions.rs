@@ -43,7 +43,7 @@ impl Restrictions {
                 return;
             }
             let level = ruleset.level();
-            report.launch.push(Launch::Confined(*confinement, level.clone()));
+            report.launch.push(Launch::Confined(*confinement, level));
             report.notes.push(match confinement {
                 Confinement::Fallback => Note::Denied { names, level },
                 Confinement::Confine => Note::Confined(level),
