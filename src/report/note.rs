@@ -34,6 +34,8 @@ pub enum Note {
     Confined(Level),
     /// Paths of `[confine]` that do not exist.
     NothingToConfine(Vec<Vec<u8>>),
+    /// `verify --prove`: it is not in the confinement of the app, so that is not tried.
+    ConfineNotTried,
     /// What the app needs to start cannot be deleted later either.
     Stuck(Errno),
     /// Directories that neither this user nor the app may enter.
@@ -90,6 +92,10 @@ impl Note {
                 "once the app is up, what it needs to start can neither be deleted nor denied to it ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it anyway",
                 errno.desc()
             ),
+            Self::ConfineNotTried => {
+                "[confine] was not tried: it binds the app that `lithify run` starts, and `run --prove` tries it there"
+                    .to_owned()
+            }
             Self::NotEntered(paths) => {
                 format!(
                     "neither this user nor the app may enter these directories, so they were not looked at: {}",

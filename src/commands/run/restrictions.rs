@@ -54,6 +54,11 @@ impl Restrictions {
         }
     }
 
+    /// Enters the confinement alone, in a child that stands for the app. Returns whether that worked.
+    pub(super) fn confine(&self) -> bool {
+        self.rulesets.iter().all(|(_, ruleset)| ruleset.enforce().is_ok())
+    }
+
     /// Gives up privileges, and checks what `[verify.process]` asks for. Returns whether giving up worked.
     pub(super) fn give_up_privileges(&self, root: &Root, profile: &Profile, report: &mut Report) -> bool {
         if let Err(error) = self.privileges.bring_about() {
