@@ -75,12 +75,11 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     let output = output::Output::new(&cli.output);
     // A probe that takes too long is killed, and the kubelet then shows none of its output. A process that runs out of
     // memory cannot say anything either.
-    if let Command::Harden(_) | Command::Verify(cli::Verify { list_checks: false, .. }) | Command::Stage(_) =
-        cli.command
-    {
-        output::leave_message(
-            "lithify was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n",
-        );
+    match &cli.command {
+        Command::Harden(_) => output::leave_in_progress("harden"),
+        Command::Verify(cli::Verify { list_checks: false, .. }) => output::leave_in_progress("verify"),
+        Command::Stage(_) => output::leave_in_progress("stage"),
+        _ => {}
     }
     let exit = match &cli.command {
         Command::Harden(options) => output.report("harden", harden::harden(options)),

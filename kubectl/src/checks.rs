@@ -4,6 +4,7 @@ mod capabilities;
 mod commands;
 mod delivered;
 pub(crate) mod digest;
+mod ends;
 pub(crate) mod inscribed;
 mod mode;
 mod staged;
@@ -13,7 +14,8 @@ use crate::manifest::workload::Workload;
 
 pub(crate) use capabilities::unsearchable;
 pub(crate) use commands::{app, command, handlers};
-pub(crate) use delivered::{installs, is_whole, mount_over};
+pub(crate) use delivered::{delivery, installs, is_whole, mount_over};
+pub(crate) use ends::ends;
 pub(crate) use mode::mode;
 pub(crate) use staged::{Staged, mounted, staged};
 

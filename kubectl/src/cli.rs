@@ -10,12 +10,14 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command as Clap};
 
 use crate::image::{Limits, Platform};
+use crate::names::{PROGRAM, PROGRAM_OF_IMAGE};
 pub(crate) use audit::{Report, ReportFormat, Verify};
 use lithify::text::{seconds, size};
 
 /// A command line.
 #[derive(Debug)]
 pub(crate) enum Command {
+    Advise(Advise),
     Inject(Inject),
     Learn(Learn),
     Lint(Lint),
@@ -45,17 +47,60 @@ impl Mode {
     }
 }
 
+/// How the program comes into a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// An init container installs it into an `emptyDir`.
+    InitContainer,
+    /// Its image is mounted as a volume.
+    ImageVolume,
+}
+
+impl Delivery {
+    /// The value of `--deliver`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::InitContainer => "init-container",
+            Self::ImageVolume => "image-volume",
+        }
+    }
+
+    /// Where the containers find the program.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::InitContainer => PROGRAM,
+            Self::ImageVolume => PROGRAM_OF_IMAGE,
+        }
+    }
+}
+
+/// What `--deliver` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deliver {
+    /// As the pod has it already, else by an init container.
+    AsItIs,
+    By(Delivery),
+    /// By what the cluster can do.
+    ByCluster,
+}
+
 /// `inject`.
 #[derive(Clone, Debug)]
 pub(crate) struct Inject {
     pub(crate) file: String,
     /// `NAME`, or `FILE=PATH`: a file on this machine, and its path in the container.
     pub(crate) profiles: Vec<String>,
-    pub(crate) mode: Mode,
+    /// `None` is `auto`.
+    pub(crate) mode: Option<Mode>,
+    pub(crate) deliver: Deliver,
+    /// kubectl's, for what the cluster is asked.
+    pub(crate) context: Option<String>,
     /// In place of hardening, the app is watched for so long.
     pub(crate) learns_for: Option<Duration>,
     pub(crate) image: Option<String>,
     pub(crate) containers: Vec<String>,
+    /// Paths to pod templates in kinds that are not Kubernetes' own.
+    pub(crate) pod_at: Vec<String>,
     pub(crate) command: Option<String>,
     pub(crate) stage_dirs: Vec<String>,
     /// The digest that the files must have, as somebody typed it.
@@ -63,6 +108,24 @@ pub(crate) struct Inject {
     pub(crate) force: bool,
     pub(crate) dry_run: bool,
     pub(crate) in_place: bool,
+}
+
+/// `advise`.
+#[derive(Clone, Debug)]
+pub(crate) struct Advise {
+    pub(crate) of: Advised,
+    pub(crate) namespace: Option<String>,
+    /// What `inject` would be told.
+    pub(crate) inject: Inject,
+}
+
+/// What `advise` looks at.
+#[derive(Clone, Debug)]
+pub(crate) enum Advised {
+    /// A pod of the cluster.
+    Pod(String),
+    /// The manifest in this file.
+    Manifest(String),
 }
 
 /// `learn`.
@@ -98,6 +161,8 @@ pub(crate) struct Lint {
     pub(crate) file: String,
     pub(crate) profiles: Vec<String>,
     pub(crate) containers: Vec<String>,
+    /// Paths to pod templates in kinds that are not Kubernetes' own.
+    pub(crate) pod_at: Vec<String>,
     /// For code scanning in place of people.
     pub(crate) sarif: bool,
 }
@@ -138,17 +203,29 @@ fn common(command: Clap) -> Clap {
                 .short('c')
                 .action(ArgAction::Append),
         )
+        .arg(pod_at())
+}
+
+/// For kinds that are not Kubernetes' own.
+fn pod_at() -> Arg {
+    option("pod-at", "PATH", "Also the pod template at this path of kinds that are not Kubernetes' own, such as spec.template of an Argo Rollout; can be repeated")
+        .action(ArgAction::Append)
 }
 
 /// The whole command line.
 fn command() -> Clap {
     let inject = common(Clap::new("inject").about("Put lithify into the workloads of a manifest"))
         .arg(
-            option("mode", "MODE", "probe: delete, by the startupProbe; stage: mount hardened copies, also on a read-only root; run: harden, then become the app")
+            option("mode", "MODE", "probe: delete, by the startupProbe; stage: mount hardened copies, also on a read-only root; run: harden, then become the app; auto: what `advise` says of each container")
                 .required(true)
-                .value_parser(PossibleValuesParser::new(["probe", "stage", "run"])),
+                .value_parser(PossibleValuesParser::new(["probe", "stage", "run", "auto"])),
         )
         .arg(option("image", "IMAGE", "The image of lithify, as your registry has it").env("LITHIFY_IMAGE").hide_env(true))
+        .arg(
+            option("deliver", "WAY", "init-container: a copy in an emptyDir; image-volume: lithify's image as a volume, Kubernetes 1.36; auto: what kubectl's cluster can do")
+                .value_parser(PossibleValuesParser::new(["init-container", "image-volume", "auto"])),
+        )
+        .arg(option("context", "NAME", "With --deliver auto: kubectl's --context"))
         .arg(option("command", "COMMAND", "With --mode run or stage: the command of a container that has none, as words or as a JSON list"))
         .arg(option("stage-dir", "DIR", "With --mode stage: stage and mount this directory in place of /usr/bin and /usr/sbin; can be repeated").action(ArgAction::Append))
         .arg(option("digest", "DIGEST", "With --mode probe or run: what the files must be, as `kubectl lithify seal --after` prints it for this image"))
@@ -197,6 +274,26 @@ fn command() -> Clap {
             flag("apply", "Do it, wait, and print the profile; without it, what would be done is printed")
                 .conflicts_with("logs"),
         );
+    let advise = Clap::new("advise")
+        .about("Say for each container in which mode `inject` can harden it, and why")
+        .arg(Arg::new("pod").value_name("POD").help("A pod of kubectl's cluster"))
+        .arg(option("filename", "FILE", "A manifest in YAML or JSON, `-` for standard input").short('f'))
+        .group(ArgGroup::new("of").args(["pod", "filename"]).required(true))
+        .arg(
+            option("profile", "NAME", "Built-in profile, or a file, as for inject; can be repeated")
+                .short('p')
+                .default_value("shells")
+                .action(ArgAction::Append),
+        )
+        .arg(
+            option("container", "NAME", "Only this container of each pod; can be repeated")
+                .short('c')
+                .action(ArgAction::Append),
+        )
+        .arg(pod_at())
+        .arg(option("command", "COMMAND", "The command of a container that has none, as words or as a JSON list"))
+        .arg(option("namespace", "NAME", "kubectl's --namespace").short('n'))
+        .arg(option("context", "NAME", "kubectl's --context"));
     let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied")).arg(
         option("format", "FORMAT", "text, or sarif for code scanning")
             .default_value("text")
@@ -209,6 +306,7 @@ fn command() -> Clap {
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(advise)
         .subcommand(inject)
         .subcommand(learn)
         .subcommand(lint)
@@ -221,6 +319,7 @@ fn command() -> Clap {
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let mut matches = command().try_get_matches_from(words)?;
     let found = matches.remove_subcommand().and_then(|(name, mut sub)| match name.as_str() {
+        "advise" => read_advise(&mut sub).map(Command::Advise),
         "inject" => read_inject(&mut sub).map(Command::Inject),
         "learn" => read_learn(&mut sub).map(Command::Learn),
         "report" => audit::read_report(&mut sub).map(Command::Report),
@@ -230,6 +329,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
             file: sub.remove_one("filename")?,
             profiles: many(&mut sub, "profile"),
             containers: many(&mut sub, "container"),
+            pod_at: many(&mut sub, "pod-at"),
             sarif: sub.remove_one::<String>("format")? == "sarif",
         })),
     });
@@ -242,19 +342,58 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         file: sub.remove_one("filename")?,
         profiles: many(sub, "profile"),
         mode: match sub.remove_one::<String>("mode")?.as_str() {
-            "probe" => Mode::Probe,
-            "stage" => Mode::Stage,
-            _ => Mode::Run,
+            "probe" => Some(Mode::Probe),
+            "stage" => Some(Mode::Stage),
+            "run" => Some(Mode::Run),
+            _ => None,
         },
+        deliver: match sub.remove_one::<String>("deliver").as_deref() {
+            Some("image-volume") => Deliver::By(Delivery::ImageVolume),
+            Some("init-container") => Deliver::By(Delivery::InitContainer),
+            Some(_) => Deliver::ByCluster,
+            None => Deliver::AsItIs,
+        },
+        context: sub.remove_one("context"),
         learns_for: None,
         image: sub.remove_one::<String>("image").filter(|image| !image.is_empty()),
         containers: many(sub, "container"),
+        pod_at: many(sub, "pod-at"),
         command: sub.remove_one("command"),
         stage_dirs: many(sub, "stage-dir"),
         digest: sub.remove_one("digest"),
         force: sub.get_flag("force"),
         dry_run: sub.get_flag("dry-run"),
         in_place: sub.get_flag("in-place"),
+    })
+}
+
+/// Never `None`: clap checks the required options.
+fn read_advise(sub: &mut ArgMatches) -> Option<Advise> {
+    let file: Option<String> = sub.remove_one("filename");
+    let of = match sub.remove_one("pod") {
+        Some(pod) => Advised::Pod(pod),
+        None => Advised::Manifest(file.clone()?),
+    };
+    Some(Advise {
+        of,
+        namespace: sub.remove_one("namespace"),
+        inject: Inject {
+            file: file.unwrap_or_default(),
+            profiles: many(sub, "profile"),
+            mode: None,
+            deliver: Deliver::AsItIs,
+            context: sub.remove_one("context"),
+            learns_for: None,
+            image: None,
+            containers: many(sub, "container"),
+            pod_at: many(sub, "pod-at"),
+            command: sub.remove_one("command"),
+            stage_dirs: Vec::new(),
+            digest: None,
+            force: false,
+            dry_run: false,
+            in_place: false,
+        },
     })
 }
 
@@ -356,7 +495,7 @@ mod tests {
     fn the_command_line_is_consistent() {
         command().debug_assert();
         let options = inject_options("run", &["nginx", "shells"]).unwrap();
-        assert_eq!((options.mode, options.profiles.len()), (Mode::Run, 2));
+        assert_eq!((options.mode, options.profiles.len()), (Some(Mode::Run), 2));
         assert!(inject_options("other", &["nginx"]).is_none());
         assert!(inject_options("run", &[]).is_none());
     }

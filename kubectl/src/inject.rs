@@ -1,7 +1,9 @@
 //! `kubectl lithify inject` changes a manifest so that its pods harden themselves. It writes nothing unless it can make
 //! every change.
 
+pub(crate) mod auto;
 mod command;
+mod deliverable;
 mod delivery;
 mod diff;
 mod options;
@@ -25,7 +27,7 @@ use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
 use crate::manifest::finding::{self, Finding, Severity};
-use crate::manifest::workload::{Container, check_names, workloads};
+use crate::manifest::workload::{Container, check_names, left_alone, workloads};
 use crate::names::VOLUME;
 use crate::output::{print, say};
 use crate::yaml::{self, Changed, Changes, Edit};
@@ -58,6 +60,8 @@ pub(crate) fn run(options: &Inject) -> Result<Exit, Failure> {
         ));
     }
     let manifest_file = Manifest::read(&options.file)?;
+    let decided = deliverable::decide(options);
+    let options = decided.as_ref().unwrap_or(options);
     let injected = manifest(&manifest_file, options)?;
     say(&finding::print(&manifest_file, &injected.notes));
     if injected.workloads == 0 {
@@ -103,7 +107,7 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
     options::check(options)?;
     let short = digest::of_profile(&profile);
     let removed = Removed::new(&profile);
-    let workloads = workloads(&manifest.documents);
+    let workloads = workloads(&manifest.documents, &options.pod_at);
     check_names(manifest, &workloads, &options.containers)?;
     sealed::check(&workloads, options)?;
     // The first round finds the calls that the finished pod makes; the second inscribes them.
@@ -120,6 +124,8 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
                 profiles: &profiles,
                 removed: &removed,
                 workload,
+                delivery: delivery::choose(workload, options),
+                mode: options.mode.unwrap_or(Mode::Probe),
                 calls,
                 changes,
                 findings: &mut findings,
@@ -143,46 +149,120 @@ pub(crate) fn manifest(manifest: &Manifest, options: &Inject) -> Result<Injected
         if !calls.is_empty() || workloads.is_empty() {
             break (findings, result);
         }
-        calls = self::workloads(&result.documents).iter().map(|workload| inscribed::calls(workload, VOLUME)).collect();
+        calls = self::workloads(&result.documents, &options.pod_at)
+            .iter()
+            .map(|workload| inscribed::calls(workload, VOLUME))
+            .collect();
     };
     // Some findings come only with the result, such as a mount of a volume that nothing filled before.
     let file = format!("{}, with lithify in it", manifest.file);
     let result = Manifest { file, text, documents };
-    let after: Vec<Finding> = self::workloads(&result.documents)
+    let after: Vec<Finding> = self::workloads(&result.documents, &options.pod_at)
         .iter()
         .filter(|workload| !workload.chosen(&options.containers).is_empty())
         .flat_map(checks::volumes)
         .collect();
     refuse(&result, &after, options)?;
+    let mut findings = findings;
+    findings.extend(left_alone(&manifest.documents, &options.pod_at));
     Ok(Injected { edits, notes: findings, workloads: workloads.len(), text: result.text })
+}
+
+/// What `advise` says of one container.
+pub(crate) struct Advice {
+    pub(crate) workload: String,
+    pub(crate) container: String,
+    /// `None` where no mode fits.
+    pub(crate) mode: Option<Mode>,
+    pub(crate) why: String,
+}
+
+/// The mode of each container of a manifest.
+pub(crate) fn advise(manifest: &Manifest, options: &Inject) -> Result<Vec<Advice>, Failure> {
+    let profiles = Profiles::new(&options.profiles)?;
+    let profile = load(profiles.here.iter().map(String::as_str))?;
+    let removed = Removed::new(&profile);
+    let workloads = workloads(&manifest.documents, &options.pod_at);
+    check_names(manifest, &workloads, &options.containers)?;
+    let mut advice = Vec::new();
+    for workload in &workloads {
+        for container in workload.chosen(&options.containers) {
+            let (mut changes, mut findings) = (Changes::default(), Vec::new());
+            let pod = Pod {
+                options,
+                profiles: &profiles,
+                removed: &removed,
+                workload,
+                delivery: delivery::choose(workload, options),
+                mode: Mode::Probe,
+                calls: None,
+                changes: &mut changes,
+                findings: &mut findings,
+            };
+            let choice = auto::choose(&pod, &container);
+            advice.push(Advice {
+                workload: workload.title.clone(),
+                container: lithify::text::escape::escape(container.name.as_bytes()),
+                mode: choice.mode,
+                why: choice.why(&container),
+            });
+        }
+    }
+    Ok(advice)
 }
 
 /// Puts into the changes what the chosen containers need, and into the findings what forbids it.
 fn inject(pod: &mut Pod<'_>, chosen: &[Container<'_>]) {
     let mut new = Additions::default();
-    let mode = pod.options.mode;
     delivery::deliver(pod, chosen, &mut new);
     for container in chosen {
+        if let Some(mode) = pod.options.mode {
+            pod.mode = mode;
+        } else if !choose(pod, container) {
+            continue;
+        }
+        let mode = pod.mode;
         if let Some(other) = checks::mode(pod.workload, container).filter(|known| *known != mode) {
             let message = format!("{} has lithify in mode {} already", container.title, other.name());
             let fix = format!("inject into the manifest as it was before, or use --mode {}", other.name());
             pod.refuse(container, message, fix);
             continue;
         }
-        pod.findings.extend(checks::handlers(container, Some(mode), pod.removed));
-        pod.findings.extend(checks::app(container, Some(mode), pod.removed));
-        delivery::check_profile_mounts(pod, container);
-        let mut mounts = delivery::mount_program(pod, container);
-        match mode {
-            Mode::Probe => probe::probe(pod, container),
-            Mode::Run => run::run(pod, container),
-            Mode::Stage => stage::stage(pod, container, &mut new, &mut mounts),
-        }
-        pod.append(container.node, &container.path, "volumeMounts", None, mounts);
+        harden(pod, container, &mut new);
     }
     let (spec, path) = (pod.workload.spec, pod.workload.path.clone());
     pod.append(spec, &path, "initContainers", Some("containers"), new.init_containers);
     pod.append(spec, &path, "volumes", None, new.volumes);
+}
+
+/// Makes the container one that is hardened in the pod's mode.
+fn harden(pod: &mut Pod<'_>, container: &Container<'_>, new: &mut Additions) {
+    let mode = pod.mode;
+    pod.findings.extend(checks::handlers(container, Some(mode), pod.removed));
+    pod.findings.extend(checks::app(container, Some(mode), pod.removed));
+    delivery::check_profile_mounts(pod, container);
+    let mut mounts = delivery::mount_program(pod, container);
+    match mode {
+        Mode::Probe => probe::probe(pod, container),
+        Mode::Run => run::run(pod, container),
+        Mode::Stage => stage::stage(pod, container, new, &mut mounts),
+    }
+    pod.append(container.node, &container.path, "volumeMounts", None, mounts);
+}
+
+/// Chooses the mode by the container and says it. Returns `false`, with the findings, where none fits.
+fn choose(pod: &mut Pod<'_>, container: &Container<'_>) -> bool {
+    let choice = auto::choose(pod, container);
+    let Some(mode) = choice.mode else {
+        pod.findings.extend(choice.hindered.into_iter().map(|(_, finding)| finding));
+        return false;
+    };
+    pod.mode = mode;
+    if !choice.is_there {
+        let message = format!("{}: --mode auto is {}: {}", container.title, mode.name(), choice.why(container));
+        pod.find(Severity::Note, &container.place(), message, "kubectl lithify advise says it of each container");
+    }
+    true
 }
 
 /// Fails if a finding forbids the change.

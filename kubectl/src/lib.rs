@@ -8,6 +8,7 @@
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared
 //! ```
 
+mod advise;
 mod checks;
 mod cli;
 mod cluster;
@@ -38,6 +39,7 @@ use manifest::Manifest;
 /// Parses the command line, runs its subcommand and prints the result. `docs/exit-codes.md` lists the exit codes.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (name, result) = match cli::parse(arguments) {
+        Ok(Command::Advise(options)) => ("advise", advise::run(&options)),
         Ok(Command::Inject(options)) => ("inject", inject::run(&options)),
         Ok(Command::Learn(options)) => ("learn", learn::run(&options)),
         Ok(Command::Lint(options)) => ("lint", lint::run(&options)),

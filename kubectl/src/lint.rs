@@ -5,14 +5,15 @@ mod mounts;
 mod probes;
 mod sarif;
 mod security;
+mod users;
 
 use crate::checks::{self, digest};
-use crate::cli::Lint;
+use crate::cli::{Lint, Mode};
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
 use crate::manifest::finding::{self, Finding, Severity};
-use crate::manifest::workload::{check_names, workloads};
+use crate::manifest::workload::{check_names, left_alone, workloads};
 use crate::output::print;
 use lithify::profile::{Profile, load};
 use lithify::report::Exit;
@@ -23,7 +24,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
-    let (findings, count) = manifest_findings(&manifest, &profile, &options.containers)?;
+    let (findings, count) = manifest_findings(&manifest, &profile, options)?;
     let problems = findings.iter().filter(|(_, finding)| finding.severity != Severity::Note).count();
     let summary = match (count, problems) {
         (0, _) => "no workload in it".to_owned(),
@@ -46,22 +47,27 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
 type Ruled = (&'static str, Finding);
 
 /// The findings and the number of workloads.
-fn manifest_findings(manifest: &Manifest, profile: &Profile, only: &[String]) -> Result<(Vec<Ruled>, usize), Failure> {
+fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> Result<(Vec<Ruled>, usize), Failure> {
     let removed = Removed::new(profile);
     let short = digest::of_profile(profile);
-    let workloads = workloads(&manifest.documents);
+    let only = &options.containers;
+    let workloads = workloads(&manifest.documents, &options.pod_at);
     check_names(manifest, &workloads, only)?;
     let mut findings = Vec::new();
     let mut add = |rule, found: Vec<Finding>| findings.extend(found.into_iter().map(|finding| (rule, finding)));
+    add("lint.kinds", left_alone(&manifest.documents, &options.pod_at));
     for workload in &workloads {
         add("lint.volumes", checks::volumes(workload));
         add("lint.delivery", mounts::delivery(workload));
         add("lint.accepted", accepted::accepted(workload));
+        add("lint.users", users::host_users(workload).into_iter().collect());
         for container in workload.chosen(only) {
             let mode = checks::mode(workload, &container);
             add("lint.handlers", checks::handlers(&container, mode, &removed));
             add("lint.command", checks::app(&container, mode, &removed).into_iter().collect());
             add("lint.probes", probes::ours(&container));
+            let ends = checks::ends(workload, &container).filter(|_| mode == Some(Mode::Probe));
+            add("lint.ends", ends.into_iter().collect());
             add("lint.digest", digest::digests(workload, &container, &short));
             add("lint.security", security::security(&container, mode, profile));
             add("lint.writable", mounts::writable(&container, profile));

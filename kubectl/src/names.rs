@@ -6,6 +6,9 @@ pub(crate) const LITHIFY: &str = "lithify";
 /// Where the containers find the program.
 pub(crate) const PROGRAM: &str = "/lithify/lithify";
 
+/// The same where the volume is lithify's image.
+pub(crate) const PROGRAM_OF_IMAGE: &str = "/lithify/bin/lithify";
+
 /// Where the containers mount the volume that holds the program.
 pub(crate) const MOUNT_POINT: &str = "/lithify";
 

@@ -22,7 +22,10 @@ use crate::text::escape::escape;
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// How our own termination messages start.
-const OURS: &[u8; 8] = b"lithify ";
+const OURS: &[u8] = b"lithify ";
+
+/// How those of `verify` do.
+const VERIFY: &[u8] = b"lithify verify";
 
 /// How often the lock of the termination message is tried, 2 ms apart.
 const LOCK_TRIES: u32 = 250;
@@ -176,7 +179,7 @@ impl Output {
             }
         }
         let message = if exit == Exit::Ok { "" } else { message.as_str() };
-        if let Err(error) = self.leave(message) {
+        if let Err(error) = self.leave(command, message) {
             notes.push(format!("{TERMINATION_LOG} could not be written: {error}"));
         }
         let (_, text, json) = render(notes);
@@ -196,22 +199,47 @@ impl Output {
         if let Some(path) = &self.log {
             let _ = append(path, self.held_log.as_ref(), &lost);
         }
-        let _ = self.leave(&report::cut_to_termination_message(format!("{message}{lost}")));
+        let _ = self.leave(command, &report::cut_to_termination_message(format!("{message}{lost}")));
         if self.stream != Stream::Error {
             let _ = Stream::Error.write(&lost);
         }
         exit.unreported(self.app)
     }
 
-    fn leave(&self, message: &str) -> std::io::Result<()> {
-        set_termination_message(Path::new(TERMINATION_LOG), self.held_message.as_ref(), message)
+    fn leave(&self, command: &str, message: &str) -> std::io::Result<()> {
+        let over = if message.is_empty() { Over::of(command) } else { Over::Any };
+        set_termination_message(Path::new(TERMINATION_LOG), self.held_message.as_ref(), message, over)
     }
 }
 
-/// Leaves a termination message in case nothing more can be said. A report replaces it. An error is ignored here: if
-/// the file cannot be written, the report says so later.
+/// Leaves a termination message, because nothing more can be said. An error is ignored here.
 pub(super) fn leave_message(message: &str) {
-    let _ = set_termination_message(Path::new(TERMINATION_LOG), None, message);
+    let _ = set_termination_message(Path::new(TERMINATION_LOG), None, message, Over::Any);
+}
+
+/// Leaves a termination message in case the command is killed before it can report. The report replaces the message. An
+/// error is ignored here: if the file cannot be written, the report says so later.
+pub(super) fn leave_in_progress(command: &str) {
+    let message = format!(
+        "lithify {command} was killed before it was done: unless the app itself ended then, raise the probe's timeoutSeconds or the container's CPU limit; after OOMKilled, its memory limit\n"
+    );
+    let _ = set_termination_message(Path::new(TERMINATION_LOG), None, &message, Over::of(command));
+}
+
+/// Which messages of lithify's a new one replaces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Any,
+    /// A failed `verify` may be why the kubelet is about to kill the container, so only a `verify` that holds takes its
+    /// message away.
+    AllButVerify,
+}
+
+impl Over {
+    /// For a command that has not failed, or not yet.
+    fn of(command: &str) -> Self {
+        if command == "verify" { Self::Any } else { Self::AllButVerify }
+    }
 }
 
 fn append(path: &Path, held: Option<&File>, text: &str) -> std::io::Result<()> {
@@ -232,7 +260,7 @@ fn open_log(path: &Path) -> std::io::Result<File> {
 }
 
 /// Writes the container's termination message if the file exists and is empty or ours. An empty `message` clears ours.
-fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> std::io::Result<()> {
+fn set_termination_message(path: &Path, held: Option<&File>, message: &str, over: Over) -> std::io::Result<()> {
     let opened;
     let file = if let Some(file) = held {
         file
@@ -247,17 +275,16 @@ fn set_termination_message(path: &Path, held: Option<&File>, message: &str) -> s
     };
     // Several probes may end at once. Without the lock, one could read or write in the middle of another's message.
     let _locked = lock(file);
-    exchange(file, message)
+    exchange(file, message, over)
 }
 
 /// Puts `message` in the place of nothing or of our own message. A message of another program stays.
-fn exchange(file: &File, message: &str) -> std::io::Result<()> {
-    let mut start = [0; OURS.len()];
-    let length = match file.read_at(&mut start, 0)? {
-        0 if message.is_empty() => return Ok(()),
-        length => length,
-    };
-    if length > 0 && &start != OURS {
+fn exchange(file: &File, message: &str, over: Over) -> std::io::Result<()> {
+    let mut start = [0; VERIFY.len()];
+    let length = file.read_at(&mut start, 0)?;
+    let start = start.get(..length).unwrap_or_default();
+    let stays = if length == 0 { message.is_empty() } else { !start.starts_with(OURS) };
+    if stays || over == Over::AllButVerify && start == VERIFY {
         return Ok(());
     }
     file.set_len(0)?;
@@ -295,19 +322,42 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("termination-log");
         let read = || std::fs::read_to_string(&path).unwrap();
-        set_termination_message(&path, None, "lithify x").unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
         assert!(!path.exists(), "made by the kubelet, never by us");
         std::fs::write(&path, "").unwrap();
-        set_termination_message(&path, None, "lithify run: no\n").unwrap();
+        set_termination_message(&path, None, "lithify run: no\n", Over::Any).unwrap();
         assert_eq!(read(), "lithify run: no\n");
-        set_termination_message(&path, None, "lithify again").unwrap();
+        set_termination_message(&path, None, "lithify again", Over::Any).unwrap();
         assert_eq!(read(), "lithify again");
-        set_termination_message(&path, None, "").unwrap();
+        set_termination_message(&path, None, "", Over::Any).unwrap();
         assert_eq!(read(), "");
         std::fs::write(&path, "the app's last words").unwrap();
-        set_termination_message(&path, None, "lithify x").unwrap();
-        set_termination_message(&path, None, "").unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
+        set_termination_message(&path, None, "", Over::Any).unwrap();
         assert_eq!(read(), "the app's last words");
+    }
+
+    /// The kubelet restarts a container for its livenessProbe while `run` or `harden` still works in it.
+    #[test]
+    fn what_a_failed_verify_said_stays_until_one_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("termination-log");
+        let failed = "lithify verify /: 1 finding\nFAIL remove /usr/bin/sh: still there\n";
+        let leave = |message: &str, over| {
+            set_termination_message(&path, None, message, over).unwrap();
+            std::fs::read_to_string(&path).unwrap()
+        };
+        std::fs::write(&path, failed).unwrap();
+        for command in ["run", "harden"] {
+            assert_eq!(leave("", Over::of(command)), failed, "{command}");
+            assert_eq!(leave("lithify harden was killed", Over::of(command)), failed, "{command}");
+        }
+        assert_eq!(leave("lithify run /: refused\n", Over::Any), "lithify run /: refused\n", "it ends the container");
+        std::fs::write(&path, failed).unwrap();
+        assert_eq!(leave("lithify verify was killed", Over::of("verify")), "lithify verify was killed");
+        assert_eq!(leave("", Over::of("verify")), "");
+        std::fs::write(&path, "lithify harden: not yet\n").unwrap();
+        assert_eq!(leave("", Over::of("harden")), "");
     }
 
     #[test]
@@ -318,10 +368,10 @@ mod tests {
         let messages: Vec<String> = (1..5).map(|probe| format!("lithify {}", "x".repeat(probe * 1000))).collect();
         let write = |message: &String| {
             for _ in 0..100 {
-                set_termination_message(&path, None, message).unwrap();
-                set_termination_message(&path, None, "").unwrap();
+                set_termination_message(&path, None, message, Over::Any).unwrap();
+                set_termination_message(&path, None, "", Over::Any).unwrap();
             }
-            set_termination_message(&path, None, message).unwrap();
+            set_termination_message(&path, None, message, Over::Any).unwrap();
         };
         std::thread::scope(|scope| messages.iter().for_each(|message| drop(scope.spawn(|| write(message)))));
         assert!(messages.contains(&std::fs::read_to_string(&path).unwrap()));
@@ -333,7 +383,7 @@ mod tests {
         let path = directory.path().join("termination-log");
         std::fs::write(&path, "lithify run: no").unwrap();
         let _other = Flock::lock(File::open(&path).unwrap(), FlockArg::LockExclusive).unwrap();
-        set_termination_message(&path, None, "lithify x").unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "lithify x");
     }
 
@@ -343,7 +393,7 @@ mod tests {
         let (path, other) = (directory.path().join("termination-log"), directory.path().join("other"));
         std::fs::write(&other, "").unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        set_termination_message(&path, None, "lithify x").unwrap();
+        set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "");
     }
 

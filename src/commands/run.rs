@@ -153,10 +153,12 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
         report.add_verification(verification);
     }
     if report.is_clean() {
-        let listed = options.prove.then(|| Listed::new(&target, &profile, report.all_checks()));
+        let listed = options.prove.then(|| {
+            Listed::new(&target, &profile, report.all_checks(), Some(command.program().as_os_str().as_bytes()))
+        });
         restrictions.enter(&target.root, &profile, &mut report);
         if let Some(listed) = listed.filter(|_| report.is_clean()) {
-            report.add_attempts(listed.make(&target.root));
+            report.add_attempts(listed.make(&target.root, &|| true));
         }
     }
     restrictions.await_parent_death(&mut report);

@@ -9,9 +9,9 @@ use crate::cli::Verify;
 use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::linux::deadline::Deadline;
 use crate::linux::time::Time;
-use crate::profile::{Profile, load, to_json};
+use crate::profile::{Confine, Profile, load, to_json};
 use crate::prove::Listed;
-use crate::report::{CommandError, Exit, Record, Report, Subcommand, VARIABLES, checks_to_json, checks_to_text};
+use crate::report::{CommandError, Exit, Note, Record, Report, Subcommand, VARIABLES, checks_to_json, checks_to_text};
 use crate::seal::{AsIs, Digest};
 use crate::target::Target;
 
@@ -53,8 +53,11 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     }
     report.add_verification(verification);
     if options.prove {
-        let listed = Listed::new(&target, &profile, report.all_checks());
-        report.add_attempts(listed.make(&target.root));
+        let listed = Listed::new(&target, &profile, report.all_checks(), None);
+        report.add_attempts(listed.make(&target.root, &|| true));
+        if profile.confine != Confine::default() {
+            report.notes.push(Note::ConfineNotTried);
+        }
     }
     Ok(report)
 }

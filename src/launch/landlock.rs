@@ -14,12 +14,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
-use crate::linux::sys::landlock::{self as sys, Handled};
+use crate::linux::sys::landlock as sys;
 use crate::profile::{Confine, ConfineMode, Scope};
 use crate::recognise::needs::needs;
 use crate::root::{Canonical, Identity, InRoot, Kind, Root, RootError};
 use crate::text::list::quoted;
-use rights::Offer;
+use rights::Request;
 
 /// Devices that every program may write to and control, besides what is listed. They store nothing.
 const DEVICES: [&str; 8] =
@@ -32,7 +32,7 @@ pub enum LandlockError {
     #[error("Landlock is not available: {}", unavailable(*.0))]
     Unavailable(Errno),
     /// The kernel's Landlock is too old to enforce everything.
-    #[error("this kernel's Landlock (ABI {}) lacks {}", .0.version, features(&.0.lacks))]
+    #[error("this kernel's Landlock (ABI {}) lacks {}", .0.version(), .0.lacking())]
     Partial(Level),
     /// Something would be writable and executable at once.
     #[error("{path} would be both writable ([confine] write {}) and executable", quoted(write))]
@@ -55,11 +55,6 @@ pub enum LandlockError {
     Root(#[from] RootError),
 }
 
-/// The features, as a profile has them.
-pub fn features(features: &[Feature]) -> String {
-    features.iter().map(Feature::to_string).collect::<Vec<_>>().join(", ")
-}
-
 fn unavailable(errno: Errno) -> &'static str {
     match errno {
         Errno::ENOSYS => "this kernel was built without it, is older than 5.13, or a seccomp profile hides it (ENOSYS)",
@@ -70,21 +65,38 @@ fn unavailable(errno: Errno) -> &'static str {
 }
 
 /// How much of a ruleset the kernel enforces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Level {
-    /// Version of the interface.
-    pub version: u32,
-    /// What was asked for and the kernel does not do.
-    pub lacks: Vec<Feature>,
+    request: Request,
     /// The number of rules.
     pub rules: usize,
+}
+
+impl Level {
+    /// The version of the interface.
+    pub fn version(self) -> u32 {
+        self.request.version
+    }
+
+    /// What was asked for and the kernel does not do.
+    pub fn lacks(self) -> impl Iterator<Item = Feature> {
+        self.request.lacks()
+    }
+
+    /// What [`Self::lacks`] says, as a profile has it; empty if the kernel does everything.
+    pub fn lacking(self) -> String {
+        self.lacks().fold(String::new(), |text, feature| {
+            let comma = if text.is_empty() { "" } else { ", " };
+            text + comma + feature.name()
+        })
+    }
 }
 
 /// A set of rules that is complete but not enforced yet.
 #[derive(Debug)]
 pub struct Ruleset {
     fd: OwnedFd,
-    handled: Handled,
+    handled: u64,
     flags: u32,
     level: Level,
     /// Listed paths that do not exist, so that nothing can be allowed on them.
@@ -92,29 +104,30 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
-    /// A ruleset that denies what is `handled` wherever it is not allowed. Denials are logged unless `audit` is false.
+    /// A ruleset that denies these rights wherever they are not allowed. Denials are logged unless `audit` is false.
     /// Fails if the kernel can do nothing of it.
-    fn new(handled: Handled, audit: Option<bool>) -> Result<Self, LandlockError> {
+    fn new(rights: u64, audit: Option<bool>) -> Result<Self, LandlockError> {
         let version = sys::version().map_err(LandlockError::Unavailable)?;
-        let Offer { handled, flags, lacks } = Offer::of(version, handled, audit);
-        let level = Level { version, lacks, rules: 0 };
-        if handled == Handled::default() {
+        let request = Request::new(version, rights, audit);
+        let level = Level { request, rules: 0 };
+        let handled = request.known();
+        if handled == 0 {
             return Err(LandlockError::Partial(level));
         }
-        let fd = sys::ruleset(&handled).map_err(os("landlock_create_ruleset"))?;
-        Ok(Self { fd, handled, flags, level, missing: Vec::new() })
+        let fd = sys::ruleset(&rights::handled(handled)).map_err(os("landlock_create_ruleset"))?;
+        Ok(Self { fd, handled, flags: request.flags(audit), level, missing: Vec::new() })
     }
 
     /// A ruleset for what `[confine]` asks for. It also allows executing `command` (absolute, inside `root`) and what
     /// `command` needs to start. Returns `None` if nothing is asked for. Fails if the kernel cannot enforce it, or if
     /// something would be both writable and executable.
     pub fn confining(root: &Root, confine: &Confine, command: &[u8]) -> Result<Option<Self>, LandlockError> {
-        let handled = handled(confine);
-        if handled == Handled::default() {
+        let rights = asked(confine);
+        if rights == 0 {
             return Ok(None);
         }
-        let mut ruleset = Self::new(handled, confine.audit())?;
-        if confine.mode() == ConfineMode::Require && !ruleset.level.lacks.is_empty() {
+        let mut ruleset = Self::new(rights, confine.audit())?;
+        if confine.mode() == ConfineMode::Require && !ruleset.level.request.is_complete() {
             return Err(LandlockError::Partial(ruleset.level));
         }
         if confine.write.is_none() {
@@ -125,23 +138,22 @@ impl Ruleset {
                 ruleset.allow_port(port.value, right)?;
             }
         }
-        for entry in confine.ioctl.iter().flatten() {
-            let path = entry.value.as_bytes();
-            if !ruleset.allow_listed(root, path, rights::IOCTL_DEV)? {
-                ruleset.missing.push(path.to_vec());
-            }
-        }
         let mut writable = Vec::new();
-        for entry in confine.write.iter().flatten() {
-            let path = entry.value.as_bytes();
-            if ruleset.allow_listed(root, path, rights::WRITE & !rights::MAKE_DEVICE)? {
-                writable.push((line(root, &root.walk(path, true)?.path), &entry.value));
-            } else if !DEVICES.contains(&entry.value.as_str()) {
-                ruleset.missing.push(path.to_vec());
+        let of_write = rights::WRITE & !rights::MAKE_DEVICE;
+        for (paths, rights) in [(&confine.write, of_write), (&confine.ioctl, rights::IOCTL_DEV)] {
+            for entry in paths.iter().flatten() {
+                let path = entry.value.as_bytes();
+                if !ruleset.allow_listed(root, path, rights)? {
+                    if !DEVICES.contains(&entry.value.as_str()) {
+                        ruleset.missing.push(path.to_vec());
+                    }
+                } else if rights == of_write {
+                    writable.push((line(root, &root.walk(path, true)?.path), &entry.value));
+                }
             }
         }
         let of_devices = rights::WRITE_FILE | rights::TRUNCATE | rights::IOCTL_DEV;
-        if ruleset.handled.files & of_devices != 0 {
+        if ruleset.handled & of_devices != 0 {
             for device in DEVICES {
                 ruleset.allow_listed(root, device.as_bytes(), of_devices)?;
             }
@@ -194,7 +206,7 @@ impl Ruleset {
     }
 
     fn allow(&mut self, at: BorrowedFd<'_>, rights: u64) -> Result<(), LandlockError> {
-        let rights = rights & self.handled.files;
+        let rights = rights & self.handled;
         if rights != 0 {
             sys::allow(self.fd.as_fd(), at, rights).map_err(os("landlock_add_rule"))?;
             self.level.rules += 1;
@@ -203,8 +215,8 @@ impl Ruleset {
     }
 
     fn allow_port(&mut self, port: u16, right: u64) -> Result<(), LandlockError> {
-        if self.handled.ports & right != 0 {
-            sys::allow_port(self.fd.as_fd(), port, right).map_err(os("landlock_add_rule"))?;
+        if self.handled & right != 0 {
+            sys::allow_port(self.fd.as_fd(), port, rights::of_ports(right)).map_err(os("landlock_add_rule"))?;
             self.level.rules += 1;
         }
         Ok(())
@@ -218,31 +230,27 @@ impl Ruleset {
 
     /// How much of the ruleset the kernel enforces.
     pub fn level(&self) -> Level {
-        self.level.clone()
+        self.level
     }
 }
 
-/// What `[confine]` asks Landlock to restrict.
-fn handled(confine: &Confine) -> Handled {
-    let asked = |is_there: bool, rights: u64| if is_there { rights } else { 0 };
-    let mut handled = Handled {
-        files: asked(confine.write.is_some(), rights::WRITE)
-            | asked(confine.execute.is_some(), rights::EXECUTE)
-            | asked(confine.ioctl.is_some(), rights::IOCTL_DEV),
-        ports: asked(confine.bind.is_some(), rights::BIND_TCP) | asked(confine.connect.is_some(), rights::CONNECT_TCP),
-        scoped: 0,
-    };
-    if handled.files != 0 {
-        // If REFER were not handled, Landlock would forbid every rename between directories.
-        handled.files |= rights::REFER;
-    }
-    for scope in &confine.scope {
-        handled.scoped |= match scope.value {
+/// The rights that `[confine]` asks Landlock to restrict.
+fn asked(confine: &Confine) -> u64 {
+    // If REFER were not handled, Landlock would forbid every rename between directories.
+    let keys = [
+        (confine.write.is_some(), rights::WRITE),
+        (confine.execute.is_some(), rights::EXECUTE | rights::REFER),
+        (confine.ioctl.is_some(), rights::IOCTL_DEV | rights::REFER),
+        (confine.bind.is_some(), rights::BIND_TCP),
+        (confine.connect.is_some(), rights::CONNECT_TCP),
+    ];
+    let keys = keys.iter().fold(0, |all, (is_there, rights)| if *is_there { all | rights } else { all });
+    confine.scope.iter().fold(keys, |all, scope| {
+        all | match scope.value {
             Scope::AbstractUnixSocket => rights::ABSTRACT_UNIX_SOCKET,
             Scope::Signal => rights::SIGNAL,
-        };
-    }
-    handled
+        }
+    })
 }
 
 /// The identities of `path` and all directories above it. Landlock compares identities too, because one directory may

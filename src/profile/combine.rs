@@ -207,8 +207,10 @@ impl Adding<'_> {
     }
 
     fn choice(self, profile: &mut Profile, choice: &Choice, word: &Spanned<String>) -> Result<(), ProfileError> {
-        let said = Sourced { value: word.get_ref().as_str(), profile: Rc::clone(self.profile) };
-        (choice.add)(profile, said).ok_or_else(|| self.unknown(word, choice.unknown, choice.words))
+        let position = choice.words.iter().position(|known| known == word.get_ref());
+        let position = position.ok_or_else(|| self.unknown(word, choice.unknown, choice.words))?;
+        (choice.add)(profile, position, self.profile);
+        Ok(())
     }
 
     fn scope(self, word: &Spanned<String>) -> Result<Scope, ProfileError> {
@@ -219,8 +221,7 @@ impl Adding<'_> {
     /// The error for a word that is none of the known ones.
     fn unknown(self, word: &Spanned<String>, what: &str, known: &[&str]) -> ProfileError {
         let message = format!("{what} `{}`", escape(word.get_ref().as_bytes()));
-        let known: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
-        self.source.error(word.span(), message, Some(format!("known: {}", known.join(", "))))
+        self.source.error(word.span(), message, Some(format!("known: \"{}\"", known.join("\", \""))))
     }
 
     /// Adds plain absolute paths, without patterns.

@@ -194,12 +194,16 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// The Levenshtein distance. `-` and `_` are equal, and so are upper and lower case.
+/// The Levenshtein distance; two neighbours that have changed places, as in `ngnix`, count as one. `-` and `_` are equal,
+/// and so are upper and lower case.
 fn distance(a: &str, b: &str) -> usize {
     let fold = |text: &str| -> Vec<char> {
         text.chars().take(64).map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
     };
     let (a, b) = (fold(a), fold(b));
+    if is_swapped(&a, &b) {
+        return 1;
+    }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {
         let mut diagonal = i;
@@ -215,4 +219,14 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+fn is_swapped(a: &[char], b: &[char]) -> bool {
+    let mut differing = a.iter().zip(b).enumerate().filter(|(_, (from, to))| from != to);
+    match (differing.next(), differing.next(), differing.next()) {
+        (Some((at, first)), Some((next, second)), None) => {
+            a.len() == b.len() && next == at + 1 && first == (second.1, second.0)
+        }
+        _ => false,
+    }
 }

@@ -2,6 +2,8 @@
 //! and its description in the schema. How a [`Kind`] is read, combined, shown and described stands in `document`,
 //! `combine`, `show` and `schema`.
 
+use std::rc::Rc;
+
 use super::values::{ConfineMode, Libraries, Method, Principal, Scope};
 use super::{Profile, Rule, Sourced};
 use crate::recognise::search_path::DEFAULT_SEARCH;
@@ -76,7 +78,7 @@ pub(super) enum Kind {
 
 /// A few words, of which the strictest that a profile sets counts.
 pub(super) struct Choice {
-    /// The words, in the order in which messages name them.
+    /// The words, the milder first.
     pub(super) words: &'static [&'static str],
     /// How messages describe an unknown word.
     pub(super) unknown: &'static str,
@@ -84,8 +86,8 @@ pub(super) struct Choice {
     pub(super) default: Option<&'static str>,
     /// The word that counts, and the profile that set it.
     pub(super) of: fn(&Profile) -> Option<(&'static str, &str)>,
-    /// Sets the word if it is stricter than the earlier one; `None` for an unknown word.
-    pub(super) add: fn(&mut Profile, Sourced<&str>) -> Option<()>,
+    /// Sets the word of this position if it is stricter than the earlier one.
+    pub(super) add: fn(&mut Profile, usize, &Rc<str>),
 }
 
 macro_rules! field {
@@ -104,13 +106,12 @@ macro_rules! choice {
                 let said = profile.$($field).+.as_ref()?;
                 Some((said.value.name(), &*said.profile))
             },
-            add: |profile, said| {
-                let value = <$type>::ALL.into_iter().find(|known| known.name() == said.value)?;
+            add: |profile, position, from| {
+                let Some(value) = <$type>::ALL.get(position).copied() else { return };
                 let slot = &mut profile.$($field).+;
                 if slot.as_ref().is_none_or(|known| value > known.value) {
-                    *slot = Some(Sourced { value, profile: said.profile });
+                    *slot = Some(Sourced { value, profile: Rc::clone(from) });
                 }
-                Some(())
             },
         })
     };
@@ -158,7 +159,7 @@ pub(super) static REMOVE: Section = section(
         ),
         key(
             "method",
-            choice!(Method, method, &["delete", "disable", "tombstone"], "unknown method", Some("delete")),
+            choice!(Method, method, &["disable", "tombstone", "delete"], "unknown method", Some("delete")),
             "delete (the default) unlinks; disable sets mode 000; tombstone leaves a stub that says what was removed",
         ),
     ],
@@ -385,23 +386,23 @@ pub(super) static CONFINE: Section = section(
         key(
             "ioctl",
             Kind::Confined(field!(confine.ioctl), None),
-            "Only these device files, and those below these directories, may be controlled by ioctl(2)",
+            "Only these device files, or those below, may be controlled by ioctl(2)",
         ),
-        key("bind", Kind::Ports(field!(confine.bind)), "Only these TCP ports may be bound; 0 stands for any free one"),
+        key("bind", Kind::Ports(field!(confine.bind)), "Only these TCP ports may be bound; 0 is any free one"),
         key("connect", Kind::Ports(field!(confine.connect)), "Only these TCP ports may be connected to"),
         key(
             "scope",
             Kind::Scopes(field!(confine.scope)),
-            "Out of reach where they belong to a process that is not confined with the app: abstract Unix sockets, signals",
+            "What the app cannot reach of processes that are not confined with it",
         ),
         key(
             "audit",
             Kind::Flag(field!(confine.audit)),
-            "What is denied stands in the node's audit log; by default true where the kernel can",
+            "Denials are logged by the node; true by default, where the kernel can",
         ),
         key(
             "mode",
-            choice!(ConfineMode, confine.mode, &["require", "best-effort"], "unknown mode", Some("require")),
+            choice!(ConfineMode, confine.mode, &["best-effort", "require"], "unknown mode", Some("require")),
             "What happens where Landlock cannot enforce all of it",
         ),
     ],

@@ -42,7 +42,7 @@ struct Entry<'a, T> {
 #[serde(untagged)]
 enum Item<'a> {
     Text(&'a str),
-    Port(u16),
+    Port(u32),
 }
 
 impl Item<'_> {
@@ -82,9 +82,9 @@ impl Key {
             }
             Kind::Paths(field, _) => Said::List(strings((field.of)(profile))),
             Kind::Confined(field, _) => Said::Limit((field.of)(profile).as_deref().map(strings)),
-            Kind::Ports(field) => {
-                Said::Limit((field.of)(profile).as_deref().map(|ports| entries(ports, |port| Item::Port(*port))))
-            }
+            Kind::Ports(field) => Said::Limit(
+                (field.of)(profile).as_deref().map(|ports| entries(ports, |port| Item::Port((*port).into()))),
+            ),
             Kind::Scopes(field) => Said::List(entries((field.of)(profile), |scope| Item::Text(scope.name()))),
             Kind::Command(field) | Kind::Capabilities(field) => {
                 scalar((field.of)(profile).as_ref(), |words| list(words.iter().map(|word| quote(word))))

@@ -49,6 +49,22 @@ fn the_stricter_scalar_wins_in_any_order() {
     assert_eq!(profile("").method(), Method::Delete);
 }
 
+/// A choice is known by its position.
+#[test]
+fn words_stand_in_the_order_of_their_values() {
+    use super::keys::{Kind, SECTIONS};
+    let choices = SECTIONS.iter().flat_map(|section| section.keys).filter_map(|key| match &key.kind {
+        Kind::Choice(choice) => Some(choice.words),
+        _ => None,
+    });
+    let values = [
+        Method::ALL.map(Method::name).to_vec(),
+        super::Libraries::ALL.map(super::Libraries::name).to_vec(),
+        super::ConfineMode::ALL.map(super::ConfineMode::name).to_vec(),
+    ];
+    assert_eq!(choices.map(<[_]>::to_vec).collect::<Vec<_>>(), values);
+}
+
 #[test]
 fn the_closure_of_libraries_is_the_stricter() {
     let (all, closure) = ("[keep]\nlibraries = \"all\"", "[keep]\nlibraries = \"closure\"");
@@ -158,7 +174,8 @@ fn errors_show_the_place_and_a_hint() {
         ("[remove]\nmethod = \"shred\"", "t.toml:3:10", "delete"),
         ("[verify.process]\ncapabilities = [\"NET_BIND\"]", "t.toml:3:17", "did you mean `NET_BIND_SERVICE`?"),
         ("[verify.process]\nseccomp = \"strict\"", "t.toml:3:11", "filter"),
-        ("include = [\"shels\"]", "t.toml:2:12", "shells"),
+        ("include = [\"shels\"]", "t.toml:2:12", "did you mean `shells`?"),
+        ("include = [\"ngnix\"]", "t.toml:2:12", "did you mean `nginx`?"),
         ("[remove]\nclasses = [\"shel\"]", "t.toml:3:12", "did you mean `shell`?"),
         ("[keep]\nlibraries = \"some\"", "t.toml:3:13", "closure"),
         ("[keep]\napp = \"nginx\"", "t.toml:3:7", "a list of strings"),

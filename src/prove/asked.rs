@@ -1,10 +1,10 @@
 //! What must not succeed. Without a profile that is every attempt; with one, what the profile asks for.
 
-use std::collections::HashSet;
-
+use super::attempt::By;
 use crate::harden::kept::Kept;
-use crate::profile::{Profile, Selector};
-use crate::root::{Canonical, InRoot, Root};
+use crate::profile::{Confine, Profile, Selector};
+use crate::recognise::needs::needs;
+use crate::root::{Canonical, InRoot, Kind, Place, Root};
 use crate::scan::Sighting;
 use crate::verify::{Check, CheckId, Status, Subject};
 
@@ -14,12 +14,17 @@ pub(super) struct Asked<'a> {
     profile: Option<&'a Profile>,
     kept: Option<Kept>,
     /// What the profile removes and verification has found.
-    left: HashSet<&'a [u8]>,
+    left: Vec<&'a [u8]>,
+    /// What `[confine] execute` allows; `None` if it limits nothing here.
+    executable: Option<Vec<Place>>,
+    /// What `[confine] write` allows; `None` if it limits nothing here.
+    writable: Option<Vec<Place>>,
 }
 
 impl<'a> Asked<'a> {
-    /// `checks` are those that verification has made of what `profile` asks for.
-    pub(super) fn new(root: &'a Root, profile: &'a Profile, checks: &'a [Check]) -> Self {
+    /// `checks` are those that verification has made of what `profile` asks for. `app` is the path of the app's program,
+    /// if the attempts are made in the confinement of the app.
+    pub(super) fn new(root: &'a Root, profile: &'a Profile, checks: &'a [Check], app: Option<&[u8]>) -> Self {
         let profile = Some(profile).filter(|profile| !profile.sources.is_empty() || !profile.remove.is_empty());
         let left = checks.iter().filter(|check| check.id == CheckId::Remove && check.status == Status::Fail);
         Self {
@@ -27,14 +32,16 @@ impl<'a> Asked<'a> {
             profile,
             kept: profile.and_then(|profile| Kept::resolve(root, profile).ok()),
             left: left.filter_map(path).collect(),
+            executable: app.zip(profile).and_then(|(app, profile)| executable(root, &profile.confine, app)),
+            writable: app.zip(profile).and_then(|(_, profile)| writable(root, &profile.confine)),
         }
     }
 
     /// Whether this name of the program must not be started: the profile removes the name, or a program of that kind
     /// wherever it is, unless it keeps this one.
-    pub(super) fn start(&self, program: &Sighting, name: &Canonical) -> bool {
+    pub(super) fn start(&self, program: &Sighting, name: &Canonical, by: &By) -> bool {
         let Some(profile) = self.profile else { return true };
-        if self.left.contains(&**name) {
+        if self.left.contains(&&**name) || !matches!(by, By::Loader(_)) && self.is_not_executable(name) {
             return true;
         }
         let removed = profile.remove.iter().any(|rule| match &rule.value {
@@ -45,6 +52,22 @@ impl<'a> Asked<'a> {
         removed && !self.is_kept(name)
     }
 
+    /// Whether `[confine] execute` does not allow this name.
+    fn is_not_executable(&self, name: &Canonical) -> bool {
+        self.executable.as_ref().is_some_and(|allowed| !self.is_within(name, allowed))
+    }
+
+    /// Whether `[confine] write` limits something here and does not allow to write in this directory.
+    pub(super) fn is_not_writable(&self, directory: &[u8]) -> bool {
+        self.writable.as_ref().is_some_and(|allowed| !self.is_within(directory, allowed))
+    }
+
+    fn is_within(&self, path: &[u8], allowed: &[Place]) -> bool {
+        self.root.walk(path, true).is_ok_and(|place| {
+            allowed.iter().any(|top| top.stat.id == place.stat.id || place.path.is_within(&top.path))
+        })
+    }
+
     fn is_kept(&self, name: &Canonical) -> bool {
         let Some(kept) = &self.kept else { return false };
         kept.holds(name) || self.root.resolve(name).is_ok_and(|stat| kept.holds_file(stat.id))
@@ -53,6 +76,11 @@ impl<'a> Asked<'a> {
     /// Whether no program may be left out of the search.
     pub(super) fn search(&self) -> bool {
         self.profile.is_none_or(|profile| !profile.remove.is_empty())
+    }
+
+    /// Whether there is a place where no file may be made, or none executed.
+    pub(super) fn places(&self) -> bool {
+        self.profile.is_none_or(|profile| !profile.verify.read_only.is_empty() || !profile.verify.noexec.is_empty())
     }
 
     /// Whether nothing may be gained by a setuid program.
@@ -93,6 +121,30 @@ impl<'a> Asked<'a> {
             places.any(|place| InRoot(directory).is_within(place))
         })
     }
+}
+
+/// What `[confine] execute` allows, with the app's program and what each needs to start; `None` if it limits nothing.
+fn executable(root: &Root, confine: &Confine, app: &[u8]) -> Option<Vec<Place>> {
+    let listed = confine.execute.as_ref()?.iter().map(|entry| entry.value.as_bytes().to_vec());
+    let mut programs: Vec<Vec<u8>> = listed.chain([app.to_vec()]).collect();
+    let mut allowed: Vec<Place> = Vec::new();
+    while let Some(place) = programs.pop().map(|program| root.walk(&*program, true)) {
+        let Ok(place) = place else { continue };
+        if allowed.iter().any(|other| other.path == place.path) {
+            continue;
+        }
+        if place.stat.kind == Kind::File {
+            programs.extend(needs(root, &place.path, &[]).into_iter().map(|(path, _)| path));
+        }
+        allowed.push(place);
+    }
+    Some(allowed)
+}
+
+/// What `[confine] write` allows; `None` if it limits nothing.
+fn writable(root: &Root, confine: &Confine) -> Option<Vec<Place>> {
+    let listed = confine.write.as_ref()?.iter();
+    Some(listed.filter_map(|entry| root.walk(entry.value.as_bytes(), true).ok()).collect())
 }
 
 /// The path that a check is about.

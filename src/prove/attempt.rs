@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use crate::root::{Canonical, RootError};
+use crate::target::owner::OwnerError;
 
 /// What was tried, the most dangerous first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +90,8 @@ pub enum End {
 /// Why an attempt was not made.
 #[derive(Debug)]
 pub enum Why {
-    /// Something ran out that has nothing to do with what was tried, such as memory, processes or space on a disk.
+    /// Something ran out or was in the way that has nothing to do with what was tried, such as memory, processes or space
+    /// on a disk.
     Short(Errno),
     /// There was no time left, or the attempt took too long.
     Late,
@@ -97,6 +99,10 @@ pub enum Why {
     Killed(u8),
     /// It is not known what to try, because something cannot be looked at.
     Unreadable(RootError),
+    /// The mounts cannot be read.
+    NoMounts(OwnerError),
+    /// The child could not enter the app's confinement.
+    Unconfined,
     /// Nothing would keep the program from running: the kernel allows neither ptrace(2) nor a limit on memory.
     Unstoppable,
     /// Who the program became is not known, because `/proc` does not tell.

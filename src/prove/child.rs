@@ -46,8 +46,16 @@ pub(super) enum Kind {
     Gain,
 }
 
-/// Calls `body` in a child, which returns only if it does not execute a program. Returns how it ended.
-pub(super) fn attempt(kind: Kind, deadline: Deadline, body: &mut dyn FnMut() -> Result<(), Errno>) -> End {
+/// The exit code of a child that could not enter the app's confinement.
+const UNCONFINED: i32 = 254;
+
+/// Calls `body` in a child that has entered what `enter` is for, which returns only if it does not execute a program. Returns how it ended.
+pub(super) fn attempt(
+    kind: Kind,
+    deadline: Deadline,
+    enter: &dyn Fn() -> bool,
+    body: &mut dyn FnMut() -> Result<(), Errno>,
+) -> End {
     if deadline.is_over() {
         return End::NotTried(Why::Late);
     }
@@ -59,7 +67,10 @@ pub(super) fn attempt(kind: Kind, deadline: Deadline, body: &mut dyn FnMut() -> 
             if getppid() != parent {
                 sys::process::end(0);
             }
-            confine();
+            limit_all();
+            if !enter() {
+                sys::process::end(UNCONFINED);
+            }
             sys::process::end(body().map_or_else(|errno| errno as i32, |()| 0))
         }
         Ok(Some(child)) => watch(kind, child.as_raw(), deadline),
@@ -67,7 +78,7 @@ pub(super) fn attempt(kind: Kind, deadline: Deadline, body: &mut dyn FnMut() -> 
 }
 
 /// Takes from this child what no attempt needs: the terminal, the streams, a core dump, time.
-fn confine() {
+fn limit_all() {
     sys::signal::forget_faults();
     let _ = setsid();
     if let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") {
@@ -133,6 +144,7 @@ fn end(kind: Kind, ended: Ended, became: Option<&Status>) -> End {
     match ended {
         Ended::Exited(_, 0) if kind == Kind::Call => End::Succeeded,
         Ended::Exited(_, code) if i32::from(code) == UNSTOPPABLE => End::NotTried(Why::Unstoppable),
+        Ended::Exited(_, code) if i32::from(code) == UNCONFINED => End::NotTried(Why::Unconfined),
         Ended::Exited(_, code) => {
             let errno = Errno::from_raw(code.into());
             if is_shortage(errno) { End::NotTried(Why::Short(errno)) } else { End::Refused(errno) }
@@ -163,7 +175,7 @@ fn gained(own: &Status, became: &Status) -> Option<bool> {
     )
 }
 
-/// Whether this error says that something ran out, and nothing of what was tried.
+/// Whether this error says that something ran out or was in the way, and nothing of what was tried.
 fn is_shortage(errno: Errno) -> bool {
     matches!(
         errno,
@@ -173,6 +185,7 @@ fn is_shortage(errno: Errno) -> bool {
             | Errno::ENFILE
             | Errno::ENOSPC
             | Errno::EDQUOT
+            | Errno::EEXIST
             | Errno::EFBIG
             | Errno::EINTR
             | Errno::EIO
@@ -218,17 +231,17 @@ mod tests {
     #[test]
     fn ends_of_children() {
         let deadline = Deadline::after(Duration::from_secs(60));
-        let of = |kind, body: &mut dyn FnMut() -> Result<(), Errno>| attempt(kind, deadline, body);
+        let of = |kind, body: &mut dyn FnMut() -> Result<(), Errno>| attempt(kind, deadline, &|| true, body);
         assert!(matches!(of(Kind::Call, &mut || Ok(())), End::Succeeded));
         assert!(matches!(of(Kind::Call, &mut || Err(Errno::EPERM)), End::Refused(Errno::EPERM)));
         assert!(matches!(of(Kind::Call, &mut || Err(Errno::ENOSPC)), End::NotTried(Why::Short(Errno::ENOSPC))));
         let over = Deadline::after(Duration::ZERO);
-        assert!(matches!(attempt(Kind::Call, over, &mut || Ok(())), End::NotTried(Why::Late)));
+        assert!(matches!(attempt(Kind::Call, over, &|| true, &mut || Ok(())), End::NotTried(Why::Late)));
         let soon = Deadline::after(Duration::from_millis(100));
         let mut hang = || loop {
             std::thread::sleep(Duration::from_secs(1));
         };
-        assert!(matches!(attempt(Kind::Call, soon, &mut hang), End::NotTried(Why::Late)));
+        assert!(matches!(attempt(Kind::Call, soon, &|| true, &mut hang), End::NotTried(Why::Late)));
         let mut killed = || sys::signal::send(getpid().as_raw(), libc::SIGKILL);
         assert!(matches!(of(Kind::Call, &mut killed), End::NotTried(Why::Killed(9))));
     }

@@ -22,11 +22,12 @@ use crate::linux::sys;
 use crate::root::{InRoot, Root};
 
 impl Listed {
-    /// Makes the attempts in this process's root, which `root` is. Returns them with the most dangerous first.
-    pub fn make(self, root: &Root) -> Vec<Attempt> {
+    /// Makes the attempts in this process's root, which `root` is. Each child calls `enter` first, which says whether it
+    /// is confined as the app will be. Returns the attempts with the most dangerous first.
+    pub fn make(self, root: &Root, enter: &dyn Fn() -> bool) -> Vec<Attempt> {
         // This process may have been started with SIGCHLD ignored, and would not learn how a child ends.
         sys::signal::reset_sigchld();
-        let maker = Maker { root, deadline: self.deadline };
+        let maker = Maker { root, deadline: self.deadline, enter };
         let mut attempts: Vec<Attempt> = self
             .wanted
             .into_iter()
@@ -44,6 +45,7 @@ impl Listed {
 struct Maker<'a> {
     root: &'a Root,
     deadline: Deadline,
+    enter: &'a dyn Fn() -> bool,
 }
 
 impl Maker<'_> {
@@ -53,7 +55,7 @@ impl Maker<'_> {
             Tried::Gain(_) => Kind::Gain,
             _ => Kind::Call,
         };
-        let end = attempt(kind, self.deadline, &mut || match tried {
+        let end = attempt(kind, self.deadline, self.enter, &mut || match tried {
             Tried::Module => load_module(),
             Tried::Mount => mount_something(),
             Tried::Socket(path) => UnixStream::connect(path).map(drop).map_err(|error| errno(&error)),
@@ -77,6 +79,10 @@ impl Maker<'_> {
         match (tried, end) {
             // The limit on user namespaces is one that somebody has set (user_namespaces(7)).
             (Tried::UserNamespace, End::NotTried(Why::Short(Errno::ENOSPC))) => End::Refused(Errno::ENOSPC),
+            // Nobody but the kernel reads this program, and it does not understand it.
+            (Tried::Execute(_) | Tried::ExecuteMemory, End::Refused(errno @ (Errno::ENOEXEC | Errno::EINVAL))) => {
+                End::NotTried(Why::Short(errno))
+            }
             (_, end) => end,
         }
     }

@@ -4,7 +4,7 @@
 use nix::errno::Errno;
 
 use super::advice::errors;
-use crate::launch::landlock::{LandlockError, Level, features};
+use crate::launch::landlock::{LandlockError, Level};
 use crate::launch::privileges::PrivilegeError;
 use crate::verify::Status;
 
@@ -56,7 +56,7 @@ impl Launch {
     pub(super) fn detail(&self) -> String {
         match self {
             Self::Privileges(error) => error.to_string(),
-            Self::Confined(_, level) => self::level(level),
+            Self::Confined(_, level) => self::level(*level),
             Self::NotConfined(_, error) => error.to_string(),
             Self::ParentDeath(errno) => format!("prctl(PR_SET_PDEATHSIG): {}", errno.desc()),
         }
@@ -72,8 +72,8 @@ impl Launch {
 }
 
 /// How much of a ruleset the kernel enforces, in words.
-pub(super) fn level(Level { version, lacks, rules }: &Level) -> String {
-    let how =
-        if lacks.is_empty() { "fully enforced" } else { &format!("partially enforced, without {}", features(lacks)) };
-    format!("Landlock ABI {version}, {how}, {rules} rules")
+pub(super) fn level(level: Level) -> String {
+    let (version, lacking) = (level.version(), level.lacking());
+    let (how, without) = if lacking.is_empty() { ("fully", "") } else { ("partially", ", without ") };
+    format!("Landlock ABI {version}, {how} enforced{without}{lacking}, {} rules", level.rules)
 }

@@ -34,6 +34,8 @@ pub enum Note {
     Confined(Level),
     /// Paths of `[confine]` that do not exist.
     NothingToConfine(Vec<Vec<u8>>),
+    /// `verify --prove`: it is not in the confinement of the app, so that is not tried.
+    ConfineNotTried,
     /// What the app needs to start cannot be deleted later either.
     Stuck(Errno),
     /// Directories that neither this user nor the app may enter.
@@ -82,14 +84,18 @@ impl Note {
                 format!("[confine] is not enforced: {}", LandlockError::Unavailable(*errno))
             }
             Self::Unconfined(level) => {
-                format!("[confine] is not enforced: {}", LandlockError::Partial(level.clone()))
+                format!("[confine] is not enforced: {}", LandlockError::Partial(*level))
             }
-            Self::Confined(level) => format!("[confine]: {}", launch::level(level)),
+            Self::Confined(level) => format!("[confine]: {}", launch::level(*level)),
             Self::NothingToConfine(paths) => format!("[confine] names what is not there: {}", list(paths)),
             Self::Stuck(errno) => format!(
                 "once the app is up, what it needs to start can neither be deleted nor denied to it ({}): start the app itself in place of its script; on a read-only root --fallback warn starts it anyway",
                 errno.desc()
             ),
+            Self::ConfineNotTried => {
+                "[confine] was not tried: it binds the app that `lithify run` starts, and `run --prove` tries it there"
+                    .to_owned()
+            }
             Self::NotEntered(paths) => {
                 format!(
                     "neither this user nor the app may enter these directories, so they were not looked at: {}",
@@ -103,7 +109,7 @@ impl Note {
             Self::Denied { names, level } => format!(
                 "{names} names cannot be removed, and are denied to the app and its children instead ({}); \
                  a `kubectl exec` is not bound by that",
-                launch::level(level)
+                launch::level(*level)
             ),
             Self::ReadOnly { names, profiles } => format!(
                 "the root is read-only, so {names} names that the profile removes stay and can still be run ({}); \

@@ -112,6 +112,8 @@ fn how(end: &End) -> String {
                 Why::Late => "the time was over".to_owned(),
                 Why::Killed(signal) => format!("signal {signal} killed the child that tried it"),
                 Why::Unreadable(error) => error.to_string(),
+                Why::NoMounts(reason) => reason.to_string(),
+                Why::Unconfined => "the app's confinement could not be entered".to_owned(),
                 Why::Unstoppable => {
                     "nothing would keep the program from running: ptrace and setrlimit are refused".to_owned()
                 }

@@ -382,7 +382,7 @@ catalogue! {
     /// `[verify.exposure] host_paths = false`.
     HostPaths "exposure.host_paths" High
     "Nothing of the node is mounted writable, as far as mountinfo tells"
-    "mountinfo: which part of which filesystem is mounted. A whole disk cannot be told from a volume, nor a hostPath that is read-only from a ConfigMap"
+    "mountinfo: parts of the node's disk that are no volume. A hostPath on another disk cannot be told from a volume"
     "volumes[*].hostPath"
     "remove this hostPath volume, or set readOnly: true on its volumeMount"
     "Bv1.0 hostPathVolumes; D 5.6; K 5.2.11; N Pod security enforcement; C C-0045; C C-0203; Y disallow-host-path; A M1048 mitigates T1611"

@@ -4,28 +4,19 @@
 use super::{Evidence, Isolation, Status};
 use crate::linux::proc::Task;
 
-/// Words in the name of a variable that holds a secret.
-const SECRET: [&[u8]; 12] = [
-    b"PASSWORD",
-    b"PASSWD",
-    b"PASSPHRASE",
-    b"SECRET",
-    b"TOKEN",
-    b"APIKEY",
-    b"API_KEY",
-    b"ACCESS_KEY",
-    b"PRIVATE_KEY",
-    b"CREDENTIAL",
-    b"CONNECTION_STRING",
-    b"_PWD",
-];
+/// Ends of a word in the name of a variable that holds a secret.
+const SECRET: [&[u8]; 8] =
+    [b"PASSWORD", b"PASSWD", b"PASSPHRASE", b"SECRET", b"TOKEN", b"APIKEY", b"CREDENTIAL", b"PASS"];
+
+/// Several words that say it together.
+const TOGETHER: [&[u8]; 5] = [b"API_KEY", b"ACCESS_KEY", b"PRIVATE_KEY", b"CONNECTION_STRING", b"_PWD"];
 
 /// Ends of the name of a variable that says where a secret is, or something else about it.
 const NO_SECRET: [&[u8]; 10] =
     [b"_FILE", b"_PATH", b"_DIR", b"_NAME", b"_URL", b"_URI", b"_TTL", b"_ID", b"_LENGTH", b"_HOST"];
 
 /// Names of known variables that the words do not tell.
-const KNOWN: [&[u8]; 3] = [b"AWS_ACCESS_KEY_ID", b"PGPASS", b"MYSQL_PWD"];
+const KNOWN: [&[u8]; 1] = [b"AWS_ACCESS_KEY_ID"];
 
 pub(super) fn check(task: Task) -> (Status, Evidence) {
     match task.environment() {
@@ -48,8 +39,10 @@ fn secrets(environment: &[u8]) -> Vec<Vec<u8>> {
 
 fn names_a_secret(name: &[u8]) -> bool {
     let name = name.to_ascii_uppercase();
-    let has = |word: &&[u8]| name.windows(word.len()).any(|part| part == *word);
-    KNOWN.contains(&name.as_slice()) || SECRET.iter().any(has) && !NO_SECRET.iter().any(|end| name.ends_with(end))
+    let mut words = name.split(|byte| !byte.is_ascii_alphanumeric());
+    let says = words.any(|word| SECRET.iter().any(|end| word.ends_with(end)))
+        || TOGETHER.iter().any(|part| name.windows(part.len()).any(|window| window == *part));
+    KNOWN.contains(&name.as_slice()) || says && !NO_SECRET.iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -71,7 +64,17 @@ mod tests {
             assert_eq!(secrets(format!("A=1\0{name}=x\0").as_bytes()), [name.as_bytes()]);
             assert!(secrets(format!("{name}=\0").as_bytes()).is_empty(), "{name} is empty");
         }
-        for name in ["PWD", "OLDPWD", "POSTGRES_PASSWORD_FILE", "TOKEN_URL", "PATH", "SECRET_NAME", "HOME"] {
+        for name in [
+            "PWD",
+            "OLDPWD",
+            "POSTGRES_PASSWORD_FILE",
+            "TOKEN_URL",
+            "PATH",
+            "SECRET_NAME",
+            "HOME",
+            "TOKENIZERS_PARALLELISM",
+            "MAX_TOKENS",
+        ] {
             assert!(secrets(format!("{name}=x\0").as_bytes()).is_empty(), "{name}");
         }
     }

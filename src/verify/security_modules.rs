@@ -17,13 +17,19 @@ const CONTAINER_TYPES: [&[u8]; 4] = [b"container_t", b"container_init_t", b"cont
 
 pub(super) fn apparmor(task: Task) -> (Status, Evidence) {
     let label = || task.label(Some("apparmor")).or_else(|_| task.label(None));
-    judged(has_apparmor(), &label, |label| ENFORCED.iter().any(|mode| label.ends_with(mode)))
+    judged(has_apparmor(), &label, is_enforced)
 }
 
 pub(super) fn selinux(task: Task) -> (Status, Evidence) {
-    judged(has_selinux(), &|| task.label(None), |label| {
-        label.split(|&byte| byte == b':').nth(2).is_some_and(|kind| CONTAINER_TYPES.contains(&kind))
-    })
+    judged(has_selinux(), &|| task.label(None), is_container)
+}
+
+fn is_enforced(label: &[u8]) -> bool {
+    ENFORCED.iter().any(|mode| label.ends_with(mode))
+}
+
+fn is_container(label: &[u8]) -> bool {
+    label.split(|&byte| byte == b':').nth(2).is_some_and(|kind| CONTAINER_TYPES.contains(&kind))
 }
 
 fn judged(
@@ -36,5 +42,31 @@ fn judged(
         Ok(Some(label)) if is_confined(&label) => (Status::Pass, Evidence::Isolation(Isolation::Label(label))),
         Ok(Some(label)) => (Status::Fail, Evidence::Isolation(Isolation::Label(label))),
         Err(errno) => (Status::Unverified, Evidence::Os(errno)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels() {
+        let status =
+            |judge: fn(&[u8]) -> bool, label: &str| judged(Ok(true), &|| Ok(label.as_bytes().to_vec()), judge).0;
+        for (label, expected) in [
+            ("system_u:system_r:container_t:s0:c1,c2", Status::Pass),
+            ("system_u:system_r:container_init_t:s0", Status::Pass),
+            ("system_u:system_r:spc_t:s0", Status::Fail),
+            ("unconfined_u:unconfined_r:unconfined_t:s0", Status::Fail),
+            ("kernel", Status::Fail),
+        ] {
+            assert_eq!(status(is_container, label), expected, "{label}");
+        }
+        assert_eq!(status(is_enforced, "docker-default (enforce)"), Status::Pass);
+        assert_eq!(status(is_enforced, "docker-default (complain)"), Status::Fail);
+        let unread = || Err(Errno::EACCES);
+        assert_eq!(judged(Ok(true), &unread, is_container).0, Status::Unverified);
+        assert_eq!(judged(Err(Errno::ENOENT), &unread, is_container).0, Status::Unverified);
+        assert_eq!(judged(Ok(false), &unread, is_container).0, Status::NotApplicable);
     }
 }

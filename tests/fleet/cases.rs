@@ -43,6 +43,15 @@ fn by_container() -> Vec<Case> {
             false,
         ),
         (json!({ "startupProbe": { "httpGet": { "port": 80 } } }), false),
+        // The app's own, which stays.
+        (json!({ "readinessProbe": { "httpGet": { "port": 80 } } }), true),
+        // Over before a probe, or killed by it.
+        (json!({ "restartPolicy": "Never" }), false),
+        (
+            json!({ "restartPolicy": "OnFailure", "restartPolicyRules": [{ "action": "Restart", "exitCodes": { "operator": "In", "values": [42] } }] }),
+            false,
+        ),
+        (json!({ "restartPolicy": "Always" }), true),
         (json!({ "volumeMounts": [{ "name": "other", "mountPath": "/lithify", "readOnly": true }] }), false),
         (json!({ "securityContext": { "readOnlyRootFilesystem": true } }), false),
         (json!({ "securityContext": { "readOnlyRootFilesystem": false } }), true),
@@ -138,14 +147,27 @@ pub fn all() -> Vec<Case> {
         pod["spec"][key] = value;
         cases.push(Case { pod, injected: vec!["app"] });
     }
+    // Each by its own restartPolicy, whatever the pod's is.
+    for policy in ["Never", "OnFailure"] {
+        let mut pod = labelled(pod(&[("job", json!({})), ("stays", json!({ "restartPolicy": "Always" }))]), "nginx");
+        pod["spec"]["restartPolicy"] = policy.into();
+        cases.push(Case { pod, injected: vec!["stays"] });
+    }
+    // Resources of the pod leave no room for ours.
+    let mut small = labelled(pod(&[("app", json!({}))]), "nginx");
+    small["spec"]["resources"] = json!({ "limits": { "cpu": "50m", "memory": "8Mi" } });
+    cases.push(Case { pod: small, injected: vec!["app"] });
     // A container that a webhook has added since.
     let mount = json!({ "volumeMounts": [{ "name": "lithify", "mountPath": "/lithify", "readOnly": true }] });
     let mut again = labelled(pod(&[("app", mount), ("late", json!({}))]), "nginx");
     delivered(&mut again);
     // And one that was injected for certain command lines, with the one of the late container among them or not.
-    for only in ["--only=sleep 5", "--only=harden --wait-for-app --wait-timeout 60 --profile nginx"] {
+    let (harden, verify) =
+        ("--only=harden --wait-for-app --wait-timeout 60 --profile nginx", "--only=verify --profile nginx");
+    for only in [&["--only=sleep 5"][..], &[harden], &[harden, verify]] {
         let mut restricted = again.clone();
-        restricted["spec"]["initContainers"][0]["args"].as_array_mut().unwrap().push(only.into());
+        let args = restricted["spec"]["initContainers"][0]["args"].as_array_mut().unwrap();
+        args.extend(only.iter().map(|line| json!(line)));
         cases.push(Case { pod: restricted, injected: vec!["late"] });
     }
     let mut own = again.clone();

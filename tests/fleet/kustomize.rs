@@ -19,15 +19,22 @@ fn named(built: &[Value], name: &str) -> Value {
 
 /// The overlay with another base, which is built in a directory of its own.
 fn build(base: &str) -> Result<Vec<Value>, String> {
+    build_with(base, |overlay| overlay)
+}
+
+/// The same with another overlay.
+fn build_with(base: &str, change: impl Fn(String) -> String) -> Result<Vec<Value>, String> {
     let directory = tempfile::tempdir().unwrap();
     let kustomize = project("examples/fleet/kustomize");
-    for name in ["component", "overlay"] {
+    for name in ["component", "image-volume", "overlay"] {
         fs::create_dir(directory.path().join(name)).unwrap();
         for entry in fs::read_dir(kustomize.join(name)).unwrap() {
             let path = entry.unwrap().path();
             fs::copy(&path, directory.path().join(name).join(path.file_name().unwrap())).unwrap();
         }
     }
+    let overlay = directory.path().join("overlay/kustomization.yaml");
+    fs::write(&overlay, change(fs::read_to_string(&overlay).unwrap())).unwrap();
     fs::create_dir(directory.path().join("base")).unwrap();
     fs::write(directory.path().join("base/kustomization.yaml"), "resources: [base.yaml]\n").unwrap();
     fs::write(directory.path().join("base/base.yaml"), base).unwrap();
@@ -58,9 +65,11 @@ fn labelled_workloads_are_hardened_and_others_are_not() {
         );
         // The one line that is accepted is what the probe calls, with the profile that the kubelet takes from the label.
         let words = strings(&pod["spec"]["containers"][0]["startupProbe"]["exec"]["command"])[1..].join(" ");
-        let line = format!("--only=LITHIFY_PROFILE=$(LITHIFY_PROFILE) {words}");
+        let lines = [words.as_str(), "verify"].map(|line| format!("--only=LITHIFY_PROFILE=$(LITHIFY_PROFILE) {line}"));
         let init = &pod["spec"]["initContainers"][0];
-        assert_eq!(init["args"], json!(["install", "/lithify", line]));
+        assert_eq!(init["args"], json!(["install", "/lithify", lines[0], lines[1]]));
+        let ready = &pod["spec"]["containers"][0]["readinessProbe"];
+        assert_eq!(*ready, documents("examples/fleet/kustomize/component/container.yaml")[0]["readinessProbe"]);
         let variable = json!([{ "name": "LITHIFY_PROFILE",
             "valueFrom": { "fieldRef": { "fieldPath": "metadata.labels['lithify.dev/profile']" } } }]);
         assert_eq!(init["env"], variable);
@@ -90,10 +99,14 @@ fn it_injects_what_the_policies_inject() {
     let by_kyverno = crate::kyverno::mutate(&plain, &[]);
     for other in [by_policy, by_kyverno] {
         let (mut one, mut two) = (kustomized["spec"].clone(), other["spec"].clone());
-        let command = two.pointer_mut("/containers/0/startupProbe/exec/command").unwrap().as_array_mut().unwrap();
-        assert_eq!(command.split_off(command.len() - 2), [json!("--profile"), json!("nginx")]);
-        let line = "--only=harden --wait-for-app --wait-timeout 60 --profile nginx";
-        assert_eq!(two["initContainers"][0]["args"], json!(["install", "/lithify", line]));
+        for probe in ["startupProbe", "readinessProbe"] {
+            let way = format!("/containers/0/{probe}/exec/command");
+            let command = two.pointer_mut(&way).unwrap().as_array_mut().unwrap();
+            assert_eq!(command.split_off(command.len() - 2), [json!("--profile"), json!("nginx")]);
+        }
+        let lines =
+            ["harden --wait-for-app --wait-timeout 60", "verify"].map(|line| format!("--only={line} --profile nginx"));
+        assert_eq!(two["initContainers"][0]["args"], json!(["install", "/lithify", lines[0], lines[1]]));
         for spec in [&mut one, &mut two] {
             let init = spec["initContainers"][0].as_object_mut().unwrap();
             init.remove("args");
@@ -104,6 +117,50 @@ fn it_injects_what_the_policies_inject() {
             }
         }
         assert_eq!(one, two);
+    }
+}
+
+/// Listed after the component, for clusters whose nodes mount images.
+#[test]
+fn the_image_as_a_volume_instead_of_an_init_container() {
+    let overlay = |text: String| text.replace("  - ../component\n", "  - ../component\n  - ../image-volume\n");
+    let built = build_with(&original("web").to_string(), overlay).unwrap();
+    schema::kubernetes("1.37", &built[0]).unwrap();
+    let pod = pods::of_documents(&built).remove(0);
+    let mut plain = pods::of_documents(&[original("web")]).remove(0);
+    plain["metadata"]["labels"]["lithify.dev/profile"] = "nginx".into();
+    let mut expected = crate::policy::mutate_by(&crate::mutation::by_image_volume(), Request::new(&plain, "shop", &[]))
+        ["spec"]
+        .clone();
+    // The profile is that of the label.
+    for probe in ["startupProbe", "readinessProbe"] {
+        let words = expected["containers"][0][probe]["exec"]["command"].as_array_mut().unwrap();
+        words.truncate(words.len() - 2);
+    }
+    let label = json!({ "fieldRef": { "fieldPath": "metadata.labels['lithify.dev/profile']" } });
+    expected["containers"][0]["env"] = json!([{ "name": "LITHIFY_PROFILE", "valueFrom": label }]);
+    expected["initContainers"] = json!([]);
+    let mut spec = pod["spec"].clone();
+    for spec in [&mut spec, &mut expected] {
+        for list in ["/volumes", "/containers/0/volumeMounts"] {
+            spec.pointer_mut(list).unwrap().as_array_mut().unwrap().sort_by_key(|e| e["name"].to_string());
+        }
+    }
+    assert_eq!(spec, expected);
+    let demand = Request::new(&pod, "shop", &[("lithify.dev/demand", "enforce")]);
+    assert_eq!(validate("examples/fleet/validating-admission-policy.yaml", &demand), []);
+}
+
+/// What the component makes stays valid under a patch of the overlay's own.
+#[test]
+fn a_later_patch_leaves_numbers_alone() {
+    let patch = "patches:\n  - target: { kind: Deployment, name: web }\n    patch: |-\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: { name: web }\n      spec: { replicas: 3 }\n";
+    for components in ["  - ../component\n", "  - ../component\n  - ../image-volume\n"] {
+        let overlay = |text: String| text.replace("  - ../component\n", components) + patch;
+        let built = build_with(&original("web").to_string(), overlay).unwrap();
+        assert_eq!(built[0]["spec"]["replicas"], 3);
+        assert_eq!(built[0]["spec"]["template"]["spec"]["containers"][0]["startupProbe"]["failureThreshold"], 14);
+        schema::kubernetes("1.37", &built[0]).unwrap();
     }
 }
 
@@ -138,6 +195,17 @@ fn a_startup_probe_that_is_there_is_not_lost() {
     let built = build(&web.to_string()).unwrap();
     let probe = &built[0]["spec"]["template"]["spec"]["containers"][1]["startupProbe"];
     assert!(probe["httpGet"] == http["httpGet"] && !probe["exec"].is_null(), "{probe}");
+}
+
+/// A component cannot see which container has a readinessProbe of its own: the workload says it.
+#[test]
+fn a_readiness_probe_is_injected_where_the_workload_asks_for_it() {
+    let mut web = original("web");
+    let own = json!({ "httpGet": { "path": "/", "port": 80 } });
+    web["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = own.clone();
+    web["metadata"]["labels"].as_object_mut().unwrap().remove("lithify.dev/readiness").unwrap();
+    let built = build(&web.to_string()).unwrap();
+    assert_eq!(built[0]["spec"]["template"]["spec"]["containers"][0]["readinessProbe"], own);
 }
 
 /// A second time the build fails, and leaves nothing half done.

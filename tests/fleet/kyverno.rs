@@ -1,4 +1,4 @@
-//! Kyverno's policy, run as far as that can be without Kyverno: its selectors, the JMESPath of its conditions and lists, and
+//! Kyverno's policy of before 1.17, run as far as that can be without Kyverno: its selectors, the JMESPath of its conditions and lists, and
 //! its patches, which kubectl merges.
 //!
 //! Not run: Kyverno itself, and so how it reads the policy. Its anchors are taken away by the two rules that its
@@ -11,7 +11,7 @@ use crate::pods::pod;
 use crate::policy::{Request, selects, validate};
 use crate::{documents, kubectl, schema, strings};
 
-const POLICY: &str = "examples/fleet/kyverno.yaml";
+const POLICY: &str = "examples/fleet/kyverno-clusterpolicy-deprecated.yaml";
 
 /// The value of a JMESPath expression.
 #[track_caller]

@@ -15,6 +15,7 @@ mod expression;
 mod kubectl;
 mod kustomize;
 mod kyverno;
+mod kyverno_cel;
 mod mutation;
 mod patch;
 mod pods;

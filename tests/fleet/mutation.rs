@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cases::{self, labelled};
 use crate::pods::pod;
-use crate::policy::{Request, mutate, validate};
+use crate::policy::{Request, mutate, mutate_by, validate};
 use crate::{documents, pods};
 
 const POLICY: &str = "examples/fleet/mutating-admission-policy.yaml";
@@ -25,9 +25,18 @@ fn assert_injected(pod: &Value, container: &str) {
     let words = probe["exec"]["command"].as_array_mut().unwrap();
     let own = container["env"].as_array().into_iter().flatten().find(|variable| variable["name"] == "LITHIFY_PROFILE");
     let profile = own.map_or(&pod["metadata"]["labels"]["lithify.dev/profile"], |variable| &variable["value"]).clone();
-    *words.last_mut().unwrap() = profile;
+    *words.last_mut().unwrap() = profile.clone();
     let line = words[1..].iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ");
     assert_eq!(container["startupProbe"], probe, "{pod:#}");
+    // Where it had none of its own.
+    let own = &container["readinessProbe"]["httpGet"];
+    if own.is_null() {
+        let mut ready = example["containers"][0]["readinessProbe"].clone();
+        *ready["exec"]["command"].as_array_mut().unwrap().last_mut().unwrap() = profile.clone();
+        assert_eq!(container["readinessProbe"], ready);
+    } else {
+        assert!(container["readinessProbe"].get("exec").is_none(), "{container:#}");
+    }
     let count =
         |list: &Value, key: &str, value: &str| list.as_array().unwrap().iter().filter(|e| e[key] == value).count();
     assert_eq!(count(&container["volumeMounts"], "mountPath", "/lithify"), 1, "{container:#}");
@@ -36,7 +45,11 @@ fn assert_injected(pod: &Value, container: &str) {
     let args = crate::strings(&init["args"]);
     assert_eq!(args[..2], ["install", "/lithify"]);
     // What was installed for any command line before stays so.
-    assert!(args.len() == 2 || args.contains(&format!("--only={line}")), "{args:?}");
+    let accepts = |line: String| args.len() == 2 || args.contains(&format!("--only={line}"));
+    assert!(accepts(line) && accepts(format!("verify --profile {}", profile.as_str().unwrap())), "{args:?}");
+    // By another way, or in a pod that has resources itself, it may ask for none.
+    let asks = init["resources"]["requests"]["cpu"] == "100m";
+    assert!(!asks || pod["spec"]["resources"].is_null(), "{init:#}");
     assert_eq!(init["volumeMounts"], example["initContainers"][0]["volumeMounts"]);
     assert_eq!(count(&spec["initContainers"], "name", "lithify"), 1);
     assert_eq!(count(&spec["volumes"], "name", "lithify"), 1);
@@ -141,9 +154,56 @@ fn what_can_be_hardened_is_injected_and_nothing_else_is() {
     }
 }
 
+/// The policies, with the image as a volume.
+pub fn by_image_volume() -> Vec<Value> {
+    let mut documents = documents(POLICY);
+    let variables = documents[0]["spec"]["variables"].as_array_mut().unwrap();
+    let deliver = variables.iter_mut().find(|variable| variable["name"] == "deliver").unwrap();
+    assert_eq!(deliver["expression"], "'init-container'");
+    deliver["expression"] = "'image-volume'".into();
+    documents
+}
+
+#[test]
+fn the_image_as_a_volume_instead_of_an_init_container() {
+    let policies = by_image_volume();
+    let plain = labelled(pod(&[("web", json!({})), ("worker", json!({}))]), "nginx");
+    let after = mutate_by(&policies, Request::new(&plain, "shop", &[]));
+    let spec = &after["spec"];
+    let example = &documents("examples/image-volume.yaml")[0]["spec"];
+    assert_eq!(spec["volumes"], example["volumes"]);
+    assert_eq!(spec["initContainers"], Value::Null);
+    for container in spec["containers"].as_array().unwrap() {
+        for key in ["startupProbe", "readinessProbe", "volumeMounts"] {
+            assert_eq!(container[key], example["containers"][0][key], "{key}");
+        }
+    }
+    assert_eq!(validate(DEMAND, &Request::new(&after, "shop", &[("lithify.dev/demand", "enforce")])), []);
+    // A second time changes nothing, and what came otherwise stays as it is, also for a container that comes later.
+    let again = |pod: &Value| mutate_by(&policies, Request::new(pod, "shop", &[]));
+    assert_eq!(again(&after), after);
+    let late = json!({ "name": "late", "image": "nginx:1.28" });
+    for (mut pod, policies, program) in [
+        (after.clone(), documents(POLICY), "/lithify/bin/lithify"),
+        (mutated(&plain, &[]), policies.clone(), "/lithify/lithify"),
+    ] {
+        let (inits, volumes) = (pod["spec"]["initContainers"].clone(), pod["spec"]["volumes"].clone());
+        pod["spec"]["containers"].as_array_mut().unwrap().push(late.clone());
+        let after = mutate_by(&policies, Request::new(&pod, "shop", &[]));
+        assert_eq!((&after["spec"]["initContainers"], &after["spec"]["volumes"]), (&inits, &volumes));
+        assert_eq!(after["spec"]["containers"][2]["startupProbe"]["exec"]["command"][0], program);
+        assert_eq!(after["spec"]["containers"][2]["readinessProbe"]["exec"]["command"][0], program);
+    }
+    // A volume of that name with an image, and an init container of that name that does something else.
+    let mut taken = after.clone();
+    taken["spec"]["volumes"][0] = json!({ "name": "lithify", "configMap": { "name": "x" } });
+    taken["spec"]["containers"].as_array_mut().unwrap().push(late);
+    assert_eq!(again(&taken), taken);
+}
+
 #[test]
 fn every_example_that_is_hardened_stays_as_it_is() {
-    for name in ["startup-probe", "entrypoint", "run", "stage", "pre-stop", "liveness-probe"] {
+    for name in ["startup-probe", "entrypoint", "run", "stage", "pre-stop", "liveness-probe", "image-volume"] {
         for pod in pods::of_example(&format!("examples/{name}.yaml")) {
             let pod = labelled(pod, "nginx");
             assert_eq!(mutated(&pod, &[]), pod, "{name}");

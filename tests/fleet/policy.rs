@@ -92,10 +92,15 @@ fn variables(policy: &Value, request: &Request) -> Vec<(&'static str, Value)> {
 
 /// The pod as the mutating policies of a file leave it.
 #[track_caller]
-pub fn mutate(path: &str, mut request: Request) -> Value {
-    let documents = documents(path);
+pub fn mutate(path: &str, request: Request) -> Value {
+    mutate_by(&documents(path), request)
+}
+
+/// The pod as the mutating policies among documents leave it.
+#[track_caller]
+pub fn mutate_by(documents: &[Value], mut request: Request) -> Value {
     for policy in documents.iter().filter(|document| document["kind"] == "MutatingAdmissionPolicy") {
-        for _ in bindings(policy, &documents, &request) {
+        for _ in bindings(policy, documents, &request) {
             for mutation in policy["spec"]["mutations"].as_array().unwrap() {
                 assert_eq!(mutation["patchType"], "JSONPatch");
                 let operations = evaluated(&mutation["jsonPatch"]["expression"], &variables(policy, &request));

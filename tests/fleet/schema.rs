@@ -79,6 +79,16 @@ pub fn kyverno(document: &Value) -> Result<(), String> {
     })
 }
 
+/// By the schema of one of Kyverno's kinds in `policies.kyverno.io/v1`.
+pub fn kyverno_cel(kind: &str, document: &Value) -> Result<(), String> {
+    let at = format!("target/fleet/kyverno-{kind}.json");
+    judge(&at, document, || {
+        let mut schema = read(&at);
+        strict(&mut schema);
+        (schema, Vec::new())
+    })
+}
+
 #[test]
 fn the_validating_policies_are_valid_since_they_are_stable() {
     for document in documents("examples/fleet/validating-admission-policy.yaml") {
@@ -104,7 +114,7 @@ fn the_mutating_policies_are_valid_as_stable_and_as_beta() {
 
 #[test]
 fn the_cluster_policy_is_valid() {
-    for document in documents("examples/fleet/kyverno.yaml") {
+    for document in documents("examples/fleet/kyverno-clusterpolicy-deprecated.yaml") {
         kyverno(&document).unwrap();
     }
 }
@@ -136,7 +146,7 @@ fn mistakes_are_found() {
     with["spec"]["variables"][0]["expression"] = 1.into();
     kubernetes("1.37", &with).unwrap_err();
 
-    let policy = &documents("examples/fleet/kyverno.yaml")[0];
+    let policy = &documents("examples/fleet/kyverno-clusterpolicy-deprecated.yaml")[0];
     with = policy.clone();
     with["spec"]["rules"][0]["mutatee"] = with["spec"]["rules"][0]["mutate"].take();
     assert!(kyverno(&with).unwrap_err().contains("mutatee"));

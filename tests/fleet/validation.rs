@@ -56,6 +56,12 @@ fn a_pod_that_is_not_hardened_is_told_what_to_do() {
         &plain,
         &["container web, worker", "lithify.dev/profile=NAME", "kubectl lithify inject -f FILE", "--mode stage"],
     );
+    // With hostPID no policy injects it, whatever its label.
+    let mut host = plain.clone();
+    host["metadata"]["labels"] = json!({ "lithify.dev/profile": "nginx" });
+    host["spec"]["hostPID"] = true.into();
+    assert_refused(&host, &["container web, worker", "hostPID: true", "take hostPID away"]);
+    assert!(!messages(&host)[0].contains("Label the pod"));
     let own =
         pods::pod(&[("web", json!({ "startupProbe": { "exec": { "command": ["/lithify/lithify", "verify"] } } }))]);
     assert_refused(&own, &["container web"]);
@@ -83,6 +89,13 @@ fn a_probe_does_not_harden_what_ends_by_itself() {
         run["spec"]["restartPolicy"] = policy.into();
         assert_eq!(messages(&run), Vec::<String>::new());
     }
+    // The container's own comes first (1.36).
+    let mut pod = example("startup-probe");
+    pod["spec"]["containers"][0]["restartPolicy"] = "Never".into();
+    assert_refused(&pod, &["container nginx", "a container that ends by itself (restartPolicy): use run"]);
+    pod["spec"]["restartPolicy"] = "Never".into();
+    pod["spec"]["containers"][0]["restartPolicy"] = "Always".into();
+    assert_eq!(messages(&pod), Vec::<String>::new());
     let mut pod = example("startup-probe");
     pod["spec"]["restartPolicy"] = "Always".into();
     assert_eq!(messages(&pod), Vec::<String>::new());

@@ -1,11 +1,19 @@
 //! Every container gets the program from one volume. Whoever can write to that volume can replace the program.
 
+use crate::cli::Delivery;
 use crate::command_line::arguments::{Part, parts};
 use crate::command_line::calls;
 use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::is_in;
 use crate::manifest::workload::{Container, Workload};
+use crate::names::VOLUME;
 use crate::yaml::Node;
+
+/// How a pod gets the program already; `None` where nothing is called as our volume is.
+pub(crate) fn delivery(workload: &Workload<'_>) -> Option<Delivery> {
+    let volume = workload.volume(VOLUME)?;
+    Some(if volume.entry("image").is_some() { Delivery::ImageVolume } else { Delivery::InitContainer })
+}
 
 /// The volume that an init container installs lithify into. The container calls `install` for the root of a volume that
 /// it can write to.

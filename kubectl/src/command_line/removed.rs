@@ -1,7 +1,7 @@
 //! The programs that a profile removes, by the profile's rules and the catalogue, as far as a name or a path tells.
 
 use crate::manifest::paths::normal;
-use crate::names::PROGRAM;
+use crate::names::{PROGRAM, PROGRAM_OF_IMAGE};
 use lithify::profile::{Profile, Rule, Selector};
 use lithify::recognise::catalogue::{Catalogue, Class, DIRECTORIES};
 use lithify::recognise::command_line::wrappers::file_name;
@@ -37,7 +37,7 @@ impl<'a> Removed<'a> {
             return None;
         }
         let program = &*normal(program);
-        if program == PROGRAM {
+        if program == PROGRAM || program == PROGRAM_OF_IMAGE {
             return None;
         }
         let paths = self.places(program);

@@ -45,7 +45,7 @@ pub(crate) fn named(pod: &mut Pod<'_>, container: &Container<'_>) -> Option<Vec<
     match parse(text) {
         Ok(words) => {
             let all: Vec<&str> = words.iter().map(String::as_str).chain(args).collect();
-            let finding = checks::command(container, &container.place(), &all, Some(pod.options.mode), pod.removed);
+            let finding = checks::command(container, &container.place(), &all, Some(pod.mode), pod.removed);
             pod.findings.extend(finding);
             Some(words)
         }

@@ -1,35 +1,75 @@
-//! How lithify comes into the app's container: a volume, an init container that fills it, a read-only mount.
+//! How lithify comes into the app's container: a volume that an init container fills or that is lithify's image, and a
+//! read-only mount.
 
 use super::pod::{Additions, Pod, mount, security};
 use super::resources;
 use crate::checks;
 use crate::checks::inscribed::{self, ONLY};
-use crate::cli::DEFAULT_IMAGE;
+use crate::cli::{DEFAULT_IMAGE, Deliver, Delivery, Inject};
 use crate::manifest::finding::Severity;
-use crate::manifest::workload::Container;
+use crate::manifest::workload::{Container, Workload};
 use crate::names::{INSTALLER, MOUNT_POINT, VOLUME};
 use crate::yaml::{Style, Value};
 use lithify::recognise::only::Line;
 
-/// Adds the volume and the init container, or updates those of an earlier run.
+/// How the program comes into a pod: as it does already, else as `--deliver` says.
+pub(crate) fn choose(workload: &Workload<'_>, options: &Inject) -> Delivery {
+    checks::delivery(workload).unwrap_or(match options.deliver {
+        Deliver::By(delivery) => delivery,
+        Deliver::AsItIs | Deliver::ByCluster => Delivery::InitContainer,
+    })
+}
+
+/// Adds what brings the program, or updates that of an earlier run.
 pub(crate) fn deliver(pod: &mut Pod<'_>, chosen: &[Container<'_>], new: &mut Additions) {
+    let delivery = pod.delivery;
+    if let (Deliver::By(asked), Some(volume)) = (pod.options.deliver, pod.workload.volume(VOLUME)) {
+        if asked != delivery {
+            let message = format!("{} has lithify by {} already", pod.workload.title, delivery.name());
+            let fix = format!("inject into the manifest as it was before, or --deliver {}", delivery.name());
+            pod.refuse_at(&volume.range, message, fix);
+        }
+    }
+    match delivery {
+        Delivery::ImageVolume => image_volume(pod, new),
+        Delivery::InitContainer => init_container(pod, chosen, new),
+    }
+}
+
+/// Adds the volume that is lithify's image, or updates its reference.
+fn image_volume(pod: &mut Pod<'_>, new: &mut Additions) {
+    let image = pod.options.image.as_deref();
+    if let Some(known) = pod.init_container(INSTALLER) {
+        let message = format!("{}: the volume {VOLUME} is an image, which nothing can be installed into", known.title);
+        pod.refuse(&known, message, "take away that init container, or that volume");
+    }
+    let Some((volume, at)) = pod.workload.volume_at(VOLUME) else {
+        let reference = Value::text(image.unwrap_or(DEFAULT_IMAGE));
+        let source = Value::map([("reference", reference)]);
+        new.volumes.push(Value::map([("name", Value::text(VOLUME)), ("image", source)]));
+        return;
+    };
+    if let (Some(source), Some(image)) = (volume.get("image"), image) {
+        pod.set(source, &at.key("image"), "reference", Value::text(image));
+    }
+}
+
+/// Adds the volume and the init container, or updates those of an earlier run.
+fn init_container(pod: &mut Pod<'_>, chosen: &[Container<'_>], new: &mut Additions) {
     pod.empty_dir(VOLUME, new);
     let image = pod.options.image.as_deref();
     let Some(known) = pod.init_container(INSTALLER) else {
-        new.init_containers.push(Value::map([
-            ("name", Value::text(INSTALLER)),
-            ("image", Value::text(image.unwrap_or(DEFAULT_IMAGE))),
-            ("args", args(pod, chosen)),
-            ("resources", resources::of_installer()),
-            ("securityContext", security(chosen.first())),
-            (
-                "volumeMounts",
-                Value::List(
-                    vec![Value::braces([("name", Value::text(VOLUME)), ("mountPath", Value::text(MOUNT_POINT))])],
-                    Style::Block,
-                ),
-            ),
-        ]));
+        let mount = Value::braces([("name", Value::text(VOLUME)), ("mountPath", Value::text(MOUNT_POINT))]);
+        let entries = [
+            ("name", Some(Value::text(INSTALLER))),
+            ("image", Some(Value::text(image.unwrap_or(DEFAULT_IMAGE)))),
+            ("args", Some(args(pod, chosen))),
+            ("resources", resources::of_installer(pod.workload)),
+            ("securityContext", Some(security(chosen.first()))),
+            ("volumeMounts", Some(Value::List(vec![mount], Style::Block))),
+        ];
+        let entries = entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        new.init_containers.push(Value::Map(entries.collect(), Style::Block));
         return;
     };
     if checks::installs(&known) != Some(VOLUME) {

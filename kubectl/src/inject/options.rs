@@ -7,20 +7,20 @@ use lithify::seal::Digest;
 
 /// Fails if an option does not go with the mode, or if `--stage-dir` cannot be mounted over.
 pub(crate) fn check(options: &Inject) -> Result<(), Failure> {
-    if !options.stage_dirs.is_empty() && options.mode != Mode::Stage {
+    if let Some(mode) = options.mode.filter(|mode| *mode != Mode::Stage && !options.stage_dirs.is_empty()) {
         return Err(Failure::usage(
-            format!("--stage-dir is for --mode stage, not for {}", options.mode.name()),
+            format!("--stage-dir is for --mode stage, not for {}", mode.name()),
             "leave it out",
         ));
     }
-    if options.command.is_some() && options.mode == Mode::Probe {
+    if options.command.is_some() && options.mode == Some(Mode::Probe) {
         return Err(Failure::usage(
             "--command is for --mode run and stage: a probe leaves the command alone",
             "leave it out",
         ));
     }
     if let Some(digest) = &options.digest {
-        if options.mode == Mode::Stage {
+        if options.mode == Some(Mode::Stage) {
             return Err(Failure::usage(
                 "--digest is for --mode probe and run: a staged pod starts nothing of lithify beside the app",
                 "leave it out, and give the app a probe of its own: verify --digest, see docs/kubectl.md",

@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use super::profiles::Profiles;
 use crate::checks::inscribed::Call;
-use crate::cli::Inject;
+use crate::cli::{Delivery, Inject, Mode};
 use crate::command_line::arguments;
 use crate::command_line::removed::Removed;
 use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::workload::{Container, Workload};
-use crate::names::PROGRAM;
 use crate::yaml::{Changes, Node, Path, Style, Value};
 
 /// One pod, what to do to it, and the result so far.
@@ -18,6 +17,10 @@ pub(crate) struct Pod<'a> {
     pub(crate) profiles: &'a Profiles,
     pub(crate) removed: &'a Removed<'a>,
     pub(crate) workload: &'a Workload<'a>,
+    /// How the program comes into the pod.
+    pub(crate) delivery: Delivery,
+    /// The mode of the container that is changed.
+    pub(crate) mode: Mode,
     /// The calls of lithify in the finished pod; `None` until they are known.
     pub(crate) calls: Option<&'a Vec<Call>>,
     pub(crate) changes: &'a mut Changes,
@@ -111,7 +114,7 @@ impl<'a> Pod<'a> {
     /// A call of lithify: the words before its profiles, the profiles, and the words after them.
     pub(crate) fn call<S: AsRef<str>>(&self, before: &[S], after: &[&str]) -> Value {
         let profiles = self.profiles.there.iter().flat_map(|profile| ["--profile", profile.as_str()]);
-        let words = std::iter::once(PROGRAM).chain(before.iter().map(AsRef::as_ref));
+        let words = std::iter::once(self.delivery.program()).chain(before.iter().map(AsRef::as_ref));
         Value::words(words.chain(profiles).chain(after.iter().copied()))
     }
 

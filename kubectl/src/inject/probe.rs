@@ -1,4 +1,5 @@
-//! `--mode probe`: the kubelet calls `harden` until the app has settled, and `verify` from then on.
+//! `--mode probe`: the kubelet calls `harden` until the app has settled, and `verify` from then on: for readiness, and to
+//! restart a container that does not hold.
 
 use super::pod::Pod;
 use super::startup;
@@ -14,6 +15,16 @@ const WAIT: u64 = 60;
 /// The timeout of a probe in seconds. `harden` stops by itself after 8 s and reports why; the kubelet would not report
 /// it.
 const TIMEOUT: u64 = 10;
+
+/// The seconds between two looks of the livenessProbe.
+const LIVENESS_PERIOD: u64 = 60;
+
+/// The seconds between two looks of the readinessProbe. It is there because the kubelet takes a container that it has
+/// restarted for ready at once where there is none, and keeps a restarted one from traffic where there is one.
+const READINESS_PERIOD: u64 = 10;
+
+/// How many looks of `verify` in a row must fail. The first look at a restarted container may come before it is hardened.
+const VERIFY_TRIES: u64 = 2;
 
 pub(crate) fn probe(pod: &mut Pod<'_>, container: &Container<'_>) {
     if let Some(place) = container.read_only_root() {
@@ -31,13 +42,10 @@ pub(crate) fn probe(pod: &mut Pod<'_>, container: &Container<'_>) {
         pod.find(Severity::Breaks, &place.range, message, fix);
     }
     pod.findings.extend(checks::unsearchable(container));
-    if matches!(pod.workload.kind, "Job" | "CronJob") {
-        let message =
-            format!("{}: a job may be over before its first probe, and is not hardened then", container.title);
-        pod.find(Severity::Note, &container.place(), message, "--mode run hardens before it starts");
-    }
+    pod.findings.extend(checks::ends(pod.workload, container));
     startup_probe(pod, container);
-    liveness_probe(pod, container);
+    verify_probe(pod, container, "livenessProbe", LIVENESS_PERIOD);
+    verify_probe(pod, container, "readinessProbe", READINESS_PERIOD);
 }
 
 fn startup_probe(pod: &mut Pod<'_>, container: &Container<'_>) {
@@ -77,20 +85,21 @@ fn startup_probe(pod: &mut Pod<'_>, container: &Container<'_>) {
     }
 }
 
-/// A livenessProbe that is the app's own stays.
-fn liveness_probe(pod: &mut Pod<'_>, container: &Container<'_>) {
-    let Some(probe) = container.node.get("livenessProbe") else {
+/// A probe that is the app's own stays.
+fn verify_probe(pod: &mut Pod<'_>, container: &Container<'_>, name: &'static str, period: u64) {
+    let Some(probe) = container.node.get(name) else {
         let command = pod.call(&["verify"], &[]);
         let probe = Value::map([
             ("exec", Value::map([("command", command)])),
-            ("periodSeconds", Value::number(60)),
+            ("periodSeconds", Value::number(period)),
+            ("failureThreshold", Value::number(VERIFY_TRIES)),
             ("timeoutSeconds", Value::number(TIMEOUT)),
         ]);
-        pod.add(container.node, &container.path, "livenessProbe", None, probe);
+        pod.add(container.node, &container.path, name, None, probe);
         return;
     };
     if let Some(exec) = exec_of(probe, "verify") {
-        pod.update(exec, &container.path.key("livenessProbe").key("exec"));
+        pod.update(exec, &container.path.key(name).key("exec"));
     }
 }
 

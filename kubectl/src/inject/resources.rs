@@ -1,6 +1,6 @@
 //! The CPU and memory of the init containers that `inject` adds.
 
-use crate::manifest::workload::Container;
+use crate::manifest::workload::{Container, Workload};
 use crate::yaml::{Style, Value};
 
 /// The CPU of the installer, in thousandths. From then on the pod asks for at least as much, so no other init container
@@ -8,15 +8,28 @@ use crate::yaml::{Style, Value};
 const MILLI_CPU: u64 = 100;
 
 /// The resources of the installer, as in `examples/fleet`. Requests equal limits, so that a pod of class Guaranteed
-/// stays one; both are set, because a quota may ask for both.
-pub(crate) fn of_installer() -> Value {
+/// stays one; both are set, because a quota may ask for both. None where the pod itself has resources.
+pub(crate) fn of_installer(workload: &Workload<'_>) -> Option<Value> {
+    if is_of_pod(workload) {
+        return None;
+    }
     let amounts = || Value::braces([("cpu", Value::text(format!("{MILLI_CPU}m"))), ("memory", Value::text("16Mi"))]);
-    Value::map([("requests", amounts()), ("limits", amounts())])
+    Some(Value::map([("requests", amounts()), ("limits", amounts())]))
+}
+
+/// Whether the pod has resources for all its containers (Kubernetes 1.34, "Pod-level resources"). These decide on its
+/// class and on quotas, and the API server refuses a container that asks for more than the pod has.
+fn is_of_pod(workload: &Workload<'_>) -> bool {
+    let amounts = |key| workload.spec.at(&["resources", key]).is_some_and(|amounts| !amounts.entries().is_empty());
+    amounts("requests") || amounts("limits")
 }
 
 /// The resources of a staging container: the app's own CPU and memory, and no devices. An init container that asks for
 /// no more than the app adds nothing to the pod, keeps its class, and passes any quota that the app passes.
-pub(crate) fn of_stager(app: &Container<'_>) -> Option<Value> {
+pub(crate) fn of_stager(workload: &Workload<'_>, app: &Container<'_>) -> Option<Value> {
+    if is_of_pod(workload) {
+        return None;
+    }
     let of = |key: &str| -> Option<(String, Value)> {
         let app = app.node.at(&["resources", key])?;
         let amount = |name: &str| {

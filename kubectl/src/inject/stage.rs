@@ -112,7 +112,7 @@ fn stager(
     let mut entries = vec![("name".to_owned(), Value::text(name)), ("image".to_owned(), image)];
     entries.extend(policy);
     entries.push(("command".to_owned(), pod.call(&["stage"], &after)));
-    entries.extend(resources::of_stager(container).map(|resources| ("resources".to_owned(), resources)));
+    entries.extend(resources::of_stager(pod.workload, container).map(|resources| ("resources".to_owned(), resources)));
     entries.push(("securityContext".to_owned(), security(Some(container))));
     entries.push(("volumeMounts".to_owned(), Value::List(volume_mounts, Style::Block)));
     Value::Map(entries, Style::Block)

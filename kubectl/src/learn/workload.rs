@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::log;
 use crate::checks;
-use crate::cli::{Inject, Learn, Mode};
+use crate::cli::{Deliver, Inject, Learn, Mode};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::inject;
@@ -19,7 +19,7 @@ const STARTING: Duration = Duration::from_secs(300);
 /// Prints the manifest, or with `--apply` applies it and returns the profile.
 pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failure> {
     let manifest = Manifest::read(file)?;
-    let before = workloads(&manifest.documents);
+    let before = workloads(&manifest.documents, &[]);
     let chosen: Vec<String> = options.container.iter().cloned().collect();
     for workload in &before {
         for container in workload.chosen(&chosen) {
@@ -84,10 +84,13 @@ fn as_inject(options: &Learn, file: &str, containers: Vec<String>) -> Inject {
     Inject {
         file: file.to_owned(),
         profiles: Vec::new(),
-        mode: Mode::Run,
+        mode: Some(Mode::Run),
+        deliver: Deliver::AsItIs,
+        context: None,
         learns_for: Some(options.time),
         image: options.image.clone(),
         containers,
+        pod_at: Vec::new(),
         command: options.command.clone(),
         stage_dirs: Vec::new(),
         digest: None,

@@ -5,7 +5,7 @@ use crate::command_line::calls;
 use crate::manifest::finding::{Finding, Severity};
 use crate::manifest::paths::is_in;
 use crate::manifest::workload::{Container, Workload};
-use crate::names::{MOUNT_POINT, PROGRAM};
+use crate::names::{MOUNT_POINT, PROGRAM, PROGRAM_OF_IMAGE};
 use crate::yaml::Node;
 use lithify::profile::{Profile, Sourced};
 
@@ -31,9 +31,21 @@ pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
         };
         let volume = mount.text_of("name").unwrap_or_default();
         let known = filled.contains(&volume);
-        if uses.is_some() && !known {
+        let is_image = workload.volume(volume).is_some_and(|volume| volume.entry("image").is_some());
+        if let Some(called) = uses.and_then(|command| command.words().first().copied()) {
+            let there = if is_image { PROGRAM_OF_IMAGE } else { PROGRAM };
+            if called != there && (is_image || known) {
+                let message = format!("{called} will not be there: in volume {volume} the program is {there}");
+                add(
+                    &uses.map_or_else(|| mount.range.clone(), |command| command.range.clone()),
+                    message,
+                    "call it by that path",
+                );
+            }
+        }
+        if uses.is_some() && !known && !is_image {
             let holds = |key| workload.volume(volume).is_some_and(|volume| volume.entry(key).is_some());
-            if holds("image") || holds("persistentVolumeClaim") || holds("hostPath") || holds("csi") {
+            if holds("persistentVolumeClaim") || holds("hostPath") || holds("csi") {
                 continue;
             }
             add(
@@ -42,7 +54,7 @@ pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
                 "an init container with the image of lithify and args [\"install\", \"/lithify\"]: see docs/kubectl.md",
             );
         }
-        if known && !checks::is_whole(mount) {
+        if (known || is_image && uses.is_some()) && !checks::is_whole(mount) {
             add(
                 &mount.range,
                 format!("a subPath of volume {volume} is mounted at {MOUNT_POINT}, and lithify is in its root"),
@@ -56,7 +68,11 @@ pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
 /// The command by which a container calls lithify from the volume.
 fn uses(container: &Node) -> Option<&Node> {
     let commands = calls::handler_commands(container).map(|(_, command)| command);
-    container.get("command").into_iter().chain(commands).find(|command| command.words().first() == Some(&PROGRAM))
+    container
+        .get("command")
+        .into_iter()
+        .chain(commands)
+        .find(|command| command.words().first().is_some_and(|program| [PROGRAM, PROGRAM_OF_IMAGE].contains(program)))
 }
 
 /// Findings for paths that must be writable, in a container with a read-only root and no volume there.

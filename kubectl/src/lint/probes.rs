@@ -26,6 +26,7 @@ pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
             ));
         };
         looks |= matches!(what, "harden" | "verify");
+        let timing = Timing::of(probe);
         // Looking at the tree takes longer than asking a port.
         if matches!(what, "harden" | "verify") && probe.number_of("timeoutSeconds").unwrap_or(1) < 10 {
             add(
@@ -34,6 +35,13 @@ pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
                     probe.number_of("timeoutSeconds").unwrap_or(1)
                 ),
                 "timeoutSeconds: 10",
+            );
+        }
+        if name == "livenessProbe" && what == "verify" && timing.tries < 2 {
+            add(
+                "failureThreshold is 1, and a restarted container is looked at before it is hardened again: it would be restarted once more"
+                    .to_owned(),
+                "failureThreshold: 2",
             );
         }
         if what != "harden" {
@@ -53,7 +61,6 @@ pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
         let given = parts.iter().find(|part| part.option == Some("wait-timeout")).map(|part| part.value);
         let mut seconds = given.into_iter().chain([WAIT_TIMEOUT]);
         let Some(wait) = seconds.find_map(|text| text.parse::<u64>().ok()) else { continue };
-        let timing = Timing::of(probe);
         let Timing { delay, tries, period } = timing;
         if timing.seconds() <= wait {
             let after = if delay == 0 { String::new() } else { format!(" after {delay} s") };
@@ -71,5 +78,15 @@ pub(crate) fn ours(container: &Container<'_>) -> Vec<Finding> {
         }
     }
     findings.extend(checks::unsearchable(container).filter(|_| looks));
+    let hardens =
+        calls::handler(container.node.get("startupProbe")).is_some_and(|call| call.first() == Some(&"harden"));
+    if hardens && container.node.get("readinessProbe").is_none() {
+        let message = format!(
+            "{}: without a readinessProbe, a container that its livenessProbe restarts is Ready for up to a period before it is hardened again",
+            container.title
+        );
+        let fix = "readinessProbe: the same `verify` as for a livenessProbe, or the app's own";
+        findings.push(Finding::new(Severity::Note, &container.place(), message, fix));
+    }
     findings
 }

@@ -9,13 +9,16 @@ use crate::manifest::finding::Severity;
 use crate::sarif::{self, Level, Place, Result, Rule};
 
 /// The names of what `lint` looks at, which never change, and what each asks for.
-pub(super) const RULES: [(&str, &str); 9] = [
+pub(super) const RULES: [(&str, &str); 12] = [
     ("lint.volumes", "No container can undo the hardening by a mount of lithify's volumes"),
     ("lint.delivery", "Each container that calls lithify has it"),
     ("lint.accepted", "The installed copy accepts what the containers call, and nothing else"),
     ("lint.handlers", "Probes and hooks need nothing that the profile removes"),
     ("lint.command", "The command needs nothing that the profile removes"),
     ("lint.probes", "The kubelet gives lithify's probes the time that they need"),
+    ("lint.ends", "What a startupProbe hardens does not end by itself"),
+    ("lint.kinds", "Kinds that are not Kubernetes' own are named with the path to their pod"),
+    ("lint.users", "Root in a pod is not root on the node"),
     ("lint.digest", "Digests of files are whole, and of this profile"),
     ("lint.security", "The securityContext is what the mode and the profile need"),
     ("lint.writable", "What the app writes is on a writable volume"),

@@ -2,7 +2,9 @@
 
 use crate::failure::Failure;
 use crate::manifest::Manifest;
+use crate::manifest::finding::{Finding, Severity};
 use crate::yaml::{Document, Node, Path};
+use lithify::text::escape::escape;
 
 /// An object that pods are made from, or a pod.
 pub(crate) struct Workload<'a> {
@@ -44,40 +46,120 @@ const KINDS: [(&str, &[&str]); 9] = [
     ("CronJob", &["spec", "jobTemplate", "spec", "template", "spec"]),
 ];
 
-/// The workloads of all documents and of the lists in them.
-pub(crate) fn workloads(documents: &[Document]) -> Vec<Workload<'_>> {
+/// The kind of a [`Workload`] that is not Kubernetes' own.
+const CUSTOM: &str = "custom resource";
+
+/// An object of a manifest.
+struct Object<'a> {
+    node: &'a Node,
+    /// Index of its document.
+    document: usize,
+    /// From the document's root.
+    path: Path,
+}
+
+/// The workloads of all documents and of the lists in them. `pod_at` are paths, such as `spec.template`, to pod templates
+/// of kinds that are not Kubernetes' own.
+pub(crate) fn workloads<'a>(documents: &'a [Document], pod_at: &[String]) -> Vec<Workload<'a>> {
     let mut found = Vec::new();
-    for (index, document) in documents.iter().enumerate() {
-        search(&document.root, index, &Path::default(), &mut found);
+    for object in objects(documents) {
+        if object.is_custom() {
+            found.extend(pod_at.iter().filter_map(|at| {
+                let way: Vec<&str> = at.split('.').chain(["spec"]).collect();
+                object.workload(CUSTOM, &way).filter(|workload| workload.spec.get("containers").is_some())
+            }));
+        } else if let Some((kind, way)) = KINDS.into_iter().find(|(kind, _)| *kind == object.kind()) {
+            found.extend(object.workload(kind, way));
+        }
     }
     found
 }
 
-fn search<'a>(object: &'a Node, document: usize, path: &Path, found: &mut Vec<Workload<'a>>) {
-    let kind = object.text_of("kind").unwrap_or_default();
-    let group = object.text_of("apiVersion").and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
-    if !matches!(group, "" | "apps" | "batch" | "extensions") {
-        return;
-    }
-    if kind.ends_with("List") {
-        for (index, item) in object.get("items").map(Node::items).unwrap_or_default().iter().enumerate() {
-            search(item, document, &path.key("items").index(index), found);
+/// Notes on pods in kinds that are not Kubernetes' own, and that `pod_at` does not name.
+pub(crate) fn left_alone(documents: &[Document], pod_at: &[String]) -> Vec<Finding> {
+    let objects = objects(documents).into_iter().filter(Object::is_custom);
+    let note = |object: Object<'_>| {
+        let at = template_in(object.node, &mut Vec::new(), DEEPEST)?;
+        if pod_at.contains(&at) {
+            return None;
         }
+        let message = format!(
+            "{} stays as it is: its kind is none of Kubernetes' own, and at {at} it has what a pod has",
+            object.title()
+        );
+        let place = object.node.get("kind").map_or(object.node.range.clone(), |kind| kind.range.clone());
+        Some(Finding::new(Severity::Note, &place, message, format!("--pod-at {at}, if pods are made from that")))
+    };
+    objects.filter_map(note).collect()
+}
+
+/// How deep a pod's template is looked for.
+const DEEPEST: usize = 8;
+
+/// The path to the first node with a `spec` of containers that have images.
+fn template_in<'a>(node: &'a Node, keys: &mut Vec<&'a str>, depth: usize) -> Option<String> {
+    let containers = node.at(&["spec", "containers"]).map(Node::items).unwrap_or_default();
+    if containers.iter().any(|container| container.get("image").is_some()) {
+        return Some(escape(keys.join(".").as_bytes()));
+    }
+    let depth = depth.checked_sub(1)?;
+    node.entries().iter().find_map(|entry| {
+        keys.push(&entry.key);
+        let found = template_in(&entry.value, keys, depth);
+        keys.pop();
+        found
+    })
+}
+
+/// The objects of all documents, with the items of lists in place of these.
+fn objects(documents: &[Document]) -> Vec<Object<'_>> {
+    let mut found = Vec::new();
+    for (document, root) in documents.iter().enumerate() {
+        search(Object { node: &root.root, document, path: Path::default() }, &mut found);
+    }
+    found
+}
+
+fn search<'a>(object: Object<'a>, found: &mut Vec<Object<'a>>) {
+    if object.is_custom() || !object.kind().ends_with("List") {
+        found.push(object);
         return;
     }
-    let Some((kind, way)) = KINDS.into_iter().find(|(known, _)| *known == kind) else { return };
-    let template = way.split_last().and_then(|(_, above)| object.at(above));
-    if let (Some(template), Some(spec)) = (template, object.at(way)) {
-        let metadata = |key| object.get("metadata").and_then(|metadata| metadata.text_of(key));
+    let items = object.node.get("items").map(Node::items).unwrap_or_default();
+    for (index, node) in items.iter().enumerate() {
+        search(Object { node, document: object.document, path: object.path.key("items").index(index) }, found);
+    }
+}
+
+impl<'a> Object<'a> {
+    fn kind(&self) -> &'a str {
+        self.node.text_of("kind").unwrap_or_default()
+    }
+
+    /// Whether its API group has no workloads of Kubernetes' own.
+    fn is_custom(&self) -> bool {
+        let version = self.node.text_of("apiVersion").and_then(|version| version.split_once('/'));
+        !matches!(version.map_or("", |(group, _)| group), "" | "apps" | "batch" | "extensions")
+    }
+
+    /// Kind and name.
+    fn title(&self) -> String {
+        let metadata = |key| self.node.get("metadata").and_then(|metadata| metadata.text_of(key));
         let name = metadata("name").or_else(|| metadata("generateName")).unwrap_or("without a name");
-        found.push(Workload {
+        format!("{} {}", escape(self.kind().as_bytes()), escape(name.as_bytes()))
+    }
+
+    /// The workload whose pod's `spec` is at the end of these keys.
+    fn workload(&self, kind: &'static str, way: &[&str]) -> Option<Workload<'a>> {
+        let (_, above) = way.split_last()?;
+        Some(Workload {
             kind,
-            title: format!("{kind} {}", lithify::text::escape::escape(name.as_bytes())),
-            document,
-            path: way.iter().fold(path.clone(), |path, key| path.key(key)),
-            spec,
-            template,
-        });
+            title: self.title(),
+            document: self.document,
+            path: way.iter().fold(self.path.clone(), |path, key| path.key(key)),
+            spec: self.node.at(way)?,
+            template: self.node.at(above)?,
+        })
     }
 }
 
@@ -99,11 +181,7 @@ pub(crate) fn check_names(manifest: &Manifest, workloads: &[Workload<'_>], names
     }
     Err(Failure::usage(
         format!("no container is called {}", unknown.join(" or ")),
-        format!(
-            "the containers of {} are {}",
-            manifest.file,
-            lithify::text::escape::escape(known.join(", ").as_bytes())
-        ),
+        format!("the containers of {} are {}", manifest.file, escape(known.join(", ").as_bytes())),
     ))
 }
 
@@ -133,7 +211,7 @@ impl<'a> Workload<'a> {
                 node,
                 path: self.path.key(key).index(index),
                 name,
-                title: format!("{}, {what} {}", self.title, lithify::text::escape::escape(name.as_bytes())),
+                title: format!("{}, {what} {}", self.title, escape(name.as_bytes())),
                 pod_security: self.spec.get("securityContext"),
             }
         };
@@ -146,7 +224,14 @@ impl<'a> Workload<'a> {
     }
 
     pub(crate) fn volume(&self, name: &str) -> Option<&'a Node> {
-        self.spec.get("volumes")?.items().iter().find(|volume| volume.text_of("name") == Some(name))
+        self.volume_at(name).map(|(volume, _)| volume)
+    }
+
+    /// A volume, and where it is, from the document's root.
+    pub(crate) fn volume_at(&self, name: &str) -> Option<(&'a Node, Path)> {
+        let mut volumes = self.spec.get("volumes")?.items().iter().enumerate();
+        let (index, volume) = volumes.find(|(_, volume)| volume.text_of("name") == Some(name))?;
+        Some((volume, self.path.key("volumes").index(index)))
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Container {
 
 /// The pods, by namespace and name, without those that are over or going.
 pub(super) fn pods(manifest: &Manifest) -> Vec<Pod> {
-    let pods = workloads(&manifest.documents);
+    let pods = workloads(&manifest.documents, &[]);
     let mut found: Vec<Pod> =
         pods.iter().filter(|workload| workload.kind == "Pod" && stays(workload)).map(pod).collect();
     found.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));

@@ -84,6 +84,6 @@ fn a_probe_with_options_before_the_subcommand() {
         assert_eq!(inject(&other, "-p nginx --mode probe"), other);
         let shells = inject(&other, "-p shells --mode probe");
         assert_eq!(shells, replaced(&inject(&probed, "-p shells --mode probe")));
-        plugin(&other.replace("timeoutSeconds: 10", "timeoutSeconds: 1"), "lint -p nginx").exits(1).says("2 findings");
+        plugin(&other.replace("timeoutSeconds: 10", "timeoutSeconds: 1"), "lint -p nginx").exits(1).says("3 findings");
     }
 }

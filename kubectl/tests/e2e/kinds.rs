@@ -35,7 +35,8 @@ fn spec_of(object: &Value, way: &str) -> Value {
 
 #[test]
 fn all_kinds_get_the_same_pod() {
-    for mode in ["probe", "stage", "run"] {
+    // A Job's container ends by itself, which a probe does not fit.
+    for mode in ["probe --force", "stage", "run"] {
         let arguments = format!("-p nginx --mode {mode}");
         let pod = spec_of(&data(&inject(&wrapped("Pod", "v1", "spec", SPEC), &arguments))[0], "spec");
         assert!(pod["initContainers"][0]["name"] == "lithify" && pod["volumes"][0]["name"] == "lithify", "{pod}");
@@ -147,4 +148,46 @@ fn several_containers_and_only_one_of_them() {
         .exits(2)
         .says("no container is called other")
         .says("app, side");
+}
+
+const ROLLOUT: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: { name: web }\nspec:\n  strategy: { canary: {} }\n  template:\n    metadata: { labels: { app: web } }\n    spec:\n      containers:\n      - name: app\n        image: app:1\n        command: [app]\n";
+
+#[test]
+fn kinds_of_others_by_the_path_to_their_pod() {
+    // Left alone, and said.
+    let ran = plugin(ROLLOUT, "inject -p nginx --mode run").exits(0);
+    assert_eq!(ran.stdout, ROLLOUT);
+    ran.says("note: Rollout web stays as it is").says("fix: --pod-at spec.template,");
+    plugin(ROLLOUT, "lint -p nginx").exits(0).says("no workload in it").says("--pod-at spec.template");
+    let mut plain = data(ROLLOUT).remove(0);
+    plain["apiVersion"] = "apps/v1".into();
+    plain["kind"] = "Deployment".into();
+    for mode in ["probe", "stage", "run", "auto"] {
+        let arguments = format!("-p nginx --mode {mode}");
+        let ran = plugin(ROLLOUT, &format!("inject {arguments} --pod-at spec.template")).exits(0);
+        let ran = ran.does_not_say("stays as it is");
+        let expected = spec_of(&data(&inject(&plain.to_string(), &arguments))[0], "spec.template.spec");
+        assert_eq!(spec_of(&data(&ran.stdout)[0], "spec.template.spec"), expected, "{mode}");
+        plugin(&ran.stdout, "lint -p nginx --pod-at spec.template").exits(0).says("no findings");
+    }
+    // In a list, and beside others that have nothing there.
+    let other = "apiVersion: example.org/v1\nkind: Other\nspec: { template: { a: 1 } }\n";
+    let list = format!(
+        "apiVersion: v1\nkind: List\nitems:\n- {}\n- {}\n",
+        ROLLOUT.trim_end().replace('\n', "\n  "),
+        other.trim_end().replace('\n', "\n  ")
+    );
+    let injected = data(&inject(&list, "-p nginx --mode run --pod-at spec.template")).remove(0);
+    assert_eq!(injected["items"][0]["spec"]["template"]["spec"]["containers"][0]["command"][1], "run");
+    assert_eq!(injected["items"][1], data(other)[0]);
+    plugin(ROLLOUT, "advise --pod-at spec.template").exits(0).says("Rollout web  app        probe");
+    // Deeper, and not where it was said.
+    let deep = ROLLOUT
+        .replace("  template:", "  workloadRef: { kind: x }\n  inner:")
+        .replace("apiVersion: argoproj.io", "apiVersion: example.org");
+    plugin(&deep, "lint -p nginx --pod-at spec.template")
+        .exits(0)
+        .says("--pod-at spec.inner, if pods are made from that");
+    // Kubernetes' own kinds need no path.
+    plugin(&plain.to_string(), "lint -p nginx --pod-at spec.template").exits(0).does_not_say("stays as it is");
 }

@@ -1,6 +1,6 @@
 //! `lint`: every finding with its place, and none where there is nothing.
 
-use super::{deployment, inject, manifest, plugin};
+use super::{data, deployment, inject, manifest, plugin};
 
 #[track_caller]
 fn finds(manifest: &str, profile: &str, texts: &[&str]) {
@@ -114,12 +114,25 @@ fn probes_of_ours_without_time_or_tries() {
     finds(
         &with("            timeoutSeconds: 10\n", ""),
         "nginx",
-        &["2 findings", "startupProbe: timeoutSeconds is 1", "livenessProbe: timeoutSeconds is 1"],
+        &[
+            "3 findings",
+            "startupProbe: timeoutSeconds is 1",
+            "livenessProbe: timeoutSeconds is 1",
+            "readinessProbe: timeoutSeconds is 1",
+        ],
     );
     finds(
         &with("periodSeconds: 22", "periodSeconds: 20"),
         "nginx",
         &["14 tries every 20 s are over before its --wait-timeout of 300 s", "failureThreshold x periodSeconds"],
+    );
+    finds(
+        &with(
+            "periodSeconds: 60\n            failureThreshold: 2",
+            "periodSeconds: 60\n            failureThreshold: 1",
+        ),
+        "nginx",
+        &["1 finding", "livenessProbe: failureThreshold is 1", "fix: failureThreshold: 2"],
     );
     // The kubelet waits before its first try, too.
     finds_nothing(&with("periodSeconds: 22", "initialDelaySeconds: 21\n            periodSeconds: 20"), "nginx");
@@ -133,11 +146,7 @@ fn probes_of_ours_without_time_or_tries() {
         "nginx",
         &["30 tries are more events than the kubelet keeps"],
     );
-    finds(
-        &with("livenessProbe", "readinessProbe").replace("\"verify\"", "\"harden\""),
-        "nginx",
-        &["harden is for the startupProbe"],
-    );
+    finds(&with("\"verify\"", "\"harden\""), "nginx", &["harden is for the startupProbe"]);
     finds(
         &with(
             "          image: nginx:1.28",
@@ -229,4 +238,112 @@ fn what_the_profile_wants_of_a_read_only_root() {
         "restricted",
         &["wants a user that is not root"],
     );
+}
+
+/// Kubernetes 1.36 takes a container that its livenessProbe has restarted for ready where it has no readinessProbe.
+#[test]
+fn a_restarted_container_is_not_ready_before_it_is_hardened() {
+    let injected = data(&inject(&deployment("command: [app]"), "-p nginx --mode probe")).remove(0);
+    let container = &injected["spec"]["template"]["spec"]["containers"][0];
+    let verify = serde_json::json!({ "command": ["/lithify/lithify", "verify", "--profile", "nginx"] });
+    for probe in ["livenessProbe", "readinessProbe"] {
+        assert_eq!(container[probe]["exec"], verify);
+        assert!(
+            container[probe]["failureThreshold"].as_u64().unwrap() >= 2 && container[probe]["timeoutSeconds"] == 10
+        );
+    }
+    // The app's own stays.
+    let own = deployment("command: [app]\nreadinessProbe: { tcpSocket: { port: 80 } }");
+    let own = data(&inject(&own, "-p nginx --mode probe")).remove(0);
+    let ready = &own["spec"]["template"]["spec"]["containers"][0]["readinessProbe"];
+    assert_eq!(*ready, serde_json::json!({ "tcpSocket": { "port": 80 } }));
+    let mut without = injected.clone();
+    without["spec"]["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("readinessProbe");
+    let note = "note: Deployment web, container app: without a readinessProbe";
+    plugin(&without.to_string(), "lint -p nginx").exits(0).says(note);
+    plugin(&injected.to_string(), "lint -p nginx").exits(0).does_not_say("without a readinessProbe");
+}
+
+#[test]
+fn what_ends_by_itself_is_not_hardened_by_a_probe() {
+    let pod = |of_pod: &str, of_container: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{ name: x }}\nspec:\n{of_pod}  containers:\n  - name: app\n    image: app:1\n    command: [app]\n{of_container}"
+        )
+    };
+    let (never, on_failure) = ("  restartPolicy: Never\n", "  restartPolicy: OnFailure\n");
+    for (manifest, why) in [
+        (pod(never, ""), "5:18: Pod x, container app: it ends by itself (restartPolicy: Never)"),
+        (pod(on_failure, ""), "(restartPolicy: OnFailure)"),
+        // The container's own comes first (1.36).
+        (pod("", "    restartPolicy: Never\n"), "9:20: Pod x, container app: it ends by itself (restartPolicy: Never)"),
+        (
+            pod("  restartPolicy: Always\n", "    restartPolicy: OnFailure\n    restartPolicyRules: []\n"),
+            "(restartPolicy: OnFailure)",
+        ),
+    ] {
+        let arguments = "inject -p shells --mode probe";
+        plugin(&manifest, arguments).exits(3).says(why).says("--mode run hardens before it starts").says("--force");
+        let forced = inject(&manifest, "-p shells --mode probe --force");
+        finds(&forced, "shells", &["it ends by itself", "--mode run hardens before it starts"]);
+        inject(&manifest, "-p shells --mode run");
+        finds_nothing(&manifest, "shells");
+    }
+    for manifest in [pod("", ""), pod("  restartPolicy: Always\n", ""), pod(never, "    restartPolicy: Always\n")] {
+        finds_nothing(&inject(&manifest, "-p shells --mode probe"), "shells");
+    }
+}
+
+/// `examples/image-volume.yaml`, and mistakes in it.
+#[test]
+fn an_image_as_the_volume() {
+    let file = format!("{}/../examples/image-volume.yaml", env!("CARGO_MANIFEST_DIR"));
+    let example = std::fs::read_to_string(file).unwrap();
+    assert_eq!(inject(&example, "-p nginx --mode probe"), example);
+    let other = inject(&example, "-p shells --mode probe --image mirror.example/lithify:2");
+    assert_eq!(
+        other,
+        example
+            .replace("\"--profile\", \"nginx\"", "\"--profile\", \"shells\"")
+            .replace("registry.example/lithify:0.1.0", "mirror.example/lithify:2")
+    );
+    finds_nothing(&example, "nginx");
+    let copy = example.replace("/lithify/bin/lithify", "/lithify/lithify");
+    finds(
+        &copy,
+        "nginx",
+        &["/lithify/lithify will not be there: in volume lithify the program is /lithify/bin/lithify"],
+    );
+    let sub_path = example.replace("mountPath: /lithify,", "mountPath: /lithify, subPath: bin,");
+    finds(&sub_path, "nginx", &["a subPath of volume lithify", "leave out subPath"]);
+    let installed = inject(&deployment("command: [app]"), "-p nginx --mode probe");
+    let installed = installed.replace("[\"/lithify/lithify\"", "[\"/lithify/bin/lithify\"");
+    finds(
+        &installed,
+        "nginx",
+        &["/lithify/bin/lithify will not be there: in volume lithify the program is /lithify/lithify"],
+    );
+}
+
+/// Root in a pod with `hostUsers: false` is nobody on the node.
+#[test]
+fn a_user_namespace_is_hinted_at_where_nothing_hinders_it() {
+    let injected = inject(&deployment("command: [app]"), "-p shells --mode probe");
+    let says = "note: Deployment web: root in it, who deletes, is root on the node";
+    plugin(&injected, "lint -p shells").exits(0).says(says).says("fix: hostUsers: false");
+    for hindrance in ["hostUsers: false", "hostUsers: true", "hostNetwork: true", "hostPID: true", "hostIPC: true"] {
+        let with = injected.replacen("    spec:\n", &format!("    spec:\n      {hindrance}\n"), 1);
+        assert_ne!(with, injected);
+        plugin(&with, "lint -p shells").exits(0).does_not_say(says);
+    }
+    let volume = injected.replacen(
+        "      volumes:\n",
+        "      volumes:\n        - name: data\n          persistentVolumeClaim: { claimName: data }\n",
+        1,
+    );
+    plugin(&volume, "lint -p shells").exits(0).does_not_say(says);
+    let privileged =
+        inject(&deployment("command: [app]\nsecurityContext: { privileged: true }"), "-p shells --mode probe");
+    plugin(&privileged, "lint -p shells").exits(0).does_not_say(says);
+    plugin(&deployment("command: [app]"), "lint -p shells").exits(0).does_not_say(says);
 }

@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+mod advise;
 mod calls;
 mod digest;
 mod golden;

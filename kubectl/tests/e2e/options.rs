@@ -154,8 +154,8 @@ fn a_wait_is_never_shorter_than_the_probe_that_was_there() {
 fn a_job_is_better_run() {
     let job = deployment("command: [app]").replace("apps/v1", "batch/v1").replace("Deployment", "Job");
     plugin(&job, "inject -p shells --mode probe")
-        .exits(0)
-        .says("note: Job web, container app: a job may be over before");
+        .exits(3)
+        .says("Job web, container app: it ends by itself (Job): it may be over before");
     plugin(&job, "inject -p shells --mode run").exits(0).does_not_say("may be over");
 }
 

@@ -95,7 +95,8 @@ fn without_ours(pod: &Value, mode: &str) -> Value {
         } else {
             container.retain(|key, value| key != "startupProbe" || !value.is_null());
         }
-        container.retain(|key, value| key != "livenessProbe" || value["exec"]["command"][0] != "/lithify/lithify");
+        let is_ours = |value: &Value| value["exec"]["command"][0] == "/lithify/lithify";
+        container.retain(|key, value| !matches!(key.as_str(), "livenessProbe" | "readinessProbe") || !is_ours(value));
         let command = container["command"].as_array_mut().unwrap();
         if command[0] == "/lithify/lithify" {
             command.drain(..5);

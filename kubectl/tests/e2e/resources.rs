@@ -89,3 +89,27 @@ fn what_is_there_stays() {
         assert_eq!(inject(&older, &arguments), older, "{mode}");
     }
 }
+
+/// The API server refuses a container that asks for more than its pod has.
+#[test]
+fn the_resources_of_the_pod_are_enough_for_all() {
+    for resources in [
+        "limits: { cpu: 50m, memory: 8Mi }",
+        "requests: { cpu: 20m }",
+        "requests: { cpu: 20m, memory: 8Mi }, limits: { cpu: 50m, memory: 8Mi }",
+    ] {
+        let plain = deployment("command: [app]\nresources: { limits: { cpu: 20m } }")
+            .replace("      containers:", &format!("      resources: {{ {resources} }}\n      containers:"));
+        for mode in ["probe", "stage", "run"] {
+            let injected = pod(&inject(&plain, &format!("-p shells --mode {mode}")));
+            for init in injected["initContainers"].as_array().unwrap() {
+                assert_eq!(init["resources"], Value::Null, "{mode} {resources}");
+            }
+        }
+    }
+    // None, in a field that is there.
+    let plain =
+        deployment("command: [app]").replace("      containers:", "      resources: { limits: {} }\n      containers:");
+    let injected = pod(&inject(&plain, "-p shells --mode probe"));
+    assert_eq!(injected["initContainers"][0]["resources"]["limits"]["cpu"], "100m");
+}

@@ -2,6 +2,7 @@
 //! lithify's own privileges. If that fails, the app is stopped.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
@@ -17,6 +18,7 @@ use crate::harden::wait::WaitError;
 use crate::launch::duties::Duties;
 use crate::launch::init::{Init, hold_signals};
 use crate::profile::Profile;
+use crate::prove::Listed;
 use crate::report::{CommandError, Exit, Report};
 use crate::seal::Digest;
 use crate::target::Target;
@@ -30,6 +32,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Starts the app and stays as its first process.
 pub(super) fn run(options: &Run, duties: &Duties, output: Output, prepared: Prepared) -> Exit {
     let Prepared { command, digest, target, profile, restrictions, report } = prepared;
+    let program = command.program().into_os_string();
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
         let init = Init::start(duties, || {
             let mut report = report.begin_again();
@@ -69,7 +72,12 @@ pub(super) fn run(options: &Run, duties: &Duties, output: Output, prepared: Prep
     if let Ok(report) = &mut hardened {
         // Until now the privileges were needed to delete. The app gave up the same ones before it was started.
         if report.is_clean() {
+            let listed =
+                options.prove.then(|| Listed::new(&target, &profile, report.all_checks(), Some(program.as_bytes())));
             restrictions.give_up_privileges(&target.root, &profile, report);
+            if let Some(listed) = listed.filter(|_| report.is_clean()) {
+                report.add_attempts(listed.make(&target.root, &|| restrictions.confine()));
+            }
         }
         restrictions.await_parent_death(report);
     }

@@ -43,7 +43,7 @@ impl Restrictions {
                 return;
             }
             let level = ruleset.level();
-            report.launch.push(Launch::Confined(*confinement, level.clone()));
+            report.launch.push(Launch::Confined(*confinement, level));
             report.notes.push(match confinement {
                 Confinement::Fallback => Note::Denied { names, level },
                 Confinement::Confine => Note::Confined(level),
@@ -52,6 +52,11 @@ impl Restrictions {
                 report.notes.push(Note::NothingToConfine(ruleset.missing.clone()));
             }
         }
+    }
+
+    /// Enters the confinement alone, in a child that stands for the app. Returns whether that worked.
+    pub(super) fn confine(&self) -> bool {
+        self.rulesets.iter().all(|(_, ruleset)| ruleset.enforce().is_ok())
     }
 
     /// Gives up privileges, and checks what `[verify.process]` asks for. Returns whether giving up worked.

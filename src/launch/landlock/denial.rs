@@ -10,7 +10,6 @@ use super::{LandlockError, Ruleset, rights};
 use crate::harden::apply::Outcome;
 use crate::harden::pipeline::Applied;
 use crate::harden::plan::Verb;
-use crate::linux::sys::landlock::Handled;
 use crate::root::{Canonical, Kind, Root, RootError};
 
 /// The rights that are denied on the files. Reading is among them, else `ld.so FILE` and copies of the files would
@@ -22,7 +21,7 @@ impl Ruleset {
     /// `denied` must hold all names of each file. Names that are made later in a directory that holds one of them are
     /// denied as well. Attempts are logged unless `audit` is false.
     fn denying(root: &Root, denied: &HashSet<Canonical>, audit: Option<bool>) -> Result<Self, LandlockError> {
-        let mut ruleset = Self::new(Handled { files: DENIED | rights::REFER, ..Handled::default() }, audit)?;
+        let mut ruleset = Self::new(DENIED | rights::REFER, audit)?;
         let around: HashSet<Canonical> = denied.iter().flat_map(Canonical::ancestors).collect();
         let mut pending = vec![root.directory(&Canonical::default())?];
         while let Some(directory) = pending.pop() {

@@ -1,6 +1,7 @@
 //! Landlock's rights (linux/landlock.h), and which version of its interface has them. Decides only.
-
-use std::fmt;
+//!
+//! All that a ruleset can restrict is one number: rights to files as the kernel has them, those to ports from bit 32 on,
+//! scopes from bit 40 on.
 
 use crate::linux::sys::landlock::Handled;
 
@@ -22,17 +23,30 @@ pub(super) const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | I
 pub(super) const WRITE: u64 = WRITE_FILE | CHANGE_DIRECTORY | MAKE_DEVICE | REFER | TRUNCATE;
 
 /// Binding a TCP socket.
-pub(super) const BIND_TCP: u64 = 1;
+pub(super) const BIND_TCP: u64 = 1 << 32;
 /// Connecting a TCP socket.
-pub(super) const CONNECT_TCP: u64 = 1 << 1;
+pub(super) const CONNECT_TCP: u64 = 1 << 33;
 
 /// Connecting to abstract Unix sockets of processes outside of the domain.
-pub(super) const ABSTRACT_UNIX_SOCKET: u64 = 1;
+pub(super) const ABSTRACT_UNIX_SOCKET: u64 = 1 << 40;
 /// Sending signals to processes outside of the domain.
-pub(super) const SIGNAL: u64 = 1 << 1;
+pub(super) const SIGNAL: u64 = 1 << 41;
+
+/// No right: a profile asks for the log.
+const AUDIT: u64 = 1 << 63;
 
 /// Denials are logged beyond the next execve(2), which starts the app. The kernel does not log those by default.
 const LOG_NEW_EXEC_ON: u32 = 1 << 1;
+
+/// The rights, as the kernel takes them.
+pub(super) fn handled(rights: u64) -> Handled {
+    Handled { files: rights & 0xffff_ffff, ports: of_ports(rights), scoped: rights >> 40 & 0xff }
+}
+
+/// The rights to ports, as the kernel takes them.
+pub(super) fn of_ports(rights: u64) -> u64 {
+    rights >> 32 & 0xff
+}
 
 /// What `[confine]` can ask for and Landlock's first version does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,90 +63,78 @@ pub enum Feature {
     AbstractUnixSocket,
     /// `scope = ["signal"]`.
     Signal,
-    /// `audit`.
+    /// `audit = true`.
     Audit,
 }
 
+/// The features, the version of the interface that brought each, and its rights.
+static FEATURES: [(Feature, u32, u64); 7] = [
+    (Feature::Truncation, 3, TRUNCATE),
+    (Feature::Bind, 4, BIND_TCP),
+    (Feature::Connect, 4, CONNECT_TCP),
+    (Feature::Ioctl, 5, IOCTL_DEV),
+    (Feature::AbstractUnixSocket, 6, ABSTRACT_UNIX_SOCKET),
+    (Feature::Signal, 6, SIGNAL),
+    (Feature::Audit, VERSION_OF_AUDIT, AUDIT),
+];
+
+const VERSION_OF_AUDIT: u32 = 7;
+
 impl Feature {
-    /// Those that restrict the app.
-    const RESTRICTIONS: [Self; 6] =
-        [Self::Truncation, Self::Bind, Self::Connect, Self::Ioctl, Self::AbstractUnixSocket, Self::Signal];
-
-    /// The version of the interface that brought it, and of Linux.
-    pub fn since(self) -> (u32, &'static str) {
+    /// As a profile has it, and since when there is it.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Truncation => (3, "6.2"),
-            Self::Bind | Self::Connect => (4, "6.7"),
-            Self::Ioctl => (5, "6.10"),
-            Self::AbstractUnixSocket | Self::Signal => (6, "6.12"),
-            Self::Audit => (7, "6.15"),
-        }
-    }
-
-    /// What of `handled` belongs to it.
-    fn of(self, handled: &mut Handled) -> (&mut u64, u64) {
-        match self {
-            Self::Truncation => (&mut handled.files, TRUNCATE),
-            Self::Ioctl => (&mut handled.files, IOCTL_DEV),
-            Self::Bind => (&mut handled.ports, BIND_TCP),
-            Self::Connect => (&mut handled.ports, CONNECT_TCP),
-            Self::AbstractUnixSocket => (&mut handled.scoped, ABSTRACT_UNIX_SOCKET),
-            Self::Signal => (&mut handled.scoped, SIGNAL),
-            Self::Audit => (&mut handled.scoped, 0),
+            Self::Truncation => "truncation (ABI 3, Linux 6.2)",
+            Self::Bind => "bind (ABI 4, Linux 6.7)",
+            Self::Connect => "connect (ABI 4, Linux 6.7)",
+            Self::Ioctl => "ioctl (ABI 5, Linux 6.10)",
+            Self::AbstractUnixSocket => "scope \"abstract-unix-socket\" (ABI 6, Linux 6.12)",
+            Self::Signal => "scope \"signal\" (ABI 6, Linux 6.12)",
+            Self::Audit => "audit (ABI 7, Linux 6.15)",
         }
     }
 }
 
-/// As a profile has it, and since when there is it.
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self {
-            Self::Truncation => "truncation",
-            Self::Bind => "bind",
-            Self::Connect => "connect",
-            Self::Ioctl => "ioctl",
-            Self::AbstractUnixSocket => "scope \"abstract-unix-socket\"",
-            Self::Signal => "scope \"signal\"",
-            Self::Audit => "audit",
-        };
-        let (version, linux) = self.since();
-        write!(f, "{what} (ABI {version}, Linux {linux})")
+/// What is asked of a kernel with this version of the interface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) version: u32,
+    rights: u64,
+}
+
+impl Request {
+    /// These rights, and what a profile says of the log.
+    pub(super) fn new(version: u32, rights: u64, audit: Option<bool>) -> Self {
+        Self { version, rights: if audit == Some(true) { rights | AUDIT } else { rights } }
     }
-}
 
-/// What a kernel does of what is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Offer {
-    pub(super) handled: Handled,
-    /// For `landlock_restrict_self`.
-    pub(super) flags: u32,
-    /// What it does not do.
-    pub(super) lacks: Vec<Feature>,
-}
+    /// What the kernel does not know yet, among the rights.
+    fn unknown(self) -> u64 {
+        let newer = FEATURES.iter().filter(|(_, since, _)| *since > self.version);
+        newer.fold(0, |all, (.., rights)| all | rights) & self.rights
+    }
 
-impl Offer {
-    /// What a kernel with this version of the interface does. Denials are logged where it can, unless `audit` is false;
-    /// only what a profile says itself is asked for.
-    pub(super) fn of(version: u32, mut handled: Handled, audit: Option<bool>) -> Self {
-        let mut lacks = Vec::new();
-        let is_newer = |feature: &Feature| feature.since().0 > version;
-        for feature in Feature::RESTRICTIONS.into_iter().filter(is_newer) {
-            let (rights, bits) = feature.of(&mut handled);
-            if *rights & bits != 0 {
-                *rights &= !bits;
-                lacks.push(feature);
-            }
-        }
-        // Without REFER, nothing can be renamed between directories at all. That is stricter, not weaker.
-        if version < 2 {
-            handled.files &= !REFER;
-        }
-        let is_logged = audit != Some(false);
-        let flags = if is_logged && !is_newer(&Feature::Audit) { LOG_NEW_EXEC_ON } else { 0 };
-        if audit == Some(true) && flags == 0 {
-            lacks.push(Feature::Audit);
-        }
-        Self { handled, flags, lacks }
+    /// Whether the kernel does everything.
+    pub(super) fn is_complete(self) -> bool {
+        self.unknown() == 0
+    }
+
+    /// What the kernel does not do.
+    pub(super) fn lacks(self) -> impl Iterator<Item = Feature> {
+        let unknown = self.unknown();
+        FEATURES.iter().filter(move |(.., rights)| rights & unknown != 0).map(|(feature, ..)| *feature)
+    }
+
+    /// The rights that the kernel knows.
+    pub(super) fn known(self) -> u64 {
+        // Without REFER (version 2), nothing can be renamed between directories at all. That is stricter, not weaker.
+        let refer = if self.version < 2 { REFER } else { 0 };
+        self.rights & !(self.unknown() | refer | AUDIT)
+    }
+
+    /// The flags for `landlock_restrict_self`: denials are logged where the kernel can, unless `audit` is false.
+    pub(super) fn flags(self, audit: Option<bool>) -> u32 {
+        if audit != Some(false) && self.version >= VERSION_OF_AUDIT { LOG_NEW_EXEC_ON } else { 0 }
     }
 }
 
@@ -142,11 +144,8 @@ mod tests {
     use ::landlock::{ABI, Access, AccessFs, AccessNet, BitFlags, Scope};
     use Feature::{AbstractUnixSocket, Audit, Bind, Connect, Ioctl, Signal, Truncation};
 
-    const EVERYTHING: Handled = Handled {
-        files: WRITE | OF_FILES | 1 << 3, // READ_DIR
-        ports: BIND_TCP | CONNECT_TCP,
-        scoped: ABSTRACT_UNIX_SOCKET | SIGNAL,
-    };
+    const READ_DIR: u64 = 1 << 3;
+    const EVERYTHING: u64 = WRITE | OF_FILES | READ_DIR | BIND_TCP | CONNECT_TCP | ABSTRACT_UNIX_SOCKET | SIGNAL;
 
     const ABIS: [ABI; 7] = [ABI::V1, ABI::V2, ABI::V3, ABI::V4, ABI::V5, ABI::V6, ABI::V7];
 
@@ -166,36 +165,44 @@ mod tests {
         let others =
             AccessFs::WriteFile | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::Refer | AccessFs::Truncate;
         assert_eq!(CHANGE_DIRECTORY, bits(AccessFs::from_write(ABI::V3) & !others));
-        assert_eq!((BIND_TCP, CONNECT_TCP), (AccessNet::BindTcp as u64, AccessNet::ConnectTcp as u64));
-        assert_eq!((ABSTRACT_UNIX_SOCKET, SIGNAL), (Scope::AbstractUnixSocket as u64, Scope::Signal as u64));
+        let none = Handled::default();
+        assert_eq!(handled(BIND_TCP), Handled { ports: AccessNet::BindTcp as u64, ..none });
+        assert_eq!(handled(CONNECT_TCP), Handled { ports: AccessNet::ConnectTcp as u64, ..none });
+        assert_eq!(handled(ABSTRACT_UNIX_SOCKET), Handled { scoped: Scope::AbstractUnixSocket as u64, ..none });
+        assert_eq!(handled(SIGNAL), Handled { scoped: Scope::Signal as u64, ..none });
     }
 
     #[test]
     fn a_kernel_handles_what_its_version_has() {
         for (version, abi) in (1..).zip(ABIS) {
-            let offer = Offer::of(version, EVERYTHING, None);
-            assert_eq!(offer.handled.files, AccessFs::from_all(abi).bits(), "{version}");
-            assert_eq!(offer.handled.ports, AccessNet::from_all(abi).bits(), "{version}");
-            assert_eq!(offer.handled.scoped, Scope::from_all(abi).bits(), "{version}");
-            // What the crate hands to the kernel is the same, bit by bit: the kernel of a version takes it.
-            assert_eq!(offer.flags, if version < 7 { 0 } else { 2 }, "{version}");
+            let known = handled(Request::new(version, EVERYTHING, None).known());
+            assert_eq!(known.files, AccessFs::from_all(abi).bits(), "{version}");
+            assert_eq!(known.ports, AccessNet::from_all(abi).bits(), "{version}");
+            assert_eq!(known.scoped, Scope::from_all(abi).bits(), "{version}");
         }
         // What came later (sockets' names in version 9, UDP in 10) is not asked for.
-        assert_eq!(Offer::of(99, EVERYTHING, None), Offer::of(7, EVERYTHING, None));
+        assert_eq!(Request::new(99, EVERYTHING, None).known(), EVERYTHING);
     }
 
     #[test]
     fn what_a_kernel_lacks_is_what_was_asked_for_and_came_later() {
-        let lacks = |version, handled| Offer::of(version, handled, None).lacks;
+        let lacks = |version, rights| {
+            let request = Request::new(version, rights, None);
+            let lacks: Vec<Feature> = request.lacks().collect();
+            assert_eq!(request.is_complete(), lacks.is_empty());
+            lacks
+        };
         let all = [Truncation, Bind, Connect, Ioctl, AbstractUnixSocket, Signal];
         for (version, from) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 3), (5, 4), (6, 6), (7, 6), (8, 6)] {
             assert_eq!(lacks(version, EVERYTHING), all[from..], "{version}");
         }
-        assert_eq!(lacks(1, Handled { files: EXECUTE | REFER, ..Handled::default() }), []);
-        assert_eq!(lacks(1, Handled { files: WRITE, ..Handled::default() }), [Truncation]);
-        assert_eq!(lacks(1, Handled { scoped: SIGNAL, ..Handled::default() }), [Signal]);
-        let nothing = Offer::of(5, Handled { scoped: SIGNAL, ..Handled::default() }, None);
-        assert_eq!(nothing.handled, Handled::default());
+        assert_eq!(lacks(1, EXECUTE | REFER), []);
+        assert_eq!(lacks(1, WRITE), [Truncation]);
+        assert_eq!(lacks(1, SIGNAL), [Signal]);
+        assert_eq!(Request::new(5, SIGNAL, Some(true)).known(), 0);
+        for (feature, version, _) in FEATURES {
+            assert!(feature.name().contains(&format!("(ABI {version}, Linux 6.")));
+        }
     }
 
     /// The log restricts nothing: its absence counts only where a profile asks for it.
@@ -209,8 +216,10 @@ mod tests {
             (7, Some(true), 2, &[]),
             (7, Some(false), 0, &[]),
         ] {
-            let offer = Offer::of(version, Handled::default(), audit);
-            assert_eq!((offer.flags, &*offer.lacks), (flags, lacks), "{version} {audit:?}");
+            let request = Request::new(version, EXECUTE, audit);
+            let lacking: Vec<Feature> = request.lacks().collect();
+            assert_eq!((request.flags(audit), &*lacking), (flags, lacks), "{version} {audit:?}");
+            assert_eq!(request.known(), EXECUTE);
         }
     }
 }

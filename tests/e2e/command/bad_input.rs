@@ -27,7 +27,7 @@ fn profiles_that_are_not_valid() {
         ("schema = 1\n[remove]\npaths = [\"bin/sh\"]\n", ":3:10:", "\"/bin/sh\""),
         ("schema = 1\n[remove]\npaths = [\"/bin/[\u{e9}\"]\n", ":3:10:", "not a valid glob"),
         ("schema = 1\n[remove]\nnames = [\"/bin/sh\"]\n", ":3:10:", "write it under paths"),
-        ("schema = 1\n[remove]\nmethod = \"shred\"\n", ":3:10:", "known: \"delete\", \"disable\""),
+        ("schema = 1\n[remove]\nmethod = \"shred\"\n", ":3:10:", "known: \"disable\", \"tombstone\", \"delete\""),
         ("schema = 1\ninclude = [\"shell\"]\n", ":2:12:", "did you mean `shells`?"),
         ("schema = 1\ninclude = [\"./none.toml\"]\n", ":2:12:", "no such file"),
         ("schema = 1\n[verify.process]\nuser = -1\n", ":3:8:", "an id from 0"),

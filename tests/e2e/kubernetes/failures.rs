@@ -172,7 +172,8 @@ const CASES: &[Case] = &[
         container: "lithify",
         status: "Init:ImagePullBackOff",
         parts: &[State, Event("Failed to pull image")],
-        says: &["failed to resolve reference \"registry.example/lithify:1.0.0\""],
+        // containerd 1 resolves a "reference", and 2 an "image".
+        says: &["failed to resolve ", "\"registry.example/lithify:1.0.0\""],
     },
     Case {
         pod: "image-never",

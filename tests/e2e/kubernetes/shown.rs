@@ -72,6 +72,7 @@ fn event(describe: &str, with: &str) -> Option<String> {
         match fields[..] {
             [kind @ ("Normal" | "Warning"), reason, _, _, ref message @ ..] => {
                 let message = message.join("  ").replace("(combined from similar events): ", "");
+                let message = without_container(&message);
                 events.push(vec![format!("{kind}  {reason}  {message}")]);
             }
             _ => events.last_mut().into_iter().for_each(|event| event.push(line.to_owned())),
@@ -79,6 +80,27 @@ fn event(describe: &str, with: &str) -> Option<String> {
     }
     let event = events.into_iter().find(|event| event.iter().any(|line| line.contains(with)))?;
     Some(normal(cut(event)))
+}
+
+/// Newer versions of kubectl write the container in front of the message: `spec.containers{web}: `.
+fn without_container(message: &str) -> &str {
+    let rest = message.strip_prefix("spec.").and_then(|rest| rest.split_once("}: "));
+    rest.filter(|(container, _)| container.contains("ontainers{")).map_or(message, |(_, rest)| rest)
+}
+
+#[test]
+fn events_of_newer_versions_are_read_as_those_of_older_ones() {
+    let events = |message: &str| {
+        format!(
+            "Name: x\nEvents:\n  Type     Reason     Age  From     Message\n  Warning  Unhealthy  5s   kubelet  {message}\n"
+        )
+    };
+    for message in ["Startup probe failed: FAIL remove", "spec.containers{web}: Startup probe failed: FAIL remove"] {
+        let seen = event(&events(message), "Startup probe failed: FAIL").unwrap();
+        assert_eq!(seen, "Warning  Unhealthy  Startup probe failed: FAIL remove\n");
+    }
+    let errored = "spec.initContainers{a}: Startup probe errored and resulted in unknown state: rpc error";
+    assert!(event(&events(errored), "Startup probe errored").unwrap().contains("  Startup probe errored and resulted"));
 }
 
 fn end_of(log: &str, from: &str) -> Option<String> {

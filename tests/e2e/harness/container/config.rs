@@ -55,7 +55,7 @@ pub(super) fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
         "hooks": {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "nsenter -t $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/') -n ip link set lo up"], "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]},
         "linux": {
             "namespaces": namespaces,
-            "maskedPaths": ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"],
+            "maskedPaths": ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware"],
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
         },
     });
