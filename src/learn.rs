@@ -18,7 +18,6 @@ mod seen;
 mod summary;
 mod trace;
 mod writable;
-mod writes;
 
 pub use app::App;
 pub use confined::{Confined, Unconfined};
@@ -31,4 +30,3 @@ pub use process::Process;
 pub use seen::Seen;
 pub use trace::{Leaving, Trace};
 pub use writable::{Writable, Written};
-pub use writes::add_writes;
