@@ -1,7 +1,5 @@
 //! What must not succeed. Without a profile that is every attempt; with one, what the profile asks for.
 
-use std::collections::HashSet;
-
 use super::attempt::By;
 use crate::harden::kept::Kept;
 use crate::profile::{Confine, Profile, Selector};
@@ -16,7 +14,7 @@ pub(super) struct Asked<'a> {
     profile: Option<&'a Profile>,
     kept: Option<Kept>,
     /// What the profile removes and verification has found.
-    left: HashSet<&'a [u8]>,
+    left: Vec<&'a [u8]>,
     /// What `[confine] execute` allows; `None` if it limits nothing here.
     executable: Option<Vec<Place>>,
     /// What `[confine] write` allows; `None` if it limits nothing here.
@@ -43,7 +41,7 @@ impl<'a> Asked<'a> {
     /// wherever it is, unless it keeps this one.
     pub(super) fn start(&self, program: &Sighting, name: &Canonical, by: &By) -> bool {
         let Some(profile) = self.profile else { return true };
-        if self.left.contains(&**name) || !matches!(by, By::Loader(_)) && self.is_not_executable(name) {
+        if self.left.contains(&&**name) || !matches!(by, By::Loader(_)) && self.is_not_executable(name) {
             return true;
         }
         let removed = profile.remove.iter().any(|rule| match &rule.value {

@@ -24,24 +24,8 @@ use crate::verify::{Check, CheckId, RUNTIME_SOCKETS};
 const SEARCH: Duration = Duration::from_secs(6);
 
 /// Filesystems of the kernel, in which nobody makes files.
-const KERNEL: [&[u8]; 16] = [
-    b"proc",
-    b"sysfs",
-    b"cgroup",
-    b"cgroup2",
-    b"devpts",
-    b"mqueue",
-    b"securityfs",
-    b"debugfs",
-    b"tracefs",
-    b"bpf",
-    b"pstore",
-    b"configfs",
-    b"efivarfs",
-    b"selinuxfs",
-    b"fusectl",
-    b"binfmt_misc",
-];
+const KERNEL: &str = "proc sysfs cgroup cgroup2 devpts mqueue securityfs debugfs tracefs bpf pstore configfs efivarfs \
+                      selinuxfs fusectl binfmt_misc";
 
 /// What is to be tried.
 #[derive(Debug)]
@@ -106,10 +90,13 @@ impl Lister<'_> {
 
     /// The directories in which to make files.
     fn places(&mut self, target: &Target, checks: &[Check]) {
-        let asked_for = |id| checks.iter().filter(move |check| check.id == id).filter_map(path);
-        let mut read_only: Vec<(Vec<u8>, bool)> =
-            asked_for(CheckId::ReadOnly).map(|path| (path.to_vec(), true)).collect();
-        let mut noexec: Vec<(Vec<u8>, bool)> = asked_for(CheckId::Noexec).map(|path| (path.to_vec(), true)).collect();
+        for check in checks {
+            match (check.id, path(check)) {
+                (CheckId::ReadOnly, Some(path)) => self.add_once(Tried::Write(path.to_vec()), true),
+                (CheckId::Noexec, Some(path)) => self.add_once(Tried::Execute(path.to_vec()), true),
+                _ => {}
+            }
+        }
         let mounts = match target.owner.mounts() {
             Ok((mounts, _)) => mounts,
             Err(reason) => {
@@ -117,29 +104,33 @@ impl Lister<'_> {
                 Mounts::default()
             }
         };
-        let mut confined: Vec<Vec<u8>> =
-            ["/", "/tmp", "/var/tmp", "/dev/shm"].map(|path| path.as_bytes().to_vec()).into();
-        for mount in mounts.visible().filter(|mount| !KERNEL.contains(&mount.filesystem.as_slice())) {
-            if self.root.resolve(&mount.point).is_ok_and(|stat| stat.kind != Kind::Directory) {
+        for place in ["/", "/tmp", "/var/tmp", "/dev/shm"] {
+            self.confined(place.as_bytes());
+        }
+        for mount in mounts.visible() {
+            let (point, filesystem) = (&mount.point, &mount.filesystem);
+            if KERNEL.split(' ').any(|kernel| kernel.as_bytes() == filesystem)
+                || self.root.resolve(point).is_ok_and(|stat| stat.kind != Kind::Directory)
+            {
                 continue;
             }
-            confined.push(mount.point.clone());
-            if mount.is_read_only() || mount.point == b"/" {
-                read_only.push((mount.point.clone(), self.asked.anything()));
+            self.confined(point);
+            if mount.is_read_only() || point == b"/" {
+                self.add_once(Tried::Write(point.clone()), self.asked.anything());
             }
-            noexec.push((mount.point.clone(), self.asked.execute(&mount.point)));
+            self.add_once(Tried::Execute(point.clone()), self.asked.execute(point));
         }
-        confined.retain(|place| self.asked.is_not_writable(place));
-        let confined = confined.into_iter().map(|place| (place, true)).collect();
-        for (places, tried) in
-            [(read_only, Tried::Write as fn(Vec<u8>) -> Tried), (noexec, Tried::Execute), (confined, Tried::Confined)]
-        {
-            for (place, counts) in places {
-                let tried = tried(place);
-                if !self.wanted.iter().any(|(other, _)| *other == tried) {
-                    self.add(tried, counts);
-                }
-            }
+    }
+
+    fn confined(&mut self, place: &[u8]) {
+        if self.asked.is_not_writable(place) {
+            self.add_once(Tried::Confined(place.to_vec()), true);
+        }
+    }
+
+    fn add_once(&mut self, tried: Tried, counts: bool) {
+        if !self.wanted.iter().any(|(other, _)| *other == tried) {
+            self.add(tried, counts);
         }
     }
 
@@ -154,11 +145,7 @@ impl Lister<'_> {
         let Scan { programs, weaknesses, unreadable, .. } = scan;
         for weakness in weaknesses {
             if ["setuid", "setgid", "file-capabilities"].contains(&weakness.class) {
-                let tried = Tried::Gain(weakness.path);
-                if !self.wanted.iter().any(|(other, _)| *other == tried) {
-                    let counts = self.asked.gain();
-                    self.add(tried, counts);
-                }
+                self.add_once(Tried::Gain(weakness.path), self.asked.gain());
             }
         }
         for program in programs.iter().filter(|program| is_shell(program.known)) {
