@@ -17,7 +17,6 @@ mod sourced;
 mod summary;
 mod trace;
 mod writable;
-mod writes;
 
 pub use app::App;
 pub use confined::{Confined, Unconfined};
@@ -29,4 +28,3 @@ pub use process::Process;
 pub use seen::Seen;
 pub use trace::{Leaving, Trace};
 pub use writable::{Writable, Written};
-pub use writes::add_writes;

@@ -14,24 +14,25 @@ use nix::sys::signal::Signal;
 use nix::unistd::pipe2;
 
 use super::fault;
+use super::options::profile_of_writes;
 use super::output::Output;
 use crate::cli::Learn;
-use crate::drift::Since;
+use crate::drift::{Since, Writes};
 use crate::harden::mark::Mark;
 use crate::launch::duties::Duties;
 use crate::launch::exec::AppCommand;
 use crate::launch::init::{Init, Watch, hold_signals};
 use crate::learn::observed::Gap;
-use crate::learn::{Learned, Leaving, Look, PAUSE, Seen, Trace, add_writes};
+use crate::learn::{Learned, Leaving, Look, PAUSE, Seen, Trace};
 use crate::linux::deadline::Deadline;
 use crate::linux::errno::name;
 use crate::linux::stream::Stream;
 use crate::linux::sys;
 use crate::linux::sys::process::time_of_files;
 use crate::linux::time::Time;
-use crate::profile::{Profile, load};
+use crate::linux::whole_file::WholeFile;
+use crate::profile::Profile;
 use crate::report::{CommandError, Earlier, Exit, LearnReport};
-use crate::seal::file::ManifestFile;
 use crate::target::Target;
 use crate::target::owner::{Owner, OwnerError};
 use crate::target::start::start;
@@ -68,7 +69,7 @@ struct Prepared {
 }
 
 /// The file of `--out`, begun before the app can exchange anything on the way to it; `None` for standard output.
-type Out = Option<Result<ManifestFile, Errno>>;
+type Out = Option<Result<WholeFile, Errno>>;
 
 fn prepare(options: &Learn) -> Result<(Prepared, Out), CommandError> {
     if !options.command.is_empty() && options.root != Path::new("/") {
@@ -76,11 +77,10 @@ fn prepare(options: &Learn) -> Result<(Prepared, Out), CommandError> {
             "--root is for an app that runs already; what is started after -- runs in this root".to_owned(),
         ));
     }
-    // What a profile leaves out of the seal only may still need a volume.
-    let profile = Profile { exclude: Vec::new(), ..load(options.profiles.iter().map(String::as_str))? };
+    let profile = profile_of_writes(&options.profiles)?;
     let earlier = options.add.as_deref().map(Earlier::load).transpose().map_err(CommandError::Add)?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
-    let out = (options.out != Path::new("-")).then(|| ManifestFile::create(&options.out));
+    let out = (options.out != Path::new("-")).then(|| WholeFile::create(&options.out));
     Ok((Prepared { target, profile, earlier }, out))
 }
 
@@ -223,7 +223,7 @@ fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Tim
         output.error("learn", Exit::RunFailed, &error.to_string(), Some(hint));
         report.profile()
     });
-    let to_file = |file: Result<ManifestFile, Errno>| {
+    let to_file = |file: Result<WholeFile, Errno>| {
         let mut file = file?;
         file.write(text.as_bytes());
         file.finish()
@@ -266,7 +266,10 @@ fn profile(
     if let Some(start) = start {
         let since = Since { start, mark: Mark::read(&target.root).unwrap_or_default() };
         // What could not be walked is not known, and the profile says so.
-        let _ = add_writes(&mut observed, target, &prepared.profile, since);
+        observed.writes = Writes::look(&target.root, &prepared.profile, since).ok();
+        if observed.writes.is_some() {
+            observed.note_volumes(&target.root, &target.owner);
+        }
     }
     let learned = Learned::of(&target.root, observed).map_err(CommandError::Scan)?;
     Ok(LearnReport { root: escape(options.root.as_os_str().as_bytes()), learned })

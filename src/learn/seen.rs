@@ -1,6 +1,7 @@
 //! What has been seen so far. It grows with the number of different files, not with that of processes. Reads only.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
@@ -9,6 +10,7 @@ use super::gain;
 use super::image::Image;
 use super::observed::{Credentials, Gap, Port};
 use crate::linux::identity::Identity;
+use crate::linux::proc::net::Waiting;
 use crate::linux::proc::status::Status;
 use crate::linux::proc::{Proc, Task};
 use crate::linux::sys::trace::as_user;
@@ -18,6 +20,17 @@ use crate::root::{Canonical, InRoot, Root};
 
 /// Where the kernel takes ports from for sockets that ask for none (`ip_local_port_range`, ip(7)).
 const EPHEMERAL: u16 = 32768;
+
+/// How long the sockets of a namespace count for all its processes. Of thousands that end at once each looked for itself
+/// otherwise, for milliseconds.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// The sockets of a network namespace that wait for somebody.
+struct Sockets {
+    namespace: Option<Identity>,
+    at: Instant,
+    list: Vec<Waiting>,
+}
 
 /// How it is known that a program was started.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +57,8 @@ pub struct Seen<'r> {
     /// Each with the numbers of the images.
     pub(super) credentials: Vec<(Credentials, Vec<u32>)>,
     pub(super) ports: Vec<Port>,
+    /// What the last look at a network namespace has shown.
+    sockets: Option<Sockets>,
     pub(super) gaps: Vec<Gap>,
     /// How many processes did not show what they had mapped.
     pub(super) unmapped: u64,
@@ -67,6 +82,7 @@ impl<'r> Seen<'r> {
             mapped: HashMap::new(),
             credentials: Vec::new(),
             ports: Vec::new(),
+            sockets: None,
             gaps,
             unmapped: 0,
             privileged: geteuid().is_root(),
@@ -216,7 +232,18 @@ impl<'r> Seen<'r> {
     pub(super) fn look_at_ports(&mut self, task: Task) {
         let Some(proc) = &self.proc else { return };
         let status = task.status().unwrap_or_default();
-        let sockets = self.as_its_user(&status, || proc.waiting(task)).unwrap_or_default();
+        let looked = self.as_its_user(&status, || {
+            let namespace = proc.network_namespace(task).ok();
+            let is_known = |known: &&Sockets| known.namespace == namespace && known.at.elapsed() < FRESH;
+            let known = self.sockets.as_ref().filter(is_known).filter(|_| namespace.is_some());
+            let new = known.is_none().then(|| Sockets { namespace, at: Instant::now(), list: proc.waiting(task) });
+            let list = known.or(new.as_ref()).map_or(&[][..], |sockets| &sockets.list);
+            Ok((proc.held(task, list)?, new))
+        });
+        let Ok((sockets, new)) = looked else { return };
+        if new.is_some() {
+            self.sockets = new;
+        }
         // A socket that only asks, such as that of a resolver, has a port that it did not choose.
         for socket in sockets.into_iter().filter(|socket| socket.tcp || socket.port < EPHEMERAL) {
             let port = Port { tcp: socket.tcp, number: socket.port, loopback: socket.loopback };
