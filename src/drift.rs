@@ -7,10 +7,12 @@ mod executables;
 mod processes;
 mod since;
 mod volumes;
+mod writes;
 
-pub use changes::{Change, Changes, Event, changes};
+pub use changes::{Change, Event};
 pub use closed::take_closed;
 pub use executables::{Drifted, Sign, executables};
 pub use processes::{Anomaly, processes};
 pub use since::Since;
-pub use volumes::{Volume, volumes};
+pub use volumes::Volume;
+pub use writes::Writes;

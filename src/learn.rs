@@ -2,6 +2,7 @@
 
 mod app;
 mod confined;
+mod event;
 mod gain;
 mod helpers;
 mod image;
@@ -12,15 +13,15 @@ mod look;
 mod modules;
 pub mod observed;
 mod process;
+mod scripts;
 mod seen;
-mod sourced;
 mod summary;
 mod trace;
 mod writable;
-mod writes;
 
 pub use app::App;
 pub use confined::{Confined, Unconfined};
+pub use event::Event;
 pub use kept::{Kept, Why};
 pub use learned::Learned;
 pub use likely::Likely;
@@ -29,4 +30,3 @@ pub use process::Process;
 pub use seen::Seen;
 pub use trace::{Leaving, Trace};
 pub use writable::{Writable, Written};
-pub use writes::add_writes;

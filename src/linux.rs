@@ -11,6 +11,7 @@ pub(crate) mod security;
 pub mod stream;
 pub(crate) mod sys;
 pub mod time;
+pub(crate) mod whole_file;
 
 // For the macro `start`.
 #[doc(hidden)]

@@ -8,7 +8,6 @@ mod encode;
 mod entries;
 mod entry;
 mod exclusion;
-pub mod file;
 pub mod manifest;
 mod order;
 mod read;

@@ -28,6 +28,16 @@ pub(crate) enum Level {
     Note,
 }
 
+impl Level {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
 /// One finding.
 #[derive(Clone, Debug)]
 pub(crate) struct Result {
@@ -85,11 +95,6 @@ fn rule(rule: &Rule) -> Value {
 }
 
 fn result(rules: &BTreeSet<Rule>, finding: &Result) -> Value {
-    let level = match finding.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
-    };
     let location = match &finding.place {
         Place::File { path, from, to } => json!({
             "physicalLocation": {
@@ -108,7 +113,7 @@ fn result(rules: &BTreeSet<Rule>, finding: &Result) -> Value {
     };
     let mut said = json!({
         "ruleId": finding.rule,
-        "level": level,
+        "level": finding.level.name(),
         "message": { "text": finding.message },
         "locations": [location],
         "partialFingerprints": { "lithify/v1": fingerprint(&finding.same) },

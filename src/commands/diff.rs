@@ -4,18 +4,17 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::options::open_manifest;
+use super::options::{open_manifest, profile_of_writes};
 use super::output::Output;
 use crate::cli::Diff;
-use crate::drift::{Since, changes, volumes};
+use crate::drift::{Since, Writes};
 use crate::harden::mark::Mark;
 use crate::linux::deadline::Deadline;
 use crate::linux::sys::process::time_now;
 use crate::linux::time::Time;
-use crate::profile::{Profile, load};
+use crate::profile::load;
 use crate::recognise::accounts::LIMIT;
 use crate::report::{CommandError, DiffFrom, DiffNote, DiffReport, Exit, Report, Subcommand};
-use crate::seal::{Exclusions, Scope};
 use crate::target::Target;
 use crate::target::owner::OwnerError;
 use crate::target::start::start;
@@ -49,8 +48,7 @@ fn since_seal(options: &Diff, path: &Path) -> Result<Report, CommandError> {
 }
 
 fn look(options: &Diff) -> Result<DiffReport, CommandError> {
-    // What a profile leaves out of the seal only may still need a volume.
-    let profile = Profile { exclude: Vec::new(), ..load(options.profiles.iter().map(String::as_str))? };
+    let profile = profile_of_writes(&options.profiles)?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let root = &target.root;
     let mut notes = Vec::new();
@@ -62,14 +60,11 @@ fn look(options: &Diff) -> Result<DiffReport, CommandError> {
     if from == DiffFrom::Start && mark.is_older_than(start) {
         notes.push(DiffNote::Restarted);
     }
-    let since = Since { start, mark };
-    let changes =
-        changes(root, &since, Exclusions::of(root, &profile, Scope::Executables)).map_err(CommandError::Scan)?;
-    let volumes = volumes(root, &since, &changes);
+    let writes = Writes::look(root, &profile, Since { start, mark }).map_err(CommandError::Scan)?;
     let read = |path: &[u8]| root.read(path, LIMIT).unwrap_or_default();
     let accounts = (read(b"/etc/passwd"), read(b"/etc/group"));
     let root = escape(options.root.as_os_str().as_encoded_bytes());
-    Ok(DiffReport { root, from, since, changes, volumes, accounts, notes })
+    Ok(DiffReport { root, from, writes, accounts, notes })
 }
 
 /// Since when something counts as changed, according to `--since`.

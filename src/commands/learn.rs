@@ -14,24 +14,26 @@ use nix::sys::signal::Signal;
 use nix::unistd::pipe2;
 
 use super::fault;
+use super::options::profile_of_writes;
 use super::output::Output;
 use crate::cli::Learn;
-use crate::drift::Since;
+use crate::drift::{Since, Writes};
 use crate::harden::mark::Mark;
 use crate::launch::duties::Duties;
 use crate::launch::exec::AppCommand;
 use crate::launch::init::{Init, Watch, hold_signals};
 use crate::learn::observed::Gap;
-use crate::learn::{Learned, Leaving, Look, PAUSE, Seen, Trace, add_writes};
+use crate::learn::{Learned, Leaving, Look, PAUSE, Seen, Trace};
 use crate::linux::deadline::Deadline;
 use crate::linux::errno::name;
 use crate::linux::stream::Stream;
 use crate::linux::sys;
 use crate::linux::sys::process::time_of_files;
 use crate::linux::time::Time;
-use crate::profile::{Profile, load};
-use crate::report::{CommandError, Earlier, Exit, LearnReport};
-use crate::seal::file::ManifestFile;
+use crate::linux::whole_file::WholeFile;
+use crate::profile::Profile;
+use crate::report::{CommandError, Earlier, Exit, LearnReport, event_line};
+use crate::root::Root;
 use crate::target::Target;
 use crate::target::owner::{Owner, OwnerError};
 use crate::target::start::start;
@@ -46,6 +48,11 @@ const LEAVING: Duration = Duration::from_secs(2);
 pub(super) fn learn(options: &Learn, output: &Output) -> Exit {
     // Standard output is the app's and the profile's.
     let starts = !options.command.is_empty();
+    if options.time == Some(Duration::ZERO) {
+        let hint =
+            "give the seconds that an app needs to start and to do what it does, such as --for 60, or leave it out";
+        return output.error("learn", Exit::Usage, "--for 0: nothing can be seen in no time", Some(hint));
+    }
     let output = if starts { output.for_run() } else { output.with_stream(Stream::Error) };
     if starts {
         fault::ends_with(Exit::RunFailed);
@@ -68,7 +75,7 @@ struct Prepared {
 }
 
 /// The file of `--out`, begun before the app can exchange anything on the way to it; `None` for standard output.
-type Out = Option<Result<ManifestFile, Errno>>;
+type Out = Option<Result<WholeFile, Errno>>;
 
 fn prepare(options: &Learn) -> Result<(Prepared, Out), CommandError> {
     if !options.command.is_empty() && options.root != Path::new("/") {
@@ -76,11 +83,10 @@ fn prepare(options: &Learn) -> Result<(Prepared, Out), CommandError> {
             "--root is for an app that runs already; what is started after -- runs in this root".to_owned(),
         ));
     }
-    // What a profile leaves out of the seal only may still need a volume.
-    let profile = Profile { exclude: Vec::new(), ..load(options.profiles.iter().map(String::as_str))? };
+    let profile = profile_of_writes(&options.profiles)?;
     let earlier = options.add.as_deref().map(Earlier::load).transpose().map_err(CommandError::Add)?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
-    let out = (options.out != Path::new("-")).then(|| ManifestFile::create(&options.out));
+    let out = (options.out != Path::new("-")).then(|| WholeFile::create(&options.out));
     Ok((Prepared { target, profile, earlier }, out))
 }
 
@@ -98,7 +104,7 @@ fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output)
     let init = init.map_err(CommandError::Fork)?;
     drop(reader);
     sys::signal::discard_sigpipe();
-    let mut seen = Seen::new(&prepared.target.root);
+    let mut seen = begin(&prepared.target.root, output);
     let (traced, code) = match Trace::new(init.pid(), &mut seen) {
         Ok(mut trace) => {
             go(&writer);
@@ -124,6 +130,17 @@ fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output)
     let written = nothing || write(options, prepared, seen, Some(start), out, output);
     let code = code.unwrap_or_else(|| init.attend_to_the_end_with(&mut Leaving));
     Ok(if code == 0 && !written { Exit::RunFailed } else { Exit::App(code) })
+}
+
+/// Nothing has been seen yet; with `-v` each event is told at once.
+fn begin<'r>(root: &'r Root, output: &Output) -> Seen<'r> {
+    let mut seen = Seen::new(root);
+    if output.volume().verbose && !output.is_json() {
+        seen.tell(|event| {
+            let _ = Stream::Error.write(&event_line(event));
+        });
+    }
+    seen
 }
 
 /// Waits in the child until its parent has begun to watch it. Returns whether it has.
@@ -183,7 +200,7 @@ fn without_command(options: &Learn, prepared: &Prepared, out: Out, output: &Outp
         )));
     }
     let first = target.look().map_err(OwnerError::from).and_then(|app| start(target, &app)).ok();
-    let mut seen = Seen::new(&target.root);
+    let mut seen = begin(&target.root, output);
     seen.add_gap(Gap::RanAlready);
     let mut look = Look::new(target.owner.clone(), &mut seen);
     let deadline = Deadline::after(options.time.unwrap_or(WATCHED));
@@ -223,7 +240,7 @@ fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Tim
         output.error("learn", Exit::RunFailed, &error.to_string(), Some(hint));
         report.profile()
     });
-    let to_file = |file: Result<ManifestFile, Errno>| {
+    let to_file = |file: Result<WholeFile, Errno>| {
         let mut file = file?;
         file.write(text.as_bytes());
         file.finish()
@@ -266,7 +283,10 @@ fn profile(
     if let Some(start) = start {
         let since = Since { start, mark: Mark::read(&target.root).unwrap_or_default() };
         // What could not be walked is not known, and the profile says so.
-        let _ = add_writes(&mut observed, target, &prepared.profile, since);
+        observed.writes = Writes::look(&target.root, &prepared.profile, since).ok();
+        if observed.writes.is_some() {
+            observed.note_volumes(&target.root, &target.owner);
+        }
     }
     let learned = Learned::of(&target.root, observed).map_err(CommandError::Scan)?;
     Ok(LearnReport { root: escape(options.root.as_os_str().as_bytes()), learned })

@@ -34,6 +34,11 @@ pub(super) fn effective_profile(profiles: &[String], remove: &[String]) -> Resul
     Ok(profile)
 }
 
+/// The profile of these names, for what an app has written: what it leaves out of the seal only may still need a volume.
+pub(super) fn profile_of_writes(profiles: &[String]) -> Result<Profile, CommandError> {
+    Ok(Profile { exclude: Vec::new(), ..load(profiles.iter().map(String::as_str))? })
+}
+
 /// The variable of `--digest`.
 pub(super) const DIGEST: &str = "LITHIFY_DIGEST";
 

@@ -10,10 +10,10 @@ use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start, is_n
 use crate::harden::plan::Plan;
 use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
+use crate::linux::whole_file::WholeFile;
 use crate::profile::{Method, Profile, load};
 use crate::report::{CommandError, Exit, Report, SealReport, Subcommand};
 use crate::root::Identity;
-use crate::seal::file::ManifestFile;
 use crate::seal::{After, AsIs, Exclusions, Scope, Sealed, Sealing, View, manifest, seal as look};
 use crate::target::Target;
 
@@ -115,11 +115,8 @@ fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View
     Ok(sealed)
 }
 
-fn create(path: &Path) -> Result<ManifestFile, CommandError> {
-    let file = if path == Path::new("-") {
-        Stream::Output.duplicate().map(ManifestFile::open)
-    } else {
-        ManifestFile::create(path)
-    };
+fn create(path: &Path) -> Result<WholeFile, CommandError> {
+    let file =
+        if path == Path::new("-") { Stream::Output.duplicate().map(WholeFile::open) } else { WholeFile::create(path) };
     file.map_err(|errno| CommandError::Manifest { path: path.to_path_buf(), errno })
 }

@@ -36,6 +36,8 @@ pub struct Change {
     pub stat: Stat,
     /// When it was last changed.
     pub changed: Time,
+    /// When its content was last changed, or the names in the directory; a program may set that to any time.
+    pub modified: Time,
     /// Why it counts as executable; `None` if it does not, or if this user may not look.
     pub sign: Option<Sign>,
     /// What happened.
@@ -91,7 +93,7 @@ struct Walk<'a> {
 impl Visitor for Walk<'_> {
     fn entry(&mut self, directory: &Directory, _: Look, name: &CStr, _: Kind) -> Result<(), RootError> {
         let details = directory.details(name)?;
-        let Details { stat, changed, .. } = details;
+        let Details { stat, changed, modified, .. } = details;
         if changed < self.since.start && stat.mount == self.root.stat().mount {
             return Ok(());
         }
@@ -104,7 +106,7 @@ impl Visitor for Walk<'_> {
             Kind::File => sign(directory, name, &stat, &mut self.tombstones).unwrap_or_default(),
             _ => None,
         };
-        self.found.list.push(Change { path, stat, changed, sign, event: Event::Changed });
+        self.found.list.push(Change { path, stat, changed, modified, sign, event: Event::Changed });
         Ok(())
     }
 
@@ -180,7 +182,7 @@ impl Walk<'_> {
                 true => Event::Emptied,
             };
             self.leads(&path);
-            self.found.list.push(Change { path, stat, changed, sign: None, event });
+            self.found.list.push(Change { path, stat, changed, modified, sign: None, event });
         }
         sort_by(&mut self.found.list, |a, b| {
             b.sign

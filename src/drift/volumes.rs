@@ -23,6 +23,8 @@ pub fn volumes(root: &Root, since: &Since, changes: &Changes) -> Vec<Volume> {
     for change in &changes.list {
         let parent = change.path.parent().unwrap_or_default();
         match change.event {
+            // Another mode or owner, or another link elsewhere: no name was made here, and no content was changed.
+            Event::Changed if change.modified < since.start && !changes.renewed.contains(&parent) => {}
             Event::Changed => search.add(parent),
             Event::Made if search.is_free(&parent) => search.add(parent),
             Event::Made => search.add(change.path.clone()),

@@ -10,15 +10,12 @@ use std::collections::HashSet;
 use super::gain::grants;
 use super::kept::{Kept, Why};
 use super::likely::{PROGRAM_BYTES, text};
-use super::modules::is_shared;
+use super::modules::is_common;
 use crate::recognise::elf::Elf;
-use crate::recognise::search_path::DEFAULT_PATH;
 use crate::root::{Canonical, InRoot, Kind, Root};
 
 /// Adds to `only` the helpers of its programs.
 pub(super) fn add_helpers(root: &Root, only: &mut Vec<Kept>) {
-    let is_common =
-        |path: &Canonical| is_shared(path) || DEFAULT_PATH.split(':').any(|known| *path == known.as_bytes());
     let started = only.iter().filter(|kept| matches!(kept.why, Why::Started { .. }));
     let programs: Vec<Canonical> = started.map(|kept| kept.path.clone()).collect();
     let directories: HashSet<Canonical> =

@@ -76,11 +76,16 @@ impl Image {
             if need.by.is_some() || !matches!(need.role, Needed::Script | Needed::ShellScript) {
                 continue;
             }
-            let Ok(place) = root.walk(&need.path, true) else { continue };
-            let known = self.scripts.iter().map(|(path, _)| path).chain(&self.arguments);
-            if !known.into_iter().any(|path| *path == place.path) {
-                self.arguments.push(place.path);
-            }
+            self.add_script(root, &need.path);
+        }
+    }
+
+    /// Notes a script that the process reads, such as its standard input. What is no file is none.
+    pub(super) fn add_script(&mut self, root: &Root, path: &[u8]) {
+        let Ok(place) = root.walk(path, true) else { return };
+        let mut known = self.scripts.iter().map(|(path, _)| path).chain(&self.arguments);
+        if place.stat.kind == Kind::File && !known.any(|path| *path == place.path) {
+            self.arguments.push(place.path);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::likely::{Likely, likely};
 use super::modules::modules;
 use super::observed::{Gap, Observed, Port, Program, Role};
 use super::process::Process;
-use super::sourced::add_sourced;
+use super::scripts::add_read;
 use super::writable::{Writable, writable};
 use crate::drift::Event;
 use crate::recognise::needs::needs;
@@ -49,14 +49,14 @@ pub struct Learned {
 impl Learned {
     /// What `observed` says of an app in `root`. Fails if a file that may have to be kept cannot be looked at.
     pub fn of(root: &Root, observed: Observed) -> Result<Self, RootError> {
-        let only = only(root, &observed);
+        let (only, scripts) = only(root, &observed);
         let kept = with_needs(root, &only);
         let kept_ids: HashSet<Identity> = kept.iter().filter_map(|path| Some(root.resolve(path).ok()?.id)).collect();
         let modules = modules(root, &kept, &kept_ids, &observed)?;
         let writable = writable(root, &observed);
         let confined = Confined::of(root, &observed, &kept, writable.as_deref());
         Ok(Self {
-            likely: likely(root, &only, &modules.paths, &kept_ids),
+            likely: likely(root, &only, &scripts, &modules.paths, &kept_ids),
             app: App::of(root, &observed.command, &kept_ids),
             only,
             paths: modules.paths,
@@ -78,9 +78,9 @@ impl Learned {
     }
 }
 
-/// The programs and scripts of the allow-list. A dynamic loader that nothing started by itself stays without being
-/// listed.
-fn only(root: &Root, observed: &Observed) -> Vec<Kept> {
+/// The programs and scripts of the allow-list, and all scripts that were read. A dynamic loader that nothing started by
+/// itself stays without being listed.
+fn only(root: &Root, observed: &Observed) -> (Vec<Kept>, Vec<Canonical>) {
     let changes = observed.writes.iter().flat_map(|writes| &writes.changes.list);
     let new: HashSet<&Canonical> =
         changes.filter(|change| change.event == Event::Changed).map(|change| &change.path).collect();
@@ -104,11 +104,11 @@ fn only(root: &Root, observed: &Observed) -> Vec<Kept> {
     }
     list.extend(scripts);
     add_helpers(root, &mut list);
-    add_sourced(root, &mut list);
+    let read = add_read(root, &observed.programs, &mut list);
     sort_by(&mut list, |a, b| a.path.cmp(&b.path));
     // What was started comes before what was an argument.
     list.dedup_by(|later, earlier| later.path == earlier.path);
-    list
+    (list, read)
 }
 
 /// The files of the allow-list, and what these need to start.

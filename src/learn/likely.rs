@@ -9,6 +9,8 @@ pub(super) mod text;
 use std::collections::HashSet;
 
 use super::kept::Kept;
+use super::modules::is_common;
+use super::scripts::sourced::starts_what_it_finds;
 use crate::recognise::command_line::script;
 use crate::recognise::command_line::wrappers::{class, inner, is_shell, script_of};
 use crate::recognise::needs::needs;
@@ -54,11 +56,18 @@ pub struct Likely {
     pub by_system: bool,
 }
 
-/// What may be needed besides `only` and `paths`; `kept` holds the files of the allow-list and what they need.
-pub(super) fn likely(root: &Root, only: &[Kept], paths: &[Kept], kept: &HashSet<Identity>) -> Vec<Likely> {
+/// What may be needed besides `only` and `paths`. `scripts` are those that were read, with and without an x bit, and `kept`
+/// holds the files of the allow-list and what they need.
+pub(super) fn likely(
+    root: &Root,
+    only: &[Kept],
+    scripts: &[Canonical],
+    paths: &[Kept],
+    kept: &HashSet<Identity>,
+) -> Vec<Likely> {
     let mut search = Search { root, paths, kept, found: Vec::new(), bytes: 0, read: HashSet::new() };
-    for program in only {
-        search.look(&program.path);
+    for path in only.iter().map(|program| &program.path).chain(scripts) {
+        search.look(path);
     }
     let mut names: Vec<&[u8]> = Vec::new();
     for program in only {
@@ -110,10 +119,18 @@ impl Search<'_> {
         let content = self.content(path, TEXT_BYTES);
         let text = String::from_utf8_lossy(&content);
         let of_shell = needs(self.root, path, &[]).iter().any(|(need, _)| is_shell(&String::from_utf8_lossy(need)));
-        if of_shell || !text.starts_with("#!") {
+        let of_shell = of_shell || !text.starts_with("#!");
+        // Of directories only those count whose files the script reads or starts, whichever there are.
+        let finds = of_shell && starts_what_it_finds(&text);
+        text::paths(&content, &mut |word| {
+            self.path(path, word);
+            if finds {
+                self.directory(path, word);
+            }
+        });
+        if of_shell {
             self.script(path, &text, 0);
         } else {
-            text::paths(&content, &mut |word| self.path(path, word));
             text::calls(&text, &mut |command| self.script(path, command, 0));
         }
     }
@@ -208,6 +225,23 @@ impl Search<'_> {
         if word.len() > 1 && word.starts_with(b"/") {
             self.add(named_in, word, false);
         }
+    }
+
+    /// Adds what lies right in a directory, unless that is one of many programs.
+    fn directory(&mut self, named_in: &Canonical, path: &[u8]) {
+        let Ok(place) = self.root.walk(path, true) else { return };
+        if place.stat.kind != Kind::Directory || is_common(&place.path) {
+            return;
+        }
+        let mut names = Vec::new();
+        let _ = self.root.directory(&place.path).and_then(|directory| {
+            directory.list(&mut |listed| {
+                names.extend(listed.ok().map(|(name, _)| directory.join(name)));
+                Ok(())
+            })
+        });
+        sort_by(&mut names, Canonical::cmp);
+        names.into_iter().take(MOST).for_each(|path| self.path(named_in, &path));
     }
 
     /// Adds a path if it leads to an executable that is not kept.

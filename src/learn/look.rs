@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
+use super::event::Event;
 use super::observed::Gap;
 use super::seen::{Seen, Start};
 use crate::launch::init::Watch;
@@ -85,6 +86,9 @@ impl<'s, 'r> Look<'s, 'r> {
                 }
             }
             self.known.insert(pid, known);
+        }
+        for &pid in before.keys() {
+            self.seen.told(Event::Exited { pid, thread: None, status: None });
         }
         self.last = Some(Instant::now());
     }

@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use super::kept::{Kept, Why};
 use super::observed::{Library, Observed, Program};
 use crate::recognise::libraries::{Closure, closure};
+use crate::recognise::search_path::DEFAULT_PATH;
 use crate::root::glob::matches;
 
 use crate::root::pattern::{PathPattern, literal};
@@ -278,7 +279,12 @@ fn is_library_directory(name: &[u8]) -> bool {
     name.starts_with(b"lib") || name.windows(7).any(|part| part == b"-linux-")
 }
 
-pub(super) fn is_shared(path: &Canonical) -> bool {
+/// Whether a directory is one of many programs.
+pub(super) fn is_common(path: &Canonical) -> bool {
+    is_shared(path) || DEFAULT_PATH.split(':').any(|known| *path == known.as_bytes())
+}
+
+fn is_shared(path: &Canonical) -> bool {
     *path == b"/" || SHARED.iter().any(|known| path == known) || path.name().windows(7).any(|part| part == b"-linux-")
 }
 

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use crate::drift::{Changes, Since, Volume};
+use crate::drift::Writes;
 use crate::root::{Canonical, Root};
 use crate::target::owner::Owner;
 use crate::verify::volumes;
@@ -74,17 +74,6 @@ pub struct Library {
     pub path: Canonical,
     /// Programs of the processes that had it mapped, in order.
     pub by: Vec<Canonical>,
-}
-
-/// What was made or changed since the start.
-#[derive(Debug)]
-pub struct Writes {
-    /// Since when.
-    pub since: Since,
-    /// Each name.
-    pub changes: Changes,
-    /// The volumes that a read-only root needs for that.
-    pub volumes: Vec<Volume>,
 }
 
 /// As whom a process ran.

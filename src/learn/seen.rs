@@ -1,14 +1,17 @@
 //! What has been seen so far. It grows with the number of different files, not with that of processes. Reads only.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
+use super::event::Event;
 use super::gain;
 use super::image::Image;
 use super::observed::{Credentials, Gap, Port};
 use crate::linux::identity::Identity;
+use crate::linux::proc::net::Waiting;
 use crate::linux::proc::status::Status;
 use crate::linux::proc::{Proc, Task};
 use crate::linux::sys::trace::as_user;
@@ -18,6 +21,17 @@ use crate::root::{Canonical, InRoot, Root};
 
 /// Where the kernel takes ports from for sockets that ask for none (`ip_local_port_range`, ip(7)).
 const EPHEMERAL: u16 = 32768;
+
+/// How long the sockets of a namespace count for all its processes. Of thousands that end at once each looked for itself
+/// otherwise, for milliseconds.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// The sockets of a network namespace that wait for somebody.
+struct Sockets {
+    namespace: Option<Identity>,
+    at: Instant,
+    list: Vec<Waiting>,
+}
 
 /// How it is known that a program was started.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,11 +58,15 @@ pub struct Seen<'r> {
     /// Each with the numbers of the images.
     pub(super) credentials: Vec<(Credentials, Vec<u32>)>,
     pub(super) ports: Vec<Port>,
+    /// What the last look at a network namespace has shown.
+    sockets: Option<Sockets>,
     pub(super) gaps: Vec<Gap>,
     /// How many processes did not show what they had mapped.
     pub(super) unmapped: u64,
     /// Whether this process may look at processes of another user as that user.
     privileged: bool,
+    /// Who is told at once.
+    hear: Option<fn(Event<'_>)>,
 }
 
 impl<'r> Seen<'r> {
@@ -67,9 +85,22 @@ impl<'r> Seen<'r> {
             mapped: HashMap::new(),
             credentials: Vec::new(),
             ports: Vec::new(),
+            sockets: None,
             gaps,
             unmapped: 0,
             privileged: geteuid().is_root(),
+            hear: None,
+        }
+    }
+
+    /// From now on tells each event at once.
+    pub fn tell(&mut self, hear: fn(Event<'_>)) {
+        self.hear = Some(hear);
+    }
+
+    pub(super) fn told(&self, event: Event<'_>) {
+        if let Some(hear) = self.hear {
+            hear(event);
         }
     }
 
@@ -134,13 +165,20 @@ impl<'r> Seen<'r> {
         let reads =
             self.images.get(number as usize).is_some_and(|image| image.scripts.is_empty() && reads_scripts(image));
         let arguments = if reads {
-            self.as_its_user(&status, || task.arguments().map(|words| (words, task.working_directory()))).ok()
+            let look = || task.arguments().map(|words| (words, task.working_directory(), task.descriptor(0)));
+            self.as_its_user(&status, look).ok()
         } else {
             None
         };
+        if let Some(image) = self.images.get(number as usize) {
+            let program = image.program.as_deref().unwrap_or_else(Vec::as_slice);
+            let script = image.scripts.first().map(|(path, _)| &**path);
+            self.told(Event::Executed { pid, program, script, told: start == Start::Seen });
+        }
         let image = self.images.get_mut(number as usize)?;
-        if let Some((words, directory)) = arguments {
+        if let Some((words, directory, input)) = arguments {
             image.add_arguments(self.root, &words, directory);
+            image.add_script(self.root, &input.unwrap_or_default());
         }
         // Between two looks a fork cannot be told from a start of the same program.
         if start == Start::Seen || by != Some(number) {
@@ -216,7 +254,18 @@ impl<'r> Seen<'r> {
     pub(super) fn look_at_ports(&mut self, task: Task) {
         let Some(proc) = &self.proc else { return };
         let status = task.status().unwrap_or_default();
-        let sockets = self.as_its_user(&status, || proc.waiting(task)).unwrap_or_default();
+        let looked = self.as_its_user(&status, || {
+            let namespace = proc.network_namespace(task).ok();
+            let is_known = |known: &&Sockets| known.namespace == namespace && known.at.elapsed() < FRESH;
+            let known = self.sockets.as_ref().filter(is_known).filter(|_| namespace.is_some());
+            let new = known.is_none().then(|| Sockets { namespace, at: Instant::now(), list: proc.waiting(task) });
+            let list = known.or(new.as_ref()).map_or(&[][..], |sockets| &sockets.list);
+            Ok((proc.held(task, list)?, new))
+        });
+        let Ok((sockets, new)) = looked else { return };
+        if new.is_some() {
+            self.sockets = new;
+        }
         // A socket that only asks, such as that of a resolver, has a port that it did not choose.
         for socket in sockets.into_iter().filter(|socket| socket.tcp || socket.port < EPHEMERAL) {
             let port = Port { tcp: socket.tcp, number: socket.port, loopback: socket.loopback };

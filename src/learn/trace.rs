@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
+use super::event::Event;
 use super::seen::{Seen, Start};
 use crate::launch::init::Watch;
 use crate::linux::proc::Task;
@@ -167,6 +168,11 @@ impl<'s, 'r> Trace<'s, 'r> {
         }
         let thread = Task::Thread { process: number(parent.process), thread: number(new) };
         let process = if new != id && thread.is_there() { parent.process } else { new };
+        self.seen.told(if process == new {
+            Event::Forked { pid: number(parent.process), child: number(new) }
+        } else {
+            Event::Cloned { pid: number(process), thread: number(new) }
+        });
         let since = self.now();
         // It may have stopped, and even executed, before this event came.
         let known = self.tasks.entry(new).or_insert(Traced { image: None, process, since, ends: false, forks: 0 });
@@ -198,6 +204,8 @@ impl<'s, 'r> Trace<'s, 'r> {
         let Some(traced) = self.tasks.get_mut(&id) else { return };
         traced.ends = true;
         let traced = *traced;
+        let thread = (traced.process != id).then(|| number(id));
+        self.seen.told(Event::Exited { pid: number(traced.process), thread, status: trace::message(id).ok() });
         let Some(image) = traced.image else { return };
         // Threads share the memory, which the last of them still has when the first has ended.
         let first = traced.process == id;

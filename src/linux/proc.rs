@@ -211,13 +211,18 @@ impl Task {
         std::fs::read_link(self.path("cwd")).ok().map(|path| path.into_os_string().into_vec())
     }
 
+    /// What the task's descriptor `number` leads to, as the kernel shows it: for a file its path.
+    pub fn descriptor(self, number: u32) -> Option<Vec<u8>> {
+        std::fs::read_link(self.path(&format!("fd/{number}"))).ok().map(|path| path.into_os_string().into_vec())
+    }
+
     /// Opens the file behind the task's descriptor `number` anew.
     pub fn open_descriptor(self, number: u32, options: &OpenOptions) -> io::Result<File> {
         options.open(self.path(&format!("fd/{number}")))
     }
 
-    /// The path `/proc/PID/exe`, by which another process can look at the program.
-    pub fn program_path(self) -> Result<CString, Errno> {
+    /// The magic link `/proc/PID/exe`, by which another process can look at the program.
+    pub fn program_link(self) -> Result<CString, Errno> {
         CString::new(self.path("exe")).map_err(|_| Errno::EINVAL)
     }
 
@@ -300,16 +305,22 @@ impl Proc {
         Ok(())
     }
 
-    /// The sockets that the task holds and that wait for somebody.
-    pub fn waiting(&self, task: Task) -> Result<Vec<net::Waiting>, Errno> {
+    /// The sockets of the task's network namespace that wait for somebody. The kernel looks through all of its tables for
+    /// that, which takes milliseconds.
+    pub fn waiting(&self, task: Task) -> Vec<net::Waiting> {
         let mut sockets = Vec::new();
         for (file, tcp) in net::FILES {
             // There may be no IPv6.
             let text = self.read_whole(task, file).unwrap_or_default();
             net::parse(&String::from_utf8_lossy(&text), tcp, &mut sockets);
         }
+        sockets
+    }
+
+    /// Those of `sockets` that the task holds.
+    pub fn held(&self, task: Task, sockets: &[net::Waiting]) -> Result<Vec<net::Waiting>, Errno> {
         if sockets.is_empty() {
-            return Ok(sockets);
+            return Ok(Vec::new());
         }
         let directory = self.open_file(&format!("{task}/fd"), OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
         let mut held = Vec::new();
@@ -319,8 +330,7 @@ impl Proc {
             held.extend(inode.and_then(|inode| std::str::from_utf8(inode).ok()?.parse::<u64>().ok()));
             std::ops::ControlFlow::Continue(())
         })?;
-        sockets.retain(|socket| held.contains(&socket.inode));
-        Ok(sockets)
+        Ok(sockets.iter().filter(|socket| held.contains(&socket.inode)).copied().collect())
     }
 
     /// The root directory of the task.
@@ -331,6 +341,11 @@ impl Proc {
     /// The mount namespace of the task.
     pub fn mount_namespace(&self, task: Task) -> Result<Identity, Errno> {
         self.identity(task, "ns/mnt")
+    }
+
+    /// The network namespace of the task.
+    pub fn network_namespace(&self, task: Task) -> Result<Identity, Errno> {
+        self.identity(task, "ns/net")
     }
 
     /// The file that a magic link leads to.

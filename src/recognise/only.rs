@@ -2,7 +2,7 @@
 //! words, quoted as for a shell. Such a copy ignores all other variables and refuses all other arguments, but for the
 //! question whether what a line is about holds.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::mem;
 
 /// The most bytes of a table.
@@ -41,33 +41,40 @@ impl Line {
 
     /// Whether the arguments after the program are exactly these words, or those of its [`audit`](Self::audit).
     pub fn accepts(&self, arguments: &[OsString]) -> bool {
-        let are = |words: Vec<&str>| {
-            arguments
-                .get(1..)
-                .is_some_and(|given| words.into_iter().map(OsStr::new).eq(given.iter().map(OsString::as_os_str)))
-        };
-        are(self.words.iter().map(String::as_str).collect()) || self.audit().is_some_and(are)
+        let given = arguments.get(1..).unwrap_or_default();
+        let are =
+            |words: &[&str]| words.len() == given.len() && words.iter().zip(given).all(|(word, given)| given == word);
+        let audit = self.audit();
+        are(&self.words.iter().map(String::as_str).collect::<Vec<_>>()) || !audit.is_empty() && are(&audit)
     }
 
     /// The words by which whoever audits a pod asks whether what this line is about holds: `verify` with its profiles and
     /// digests, as they are written here, as JSON. They change nothing and read nothing that this line does not name.
-    /// `None` for a line that looks after no container.
-    pub fn audit(&self) -> Option<Vec<&str>> {
-        if !matches!(self.words.first()?.as_str(), "harden" | "run" | "verify") {
-            return None;
-        }
-        let mut words = vec!["verify"];
-        let mut rest = self.words.iter().map(String::as_str).take_while(|word| *word != "--");
-        while let Some(word) = rest.next() {
-            if matches!(word, "-p" | "--profile" | "--digest") {
+    /// Nothing for a line that looks after no container.
+    pub fn audit(&self) -> Vec<&str> {
+        let mut words = Vec::new();
+        let mut is_value = false;
+        for (place, word) in self.words.iter().map(String::as_str).enumerate() {
+            if place == 0 {
+                if !matches!(word, "harden" | "run" | "verify") {
+                    return Vec::new();
+                }
+                words.push("verify");
+            } else if is_value {
+                is_value = false;
                 words.push(word);
-                words.extend(rest.next());
-            } else if ["--profile=", "--digest="].iter().any(|option| word.starts_with(option)) {
-                words.push(word);
+            } else if word == "--" {
+                break;
+            } else {
+                is_value = matches!(word, "-p" | "--profile" | "--digest");
+                if is_value || word.starts_with("--profile=") || word.starts_with("--digest=") {
+                    words.push(word);
+                }
             }
         }
-        words.extend(["--format", "json"]);
-        Some(words)
+        words.push("--format");
+        words.push("json");
+        words
     }
 }
 
@@ -172,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_audit_asks_for_what_the_line_is_about() {
-        let audit = |line: &str| Line::new(line).unwrap().audit().unwrap_or_default().join(" ");
+        let audit = |line: &str| Line::new(line).unwrap().audit().join(" ");
         for (line, words) in [
             ("verify --profile nginx", "--profile nginx "),
             ("run -p a --init --profile=b --digest D -- app -p c", "-p a --profile=b --digest D "),
@@ -184,6 +191,10 @@ mod tests {
         }
         for other in ["stage -p a /bin --to /x", "install /x", "probe tcp :80", "learn -p a -- app", "-v verify -p a"] {
             assert_eq!(audit(other), "", "{other}");
+        }
+        // What has no question has no empty one.
+        for none in [vec![], vec![OsString::from("lithify")]] {
+            assert!(!Line::new("sleep 5").unwrap().accepts(&none));
         }
         let line = Line::new("harden --wait-for-app --profile nginx").unwrap();
         let accepts = |words: &str| line.accepts(&words.split(' ').map(OsString::from).collect::<Vec<_>>());

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use nix::unistd::Uid;
 
 use super::{Exit, Volume as Amount, plural};
-use crate::drift::{Change, Changes, Event, Sign, Since, Volume};
+use crate::drift::{Change, Event, Sign, Writes};
 use crate::recognise::accounts::{Id, accounts, groups};
 use crate::root::{Canonical, Kind, Stat};
 use crate::text::escape::escape;
@@ -33,12 +33,8 @@ pub struct DiffReport {
     pub root: String,
     /// Since when something counts as changed.
     pub from: From,
-    /// The same, as a time.
-    pub since: Since,
-    /// What has changed.
-    pub changes: Changes,
-    /// The volumes that an app with a read-only root needs.
-    pub volumes: Vec<Volume>,
+    /// What has changed since that time.
+    pub writes: Writes,
     /// passwd(5) and group(5) of the target.
     pub accounts: (Vec<u8>, Vec<u8>),
     /// Remarks.
@@ -56,13 +52,13 @@ pub enum DiffNote {
 impl DiffReport {
     /// The exit code: what has changed is no finding.
     pub fn exit(&self) -> Exit {
-        if self.changes.unreadable.is_empty() { Exit::Ok } else { Exit::Finding }
+        if self.writes.changes.unreadable.is_empty() { Exit::Ok } else { Exit::Finding }
     }
 
     /// The termination message, the text and the JSON.
     pub fn write(&self, further: &[String], amount: Amount) -> (String, String, String) {
         let mut text = String::new();
-        for error in &self.changes.unreadable {
+        for error in &self.writes.changes.unreadable {
             let _ = writeln!(text, "UNVERIFIED diff {}: {error}", escape(error.path()));
         }
         let problems = text.len();
@@ -71,7 +67,7 @@ impl DiffReport {
                 let _ = writeln!(text, "note: {note}");
             }
             self.groups(&mut text, amount);
-            volumes::write(&self.volumes, &mut text);
+            volumes::write(&self.writes.volumes, &mut text);
         }
         let summary = self.summary();
         if !amount.quiet || problems > 0 {
@@ -96,7 +92,7 @@ impl DiffReport {
         let most = |limit: usize| if amount.verbose { usize::MAX } else { limit };
         let mut groups: Vec<(Canonical, Vec<&Change>)> = Vec::new();
         let mut more = 0;
-        for change in &self.changes.list {
+        for change in &self.writes.changes.list {
             let directory = change.path.parent().unwrap_or_default();
             // The last ones first: changes of one directory mostly come together.
             let place = groups.iter().rposition(|(known, _)| *known == directory);
@@ -135,7 +131,7 @@ impl DiffReport {
             Kind::File => format!(", {}", plural(usize::try_from(change.stat.size).unwrap_or(usize::MAX), "byte")),
             _ => String::new(),
         };
-        let after = change.changed.since(self.since.start).as_secs();
+        let after = change.changed.since(self.writes.since.start).as_secs();
         let from = match self.from {
             From::Start => format!("{after} s after the start"),
             From::Seconds => format!("{after} s after that time"),
@@ -156,7 +152,7 @@ impl DiffReport {
     }
 
     fn summary(&self) -> String {
-        let changes = &self.changes.list;
+        let changes = &self.writes.changes.list;
         let since = match self.from {
             From::Start => "the container's start",
             From::Seconds => "that time",
@@ -169,9 +165,13 @@ impl DiffReport {
         if executables > 0 {
             let _ = write!(text, ", {}", plural(executables, "executable"));
         }
-        if !self.changes.unreadable.is_empty() {
-            let _ =
-                write!(text, ", {} could not be looked at as uid {}", self.changes.unreadable.len(), Uid::effective());
+        if !self.writes.changes.unreadable.is_empty() {
+            let _ = write!(
+                text,
+                ", {} could not be looked at as uid {}",
+                self.writes.changes.unreadable.len(),
+                Uid::effective()
+            );
         }
         format!("lithify diff {}: {text}\n", self.root)
     }

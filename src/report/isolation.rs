@@ -54,6 +54,10 @@ pub(super) fn detail(check: &Check, seen: &Isolation) -> String {
             return format!("as a privileged container: {}", words.collect::<Vec<_>>().join("; "));
         }
         Isolation::Names(names) => return self::names(check.id, names),
+        Isolation::EnvironmentOverwritten if check.status == Status::Pass => {
+            "the app has written over its environment; lithify got the container's, and no variable is named as a secret"
+        }
+        Isolation::EnvironmentOverwritten => "the app has written over its environment, as programs with a title do",
         Isolation::NothingSuch => match check.id {
             CheckId::AppArmor => "the kernel runs without AppArmor",
             CheckId::SeLinux => "the kernel runs without SELinux",

@@ -3,6 +3,7 @@
 mod draft;
 mod earlier;
 mod edits;
+mod event;
 mod gap;
 mod join;
 mod json;
@@ -17,6 +18,7 @@ use crate::root::pattern::literal;
 use crate::text::escape::escape;
 use draft::{Item, Key, Table, Value, tables};
 pub use earlier::Earlier;
+pub use event::line as event_line;
 pub use join::JoinError;
 
 /// Everything that there is to say.

@@ -89,7 +89,7 @@ fn look_as_their_users(processes: &[&Process], programs: &mut [Result<Seen, Errn
     }
     for (who, list) in groups {
         let members = list.iter().filter_map(|&index| processes.get(index));
-        let paths: Result<Vec<CString>, Errno> = members.map(|process| process.task().program_path()).collect();
+        let paths: Result<Vec<CString>, Errno> = members.map(|process| process.task().program_link()).collect();
         let Ok(answers) = paths.and_then(|paths| ask(&who, &paths)) else { continue };
         for (index, answer) in list.into_iter().zip(answers) {
             if let Some(program) = programs.get_mut(index) {

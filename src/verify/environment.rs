@@ -18,23 +18,52 @@ const NO_SECRET: [&[u8]; 10] =
 /// Names of known variables that the words do not tell.
 const KNOWN: [&[u8]; 1] = [b"AWS_ACCESS_KEY_ID"];
 
-pub(super) fn check(task: Task) -> (Status, Evidence) {
-    match task.environment() {
-        Ok(environment) => {
-            let names = secrets(&environment);
-            (if names.is_empty() { Status::Pass } else { Status::Fail }, Evidence::Isolation(Isolation::Names(names)))
-        }
-        Err(errno) => (Status::Unverified, Evidence::Os(errno)),
+/// Looks at the environment of `task`, and at lithify's own if that `is_ours`: a probe and `kubectl exec` get what the
+/// container's configuration says. A program that gives itself a title, as nginx does, writes over its environment.
+pub(super) fn check(task: Task, is_ours: bool) -> (Status, Evidence) {
+    let environment = match task.environment() {
+        Ok(environment) => environment,
+        Err(errno) => return (Status::Unverified, Evidence::Os(errno)),
+    };
+    let own = if is_ours { Task::Own.environment().unwrap_or_default() } else { Vec::new() };
+    let mut names = secrets(&environment);
+    names.extend(secrets(&own).into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+    let is_whole = !is_overwritten(&environment);
+    if is_whole || !names.is_empty() {
+        let status = if names.is_empty() { Status::Pass } else { Status::Fail };
+        return (status, Evidence::Isolation(Isolation::Names(names)));
     }
+    let status = if own.is_empty() { Status::Unverified } else { Status::Pass };
+    (status, Evidence::Isolation(Isolation::EnvironmentOverwritten))
 }
 
-/// The names of variables with a value that should be secret.
+/// Whether this is not what execve(2) leaves: variables, each with a NUL byte at its end.
+fn is_overwritten(environment: &[u8]) -> bool {
+    let variables = match environment {
+        [] => return false,
+        [variables @ .., 0] => variables,
+        _ => return true,
+    };
+    variables.split(|&byte| byte == 0).any(|variable| !variable.contains(&b'='))
+}
+
+/// The names of variables with a value that should be secret. What Kubernetes tells of the namespace's Services is none,
+/// whatever they are called.
 fn secrets(environment: &[u8]) -> Vec<Vec<u8>> {
-    let variables = environment.split(|&byte| byte == 0).filter_map(|variable| {
-        let (name, value) = variable.split_at_checked(variable.iter().position(|&byte| byte == b'=')?)?;
-        (value.len() > 1 && names_a_secret(name)).then(|| name.to_vec())
-    });
-    variables.collect()
+    let variables: Vec<(&[u8], &[u8])> = environment
+        .split(|&byte| byte == 0)
+        .filter_map(|variable| variable.split_at_checked(variable.iter().position(|&byte| byte == b'=')?))
+        .collect();
+    let services: Vec<&[u8]> = variables.iter().filter_map(|(name, _)| name.strip_suffix(b"_SERVICE_HOST")).collect();
+    let is_of_service = |name: &[u8]| {
+        let rests = services.iter().filter_map(|service| name.strip_prefix(*service));
+        rests
+            .into_iter()
+            .any(|rest| rest == b"_PORT" || rest.starts_with(b"_PORT_") || rest.starts_with(b"_SERVICE_PORT"))
+    };
+    let secret =
+        variables.iter().filter(|(name, value)| value.len() > 1 && names_a_secret(name) && !is_of_service(name));
+    secret.map(|(name, _)| name.to_vec()).collect()
 }
 
 fn names_a_secret(name: &[u8]) -> bool {
@@ -48,6 +77,27 @@ fn names_a_secret(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_of_the_namespace_are_no_secrets() {
+        let service = "TOKEN_API_SERVICE_HOST=10.0.0.9\0TOKEN_API_SERVICE_PORT=80\0TOKEN_API_SERVICE_PORT_HTTP=80\0\
+                       TOKEN_API_PORT=tcp://10.0.0.9:80\0TOKEN_API_PORT_80_TCP=tcp://10.0.0.9:80\0\
+                       TOKEN_API_PORT_80_TCP_PROTO=tcp\0TOKEN_API_PORT_80_TCP_ADDR=10.0.0.9\0";
+        assert!(secrets(service.as_bytes()).is_empty());
+        // Without the Service, and beside it.
+        assert_eq!(secrets(b"TOKEN_API_PORT=x\0"), [b"TOKEN_API_PORT"]);
+        assert_eq!(secrets([service.as_bytes(), b"TOKEN_API_KEY=x\0"].concat().as_slice()), [b"TOKEN_API_KEY"]);
+    }
+
+    #[test]
+    fn an_environment_that_was_written_over() {
+        for whole in ["", "A=1\0", "A=1\0B=\0"] {
+            assert!(!is_overwritten(whole.as_bytes()), "{whole}");
+        }
+        for other in ["A=1", "\0\0\0", "nginx: master process\0", "A=1\0\0", "ter process\0A=1\0"] {
+            assert!(is_overwritten(other.as_bytes()), "{other}");
+        }
+    }
 
     #[test]
     fn names_of_secrets() {

@@ -26,6 +26,8 @@ pub enum Isolation {
     Effects(Vec<Effect>),
     /// What the check looks for, by name or path; it passes if there is none.
     Names(Vec<Vec<u8>>),
+    /// The app has written over its environment. If the check passes, lithify's own stood for it.
+    EnvironmentOverwritten,
     /// There is nothing of which the check could be asked.
     NothingSuch,
     /// The file of a control group that says a limit, and what it says.

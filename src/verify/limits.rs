@@ -1,7 +1,9 @@
 //! `[verify.limits]`: the control group of the app has a limit for memory, CPU time and processes.
 //!
-//! A limit of any group from the app's own up to the topmost one that the container can see counts. Groups above that
-//! cannot be seen from inside.
+//! A limit of any group from the app's own up to the topmost one that the container can see counts, but for the groups that
+//! all pods share, and for a limit that is as much as the node has. Groups above that cannot be seen from inside.
+
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::mounts::{View, inside};
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
@@ -22,6 +24,19 @@ struct Limit {
 
 /// A limit of version 1 that is none: the greatest number of pages that fits into 63 bits, in bytes.
 const NONE_FROM: u64 = 1 << 62;
+
+/// Groups of the kubelet and of systemd, which hold many pods or services: what limits all of them limits none.
+const SHARED: [&[u8]; 9] = [
+    b"kubepods",
+    b"kubepods.slice",
+    b"burstable",
+    b"kubepods-burstable.slice",
+    b"besteffort",
+    b"kubepods-besteffort.slice",
+    b"system.slice",
+    b"user.slice",
+    b"machine.slice",
+];
 
 pub(super) fn check(
     root: &Root,
@@ -71,7 +86,8 @@ fn limited(root: &Root, groups: &[Group], view: &View, limit: &Limit) -> (Status
             let path = InRoot(&[point, below].concat()).join(file.as_bytes());
             if let Ok(text) = root.read(&path, 64) {
                 let value = text.split(|&byte| byte == b'\n').next().unwrap_or_default().to_vec();
-                if is_limit(&value) {
+                let name = below.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+                if is_limit(&value, limit.id) && !SHARED.contains(&name) {
                     return (Status::Pass, Evidence::Isolation(Isolation::Limit(path, value)));
                 }
                 seen.get_or_insert((path, value));
@@ -101,11 +117,19 @@ fn below<'p>(group: &'p [u8], shown: &[u8]) -> Option<&'p [u8]> {
     }
 }
 
-/// Whether this is a limit: neither `max`, nor -1, nor about the greatest number that there is.
-fn is_limit(value: &[u8]) -> bool {
+/// Whether this is a limit: neither `max`, nor -1, nor about the greatest number that there is, nor of memory as much as
+/// the node has.
+fn is_limit(value: &[u8], id: CheckId) -> bool {
     let first = value.split(|&byte| byte == b' ').next().unwrap_or_default();
     let number = std::str::from_utf8(first).ok().and_then(|text| text.parse::<u64>().ok());
-    number.is_some_and(|number| number < NONE_FROM)
+    number
+        .is_some_and(|number| number < NONE_FROM && (id != CheckId::Memory || memory().is_none_or(|all| number < all)))
+}
+
+/// All memory of the node in bytes, if the kernel says it.
+fn memory() -> Option<u64> {
+    let number = |of| sysconf(of).ok().flatten().and_then(|number| u64::try_from(number).ok());
+    number(SysconfVar::_PHYS_PAGES)?.checked_mul(number(SysconfVar::PAGE_SIZE)?)
 }
 
 #[cfg(test)]
@@ -141,6 +165,17 @@ mod tests {
         write("c/pod/memory.max", "1000000\n");
         write("c/pod/app/memory.max", "max\n");
         assert_eq!(judged(root, v2, "0::/pod/app\n", &memory), Status::Pass);
+        // A limit of all pods, or of as much as there is, limits nobody.
+        write("c/kubepods.slice/memory.max", "1000000\n");
+        write("c/kubepods.slice/pod/memory.max", "max\n");
+        assert_eq!(judged(root, v2, "0::/kubepods.slice/pod\n", &memory), Status::Fail);
+        write("c/kubepods.slice/pod/memory.max", "2000000\n");
+        assert_eq!(judged(root, v2, "0::/kubepods.slice/pod\n", &memory), Status::Pass);
+        let all = super::memory().unwrap();
+        for (limit, status) in [(all, Status::Fail), (all - 1, Status::Pass)] {
+            write("c/pod/memory.max", &format!("{limit}\n"));
+            assert_eq!(judged(root, v2, "0::/pod/app\n", &memory), status);
+        }
         // Version 1 without a namespace: the mount shows the group alone.
         let v1 = "2 1 0:2 /docker/x /m rw - cgroup cgroup rw,memory\n3 1 0:3 / /p rw - cgroup cgroup rw,cpu,cpuacct\n";
         let cgroup = "9:memory:/docker/x\n4:cpu,cpuacct:/\n";

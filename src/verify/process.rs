@@ -7,7 +7,7 @@ use super::{
     security_modules, user_namespace,
 };
 use crate::linux::proc::status::{CapabilitySets, Status as ProcStatus, capability_mask};
-use crate::linux::proc::{IdMap, Task};
+use crate::linux::proc::{IdMap, Task, own_root};
 use crate::profile::{Principal, Sourced, Verify};
 use crate::recognise::accounts::{LIMIT, id_of};
 use crate::root::Root;
@@ -29,7 +29,7 @@ pub(super) fn check(
         return;
     }
     let task = process();
-    confinement(verify, &task, out);
+    confinement(root, verify, &task, out);
     limits::check(root, verify, view, &task, out);
     let (subject, status) = match task.and_then(|task| Ok((task, status(task)?))) {
         Ok((task, status)) => (Subject::Process(task), status),
@@ -73,14 +73,13 @@ pub(super) fn check(
 type Look = fn(Task) -> (Status, Evidence);
 
 /// What else confines the app, each by a file of its own.
-fn confinement(verify: &Verify, task: &Result<Task, OwnerError>, out: &mut Verification) {
+fn confinement(root: &Root, verify: &Verify, task: &Result<Task, OwnerError>, out: &mut Verification) {
     let is_on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-    let looks: [(bool, CheckId, Look); 5] = [
+    let looks: [(bool, CheckId, Look); 4] = [
         (is_on(&verify.user_namespace), CheckId::UserNamespace, user_namespace::check),
         (is_on(&verify.apparmor), CheckId::AppArmor, security_modules::apparmor),
         (is_on(&verify.selinux), CheckId::SeLinux, security_modules::selinux),
         (verify.no_core_dumps.is_some(), CheckId::CoreDumps, core_dumps::check),
-        (verify.no_secrets.is_some(), CheckId::Secrets, environment::check),
     ];
     for (_, id, look) in looks.into_iter().filter(|(asked, ..)| *asked) {
         let (subject, (status, evidence)) = match task {
@@ -88,6 +87,13 @@ fn confinement(verify: &Verify, task: &Result<Task, OwnerError>, out: &mut Verif
             Err(reason) => (Subject::Unknown(reason.clone()), judged(None)),
         };
         out.checks.push(Check { id, subject, status, evidence });
+    }
+    if verify.no_secrets.is_some() {
+        let (subject, (status, evidence)) = match task {
+            Ok(task) => (Subject::Process(*task), environment::check(*task, own_root() == Ok(root.stat().id))),
+            Err(reason) => (Subject::Unknown(reason.clone()), judged(None)),
+        };
+        out.checks.push(Check { id: CheckId::Secrets, subject, status, evidence });
     }
 }
 

@@ -134,8 +134,8 @@ static int stops(void)
   return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 70;
 }
 
-// So many processes at once; says `ready`, and ends all when it gets a line.
-static int many(int count)
+// So many processes at once; says `ready`, and ends all when it gets a line, or leaves them behind.
+static int many(int count, int leaves)
 {
   int ends[2];
   char byte;
@@ -146,7 +146,9 @@ static int many(int count)
     if (child < 0)
       return 96;
     if (child == 0) {
-      close(ends[1]);
+      // The end of the file comes when nobody can write any more.
+      if (!leaves)
+        close(ends[1]);
       while (read(ends[0], &byte, 1) > 0)
         ;
       _exit(0);
@@ -156,6 +158,8 @@ static int many(int count)
   fflush(stdout);
   if (read(0, &byte, 1) != 1)
     return 95;
+  if (leaves)
+    return 3;
   close(ends[1]);
   while (wait(NULL) > 0)
     ;
@@ -182,6 +186,68 @@ static int killed(int count)
   return 0;
 }
 
+// Parents are killed while they fork, and children end as soon as they run, beside one that forks without end. Returns
+// when all that were made have run.
+static int orphaned(int count)
+{
+  int ends[2];
+  char byte;
+  if (pipe(ends))
+    return 97;
+  // Whoever never runs does not end.
+  alarm(60);
+  pid_t ticker = fork();
+  if (ticker == 0) {
+    close(ends[1]);
+    for (;;) {
+      if (fork() == 0)
+        _exit(0);
+      wait(NULL);
+      usleep(1000);
+    }
+  }
+  for (int number = 0; number < count; number++) {
+    pid_t child = fork();
+    if (child == 0) {
+      fork();
+      _exit(0);
+    }
+    usleep((unsigned)(number % 40) * 10);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+  }
+  close(ends[1]);
+  while (read(ends[0], &byte, 1) > 0)
+    ;
+  kill(ticker, SIGKILL);
+  return 0;
+}
+
+// Prints each signal until SIGTERM comes, beside so many processes. Forks at SIGUSR2.
+static int crowd(int count)
+{
+  sigset_t all;
+  int signal;
+  sigfillset(&all);
+  sigdelset(&all, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &all, NULL);
+  for (int number = 0; number < count; number++)
+    if (fork() == 0)
+      for (;;)
+        pause();
+  printf("ready\n");
+  fflush(stdout);
+  do {
+    sigwait(&all, &signal);
+    printf("%d\n", signal);
+    fflush(stdout);
+    // It forks, and goes on when whoever traces it lets it.
+    if (signal == SIGUSR2 && fork() == 0)
+      _exit(0);
+  } while (signal != SIGTERM);
+  return 0;
+}
+
 int main(int argc, char **argv)
 {
   const char *mode = argc > 1 ? argv[1] : "";
@@ -200,7 +266,11 @@ int main(int argc, char **argv)
   if (!strcmp(mode, "gone"))
     return unlink(argv[0]);
   if (!strcmp(mode, "many"))
-    return many(atoi(argv[2]));
+    return many(atoi(argv[2]), argc > 3);
+  if (!strcmp(mode, "orphaned"))
+    return orphaned(atoi(argv[2]));
+  if (!strcmp(mode, "crowd"))
+    return crowd(atoi(argv[2]));
   if (!strcmp(mode, "slow-vfork"))
     return slow_vfork(atoi(argv[2]));
   command = argv + 3;

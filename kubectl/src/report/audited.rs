@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::control::Control;
 use lithify::text::escape::escape;
 
 /// One container.
@@ -77,6 +78,23 @@ impl Status {
     }
 }
 
+/// All findings of one control with one status: a root that was never hardened has hundreds.
+#[derive(Debug)]
+pub(crate) struct Problem<'a> {
+    /// The first of them.
+    pub(crate) check: &'a Check,
+    /// How many there are beside it.
+    pub(crate) more: usize,
+}
+
+impl Problem<'_> {
+    /// What was seen.
+    pub(crate) fn seen(&self) -> String {
+        let more = if self.more == 0 { String::new() } else { format!(", and {} more", self.more) };
+        format!("{}: {}{more}", self.check.subject, self.check.detail)
+    }
+}
+
 impl Audited {
     /// Such as `shop/web-1`.
     pub(crate) fn place(&self) -> String {
@@ -91,6 +109,20 @@ impl Audited {
 
     pub(crate) fn checks(&self) -> &[Check] {
         if let Outcome::Verified(record) = &self.outcome { &record.checks } else { &[] }
+    }
+
+    /// What is wrong, the worst first.
+    pub(crate) fn problems(&self) -> Vec<Problem<'_>> {
+        let mut problems: Vec<Problem<'_>> = Vec::new();
+        for check in self.checks().iter().filter(|check| check.status.is_finding()) {
+            let same = |known: &&mut Problem<'_>| known.check.id == check.id && known.check.status == check.status;
+            match problems.iter_mut().find(same) {
+                Some(known) => known.more += 1,
+                None => problems.push(Problem { check, more: 0 }),
+            }
+        }
+        problems.sort_by_key(|Problem { check, .. }| (check.status.clone(), Control::named(&check.id).rank()));
+        problems
     }
 
     /// How many checks do not hold, or could not be looked at.

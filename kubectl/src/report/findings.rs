@@ -16,26 +16,22 @@ pub(crate) fn log(containers: &[Audited]) -> String {
     for audited in containers {
         let names = [&audited.namespace, &audited.pod, &audited.container];
         let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).cloned().collect();
-        let mut add = |rule: &str, level, message: String, subject: &str| {
+        let mut add = |rule: &str, level: Level, message: String| {
             // A pod that takes the place of another has the same findings, under another name.
-            let same = [&audited.namespace, &audited.container, &audited.image, rule, subject].map(str::to_owned);
+            let same = [&audited.namespace, &audited.container, &audited.image, rule, level.name()].map(str::to_owned);
             let (rule, place) = (rule.to_owned(), Place::Object(names.clone()));
             results.push(Result { rule, level, message, place, same: same.into() });
         };
         if let Outcome::Unverified { reason, fix } = &audited.outcome {
             tags.entry(UNVERIFIED).or_default();
-            add(UNVERIFIED, Level::Warning, with_fix(reason, fix.as_deref()), "");
+            add(UNVERIFIED, Level::Warning, with_fix(reason, fix.as_deref()));
         }
         for check in audited.checks() {
-            let known = tags.entry(&check.id).or_default();
-            known.extend(check.ids.iter().map(|id| id.join(" ")));
-            let level = match check.status {
-                Status::Fail => Level::Error,
-                Status::Unverified => Level::Warning,
-                Status::Pass | Status::Other(_) => continue,
-            };
-            let seen = format!("{}: {}", check.subject, check.detail);
-            add(&check.id, level, with_fix(&seen, check.hint.as_deref()), &check.subject);
+            tags.entry(&check.id).or_default().extend(check.ids.iter().map(|id| id.join(" ")));
+        }
+        for problem in audited.problems() {
+            let level = if problem.check.status == Status::Fail { Level::Error } else { Level::Warning };
+            add(&problem.check.id, level, with_fix(&problem.seen(), problem.check.hint.as_deref()));
         }
     }
     let rule = |(id, tags): (&str, BTreeSet<String>)| {

@@ -35,13 +35,10 @@ fn problems(out: &mut String, audited: &Audited) {
     if let Outcome::Unverified { reason, fix } = &audited.outcome {
         line(out, "UNVERIFIED", reason, fix.as_deref());
     }
-    for check in audited.checks() {
-        let word = match check.status {
-            Status::Fail => "FAIL",
-            Status::Unverified => "UNVERIFIED",
-            Status::Pass | Status::Other(_) => continue,
-        };
-        line(out, word, &format!("{} {}: {}", check.id, check.subject, check.detail), check.hint.as_deref());
+    for problem in audited.problems() {
+        let check = problem.check;
+        let word = if check.status == Status::Fail { "FAIL" } else { "UNVERIFIED" };
+        line(out, word, &format!("{} {}", check.id, problem.seen()), check.hint.as_deref());
     }
 }
 

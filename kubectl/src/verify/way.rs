@@ -47,7 +47,8 @@ fn question(words: &[&str], subcommand: &str) -> Option<Vec<String>> {
     let words_after = call.iter().map(|word| (*word).to_owned()).collect();
     let line = Line { text: String::new(), variables: Vec::new(), words: words_after };
     let program = words.first()?;
-    Some(std::iter::once(*program).chain(line.audit()?).map(str::to_owned).collect())
+    let audit = line.audit();
+    Some(std::iter::once(*program).chain(audit).map(str::to_owned).collect())
 }
 
 /// Why a container does not run, by the pod's status.

@@ -141,6 +141,22 @@ fn the_page_shows_what_the_records_say() {
     }
 }
 
+/// A root that was never hardened has hundreds of findings: one line by pod, and all of them below.
+#[test]
+fn many_findings_of_a_control_are_one_line() {
+    let mut pods = pods();
+    let left: Vec<Value> = (0..300)
+        .map(|number| json!({ "id": "remove", "status": "fail", "subject": format!("/opt/n{number}"), "detail": "still there", "hint": "harden" }))
+        .collect();
+    pods["pods"][0]["containers"][0]["report"]["checks"].as_array_mut().unwrap().extend(left);
+    let page = report(&pods.to_string(), "").exits(0).stdout;
+    let overview = between(&page, "<table id=\"pods\">", "</table>")[0];
+    assert_eq!((overview.matches("/opt/n").count(), overview.matches("still there, and 299 more").count()), (1, 1));
+    assert_eq!(shown(&page), said(&pods));
+    let log = sarif(&report(&pods.to_string(), "--format sarif").exits(0).stdout);
+    assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 9);
+}
+
 #[test]
 fn a_click_sorts() {
     let page = report(&pods().to_string(), "").exits(0).stdout;

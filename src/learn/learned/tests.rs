@@ -3,15 +3,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use super::*;
-use crate::drift::{Since, changes, volumes};
+use crate::drift::{Since, Writes};
 use crate::harden::mark::Mark;
 use crate::learn::confined::Unconfined;
-use crate::learn::observed::{Credentials, Writes};
+use crate::learn::observed::Credentials;
 use crate::learn::writable::Written;
 use crate::linux::time::Time;
 use crate::profile::{Principal, Profile};
 use crate::root::path::canonical;
-use crate::seal::{Exclusions, Scope};
 
 fn file(tree: &Path, path: &str, mode: u32) {
     let at = tree.join(&path[1..]);
@@ -58,9 +57,8 @@ fn tree(write: fn(&Path)) -> (tempfile::TempDir, Root, Writes) {
     }
     write(directory.path());
     let since = Since { start: then, mark: Mark::default() };
-    let found = changes(&root, &since, Exclusions::of(&root, &Profile::default(), Scope::Executables)).unwrap();
-    let volumes = volumes(&root, &since, &found);
-    (directory, root, Writes { since, changes: found, volumes })
+    let writes = Writes::look(&root, &Profile::default(), since).unwrap();
+    (directory, root, writes)
 }
 
 fn observed(programs: &[&str], writes: Option<Writes>) -> Observed {
@@ -122,6 +120,17 @@ fn what_it_writes_it_does_not_run() {
         learned.only.iter().any(|kept| kept.path == path && matches!(kept.why, Why::Started { new: true, .. }))
     };
     assert!(new("/usr/bin/new") && !new("/usr/bin/a"));
+}
+
+#[test]
+fn what_it_writes_it_does_not_run_although_its_writing_is_not_confined() {
+    let (_directory, root, writes) = tree(|tree| {
+        file(tree, "/new", 0o644);
+        file(tree, "/srv/app/new", 0o644);
+    });
+    let learned = Learned::of(&root, observed(&["/srv/app/run", "/usr/bin/a"], Some(writes))).unwrap();
+    assert!(matches!(learned.confined.write, Err(Unconfined::WritesRoot(_))), "{}", text(&learned.confined.write));
+    assert!(matches!(&learned.confined.execute, Err(Unconfined::RunsWritten(path)) if *path == b"/srv/app/run"));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn named(root: &Root, kept: &[&str]) -> String {
         .map(|(at, path)| Kept { path: canonical(path), why: started(if at == 0 { Role::App } else { Role::Child }) })
         .collect();
     let ids = kept.iter().map(|path| root.resolve(path.as_bytes()).unwrap().id).collect();
-    let found = likely(root, &only, &[], &ids).into_iter().map(|one| {
+    let found = likely(root, &only, &[], &[], &ids).into_iter().map(|one| {
         let files: Vec<String> = one.named_in.iter().map(ToString::to_string).collect();
         format!("{}{}: {}", one.path, if one.by_system { " system" } else { "" }, files.join(" "))
     });
@@ -98,4 +98,24 @@ fn configuration_and_hooks() {
         named(&root, &["/usr/sbin/serverd"]),
         "/etc/server/hooks.d/10-late: /etc/server/hooks.d\n/usr/bin/mail: /etc/server/server.conf\n/usr/bin/server-ctl: /etc/logrotate.d/serverd\n/usr/bin/sh: /etc/server/hooks.d/10-late\n/usr/bin/touch: /etc/server/hooks.d/10-late"
     );
+}
+
+#[test]
+fn what_a_shell_script_reads_by_other_ways() {
+    let script = "#!/bin/sh\nif late; then sh </srv/input.sh; fi\nfind /hooks.d/ -type f | while read -r f; do . \"$f\"; done\ncd /usr/bin\n";
+    let files = [("/srv/input.sh", "", 0o755), ("/hooks.d/10.sh", "", 0o755), ("/hooks.d/20.sh", "", 0o644)];
+    let (_directory, root) = tree(&[&[("/srv/run.sh", script, 0o755)], &files[..]].concat());
+    let expected = "/hooks.d/10.sh: /srv/run.sh\n/srv/input.sh: /srv/run.sh\n/usr/bin/find: /srv/run.sh";
+    assert_eq!(named(&root, &["/srv/run.sh", "/usr/bin/dash"]), expected);
+    // A directory alone says nothing.
+    let (_directory, root) = tree(&[&[("/srv/run.sh", "#!/bin/sh\ncd /hooks.d\n", 0o755)], &files[..]].concat());
+    assert_eq!(named(&root, &["/srv/run.sh", "/usr/bin/dash"]), "");
+}
+
+#[test]
+fn a_script_without_an_x_bit() {
+    let (_directory, root) = tree(&[("/srv/run.sh", "gzip x\n", 0o644), ("/srv/app", "", 0o755)]);
+    let only = [Kept { path: canonical("/srv/app"), why: Why::Script(vec![]) }];
+    let found = likely(&root, &only, &[canonical("/srv/run.sh")], &[], &HashSet::new());
+    assert!(found.iter().any(|one| one.path == canonical("/usr/bin/gzip")), "{found:?}");
 }

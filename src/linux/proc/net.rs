@@ -100,7 +100,7 @@ mod tests {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
         let six = TcpListener::bind("[::]:0").unwrap();
-        let found = Proc::open().unwrap().waiting(Task::Own).unwrap();
+        let found = Proc::open().and_then(|proc| proc.held(Task::Own, &proc.waiting(Task::Own))).unwrap();
         let seen = |tcp: bool, port: u16| {
             let found = found.iter().find(|socket| socket.tcp == tcp && socket.port == port);
             found.map(|socket| socket.loopback)

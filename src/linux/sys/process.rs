@@ -20,19 +20,25 @@ pub enum Ended {
 /// Takes one child that has ended (`waitpid(2)`); `None` if none has ended yet, `ECHILD` if there are no children.
 pub fn reap() -> Result<Option<Ended>, Errno> {
     loop {
-        let mut status = 0;
-        // SAFETY: `status` is writable.
-        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
-        match Errno::result(pid)? {
-            0 => return Ok(None),
+        match wait(-1)? {
+            None => return Ok(None),
             // Of a task that is traced: it has not ended.
-            _ if libc::WIFSTOPPED(status) => {}
-            pid => return Ok(Some(ended(pid, status))),
+            Some((_, status)) if libc::WIFSTOPPED(status) => {}
+            Some((pid, status)) => return Ok(Some(ended(pid, status))),
         }
     }
 }
 
-/// How the child `pid` ended, by the status that waitpid(2) gives.
+/// The pid and the status of a child or a traced task to which something has happened, of `pid` or, if that is -1, of any;
+/// `None` if nothing has, `ECHILD` if there is no such child.
+pub(super) fn wait(pid: i32) -> Result<Option<(i32, i32)>, Errno> {
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    let pid = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::__WALL) };
+    Ok(Some((Errno::result(pid)?, status)).filter(|(pid, _)| *pid != 0))
+}
+
+/// How the child `pid` ended, by its status.
 pub(super) fn ended(pid: i32, status: i32) -> Ended {
     if libc::WIFSIGNALED(status) {
         Ended::Killed(pid, u8::try_from(libc::WTERMSIG(status)).unwrap_or_default())

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::libc;
 
-use super::process::{Ended, ended};
+use super::process::{Ended, ended, wait};
 
 const TRACE_ME: i32 = 0;
 const GET_EVENT_MESSAGE: i32 = 0x4201;
@@ -97,14 +97,13 @@ pub fn take() -> Result<Option<Change>, Errno> {
 
 /// The same of the child `pid` alone.
 pub fn take_of(pid: i32) -> Result<Option<Change>, Errno> {
-    let mut status = 0;
-    // SAFETY: `status` is writable.
-    let pid = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::__WALL) };
-    Ok(match Errno::result(pid)? {
-        0 => None,
-        pid if libc::WIFSTOPPED(status) => Some(Change::Stopped(pid, stop(libc::WSTOPSIG(status), status >> 16))),
-        pid => Some(Change::Ended(ended(pid, status))),
-    })
+    Ok(wait(pid)?.map(|(pid, status)| {
+        if libc::WIFSTOPPED(status) {
+            Change::Stopped(pid, stop(libc::WSTOPSIG(status), status >> 16))
+        } else {
+            Change::Ended(ended(pid, status))
+        }
+    }))
 }
 
 fn stop(signal: i32, event: i32) -> Stop {

@@ -82,11 +82,11 @@ pub(super) fn write(report: &DiffReport, further: &[String]) -> String {
             From::Start => "start",
             From::Seconds => "seconds",
         },
-        since: time(report.since.start),
-        changes: report.changes.list.iter().map(change).collect(),
-        volumes: named(&report.volumes).into_iter().map(volume).collect(),
-        warnings: warnings(&report.volumes),
-        unverified: report.changes.unreadable.iter().map(ToString::to_string).collect(),
+        since: time(report.writes.since.start),
+        changes: report.writes.changes.list.iter().map(change).collect(),
+        volumes: named(&report.writes.volumes).into_iter().map(volume).collect(),
+        warnings: warnings(&report.writes.volumes),
+        unverified: report.writes.changes.unreadable.iter().map(ToString::to_string).collect(),
         notes: report.notes().into_iter().chain(further.iter().cloned()).collect(),
     })
 }

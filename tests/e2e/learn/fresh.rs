@@ -144,3 +144,43 @@ fn a_server_answers_with_its_profile_and_every_check_holds() {
     probed.lithify(&["harden", "--wait-for-app", "-p", "/profiles/p.toml"]).exits(0);
     assert!(probed.http().contains("nginx answers"));
 }
+
+/// What no program is started for: in a loop over a directory, from standard input, and what another language requires.
+#[test]
+fn scripts_that_scripts_read_are_there_in_the_next_container() {
+    let (image, profiles) = (Tree::new(), tempfile::tempdir().unwrap());
+    let app = "#!/bin/sh\nfor f in /hooks.d/*.sh; do . \"$f\"; done\nsh </srv/input.sh\nexec perl /srv/app.pl\n";
+    for (path, text, mode) in [
+        ("/srv/app.sh", app, 0o755),
+        ("/hooks.d/10.sh", "echo of a loop\n", 0o755),
+        ("/srv/input.sh", "echo of input\n", 0o755),
+        ("/srv/app.pl", "$| = 1;\nrequire '/srv/lib/part.pl';\nuse lib '/srv/lib';\nuse Part;\n", 0o644),
+        ("/srv/lib/part.pl", "print qq(of perl\\n); 1", 0o755),
+        ("/srv/lib/Part.pm", "print qq(of a module\\n); 1", 0o755),
+    ] {
+        image.file_with(path, text);
+        fs::set_permissions(image.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let text = learn(&image, profiles.path(), &[], &["/srv/app.sh"]);
+    for (path, why) in [
+        ("/hooks.d/10.sh", "a script that /srv/app.sh reads"),
+        ("/srv/input.sh", "a script that /usr/bin/dash ran"),
+        ("/srv/lib/part.pl", "a script that /srv/app.pl reads"),
+        ("/srv/lib/Part.pm", "a script that /srv/app.pl reads"),
+    ] {
+        assert!(entry(&text, "only", path).starts_with(why), "{text}");
+    }
+    let run = ["run", "--init", "-p", "/profiles/learned.toml", "--", "/srv/app.sh"];
+    let ran = lithify(&image, profiles.path(), &run).exits(0);
+    assert_eq!(ran.stdout, "of a loop\nof input\nof a module\nof perl\n", "{}\n{text}", ran.all());
+}
+
+#[test]
+fn another_mode_or_owner_is_no_reason_to_write_there() {
+    let (image, profiles) = (image(), tempfile::tempdir().unwrap());
+    let script = "chmod 700 /usr/bin/xargs; chown 1 /usr/bin/who; echo x >/srv/data/new; echo y >>/etc/hostname";
+    let text = learn(&image, profiles.path(), &[], &["/bin/sh", "-c", script]);
+    entry(&text, "writable", "/srv/data");
+    assert!(!list(&text, "writable").iter().any(|line| line.starts_with("\"/usr")), "{text}");
+    assert!(!list(&text, "write").iter().any(|line| line.starts_with("\"/usr")), "{text}");
+}

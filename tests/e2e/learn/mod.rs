@@ -1,5 +1,6 @@
 //! `learn`: what is seen of an app in a real container, and what becomes of the app.
 
+mod attends;
 mod fresh;
 mod nginx;
 mod output;

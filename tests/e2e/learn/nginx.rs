@@ -65,3 +65,17 @@ fn modules_that_a_server_has_loaded_before_its_workers_start() {
     let text = profile(&printed);
     assert!(list(text, "paths").iter().any(|line| line.contains("/usr/local/apache2/modules")), "{text}");
 }
+
+/// By `/proc` alone.
+#[test]
+fn where_a_seccomp_profile_refuses_ptrace() {
+    let printed = learn(Spec::new(&rootfs("nginx"), &NGINX).refuse("ptrace", 1));
+    let text = profile(&printed);
+    assert!(printed.contains("tracing was refused"), "{printed}");
+    assert!(entry(text, "only", "/usr/sbin/nginx").starts_with("the app, started once"), "{text}");
+    assert_eq!(list(text, "only").len(), 1, "{text}");
+    assert!(text.contains("libraries = \"closure\" # ") && !text.contains("# 0 libraries"), "{text}");
+    assert!(text.contains("it listened on") && text.contains("8080"), "{text}");
+    entry(text, "writable", "/var/cache/nginx");
+    assert!(text.contains("# user: left out: root ran /usr/sbin/nginx"), "{text}");
+}

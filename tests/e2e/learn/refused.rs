@@ -69,6 +69,14 @@ fn a_setuid_program_is_named() {
 }
 
 #[test]
+fn no_time() {
+    let tree = tree();
+    let ran = learned(&tree, &["--for", "0"], &["/bin/app", "exit", "7"]).exits(2);
+    ran.says("--for 0").says("fix: ").does_not_say("schema = 1");
+    crate::harness::run_lithify(["learn", "--for", "0"]).exits(2).says("--for 0");
+}
+
+#[test]
 fn what_cannot_be_started() {
     let tree = tree();
     learned(&tree, &[], &["/bin/none"]).exits(127).says("not found").does_not_say("schema = 1");

@@ -6,6 +6,7 @@ mod entrypoint;
 mod init;
 mod landlock;
 mod leftover;
+mod many;
 mod privileges;
 mod reach;
 mod remapped;

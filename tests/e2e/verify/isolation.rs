@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 
 use super::settings::{SETTINGS, bring, everything, results, sleeper};
-use crate::harness::container::Container;
+use crate::harness::container::{Container, Spec};
+use crate::harness::{rootfs, run_lithify};
 
 /// The one result of a check.
 fn result(container: &Container, id: &str, keys: &str) -> (String, String) {
@@ -48,6 +49,31 @@ fn values_of_the_environment_are_printed_nowhere() {
         let ran = container.lithify(&["verify", "-v", "--format", format, "-p", &profile]).exits(1);
         ran.says("API_TOKEN").does_not_say("hunter2");
     }
+}
+
+#[test]
+fn an_app_that_writes_over_its_environment() {
+    let nginx = |variable: &str| {
+        let command = ["/docker-entrypoint.sh", "nginx", "-g", "daemon off;"];
+        let container =
+            Spec::new(&rootfs("nginx"), &command).environment(&["PATH=/usr/sbin:/usr/bin:/bin", variable]).start();
+        assert_eq!(container.http(), "nginx answers\n");
+        let environ = container.exec(["/bin/cat", "/proc/1/environ"]).stdout;
+        assert!(!environ.contains(variable), "{environ:?}");
+        container
+    };
+    let asks = "[verify.exposure]\nsecrets_in_environment = false\n";
+    let (status, detail) = result(&nginx("A=1"), "exposure.secrets_in_environment", asks);
+    assert!(status == "pass" && detail.contains("written over its environment; lithify got"), "{status}: {detail}");
+    let container = nginx("POSTGRES_PASSWORD=hunter2");
+    let (status, detail) = result(&container, "exposure.secrets_in_environment", asks);
+    assert!(status == "fail" && detail.contains("POSTGRES_PASSWORD"), "{status}: {detail}");
+    // Whoever looks from outside has another environment.
+    let profile = bring(&container, "q", asks);
+    let outside = container.root().join(profile.trim_start_matches('/'));
+    let root = format!("/proc/{}/root", container.pid());
+    let ran = run_lithify(["verify", "--root", root.as_str(), "-p", outside.to_str().unwrap()]).exits(1);
+    ran.says("UNVERIFIED exposure.secrets_in_environment").says("written over its environment, as programs");
 }
 
 #[test]

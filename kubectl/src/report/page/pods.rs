@@ -5,9 +5,6 @@ use super::super::control::Control;
 use super::super::markup::Html;
 use super::{chip, state, status};
 
-/// The most findings of a container that are shown here; the rest stand with what was seen.
-const MOST: usize = 12;
-
 pub(super) fn table(html: &mut Html, containers: &[&Audited]) {
     html.raw("<h2>By pod</h2>\n<table id=\"pods\">\n<thead><tr><th>Pod</th><th>Container</th><th>Result</th><th>What is wrong, and what mends it</th></tr></thead>\n<tbody>\n");
     for (number, audited) in containers.iter().enumerate() {
@@ -31,9 +28,8 @@ fn wrong(html: &mut Html, audited: &Audited) {
         html.put("<span>", fix.as_deref().unwrap_or_default(), "</span></li></ul>");
         return;
     }
-    let mut findings: Vec<&Check> = audited.checks().iter().filter(|check| check.status.is_finding()).collect();
-    findings.sort_by_key(|check| (check.status.clone(), Control::named(&check.id).rank()));
-    if findings.is_empty() {
+    let problems = audited.problems();
+    if problems.is_empty() {
         html.raw("<span class=\"soft\">");
         match (&audited.outcome, audited.checks().len()) {
             (Outcome::Without, _) => html.raw("nothing of lithify is in it"),
@@ -46,15 +42,12 @@ fn wrong(html: &mut Html, audited: &Audited) {
         return;
     }
     html.raw("<ul class=\"wrong\">");
-    for check in findings.iter().take(MOST) {
-        let (class, _) = status(&check.status);
-        html.put("<li><span><b class=\"", class, "\">").put("", &check.id, "</b> ");
-        html.put("", &check.subject, ": ").put("", &check.detail, "</span><span>");
-        mend(html, check);
+    for problem in &problems {
+        let (class, _) = status(&problem.check.status);
+        html.put("<li><span><b class=\"", class, "\">").put("", &problem.check.id, "</b> ");
+        html.put("", &problem.seen(), "</span><span>");
+        mend(html, problem.check);
         html.raw("</span></li>");
-    }
-    if let Some(more) = findings.len().checked_sub(MOST).filter(|more| *more > 0) {
-        html.raw("<li><span>and ").number(more).raw(" more</span><span></span></li>");
     }
     html.raw("</ul>");
 }

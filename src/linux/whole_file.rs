@@ -1,4 +1,4 @@
-//! The file that a manifest is written to. It gets its name when it is whole, so that no half-written manifest is left.
+//! A file of the caller that gets its name when it is whole, so that nothing half written is left: a manifest, a profile.
 
 use std::ffi::{CStr, CString};
 use std::fs::{File, Metadata, OpenOptions, Permissions};
@@ -13,19 +13,19 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::unistd::geteuid;
 
-use crate::linux::draft;
-use crate::linux::error::errno;
+use super::draft;
+use super::error::errno;
 
 /// A file that is being written.
 #[derive(Debug)]
-pub struct ManifestFile {
+pub struct WholeFile {
     to: BufWriter<File>,
     /// The directory and the name that the file gets at the end; `None` if it has its name already.
     place: Option<(File, CString)>,
     failed: Option<Errno>,
 }
 
-impl ManifestFile {
+impl WholeFile {
     /// Begins a file at `path`, a path of the caller. What is there and is no regular file, such as a link or a device, is
     /// written to as it is, if it belongs to root or to this user. Somebody else's is replaced: in a directory where others
     /// may write, they could lead a root user's writing elsewhere. `ENXIO` for a FIFO that nobody reads.
@@ -51,7 +51,7 @@ impl ManifestFile {
         Self { to: BufWriter::new(file), place: None, failed: None }
     }
 
-    /// Appends `bytes`. After a failure it does nothing; [`ManifestFile::finish`] then says what failed.
+    /// Appends `bytes`. After a failure it does nothing; [`WholeFile::finish`] then says what failed.
     pub fn write(&mut self, bytes: &[u8]) {
         if self.failed.is_none() {
             self.failed = self.to.write_all(bytes).err().map(|error| errno(&error));
@@ -67,7 +67,7 @@ impl ManifestFile {
         let Some((directory, name)) = &self.place else { return Ok(()) };
         let file = self.to.get_ref();
         file.set_permissions(Permissions::from_mode(0o644)).map_err(|error| errno(&error))?;
-        // The name is exchanged at once: there is always a whole manifest.
+        // The name is exchanged at once: there is always a whole file.
         let pending = pending(name)?;
         draft::link(file, directory.as_fd(), &pending)?;
         nix::fcntl::renameat(directory, pending.as_c_str(), directory, name.as_c_str())
@@ -86,15 +86,15 @@ mod tests {
     #[test]
     fn a_file_appears_whole_and_replaces_another() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("manifest");
+        let path = directory.path().join("file");
         let names = || std::fs::read_dir(directory.path()).unwrap().count();
         for text in ["one", "two"] {
-            let mut file = ManifestFile::create(&path).unwrap();
+            let mut file = WholeFile::create(&path).unwrap();
             file.write(text.as_bytes());
             file.finish().unwrap();
             assert_eq!((std::fs::read_to_string(&path).unwrap(), names()), (text.to_owned(), 1));
         }
-        let mut dropped = ManifestFile::create(&path).unwrap();
+        let mut dropped = WholeFile::create(&path).unwrap();
         dropped.write(b"half");
         drop(dropped);
         assert_eq!((std::fs::read_to_string(&path).unwrap(), names()), ("two".to_owned(), 1));
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_device_is_written_to_and_a_directory_is_refused() {
-        let mut file = ManifestFile::create(Path::new("/dev/full")).unwrap();
+        let mut file = WholeFile::create(Path::new("/dev/full")).unwrap();
         file.write(b"x");
         assert_eq!(file.finish(), Err(Errno::ENOSPC));
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(ManifestFile::create(directory.path()).err(), Some(Errno::EISDIR));
-        assert_eq!(ManifestFile::create(&directory.path().join("none/x")).err(), Some(Errno::ENOENT));
+        assert_eq!(WholeFile::create(directory.path()).err(), Some(Errno::EISDIR));
+        assert_eq!(WholeFile::create(&directory.path().join("none/x")).err(), Some(Errno::ENOENT));
     }
 }
