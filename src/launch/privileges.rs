@@ -262,6 +262,7 @@ mod tests {
             capabilities: Some(CapabilitySets::default()),
             no_new_privs: Some(true),
             seccomp: None,
+            tracer: None,
         };
         let wanted = Privileges {
             uid: Some(9),

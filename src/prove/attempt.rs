@@ -81,6 +81,8 @@ pub enum End {
     Succeeded,
     /// The kernel refused it, for this reason.
     Refused(Errno),
+    /// A seccomp filter kills whoever tries it.
+    Filtered,
     /// The program was started, and gained nothing.
     Powerless,
     /// It was not tried, or it is not known how it ended.
@@ -93,6 +95,9 @@ pub enum Why {
     /// Something ran out or was in the way that has nothing to do with what was tried, such as memory, processes or space
     /// on a disk.
     Short(Errno),
+    /// No file without a name could be made there, for this reason; and the option of the mount that forbids what was to be
+    /// tried.
+    NotMade(Errno, Option<&'static str>),
     /// There was no time left, or the attempt took too long.
     Late,
     /// This signal killed the process that made the attempt.
@@ -103,7 +108,7 @@ pub enum Why {
     NoMounts(OwnerError),
     /// The child could not enter the app's confinement.
     Unconfined,
-    /// Nothing would keep the program from running: the kernel allows neither ptrace(2) nor a limit on memory.
+    /// Nothing would keep the program from running: neither ptrace(2) nor a limit on memory works.
     Unstoppable,
     /// Who the program became is not known, because `/proc` does not tell.
     NotSaid,
@@ -123,7 +128,24 @@ pub struct Attempt {
 impl Attempt {
     /// Whether it succeeded, or was not made, and must not succeed.
     pub fn is_finding(&self) -> bool {
-        self.counts && matches!(self.end, End::Succeeded | End::NotTried(_))
+        self.counts
+            && match &self.end {
+                End::NotTried(Why::NotMade(errno, stated)) => stated.is_none() && !self.is_moot(*errno),
+                End::Succeeded | End::NotTried(_) => true,
+                End::Refused(_) | End::Filtered | End::Powerless => false,
+            }
+    }
+
+    /// Whether this error of making a file leaves nothing to try: there is no such directory, or none in which this user
+    /// may put a program. Who may not write somewhere says nothing of whether it is read-only.
+    fn is_moot(&self, errno: Errno) -> bool {
+        match errno {
+            Errno::ENOENT | Errno::ENOTDIR => true,
+            Errno::EACCES | Errno::EPERM => matches!(self.tried, Tried::Execute(_)),
+            // Whether Landlock is there, the other places tell.
+            Errno::EOPNOTSUPP | Errno::EISDIR => matches!(self.tried, Tried::Confined(_)),
+            _ => false,
+        }
     }
 
     /// Whether it succeeded and must not succeed.

@@ -2,17 +2,21 @@
 //!
 //! No instruction of a program that is started ever runs. The child asks to be traced, and the kernel stops it at the exec.
 //! Where ptrace(2) is refused, or would hide what a setuid program gains, the child has no address space left: the exec
-//! goes past everything that can refuse it, cannot map the program, and the kernel ends the child with SIGSEGV.
+//! goes past everything that can refuse it, cannot map the program, and the kernel ends the child with SIGSEGV. Each child
+//! proves that this holds before its exec, and lithify itself is started so first: if it runs, nothing else is started.
 
+use std::ffi::CStr;
 use std::fs::OpenOptions;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, setsid};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, execve, getpid, getppid, pipe2, setsid};
 
 use super::attempt::{End, Why};
 use crate::linux::deadline::Deadline;
@@ -32,8 +36,11 @@ const END: Duration = Duration::from_millis(200);
 const SETGID: u64 = 1 << 6;
 const SETUID: u64 = 1 << 7;
 
-/// The exit code of a child that cannot keep a program from running. It is no errno.
-const UNSTOPPABLE: i32 = 255;
+/// What a child tells through its pipe, a byte each. Any other byte is the errno of its end, or 0.
+const PREPARING: u8 = 255;
+const TRYING: u8 = 254;
+const UNCONFINED: u8 = 253;
+const UNSTOPPABLE: u8 = 252;
 
 /// What an attempt is, for whoever watches its child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,34 +53,113 @@ pub(super) enum Kind {
     Gain,
 }
 
-/// The exit code of a child that could not enter the app's confinement.
-const UNCONFINED: i32 = 254;
+/// The child itself, for what it tries.
+pub(super) struct Child {
+    kind: Kind,
+    pipe: OwnedFd,
+}
+
+impl Child {
+    fn tell(&self, byte: u8) {
+        let _ = nix::unistd::write(&self.pipe, &[byte]);
+    }
+
+    /// Says that the next call is the one that the attempt is about. What fails or kills before that proves nothing.
+    pub(super) fn is_trying(&self) {
+        self.tell(TRYING);
+    }
+
+    /// Makes sure that this child does not run the program that it executes next. No return value is believed: emulators
+    /// and seccomp profiles say 0 and do nothing.
+    pub(super) fn before_exec(&self) {
+        self.tell(PREPARING);
+        let _ = limit(Resource::RLIMIT_NOFILE, 0);
+        let stops = self.kind == Kind::Exec && is_traced() || has_no_memory();
+        if !stops {
+            self.tell(UNSTOPPABLE);
+            sys::process::end(1);
+        }
+        self.is_trying();
+    }
+}
+
+/// Has the parent trace this process, and looks whether it does.
+fn is_traced() -> bool {
+    let parent = u32::try_from(getppid().as_raw()).ok();
+    sys::trace::trace_me().is_ok() && Task::Own.status().is_ok_and(|status| parent.is_some() && status.tracer == parent)
+}
+
+/// Takes all address space from this process, and looks whether it can get some.
+fn has_no_memory() -> bool {
+    let _ = limit(Resource::RLIMIT_AS, 0);
+    getrlimit(Resource::RLIMIT_AS).is_ok_and(|(most, _)| most == 0) && sys::attempt::map_page() == Err(Errno::ENOMEM)
+}
+
+/// What was seen of a child.
+struct Seen {
+    /// `None` if it was stopped at the exec.
+    ended: Option<Ended>,
+    told: Vec<u8>,
+    became: Option<Status>,
+}
 
 /// Calls `body` in a child that has entered what `enter` is for, which returns only if it does not execute a program. Returns how it ended.
 pub(super) fn attempt(
     kind: Kind,
     deadline: Deadline,
     enter: &dyn Fn() -> bool,
-    body: &mut dyn FnMut() -> Result<(), Errno>,
+    body: &mut dyn FnMut(&Child) -> Result<(), Errno>,
 ) -> End {
+    match see(kind, deadline, enter, body) {
+        Ok(seen) => end(kind, &seen),
+        Err(why) => End::NotTried(why),
+    }
+}
+
+/// Whether what keeps a program from running did so with lithify itself, or that could not be tried.
+pub(super) fn holds(kind: Kind, deadline: Deadline) -> bool {
+    let own = c"/proc/self/exe";
+    let seen = see(kind, deadline, &|| true, &mut |child| {
+        child.before_exec();
+        execve(own, &[own, c"--version"], &[] as &[&CStr]).map(drop)
+    });
+    !seen.is_ok_and(|seen| matches!(seen.ended, Some(Ended::Exited(..))) && seen.told.last() == Some(&TRYING))
+}
+
+fn see(
+    kind: Kind,
+    deadline: Deadline,
+    enter: &dyn Fn() -> bool,
+    body: &mut dyn FnMut(&Child) -> Result<(), Errno>,
+) -> Result<Seen, Why> {
     if deadline.is_over() {
-        return End::NotTried(Why::Late);
+        return Err(Why::Late);
     }
     let parent = getpid();
-    match sys::process::fork() {
-        Err(errno) => End::NotTried(Why::Short(errno)),
-        Ok(None) => {
+    let (told, pipe) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(Why::Short)?;
+    match sys::process::fork().map_err(Why::Short)? {
+        None => {
             let _ = set_pdeathsig(Signal::SIGKILL);
             if getppid() != parent {
                 sys::process::end(0);
             }
+            let child = Child { kind, pipe };
             limit_all();
-            if !enter() {
-                sys::process::end(UNCONFINED);
+            if enter() {
+                let errno = body(&child).map_or_else(|errno| errno as i32, |()| 0);
+                child.tell(u8::try_from(errno).unwrap_or(PREPARING));
+            } else {
+                child.tell(UNCONFINED);
             }
-            sys::process::end(body().map_or_else(|errno| errno as i32, |()| 0))
+            sys::process::end(0)
         }
-        Ok(Some(child)) => watch(kind, child.as_raw(), deadline),
+        Some(child) => {
+            drop(pipe);
+            let (ended, became) = watch(kind, child.as_raw(), deadline)?;
+            let mut bytes = [0; 16];
+            let length = nix::unistd::read(&told, &mut bytes).unwrap_or(0);
+            Ok(Seen { ended, told: bytes.iter().copied().take(length).collect(), became })
+        }
     }
 }
 
@@ -100,16 +186,8 @@ fn limit(resource: Resource, most: u64) -> Result<(), Errno> {
     setrlimit(resource, most.min(hard), most.min(hard))
 }
 
-/// Makes sure that this child does not run the program that it executes next.
-pub(super) fn before_exec(kind: Kind) {
-    let _ = limit(Resource::RLIMIT_NOFILE, 0);
-    let traced = kind == Kind::Exec && sys::trace::trace_me().is_ok();
-    if !traced && limit(Resource::RLIMIT_AS, 0).is_err() {
-        sys::process::end(UNSTOPPABLE);
-    }
-}
-
-fn watch(kind: Kind, child: i32, deadline: Deadline) -> End {
+/// How the child ended, `None` if it was stopped at the exec; and who it was at its end.
+fn watch(kind: Kind, child: i32, deadline: Deadline) -> Result<(Option<Ended>, Option<Status>), Why> {
     let deadline = Deadline::after(deadline.remaining().min(LONGEST));
     let mut became = None;
     let mut pause = Duration::from_micros(50);
@@ -121,44 +199,58 @@ fn watch(kind: Kind, child: i32, deadline: Deadline) -> End {
             Ok(None) => {}
             Ok(Some(Change::Stopped(_, Stop::Signal(libc::SIGTRAP)))) => {
                 kill(child);
-                return End::Succeeded;
+                return Ok((None, became));
             }
             Ok(Some(Change::Stopped(_, stop))) => {
                 let signal = if let Stop::Signal(signal) = stop { signal } else { 0 };
                 let _ = sys::trace::resume(child, signal);
             }
-            Ok(Some(Change::Ended(ended))) => return end(kind, ended, became.as_ref()),
-            Err(errno) => return End::NotTried(Why::Short(errno)),
+            Ok(Some(Change::Ended(ended))) => return Ok((Some(ended), became)),
+            Err(errno) => return Err(Why::Short(errno)),
         }
         if deadline.is_over() {
             kill(child);
-            return End::NotTried(Why::Late);
+            return Err(Why::Late);
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
     }
 }
 
-/// How an attempt ended, by how its child ended.
-fn end(kind: Kind, ended: Ended, became: Option<&Status>) -> End {
-    match ended {
-        Ended::Exited(_, 0) if kind == Kind::Call => End::Succeeded,
-        Ended::Exited(_, code) if i32::from(code) == UNSTOPPABLE => End::NotTried(Why::Unstoppable),
-        Ended::Exited(_, code) if i32::from(code) == UNCONFINED => End::NotTried(Why::Unconfined),
-        Ended::Exited(_, code) => {
-            let errno = Errno::from_raw(code.into());
-            if is_shortage(errno) { End::NotTried(Why::Short(errno)) } else { End::Refused(errno) }
+/// How an attempt ended, by what its child told, and how it ended. The exit code says nothing: it may be that of a program.
+fn end(kind: Kind, seen: &Seen) -> End {
+    let mut tried = false;
+    for byte in &seen.told {
+        match *byte {
+            PREPARING => tried = false,
+            TRYING => tried = true,
+            UNCONFINED => return End::NotTried(Why::Unconfined),
+            UNSTOPPABLE => return End::NotTried(Why::Unstoppable),
+            0 => return End::Succeeded,
+            code => {
+                let errno = Errno::from_raw(code.into());
+                let refused = tried && !is_shortage(errno);
+                return if refused { End::Refused(errno) } else { End::NotTried(Why::Short(errno)) };
+            }
         }
-        Ended::Killed(_, signal) if i32::from(signal) == libc::SIGSEGV && kind == Kind::Exec => End::Succeeded,
-        Ended::Killed(_, signal) if i32::from(signal) == libc::SIGSEGV && kind == Kind::Gain => {
+    }
+    let started = match seen.ended {
+        Some(Ended::Killed(_, signal)) => i32::from(signal) == libc::SIGSEGV,
+        _ => true,
+    };
+    match (kind, seen.ended) {
+        (Kind::Exec, _) if tried && started => End::Succeeded,
+        (Kind::Gain, _) if tried && started => {
             let own = Task::Own.status().ok();
-            match own.zip(became).and_then(|(own, became)| gained(&own, became)) {
+            match own.zip(seen.became.as_ref()).and_then(|(own, became)| gained(&own, became)) {
                 Some(true) => End::Succeeded,
                 Some(false) => End::Powerless,
                 None => End::NotTried(Why::NotSaid),
             }
         }
-        Ended::Killed(_, signal) => End::NotTried(Why::Killed(signal)),
+        (_, Some(Ended::Killed(_, signal))) if tried && i32::from(signal) == libc::SIGSYS => End::Filtered,
+        (_, Some(Ended::Killed(_, signal))) => End::NotTried(Why::Killed(signal)),
+        _ => End::NotTried(Why::Short(Errno::EPIPE)),
     }
 }
 
@@ -231,18 +323,49 @@ mod tests {
     #[test]
     fn ends_of_children() {
         let deadline = Deadline::after(Duration::from_secs(60));
-        let of = |kind, body: &mut dyn FnMut() -> Result<(), Errno>| attempt(kind, deadline, &|| true, body);
-        assert!(matches!(of(Kind::Call, &mut || Ok(())), End::Succeeded));
-        assert!(matches!(of(Kind::Call, &mut || Err(Errno::EPERM)), End::Refused(Errno::EPERM)));
-        assert!(matches!(of(Kind::Call, &mut || Err(Errno::ENOSPC)), End::NotTried(Why::Short(Errno::ENOSPC))));
+        let of = |kind, body: &mut dyn FnMut(&Child) -> Result<(), Errno>| attempt(kind, deadline, &|| true, body);
+        assert!(matches!(of(Kind::Call, &mut |_| Ok(())), End::Succeeded));
+        assert!(matches!(
+            of(Kind::Call, &mut |child| {
+                child.is_trying();
+                Err(Errno::EPERM)
+            }),
+            End::Refused(Errno::EPERM)
+        ));
+        assert!(matches!(
+            of(Kind::Call, &mut |child| {
+                child.is_trying();
+                Err(Errno::ENOSPC)
+            }),
+            End::NotTried(Why::Short(Errno::ENOSPC))
+        ));
         let over = Deadline::after(Duration::ZERO);
-        assert!(matches!(attempt(Kind::Call, over, &|| true, &mut || Ok(())), End::NotTried(Why::Late)));
+        assert!(matches!(attempt(Kind::Call, over, &|| true, &mut |_| Ok(())), End::NotTried(Why::Late)));
         let soon = Deadline::after(Duration::from_millis(100));
-        let mut hang = || loop {
+        let mut hang = |_: &Child| loop {
             std::thread::sleep(Duration::from_secs(1));
         };
         assert!(matches!(attempt(Kind::Call, soon, &|| true, &mut hang), End::NotTried(Why::Late)));
-        let mut killed = || sys::signal::send(getpid().as_raw(), libc::SIGKILL);
+        let mut killed = |_: &Child| sys::signal::send(getpid().as_raw(), libc::SIGKILL);
         assert!(matches!(of(Kind::Call, &mut killed), End::NotTried(Why::Killed(9))));
+        // Before the call itself, nothing is proven.
+        assert!(matches!(of(Kind::Call, &mut |_| Err(Errno::EPERM)), End::NotTried(Why::Short(Errno::EPERM))));
+        let filtered = |trying: bool| {
+            of(Kind::Call, &mut |child| {
+                if trying {
+                    child.is_trying();
+                }
+                sys::signal::send(getpid().as_raw(), libc::SIGSYS)
+            })
+        };
+        assert!(matches!(filtered(true), End::Filtered));
+        assert!(matches!(filtered(false), End::NotTried(Why::Killed(31))));
+        // An exit code is that of the program.
+        let mut ran = |child: &Child| {
+            child.is_trying();
+            sys::process::end(1)
+        };
+        assert!(matches!(of(Kind::Exec, &mut ran), End::Succeeded));
+        assert!(holds(Kind::Exec, deadline) && holds(Kind::Gain, deadline));
     }
 }

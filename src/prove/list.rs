@@ -34,6 +34,8 @@ pub struct Listed {
     pub(super) wanted: Vec<(Tried, bool)>,
     /// What is not known.
     pub(super) unknown: Vec<Attempt>,
+    /// The mounts, as far as they are known.
+    pub(super) mounts: Mounts,
     /// When all must be done.
     pub(super) deadline: Deadline,
 }
@@ -48,9 +50,9 @@ impl Listed {
         let mut lister =
             Lister { root, asked: &asked, catalogue: Catalogue::default(), wanted: Vec::new(), unknown: Vec::new() };
         lister.calls();
-        lister.places(target, checks);
+        let mounts = lister.places(target, checks);
         lister.programs();
-        Self { wanted: lister.wanted, unknown: lister.unknown, deadline }
+        Self { wanted: lister.wanted, unknown: lister.unknown, mounts, deadline }
     }
 }
 
@@ -89,7 +91,7 @@ impl Lister<'_> {
     }
 
     /// The directories in which to make files.
-    fn places(&mut self, target: &Target, checks: &[Check]) {
+    fn places(&mut self, target: &Target, checks: &[Check]) -> Mounts {
         for check in checks {
             match (check.id, path(check)) {
                 (CheckId::ReadOnly, Some(path)) => self.add_once(Tried::Write(path.to_vec()), true),
@@ -120,6 +122,7 @@ impl Lister<'_> {
             }
             self.add_once(Tried::Execute(point.clone()), self.asked.execute(point));
         }
+        mounts
     }
 
     fn confined(&mut self, place: &[u8]) {

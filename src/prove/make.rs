@@ -13,11 +13,12 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{execve, execveat};
 
 use super::attempt::{Attempt, By, End, Start, Tried, Why, sort};
-use super::child::{Kind, attempt, before_exec};
+use super::child::{Child, Kind, attempt, holds};
 use super::list::Listed;
 use super::program::program;
 use crate::linux::deadline::Deadline;
 use crate::linux::error::errno;
+use crate::linux::proc::mountinfo::Mounts;
 use crate::linux::sys;
 use crate::root::{InRoot, Root};
 
@@ -27,7 +28,8 @@ impl Listed {
     pub fn make(self, root: &Root, enter: &dyn Fn() -> bool) -> Vec<Attempt> {
         // This process may have been started with SIGCHLD ignored, and would not learn how a child ends.
         sys::signal::reset_sigchld();
-        let maker = Maker { root, deadline: self.deadline, enter };
+        let (exec_holds, gain_holds) = (holds(Kind::Exec, self.deadline), holds(Kind::Gain, self.deadline));
+        let maker = Maker { root, deadline: self.deadline, enter, mounts: self.mounts, exec_holds, gain_holds };
         let mut attempts: Vec<Attempt> = self
             .wanted
             .into_iter()
@@ -46,6 +48,11 @@ struct Maker<'a> {
     root: &'a Root,
     deadline: Deadline,
     enter: &'a dyn Fn() -> bool,
+    mounts: Mounts,
+    /// Whether a program that is started does not run.
+    exec_holds: bool,
+    /// Whether one that may gain something does not run.
+    gain_holds: bool,
 }
 
 impl Maker<'_> {
@@ -55,26 +62,39 @@ impl Maker<'_> {
             Tried::Gain(_) => Kind::Gain,
             _ => Kind::Call,
         };
-        let end = attempt(kind, self.deadline, self.enter, &mut || match tried {
-            Tried::Module => load_module(),
-            Tried::Mount => mount_something(),
-            Tried::Socket(path) => UnixStream::connect(path).map(drop).map_err(|error| errno(&error)),
-            Tried::Trace => sys::trace::seize(1),
-            Tried::Gain(path) => by_name(kind, &c_string(path)?),
-            Tried::UserNamespace => unshare(CloneFlags::CLONE_NEWUSER),
-            Tried::Start(start) => self.start(start),
-            Tried::Execute(directory) => {
-                let (mut file, reader) = self.root.temporary(InRoot(directory)).map_err(|error| error.errno())?;
-                file.write_all(&program()).map_err(|error| errno(&error))?;
-                drop(file);
-                by_descriptor(reader.into())
+        let held = match kind {
+            Kind::Call => true,
+            Kind::Exec => self.exec_holds,
+            Kind::Gain => self.gain_holds,
+        };
+        if !held {
+            return End::NotTried(Why::Unstoppable);
+        }
+        let end = attempt(kind, self.deadline, self.enter, &mut |child| {
+            if !matches!(tried, Tried::Execute(_) | Tried::Write(_)) {
+                child.is_trying();
             }
-            Tried::ExecuteMemory => execute_memory(),
-            Tried::Write(directory) | Tried::Confined(directory) => {
-                self.root.temporary(InRoot(directory)).map(drop).map_err(|error| error.errno())
+            match tried {
+                Tried::Module => load_module(),
+                Tried::Mount => mount_something(),
+                Tried::Socket(path) => UnixStream::connect(path).map(drop).map_err(|error| errno(&error)),
+                Tried::Trace => sys::trace::seize(1),
+                Tried::Gain(path) => by_name(child, &c_string(path)?),
+                Tried::UserNamespace => unshare(CloneFlags::CLONE_NEWUSER),
+                Tried::Start(start) => self.start(child, start),
+                Tried::Execute(directory) => {
+                    let (mut file, reader) = self.root.temporary(InRoot(directory)).map_err(|error| error.errno())?;
+                    file.write_all(&program()).map_err(|error| errno(&error))?;
+                    drop(file);
+                    by_descriptor(child, reader.into())
+                }
+                Tried::ExecuteMemory => execute_memory(child),
+                Tried::Write(directory) | Tried::Confined(directory) => {
+                    self.root.write_test(InRoot(directory)).map_err(|error| error.errno())
+                }
+                // Whoever lists what to try says how that ended.
+                Tried::Search => Err(Errno::ETIME),
             }
-            // Whoever lists what to try says how that ended.
-            Tried::Search => Err(Errno::ETIME),
         });
         match (tried, end) {
             // The limit on user namespaces is one that somebody has set (user_namespaces(7)).
@@ -83,27 +103,53 @@ impl Maker<'_> {
             (Tried::Execute(_) | Tried::ExecuteMemory, End::Refused(errno @ (Errno::ENOEXEC | Errno::EINVAL))) => {
                 End::NotTried(Why::Short(errno))
             }
+            // The kernel looks at the mount first.
+            (Tried::Execute(_) | Tried::Write(_), End::NotTried(Why::Short(Errno::EROFS))) => {
+                End::Refused(Errno::EROFS)
+            }
+            (Tried::Execute(directory), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
+                End::NotTried(Why::NotMade(errno, self.stated(directory, "noexec")))
+            }
+            (Tried::Write(directory), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
+                End::NotTried(Why::NotMade(errno, self.stated(directory, "ro")))
+            }
+            (Tried::Confined(_), End::Refused(errno @ (Errno::EOPNOTSUPP | Errno::EISDIR))) => {
+                End::NotTried(Why::NotMade(errno, None))
+            }
             (_, end) => end,
         }
     }
 
+    /// What mountinfo says of a place where nothing can be made: that it is read-only, or has this option.
+    fn stated(&self, directory: &[u8], option: &'static str) -> Option<&'static str> {
+        let place = self.root.walk(directory, true).ok()?;
+        let mount = self.mounts.covering(&place.path)?;
+        if mount.is_read_only() { Some("ro") } else { mount.has(option).then_some(option) }
+    }
+
     /// Returns only if the program is not started.
-    fn start(&self, Start { path, by }: &Start) -> Result<(), Errno> {
+    fn start(&self, child: &Child, Start { path, by }: &Start) -> Result<(), Errno> {
         match by {
-            By::Name => by_name(Kind::Exec, &c_string(path)?),
+            By::Name => by_name(child, &c_string(path)?),
             By::Descriptor => {
                 let (file, _) = self.root.handle(InRoot(path)).map_err(|error| error.errno())?;
-                by_descriptor(file)
+                by_descriptor(child, file)
             }
             By::Loader(loader) => {
                 let file = self.root.file(path).map_err(|error| error.errno())?;
                 sys::attempt::map_executable(file.as_fd())?;
                 let (loader, program) = (c_string(loader)?, c_string(path)?);
-                before_exec(Kind::Exec);
+                child.before_exec();
                 execve(&loader, &[loader.as_c_str(), program.as_c_str()], NOTHING).map(drop)
             }
         }
     }
+}
+
+/// Whether this error of making a file is about the place, not about what ran out.
+fn is_about_the_place(errno: Errno) -> bool {
+    use Errno::{EACCES, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM};
+    matches!(errno, EACCES | EISDIR | ELOOP | ENOENT | ENOTDIR | EOPNOTSUPP | EPERM)
 }
 
 /// An empty environment.
@@ -113,19 +159,19 @@ fn c_string(path: &[u8]) -> Result<CString, Errno> {
     CString::new(path).map_err(|_| Errno::EINVAL)
 }
 
-fn by_name(kind: Kind, path: &CStr) -> Result<(), Errno> {
-    before_exec(kind);
+fn by_name(child: &Child, path: &CStr) -> Result<(), Errno> {
+    child.before_exec();
     execve(path, &[path], NOTHING).map(drop)
 }
 
-fn by_descriptor(file: OwnedFd) -> Result<(), Errno> {
+fn by_descriptor(child: &Child, file: OwnedFd) -> Result<(), Errno> {
     // The interpreter of a script opens the script by the descriptor, which must still be there for that.
     fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))?;
-    before_exec(Kind::Exec);
+    child.before_exec();
     execveat(file, c"", &[c"lithify"], NOTHING, AtFlags::AT_EMPTY_PATH).map(drop)
 }
 
-fn execute_memory() -> Result<(), Errno> {
+fn execute_memory(child: &Child) -> Result<(), Errno> {
     // MFD_EXEC (Linux 6.3): without it, newer kernels write a line into their log.
     let executable = MFdFlags::from_bits_retain(0x10);
     let file = match memfd_create(c"lithify", MFdFlags::MFD_CLOEXEC | executable) {
@@ -133,7 +179,7 @@ fn execute_memory() -> Result<(), Errno> {
         file => file?,
     };
     nix::unistd::write(&file, &program())?;
-    by_descriptor(file)
+    by_descriptor(child, file)
 }
 
 fn load_module() -> Result<(), Errno> {
@@ -143,15 +189,12 @@ fn load_module() -> Result<(), Errno> {
     }
 }
 
-/// Mounts in a mount namespace of this child's own. Where it may not have one, asks for what a mount needs.
+/// Asks for a mount of no type: the kernel looks at the caller first, and answers `EINVAL` where a real one would be made.
+/// Where that is refused, asks in the new way.
 fn mount_something() -> Result<(), Errno> {
     let none = None::<&str>;
-    if let Err(refused) = unshare(CloneFlags::CLONE_NEWNS) {
-        return match sys::attempt::open_filesystem(c"tmpfs") {
-            Err(Errno::ENOSYS) => Err(refused),
-            result => result,
-        };
+    match mount(none, "/", none, MsFlags::empty(), none) {
+        Ok(()) | Err(Errno::EINVAL) => Ok(()),
+        Err(refused) => sys::attempt::open_filesystem(c"tmpfs").map_err(|_| refused),
     }
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    mount(Some("lithify"), "/", Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, none)
 }

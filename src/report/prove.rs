@@ -26,7 +26,7 @@ pub(super) struct Json {
 impl Json {
     pub(super) fn new(attempt: &Attempt) -> Self {
         let errno = match attempt.end {
-            End::Refused(errno) | End::NotTried(Why::Short(errno)) => Some(name(errno)),
+            End::Refused(errno) | End::NotTried(Why::Short(errno) | Why::NotMade(errno, _)) => Some(name(errno)),
             _ => None,
         };
         Self {
@@ -71,7 +71,7 @@ pub(super) fn subject(tried: &Tried) -> String {
 pub(super) fn outcome(end: &End) -> &'static str {
     match end {
         End::Succeeded => "succeeded",
-        End::Refused(_) => "refused",
+        End::Refused(_) | End::Filtered => "refused",
         End::Powerless => "powerless",
         End::NotTried(_) => "not tried",
     }
@@ -105,17 +105,28 @@ fn how(end: &End) -> String {
     match end {
         End::Succeeded => " SUCCEEDED".to_owned(),
         End::Refused(errno) => format!(": {}", reason(*errno)),
+        End::Filtered => ": a seccomp filter kills whoever tries it (SIGSYS)".to_owned(),
         End::Powerless => ": it starts, and gains nothing".to_owned(),
         End::NotTried(why) => {
             let why = match why {
                 Why::Short(errno) => reason(*errno),
+                Why::NotMade(errno, stated) => {
+                    let says = stated.map(|option| format!(", and mountinfo says {option}")).unwrap_or_default();
+                    let proves = if matches!(errno, Errno::EACCES | Errno::EPERM) && stated.is_none() {
+                        ", which says nothing of the mount"
+                    } else {
+                        ""
+                    };
+                    format!("no file without a name can be made there by this user: {}{says}{proves}", reason(*errno))
+                }
                 Why::Late => "the time was over".to_owned(),
                 Why::Killed(signal) => format!("signal {signal} killed the child that tried it"),
                 Why::Unreadable(error) => error.to_string(),
                 Why::NoMounts(reason) => reason.to_string(),
                 Why::Unconfined => "the app's confinement could not be entered".to_owned(),
                 Why::Unstoppable => {
-                    "nothing would keep the program from running: ptrace and setrlimit are refused".to_owned()
+                    "nothing would keep the program from running: ptrace and setrlimit are refused, or do nothing"
+                        .to_owned()
                 }
                 Why::NotSaid => "/proc does not tell what it gained".to_owned(),
             };
@@ -158,7 +169,10 @@ pub(super) fn hint(attempt: &Attempt) -> Option<&'static str> {
 
 /// The part of the summary on the attempts; `None` if there are none.
 pub(super) fn summary(attempts: &[Attempt]) -> Option<String> {
-    let failed = attempts.iter().filter(|attempt| matches!(attempt.end, End::Refused(_) | End::Powerless)).count();
+    let failed = attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.end, End::Refused(_) | End::Filtered | End::Powerless))
+        .count();
     (failed > 0).then(|| format!("{} failed", plural(failed, "attempt")))
 }
 

@@ -62,6 +62,8 @@ pub struct Status {
     pub no_new_privs: Option<bool>,
     /// `Seccomp`: 0 off, 1 strict, 2 filter.
     pub seccomp: Option<u32>,
+    /// `TracerPid`: who traces it, or 0.
+    pub tracer: Option<u32>,
 }
 
 impl Status {
@@ -90,6 +92,7 @@ impl Status {
                 _ => None,
             }),
             seccomp: field("Seccomp").and_then(|value| value.parse().ok()),
+            tracer: field("TracerPid").and_then(|value| value.parse().ok()),
         }
     }
 }

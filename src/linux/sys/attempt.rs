@@ -22,6 +22,21 @@ pub fn map_executable(file: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Maps one page of memory, and lets go of it: `ENOMEM` where this process may have no more.
+pub fn map_page() -> Result<(), Errno> {
+    const LENGTH: usize = 4096;
+    // SAFETY: the kernel chooses a free address, nothing uses the mapping, and it ends here.
+    unsafe {
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let address = libc::mmap(std::ptr::null_mut(), LENGTH, libc::PROT_READ, kind, -1, 0);
+        if address == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        libc::munmap(address, LENGTH);
+    }
+    Ok(())
+}
+
 /// Asks to load a module of no bytes (`init_module(2)`). The kernel looks at the caller first: `EPERM` from it, and
 /// `ENOEXEC` where a real module would be loaded.
 pub fn load_empty_module() -> Result<(), Errno> {

@@ -108,6 +108,18 @@ impl Spec {
         self
     }
 
+    /// A filesystem without `O_TMPFILE`.
+    pub fn no_unnamed_files(mut self) -> Self {
+        self.seccomp.push(seccomp::no_unnamed_files());
+        self
+    }
+
+    /// The kernel kills whoever makes one of these system calls, as with the strictest seccomp profile.
+    pub fn kill(mut self, calls: &[&str]) -> Self {
+        self.seccomp.push(serde_json::json!({"names": calls, "action": "SCMP_ACT_KILL_PROCESS"}));
+        self
+    }
+
     /// Landlock's version reads as 0, which is older than any.
     pub fn oldest_landlock(mut self) -> Self {
         self.seccomp.push(seccomp::oldest_landlock());

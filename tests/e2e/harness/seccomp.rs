@@ -94,6 +94,14 @@ pub fn refuse(calls: &[&str], errno: u32) -> Value {
     json!({"names": calls, "action": "SCMP_ACT_ERRNO", "errnoRet": errno})
 }
 
+/// Opening with `O_TMPFILE` fails as where the filesystem has no such files.
+pub fn no_unnamed_files() -> Value {
+    let mut rule = refuse(&["openat"], nix::libc::EOPNOTSUPP.unsigned_abs());
+    let flag = nix::libc::O_TMPFILE;
+    rule["args"] = json!([{"index": 2, "value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"}]);
+    rule
+}
+
 /// Asking for Landlock's version (LANDLOCK_CREATE_RULESET_VERSION) returns 0; everything else of Landlock works.
 pub fn oldest_landlock() -> Value {
     let mut rule = refuse(&["landlock_create_ruleset"], 0);

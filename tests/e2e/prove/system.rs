@@ -52,6 +52,30 @@ fn mounts() {
 }
 
 #[test]
+fn a_filter_that_kills_refuses() {
+    let container = sleeper().restricted().no_seccomp().kill(&["mount", "fsopen", "init_module", "unshare"]).start();
+    let mut ran = container.lithify(&["verify", "--prove", "-v", "-p", "restricted"]).exits(0);
+    let killed = "a seccomp filter kills whoever tries it (SIGSYS)";
+    for attempt in
+        ["module this process: to load a kernel module", "user_namespace this process: to make a user namespace"]
+    {
+        ran = ran.says(&format!("refused prove.{attempt}: {killed}"));
+    }
+}
+
+#[test]
+fn mounts_where_the_root_is_no_mount_point() {
+    let more = [&DEFAULT_CAPABILITIES[..], &["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"]].concat();
+    let proc = std::path::Path::new("/proc");
+    let container = sleeper().capabilities(&more).volume(proc, "/opt/root/proc", &["ro"]).start();
+    let root = container.root();
+    fs::copy(crate::harness::lithify(), root.join("opt/root/lithify")).unwrap();
+    container
+        .exec(["/usr/sbin/chroot", "/opt/root", "/lithify", "verify", "--prove", "-v"])
+        .says("prove.mount this process: to mount a filesystem SUCCEEDED");
+}
+
+#[test]
 fn user_namespaces() {
     let attempt = "prove.user_namespace this process: to make a user namespace";
     succeeds(sleeper(), attempt);
@@ -120,6 +144,24 @@ fn writing_where_it_should_be_read_only() {
     of(&["ro", "noexec"])
         .exits(0)
         .says("refused prove.write /data: to make a file there: Read-only file system (EROFS)");
+}
+
+#[test]
+fn who_may_not_write_somewhere_proves_nothing_of_it() {
+    let asks = "schema = 1\nname = \"p\"\n[verify.mounts]\nread_only = [\"/data\"]\nnoexec = [\"/data\"]\n";
+    let of = |options: &[&str]| {
+        let container = sleeper().user(65532, 65532).tmpfs("/data", &[&["mode=0755"], options].concat()).start();
+        fs::write(container.root().join("var/tmp/p.toml"), asks).unwrap();
+        container.lithify(&["verify", "--prove", "-v", "-p", "/var/tmp/p.toml"])
+    };
+    let ran = of(&[]).exits(1);
+    ran.says("UNVERIFIED prove.write /data: to make a file there was not tried: ")
+        .does_not_say("refused prove.execute /data");
+    of(&["ro", "noexec"])
+        .exits(0)
+        .says("refused prove.write /data: to make a file there: Read-only file system (EROFS)");
+    let ran = of(&["noexec"]).exits(1);
+    ran.says("mountinfo says noexec").does_not_say("UNVERIFIED prove.execute /data");
 }
 
 #[test]
