@@ -22,6 +22,12 @@ pub fn has_apparmor() -> Result<bool, Errno> {
     }
 }
 
+/// Whether `SELinux` only logs what it would deny. Fails where its filesystem is not mounted.
+pub fn is_selinux_permissive() -> Result<bool, Errno> {
+    let text = std::fs::read("/sys/fs/selinux/enforce").map_err(|error| errno(&error))?;
+    Ok(text.first() == Some(&b'0'))
+}
+
 /// Whether the kernel runs with `SELinux`: it has its filesystem then. Fails if `/proc` is no procfs.
 pub fn has_selinux() -> Result<bool, Errno> {
     if statfs("/proc")?.filesystem_type() != PROC_SUPER_MAGIC {

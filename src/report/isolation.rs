@@ -18,6 +18,7 @@ pub(super) fn detail(check: &Check, seen: &Isolation) -> String {
         Isolation::RootOutside(Some(id)) => return format!("its root is uid {id} outside of its user namespace"),
         Isolation::RootOutside(None) => "its user namespace has no root",
         Isolation::Label(label) => return format!("its label is {}", escape(label)),
+        Isolation::Permissive => "SELinux is permissive on this node: it logs what it would deny",
         Isolation::CoreLimit(None) => "core files of any size may be written",
         Isolation::CoreLimit(Some(limit)) => return format!("core files of up to {limit} bytes may be written"),
         Isolation::CorePipe(program) => {

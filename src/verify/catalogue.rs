@@ -153,7 +153,7 @@ catalogue! {
     "mode and security.capability of every file; /etc/passwd"
     "securityContext.allowPrivilegeEscalation: false"
     "harden first: by a startupProbe, by lithify run, or in the image"
-    "D 4.8; A M1026 mitigates T1548.001"
+    "D 4.8; A M1028 mitigates T1548.001"
 
     /// `[verify.mounts] read_only`.
     ReadOnly "mounts.read_only" High
@@ -193,7 +193,7 @@ catalogue! {
     "mountinfo: nosuid"
     ""
     "an emptyDir cannot be mounted nosuid: use a volume with mountOptions, or a runtime that sets it; allowPrivilegeEscalation: false has the same effect"
-    "D 4.8; A M1026 mitigates T1548.001"
+    "D 4.8; A M1028 mitigates T1548.001"
 
     /// `[verify.mounts] nodev`.
     Nodev "mounts.nodev" Medium
@@ -225,7 +225,7 @@ catalogue! {
     "mountinfo: what is mounted over /proc/kcore, /proc/keys, /proc/sys, /proc/sysrq-trigger and the like"
     "securityContext.procMount: Default"
     "set procMount: Default in the securityContext, and privileged: false"
-    "Bv1.0 procMount; N Hardening container environments; Y disallow-proc-mount; A M1048 mitigates T1611"
+    "Bv1.0 procMount_baseline; N Hardening container environments; Y disallow-proc-mount; A M1048 mitigates T1611"
 
     /// Every directory that `stage` made: it must be mounted read-only.
     Staged "mounts.staged" High
@@ -265,7 +265,7 @@ catalogue! {
     "NoNewPrivs of /proc/PID/status"
     "securityContext.allowPrivilegeEscalation: false"
     "set allowPrivilegeEscalation: false in the securityContext"
-    "Rv1.8 allowPrivilegeEscalation; D 5.26; K 5.2.6; N Pod security enforcement; C C-0016; C C-0197; Y disallow-privilege-escalation; A M1026 mitigates T1548.001"
+    "Rv1.8 allowPrivilegeEscalation; D 5.26; K 5.2.6; N Pod security enforcement; C C-0016; C C-0197; Y disallow-privilege-escalation; A M1028 mitigates T1548.001"
 
     /// `[verify.process] capabilities`.
     Capabilities "process.capabilities" High
@@ -409,7 +409,7 @@ catalogue! {
     "mountinfo of cgroup and cgroup2"
     "securityContext.privileged: false"
     "mount /sys/fs/cgroup read-only, as every runtime does for a container that is not privileged"
-    "D 5.25; A M1048 mitigates T1611"
+    "A M1048 mitigates T1611"
 
     /// `[verify.exposure] secrets_in_environment = false`.
     Secrets "exposure.secrets_in_environment" Medium
@@ -417,7 +417,7 @@ catalogue! {
     "the names in /proc/PID/environ; values are never looked at"
     "env[*].valueFrom.secretKeyRef, envFrom[*].secretRef"
     "mount the secret as a file and name the file (NAME_FILE)"
-    "D 4.10; K 5.4.1; N Secrets; C C-0012; C C-0207; Y secrets-not-from-env-vars; A M1027 mitigates T1552.001"
+    "D 4.10; K 5.4.1; N Secrets; C C-0207; Y secrets-not-from-env-vars; A M1027 mitigates T1552.001"
 
     /// `[verify.limits] memory`.
     Memory "limits.memory" Medium
@@ -425,7 +425,7 @@ catalogue! {
     "memory.max (version 1: memory.limit_in_bytes) of its control group and those above it"
     "resources.limits.memory"
     "set resources.limits.memory"
-    "D 5.11; N Resource policies; C C-0271; Y require-requests-limits; A M1048 mitigates T1499"
+    "D 5.11; N Resource policies; C C-0271; Y require-requests-limits"
 
     /// `[verify.limits] cpu`.
     Cpu "limits.cpu" Low
@@ -433,7 +433,7 @@ catalogue! {
     "cpu.max (version 1: cpu.cfs_quota_us) of its control group and those above it"
     "resources.limits.cpu"
     "set resources.limits.cpu"
-    "D 5.12; N Resource policies; C C-0270; Y require-requests-limits; A M1048 mitigates T1496"
+    "D 5.12; N Resource policies; C C-0270; Y require-requests-limits"
 
     /// `[verify.limits] pids`.
     Pids "limits.pids" Low
@@ -441,7 +441,7 @@ catalogue! {
     "pids.max of its control group and those above it"
     ""
     "a pod spec cannot say it: set podPidsLimit in the kubelet's configuration, or --pids-limit of Docker"
-    "D 5.29; N Resource policies; C C-0284; A M1048 mitigates T1499"
+    "D 5.29; N Resource policies; C C-0284"
 
     /// `[verify.kernel] settings`.
     KernelSettings "kernel.settings" Info

@@ -1,7 +1,7 @@
 //! `[verify.process] core_dumps`: the kernel writes no copy of the app's memory when it crashes.
 //!
-//! The limit on core files does not hold where `core_pattern` pipes the memory to a program of the node: that program is
-//! told the limit by `%c`, and keeps to it or not (core(5)).
+//! The limit on core files does not hold where `core_pattern` pipes the memory to a program of the node, or sends it to a
+//! socket of one (`@`, Linux 6.16): that program is told the limit by `%c`, and keeps to it or not (core(5)).
 
 use nix::errno::Errno;
 
@@ -19,7 +19,7 @@ pub(super) fn check(task: Task) -> (Status, Evidence) {
 fn judged(pattern: Result<Vec<u8>, Errno>) -> (Status, Evidence) {
     match pattern {
         Err(errno) => (Status::Unverified, Evidence::Os(errno)),
-        Ok(pattern) if pattern.first() != Some(&b'|') => {
+        Ok(pattern) if !matches!(pattern.first(), Some(b'|' | b'@')) => {
             (Status::Pass, Evidence::Isolation(Isolation::CoreLimit(Some(0))))
         }
         Ok(pattern) => {
@@ -40,6 +40,7 @@ mod tests {
             ("/var/crash/%p", Status::Pass),
             ("|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h", Status::Pass),
             ("|/usr/share/collector %p", Status::Unverified),
+            ("@/run/collector.socket", Status::Unverified),
         ] {
             assert_eq!(judged(Ok(pattern.as_bytes().to_vec())).0, status, "{pattern}");
         }

@@ -14,6 +14,8 @@ pub enum Isolation {
     RootOutside(Option<u32>),
     /// The label of a security module.
     Label(Vec<u8>),
+    /// The kernel's `SELinux` only logs what it would deny.
+    Permissive,
     /// How large a core file may be; `None` for no limit.
     CoreLimit(Option<u64>),
     /// No core file may be written, but the kernel hands the memory to this program of the node.

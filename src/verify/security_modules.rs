@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::{Evidence, Isolation, Status};
 use crate::linux::proc::Task;
-use crate::linux::security::{has_apparmor, has_selinux};
+use crate::linux::security::{has_apparmor, has_selinux, is_selinux_permissive};
 
 /// The modes in which `AppArmor` stops what a profile does not allow.
 const ENFORCED: [&[u8]; 2] = [b"(enforce)", b"(kill)"];
@@ -20,8 +20,13 @@ pub(super) fn apparmor(task: Task) -> (Status, Evidence) {
     judged(has_apparmor(), &label, is_enforced)
 }
 
+/// A label holds nothing back where `SELinux` only logs. Containers do not see that mode as a rule; the label decides then.
 pub(super) fn selinux(task: Task) -> (Status, Evidence) {
-    judged(has_selinux(), &|| task.label(None), is_container)
+    let (status, evidence) = judged(has_selinux(), &|| task.label(None), is_container);
+    if status == Status::Pass && is_selinux_permissive() == Ok(true) {
+        return (Status::Fail, Evidence::Isolation(Isolation::Permissive));
+    }
+    (status, evidence)
 }
 
 fn is_enforced(label: &[u8]) -> bool {

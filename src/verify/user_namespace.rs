@@ -4,22 +4,30 @@
 use super::{Evidence, Isolation, Status};
 use crate::linux::proc::{IdMap, Task};
 
+/// What the kernel writes for an id that the reader's own namespace does not have.
+const UNKNOWN: u32 = u32::MAX;
+
 /// Whether root of the user namespace of `task` is somebody else outside of it.
 pub(super) fn check(task: Task) -> (Status, Evidence) {
-    match task.id_map(IdMap::Users) {
-        Ok(map) => match outside(&map, 0) {
-            Some(0) => (Status::Fail, Evidence::Isolation(Isolation::RootOutside(Some(0)))),
-            outside => (Status::Pass, Evidence::Isolation(Isolation::RootOutside(outside))),
-        },
-        Err(errno) => (Status::Unverified, Evidence::Os(errno)),
-    }
+    task.id_map(IdMap::Users).map_or_else(|errno| (Status::Unverified, Evidence::Os(errno)), |map| judged(&map))
+}
+
+/// Each process has a map. What is empty was not written yet, or lies below a mask.
+fn judged(map: &[[u32; 3]]) -> (Status, Evidence) {
+    let outside = outside(map, 0);
+    let status = match outside {
+        _ if map.is_empty() => return (Status::Unverified, Evidence::NotSaid),
+        Some(UNKNOWN) => return (Status::Unverified, Evidence::NotSaid),
+        Some(0) => Status::Fail,
+        _ => Status::Pass,
+    };
+    (status, Evidence::Isolation(Isolation::RootOutside(outside)))
 }
 
 /// The id outside of the user namespace that root of it has, if that is known and not 0.
 pub(super) fn root_outside(task: Task, map: IdMap) -> Option<u32> {
     let map = task.id_map(map).ok()?;
-    // The kernel writes the greatest number for an id that the reader's own namespace does not have.
-    outside(&map, 0).filter(|id| ![0, u32::MAX].contains(id))
+    outside(&map, 0).filter(|id| ![0, UNKNOWN].contains(id))
 }
 
 /// The id outside that `inside` has; `None` if the namespace does not have it. Each line is the first id inside, the
@@ -34,6 +42,19 @@ fn outside(map: &[[u32; 3]], inside: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_known_does_not_pass() {
+        for (map, status) in [
+            (&[][..], Status::Unverified),
+            (&[[0, UNKNOWN, 1]], Status::Unverified),
+            (&[[0, 0, UNKNOWN]], Status::Fail),
+            (&[[0, 100_000, 65536]], Status::Pass),
+            (&[[1000, 1000, 1]], Status::Pass),
+        ] {
+            assert_eq!(judged(map).0, status, "{map:?}");
+        }
+    }
 
     #[test]
     fn ids_outside() {
