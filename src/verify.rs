@@ -46,7 +46,7 @@ pub use catalogue::{CheckId, Id};
 pub use check::{Check, Evidence, Status, Subject, Trial};
 pub use isolation::{Effect, Isolation, ToldBy};
 pub use mounts::volumes;
-pub use sockets::RUNTIME_SOCKETS;
+pub use sockets::candidates as runtime_sockets;
 
 /// Everything that verification found out.
 #[derive(Debug, Default)]

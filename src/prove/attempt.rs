@@ -13,7 +13,7 @@ pub enum Tried {
     /// To mount a filesystem.
     Mount,
     /// To connect to the socket of a container runtime at this path.
-    Socket(&'static str),
+    Socket(Vec<u8>),
     /// To trace process 1.
     Trace,
     /// To gain an id or a capability by this file, which has a setuid or setgid bit or capabilities.

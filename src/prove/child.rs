@@ -49,6 +49,8 @@ pub(super) enum Kind {
     Call,
     /// An exec.
     Exec,
+    /// The same, without ptrace(2).
+    Limited,
     /// An exec that may gain ids or capabilities.
     Gain,
 }
@@ -116,14 +118,30 @@ pub(super) fn attempt(
     }
 }
 
-/// Whether what keeps a program from running did so with lithify itself, or that could not be tried.
-pub(super) fn holds(kind: Kind, deadline: Deadline) -> bool {
+/// What became of lithify itself, started as a program will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Canary {
+    /// It did not run, or it could not be tried.
+    Stopped,
+    /// It ran.
+    Runs,
+    /// A seccomp filter killed the child before it was started.
+    Filtered,
+}
+
+/// Starts lithify itself in this way, which must not run.
+pub(super) fn canary(kind: Kind, deadline: Deadline) -> Canary {
     let own = c"/proc/self/exe";
     let seen = see(kind, deadline, &|| true, &mut |child| {
         child.before_exec();
         execve(own, &[own, c"--version"], &[] as &[&CStr]).map(drop)
     });
-    !seen.is_ok_and(|seen| matches!(seen.ended, Some(Ended::Exited(..))) && seen.told.last() == Some(&TRYING))
+    let Ok(Seen { ended, told, .. }) = seen else { return Canary::Stopped };
+    match ended {
+        Some(Ended::Exited(..)) if told.last() == Some(&TRYING) => Canary::Runs,
+        Some(Ended::Killed(_, signal)) if i32::from(signal) == libc::SIGSYS => Canary::Filtered,
+        _ => Canary::Stopped,
+    }
 }
 
 fn see(
@@ -192,10 +210,16 @@ fn watch(kind: Kind, child: i32, deadline: Deadline) -> Result<(Option<Ended>, O
     let mut became = None;
     let mut pause = Duration::from_micros(50);
     loop {
-        if kind == Kind::Gain && sys::process::has_ended(child) {
+        // Who it was at its end is known until it is taken.
+        let change = if kind != Kind::Gain {
+            sys::trace::take_of(child)
+        } else if sys::process::has_ended(child) {
             became = Task::Process(child.unsigned_abs()).status().ok();
-        }
-        match sys::trace::take_of(child) {
+            sys::trace::take_of(child)
+        } else {
+            Ok(None)
+        };
+        match change {
             Ok(None) => {}
             Ok(Some(Change::Stopped(_, Stop::Signal(libc::SIGTRAP)))) => {
                 kill(child);
@@ -239,7 +263,7 @@ fn end(kind: Kind, seen: &Seen) -> End {
         _ => true,
     };
     match (kind, seen.ended) {
-        (Kind::Exec, _) if tried && started => End::Succeeded,
+        (Kind::Exec | Kind::Limited, _) if tried && started => End::Succeeded,
         (Kind::Gain, _) if tried && started => {
             let own = Task::Own.status().ok();
             match own.zip(seen.became.as_ref()).and_then(|(own, became)| gained(&own, became)) {
@@ -366,6 +390,8 @@ mod tests {
             sys::process::end(1)
         };
         assert!(matches!(of(Kind::Exec, &mut ran), End::Succeeded));
-        assert!(holds(Kind::Exec, deadline) && holds(Kind::Gain, deadline));
+        for kind in [Kind::Exec, Kind::Limited, Kind::Gain] {
+            assert_eq!(canary(kind, deadline), Canary::Stopped);
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::recognise::elf::Elf;
 use crate::root::{Canonical, InRoot, Kind, Root, RootError};
 use crate::scan::{Scan, Sighting, scan_all};
 use crate::target::Target;
-use crate::verify::{Check, CheckId, RUNTIME_SOCKETS};
+use crate::verify::{Check, CheckId, runtime_sockets};
 
 /// How long the search for programs may take.
 const SEARCH: Duration = Duration::from_secs(6);
@@ -51,6 +51,7 @@ impl Listed {
             Lister { root, asked: &asked, catalogue: Catalogue::default(), wanted: Vec::new(), unknown: Vec::new() };
         lister.calls();
         let mounts = lister.places(target, checks);
+        lister.sockets(&mounts);
         lister.programs();
         Self { wanted: lister.wanted, unknown: lister.unknown, mounts, deadline }
     }
@@ -83,11 +84,21 @@ impl Lister<'_> {
         if std::process::id() != 1 {
             self.add(Tried::Trace, asked.anything());
         }
-        for path in RUNTIME_SOCKETS {
-            if self.root.resolve(path.as_bytes()).is_ok_and(|stat| stat.kind == Kind::Other) {
-                self.add(Tried::Socket(path), asked.socket());
+    }
+
+    /// The sockets that are there, each by the first of its names.
+    fn sockets(&mut self, mounts: &Mounts) {
+        let (root, asked) = (self.root, self.asked.socket());
+        let mut seen = Vec::new();
+        runtime_sockets(root, Some((mounts, b"/")), &mut |path| match root.resolve(path) {
+            Ok(stat) if stat.kind == Kind::Other && !seen.contains(&stat.id) => {
+                seen.push(stat.id);
+                self.add(Tried::Socket(path.to_vec()), asked);
             }
-        }
+            Ok(_) => {}
+            Err(error) if error.leads_nowhere() => {}
+            Err(error) => self.not_tried(Tried::Socket(path.to_vec()), Why::Unreadable(error), asked),
+        });
     }
 
     /// The directories in which to make files.

@@ -59,8 +59,9 @@ pub(super) fn id(tried: &Tried) -> &'static str {
 
 pub(super) fn subject(tried: &Tried) -> String {
     match tried {
-        Tried::Socket(path) => (*path).to_owned(),
-        Tried::Gain(path) | Tried::Execute(path) | Tried::Write(path) | Tried::Confined(path) => escape(path),
+        Tried::Socket(path) | Tried::Gain(path) | Tried::Execute(path) | Tried::Write(path) | Tried::Confined(path) => {
+            escape(path)
+        }
         Tried::Start(start) => escape(&start.path),
         Tried::Trace => "process 1".to_owned(),
         Tried::Search => "/".to_owned(),

@@ -3,6 +3,7 @@
 
 use super::mounts::{View, inside};
 use super::{Check, CheckId, Evidence, Status, Verification};
+use crate::linux::proc::mountinfo::Mounts;
 use crate::profile::Verify;
 use crate::root::{InRoot, Kind, Root};
 
@@ -10,7 +11,7 @@ use crate::root::{InRoot, Kind, Root};
 const NODE: [&str; 6] = ["", "/var", "/host", "/host/var", "/rootfs", "/rootfs/var"];
 
 /// Sockets of container runtimes, by their usual paths on a node.
-pub const RUNTIME_SOCKETS: [&str; 17] = [
+const RUNTIME_SOCKETS: [&str; 17] = [
     "/run/docker.sock",
     "/run/containerd/containerd.sock",
     "/run/docker/containerd/containerd.sock",
@@ -60,26 +61,33 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
         }
     };
     let mut found = None;
+    candidates(root, view.as_ref().ok().map(|(mounts, prefix)| (mounts, prefix.as_slice())), &mut |path| {
+        found = found.take().or_else(|| add(path));
+    });
+    if let Err(reason) = view {
+        unknown = unknown.or(Some(Check::at(b"/", id, Status::Unverified, Evidence::NoMounts(reason.clone()))));
+    }
+    let nowhere = || Check::at(b"/", id, Status::Pass, Evidence::NotThere);
+    out.checks.push(found.or(unknown).unwrap_or_else(nowhere));
+}
+
+/// Calls `see` with each path at which the socket of a container runtime may be. `mounts` are those of the root, and the
+/// path of the root among them, as far as they are known.
+pub fn candidates(root: &Root, mounts: Option<(&Mounts, &[u8])>, see: &mut dyn FnMut(&[u8])) {
     for node in NODE {
         // Most of these directories are not there.
         if !node.is_empty() && root.resolve(node.as_bytes()).is_err_and(|error| error.leads_nowhere()) {
             continue;
         }
         for socket in RUNTIME_SOCKETS {
-            found = found.or_else(|| add(&[node, socket].concat().into_bytes()));
+            see([node, socket].concat().as_bytes());
         }
     }
-    match view {
-        Ok((mounts, prefix)) => {
-            let is_runtime = |path: &[u8]| NAMES.contains(&InRoot(path).name());
-            for mount in mounts.visible().filter(|mount| is_runtime(&mount.root) || is_runtime(&mount.point)) {
-                found = found.or_else(|| add(inside(prefix, &mount.point)?));
-            }
-        }
-        Err(reason) => {
-            unknown = unknown.or(Some(Check::at(b"/", id, Status::Unverified, Evidence::NoMounts(reason.clone()))));
+    let Some((mounts, prefix)) = mounts else { return };
+    let is_runtime = |path: &[u8]| NAMES.contains(&InRoot(path).name());
+    for mount in mounts.visible().filter(|mount| is_runtime(&mount.root) || is_runtime(&mount.point)) {
+        if let Some(path) = inside(prefix, &mount.point) {
+            see(path);
         }
     }
-    let nowhere = || Check::at(b"/", id, Status::Pass, Evidence::NotThere);
-    out.checks.push(found.or(unknown).unwrap_or_else(nowhere));
 }
