@@ -87,7 +87,7 @@ impl Maker<'_> {
                 Tried::Socket(path) => {
                     UnixStream::connect(OsStr::from_bytes(path)).map(drop).map_err(|error| errno(&error))
                 }
-                Tried::Trace => sys::trace::seize(1),
+                Tried::Trace => sys::trace::attach(1),
                 Tried::Gain(path) => by_name(child, &c_string(path)?),
                 Tried::UserNamespace => unshare(CloneFlags::CLONE_NEWUSER),
                 Tried::Start(start) => self.start(child, start),
@@ -123,8 +123,13 @@ impl Maker<'_> {
                     _ => End::Filtered,
                 }
             }
-            // Nobody listens at this moment.
-            (Tried::Socket(_), End::Refused(Errno::ECONNREFUSED)) => End::NotTried(Why::Short(Errno::ECONNREFUSED)),
+            // With another reason it is not known what a better attempt would meet: somebody listens a moment later
+            // (ECONNREFUSED), or an emulator does not know the call's arguments (EINVAL).
+            (Tried::Module | Tried::Mount | Tried::Trace | Tried::Socket(_), End::Refused(errno))
+                if !forbids(errno) =>
+            {
+                End::NotTried(Why::Short(errno))
+            }
             // The kernel looks at the mount first.
             (Tried::Execute(_) | Tried::Write(_), End::NotTried(Why::Short(Errno::EROFS))) => {
                 End::Refused(Errno::EROFS)
@@ -166,6 +171,12 @@ impl Maker<'_> {
             }
         }
     }
+}
+
+/// Whether this error says that somebody forbids it, that the kernel has no such thing, or that there is nothing there.
+fn forbids(errno: Errno) -> bool {
+    use Errno::{EACCES, ELOOP, ENOENT, ENOSYS, ENOTDIR, EPERM, EROFS};
+    matches!(errno, EACCES | ELOOP | ENOENT | ENOSYS | ENOTDIR | EPERM | EROFS)
 }
 
 /// Whether this error of making a file is about the place, not about what ran out.

@@ -138,6 +138,9 @@ fn how(end: &End) -> String {
 
 /// What to do about an attempt that is a finding.
 pub(super) fn hint(attempt: &Attempt) -> Option<&'static str> {
+    if let End::NotTried(why) = &attempt.end {
+        return not_tried(why).filter(|_| attempt.is_finding());
+    }
     if !attempt.is_failure() {
         return None;
     }
@@ -168,13 +171,25 @@ pub(super) fn hint(attempt: &Attempt) -> Option<&'static str> {
     })
 }
 
+/// What to do so that it can be tried.
+fn not_tried(why: &Why) -> Option<&'static str> {
+    Some(match why {
+        Why::Short(_) => "raise the container's limits on memory and processes, make room on the disk, or try again",
+        Why::NotMade(..) => "have a user try it who may write there",
+        Why::Late => "give the container more CPU time, and the probe a longer timeoutSeconds",
+        Why::NoMounts(_) | Why::NotSaid => "lithify needs /proc of this container",
+        Why::Unstoppable => "allow ptrace(2) or setrlimit(2) in the seccomp profile; an emulated CPU can prove nothing",
+        Why::Killed(_) | Why::Unreadable(_) | Why::Unconfined => return None,
+    })
+}
+
 /// The part of the summary on the attempts; `None` if there are none.
 pub(super) fn summary(attempts: &[Attempt]) -> Option<String> {
-    let failed = attempts
+    let stopped = attempts
         .iter()
         .filter(|attempt| matches!(attempt.end, End::Refused(_) | End::Filtered | End::Powerless))
         .count();
-    (failed > 0).then(|| format!("{} failed", plural(failed, "attempt")))
+    (stopped > 0).then(|| format!("{} stopped", plural(stopped, "attempt")))
 }
 
 /// A remark on what succeeded and does not count; `None` if there is none.

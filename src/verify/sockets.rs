@@ -1,5 +1,5 @@
-//! `[verify.exposure] runtime_socket`: sockets of container runtimes, at the usual paths, and under any other name where
-//! mountinfo tells which socket of the node is mounted there. Whoever can write to one of them is root on the node.
+//! `[verify.exposure] runtime_socket`: sockets of container runtimes, at the usual paths, under any other name where
+//! mountinfo tells which socket of the node is mounted there, and in mounted directories. Whoever can write to one of them is root on the node.
 
 use super::mounts::{View, inside};
 use super::{Check, CheckId, Evidence, Status, Verification};
@@ -45,6 +45,9 @@ const NAMES: [&[u8]; 10] = [
     b"unix.socket",
 ];
 
+/// Filesystems of a node's own disks and memory, on which its sockets lie. A server's may not answer.
+const LOCAL: [&[u8]; 6] = [b"tmpfs", b"ext4", b"xfs", b"btrfs", b"zfs", b"overlay"];
+
 pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verification) {
     if verify.no_runtime_socket.is_none() {
         return;
@@ -85,9 +88,16 @@ pub fn candidates(root: &Root, mounts: Option<(&Mounts, &[u8])>, see: &mut dyn F
     }
     let Some((mounts, prefix)) = mounts else { return };
     let is_runtime = |path: &[u8]| NAMES.contains(&InRoot(path).name());
-    for mount in mounts.visible().filter(|mount| is_runtime(&mount.root) || is_runtime(&mount.point)) {
-        if let Some(path) = inside(prefix, &mount.point) {
+    for mount in mounts.visible() {
+        let Some(path) = inside(prefix, &mount.point).filter(|path| *path != b"/") else { continue };
+        if is_runtime(&mount.root) || is_runtime(&mount.point) {
             see(path);
+        } else if LOCAL.contains(&mount.filesystem.as_slice()) {
+            // It may be the directory of a socket, or the node's whole /run.
+            let of_run = RUNTIME_SOCKETS.iter().filter_map(|socket| socket.strip_prefix("/run/"));
+            for name in NAMES.into_iter().chain(of_run.map(str::as_bytes)) {
+                see(&InRoot(path).join(name));
+            }
         }
     }
 }

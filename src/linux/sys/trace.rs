@@ -42,6 +42,11 @@ pub enum Stop {
     Exit,
 }
 
+/// Traces a process, which goes on running, without being told anything of it (`PTRACE_SEIZE`).
+pub fn attach(pid: i32) -> Result<(), Errno> {
+    ptrace(SEIZE, pid, 0)
+}
+
 /// Traces a process, which goes on running, and everything that it starts from now on (`PTRACE_SEIZE`).
 pub fn seize(pid: i32) -> Result<(), Errno> {
     // PTRACE_O_TRACEFORK, VFORK, CLONE, EXEC and EXIT.

@@ -51,7 +51,7 @@ fn once_the_scripts_are_over() {
     let command = [&["/lithify/lithify", "run", "--prove", "-v"], &remove[..], &app].concat();
     let container = Spec::new(&rootfs("nginx"), &command).start();
     assert_eq!(container.http(), "nginx answers\n");
-    container.wait("prove", || container.log().contains("attempts failed"));
+    container.wait("prove", || container.log().contains("attempts stopped"));
     assert_eq!(container.http(), "nginx answers\n");
     // A copy that no rule finds, but that is a shell.
     let layer = Tree::new();

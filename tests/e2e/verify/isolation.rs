@@ -81,10 +81,19 @@ fn a_runtimes_socket_under_another_name() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("containerd.sock");
     let _listener = UnixListener::bind(&socket).unwrap();
+    let deep = tempfile::tempdir().unwrap();
+    fs::create_dir(deep.path().join("containerd")).unwrap();
+    let _other = UnixListener::bind(deep.path().join("containerd/containerd.sock")).unwrap();
     let asks = "[verify.exposure]\nruntime_socket = false\n";
     let container = sleeper().volume(&socket, "/srv/harmless", &["ro"]).start();
     let (status, detail) = result(&container, "exposure.runtime_socket", asks);
     assert_eq!((status.as_str(), detail.as_str()), ("fail", "a container runtime's socket is visible"));
+    // The directory that holds it, as somebody mounts /run/containerd, and the one above.
+    for (source, place) in [(directory.path().to_owned(), "/foo"), (deep.path().to_owned(), "/bar")] {
+        let container = sleeper().volume(&source, place, &["ro"]).start();
+        let (status, detail) = result(&container, "exposure.runtime_socket", asks);
+        assert_eq!((status.as_str(), detail.as_str()), ("fail", "a container runtime's socket is visible"), "{place}");
+    }
     // A file of that name is no socket.
     fs::write(directory.path().join("docker.sock"), "").unwrap();
     let container = sleeper().volume(&directory.path().join("docker.sock"), "/run/docker.sock", &["ro"]).start();
