@@ -58,6 +58,7 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> 
             findings.extend(digest::digests(workload, &container, &short));
             findings.extend(security::security(&container, mode, profile));
             findings.extend(mounts::writable(&container, profile));
+            findings.extend(mounts::noexec(&container, profile));
         }
     }
     Ok((findings, workloads.len()))
