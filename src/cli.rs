@@ -58,6 +58,9 @@ const MAX_FILE_SIZE: Argument = long("max-file-size")
     .value_name("SIZE")
     .default_value("16G")
     .help("For a digest: a longer file is not read but a finding, in bytes or with K, M, G or T");
+const PROVE: Argument = long("prove").env("LITHIFY_PROVE").help(
+    "Also try what an intruder would try, each in a child that is gone afterwards, such as to start the shells that are there: what succeeds is a finding. For 10 seconds at most",
+);
 const ALLOW_HOST: Argument = long("allow-host").help("Go on even if the target is, or may be, the root of a machine");
 
 arguments! {
@@ -137,6 +140,7 @@ arguments! {
         /// Also say in what the files differ from those that this manifest of `lithify seal --out` states
         seal: Option<PathBuf> = long("seal").env("LITHIFY_SEAL").value_name("FILE"),
         max_file_size: Size = MAX_FILE_SIZE,
+        prove: bool = PROVE,
         /// Print every check that there is, what it reads, what mends it, and how standards call it; check nothing
         list_checks: bool = long("list-checks").env("LITHIFY_LIST_CHECKS"),
     }
@@ -202,6 +206,7 @@ arguments! {
         fallback: Fallback = long("fallback").env("LITHIFY_FALLBACK").value_name("FALLBACK").default_value("deny"),
         digest: Option<String> = DIGEST,
         max_file_size: Size = MAX_FILE_SIZE,
+        prove: bool = PROVE,
         /// Run the app as this user (name or id) with its groups, or with this group only
         user: Option<String> = long("user").env("LITHIFY_USER").value_name("U[:G]"),
         /// Run the app in this directory

@@ -32,6 +32,7 @@ mod learn;
 pub mod linux;
 pub mod probe;
 pub mod profile;
+mod prove;
 pub mod recognise;
 pub mod report;
 pub mod root;

@@ -16,6 +16,7 @@ mod launch;
 mod learn;
 mod line;
 mod note;
+mod prove;
 mod reasons;
 mod record;
 mod seal;
@@ -34,6 +35,7 @@ use crate::harden::apply::Outcome;
 use crate::harden::pipeline::Applied;
 use crate::harden::plan::{self, Action, Plan, Verb};
 use crate::profile::Profile;
+use crate::prove::Attempt;
 use crate::root::{Kind, RootError};
 use crate::text::escape::escape;
 use crate::verify::{Check, Verification, Verified};
@@ -113,6 +115,8 @@ pub struct Report {
     checks: Vec<Check>,
     /// Whether it is accepted that nothing can be deleted on a read-only root, so that this is not a finding.
     accepts_read_only: bool,
+    /// The attempts of `--prove`; `None` without it.
+    attempts: Option<Vec<Attempt>>,
     /// The results of setting up the app's process, such as its privileges and its confinement.
     pub launch: Vec<Launch>,
     /// What makes it a record for an audit.
@@ -178,6 +182,17 @@ impl Report {
     pub fn add_verification(&mut self, verification: Verification) {
         self.checks.extend(verification.checks);
         self.notes.extend(verification.notes.into_iter().map(Note::Verify));
+    }
+
+    /// Adds the attempts of `--prove`.
+    pub fn add_attempts(&mut self, attempts: Vec<Attempt>) {
+        self.notes.extend(prove::allowed(&attempts).map(Note::Said));
+        self.attempts = Some(attempts);
+    }
+
+    /// The checks that were added.
+    pub fn all_checks(&self) -> &[Check] {
+        &self.checks
     }
 
     /// Accepts that nothing can be deleted on a read-only root, because nothing can be changed there either. One note

@@ -21,6 +21,7 @@ mod read;
 mod replace;
 mod resolve;
 mod stat;
+mod temporary;
 mod tree;
 mod unreadable;
 mod walk;

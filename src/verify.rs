@@ -29,6 +29,7 @@ use crate::target::owner::OwnerError;
 
 pub use catalogue::{CheckId, Id};
 pub use check::{Check, Evidence, Status, Subject, Trial};
+pub use exposure::RUNTIME_SOCKETS;
 pub use mounts::volumes;
 
 /// Everything that verification found out.

@@ -25,6 +25,7 @@ use crate::launch::signal_map;
 use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
+use crate::prove::Listed;
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
 use crate::report::{CommandError, Confinement, Exit, Note, Report, Subcommand};
@@ -152,7 +153,11 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
         report.add_verification(verification);
     }
     if report.is_clean() {
+        let listed = options.prove.then(|| Listed::new(&target, &profile, report.all_checks()));
         restrictions.enter(&target.root, &profile, &mut report);
+        if let Some(listed) = listed.filter(|_| report.is_clean()) {
+            report.add_attempts(listed.make(&target.root));
+        }
     }
     restrictions.await_parent_death(&mut report);
     let fails = !report.is_clean();
@@ -241,7 +246,9 @@ fn command_line(options: &Run, program: &Path) -> CommandLine {
 /// The profile that the command line names. It may name none if the command line asks for something else.
 fn profile(options: &Run, digest: Option<Digest>) -> Result<Profile, CommandError> {
     let named = [&options.profiles, &options.remove];
-    if (options.init || options.user.is_some() || digest.is_some()) && named.iter().all(|list| list.is_empty()) {
+    if (options.init || options.prove || options.user.is_some() || digest.is_some())
+        && named.iter().all(|list| list.is_empty())
+    {
         return Ok(Profile::default());
     }
     effective_profile(&options.profiles, &options.remove)

@@ -10,6 +10,7 @@ use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::linux::deadline::Deadline;
 use crate::linux::time::Time;
 use crate::profile::{Profile, load, to_json};
+use crate::prove::Listed;
 use crate::report::{CommandError, Exit, Record, Report, Subcommand, VARIABLES, checks_to_json, checks_to_text};
 use crate::seal::{AsIs, Digest};
 use crate::target::Target;
@@ -22,12 +23,18 @@ pub(super) fn list(output: &Output) -> Exit {
 pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     let digest = digest(options.digest.as_deref())?;
     let mut manifest = options.seal.as_deref().map(open_manifest).transpose()?;
-    let profile = if digest.is_some() || manifest.is_some() {
+    let profile = if digest.is_some() || manifest.is_some() || options.prove {
         load(options.profiles.iter().map(String::as_str))?
     } else {
         effective_profile(&options.profiles, &[])?
     };
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
+    if options.prove && target.is_own_root() != Ok(true) {
+        return Err(CommandError::Usage(
+            "--prove tries what is possible in the root that it runs in: run it in the container, without --root"
+                .to_owned(),
+        ));
+    }
     let known = manifest.as_ref().and_then(|(_, known)| *known);
     let policy = Policy::reading(Start::Unasked, Processes::Explain);
     let protected = Protected::new(&target, &profile, policy)?;
@@ -45,6 +52,10 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
             .map_err(|error| CommandError::Seal { path: path.clone(), error })?;
     }
     report.add_verification(verification);
+    if options.prove {
+        let listed = Listed::new(&target, &profile, report.all_checks());
+        report.add_attempts(listed.make(&target.root));
+    }
     Ok(report)
 }
 

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod arena;
+pub mod attempt;
 pub mod capabilities;
 pub mod descriptor;
 pub mod directory;

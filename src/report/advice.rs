@@ -4,8 +4,8 @@ pub(super) mod errors;
 
 use nix::errno::Errno;
 
-use super::Subcommand;
 use super::fact::{Fact, Failed};
+use super::{Subcommand, prove};
 use crate::drift::Anomaly;
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Reason, Refusal, STAYS, UNREADABLE, pattern_for};
@@ -25,6 +25,7 @@ pub(super) fn fact(fact: &Fact<'_>, command: Subcommand) -> Option<String> {
         Fact::Failed(failed) => return Some(self::failed(failed)),
         Fact::Check { first_left: true, .. } => HARDEN_FIRST,
         Fact::Check { check, .. } => return self::check(check),
+        Fact::Attempt(attempt) => return prove::hint(attempt).map(str::to_owned),
         Fact::Unreadable(error) => return unreadable(error, command).map(str::to_owned),
         Fact::Launch(launch) => return launch.hint().map(str::to_owned),
         Fact::LeftAlone(_, Outcome::OtherMount) => "something mounted over it while this ran: run again",

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use super::{Launch, Report, Subcommand};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Action, Refusal, Stays};
+use crate::prove::Attempt;
 use crate::root::{Canonical, RootError};
 use crate::verify::{Check, CheckId, Status, Subject};
 
@@ -29,6 +30,8 @@ pub enum Fact<'a> {
     },
     /// The result of setting up the app's process, such as its privileges and its confinement.
     Launch(&'a Launch),
+    /// An attempt that succeeded, or that could not be made.
+    Attempt(&'a Attempt),
     /// Something could not be looked at.
     Unreadable(&'a RootError),
 }
@@ -50,7 +53,8 @@ impl Fact<'_> {
     pub fn status(&self) -> Status {
         match self {
             Self::Check { check, .. } => check.status,
-            Self::Unreadable(_) => Status::Unverified,
+            Self::Attempt(attempt) if attempt.is_failure() => Status::Fail,
+            Self::Unreadable(_) | Self::Attempt(_) => Status::Unverified,
             Self::Launch(launch) => launch.status(),
             Self::Refused(_) | Self::LeftAlone(..) | Self::Failed(_) | Self::Stays(_) => Status::Fail,
         }
@@ -68,6 +72,8 @@ impl Report {
                 findings.extend(plan.skipped.iter().chain(&plan.missing).map(Fact::Stays));
             }
         }
+        let attempts = || self.attempts.iter().flatten();
+        findings.extend(attempts().filter(|attempt| attempt.is_failure()).map(Fact::Attempt));
         let mut known = None;
         let mut unverified = Vec::new();
         let mut first_left = self.command == Subcommand::Verify;
@@ -92,6 +98,7 @@ impl Report {
         findings.extend(self.launch.iter().filter(failed).map(Fact::Launch));
         findings.extend(self.unreadable.iter().map(Fact::Unreadable));
         findings.extend(unverified);
+        findings.extend(attempts().filter(|attempt| attempt.is_finding() && !attempt.is_failure()).map(Fact::Attempt));
         findings
     }
 

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::line::Line;
-use super::{Counts, Exit, Fact, Note, Record, Report, change, reasons, text};
+use super::{Counts, Exit, Fact, Note, Record, Report, change, prove, reasons, text};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::Change;
 use crate::text::escape::escape;
@@ -26,6 +26,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<change::Json>,
     checks: Checks<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<Vec<prove::Json>>,
     notes: Vec<String>,
     summary: Summary,
 }
@@ -142,6 +144,7 @@ pub fn write(report: &Report, exit: Exit) -> String {
         findings: Findings(report, &findings),
         change: report.change().map(change::Json::new),
         checks: Checks(report),
+        attempts: report.attempts.as_ref().map(|attempts| attempts.iter().map(prove::Json::new).collect()),
         notes: report.notes.iter().map(Note::text).collect(),
         summary: Summary { removed, disabled, tombstoned, denied, stripped, files, findings: findings.len() },
     })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::line::Line;
-use super::{Exit, Fact, Report, change, reasons};
+use super::{Exit, Fact, Report, change, prove, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Action, Verb};
 use crate::text::escape::escape;
@@ -48,6 +48,10 @@ pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
                 let word = if status == Status::Pass { "pass" } else { "n/a" };
                 let _ = writeln!(out, "{word} {id} {subject}: {detail}");
             }
+            for attempt in report.attempts.iter().flatten().filter(|attempt| !attempt.is_finding()) {
+                let (id, subject) = (prove::id(&attempt.tried), prove::subject(&attempt.tried));
+                let _ = writeln!(out, "{} {id} {subject}: {}", prove::outcome(&attempt.end), prove::detail(attempt));
+            }
         }
     }
     if !volume.quiet || exit != Exit::Ok {
@@ -76,7 +80,7 @@ pub fn cut_to_termination_message(mut out: String) -> String {
 }
 
 fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
-    let mut alike: Option<(CheckId, Status)> = None;
+    let mut alike: Option<(&str, Status)> = None;
     let mut count = 0;
     let mut last_hint = None;
     for (place, finding) in findings.iter().enumerate() {
@@ -86,7 +90,7 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
         alike = many;
         if count >= MANY {
             if findings.get(place + 1).and_then(one_of_many) != many {
-                let id = many.map_or("", |(id, _)| id.name());
+                let id = many.map_or("", |(id, _)| id);
                 let _ = writeln!(out, "  and {} more of {id}; --format json names all", count + 1 - MANY);
             }
             continue;
@@ -106,12 +110,16 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
     out.extend(report.change().map(change::text));
 }
 
-/// What a finding is about of which there may be very many: `[verify.drift]`, or what differs from a seal.
-fn one_of_many(finding: &Fact<'_>) -> Option<(CheckId, Status)> {
-    let Fact::Check { check, .. } = finding else { return None };
+/// What a finding is about of which there may be very many: `[verify.drift]`, what differs from a seal, or an attempt.
+fn one_of_many(finding: &Fact<'_>) -> Option<(&'static str, Status)> {
+    let check = match finding {
+        Fact::Attempt(attempt) => return Some((prove::id(&attempt.tried), finding.status())),
+        Fact::Check { check, .. } => check,
+        _ => return None,
+    };
     let id = check.id;
     let many = matches!(id, CheckId::DriftExecutables | CheckId::DriftProcesses | CheckId::Seal | CheckId::SealDigest);
-    many.then_some((id, check.status))
+    many.then_some((id.name(), check.status))
 }
 
 fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {
@@ -203,6 +211,7 @@ fn summary(report: &Report, findings: &[Fact<'_>]) -> String {
     if not_applicable > 0 {
         parts.push(format!("{not_applicable} not applicable"));
     }
+    parts.extend(report.attempts.iter().filter_map(|attempts| prove::summary(attempts)));
     let failed = findings.iter().filter(|finding| finding.status() == Status::Fail).count();
     let unverified = findings.len() - failed;
     if failed > 0 {

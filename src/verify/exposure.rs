@@ -5,7 +5,7 @@ use crate::profile::Verify;
 use crate::root::{Kind, Root};
 
 /// Sockets of container runtimes. Whoever can write to one of them is root on the node.
-const RUNTIME_SOCKETS: [&str; 9] = [
+pub const RUNTIME_SOCKETS: [&str; 9] = [
     "/run/docker.sock",
     "/var/run/docker.sock",
     "/run/containerd/containerd.sock",

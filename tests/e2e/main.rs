@@ -18,6 +18,7 @@ mod harden;
 mod image;
 mod kubernetes;
 mod learn;
+mod prove;
 mod run;
 mod scan;
 mod seal;

@@ -10,7 +10,7 @@ use nix::libc;
 use nix::sys::stat::Mode;
 
 /// The path that leads to the file that a descriptor has open, whatever the file is called (`proc_pid_fd(5)`).
-pub(super) fn magic_link(file: BorrowedFd<'_>) -> String {
+pub fn magic_link(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 

@@ -55,6 +55,24 @@ pub fn stopped(pid: i32) -> Option<i32> {
     (result == 0 && child == pid).then_some(status)
 }
 
+/// Whether the child `pid` has ended. It is left to be reaped, and until then `/proc` tells who it was at its end.
+pub fn has_ended(pid: i32) -> bool {
+    // SAFETY: zero is a valid value of all fields, and the kernel fills them in.
+    let (result, info) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let id = libc::id_t::try_from(pid).unwrap_or_default();
+        (libc::waitid(libc::P_PID, id, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT), info)
+    };
+    // SAFETY: waitid(2) sets this field, or leaves zero if there is nothing to tell.
+    result == 0 && unsafe { info.si_pid() } == pid
+}
+
+/// Ends this process at once with this exit code (`_exit(2)`): nothing is flushed and no memory is asked for.
+pub fn end(code: i32) -> ! {
+    // SAFETY: it ends the process.
+    unsafe { libc::_exit(code) }
+}
+
 /// `fork(2)`: the child's pid, or `None` in the child.
 pub fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: no thread but this one runs (sys::thread waits for those that it starts), so the child may do whatever its

@@ -24,6 +24,14 @@ pub fn block_all_but_faults() -> Result<u64, Errno> {
     set_signal_mask(FAULTS.iter().fold(u64::MAX, |mask, signal| mask & !bit(*signal)))
 }
 
+/// Unblocks every signal, and lets the kernel end this process at a fault, without what [`on_fault`] was given.
+pub fn forget_faults() {
+    for signal in FAULTS {
+        set_action(signal, false);
+    }
+    let _ = set_signal_mask(0);
+}
+
 /// The signals of an instruction that no program may run. A panic of the build that is shipped ends in one: `ud2` on
 /// x86-64, `brk` on aarch64.
 const FAULTS: [i32; 2] = [libc::SIGILL, libc::SIGTRAP];

@@ -5,6 +5,7 @@ use nix::libc;
 
 use super::process::{Ended, ended};
 
+const TRACE_ME: i32 = 0;
 const GET_EVENT_MESSAGE: i32 = 0x4201;
 const SEIZE: i32 = 0x4206;
 const INTERRUPT: i32 = 0x4207;
@@ -47,6 +48,12 @@ pub fn seize(pid: i32) -> Result<(), Errno> {
     ptrace(SEIZE, pid, 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6)
 }
 
+/// Lets the parent trace this process (`PTRACE_TRACEME`): it then stops at an exec, before the first instruction of the
+/// program, and gets a SIGTRAP that ends it when the parent dies.
+pub fn trace_me() -> Result<(), Errno> {
+    ptrace(TRACE_ME, 0, 0)
+}
+
 /// Lets a stopped task go on, and gives it this signal unless it is 0.
 pub fn resume(pid: i32, signal: i32) -> Result<(), Errno> {
     ptrace(CONT, pid, signal)
@@ -85,9 +92,14 @@ fn ptrace(request: i32, pid: i32, data: i32) -> Result<(), Errno> {
 /// Takes one change of a child or a traced task (`waitpid(2)`); `None` if nothing has happened, `ECHILD` if there is
 /// neither a child nor a traced task.
 pub fn take() -> Result<Option<Change>, Errno> {
+    take_of(-1)
+}
+
+/// The same of the child `pid` alone.
+pub fn take_of(pid: i32) -> Result<Option<Change>, Errno> {
     let mut status = 0;
     // SAFETY: `status` is writable.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
+    let pid = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::__WALL) };
     Ok(match Errno::result(pid)? {
         0 => None,
         pid if libc::WIFSTOPPED(status) => Some(Change::Stopped(pid, stop(libc::WSTOPSIG(status), status >> 16))),
