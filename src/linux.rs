@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod filesystem;
 pub(crate) mod identity;
 pub mod proc;
+pub(crate) mod security;
 pub mod stream;
 pub(crate) mod sys;
 pub mod time;

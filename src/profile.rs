@@ -162,6 +162,16 @@ pub struct Verify {
     pub writable_if_present: Vec<Sourced<String>>,
     /// `mounts.noexec`.
     pub noexec: Vec<Sourced<String>>,
+    /// `mounts.nosuid`.
+    pub nosuid: Vec<Sourced<String>>,
+    /// `mounts.nodev`.
+    pub nodev: Vec<Sourced<String>>,
+    /// `mounts.recursive_read_only`.
+    pub recursive_read_only: Option<Sourced<bool>>,
+    /// `mounts.shared = false`.
+    pub no_shared: Option<Sourced<()>>,
+    /// `mounts.proc_masks`.
+    pub proc_masks: Option<Sourced<bool>>,
     /// `process.user`.
     pub user: Option<Sourced<Principal>>,
     /// `process.group`.
@@ -174,6 +184,14 @@ pub struct Verify {
     pub capabilities: Option<Sourced<Vec<String>>>,
     /// `process.seccomp = "filter"`.
     pub seccomp: Option<Sourced<()>>,
+    /// `process.user_namespace`.
+    pub user_namespace: Option<Sourced<bool>>,
+    /// `process.apparmor`.
+    pub apparmor: Option<Sourced<bool>>,
+    /// `process.selinux`.
+    pub selinux: Option<Sourced<bool>>,
+    /// `process.core_dumps = false`.
+    pub no_core_dumps: Option<Sourced<()>>,
     /// `files.absent`.
     pub absent: Vec<Sourced<PathPattern>>,
     /// `files.present`.
@@ -184,6 +202,30 @@ pub struct Verify {
     pub no_service_account_token: Option<Sourced<()>>,
     /// `exposure.host_pid = false`.
     pub no_host_pid: Option<Sourced<()>>,
+    /// `exposure.host_ipc = false`.
+    pub no_host_ipc: Option<Sourced<()>>,
+    /// `exposure.host_uts = false`.
+    pub no_host_uts: Option<Sourced<()>>,
+    /// `exposure.host_network = false`.
+    pub no_host_network: Option<Sourced<()>>,
+    /// `exposure.host_paths = false`.
+    pub no_host_paths: Option<Sourced<()>>,
+    /// `exposure.privileged = false`.
+    pub no_privileged: Option<Sourced<()>>,
+    /// `exposure.devices = false`.
+    pub no_devices: Option<Sourced<()>>,
+    /// `exposure.writable_cgroup = false`.
+    pub no_writable_cgroup: Option<Sourced<()>>,
+    /// `exposure.secrets_in_environment = false`.
+    pub no_secrets: Option<Sourced<()>>,
+    /// `limits.memory`.
+    pub memory: Option<Sourced<bool>>,
+    /// `limits.cpu`.
+    pub cpu: Option<Sourced<bool>>,
+    /// `limits.pids`.
+    pub pids: Option<Sourced<bool>>,
+    /// `kernel.settings`.
+    pub kernel_settings: Option<Sourced<bool>>,
     /// `drift.executables = false`.
     pub no_changed_executables: Option<Sourced<()>>,
     /// `drift.processes = false`.
@@ -201,6 +243,17 @@ impl Verify {
             || self.groups.is_some()
             || self.no_new_privs.is_some()
             || self.capabilities.is_some()
+    }
+}
+
+impl Verify {
+    /// Whether anything is asked of the app's process.
+    pub fn asks_of_process(&self) -> bool {
+        let flags = [&self.user_namespace, &self.apparmor, &self.selinux, &self.memory, &self.cpu, &self.pids];
+        let absent = [&self.seccomp, &self.no_core_dumps, &self.no_secrets, &self.no_privileged];
+        self.asks_for_privileges()
+            || flags.into_iter().flatten().any(|flag| flag.value)
+            || absent.into_iter().any(Option::is_some)
     }
 }
 

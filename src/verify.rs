@@ -5,15 +5,30 @@
 //! at. It is a finding, never a pass. Not applicable means that there is nothing of which it could be asked: it is neither.
 
 mod catalogue;
+mod cgroups;
 mod check;
+mod core_dumps;
+mod devices;
 mod drift;
-mod exposure;
+mod environment;
 mod files;
+mod host_paths;
+mod isolation;
+mod kernel;
 mod left;
+mod limits;
+mod mount_flags;
 mod mounts;
+mod namespaces;
+mod privileged;
+mod proc_masks;
 mod process;
 mod seal;
+mod security_modules;
+mod sockets;
 mod staged;
+mod token;
+mod user_namespace;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,12 +40,13 @@ use crate::linux::proc::Task;
 use crate::profile::Profile;
 use crate::root::Root;
 use crate::target::Target;
-use crate::target::owner::OwnerError;
+use crate::target::owner::{Owner, OwnerError};
 
 pub use catalogue::{CheckId, Id};
 pub use check::{Check, Evidence, Status, Subject, Trial};
-pub use exposure::RUNTIME_SOCKETS;
+pub use isolation::{Effect, Isolation, ToldBy};
 pub use mounts::volumes;
+pub use sockets::RUNTIME_SOCKETS;
 
 /// Everything that verification found out.
 #[derive(Debug, Default)]
@@ -101,29 +117,40 @@ impl<'a> Applied<'a> {
 /// `[remove]` and `[strip]` name. `protection` explains what stays because the app runs it.
 fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = verify_tree(target, profile, protection);
-    process::check(&target.root, &profile.verify, || target.first(), &mut verification);
+    process::check(&target.root, &profile.verify, &mounts::view(&target.owner), &|| target.first(), &mut verification);
     verification
 }
 
-/// Checks what `[verify.process]` asks for on this process, which stands for the app's process while that does not
-/// exist yet.
+/// Checks what is asked of the app's process (`[verify.process]`, `[verify.limits]`, privileges) on this process, which
+/// stands for it while that does not exist yet. `root` is this process's own.
 pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
     let mut verification = Verification::default();
-    process::check(root, &profile.verify, || Ok(Task::Own), &mut verification);
+    let view = mounts::view(&Owner::Own { path: b"/".to_vec() });
+    process::check(root, &profile.verify, &view, &|| Ok(Task::Own), &mut verification);
     verification
 }
 
-/// Checks everything except `[verify.process]`.
+/// Checks everything except what is asked of the app's process.
 fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
     let mut verification = Verification::default();
     let Target { root, owner } = target;
     if profile.changes_anything() {
         left::check(root, profile, protection, &mut verification);
     }
-    mounts::check(root, &profile.verify, owner, &mut verification);
-    staged::check(root, owner, &mut verification);
-    files::check(root, &profile.verify, &mut verification);
-    exposure::check(root, &profile.verify, &mut verification);
+    let (verify, view) = (&profile.verify, mounts::view(owner));
+    let writable = mounts::places_to_write(root, verify);
+    mounts::check(root, verify, &view, &writable, &mut verification);
+    mount_flags::check(root, verify, &view, &writable, &mut verification);
+    proc_masks::check(root, verify, &view, &mut verification);
+    staged::check(root, &view, &mut verification);
+    files::check(root, verify, &mut verification);
+    sockets::check(root, verify, &view, &mut verification);
+    token::check(root, verify, &mut verification);
+    namespaces::check(verify, owner, &mut verification);
+    host_paths::check(root, verify, &view, &mut verification);
+    devices::check(root, verify, &mut verification);
+    cgroups::check(root, verify, &view, &mut verification);
+    kernel::check(verify, &mut verification);
     drift::check(target, profile, &mut verification);
     verification
 }

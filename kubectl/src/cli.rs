@@ -1,5 +1,7 @@
 //! The plugin's command line.
 
+mod audit;
+
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command as Clap};
 
 use crate::image::{Limits, Platform};
 use crate::names::{PROGRAM, PROGRAM_OF_IMAGE};
+pub(crate) use audit::{Report, ReportFormat, Verify};
 use lithify::text::{seconds, size};
 
 /// A command line.
@@ -18,7 +21,9 @@ pub(crate) enum Command {
     Inject(Inject),
     Learn(Learn),
     Lint(Lint),
+    Report(Report),
     Seal(Seal),
+    Verify(Verify),
 }
 
 /// How `inject` hardens a workload.
@@ -160,6 +165,8 @@ pub(crate) struct Lint {
     pub(crate) containers: Vec<String>,
     /// Paths to pod templates in kinds that are not Kubernetes' own.
     pub(crate) pod_at: Vec<String>,
+    /// For code scanning in place of people.
+    pub(crate) sarif: bool,
 }
 
 /// `seal`.
@@ -290,11 +297,15 @@ fn command() -> Clap {
         .arg(option("command", "COMMAND", "The command of a container that has none, as words or as a JSON list"))
         .arg(option("namespace", "NAME", "kubectl's --namespace").short('n'))
         .arg(option("context", "NAME", "kubectl's --context"));
-    let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied"));
+    let lint = common(Clap::new("lint").about("Check a manifest against profiles before it is applied")).arg(
+        option("format", "FORMAT", "text, or sarif for code scanning")
+            .default_value("text")
+            .value_parser(PossibleValuesParser::new(["text", "sarif"])),
+    );
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Puts lithify into Kubernetes manifests, checks them, seals images, and learns profiles")
+        .about("Puts lithify into Kubernetes manifests, checks them, seals images, learns profiles, and verifies pods")
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -302,7 +313,9 @@ fn command() -> Clap {
         .subcommand(inject)
         .subcommand(learn)
         .subcommand(lint)
+        .subcommand(audit::report())
         .subcommand(seal)
+        .subcommand(audit::verify())
 }
 
 /// Reads a command line, the program's name first.
@@ -312,12 +325,15 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
         "advise" => read_advise(&mut sub).map(Command::Advise),
         "inject" => read_inject(&mut sub).map(Command::Inject),
         "learn" => read_learn(&mut sub).map(Command::Learn),
+        "report" => audit::read_report(&mut sub).map(Command::Report),
         "seal" => read_seal(&mut sub).map(Command::Seal),
+        "verify" => audit::read_verify(&mut sub).map(Command::Verify),
         _ => Some(Command::Lint(Lint {
             file: sub.remove_one("filename")?,
             profiles: many(&mut sub, "profile"),
             containers: many(&mut sub, "container"),
             pod_at: many(&mut sub, "pod-at"),
+            sarif: sub.remove_one::<String>("format")? == "sarif",
         })),
     });
     found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))
@@ -451,7 +467,7 @@ pub(crate) fn inject_options(mode: &str, profiles: &[&str]) -> Option<Inject> {
     let words = ["kubectl-lithify", "inject", "-f", "-", "--mode", mode].into_iter().chain(profiles);
     match parse(words.map(OsString::from)).ok()? {
         Command::Inject(options) => Some(options),
-        Command::Advise(_) | Command::Learn(_) | Command::Lint(_) | Command::Seal(_) => None,
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    /// With kubectl's own flags of these names.
     pub(crate) fn new(context: Option<&String>, namespace: Option<&String>) -> Self {
         let flags = [("--context", context), ("--namespace", namespace)];
         let flags = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?.clone()]));

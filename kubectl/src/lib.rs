@@ -1,7 +1,8 @@
 //! The kubectl plugin. `kubectl lithify inject` puts lithify into manifests; `kubectl lithify lint` reports which parts
 //! of a manifest a profile would break; `kubectl lithify seal` states the files of an image by one digest; `kubectl lithify learn` learns
-//! the profile of an app in a cluster. The plugin runs on a workstation or in CI: it reads files and profiles, and contacts a
-//! cluster only for `learn --apply`.
+//! the profile of an app in a cluster; `kubectl lithify verify` asks every container with lithify whether what was asked for
+//! holds, and `kubectl lithify report` makes a page or SARIF of the answers. The plugin runs on a workstation or in CI: it
+//! reads files and profiles, and contacts a cluster, by kubectl, only for `learn --apply` and `verify`.
 //!
 //! ```text
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared
@@ -20,7 +21,10 @@ mod lint;
 mod manifest;
 mod names;
 mod output;
+mod report;
+mod sarif;
 mod seal;
+mod verify;
 mod yaml;
 
 use std::ffi::OsString;
@@ -39,7 +43,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Inject(options)) => ("inject", inject::run(&options)),
         Ok(Command::Learn(options)) => ("learn", learn::run(&options)),
         Ok(Command::Lint(options)) => ("lint", lint::run(&options)),
+        Ok(Command::Report(options)) => ("report", report::run(&options)),
         Ok(Command::Seal(options)) => ("seal", seal::run(&options)),
+        Ok(Command::Verify(options)) => ("verify", verify::run(&options)),
         Err(error) => {
             let _ = error.print();
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

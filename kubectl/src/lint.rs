@@ -3,6 +3,7 @@
 mod accepted;
 mod mounts;
 mod probes;
+mod sarif;
 mod security;
 mod users;
 
@@ -24,41 +25,53 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
     let (findings, count) = manifest_findings(&manifest, &profile, options)?;
-    let problems = findings.iter().filter(|finding| finding.severity != Severity::Note).count();
+    let problems = findings.iter().filter(|(_, finding)| finding.severity != Severity::Note).count();
     let summary = match (count, problems) {
         (0, _) => "no workload in it".to_owned(),
         (_, 0) => "no findings".to_owned(),
         (_, 1) => "1 finding".to_owned(),
         (_, many) => format!("{many} findings"),
     };
-    let text = format!("{}kubectl-lithify lint {}: {summary}\n", finding::print(&manifest, &findings), manifest.file);
-    print(&text)?;
+    if options.sarif {
+        let file = if options.file == "-" { "stdin" } else { &options.file };
+        print(&sarif::log(&manifest, file, &findings))?;
+    } else {
+        let findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
+        let text = finding::print(&manifest, &findings);
+        print(&format!("{text}kubectl-lithify lint {}: {summary}\n", manifest.file))?;
+    }
     Ok(if problems == 0 { Exit::Ok } else { Exit::Finding })
 }
 
+/// A finding, with the name of what `lint` looked at.
+type Ruled = (&'static str, Finding);
+
 /// The findings and the number of workloads.
-fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> Result<(Vec<Finding>, usize), Failure> {
+fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> Result<(Vec<Ruled>, usize), Failure> {
     let removed = Removed::new(profile);
     let short = digest::of_profile(profile);
     let only = &options.containers;
     let workloads = workloads(&manifest.documents, &options.pod_at);
     check_names(manifest, &workloads, only)?;
-    let mut findings = left_alone(&manifest.documents, &options.pod_at);
+    let mut findings = Vec::new();
+    let mut add = |rule, found: Vec<Finding>| findings.extend(found.into_iter().map(|finding| (rule, finding)));
+    add("lint.kinds", left_alone(&manifest.documents, &options.pod_at));
     for workload in &workloads {
-        findings.extend(checks::volumes(workload));
-        findings.extend(mounts::delivery(workload));
-        findings.extend(accepted::accepted(workload));
-        findings.extend(users::host_users(workload));
+        add("lint.volumes", checks::volumes(workload));
+        add("lint.delivery", mounts::delivery(workload));
+        add("lint.accepted", accepted::accepted(workload));
+        add("lint.users", users::host_users(workload).into_iter().collect());
         for container in workload.chosen(only) {
             let mode = checks::mode(workload, &container);
-            findings.extend(checks::handlers(&container, mode, &removed));
-            findings.extend(checks::app(&container, mode, &removed));
-            findings.extend(probes::ours(&container));
-            findings.extend(checks::ends(workload, &container).filter(|_| mode == Some(Mode::Probe)));
-            findings.extend(digest::digests(workload, &container, &short));
-            findings.extend(security::security(&container, mode, profile));
-            findings.extend(mounts::writable(&container, profile));
-            findings.extend(mounts::noexec(&container, profile));
+            add("lint.handlers", checks::handlers(&container, mode, &removed));
+            add("lint.command", checks::app(&container, mode, &removed).into_iter().collect());
+            add("lint.probes", probes::ours(&container));
+            let ends = checks::ends(workload, &container).filter(|_| mode == Some(Mode::Probe));
+            add("lint.ends", ends.into_iter().collect());
+            add("lint.digest", digest::digests(workload, &container, &short));
+            add("lint.security", security::security(&container, mode, profile));
+            add("lint.writable", mounts::writable(&container, profile));
+            add("lint.noexec", mounts::noexec(&container, profile));
         }
     }
     Ok((findings, workloads.len()))

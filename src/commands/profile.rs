@@ -6,7 +6,7 @@ use super::output::Output;
 use crate::cli::Profile as Command;
 use crate::profile::builtin;
 use crate::profile::{ProfileError, load, schema, to_json, to_toml};
-use crate::report::Exit;
+use crate::report::{Exit, ids_of_key};
 use crate::text::json_line::json_line;
 
 pub(super) fn profile(command: &Command, output: &Output) -> Exit {
@@ -14,7 +14,9 @@ pub(super) fn profile(command: &Command, output: &Output) -> Exit {
         Command::List(_) => list(output),
         Command::Show(show) => match load(show.profiles.iter().map(String::as_str)) {
             Ok(profile) => {
-                output.plain("profile", Exit::Ok, &if output.is_json() { to_json(&profile) } else { to_toml(&profile) })
+                let json = output.is_json();
+                let shown = if json { to_json(&profile) } else { to_toml(&profile, &ids_of_key) };
+                output.plain("profile", Exit::Ok, &shown)
             }
             Err(error) => invalid(output, &error),
         },

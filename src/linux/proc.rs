@@ -1,6 +1,7 @@
 //! procfs (`proc(5)`): the only code that reads what `/proc` says of processes. It returns facts and errno; other code
 //! decides what they mean.
 
+pub(crate) mod cgroup;
 pub(crate) mod maps;
 pub mod mountinfo;
 pub(crate) mod net;
@@ -60,6 +61,46 @@ impl fmt::Display for Task {
     }
 }
 
+/// A namespace whose initial one the kernel numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// Processes.
+    Pid,
+    /// System V IPC and POSIX message queues.
+    Ipc,
+    /// Host name.
+    Uts,
+    /// Network.
+    Network,
+}
+
+impl Namespace {
+    /// The name of its file in `/proc/PID/ns`, and the inode number of the initial one (`linux/nsfs.h`). That of the
+    /// network has been fixed since Linux 6.18.
+    fn file(self) -> (&'static str, u64) {
+        match self {
+            Self::Pid => ("pid", 0xEFFF_FFFC),
+            Self::Ipc => ("ipc", 0xEFFF_FFFF),
+            Self::Uts => ("uts", 0xEFFF_FFFE),
+            Self::Network => ("net", 0xEFFF_FFF9),
+        }
+    }
+
+    /// The inode number of the initial one.
+    pub fn initial(self) -> u64 {
+        self.file().1
+    }
+}
+
+/// Which ids a user namespace maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdMap {
+    /// `uid_map`.
+    Users,
+    /// `gid_map`.
+    Groups,
+}
+
 impl Task {
     /// The process of a path `/proc/PID/root` or `/proc/self/root`; `None` for any other path.
     pub fn of_root(path: &Path) -> Option<Self> {
@@ -107,6 +148,48 @@ impl Task {
     /// The environment that the process was started with, each variable with a NUL byte at its end.
     pub fn environment(self) -> Result<Vec<u8>, Errno> {
         self.read("environ")
+    }
+
+    /// The inode number of its namespace.
+    pub fn namespace(self, namespace: Namespace) -> Result<u64, Errno> {
+        let (file, _) = namespace.file();
+        identity_of(AT_FDCWD, &self.path(&format!("ns/{file}"))).map(|id| id.ino)
+    }
+
+    /// The lines of its `uid_map` or `gid_map`: the first id inside, the first outside, and how many.
+    pub fn id_map(self, map: IdMap) -> Result<Vec<[u32; 3]>, Errno> {
+        let text = self.read(if map == IdMap::Users { "uid_map" } else { "gid_map" })?;
+        let line = |line: &str| {
+            let numbers: Option<Vec<u32>> = line.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+            numbers?.try_into().ok()
+        };
+        String::from_utf8_lossy(&text).lines().map(line).collect::<Option<_>>().ok_or(Errno::EIO)
+    }
+
+    /// The label that a security module has put on it; of `module`, or of the first one (`proc_pid_attr(5)`).
+    pub fn label(self, module: Option<&str>) -> Result<Vec<u8>, Errno> {
+        let mut label =
+            self.read(&format!("attr/{}current", module.map(|name| format!("{name}/")).unwrap_or_default()))?;
+        while label.last().is_some_and(|byte| matches!(byte, b'\n' | 0)) {
+            label.pop();
+        }
+        Ok(label)
+    }
+
+    /// The content of `cgroup`.
+    pub fn cgroups(self) -> Result<Vec<u8>, Errno> {
+        self.read("cgroup")
+    }
+
+    /// How large a core file it may write, in bytes (`RLIMIT_CORE`, soft); `None` for no limit.
+    pub fn core_limit(self) -> Result<Option<u64>, Errno> {
+        let text = self.read("limits")?;
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().find_map(|line| line.strip_prefix("Max core file size"));
+        match line.and_then(|line| line.split_ascii_whitespace().next()).ok_or(Errno::ENODATA)? {
+            "unlimited" => Ok(None),
+            number => number.parse().map(Some).map_err(|_| Errno::EIO),
+        }
     }
 
     /// Its command name.
@@ -316,9 +399,13 @@ pub fn first_root() -> Result<Identity, Errno> {
     identity_of(AT_FDCWD, "/proc/1/root")
 }
 
-/// The pid namespace that this process is in.
-pub fn own_pid_namespace() -> Result<Identity, Errno> {
-    identity_of(AT_FDCWD, "/proc/self/ns/pid")
+/// A setting of the kernel: the file `name` below `/proc/sys`, without the newline at its end (`proc_sys(5)`).
+pub fn setting(name: &str) -> Result<Vec<u8>, Errno> {
+    let mut value = std::fs::read(format!("/proc/sys/{name}")).map_err(|error| super::error::errno(&error))?;
+    if value.last() == Some(&b'\n') {
+        value.pop();
+    }
+    Ok(value)
 }
 
 /// The mount that an open file is on: the `mnt_id:` line of its `fdinfo` (`proc_pid_fdinfo(5)`).

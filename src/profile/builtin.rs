@@ -1,7 +1,7 @@
 //! The built-in profiles: the files `profiles/*.toml`, embedded.
 
 /// Name and text of every built-in profile, in the order of `profile list`.
-pub const BUILTIN: [(&str, &str); 13] = [
+pub const BUILTIN: [(&str, &str); 17] = [
     ("shells", include_str!("../../profiles/shells.toml")),
     ("coreutils", include_str!("../../profiles/coreutils.toml")),
     ("network-tools", include_str!("../../profiles/network-tools.toml")),
@@ -12,6 +12,10 @@ pub const BUILTIN: [(&str, &str); 13] = [
     ("leftovers", include_str!("../../profiles/leftovers.toml")),
     ("distroless", include_str!("../../profiles/distroless.toml")),
     ("restricted", include_str!("../../profiles/restricted.toml")),
+    ("pss-baseline", include_str!("../../profiles/pss-baseline.toml")),
+    ("pss-restricted", include_str!("../../profiles/pss-restricted.toml")),
+    ("cis-docker", include_str!("../../profiles/cis-docker.toml")),
+    ("nsa-hardening", include_str!("../../profiles/nsa-hardening.toml")),
     ("nginx", include_str!("../../profiles/nginx.toml")),
     ("httpd", include_str!("../../profiles/httpd.toml")),
     ("redis", include_str!("../../profiles/redis.toml")),

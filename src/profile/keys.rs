@@ -213,8 +213,12 @@ pub(super) static KEEP: Section = section(
     ],
 );
 
-pub(super) static VERIFY: Section =
-    Section { name: "verify", help: "What must hold", keys: &[], sections: &[MOUNTS, PROCESS, FILES, EXPOSURE, DRIFT] };
+pub(super) static VERIFY: Section = Section {
+    name: "verify",
+    help: "What must hold",
+    keys: &[],
+    sections: &[MOUNTS, PROCESS, FILES, EXPOSURE, LIMITS, DRIFT, KERNEL],
+};
 
 const MOUNTS: Section = section(
     "verify.mounts",
@@ -232,6 +236,19 @@ const MOUNTS: Section = section(
             "Must be writable where they exist",
         ),
         key("noexec", Kind::Paths(field!(verify.noexec), &[]), "These paths, and every mount below them"),
+        key("nosuid", Kind::Paths(field!(verify.nosuid), &[]), "These paths, and every mount below them"),
+        key("nodev", Kind::Paths(field!(verify.nodev), &[]), "These paths, and every mount below them"),
+        key(
+            "recursive_read_only",
+            Kind::Flag(field!(verify.recursive_read_only)),
+            "No mount below a read-only volume is writable, but those listed as writable",
+        ),
+        key("shared", Kind::Absent(field!(verify.no_shared)), "false: nothing that is mounted here shows on the node"),
+        key(
+            "proc_masks",
+            Kind::Flag(field!(verify.proc_masks)),
+            "What runtimes hide or make read-only in /proc is so (procMount: Default)",
+        ),
     ],
 );
 
@@ -249,6 +266,18 @@ const PROCESS: Section = section(
             "The most capabilities it may hold in any set, with or without CAP_",
         ),
         key("seccomp", Kind::Filter(field!(verify.seccomp)), "A seccomp filter must be in force"),
+        key(
+            "user_namespace",
+            Kind::Flag(field!(verify.user_namespace)),
+            "It is in a user namespace whose root is not root outside",
+        ),
+        key(
+            "apparmor",
+            Kind::Flag(field!(verify.apparmor)),
+            "An AppArmor profile is enforced, if the kernel has AppArmor",
+        ),
+        key("selinux", Kind::Flag(field!(verify.selinux)), "It has a container's type, if the kernel has SELinux"),
+        key("core_dumps", Kind::Absent(field!(verify.no_core_dumps)), "false: no core file is written"),
     ],
 );
 
@@ -272,7 +301,43 @@ const EXPOSURE: Section = section(
             "The Kubernetes service account token",
         ),
         key("host_pid", Kind::Absent(field!(verify.no_host_pid)), "The machine's own processes"),
+        key(
+            "host_ipc",
+            Kind::Absent(field!(verify.no_host_ipc)),
+            "The machine's shared memory, semaphores and message queues",
+        ),
+        key("host_uts", Kind::Absent(field!(verify.no_host_uts)), "The machine's host name"),
+        key("host_network", Kind::Absent(field!(verify.no_host_network)), "The machine's network"),
+        key(
+            "host_paths",
+            Kind::Absent(field!(verify.no_host_paths)),
+            "Files of the node, mounted writable, as far as mountinfo tells",
+        ),
+        key("privileged", Kind::Absent(field!(verify.no_privileged)), "The effects of a privileged container"),
+        key("devices", Kind::Absent(field!(verify.no_devices)), "Device nodes beyond those of every container"),
+        key("writable_cgroup", Kind::Absent(field!(verify.no_writable_cgroup)), "Control groups that can be written"),
+        key(
+            "secrets_in_environment",
+            Kind::Absent(field!(verify.no_secrets)),
+            "Variables that are named as secrets; their values are not looked at",
+        ),
     ],
+);
+
+const LIMITS: Section = section(
+    "verify.limits",
+    "Limits of the control group of the app's process: true asks for the check",
+    &[
+        key("memory", Kind::Flag(field!(verify.memory)), "Memory"),
+        key("cpu", Kind::Flag(field!(verify.cpu)), "CPU time"),
+        key("pids", Kind::Flag(field!(verify.pids)), "Processes"),
+    ],
+);
+
+const KERNEL: Section = section(
+    "verify.kernel",
+    "The kernel of the node",
+    &[key("settings", Kind::Flag(field!(verify.kernel_settings)), "Its settings are told, and not judged")],
 );
 
 const DRIFT: Section = section(

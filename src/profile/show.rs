@@ -139,8 +139,9 @@ fn list(words: impl Iterator<Item = String>) -> String {
     format!("[{}]", words.collect::<Vec<_>>().join(", "))
 }
 
-/// `profile` as TOML. Comments name the profile that each entry came from.
-pub fn to_toml(profile: &Profile) -> String {
+/// `profile` as TOML. Comments name the profile that each entry came from, and the controls of standards that ask for a
+/// check: what `controls` returns for the full name of a key, such as `verify.process.user`.
+pub fn to_toml(profile: &Profile, controls: &dyn Fn(&str) -> String) -> String {
     let mut out = String::from("schema = 1\n");
     if let Some(last) = profile.sources.last() {
         let _ = writeln!(out, "name = {}\ndescription = {}", quote(&last.name), quote(&last.description));
@@ -148,24 +149,31 @@ pub fn to_toml(profile: &Profile) -> String {
     let sources: Vec<&str> = profile.sources.iter().map(|source| &*source.name).collect();
     let _ = writeln!(out, "# made from: {}", sources.join(", "));
     for section in SECTIONS {
-        section.write(profile, &mut out);
+        section.write(profile, controls, &mut out);
     }
     out
 }
 
 impl Section {
-    fn write(&self, profile: &Profile, out: &mut String) {
+    fn write(&self, profile: &Profile, controls: &dyn Fn(&str) -> String, out: &mut String) {
         let before = out.len();
         let head = format!("\n[{}]\n", self.name);
         out.push_str(&head);
         for key in self.keys {
-            key.write(profile, out);
+            let mut said = String::new();
+            key.write(profile, &mut said);
+            let controls =
+                if said.is_empty() { said.clone() } else { controls(&format!("{}.{}", self.name, key.name)) };
+            if !controls.is_empty() {
+                let _ = writeln!(out, "# {controls}");
+            }
+            out.push_str(&said);
         }
         if out.len() == before + head.len() {
             out.truncate(before);
         }
         for inner in self.sections {
-            inner.write(profile, out);
+            inner.write(profile, controls, out);
         }
     }
 }

@@ -56,7 +56,7 @@ fn the_closure_of_libraries_is_the_stricter() {
         assert!(combined(&order).closure());
     }
     assert!(!profile(all).closure() && !profile("").closure());
-    assert!(load_text("shown.toml", &to_toml(&profile(closure))).unwrap().closure());
+    assert!(load_text("shown.toml", &to_toml(&profile(closure), &|_| String::new())).unwrap().closure());
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn confinement_joins_and_an_empty_list_is_not_none() {
     assert_eq!(profile("[confine]").confine.mode(), super::ConfineMode::Require);
     for body in [best, other] {
         let profile = profile(body);
-        let again = load_text("shown.toml", &to_toml(&profile)).unwrap();
+        let again = load_text("shown.toml", &to_toml(&profile, &|_| String::new())).unwrap();
         assert_eq!(paths(&again.confine.write), paths(&profile.confine.write));
         assert_eq!(paths(&again.confine.execute), paths(&profile.confine.execute));
         assert_eq!(again.confine.mode(), profile.confine.mode());
@@ -104,7 +104,7 @@ fn ports_and_scopes_join_and_are_shown_again() {
     let one = "[confine]\nbind = [8080, 0]\nconnect = []\nscope = [\"signal\"]";
     let other = "[confine]\nbind = [8080, 65535]\nscope = [\"abstract-unix-socket\", \"signal\"]\naudit = false";
     let both = combined(&[one, other]);
-    let again = load_text("shown.toml", &to_toml(&both)).unwrap();
+    let again = load_text("shown.toml", &to_toml(&both, &|_| String::new())).unwrap();
     for Profile { confine, .. } in [&both, &again] {
         assert_eq!((ports(&confine.bind), ports(&confine.connect)), (Some(vec![8080, 0, 65535]), Some(vec![])));
         let scopes: Vec<&str> = confine.scope.iter().map(|scope| scope.value.name()).collect();
@@ -142,7 +142,7 @@ fn users_that_contradict_each_other_are_an_error() {
 fn the_app_is_one_command() {
     let words = ["nginx", "-g", "daemon off;"];
     let one = "[keep]\napp = [\"nginx\", \"-g\", \"daemon off;\"]";
-    let shown = to_toml(&profile(one));
+    let shown = to_toml(&profile(one), &|_| String::new());
     assert_eq!(load_text("shown.toml", &shown).unwrap().app.unwrap().value, words, "{shown}");
     assert_eq!(combined(&[one, "", one]).app.unwrap().value, words);
 }
@@ -185,7 +185,7 @@ fn the_first_mistake_in_the_file_is_told() {
 fn built_in_profiles_load_and_their_effective_form_is_a_profile() {
     for name in builtin::names() {
         let loaded = load([name]).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let shown = to_toml(&loaded);
+        let shown = to_toml(&loaded, &|_| String::new());
         let again = load_text("shown.toml", &shown).unwrap_or_else(|error| panic!("{name}: {error}\n{shown}"));
         let selectors = |profile: &Profile| -> Vec<Selector> {
             let mut all: Vec<_> = profile.remove.iter().chain(&profile.keep).map(|rule| rule.value.clone()).collect();

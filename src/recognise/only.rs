@@ -41,10 +41,12 @@ impl Line {
 
     /// Whether the arguments after the program are exactly these words, or those of its [`audit`](Self::audit).
     pub fn accepts(&self, arguments: &[OsString]) -> bool {
-        let are = |words: &mut dyn Iterator<Item = &str>| {
-            arguments.get(1..).is_some_and(|given| words.map(OsStr::new).eq(given.iter().map(OsString::as_os_str)))
+        let are = |words: Vec<&str>| {
+            arguments
+                .get(1..)
+                .is_some_and(|given| words.into_iter().map(OsStr::new).eq(given.iter().map(OsString::as_os_str)))
         };
-        are(&mut self.words.iter().map(String::as_str)) || self.audit().is_some_and(|words| are(&mut words.into_iter()))
+        are(self.words.iter().map(String::as_str).collect()) || self.audit().is_some_and(are)
     }
 
     /// The words by which whoever audits a pod asks whether what this line is about holds: `verify` with its profiles and
@@ -58,7 +60,8 @@ impl Line {
         let mut rest = self.words.iter().map(String::as_str).take_while(|word| *word != "--");
         while let Some(word) = rest.next() {
             if matches!(word, "-p" | "--profile" | "--digest") {
-                words.extend([word].into_iter().chain(rest.next()));
+                words.push(word);
+                words.extend(rest.next());
             } else if ["--profile=", "--digest="].iter().any(|option| word.starts_with(option)) {
                 words.push(word);
             }

@@ -208,7 +208,7 @@ fn difference(expected: Digest, mounts: &[Canonical]) -> String {
 fn volume(check: &Check) -> String {
     match &check.subject {
         Subject::Path(path) => volume_at(path),
-        Subject::Process(_) | Subject::Unknown(_) | Subject::PidNamespace => String::new(),
+        _ => String::new(),
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{reasons, seal};
+use super::{isolation, reasons, seal};
 use crate::drift::{Anomaly, Drifted, Sign};
 use crate::harden::mark;
 use crate::harden::plan::{Origin, Reason, Verb};
+use crate::linux::proc::Namespace;
 use crate::linux::proc::mountinfo::Mount;
 use crate::linux::proc::status::capability_names;
 use crate::target;
@@ -20,7 +21,15 @@ pub(super) fn subject(subject: &Subject) -> String {
         Subject::Path(path) => escape(path),
         Subject::Process(task) => target::name(*task),
         Subject::Unknown(reason) => reason.to_string(),
-        Subject::PidNamespace => "pid namespace".to_owned(),
+        Subject::Namespace(namespace) => match namespace {
+            Namespace::Pid => "pid namespace",
+            Namespace::Ipc => "ipc namespace",
+            Namespace::Uts => "uts namespace",
+            Namespace::Network => "network namespace",
+        }
+        .to_owned(),
+        Subject::ControlGroup => "control group".to_owned(),
+        Subject::Kernel => "kernel".to_owned(),
     }
 }
 
@@ -71,13 +80,15 @@ pub(super) fn detail(check: &Check) -> String {
             return format!("{}; mounts below it were not looked at: {reason}", read_only(trial));
         }
         Evidence::Writable { trial, in_image } => return writable(trial, *in_image),
-        Evidence::Noexec => "noexec",
-        Evidence::Exec(options) => return format!("programs can be started there ({})", escape(options)),
-        Evidence::ExecBelow(path) => {
-            return format!("mounted below {}: programs can be started there", escape(path.as_bytes()));
+        Evidence::HasOption => return option(check.id).0.to_owned(),
+        Evidence::LacksOption(options) => return format!("{} ({})", option(check.id).1, escape(options)),
+        Evidence::LacksOptionBelow(path) => {
+            return format!("mounted below {}: {}", escape(path.as_bytes()), option(check.id).1);
         }
         Evidence::MountUnknown => "its mount is not known",
-        Evidence::NoMounts(reason) | Evidence::NoStart(reason) => return reason.to_string(),
+        Evidence::NoMounts(reason) | Evidence::NoStart(reason) => {
+            return reason.to_string();
+        }
         Evidence::Staged => "the staged copy is mounted, read-only",
         Evidence::StagedWritable => "the staged directory is mounted writable",
         Evidence::StagedWritableAt(point) => {
@@ -102,8 +113,7 @@ pub(super) fn detail(check: &Check) -> String {
         Evidence::Seccomp(2) => "a seccomp filter is in force",
         Evidence::Seccomp(0) => "no seccomp filter: every system call is allowed",
         Evidence::Seccomp(mode) => return format!("seccomp mode is {mode}, not 2 (filter)"),
-        Evidence::HostPid(false) => "the container has its own",
-        Evidence::HostPid(true) => "it is the machine's own",
+        Evidence::Isolation(seen) => return isolation::detail(check, seen),
 
         Evidence::NoDrift => match check.id {
             CheckId::DriftProcesses => {
@@ -124,6 +134,15 @@ pub(super) fn detail(check: &Check) -> String {
         Evidence::Unsealed(problem) => return seal::parts(problem).1,
     };
     text.to_owned()
+}
+
+/// What is said of a mount that has the option of the check, and of one that lacks it.
+fn option(id: CheckId) -> (&'static str, &'static str) {
+    match id {
+        CheckId::Nosuid => ("nosuid", "setuid programs take effect there"),
+        CheckId::Nodev => ("nodev", "device nodes take effect there"),
+        _ => ("noexec", "programs can be started there"),
+    }
 }
 
 fn by_rule(what: &str, origin: &Origin) -> String {

@@ -56,6 +56,13 @@ pub(crate) fn to_text() -> String {
     out
 }
 
+/// The ids of the check for which a key of a profile asks, such as `verify.process.user`, on one line; empty if it asks for
+/// none.
+pub(crate) fn ids_of_key(key: &str) -> String {
+    let name = key.strip_prefix("verify.").unwrap_or_default();
+    CheckId::ALL.iter().find(|check| check.name() == name).map(|check| ids(*check)).unwrap_or_default()
+}
+
 /// The ids of a check on one line: what belongs to one edition of one standard together.
 pub(super) fn ids(check: CheckId) -> String {
     let mut out = String::new();

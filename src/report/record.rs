@@ -28,36 +28,24 @@ pub struct Record {
 /// The variables that Kubernetes' documentation gives to `metadata.name`, `metadata.namespace` and `spec.nodeName`.
 pub const VARIABLES: [&str; 3] = ["POD_NAME", "POD_NAMESPACE", "NODE_NAME"];
 
-/// A record as JSON.
-#[derive(Serialize)]
-struct Json<'a> {
-    time: String,
-    host: String,
-    pod: Option<String>,
-    namespace: Option<String>,
-    node: Option<String>,
-    profile_digest: Option<String>,
-    seal_digest: Option<&'a str>,
-    manifest_digest: Option<&'a str>,
-}
-
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [pod, namespace, node] =
-            self.place.each_ref().map(|value| value.as_ref().map(|value| escape(value.as_encoded_bytes())));
-        let digests = [self.seal, self.manifest].map(|digest| digest.map(|digest| digest.to_string()));
-        let hex =
-            |sha256: &[u8; 32]| sha256.iter().fold("sha256:".to_owned(), |hex, byte| hex + &format!("{byte:02x}"));
-        Json {
-            time: self.time.utc(),
-            host: escape(self.host.as_encoded_bytes()),
-            pod,
-            namespace,
-            node,
-            profile_digest: self.profile.as_ref().map(hex),
-            seal_digest: digests[0].as_deref(),
-            manifest_digest: digests[1].as_deref(),
-        }
-        .serialize(serializer)
+            self.place.each_ref().map(|value| Some(escape(value.as_ref()?.as_encoded_bytes())));
+        let [seal, manifest] = [self.seal, self.manifest].map(|digest| Some(digest?.to_string()));
+        let profile = self
+            .profile
+            .map(|sha256| sha256.iter().fold("sha256:".to_owned(), |hex, byte| hex + &format!("{byte:02x}")));
+        // One loop is smaller than a field of its own type for each.
+        serializer.collect_map([
+            ("time", Some(self.time.utc())),
+            ("host", Some(escape(self.host.as_encoded_bytes()))),
+            ("pod", pod),
+            ("namespace", namespace),
+            ("node", node),
+            ("profile_digest", profile),
+            ("seal_digest", seal),
+            ("manifest_digest", manifest),
+        ])
     }
 }

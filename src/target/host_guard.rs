@@ -10,12 +10,9 @@ use nix::errno::Errno;
 use super::Target;
 use super::owner::Owner;
 use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
-use crate::linux::proc::{Task, first_root, own_pid_namespace};
+use crate::linux::proc::{Namespace, Task, first_root};
 use crate::root::InRoot;
 use crate::text::escape::escape;
-
-/// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, `linux/proc_ns.h`).
-const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// Why the target is taken for the root of a host. Each variant has the target's path as given.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -66,6 +63,7 @@ pub enum Undecidable {
     /// The mounts cannot be read.
     #[error("mountinfo {}", match .0 {
         MountinfoError::Unreadable { .. } => "cannot be read",
+        MountinfoError::NoRoot => "does not list the root",
         MountinfoError::Format(_) => "is not in the format that is known",
     })]
     Mounts(#[from] MountinfoError),
@@ -149,8 +147,8 @@ fn is_mount_point(target: &Target) -> bool {
 
 /// Whether this process sees the machine's own processes (`hostPID`, or no container at all). Fails if
 /// `/proc/self/ns/pid` cannot be read.
-pub fn in_initial_pid_namespace() -> Result<bool, Errno> {
-    own_pid_namespace().map(|id| id.ino == INITIAL_PID_NAMESPACE)
+fn in_initial_pid_namespace() -> Result<bool, Errno> {
+    Task::Own.namespace(Namespace::Pid).map(|number| number == Namespace::Pid.initial())
 }
 
 #[cfg(test)]

@@ -103,6 +103,16 @@ impl Owner {
         matches!(self, Self::Own { .. } | Self::Process { .. } | Self::Started { .. })
     }
 
+    /// A process of the container whose namespaces are looked at. Fails if there is no container.
+    pub fn container_task(&self) -> Result<Task, OwnerError> {
+        match self {
+            Self::Unknown(error) => Err(error.clone()),
+            Self::Directory { .. } => Err(OwnerError::Directory),
+            Self::Own { path } if path != b"/" => Err(OwnerError::Directory),
+            _ => Ok(self.member()),
+        }
+    }
+
     /// A process of the container whose processes are looked at.
     pub(super) fn member(&self) -> Task {
         match self {

@@ -187,6 +187,46 @@ catalogue! {
     "bindMountOptions: [noexec] on its volumeMount (Kubernetes 1.37), a volume with mountOptions, or a runtime that sets it"
     "A M1038 mitigates T1609"
 
+    /// `[verify.mounts] nosuid`.
+    Nosuid "mounts.nosuid" Medium
+    "No setuid program takes effect on these mounts"
+    "mountinfo: nosuid"
+    ""
+    "an emptyDir cannot be mounted nosuid: use a volume with mountOptions, or a runtime that sets it; allowPrivilegeEscalation: false has the same effect"
+    "D 4.8; A M1026 mitigates T1548.001"
+
+    /// `[verify.mounts] nodev`.
+    Nodev "mounts.nodev" Medium
+    "No device node takes effect on these mounts"
+    "mountinfo: nodev"
+    ""
+    "use a volume with mountOptions, or a runtime that sets it; without the capability MKNOD nobody in the container can make one"
+    "D 5.18; A M1048 mitigates T1611"
+
+    /// `[verify.mounts] recursive_read_only`.
+    RecursiveReadOnly "mounts.recursive_read_only" Medium
+    "Nothing that is mounted below a read-only volume is writable"
+    "mountinfo"
+    "volumeMounts[*].recursiveReadOnly: Enabled"
+    "set recursiveReadOnly: Enabled on its volumeMount (Linux 5.12, Kubernetes 1.30), or mount what the app writes elsewhere"
+    "N Immutable container file systems; A M1038 mitigates T1609"
+
+    /// `[verify.mounts] shared = false`.
+    Shared "mounts.shared" High
+    "Nothing that is mounted in the container shows on the node"
+    "mountinfo: shared"
+    "volumeMounts[*].mountPropagation: None"
+    "set mountPropagation: None on its volumeMount: Bidirectional shares it with the node"
+    "D 5.20; A M1048 mitigates T1611"
+
+    /// `[verify.mounts] proc_masks`.
+    ProcMasks "mounts.proc_masks" High
+    "What runtimes hide or make read-only in /proc is hidden and read-only"
+    "mountinfo: what is mounted over /proc/kcore, /proc/keys, /proc/sys, /proc/sysrq-trigger and the like"
+    "securityContext.procMount: Default"
+    "set procMount: Default in the securityContext, and privileged: false"
+    "Bv1.0 procMount; N Hardening container environments; Y disallow-proc-mount; A M1048 mitigates T1611"
+
     /// Every directory that `stage` made: it must be mounted read-only.
     Staged "mounts.staged" High
     "A staged copy is writable under no name"
@@ -197,8 +237,8 @@ catalogue! {
 
     /// `[verify.process] user`.
     User "process.user" High
-    "The app is not root, or is the user that the profile names"
-    "Uid of /proc/PID/status, all four"
+    "The app is not root on the node, or is the user that the profile names"
+    "Uid of /proc/PID/status, all four; /proc/PID/uid_map, because root of a user namespace is not root on the node"
     "securityContext.runAsNonRoot: true, runAsUser"
     "set runAsUser and runAsNonRoot: true in the securityContext"
     "Rv1.0 runAsNonRoot; Rv1.23 runAsUser; D 4.1; K 5.2.7; N Non-root containers and rootless container engines; C C-0013; C C-0198; Y require-run-as-nonroot; A M1026 mitigates T1609; A M1026 mitigates T1611"
@@ -243,6 +283,38 @@ catalogue! {
     "set seccompProfile: {type: RuntimeDefault} in the securityContext"
     "Bv1.0 seccompProfile_baseline; Rv1.19 seccompProfile_restricted; D 5.22; K 5.6.2; N Hardening container environments; C C-0055; C C-0210; Y restrict-seccomp-strict; A M1048 mitigates T1611"
 
+    /// `[verify.process] user_namespace`.
+    UserNamespace "process.user_namespace" Medium
+    "Root of the container is not root on the node"
+    "/proc/PID/uid_map"
+    "hostUsers: false"
+    "set hostUsers: false in the pod spec (Kubernetes 1.33 has it without a feature gate)"
+    "D 5.31; N Non-root containers and rootless container engines; C host-users-root-workload; A M1048 mitigates T1611"
+
+    /// `[verify.process] apparmor`.
+    AppArmor "process.apparmor" Medium
+    "An AppArmor profile is enforced, where the kernel has AppArmor"
+    "/proc/PID/attr/apparmor/current; /sys/module/apparmor/parameters/enabled"
+    "securityContext.appArmorProfile: {type: RuntimeDefault}"
+    "set appArmorProfile: {type: RuntimeDefault} in the securityContext"
+    "Bv1.0 appArmorProfile; D 5.2; N Hardening container environments; C C-0055; Y restrict-apparmor-profiles; A M1048 mitigates T1611"
+
+    /// `[verify.process] selinux`.
+    SeLinux "process.selinux" Medium
+    "The app has the SELinux type of a container, where the kernel has SELinux"
+    "/proc/PID/attr/current; /proc/filesystems"
+    "securityContext.seLinuxOptions: {type: container_t}"
+    "set seLinuxOptions: {type: container_t} in the securityContext, or none, and let the runtime use SELinux"
+    "Bv1.0 seLinuxOptions; D 5.3; N Hardening container environments; C C-0055; Y disallow-selinux; A M1048 mitigates T1611"
+
+    /// `[verify.process] core_dumps = false`.
+    CoreDumps "process.core_dumps" Low
+    "No copy of the app's memory is written when it crashes"
+    "Max core file size of /proc/PID/limits; /proc/sys/kernel/core_pattern"
+    ""
+    "a pod spec cannot say it: set LimitCORE=0 for the node's runtime, or --ulimit core=0 of Docker"
+    "D 5.19"
+
     /// `[verify.files] absent`.
     Absent "files.absent" Medium
     "These files are not there"
@@ -262,7 +334,7 @@ catalogue! {
     /// `[verify.exposure] runtime_socket`.
     RuntimeSocket "exposure.runtime_socket" Critical
     "No container runtime can be talked to"
-    "the usual paths of runtimes' sockets"
+    "the usual paths of runtimes' sockets; mountinfo, for one that is mounted under another name"
     "volumes[*].hostPath"
     "whoever can write to it is root on the node: remove this hostPath volume"
     "D 5.32; N Hardening container environments; C C-0074; Y disallow-container-sock-mounts; Y docker-socket-requires-label; A M1048 mitigates T1611"
@@ -282,6 +354,102 @@ catalogue! {
     "hostPID: false"
     "set hostPID: false in the pod spec"
     "Bv1.0 hostNamespaces; D 5.16; K 5.2.3; N Pod security enforcement; C C-0038; C C-0275; Y disallow-host-namespaces; A M1048 mitigates T1611"
+
+    /// `[verify.exposure] host_ipc = false`.
+    HostIpc "exposure.host_ipc" High
+    "The machine's shared memory, semaphores and message queues cannot be reached"
+    "/proc/self/ns/ipc: the initial namespace has a fixed number"
+    "hostIPC: false"
+    "set hostIPC: false in the pod spec"
+    "Bv1.0 hostNamespaces; D 5.17; K 5.2.4; N Pod security enforcement; C C-0038; C C-0276; Y disallow-host-namespaces; A M1048 mitigates T1611"
+
+    /// `[verify.exposure] host_uts = false`.
+    HostUts "exposure.host_uts" Low
+    "The container has a host name of its own"
+    "/proc/self/ns/uts: the initial namespace has a fixed number"
+    "hostNetwork: false"
+    "set hostNetwork: false in the pod spec, which shares the host name, too; for Docker, leave out --uts host"
+    "D 5.21"
+
+    /// `[verify.exposure] host_network = false`.
+    HostNetwork "exposure.host_network" High
+    "The machine's network cannot be reached as the machine"
+    "/proc/self/ns/net: the initial namespace has a fixed number since Linux 6.18; before, whether /proc/sys/net/core/netdev_budget is there"
+    "hostNetwork: false"
+    "set hostNetwork: false in the pod spec"
+    "Bv1.0 hostNamespaces; D 5.10; K 5.2.5; N Pod security enforcement; C C-0041; Y disallow-host-namespaces; A M1030 mitigates T1040"
+
+    /// `[verify.exposure] host_paths = false`.
+    HostPaths "exposure.host_paths" High
+    "Nothing of the node is mounted writable, as far as mountinfo tells"
+    "mountinfo: which part of which filesystem is mounted. A whole disk cannot be told from a volume, nor a hostPath that is read-only from a ConfigMap"
+    "volumes[*].hostPath"
+    "remove this hostPath volume, or set readOnly: true on its volumeMount"
+    "Bv1.0 hostPathVolumes; D 5.6; K 5.2.11; N Pod security enforcement; C C-0045; C C-0203; Y disallow-host-path; A M1048 mitigates T1611"
+
+    /// `[verify.exposure] privileged = false`.
+    Privileged "exposure.privileged" Critical
+    "The container has none of the effects of a privileged one"
+    "CapBnd of /proc/PID/status; mountinfo of /sys and /proc/sys; block devices in /dev"
+    "securityContext.privileged: false"
+    "set privileged: false in the securityContext, and drop capabilities"
+    "Bv1.0 privileged; D 5.5; K 5.2.2; N Pod security enforcement; C C-0057; C C-0193; Y disallow-privileged-containers; A M1048 mitigates T1611"
+
+    /// `[verify.exposure] devices = false`.
+    Devices "exposure.devices" High
+    "/dev has no device but those of every container"
+    "type and number of every file in /dev"
+    "volumes[*].hostPath, resources.limits of device plugins"
+    "remove the device from the pod spec; if the app needs it, leave this check out"
+    "D 5.18; A M1048 mitigates T1611"
+
+    /// `[verify.exposure] writable_cgroup = false`.
+    WritableCgroup "exposure.writable_cgroup" Critical
+    "No control group can be changed, and no release_agent be set"
+    "mountinfo of cgroup and cgroup2"
+    "securityContext.privileged: false"
+    "mount /sys/fs/cgroup read-only, as every runtime does for a container that is not privileged"
+    "D 5.25; A M1048 mitigates T1611"
+
+    /// `[verify.exposure] secrets_in_environment = false`.
+    Secrets "exposure.secrets_in_environment" Medium
+    "No variable holds a secret, by its name"
+    "the names in /proc/PID/environ; values are never looked at"
+    "env[*].valueFrom.secretKeyRef, envFrom[*].secretRef"
+    "mount the secret as a file and name the file (NAME_FILE)"
+    "D 4.10; K 5.4.1; N Secrets; C C-0012; C C-0207; Y secrets-not-from-env-vars; A M1027 mitigates T1552.001"
+
+    /// `[verify.limits] memory`.
+    Memory "limits.memory" Medium
+    "The app cannot use all memory of the node"
+    "memory.max (version 1: memory.limit_in_bytes) of its control group and those above it"
+    "resources.limits.memory"
+    "set resources.limits.memory"
+    "D 5.11; N Resource policies; C C-0271; Y require-requests-limits; A M1048 mitigates T1499"
+
+    /// `[verify.limits] cpu`.
+    Cpu "limits.cpu" Low
+    "The app cannot use all CPU time of the node"
+    "cpu.max (version 1: cpu.cfs_quota_us) of its control group and those above it"
+    "resources.limits.cpu"
+    "set resources.limits.cpu"
+    "D 5.12; N Resource policies; C C-0270; Y require-requests-limits; A M1048 mitigates T1496"
+
+    /// `[verify.limits] pids`.
+    Pids "limits.pids" Low
+    "The app cannot start as many processes as it likes"
+    "pids.max of its control group and those above it"
+    ""
+    "a pod spec cannot say it: set podPidsLimit in the kubelet's configuration, or --pids-limit of Docker"
+    "D 5.29; N Resource policies; C C-0284; A M1048 mitigates T1499"
+
+    /// `[verify.kernel] settings`.
+    KernelSettings "kernel.settings" Info
+    "What the node's kernel allows everybody is told, not judged: a pod cannot change it"
+    "/proc/sys: ptrace_scope, unprivileged_bpf_disabled, max_user_namespaces, io_uring_disabled, memfd_noexec and the like"
+    ""
+    "a setting of the node (sysctl)"
+    "C C-0055"
 
     /// `[verify.drift] executables`.
     DriftExecutables "drift.executables" High

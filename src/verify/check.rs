@@ -7,10 +7,11 @@ use nix::errno::Errno;
 use serde::Serialize;
 
 use super::CheckId;
+use super::isolation::Isolation;
 use crate::drift::{Anomaly, Drifted};
 use crate::harden::plan::{Action, Origin, Reason};
-use crate::linux::proc::Task;
 use crate::linux::proc::mountinfo::Mount;
+use crate::linux::proc::{Namespace, Task};
 use crate::root::{Canonical, RootError};
 use crate::seal::{Change, Digest, Problem};
 use crate::target::owner::OwnerError;
@@ -46,8 +47,12 @@ pub enum Subject {
     Process(Task),
     /// The app's process, if none can be looked at. The error says why.
     Unknown(OwnerError),
-    /// The process namespace.
-    PidNamespace,
+    /// A namespace of the container.
+    Namespace(Namespace),
+    /// The control group of the app's process.
+    ControlGroup,
+    /// The kernel of the node.
+    Kernel,
 }
 
 /// One check.
@@ -125,12 +130,12 @@ pub enum Evidence {
         /// Whether the place is on the mount of the root itself, and so not in a volume.
         in_image: bool,
     },
-    /// Programs cannot be started there.
-    Noexec,
-    /// Programs can be started there. These are the mount's options.
-    Exec(Vec<u8>),
-    /// Programs can be started at this mount, which is below the path that the profile names.
-    ExecBelow(String),
+    /// The mount has the option that the check asks for.
+    HasOption,
+    /// It does not have it. These are the mount's options.
+    LacksOption(Vec<u8>),
+    /// It does not have it, and it is below this path, which the profile names.
+    LacksOptionBelow(String),
     /// It is not known which mount it is on.
     MountUnknown,
     /// The mounts cannot be read.
@@ -156,8 +161,8 @@ pub enum Evidence {
     Capabilities(Vec<(&'static str, u64)>),
     /// The seccomp mode.
     Seccomp(u32),
-    /// Whether the process namespace is the machine's own.
-    HostPid(bool),
+    /// What shuts the app off from the node, or does not.
+    Isolation(Isolation),
 
     /// It is not known when the container started, or which processes it has.
     NoStart(OwnerError),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{Check, CheckId, Evidence, Note, Status, Subject, Verification};
 use crate::drift::{Anomaly, Since, executables, processes, take_closed};
 use crate::harden::mark::Mark;
-use crate::linux::proc::Task;
+use crate::linux::proc::{Namespace, Task};
 use crate::profile::Profile;
 use crate::seal::{Exclusions, Scope};
 use crate::target::Target;
@@ -76,8 +76,8 @@ fn check_processes(target: &Target, since: &Since, out: &mut Verification) {
     let id = CheckId::DriftProcesses;
     let mut check = |subject, status, evidence| out.checks.push(Check { id, subject, status, evidence });
     match processes(target, since) {
-        Err(error) => check(Subject::PidNamespace, Status::Unverified, Evidence::NoStart(error.into())),
-        Ok(running) if running.is_empty() => check(Subject::PidNamespace, Status::Pass, Evidence::NoDrift),
+        Err(error) => check(Subject::Namespace(Namespace::Pid), Status::Unverified, Evidence::NoStart(error.into())),
+        Ok(running) if running.is_empty() => check(Subject::Namespace(Namespace::Pid), Status::Pass, Evidence::NoDrift),
         Ok(running) => {
             for process in running {
                 let unverified = matches!(process.anomaly, Anomaly::Unreadable(_));

@@ -1,34 +1,41 @@
-//! `[verify.mounts]`: checks read-only, writable and noexec paths, by mountinfo and by trying to write.
+//! `[verify.mounts] read_only`, `writable` and `writable_if_present`, by mountinfo and by trying to write.
 
 use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
 use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
-use crate::linux::proc::mountinfo::{Mount, Mounts};
+use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::{Owner, OwnerError};
 
+/// The mounts, and the path of the root among them. The error says why they cannot be read.
+pub(super) type View = Result<(Mounts, Vec<u8>), OwnerError>;
+
+/// Fails, too, if the mount of the root is not listed: the others could not be told from hidden ones.
+pub(super) fn view(owner: &Owner) -> View {
+    let (mounts, prefix) = owner.mounts()?;
+    match mounts.covering(&prefix) {
+        Some(_) => Ok((mounts, prefix)),
+        None => Err(MountinfoError::NoRoot.into()),
+    }
+}
+
 /// What the checks share.
 struct Context<'a> {
     root: &'a Root,
-    /// The mounts, and the path of the root among them. The error says why they cannot be read.
-    mounts: Result<(Mounts, Vec<u8>), OwnerError>,
+    mounts: &'a View,
     /// What may be writable below a read-only directory.
-    writable: Vec<Canonical>,
+    writable: &'a [Canonical],
 }
 
-pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verification) {
-    if verify.read_only.is_empty()
-        && verify.writable.is_empty()
-        && verify.writable_if_present.is_empty()
-        && verify.noexec.is_empty()
-    {
-        return;
-    }
-    let mounts = owner.mounts();
+/// What the profile calls writable, as far as it is there.
+pub(super) fn places_to_write(root: &Root, verify: &Verify) -> Vec<Canonical> {
     let writable = verify.writable.iter().chain(&verify.writable_if_present);
-    let writable = writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path).collect();
+    writable.filter_map(|path| place(root, &path.value).ok()).map(|place| place.path).collect()
+}
+
+pub(super) fn check(root: &Root, verify: &Verify, mounts: &View, writable: &[Canonical], out: &mut Verification) {
     let context = Context { root, mounts, writable };
     let mut runtime = Vec::new();
     for path in &verify.read_only {
@@ -47,9 +54,6 @@ pub(super) fn check(root: &Root, verify: &Verify, owner: &Owner, out: &mut Verif
             Err(error) if error.errno() == Errno::ENOENT => {}
             Err(error) => out.checks.push(unreadable(CheckId::WritableIfPresent, &path.value, error)),
         }
-    }
-    for path in &verify.noexec {
-        context.noexec(&path.value, out);
     }
     if !runtime.is_empty() {
         crate::text::order::sort_by_bytes(&mut runtime, Clone::clone);
@@ -78,7 +82,7 @@ fn place(root: &Root, path: &str) -> Result<Place, RootError> {
     root.walk(path.as_bytes(), true)
 }
 
-fn unreadable(id: CheckId, path: &str, error: RootError) -> Check {
+pub(super) fn unreadable(id: CheckId, path: &str, error: RootError) -> Check {
     Check::at(path.as_bytes(), id, Status::Unverified, Evidence::Unreadable(error))
 }
 
@@ -102,7 +106,7 @@ impl Context<'_> {
             Ok(place) => place.path,
             Err(error) => return out.checks.push(unreadable(id, path, error)),
         };
-        let (mounts, prefix) = match &self.mounts {
+        let (mounts, prefix) = match self.mounts {
             Ok(mounts) => mounts,
             Err(reason) => {
                 let (trial, reason) = (self.try_write(&place, None), reason.clone());
@@ -158,31 +162,6 @@ impl Context<'_> {
         let in_image = mount.is_some_and(|mount| self.is_of_root(mount));
         Check::at(path.as_bytes(), id, status, Evidence::Writable { trial, in_image })
     }
-
-    fn noexec(&self, path: &str, out: &mut Verification) {
-        let id = CheckId::Noexec;
-        let mut add = |path: &[u8], status, evidence| out.checks.push(Check::at(path, id, status, evidence));
-        let place = match place(self.root, path) {
-            Ok(place) => place.path,
-            Err(error) => return out.checks.push(unreadable(id, path, error)),
-        };
-        let (mounts, prefix) = match &self.mounts {
-            Ok(mounts) => mounts,
-            Err(reason) => return add(path.as_bytes(), Status::Unverified, Evidence::NoMounts(reason.clone())),
-        };
-        let host = host_path(prefix, &place);
-        match mounts.covering(&host) {
-            Some(mount) if mount.has("noexec") => add(path.as_bytes(), Status::Pass, Evidence::Noexec),
-            Some(mount) => add(path.as_bytes(), Status::Fail, Evidence::Exec(mount.options.clone())),
-            None => add(path.as_bytes(), Status::Unverified, Evidence::MountUnknown),
-        }
-        for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
-            let Some(point) = inside(prefix, &mount.point) else { continue };
-            if place != point && !mount.has("noexec") {
-                add(point, Status::Fail, Evidence::ExecBelow(path.to_owned()));
-            }
-        }
-    }
 }
 
 /// Whether the place is read-only, by the attempt to write and by mountinfo.
@@ -197,7 +176,7 @@ fn is_read_only(trial: &Trial) -> Status {
 }
 
 /// The path in mountinfo of a path inside the root.
-fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
+pub(super) fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     match (prefix, path) {
         (b"/", _) => path.to_vec(),
         (_, b"/") => prefix.to_vec(),
@@ -219,7 +198,7 @@ pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
 
 /// Whether this is a mount that the kubelet, containerd, CRI-O, Docker or podman makes by itself. Both the place and
 /// the filesystem must match, so that a volume mounted over such a place is not taken for one of theirs.
-fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
+pub(super) fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
     let filesystem = mount.filesystem.as_slice();
     // A single file of a disk or of the runtime's own tmpfs, not a directory tree.
     let single_file = mount.root != b"/" && !directory;

@@ -1,9 +1,14 @@
 //! `[verify.process]`: which user the app's process runs as, and what it may do.
 
-use super::{Check, CheckId, Evidence, Status, Subject, Verification};
-use crate::linux::proc::Task;
+use super::mounts::View;
+use super::user_namespace::root_outside;
+use super::{
+    Check, CheckId, Evidence, Isolation, Status, Subject, Verification, core_dumps, environment, limits, privileged,
+    security_modules, user_namespace,
+};
 use crate::linux::proc::status::{CapabilitySets, Status as ProcStatus, capability_mask};
-use crate::profile::{Principal, Verify};
+use crate::linux::proc::{IdMap, Task};
+use crate::profile::{Principal, Sourced, Verify};
 use crate::recognise::accounts::{LIMIT, id_of};
 use crate::root::Root;
 use crate::target::owner::OwnerError;
@@ -12,27 +17,36 @@ use crate::target::status;
 /// `SECCOMP_MODE_FILTER`.
 const FILTER: u32 = 2;
 
+/// Checks what is asked of the app's process. `process` finds it.
 pub(super) fn check(
     root: &Root,
     verify: &Verify,
-    process: impl FnOnce() -> Result<Task, OwnerError>,
+    view: &View,
+    process: &dyn Fn() -> Result<Task, OwnerError>,
     out: &mut Verification,
 ) {
-    if !verify.asks_for_privileges() && verify.seccomp.is_none() {
+    if !verify.asks_of_process() {
         return;
     }
-    let (subject, status) = match process().and_then(|task| Ok((task, status(task)?))) {
+    let task = process();
+    confinement(verify, &task, out);
+    limits::check(root, verify, view, &task, out);
+    let (subject, status) = match task.and_then(|task| Ok((task, status(task)?))) {
         Ok((task, status)) => (Subject::Process(task), status),
         Err(error) => (Subject::Unknown(error), ProcStatus::default()),
+    };
+    let outside = |map| match subject {
+        Subject::Process(task) => root_outside(task, map),
+        _ => None,
     };
     let mut check = |id, (status, evidence)| {
         out.checks.push(Check { id, subject: subject.clone(), status, evidence });
     };
     if let Some(user) = &verify.user {
-        check(CheckId::User, ids(root, &user.value, status.uid, "/etc/passwd"));
+        check(CheckId::User, ids(root, &user.value, status.uid, "/etc/passwd", &|| outside(IdMap::Users)));
     }
     if let Some(group) = &verify.group {
-        check(CheckId::Group, ids(root, &group.value, status.gid, "/etc/group"));
+        check(CheckId::Group, ids(root, &group.value, status.gid, "/etc/group", &|| outside(IdMap::Groups)));
     }
     if let Some(allowed) = &verify.groups {
         let extra = status.groups.map(|groups| {
@@ -50,6 +64,31 @@ pub(super) fn check(
     if verify.seccomp.is_some() {
         check(CheckId::Seccomp, judged(status.seccomp.map(|mode| (mode == FILTER, Evidence::Seccomp(mode)))));
     }
+    if verify.no_privileged.is_some() {
+        check(CheckId::Privileged, privileged::judged(root, view, status.capabilities));
+    }
+}
+
+/// A look at one process.
+type Look = fn(Task) -> (Status, Evidence);
+
+/// What else confines the app, each by a file of its own.
+fn confinement(verify: &Verify, task: &Result<Task, OwnerError>, out: &mut Verification) {
+    let is_on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+    let looks: [(bool, CheckId, Look); 5] = [
+        (is_on(&verify.user_namespace), CheckId::UserNamespace, user_namespace::check),
+        (is_on(&verify.apparmor), CheckId::AppArmor, security_modules::apparmor),
+        (is_on(&verify.selinux), CheckId::SeLinux, security_modules::selinux),
+        (verify.no_core_dumps.is_some(), CheckId::CoreDumps, core_dumps::check),
+        (verify.no_secrets.is_some(), CheckId::Secrets, environment::check),
+    ];
+    for (_, id, look) in looks.into_iter().filter(|(asked, ..)| *asked) {
+        let (subject, (status, evidence)) = match task {
+            Ok(task) => (Subject::Process(*task), look(*task)),
+            Err(reason) => (Subject::Unknown(reason.clone()), judged(None)),
+        };
+        out.checks.push(Check { id, subject, status, evidence });
+    }
 }
 
 /// Turns what was seen into a status; `None` means that the process's state does not say.
@@ -61,11 +100,24 @@ fn judged(seen: Option<(bool, Evidence)>) -> (Status, Evidence) {
     }
 }
 
-/// Checks all four ids: real, effective, saved and filesystem.
-fn ids(root: &Root, wanted: &Principal, seen: Option<[u32; 4]>, database: &str) -> (Status, Evidence) {
+/// Checks all four ids: real, effective, saved and filesystem. `outside` tells what root is outside of its user
+/// namespace, if that is not root.
+fn ids(
+    root: &Root,
+    wanted: &Principal,
+    seen: Option<[u32; 4]>,
+    database: &str,
+    outside: &dyn Fn() -> Option<u32>,
+) -> (Status, Evidence) {
     let Some(seen) = seen else { return judged(None) };
     let id = match wanted {
-        Principal::NonRoot => return judged(Some((!seen.contains(&0), Evidence::Ids(seen, None)))),
+        Principal::NonRoot if seen.contains(&0) => {
+            return judged(Some(match outside() {
+                Some(id) => (true, Evidence::Isolation(Isolation::RootInNamespace(seen, id))),
+                None => (false, Evidence::Ids(seen, None)),
+            }));
+        }
+        Principal::NonRoot => return judged(Some((true, Evidence::Ids(seen, None)))),
         Principal::Id(id) => *id,
         Principal::Name(name) => {
             match root.read(database.as_bytes(), LIMIT).ok().and_then(|text| id_of(&text, name.as_bytes())) {
@@ -110,12 +162,14 @@ mod tests {
     #[test]
     fn any_of_the_four_ids_can_be_root() {
         let root = Root::open(std::path::Path::new("/")).unwrap();
-        let result = |wanted, seen| ids(&root, &wanted, Some(seen), "/etc/passwd").0;
+        let result = |wanted, seen| ids(&root, &wanted, Some(seen), "/etc/passwd", &|| None).0;
         assert_eq!(result(Principal::NonRoot, [1000; 4]), Status::Pass);
         assert_eq!(result(Principal::NonRoot, [1000, 1000, 0, 1000]), Status::Fail);
         assert_eq!(result(Principal::Id(7), [7, 7, 7, 8]), Status::Fail);
         assert_eq!(result(Principal::Name("root".into()), [0; 4]), Status::Pass);
         assert_eq!(result(Principal::Name("nobody knows".into()), [0; 4]), Status::Unverified);
-        assert_eq!(ids(&root, &Principal::NonRoot, None, "").0, Status::Unverified);
+        assert_eq!(ids(&root, &Principal::NonRoot, None, "", &|| None).0, Status::Unverified);
+        assert_eq!(ids(&root, &Principal::NonRoot, Some([0; 4]), "", &|| Some(100_000)).0, Status::Pass);
+        assert_eq!(ids(&root, &Principal::Id(7), Some([0; 4]), "", &|| Some(7)).0, Status::Fail);
     }
 }

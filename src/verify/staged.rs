@@ -1,23 +1,23 @@
 //! Staged directories (`lithify stage`) must not be writable under any name. Whoever can write to the copy can put a
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
+use super::mounts::{View, inside};
 use super::{Check, CheckId, Evidence, Note, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::root::{InRoot, Kind, Root};
-use crate::target::owner::Owner;
 use crate::volume::stage::{MARKER, NAME};
 
-pub(super) fn check(root: &Root, owner: &Owner, out: &mut Verification) {
-    let (mounts, prefix) = match owner.mounts() {
+pub(super) fn check(root: &Root, view: &View, out: &mut Verification) {
+    let (mounts, prefix) = match view {
         Ok(mounts) => mounts,
         Err(reason) => {
-            out.notes.push(Note::StagedUnknown(reason));
+            out.notes.push(Note::StagedUnknown(reason.clone()));
             return;
         }
     };
-    let visible: Vec<&Mount> = mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&prefix)).collect();
+    let visible: Vec<&Mount> = mounts.visible().filter(|mount| InRoot(&mount.point).is_within(prefix)).collect();
     for mount in visible.iter().filter(|mount| may_be_staged(mount)) {
-        let Some(point) = super::mounts::inside(&prefix, &mount.point) else { continue };
+        let Some(point) = inside(prefix, &mount.point) else { continue };
         if root.resolve(&InRoot(point).join(MARKER.as_bytes())).is_ok_and(|stat| stat.kind == Kind::File) {
             out.checks.push(judge(mount, point, &visible));
         }

@@ -23,7 +23,9 @@ mod properties;
 #[path = "../../../tests/e2e/harness/ran.rs"]
 mod ran;
 mod refusals;
+mod report;
 mod resources;
+mod verify;
 mod volumes;
 
 use std::path::Path;

@@ -21,22 +21,35 @@ pub struct Mount {
     pub point: Vec<u8>,
     /// The per-mount options. These say whether the mount is read-only; the filesystem's options do not.
     pub options: Vec<u8>,
+    /// Whether it is in a group of mounts that tell each other what is mounted below them (`shared:N`).
+    pub is_shared: bool,
     /// Filesystem type.
     pub filesystem: Vec<u8>,
     /// Device or other source. It may be empty.
     pub source: Vec<u8>,
+    /// The options of the filesystem, such as the controllers of a hierarchy of control groups.
+    pub filesystem_options: Vec<u8>,
 }
 
 impl Mount {
     /// Whether `option` is among the per-mount options.
     pub fn has(&self, option: &str) -> bool {
-        self.options.split(|&byte| byte == b',').any(|known| known == option.as_bytes())
+        has(&self.options, option)
+    }
+
+    /// Whether `option` is among the options of the filesystem.
+    pub fn filesystem_has(&self, option: &str) -> bool {
+        has(&self.filesystem_options, option)
     }
 
     /// Whether this mount is read-only by its own options.
     pub fn is_read_only(&self) -> bool {
         self.has("ro")
     }
+}
+
+fn has(options: &[u8], option: &str) -> bool {
+    options.split(|&byte| byte == b',').any(|known| known == option.as_bytes())
 }
 
 /// Why the mounts are unknown.
@@ -50,6 +63,9 @@ pub enum MountinfoError {
         /// The kernel's reason.
         errno: Errno,
     },
+    /// It lists mounts, but not that of the root: this process is in a directory that is no mount point (`chroot(2)`).
+    #[error("mountinfo does not list the mount of the root, as after a chroot")]
+    NoRoot,
     /// This line, counted from 1, is not in the format.
     #[error("line {0} of mountinfo is not in the format of proc_pid_mountinfo(5)")]
     Format(usize),
@@ -149,13 +165,18 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let root = unescape(fields.next()?);
     let point = unescape(fields.next()?);
     let options = fields.next()?.to_vec();
-    fields.by_ref().find(|field| *field == b"-")?;
+    let mut is_shared = false;
+    fields.by_ref().find(|field| {
+        is_shared |= field.starts_with(b"shared:");
+        *field == b"-"
+    })?;
     let filesystem = unescape(fields.next()?);
     let source = unescape(fields.next().unwrap_or_default());
+    let filesystem_options = fields.next().unwrap_or_default().to_vec();
     if point.first() != Some(&b'/') || filesystem.is_empty() || options.is_empty() {
         return None;
     }
-    Some(Mount { id, parent, device, root, point, options, filesystem, source })
+    Some(Mount { id, parent, device, root, point, options, is_shared, filesystem, source, filesystem_options })
 }
 
 fn number(field: &[u8]) -> Option<u64> {
@@ -206,7 +227,9 @@ mod tests {
         assert_eq!(mount.root, b"/a b\\");
         assert_eq!(mount.point, b"/c\td\ne");
         assert_eq!(mount.source, b"");
-        assert_eq!(mounts.by_id(1).unwrap().filesystem, b"ext4");
+        let first = mounts.by_id(1).unwrap();
+        assert_eq!((first.filesystem.as_slice(), first.is_shared, mount.is_shared), (b"ext4".as_slice(), true, false));
+        assert!(mount.filesystem_has("rw") && !mount.filesystem_has("ro"));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Spec {
     shared_pid: Option<String>,
     /// Where it finds the network of a container of the same pod.
     shared_network: Option<String>,
+    /// What else is done to its configuration (OCI runtime-spec).
+    changes: Vec<fn(&mut Value)>,
 }
 
 impl Spec {
@@ -76,6 +78,7 @@ impl Spec {
             host_pid: false,
             shared_pid: None,
             shared_network: None,
+            changes: Vec::new(),
         }
     }
 
@@ -184,6 +187,12 @@ impl Spec {
         self
     }
 
+    /// With any other setting of the OCI runtime-spec.
+    pub fn with(mut self, change: fn(&mut Value)) -> Self {
+        self.changes.push(change);
+        self
+    }
+
     /// Starts it; it runs until it ends by itself or the value is dropped.
     pub fn start(self) -> Container {
         let container = self.create();
@@ -235,6 +244,8 @@ impl Container {
         let lower = lower.join(":");
         let layers = format!("lowerdir={lower},upperdir={},workdir={}", at("upper").display(), at("work").display());
         mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
+        // Root of a user namespace must get through, too.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).unwrap();
         fs::write(at("termination-log"), "").unwrap();
         // The kubelet lets any user of the container write it.
         fs::set_permissions(at("termination-log"), fs::Permissions::from_mode(0o666)).unwrap();
@@ -252,7 +263,23 @@ impl Container {
     /// What it runs from its next start on.
     pub fn configure(&self, spec: &Spec) {
         let config = config(spec, &self.root, self.directory.path());
+        if config["linux"].get("uidMappings").is_some() {
+            self.make_mount_points(&config);
+        }
         fs::write(self.directory.path().join("config.json"), config.to_string()).unwrap();
+    }
+
+    /// What root of a user namespace may not make in a tree of the node's root.
+    fn make_mount_points(&self, config: &Value) {
+        for mount in config["mounts"].as_array().unwrap() {
+            let at = self.root.join(mount["destination"].as_str().unwrap().trim_start_matches('/'));
+            if mount["type"] == "bind" && Path::new(mount["source"].as_str().unwrap()).is_file() {
+                fs::create_dir_all(at.parent().unwrap()).unwrap();
+                fs::File::options().append(true).create(true).open(at).unwrap();
+            } else {
+                fs::create_dir_all(at).unwrap();
+            }
+        }
     }
 
     /// Runs it to its end, in the layer that it has already.

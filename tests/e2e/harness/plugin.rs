@@ -42,6 +42,20 @@ pub fn learn(namespace: &Namespace, arguments: &str, manifest: &str) -> Ran {
     run_with(&mut command, manifest)
 }
 
+/// `verify` of the pods of a namespace.
+pub fn verify(namespace: &Namespace, arguments: &str) -> Ran {
+    let mut command = Command::new(program());
+    command.arg("verify").args(arguments.split_whitespace());
+    namespace.with_flags(&mut command);
+    super::run(&mut command)
+}
+
+/// `report` of records.
+pub fn report(records: &str, arguments: &str) -> Ran {
+    let mut command = Command::new(program());
+    run_with(command.env_clear().args(["report", "-"]).args(arguments.split_whitespace()), records)
+}
+
 /// With a manifest on its standard input.
 pub fn plugin(manifest: &str, arguments: &str) -> Ran {
     let mut command = Command::new(program());

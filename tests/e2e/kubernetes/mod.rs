@@ -11,6 +11,7 @@ mod protection;
 mod restarts;
 mod shown;
 mod state;
+mod verify;
 
 use std::fs;
 use std::path::Path;

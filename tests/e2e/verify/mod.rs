@@ -1,4 +1,7 @@
 //! `verify`: what is proved, and what is not.
 
 mod containers;
-mod record;
+mod isolation;
+mod settings;
+mod standards;
+mod unverified;

@@ -63,5 +63,8 @@ pub(super) fn config(spec: &Spec, root: &Path, directory: &Path) -> Value {
         config["linux"]["seccomp"] =
             json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": spec.seccomp});
     }
+    for change in &spec.changes {
+        change(&mut config);
+    }
     config
 }

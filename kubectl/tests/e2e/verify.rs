@@ -1,0 +1,215 @@
+//! `verify`: which containers are asked, how, and what becomes of their answers. A kubectl of the test's own plays the cluster.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::ran::{Ran, run, run_with};
+use crate::{command, data, deployment, inject};
+
+const HOLDS: &str = r#"{"schema":1,"command":"verify","version":"0.1.0","checks":[{"id":"process.user","status":"pass","subject":"process 1","detail":"uid 101","hint":null}]}"#;
+const FAILS: &str = r#"{"schema":1,"command":"verify","version":"0.1.0","checks":[{"id":"process.user","status":"fail","subject":"process 1","detail":"it runs as root: uid 0","hint":"set runAsUser"},{"id":"remove","status":"unverified","subject":"/root","detail":"Permission denied","hint":null}]}"#;
+
+/// A pod that runs, with this spec.
+fn pod(name: &str, spec: &Value) -> Value {
+    let mut pod =
+        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": "shop" }, "spec": spec });
+    pod["spec"]["nodeName"] = json!("node-1");
+    let containers = spec["containers"].as_array().unwrap();
+    let statuses: Vec<Value> =
+        containers.iter().map(|container| json!({ "name": container["name"], "state": { "running": {} } })).collect();
+    pod["status"] = json!({ "phase": "Running", "containerStatuses": statuses });
+    pod
+}
+
+/// A pod whose container calls lithify by this livenessProbe.
+fn probed(name: &str, words: &[&str]) -> Value {
+    let probe = json!({ "exec": { "command": words } });
+    pod(name, &json!({ "containers": [{ "name": "app", "image": "app:1", "livenessProbe": probe }] }))
+}
+
+/// The spec of the pods of a Deployment that `inject` has hardened.
+fn hardened(mode: &str) -> Value {
+    let manifest =
+        inject(&deployment("command: [nginx]\nargs: [-g, daemon off;]"), &format!("--mode {mode} --profile nginx"));
+    data(&manifest)[0]["spec"]["template"]["spec"].clone()
+}
+
+/// A kubectl that knows these pods, and answers `exec` by what a script with the pod's name says.
+fn cluster(pods: &[Value], answers: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": pods });
+    fs::write(at("pods.json"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
+    for (pod, script) in answers {
+        fs::write(at(pod), script).unwrap();
+    }
+    fs::create_dir(at("running")).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncd {directory}\nprintf '%s\\n' \"$*\" >>told\ncase \"$*\" in\n*'get pods'*) cat pods.json;;\n*exec*)\n  \
+         >running/$$; ls running | wc -l >>most\n  while [ $# -gt 0 ] && [ \"$1\" != exec ]; do shift; done\n  \
+         sh ./\"$4\" \"$@\"; code=$?; rm running/$$; exit $code;;\nesac\n",
+        directory = directory.path().display()
+    );
+    fs::write(at("kubectl"), script).unwrap();
+    fs::set_permissions(at("kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
+    directory
+}
+
+fn verify(cluster: &tempfile::TempDir, arguments: &str) -> Ran {
+    let mut command = command(["verify"].into_iter().chain(arguments.split_whitespace()));
+    run(command.env("PATH", format!("{}:/usr/bin:/bin", cluster.path().display())))
+}
+
+fn told(cluster: &tempfile::TempDir) -> String {
+    fs::read_to_string(cluster.path().join("told")).unwrap_or_default()
+}
+
+fn says(report: &str, code: i32) -> String {
+    format!("cat <<'END'\n{report}\nEND\nexit {code}\n")
+}
+
+#[track_caller]
+fn assert_valid(instance: &Value) {
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/pods.schema.json");
+    compiler.add_resource("file:///s.json", serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()).unwrap();
+    let index = compiler.compile("file:///s.json", &mut schemas).unwrap();
+    if let Err(error) = schemas.validate(instance, index) {
+        panic!("{error:#}\n{instance:#}");
+    }
+}
+
+/// Each mode of `inject` leads to a question that the copy in the pod takes.
+#[test]
+fn every_hardened_container_is_asked_as_its_copy_accepts_it() {
+    let specs = [hardened("probe"), hardened("run")];
+    let pods = [pod("probe-0", &specs[0]), pod("run-0", &specs[1]), pod("stage-0", &hardened("stage"))];
+    let cluster = cluster(&pods, &[("probe-0", &says(HOLDS, 0)), ("run-0", &says(HOLDS, 0))]);
+    let ran = verify(&cluster, "-n shop --format json").exits(0);
+    let document = ran.json();
+    assert_valid(&document);
+    for (pod, spec) in document["pods"].as_array().unwrap().iter().zip(&specs) {
+        let container = &pod["containers"][0];
+        assert_eq!(
+            (&container["state"], &container["report"]["command"]),
+            (&json!("verified"), &json!("verify")),
+            "{pod}"
+        );
+        let words: Vec<&str> =
+            container["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        assert_eq!(words, ["/lithify/lithify", "verify", "--profile", "nginx", "--format", "json"]);
+        let call: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let only = spec["initContainers"][0]["args"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let lines = only.filter_map(|arg| lithify::recognise::only::Line::new(arg.strip_prefix("--only=")?).ok());
+        assert!(lines.into_iter().any(|line| line.accepts(&call)), "{spec:#}");
+    }
+    assert_eq!(document["pods"][2]["containers"][0]["state"], "staged");
+    let told = told(&cluster);
+    assert!(told.contains("--namespace shop get pods --output json"), "{told}");
+    let exec = "exec --namespace shop probe-0 --container app -- /lithify/lithify verify --profile nginx --format json";
+    assert!(told.contains(exec), "{told}");
+    assert_eq!(told.matches("exec").count(), 2, "{told}");
+}
+
+#[test]
+fn what_does_not_hold_is_named_with_its_pod() {
+    let verifies = ["/lithify/lithify", "verify", "-p", "nginx", "--digest=D"];
+    let plain = json!({ "containers": [{ "name": "db", "image": "db:1" }] });
+    let pods = [probed("b", &verifies), probed("a", &verifies), pod("c", &plain)];
+    let cluster = cluster(&pods, &[("a", &says(HOLDS, 0)), ("b", &says(FAILS, 1))]);
+    let ran = verify(&cluster, "-A -l app=web --context c").exits(1);
+    assert_eq!(
+        ran.stdout,
+        "shop/b app\n  FAIL process.user process 1: it runs as root: uid 0\n    fix: set runAsUser\n  \
+         UNVERIFIED remove /root: Permission denied\nnote: shop/c db: without lithify\n\
+         control       fail  unverified  pass\nprocess.user     1           0     1\nremove           0           1     0\n\
+         kubectl-lithify verify: 2 findings; 2 of 3 containers verified\n"
+    );
+    let told = told(&cluster);
+    assert!(told.contains("--context c get pods --output json --all-namespaces --selector app=web"), "{told}");
+    assert!(told.contains("--context c exec --namespace shop a --container app -- /lithify/lithify verify -p nginx --digest=D --format json"), "{told}");
+    // The page is of the same.
+    let document = verify(&cluster, "-A --format json").exits(1);
+    assert_valid(&document.json());
+    let page = run_with(&mut command(["report", "-"]), &document.stdout).exits(0).stdout;
+    assert!(page.contains("1 of 3 containers fails") && page.contains("shop/b"), "{page}");
+}
+
+/// No container passes because it could not be asked.
+#[test]
+fn a_container_that_says_nothing_is_a_finding() {
+    let verifies = ["/lithify/lithify", "verify", "-p", "nginx"];
+    for (script, reason) in [
+        ("exec sleep 600", "no answer within 1 s"),
+        (
+            "echo 'lithify accepts only these command lines here' >&2; echo '  fix: add it' >&2; exit 2",
+            "accepts only these command lines",
+        ),
+        (
+            "echo '{\"error\":\"there is no built-in profile nginx\",\"hint\":\"x\"}'; exit 2",
+            "there is no built-in profile",
+        ),
+        ("echo 'OCI runtime exec failed: exec failed: no such file' >&2; exit 126", "OCI runtime exec failed"),
+        ("exit 0", "lithify said nothing"),
+        ("yes | head -c 100000", "lithify said nothing"),
+        ("printf '{\"checks\":'", "lithify said nothing"),
+        ("kill -9 $PPID", "lithify said nothing"),
+    ] {
+        let cluster = cluster(&[probed("a", &verifies)], &[("a", script)]);
+        let start = Instant::now();
+        verify(&cluster, "--timeout 1")
+            .exits(1)
+            .says("UNVERIFIED")
+            .says(reason)
+            .says("1 finding; 0 of 1 containers verified");
+        assert!(start.elapsed() < Duration::from_secs(60), "{script}");
+    }
+    // It does not run.
+    for (state, reason) in [
+        (json!({ "waiting": { "reason": "CrashLoopBackOff" } }), "it does not run: CrashLoopBackOff"),
+        (json!({ "terminated": { "reason": "Completed" } }), "it does not run: Completed"),
+        (Value::Null, "it does not run: it was not started yet"),
+    ] {
+        let mut crashing = probed("a", &verifies);
+        crashing["status"]["containerStatuses"][0]["state"] = state;
+        let cluster = cluster(&[crashing], &[]);
+        verify(&cluster, "").exits(1).says(reason);
+        assert!(!told(&cluster).contains("exec"), "{}", told(&cluster));
+    }
+}
+
+#[test]
+fn pods_that_are_over_are_not_asked_and_nothing_is_no_success() {
+    let verifies = ["/lithify/lithify", "verify", "-p", "nginx"];
+    let (mut over, mut going) = (probed("over", &verifies), probed("going", &verifies));
+    over["status"]["phase"] = json!("Succeeded");
+    going["metadata"]["deletionTimestamp"] = json!("2026-11-29T10:47:38Z");
+    let cluster = cluster(&[over, going], &[]);
+    verify(&cluster, "").exits(1).says("nothing was verified");
+    assert_eq!(verify(&cluster, "--format json").exits(1).json()["pods"], json!([]));
+    let empty = tempfile::tempdir().unwrap();
+    run(command(["verify"]).env("PATH", empty.path())).exits(2).says("put kubectl into PATH");
+    run(&mut command(["verify", "-A", "-n", "x"])).exits(2);
+    run(&mut command(["verify", "--parallel", "0"])).exits(2);
+}
+
+#[test]
+fn no_more_are_asked_at_a_time() {
+    let pods: Vec<Value> =
+        (0..12).map(|number| probed(&format!("p{number}"), &["/lithify/lithify", "verify", "-p", "nginx"])).collect();
+    let slow = format!("sleep 0.1\n{}", says(HOLDS, 0));
+    let names: Vec<String> = (0..12).map(|number| format!("p{number}")).collect();
+    let answers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), slow.as_str())).collect();
+    for (arguments, most) in [("", 4), ("--parallel 1", 1), ("--parallel 100", 12)] {
+        let cluster = cluster(&pods, &answers);
+        verify(&cluster, arguments).exits(0).says("12 of 12 containers verified");
+        let seen = fs::read_to_string(cluster.path().join("most")).unwrap();
+        let seen: Vec<usize> = seen.split_whitespace().map(|count| count.parse().unwrap()).collect();
+        assert!(seen.len() == 12 && seen.iter().all(|count| *count <= most), "{arguments}: {seen:?}");
+    }
+}
