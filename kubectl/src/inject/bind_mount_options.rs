@@ -22,7 +22,8 @@ pub(crate) fn harden(pod: &mut Pod<'_>, container: &Container<'_>) {
         if is_ours || is_image || mount.get("bindMountOptions").is_some() {
             continue;
         }
-        let options = if runs_from(container, mount) { &["nosuid", "nodev"][..] } else { &["noexec", "nosuid", "nodev"] };
+        let options =
+            if runs_from(container, mount) { &["nosuid", "nodev"][..] } else { &["noexec", "nosuid", "nodev"] };
         let options = Value::List(options.iter().map(|option| Value::text(*option)).collect(), Style::Flow);
         pod.add(mount, &container.path.key("volumeMounts").index(index), "bindMountOptions", None, options);
         changed = true;

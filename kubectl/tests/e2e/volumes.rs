@@ -236,7 +236,8 @@ fn the_volumes_of_the_app_by_bind_mount_options() {
         let ran = ran.says("drops bindMountOptions in silence");
         let injected = &data(&ran.stdout)[0];
         let mounts = injected["spec"]["template"]["spec"]["containers"][0]["volumeMounts"].as_array().unwrap();
-        let options: Vec<_> = mounts.iter().map(|mount| (mount["name"].as_str().unwrap(), mount["bindMountOptions"].clone())).collect();
+        let options: Vec<_> =
+            mounts.iter().map(|mount| (mount["name"].as_str().unwrap(), mount["bindMountOptions"].clone())).collect();
         let expected = [
             ("data", json!(["noexec", "nosuid", "nodev"])),
             // The app runs from there.
@@ -246,7 +247,10 @@ fn the_volumes_of_the_app_by_bind_mount_options() {
             ("lithify", Value::Null),
         ];
         assert_eq!(options[..5], expected, "{mode}");
-        assert!(options[5..].iter().all(|(name, options)| *name == "lithify-staged" && options.is_null()), "{options:?}");
+        assert!(
+            options[5..].iter().all(|(name, options)| *name == "lithify-staged" && options.is_null()),
+            "{options:?}"
+        );
         assert!(ran.stdout.contains("# kept"), "{}", ran.stdout);
         assert_eq!(inject(&ran.stdout, &format!("{arguments} --harden-volumes")), ran.stdout);
         // Nothing of it without the flag.
@@ -258,7 +262,8 @@ fn the_volumes_of_the_app_by_bind_mount_options() {
 fn a_profile_that_wants_noexec_is_compared_with_the_mounts() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("site.toml");
-    std::fs::write(&file, "schema = 1\nname = \"site\"\n[verify.mounts]\nnoexec = [\"/data/x\", \"/other\"]\n").unwrap();
+    std::fs::write(&file, "schema = 1\nname = \"site\"\n[verify.mounts]\nnoexec = [\"/data/x\", \"/other\"]\n")
+        .unwrap();
     let lint = format!("lint -p {}", file.display());
     let with = |mount: &str| deployment(&format!("volumeMounts: [{{ name: data, mountPath: /data{mount} }}]"));
     let says = "note: Deployment web, container app: /data/x must be noexec (profile site)";
