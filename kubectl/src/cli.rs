@@ -103,6 +103,8 @@ pub(crate) struct Inject {
     pub(crate) pod_at: Vec<String>,
     pub(crate) command: Option<String>,
     pub(crate) stage_dirs: Vec<String>,
+    /// Whether the app's volumes get `bindMountOptions`.
+    pub(crate) harden_volumes: bool,
     /// The digest that the files must have, as somebody typed it.
     pub(crate) digest: Option<String>,
     pub(crate) force: bool,
@@ -228,6 +230,7 @@ fn command() -> Clap {
         .arg(option("context", "NAME", "With --deliver auto: kubectl's --context"))
         .arg(option("command", "COMMAND", "With --mode run or stage: the command of a container that has none, as words or as a JSON list"))
         .arg(option("stage-dir", "DIR", "With --mode stage: stage and mount this directory in place of /usr/bin and /usr/sbin; can be repeated").action(ArgAction::Append))
+        .arg(flag("harden-volumes", "Also mount the app's volumes noexec, nosuid and nodev: bindMountOptions, Kubernetes 1.37 with a feature gate"))
         .arg(option("digest", "DIGEST", "With --mode probe or run: what the files must be, as `kubectl lithify seal --after` prints it for this image"))
         .arg(flag("force", "Also where a probe, a hook or the command needs what the profile removes"))
         .arg(flag("dry-run", "Print what would change, as a unified diff"))
@@ -360,6 +363,7 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         pod_at: many(sub, "pod-at"),
         command: sub.remove_one("command"),
         stage_dirs: many(sub, "stage-dir"),
+        harden_volumes: sub.get_flag("harden-volumes"),
         digest: sub.remove_one("digest"),
         force: sub.get_flag("force"),
         dry_run: sub.get_flag("dry-run"),
@@ -389,6 +393,7 @@ fn read_advise(sub: &mut ArgMatches) -> Option<Advise> {
             pod_at: many(sub, "pod-at"),
             command: sub.remove_one("command"),
             stage_dirs: Vec::new(),
+            harden_volumes: false,
             digest: None,
             force: false,
             dry_run: false,

@@ -2,6 +2,7 @@
 //! every change.
 
 pub(crate) mod auto;
+mod bind_mount_options;
 mod command;
 mod deliverable;
 mod delivery;
@@ -246,6 +247,9 @@ fn harden(pod: &mut Pod<'_>, container: &Container<'_>, new: &mut Additions) {
         Mode::Probe => probe::probe(pod, container),
         Mode::Run => run::run(pod, container),
         Mode::Stage => stage::stage(pod, container, new, &mut mounts),
+    }
+    if pod.options.harden_volumes {
+        bind_mount_options::harden(pod, container);
     }
     pod.append(container.node, &container.path, "volumeMounts", None, mounts);
 }

@@ -71,6 +71,7 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> 
             add("lint.digest", digest::digests(workload, &container, &short));
             add("lint.security", security::security(&container, mode, profile));
             add("lint.writable", mounts::writable(&container, profile));
+            add("lint.noexec", mounts::noexec(&container, profile));
         }
     }
     Ok((findings, workloads.len()))

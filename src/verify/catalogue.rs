@@ -184,7 +184,7 @@ catalogue! {
     "No program can be started from these mounts"
     "mountinfo: noexec"
     ""
-    "an emptyDir cannot be mounted noexec: use a volume with mountOptions, or a runtime that sets it"
+    "bindMountOptions: [noexec] on its volumeMount (Kubernetes 1.37), a volume with mountOptions, or a runtime that sets it"
     "A M1038 mitigates T1609"
 
     /// `[verify.mounts] nosuid`.

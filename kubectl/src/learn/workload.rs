@@ -93,6 +93,7 @@ fn as_inject(options: &Learn, file: &str, containers: Vec<String>) -> Inject {
         pod_at: Vec::new(),
         command: options.command.clone(),
         stage_dirs: Vec::new(),
+        harden_volumes: false,
         digest: None,
         force: false,
         dry_run: false,

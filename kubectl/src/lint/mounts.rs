@@ -100,6 +100,21 @@ pub(crate) fn writable(container: &Container<'_>, profile: &Profile) -> Vec<Find
     must.chain(may).collect()
 }
 
+/// Notes on mounts that a profile wants without executable files, and that do not say so.
+pub(crate) fn noexec(container: &Container<'_>, profile: &Profile) -> Vec<Finding> {
+    let open = |mount: &&Node| !mount.words_of("bindMountOptions").contains(&"noexec");
+    let note = |path: &Sourced<String>| {
+        let mount = container.mounts().iter().find(|mount| covers(mount, &path.value)).filter(open)?;
+        let message = format!(
+            "{}: {} must be noexec (profile {}), and nothing in the manifest makes its mount so",
+            container.title, path.value, path.profile
+        );
+        let fix = "bindMountOptions: [noexec] (Kubernetes 1.37, feature gate VolumeBindMountOptions), as inject --harden-volumes writes it, or mountOptions of the volume";
+        Some(Finding::new(Severity::Note, &mount.range, message, fix))
+    };
+    profile.verify.noexec.iter().filter_map(note).collect()
+}
+
 /// Whether a path is in a mount. Images that have `/var/run` and `/run` link one to the other.
 fn covers(mount: &Node, path: &str) -> bool {
     let plain =

@@ -9,7 +9,7 @@ use crate::manifest::finding::Severity;
 use crate::sarif::{self, Level, Place, Result, Rule};
 
 /// The names of what `lint` looks at, which never change, and what each asks for.
-pub(super) const RULES: [(&str, &str); 12] = [
+pub(super) const RULES: [(&str, &str); 13] = [
     ("lint.volumes", "No container can undo the hardening by a mount of lithify's volumes"),
     ("lint.delivery", "Each container that calls lithify has it"),
     ("lint.accepted", "The installed copy accepts what the containers call, and nothing else"),
@@ -21,6 +21,7 @@ pub(super) const RULES: [(&str, &str); 12] = [
     ("lint.users", "Root in a pod is not root on the node"),
     ("lint.digest", "Digests of files are whole, and of this profile"),
     ("lint.security", "The securityContext is what the mode and the profile need"),
+    ("lint.noexec", "What a profile wants noexec is mounted so"),
     ("lint.writable", "What the app writes is on a writable volume"),
 ];
 

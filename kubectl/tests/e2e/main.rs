@@ -11,6 +11,7 @@
 
 mod advise;
 mod calls;
+mod corpus;
 mod digest;
 mod golden;
 mod inscribed;

@@ -223,3 +223,50 @@ fn a_sidecar_comes_after_and_goes_again() {
     let shared = shared.replace("        - name: app\n", "        - name: zero\n");
     plugin(&shared, "inject -p nginx --mode stage -c zero").exits(3).says("another volume is mounted at /usr/bin");
 }
+
+/// Kubernetes 1.37, with a feature gate.
+#[test]
+fn the_volumes_of_the_app_by_bind_mount_options() {
+    let plain = deployment(
+        "command: [/plugins/bin/app]\nvolumeMounts:\n- { name: data, mountPath: /data }   # kept\n- name: plugins\n  mountPath: /plugins\n- { name: own, mountPath: /own, bindMountOptions: [nodev] }\n- { name: image, mountPath: /image }",
+    ) + "      volumes:\n      - { name: data, emptyDir: {} }\n      - { name: plugins, emptyDir: {} }\n      - { name: own, emptyDir: {} }\n      - { name: image, image: { reference: x } }\n";
+    for mode in ["probe", "stage", "run"] {
+        let arguments = format!("-p shells --mode {mode}");
+        let ran = plugin(&plain, &format!("inject {arguments} --harden-volumes")).exits(0);
+        let ran = ran.says("drops bindMountOptions in silence");
+        let injected = &data(&ran.stdout)[0];
+        let mounts = injected["spec"]["template"]["spec"]["containers"][0]["volumeMounts"].as_array().unwrap();
+        let options: Vec<_> =
+            mounts.iter().map(|mount| (mount["name"].as_str().unwrap(), mount["bindMountOptions"].clone())).collect();
+        let expected = [
+            ("data", json!(["noexec", "nosuid", "nodev"])),
+            // The app runs from there.
+            ("plugins", json!(["nosuid", "nodev"])),
+            ("own", json!(["nodev"])),
+            ("image", Value::Null),
+            ("lithify", Value::Null),
+        ];
+        assert_eq!(options[..5], expected, "{mode}");
+        assert!(
+            options[5..].iter().all(|(name, options)| *name == "lithify-staged" && options.is_null()),
+            "{options:?}"
+        );
+        assert!(ran.stdout.contains("# kept"), "{}", ran.stdout);
+        assert_eq!(inject(&ran.stdout, &format!("{arguments} --harden-volumes")), ran.stdout);
+        // Nothing of it without the flag.
+        assert!(!inject(&plain, &arguments).contains("noexec"));
+    }
+}
+
+#[test]
+fn a_profile_that_wants_noexec_is_compared_with_the_mounts() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("site.toml");
+    std::fs::write(&file, "schema = 1\nname = \"site\"\n[verify.mounts]\nnoexec = [\"/data/x\", \"/other\"]\n")
+        .unwrap();
+    let lint = format!("lint -p {}", file.display());
+    let with = |mount: &str| deployment(&format!("volumeMounts: [{{ name: data, mountPath: /data{mount} }}]"));
+    let says = "note: Deployment web, container app: /data/x must be noexec (profile site)";
+    plugin(&with(""), &lint).exits(0).says(says).says("--harden-volumes").does_not_say("/other");
+    plugin(&with(", bindMountOptions: [noexec]"), &lint).exits(0).does_not_say(says);
+}
