@@ -50,6 +50,17 @@ fn is_workload(document: &str) -> bool {
     !document.starts_with('%') && data(document).iter().any(kind)
 }
 
+/// Whether more may be put into the middle of a line: it has a collection in the flow style.
+fn is_flow(line: &str) -> bool {
+    line.contains(['{', '[', '}', ']'])
+}
+
+/// Whether `new` has all characters of `line` in their order.
+fn has_all_of(new: &str, line: &str) -> bool {
+    let mut rest = new.chars();
+    line.chars().all(|wanted| rest.any(|other| other == wanted))
+}
+
 #[test]
 fn what_is_injected_is_read_and_stays_and_keeps_what_was_there() {
     for (name, text) in corpus() {
@@ -67,7 +78,8 @@ fn what_is_injected_is_read_and_stays_and_keeps_what_was_there() {
             // Lines stay in their order, but for those of a command and of a probe that is waited for.
             let mut lines = injected.lines();
             for line in text.lines() {
-                let stays = lines.clone().any(|new| new == line);
+                let stays = |new: &str| new == line || is_flow(line) && has_all_of(new, line);
+                let next = lines.clone().position(stays);
                 let is_changed = [
                     "command",
                     "tcpSocket",
@@ -77,16 +89,13 @@ fn what_is_injected_is_read_and_stays_and_keeps_what_was_there() {
                     "volumeMounts",
                     "volumes",
                     "- /",
-                    "containers: [",
-                    "{name: app",
-                    "], volumes",
                     "/app,",
                 ]
                 .iter()
                 .any(|part| line.contains(part));
-                assert!(stays || is_changed, "{name} {mode}: {line:?} is gone:\n{injected}");
-                if stays {
-                    lines.by_ref().find(|new| *new == line);
+                assert!(next.is_some() || is_changed, "{name} {mode}: {line:?} is gone:\n{injected}");
+                if let Some(next) = next {
+                    lines.nth(next);
                 }
             }
             let comments = |text: &str| text.matches("# ").count();
