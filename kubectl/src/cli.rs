@@ -108,8 +108,18 @@ pub(crate) struct Inject {
     /// The digest that the files must have, as somebody typed it.
     pub(crate) digest: Option<String>,
     pub(crate) force: bool,
-    pub(crate) dry_run: bool,
-    pub(crate) in_place: bool,
+    pub(crate) result: ResultTo,
+}
+
+/// Where the result of `inject` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResultTo {
+    /// It is printed whole.
+    Output,
+    /// What would change is printed.
+    Comparison,
+    /// It replaces the file.
+    File,
 }
 
 /// `advise`.
@@ -366,8 +376,11 @@ fn read_inject(sub: &mut ArgMatches) -> Option<Inject> {
         harden_volumes: sub.get_flag("harden-volumes"),
         digest: sub.remove_one("digest"),
         force: sub.get_flag("force"),
-        dry_run: sub.get_flag("dry-run"),
-        in_place: sub.get_flag("in-place"),
+        result: match (sub.get_flag("dry-run"), sub.get_flag("in-place")) {
+            (true, _) => ResultTo::Comparison,
+            (false, true) => ResultTo::File,
+            (false, false) => ResultTo::Output,
+        },
     })
 }
 
@@ -396,8 +409,7 @@ fn read_advise(sub: &mut ArgMatches) -> Option<Advise> {
             harden_volumes: false,
             digest: None,
             force: false,
-            dry_run: false,
-            in_place: false,
+            result: ResultTo::Output,
         },
     })
 }

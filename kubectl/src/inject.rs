@@ -23,7 +23,7 @@ use std::path::Path;
 
 use crate::checks;
 use crate::checks::{digest, inscribed};
-use crate::cli::{DEFAULT_IMAGE, Inject, Mode};
+use crate::cli::{DEFAULT_IMAGE, Inject, Mode, ResultTo};
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
@@ -54,7 +54,7 @@ impl Injected {
 
 /// Runs the subcommand.
 pub(crate) fn run(options: &Inject) -> Result<Exit, Failure> {
-    if options.in_place && options.file == "-" {
+    if options.result == ResultTo::File && options.file == "-" {
         return Err(Failure::usage(
             "--in-place changes a file, and standard input is none",
             "leave it out: the result goes to standard output",
@@ -71,15 +71,16 @@ pub(crate) fn run(options: &Inject) -> Result<Exit, Failure> {
     if options.image.is_none() && injected.text.contains(DEFAULT_IMAGE) && !manifest_file.text.contains(DEFAULT_IMAGE) {
         say(&format!("note: the image is {DEFAULT_IMAGE}, a placeholder: name yours with --image\n"));
     }
-    if options.dry_run {
-        print(&diff::unified(&manifest_file.file, &manifest_file.text, &injected.edits))?;
-    } else if options.in_place {
-        if injected.text != manifest_file.text {
+    match options.result {
+        ResultTo::Comparison => {
+            print(&diff::unified(&manifest_file.file, &manifest_file.text, &injected.edits))?;
+        }
+        ResultTo::File if injected.text != manifest_file.text => {
             replace(Path::new(&options.file), &injected.text)
                 .map_err(|error| Failure::Manifest(format!("{}: cannot be written: {error}\n  fix: nothing was changed; leave out --in-place and redirect the output", manifest_file.file)))?;
         }
-    } else {
-        print(&injected.text)?;
+        ResultTo::File => {}
+        ResultTo::Output => print(&injected.text)?,
     }
     Ok(Exit::Ok)
 }

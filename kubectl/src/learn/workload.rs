@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::log;
 use crate::checks;
-use crate::cli::{Deliver, Inject, Learn, Mode};
+use crate::cli::{Deliver, Inject, Learn, Mode, ResultTo};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::inject;
@@ -96,8 +96,7 @@ fn as_inject(options: &Learn, file: &str, containers: Vec<String>) -> Inject {
         harden_volumes: false,
         digest: None,
         force: false,
-        dry_run: false,
-        in_place: false,
+        result: ResultTo::Output,
     }
 }
 
