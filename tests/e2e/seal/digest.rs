@@ -50,12 +50,10 @@ fn a_digest_decides_whether_a_hardened_root_is_the_right_one() {
     assert!(tree.has("/bin/sh"));
     let ask = ["-p", "shells", "--digest", &after];
     let ran = lithify(&tree, "harden", &[&ask[..], &["--format", "json"]].concat()).exits(0);
-    assert_valid("report.schema.json", &ran.json());
-    assert!(
-        ran.stdout
-            .contains(&format!("\"id\":\"seal.digest\",\"status\":\"pass\",\"subject\":\"/\",\"detail\":\"{after}\"")),
-        "{ran:?}"
-    );
+    let report = ran.json();
+    assert_valid("report.schema.json", &report);
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "seal.digest").unwrap();
+    assert_eq!(["status", "subject", "detail"].map(|key| check[key].as_str().unwrap()), ["pass", "/", after.as_str()]);
     lithify(&tree, "verify", &ask).exits(0);
     lithify(&tree, "verify", &["--digest", &after]).exits(0);
     run(command().args(["verify", "-v", "--root"]).arg(tree.path()).env("LITHIFY_DIGEST", &after))
@@ -197,7 +195,7 @@ fn a_manifest_that_cannot_be_used_is_refused_with_its_line() {
         ran.says(&format!("--seal {seal}: ")).says(&says).says("fix: ").does_not_say("FAIL");
     }
     lithify(&tree, "verify", &["--seal", "/none"]).exits(2).says("No such file");
-    lithify(&tree, "verify", &["--seal", "/"]).exits(2).says("Is a directory");
+    lithify(&tree, "verify", &["--seal", "/"]).exits(2).says("it is no regular file");
 }
 
 #[test]
