@@ -231,10 +231,19 @@ fn daemon_set() {
     serves_nginx(&pod, 80);
     assert_withstands(&pod, "nginx");
     pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]).exits(0);
-    // The node's directory mounted writable is what the livenessProbe is for.
+    // The node's directory mounted writable is what the probes are for: the new pod is never ready, and the roll-out
+    // stops at this node.
     namespace.apply(&with(&example("daemon-set"), "html/zones, readOnly: true }", "html/zones }"));
-    namespace.rolled_out("daemonset/node-zones");
-    let pod = namespace.only_pod("app=node-zones");
+    let mut new = Vec::new();
+    namespace.wait("have a new pod", || {
+        new = namespace.pods("app=node-zones");
+        new.retain(|other| other.name != pod.name);
+        new.len() == 1
+    });
+    let pod = new.remove(0);
+    pod.until("is hardened", |pod| status(pod, "nginx")["started"] == true);
+    pod.describe_says("Readiness probe failed: FAIL mounts.read_only /usr/share/nginx/html/zones");
+    assert_eq!(status(&pod.get(), "nginx")["ready"], false);
     let ran = pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/agent.toml"]);
     ran.exits(1).says("/usr/share/nginx/html/zones");
 }
