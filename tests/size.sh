@@ -11,7 +11,7 @@ while read -r file budget; do
   echo "$file: $size of $budget bytes"
   [ "$size" -lt "$budget" ] || status=1
 done <<END
-target/x86_64-unknown-linux-musl/release/lithify 1750000
+target/x86_64-unknown-linux-musl/release/lithify 1700000
 dist/lithify 1345000
 END
 exit $status

@@ -28,11 +28,9 @@ impl Running {
         assert!(client::answers(app, &container), "{app:?}: {}", container.log());
         let root = container.root();
         let mut files = BTreeSet::new();
-        let mut processes = processes(&container);
-        processes.sort_unstable();
         let exe = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).ok();
-        for (_, pid) in &processes {
-            files.extend(exe(*pid));
+        for pid in in_order(&container) {
+            files.extend(exe(pid));
             for word in words(&format!("/proc/{pid}/cmdline")) {
                 with_interpreter(root, Path::new(&word), &mut files);
             }
@@ -40,7 +38,13 @@ impl Running {
         for directory in DIRECTORIES {
             with_interpreter(root, &Path::new(directory).join(app.command[0]), &mut files);
         }
-        let program = processes.iter().map(|(_, pid)| *pid).find(|pid| listens(*pid, app.port)).unwrap();
+        // Processes, sockets and descriptors are not read at one moment.
+        let mut found = None;
+        container.wait("have a process that listens", || {
+            found = in_order(&container).into_iter().find(|pid| listens(*pid, app.port));
+            found.is_some()
+        });
+        let program = found.unwrap();
         Self {
             files,
             program: words(&format!("/proc/{program}/cmdline")),
@@ -82,6 +86,13 @@ fn listens(pid: u32, port: u16) -> bool {
     let held = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let held = held.filter_map(|entry| fs::read_link(entry.path()).ok());
     held.into_iter().any(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str()))
+}
+
+/// The processes of a container by their pids here, the oldest first.
+fn in_order(container: &Container) -> Vec<u32> {
+    let mut processes = processes(container);
+    processes.sort_unstable();
+    processes.into_iter().map(|(_, pid)| pid).collect()
 }
 
 /// When each process of a container was started, and its pid here.
