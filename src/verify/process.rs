@@ -70,16 +70,18 @@ pub(super) fn check(
 }
 
 /// A look at one process.
-type Look = fn(Task) -> (Status, Evidence);
+type Look<'a> = &'a dyn Fn(Task) -> (Status, Evidence);
 
 /// What else confines the app, each by a file of its own.
 fn confinement(root: &Root, verify: &Verify, task: &Result<Task, OwnerError>, out: &mut Verification) {
     let is_on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-    let looks: [(bool, CheckId, Look); 4] = [
-        (is_on(&verify.user_namespace), CheckId::UserNamespace, user_namespace::check),
-        (is_on(&verify.apparmor), CheckId::AppArmor, security_modules::apparmor),
-        (is_on(&verify.selinux), CheckId::SeLinux, security_modules::selinux),
-        (verify.no_core_dumps.is_some(), CheckId::CoreDumps, core_dumps::check),
+    let secrets = |task| environment::check(task, own_root() == Ok(root.stat().id));
+    let looks: [(bool, CheckId, Look<'_>); 5] = [
+        (is_on(&verify.user_namespace), CheckId::UserNamespace, &user_namespace::check),
+        (is_on(&verify.apparmor), CheckId::AppArmor, &security_modules::apparmor),
+        (is_on(&verify.selinux), CheckId::SeLinux, &security_modules::selinux),
+        (verify.no_core_dumps.is_some(), CheckId::CoreDumps, &core_dumps::check),
+        (verify.no_secrets.is_some(), CheckId::Secrets, &secrets),
     ];
     for (_, id, look) in looks.into_iter().filter(|(asked, ..)| *asked) {
         let (subject, (status, evidence)) = match task {
@@ -87,13 +89,6 @@ fn confinement(root: &Root, verify: &Verify, task: &Result<Task, OwnerError>, ou
             Err(reason) => (Subject::Unknown(reason.clone()), judged(None)),
         };
         out.checks.push(Check { id, subject, status, evidence });
-    }
-    if verify.no_secrets.is_some() {
-        let (subject, (status, evidence)) = match task {
-            Ok(task) => (Subject::Process(*task), environment::check(*task, own_root() == Ok(root.stat().id))),
-            Err(reason) => (Subject::Unknown(reason.clone()), judged(None)),
-        };
-        out.checks.push(Check { id: CheckId::Secrets, subject, status, evidence });
     }
 }
 
