@@ -7,8 +7,6 @@ mod next;
 mod pod;
 mod workload;
 
-use std::io::Read;
-
 use crate::cli::{Learn, LearnFrom};
 use crate::failure::Failure;
 use crate::output::{print, say};
@@ -43,11 +41,6 @@ fn read(file: &str) -> Result<String, Failure> {
             "--logs {file}: {error}\n  fix: give what `kubectl logs` printed, or - for standard input"
         ))
     };
-    let mut bytes = Vec::new();
-    if file == "-" {
-        std::io::stdin().lock().take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
-    } else {
-        std::fs::File::open(file).map_err(unreadable)?.take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
-    }
+    let bytes = crate::input::bytes(file, MOST).map_err(unreadable)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

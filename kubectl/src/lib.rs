@@ -16,6 +16,7 @@ mod command_line;
 mod failure;
 mod image;
 mod inject;
+mod input;
 mod learn;
 mod lint;
 mod manifest;

@@ -5,10 +5,10 @@ pub(crate) mod paths;
 pub(crate) mod timing;
 pub(crate) mod workload;
 
-use std::io::Read;
 use std::ops::Range;
 
 use crate::failure::Failure;
+use crate::input;
 use crate::yaml::{self, Document};
 use lithify::profile::{ProfileError, SourceText};
 use lithify::text::escape::escape;
@@ -33,14 +33,9 @@ impl Manifest {
                 "{file}: cannot be read: {error}\n  fix: give the file of a manifest, or - for standard input"
             ))
         };
-        let mut bytes = Vec::new();
         // The file may be a pipe: `-f <(kustomize build)`.
-        let length = if path == "-" {
-            std::io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
-        } else {
-            std::fs::File::open(path).map_err(unreadable)?.take(MAX_BYTES).read_to_end(&mut bytes)
-        };
-        if length.map_err(unreadable)? as u64 == MAX_BYTES {
+        let bytes = input::bytes(path, MAX_BYTES).map_err(unreadable)?;
+        if bytes.len() as u64 == MAX_BYTES {
             return Err(Failure::Manifest(format!(
                 "{file}: {MAX_BYTES} bytes and more are no manifest\n  fix: give the file of a manifest"
             )));

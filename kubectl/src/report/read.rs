@@ -1,8 +1,6 @@
 //! Reads records: each alone as `lithify verify --format json` prints it, several in a list or one after the other, or all of
 //! a cluster as `kubectl lithify verify --format json` prints them.
 
-use std::io::Read;
-
 use serde_json::Value;
 
 use super::audited::{Audited, Outcome, Record, text};
@@ -20,12 +18,7 @@ pub(crate) fn file(path: &str) -> Result<Vec<Audited>, Failure> {
             "{file}: cannot be read: {error}\n  fix: give a file of records, or - for standard input"
         ))
     };
-    let mut bytes = Vec::new();
-    if path == "-" {
-        std::io::stdin().lock().take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
-    } else {
-        std::fs::File::open(path).map_err(unreadable)?.take(MOST).read_to_end(&mut bytes).map_err(unreadable)?;
-    }
+    let bytes = crate::input::bytes(path, MOST).map_err(unreadable)?;
     records(&bytes).map_err(|reason| {
         Failure::Manifest(format!(
             "{file}: {reason}\n  fix: give what `lithify verify --format json` or `kubectl lithify verify --format json` printed"
