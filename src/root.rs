@@ -20,6 +20,7 @@ pub mod pattern;
 mod read;
 mod replace;
 mod resolve;
+mod silent;
 mod stat;
 mod temporary;
 mod tree;
@@ -46,6 +47,7 @@ pub use path::{Canonical, InRoot};
 pub(crate) use read::read_part;
 pub use replace::PENDING;
 pub use resolve::Resolver;
+pub use silent::Silent;
 pub use stat::{Details, Kind, Stat};
 pub(crate) use stat::{details_of, stat_of};
 pub use tree::{Look, Visitor, walk_below, walk_tree};
@@ -58,6 +60,7 @@ use crate::linux::deadline::Deadline;
 use crate::linux::error::errno;
 use crate::linux::filesystem;
 use resolve::reopen;
+use silent::Silents;
 
 /// The target's root directory.
 #[derive(Debug)]
@@ -68,6 +71,7 @@ pub struct Root {
     stat: Stat,
     deadline: Deadline,
     capable: HashSet<Identity>,
+    silent: Silents,
 }
 
 impl Root {
@@ -99,6 +103,7 @@ impl Root {
             stat,
             deadline: Deadline::default(),
             capable: HashSet::new(),
+            silent: Silents::default(),
         })
     }
 
@@ -110,11 +115,12 @@ impl Root {
         self
     }
 
-    /// The same root without a deadline, for the little that must be done even when it has come.
-    pub fn without_deadline(&self) -> Result<Self, RootError> {
+    /// The same root with another deadline; without one for the little that must be done even when the first has come.
+    pub fn until(&self, deadline: Deadline) -> Result<Self, RootError> {
         let fd = self.fd.try_clone().map_err(|error| os("dup", b"/")(errno(&error)))?;
         let (path, resolver, stat) = (self.path.clone(), self.resolver, self.stat);
-        Ok(Self { fd, path, resolver, stat, deadline: Deadline::default(), capable: HashSet::new() })
+        let silent = Silents::clone(&self.silent);
+        Ok(Self { fd, path, resolver, stat, deadline, capable: HashSet::new(), silent })
     }
 
     /// The same root, in which `files` have file capabilities although the filesystem holds none: in a spool of somebody
@@ -189,7 +195,7 @@ impl Root {
                 reopen(place.fd.as_fd(), flags).map_err(os("open", path))?
             }
         };
-        Directory::new(fd, path.clone())
+        Directory::new(fd, path.clone(), Silents::clone(&self.silent))
     }
 
     /// Opens the directory that `path` leads to, with all links followed.

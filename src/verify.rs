@@ -38,7 +38,7 @@ use crate::harden::pipeline::{Applied, Protected};
 use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
 use crate::profile::Profile;
-use crate::root::Root;
+use crate::root::{Root, Silent};
 use crate::target::Target;
 use crate::target::owner::{Owner, OwnerError};
 
@@ -66,6 +66,8 @@ pub enum Note {
     StagedUnknown(OwnerError),
     /// Directories that neither this user nor the app may enter, so that the app cannot have changed anything there.
     Closed(Vec<Vec<u8>>),
+    /// Mounts whose server does not answer, which were left out.
+    Silent(Vec<Silent>),
     /// A file is where harden's mark would be, but is none, for this reason: it excuses nothing.
     NoMark(Rc<MarkError>),
 }

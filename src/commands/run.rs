@@ -112,6 +112,7 @@ fn prepare(options: &Run) -> Result<Prepared, CommandError> {
         command.set_variable("HOME", home)?;
     }
     let mut report = Report::new(Subcommand::Run, root.path(), &profile);
+    report.add_silent(root);
     let mut restrictions = Restrictions::new(privileges, parent_death);
     match Ruleset::confining(root, &profile.confine, command.program().as_os_str().as_bytes()) {
         Ok(Some(ruleset)) => restrictions.add(Confinement::Confine, ruleset),

@@ -40,6 +40,7 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     let protected = Protected::new(&target, &profile, policy)?;
     let mut report = Report::new(Subcommand::Verify, target.root.path(), &profile);
     report.record = Some(record(&profile, digest, known));
+    report.add_silent(&target.root);
     let mut verification = protected.verify();
     let size = options.max_file_size.0;
     if let Some(digest) = digest {

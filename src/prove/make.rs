@@ -15,11 +15,10 @@ use nix::unistd::{execve, execveat};
 
 use super::attempt::{Attempt, By, End, Start, Tried, Why, sort};
 use super::child::{Canary, Child, Kind, attempt, canary};
-use super::list::Listed;
+use super::list::{Listed, Wanted};
 use super::program::program;
 use crate::linux::deadline::Deadline;
 use crate::linux::error::errno;
-use crate::linux::proc::mountinfo::Mounts;
 use crate::linux::sys;
 use crate::root::{InRoot, Root};
 
@@ -34,13 +33,13 @@ impl Listed {
         let start = if try_own(Kind::Exec) == Canary::Filtered { Kind::Limited } else { Kind::Exec };
         let exec_holds = try_own(start) != Canary::Runs;
         let gain_holds = try_own(Kind::Gain) != Canary::Runs;
-        let maker = Maker { root, deadline: self.deadline, enter, mounts: self.mounts, start, exec_holds, gain_holds };
+        let maker = Maker { root, deadline: self.deadline, enter, start, exec_holds, gain_holds };
         let mut attempts: Vec<Attempt> = self
             .wanted
             .into_iter()
-            .map(|(tried, counts)| {
-                let end = maker.make(&tried);
-                Attempt { tried, end, counts }
+            .map(|wanted| {
+                let end = maker.make(&wanted);
+                Attempt { tried: wanted.tried, end, counts: wanted.counts }
             })
             .collect();
         attempts.extend(self.unknown);
@@ -53,7 +52,6 @@ struct Maker<'a> {
     root: &'a Root,
     deadline: Deadline,
     enter: &'a dyn Fn() -> bool,
-    mounts: Mounts,
     /// The way to start programs that keeps them from running.
     start: Kind,
     /// Whether a program that is started does not run.
@@ -63,7 +61,7 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn make(&self, tried: &Tried) -> End {
+    fn make(&self, Wanted { tried, stated, .. }: &Wanted) -> End {
         let kind = match tried {
             Tried::Start(_) | Tried::Execute(_) | Tried::ExecuteMemory => self.start,
             Tried::Gain(_) => Kind::Gain,
@@ -134,24 +132,14 @@ impl Maker<'_> {
             (Tried::Execute(_) | Tried::Write(_), End::NotTried(Why::Short(Errno::EROFS))) => {
                 End::Refused(Errno::EROFS)
             }
-            (Tried::Execute(directory), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
-                End::NotTried(Why::NotMade(errno, self.stated(directory, "noexec")))
-            }
-            (Tried::Write(directory), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
-                End::NotTried(Why::NotMade(errno, self.stated(directory, "ro")))
+            (Tried::Execute(_) | Tried::Write(_), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
+                End::NotTried(Why::NotMade(errno, *stated))
             }
             (Tried::Confined(_), End::Refused(errno @ (Errno::EOPNOTSUPP | Errno::EISDIR))) => {
                 End::NotTried(Why::NotMade(errno, None))
             }
             (_, end) => end,
         }
-    }
-
-    /// What mountinfo says of a place where nothing can be made: that it is read-only, or has this option.
-    fn stated(&self, directory: &[u8], option: &'static str) -> Option<&'static str> {
-        let place = self.root.walk(directory, true).ok()?;
-        let mount = self.mounts.covering(&place.path)?;
-        if mount.is_read_only() { Some("ro") } else { mount.has(option).then_some(option) }
     }
 
     /// Returns only if the program is not started.

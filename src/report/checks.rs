@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{isolation, reasons, seal};
+use super::{advice, isolation, reasons, seal};
 use crate::drift::{Anomaly, Drifted, Sign};
 use crate::harden::mark;
 use crate::harden::plan::{Origin, Reason, Verb};
 use crate::linux::proc::Namespace;
 use crate::linux::proc::mountinfo::Mount;
 use crate::linux::proc::status::capability_names;
+use crate::root::Silent;
 use crate::target;
 use crate::text::escape::escape;
 use crate::verify::{Check, CheckId, Evidence, Note, Status, Subject, Trial};
@@ -243,6 +244,13 @@ fn after(time: Duration) -> String {
 }
 
 /// A remark on what was looked at.
+/// What there is to say of mounts that were left out because their server does not answer.
+pub(super) fn silent(mounts: &[Silent]) -> String {
+    let each = |mount: &Silent| format!("{} ({})", mount.point, escape(&mount.filesystem));
+    let mounts: Vec<String> = mounts.iter().map(each).collect();
+    format!("left out, because the server of these mounts does not answer: {}; {}", mounts.join(", "), advice::SILENT)
+}
+
 pub(super) fn note(note: &Note) -> String {
     match note {
         Note::RuntimeMounts(points) => {
@@ -256,6 +264,7 @@ pub(super) fn note(note: &Note) -> String {
             "neither this user nor the app may enter these directories, so they were not looked at for drift: {}",
             paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
         ),
+        Note::Silent(mounts) => silent(mounts),
         Note::NoMark(reason) => format!("{} is no mark of lithify's and excuses nothing: {reason}", escape(mark::PATH)),
     }
 }

@@ -1,10 +1,11 @@
 //! `[verify.exposure] writable_cgroup`: whoever can write to a control group's files can lift its limits, and with
 //! version 1 make the kernel run a program on the node (`release_agent`, CVE-2022-0492).
 
-use super::mounts::{View, inside};
+use super::mounts::View;
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::profile::Verify;
 use crate::root::{InRoot, Root};
+use crate::target::inside;
 
 /// The file of version 1 that names the program which the kernel runs on the node.
 const RELEASE_AGENT: &[u8] = b"release_agent";

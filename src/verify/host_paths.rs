@@ -4,11 +4,12 @@
 //! known by their paths there. The node's disk is the one that also has the files which runtimes mount, such as
 //! `/etc/hosts`: a part of it that is no volume is the node's, and so is the whole of it. Other disks are volumes.
 
-use super::mounts::{View, inside, is_runtime_mount};
+use super::mounts::{View, is_runtime_mount};
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
 use crate::root::{Kind, Root};
+use crate::target::inside;
 
 /// Parts of the paths of volumes on the node's own disk.
 const VOLUMES: [&[u8]; 6] = [

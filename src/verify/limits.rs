@@ -5,13 +5,14 @@
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::mounts::{View, inside};
+use super::mounts::View;
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::linux::proc::Task;
 use crate::linux::proc::cgroup::{Group, groups};
 use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
 use crate::root::{InRoot, Root};
+use crate::target::inside;
 use crate::target::owner::OwnerError;
 
 /// A limit: its check, its controller, and its files in version 2 and in version 1 (cgroups(7)).

@@ -1,10 +1,11 @@
 //! `[verify.mounts]` by the flags of mounts alone: `noexec`, `nosuid` and `nodev`, `recursive_read_only`, and `shared`.
 
-use super::mounts::{View, host_path, inside, is_runtime_mount, unreadable};
+use super::mounts::{View, host_path, is_runtime_mount, unreadable};
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Root};
+use crate::target::inside;
 
 pub(super) fn check(root: &Root, verify: &Verify, view: &View, writable: &[Canonical], out: &mut Verification) {
     for (id, paths) in

@@ -7,6 +7,7 @@ use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
 use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
+use crate::target::inside;
 use crate::target::owner::{Owner, OwnerError};
 
 /// The mounts, and the path of the root among them. The error says why they cannot be read.
@@ -181,18 +182,6 @@ pub(super) fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
         (b"/", _) => path.to_vec(),
         (_, b"/") => prefix.to_vec(),
         _ => [prefix, path].concat(),
-    }
-}
-
-/// The path inside the root of a mount point in mountinfo; `None` if it lies outside the root.
-pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
-    if prefix == b"/" {
-        return Some(point);
-    }
-    match point.strip_prefix(prefix)? {
-        [] => Some(b"/"),
-        rest @ [b'/', ..] => Some(rest),
-        _ => None,
     }
 }
 

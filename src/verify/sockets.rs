@@ -1,11 +1,12 @@
 //! `[verify.exposure] runtime_socket`: sockets of container runtimes, at the usual paths, under any other name where
 //! mountinfo tells which socket of the node is mounted there, and in mounted directories. Whoever can write to one of them is root on the node.
 
-use super::mounts::{View, inside};
+use super::mounts::View;
 use super::{Check, CheckId, Evidence, Status, Verification};
 use crate::linux::proc::mountinfo::Mounts;
 use crate::profile::Verify;
 use crate::root::{InRoot, Kind, Root};
+use crate::target::inside;
 
 /// Where the root of the node may be, or its `/run`.
 const NODE: [&str; 6] = ["", "/var", "/host", "/host/var", "/rootfs", "/rootfs/var"];

@@ -1,10 +1,11 @@
 //! Staged directories (`lithify stage`) must not be writable under any name. Whoever can write to the copy can put a
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
-use super::mounts::{View, inside};
+use super::mounts::View;
 use super::{Check, CheckId, Evidence, Note, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::root::{InRoot, Kind, Root};
+use crate::target::inside;
 use crate::volume::stage::{MARKER, NAME};
 
 pub(super) fn check(root: &Root, view: &View, out: &mut Verification) {
