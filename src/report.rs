@@ -179,7 +179,9 @@ impl Report {
     pub fn add_silent(&mut self, root: &Root) {
         match root.silent() {
             [] => {}
-            silent if self.command == Subcommand::Verify => self.add_unreadable(silent.iter().map(Into::into).collect()),
+            silent if self.command == Subcommand::Verify => {
+                self.add_unreadable(silent.iter().map(Into::into).collect())
+            }
             silent => self.notes.push(Note::Verify(verify::Note::Silent(silent.to_vec()))),
         }
     }

@@ -15,9 +15,9 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::linux::deadline::Deadline;
+use crate::linux::filesystem::has_server;
 use crate::linux::proc::status::Status;
 use crate::linux::proc::{Task, own_root};
-use crate::linux::filesystem::has_server;
 use crate::root::{Canonical, Root, RootError, Silent};
 use app::App;
 use owner::{Owner, OwnerError};

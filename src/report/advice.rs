@@ -112,7 +112,8 @@ fn failed(failed: &Failed<'_>) -> String {
 }
 
 /// What to do about a mount whose server does not answer.
-pub(super) const SILENT: &str = "what waits for it waits, too: bring its server back, or unmount it on the node (umount -l)";
+pub(super) const SILENT: &str =
+    "what waits for it waits, too: bring its server back, or unmount it on the node (umount -l)";
 
 fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
     match error.errno() {

@@ -60,7 +60,9 @@ fn nothing_else_waits_for_it() {
     lithify(&container, &["diff"]).exits(0).says(LEFT_OUT);
     lithify(&container, &["seal", "--only", "executables"]).exits(0).says("lithify1-sha256:").says(LEFT_OUT);
     // Where a rule leads there, it is not known what it would remove.
-    lithify(&container, &["harden", "-p", &named]).exits(1).says(&format!("UNVERIFIED inventory /: could not be looked at: {SAID}"));
+    lithify(&container, &["harden", "-p", &named])
+        .exits(1)
+        .says(&format!("UNVERIFIED inventory /: could not be looked at: {SAID}"));
     lithify(&container, &["run", "-p", &named, "--", "/usr/bin/id"]).exits(125).says(SAID).does_not_say("uid=");
     lithify(&container, &["run", "-p", &profile, "--", "/usr/bin/id"]).exits(0).says("uid=0").says(LEFT_OUT);
     lithify(&container, &["harden", "-p", &profile]).exits(0).says(LEFT_OUT);
