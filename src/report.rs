@@ -180,7 +180,7 @@ impl Report {
         match root.silent() {
             [] => {}
             silent if self.command == Subcommand::Verify => {
-                self.add_unreadable(silent.iter().map(Into::into).collect())
+                self.add_unreadable(silent.iter().map(Into::into).collect());
             }
             silent => self.notes.push(Note::Verify(verify::Note::Silent(silent.to_vec()))),
         }
