@@ -40,14 +40,13 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC};
 pub use directory::Directory;
 pub use entry::Entry;
 pub(crate) use error::os;
-pub use error::{Failure, RootError};
+pub use error::{Failure, RootError, Silent};
 pub use follow::Followed;
 pub use ordered::{OrderedVisitor, walk_ordered};
 pub use path::{Canonical, InRoot};
 pub(crate) use read::read_part;
 pub use replace::PENDING;
 pub use resolve::Resolver;
-pub use silent::Silent;
 pub use stat::{Details, Kind, Stat};
 pub(crate) use stat::{details_of, stat_of};
 pub use tree::{Look, Visitor, walk_below, walk_tree};
@@ -149,6 +148,11 @@ impl Root {
     /// The path by which it was opened.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether nothing can be changed in the root directory, because its mount is read-only.
+    pub fn is_read_only(&self) -> bool {
+        self.directory(&Canonical::default()).is_ok_and(|root| root.is_read_only())
     }
 
     /// What is known of the root directory itself.

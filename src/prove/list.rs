@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc::{S_IFCHR, S_IFMT};
 use nix::unistd::{AccessFlags, access};
 
 use super::TIME;
@@ -12,7 +13,7 @@ use super::attempt::{Attempt, By, End, Start, Tried, Why};
 use crate::linux::deadline::Deadline;
 use crate::linux::filesystem::is_kernels;
 use crate::linux::proc::mountinfo::{Mount, Mounts};
-use crate::profile::Profile;
+use crate::profile::{Confine, Profile, Scope};
 use crate::recognise::catalogue::{Catalogue, Class, Known};
 use crate::recognise::elf::Elf;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
@@ -22,6 +23,13 @@ use crate::verify::{Check, CheckId, runtime_sockets};
 
 /// How long the search for programs may take.
 const SEARCH: Duration = Duration::from_secs(6);
+
+/// The first port that is tried: one of those that nobody is assigned (RFC 6335), and for which no privilege is needed.
+const FIRST_PORT: u16 = 49152;
+
+/// Devices that may be opened without any effect, besides those that every app may control. Others, such as a watchdog,
+/// act when they are opened.
+const HARMLESS: [&str; 4] = ["/dev/console", "/dev/fuse", "/dev/net/tun", "/dev/kmsg"];
 
 /// What is to be tried.
 #[derive(Debug)]
@@ -56,6 +64,9 @@ impl Listed {
         lister.calls();
         let mounts = lister.places(target, checks);
         lister.sockets(&mounts);
+        if app.is_some() {
+            lister.confinement(&profile.confine);
+        }
         lister.programs(target);
         Self { wanted: lister.wanted, unknown: lister.unknown, deadline }
     }
@@ -90,11 +101,40 @@ impl Lister<'_> {
         }
     }
 
+    /// What `[confine]` denies beside files and programs.
+    fn confinement(&mut self, confine: &Confine) {
+        for (ports, tried) in [(&confine.bind, Tried::Bind as fn(u16) -> Tried), (&confine.connect, Tried::Connect)] {
+            if let Some(ports) = ports {
+                let denied = (FIRST_PORT..).find(|port| !ports.iter().any(|allowed| allowed.value == *port));
+                self.wanted.extend(denied.map(|port| Wanted { tried: tried(port), counts: true, stated: None }));
+            }
+        }
+        if let Some(allowed) = &confine.ioctl {
+            for device in HARMLESS {
+                let path = device.as_bytes();
+                let place = self.root.walk(path, true).ok().filter(|place| place.stat.mode & S_IFMT == S_IFCHR);
+                let is_allowed =
+                    |place: &Place| allowed.iter().any(|entry| place.path.is_within(entry.value.as_bytes()));
+                if place.is_some_and(|place| !is_allowed(&place)) {
+                    self.add(Tried::Ioctl(path.to_vec()), true);
+                }
+            }
+        }
+        for scope in &confine.scope {
+            let tried = match scope.value {
+                Scope::AbstractUnixSocket => Tried::AbstractSocket,
+                Scope::Signal => Tried::Signal,
+            };
+            self.add_once(tried, true);
+        }
+    }
+
     /// The sockets that are there, each by the first of its names.
     fn sockets(&mut self, mounts: &Mounts) {
         let (root, asked) = (self.root, self.asked.socket());
         let mut seen = Vec::new();
-        runtime_sockets(root, Some((mounts, b"/")), &mut |path| match root.resolve(path) {
+        let visible: Vec<(&[u8], &Mount)> = mounts.visible().map(|mount| (mount.point.as_slice(), mount)).collect();
+        runtime_sockets(root, &visible, &mut |path| match root.resolve(path) {
             Ok(stat) if stat.kind == Kind::Other && !seen.contains(&stat.id) => {
                 seen.push(stat.id);
                 self.add(Tried::Socket(path.to_vec()), asked);

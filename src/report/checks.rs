@@ -265,6 +265,10 @@ pub(super) fn note(note: &Note) -> String {
             paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
         ),
         Note::Silent(mounts) => silent(mounts),
+        Note::LeftOnReadOnly => {
+            "the root is read-only, so nothing can be removed from it while it runs: under `lithify run`, Landlock denies what is left to the app and its children, but it is there for this process and for every exec; bake the removal into the image or stage a hardened copy, or leave [remove] out of the profile of this verify"
+                .to_owned()
+        }
         Note::NoMark(reason) => format!("{} is no mark of lithify's and excuses nothing: {reason}", escape(mark::PATH)),
     }
 }

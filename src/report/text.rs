@@ -49,7 +49,7 @@ pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
                 let _ = writeln!(out, "{word} {id} {subject}: {detail}");
             }
             for attempt in report.attempts.iter().flatten().filter(|attempt| !attempt.is_finding()) {
-                let (id, subject) = (prove::id(&attempt.tried), prove::subject(&attempt.tried));
+                let (id, subject) = (attempt.tried.id(), prove::subject(&attempt.tried));
                 let _ = writeln!(out, "{} {id} {subject}: {}", prove::outcome(&attempt.end), prove::detail(attempt));
             }
         }
@@ -114,7 +114,7 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>], most: usiz
 /// What a finding is about of which there may be very many: a check, or an attempt.
 fn one_of_many(finding: &Fact<'_>) -> Option<(&'static str, Status)> {
     let id = match finding {
-        Fact::Attempt(attempt) => prove::id(&attempt.tried),
+        Fact::Attempt(attempt) => attempt.tried.id(),
         Fact::Check { check, .. } => check.id.name(),
         _ => return None,
     };

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::Silent;
+use super::Canonical;
 use crate::text::escape::escape;
 
 /// What went wrong at one path. It is boxed because nearly every function here may fail and then hands on a single
@@ -41,6 +41,21 @@ pub enum Failure {
     /// The root's deadline came first. After that, every access fails.
     #[error("not looked at before the deadline")]
     Late,
+}
+
+/// A mount whose server does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// Where it is mounted.
+    pub point: Canonical,
+    /// Type of the filesystem, such as `nfs4` or `fuse.sshfs`.
+    pub filesystem: Vec<u8>,
+}
+
+impl From<&Silent> for RootError {
+    fn from(mount: &Silent) -> Self {
+        Failure::Silent(mount.clone()).into()
+    }
 }
 
 impl From<Failure> for RootError {

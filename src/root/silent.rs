@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::pipe2;
 
-use super::{Canonical, Failure, Resolver, Root, RootError};
+use super::{Canonical, Failure, Resolver, Root, RootError, Silent};
 use crate::linux::deadline::Deadline;
 use crate::linux::filesystem;
 use crate::linux::sys;
@@ -23,21 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many are asked at a time, a process each.
 const AT_A_TIME: usize = 32;
-
-/// A mount whose server does not answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silent {
-    /// Where it is mounted.
-    pub point: Canonical,
-    /// Type of the filesystem, such as `nfs4` or `fuse.sshfs`.
-    pub filesystem: Vec<u8>,
-}
-
-impl From<&Silent> for RootError {
-    fn from(mount: &Silent) -> Self {
-        Failure::Silent(mount.clone()).into()
-    }
-}
 
 /// The mounts of one root that do not answer.
 pub(super) type Silents = Rc<Vec<Silent>>;
@@ -52,7 +37,7 @@ pub(super) fn answers(silent: &Silents, directory: &[u8], name: &[u8]) -> Result
         let rest = mount.point.strip_prefix(directory).and_then(|rest| rest.strip_prefix(b"/"));
         rest == Some(name)
     };
-    silent.iter().find(is_it).map_or(Ok(()), |mount| Err(mount.into()))
+    silent.iter().find(is_it).map_or(Ok(()), |mount| Err(Failure::Silent(mount.clone()).into()))
 }
 
 impl Root {
