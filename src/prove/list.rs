@@ -105,7 +105,7 @@ impl Lister<'_> {
     fn confinement(&mut self, confine: &Confine) {
         for (ports, tried) in [(&confine.bind, Tried::Bind as fn(u16) -> Tried), (&confine.connect, Tried::Connect)] {
             if let Some(ports) = ports {
-                let denied = (FIRST_PORT..).find(|port| !ports.iter().any(|allowed| allowed.value == *port));
+                let denied = (FIRST_PORT..=u16::MAX).find(|port| !ports.iter().any(|allowed| allowed.value == *port));
                 self.wanted.extend(denied.map(|port| Wanted { tried: tried(port), counts: true, stated: None }));
             }
         }

@@ -59,13 +59,11 @@ fn socket() -> Result<(UnixListener, SocketAddr), Errno> {
 
 /// A process that only waits to be killed.
 fn process() -> Result<i32, Errno> {
-    match sys::process::fork()? {
-        Some(child) => Ok(child.as_raw()),
-        None => {
-            let _ = set_pdeathsig(Signal::SIGKILL);
-            loop {
-                nix::unistd::pause();
-            }
-        }
+    if let Some(child) = sys::process::fork()? {
+        return Ok(child.as_raw());
+    }
+    let _ = set_pdeathsig(Signal::SIGKILL);
+    loop {
+        nix::unistd::pause();
     }
 }

@@ -75,7 +75,7 @@ pub fn connect(socket: BorrowedFd<'_>, port: u16) -> Result<(), Errno> {
 
 fn at_address(call: libc::c_long, socket: BorrowedFd<'_>, address: [u8; 4], port: u16) -> Result<(), Errno> {
     let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_family: libc::sa_family_t::try_from(libc::AF_INET).unwrap_or_default(),
         sin_port: port.to_be(),
         sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
         sin_zero: [0; 8],
