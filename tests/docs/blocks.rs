@@ -58,21 +58,29 @@ fn wrong(block: &Block) -> Result<(), String> {
             calls(text).iter().try_for_each(|call| accepted(call))
         }
         "console" => {
-            let typed: String = text.lines().filter(|line| line.starts_with("$ ")).map(|line| format!("{line}\n")).collect();
+            let typed: String =
+                text.lines().filter(|line| line.starts_with("$ ")).map(|line| format!("{line}\n")).collect();
             calls(&typed).iter().try_for_each(|call| accepted(call))
         }
         "yaml" => {
             let documents = serde_norway::Deserializer::from_str(text);
-            documents.map(|document| <serde_norway::Value as serde::Deserialize>::deserialize(document).map(drop)).collect::<Result<_, _>>().map_err(|error| error.to_string())
+            documents
+                .map(|document| <serde_norway::Value as serde::Deserialize>::deserialize(document).map(drop))
+                .collect::<Result<_, _>>()
+                .map_err(|error| error.to_string())
         }
-        "toml" if text.contains("[[accept]]") => text.parse::<toml::Table>().map(drop).map_err(|error| error.to_string()),
+        "toml" if text.contains("[[accept]]") => {
+            text.parse::<toml::Table>().map(drop).map_err(|error| error.to_string())
+        }
         "toml" => {
             let head = if text.contains("schema = 1") { "" } else { "schema = 1\n" };
             // A file of the reader's.
             let text = text.replace(", \"./team.toml\"", "");
             lithify::profile::load_text("block", &format!("{head}{text}")).map(drop).map_err(|error| error.to_string())
         }
-        "json" => serde_json::from_str::<serde_json::Value>(&text.replace(", ...", "")).map(drop).map_err(|e| e.to_string()),
+        "json" => {
+            serde_json::from_str::<serde_json::Value>(&text.replace(", ...", "")).map(drop).map_err(|e| e.to_string())
+        }
         // `RUN [...]` of it: `command::examples`.
         "dockerfile" | "text" => Ok(()),
         other => Err(format!("a block of {other:?}: nothing validates it")),

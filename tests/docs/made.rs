@@ -46,8 +46,11 @@ fn flag(arg: &Arg, out: &mut String) {
         write!(help, ". {}", cell(&values.join("; "))).unwrap();
     }
     let default: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-    let default =
-        if default.is_empty() || !arg.get_action().takes_values() { String::new() } else { format!("`{}`", default[0]) };
+    let default = if default.is_empty() || !arg.get_action().takes_values() {
+        String::new()
+    } else {
+        format!("`{}`", default[0])
+    };
     // Every flag but `--allow-host` has one of its name; the parser of lists reads theirs itself.
     let variable = match arg.get_long() {
         Some(name) if name != "allow-host" => format!("`LITHIFY_{}`", name.replace('-', "_").to_uppercase()),

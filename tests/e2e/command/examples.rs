@@ -125,7 +125,8 @@ fn number(text: &str, key: &str) -> u32 {
 #[test]
 fn a_probe_that_waits_has_enough_tries_and_not_too_many() {
     let mut seen = 0;
-    let mut pages = ["README.md", "docs/kubernetes.md", "docs/choose.md", "docs/waiting.md"].map(str::to_owned).to_vec();
+    let mut pages =
+        ["README.md", "docs/kubernetes.md", "docs/choose.md", "docs/waiting.md"].map(str::to_owned).to_vec();
     pages.extend(names("examples").into_iter().filter(|name| name.ends_with(".yaml")));
     for page in pages {
         let text = read(&page);
