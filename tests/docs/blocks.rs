@@ -64,10 +64,10 @@ fn wrong(block: &Block) -> Result<(), String> {
         }
         "yaml" => {
             let documents = serde_norway::Deserializer::from_str(text);
-            documents
-                .map(|document| <serde_norway::Value as serde::Deserialize>::deserialize(document).map(drop))
-                .collect::<Result<_, _>>()
-                .map_err(|error| error.to_string())
+            for document in documents {
+                <serde_norway::Value as serde::Deserialize>::deserialize(document).map_err(|error| error.to_string())?;
+            }
+            Ok(())
         }
         "toml" if text.contains("[[accept]]") => {
             text.parse::<toml::Table>().map(drop).map_err(|error| error.to_string())
