@@ -65,7 +65,8 @@ fn wrong(block: &Block) -> Result<(), String> {
         "yaml" => {
             let documents = serde_norway::Deserializer::from_str(text);
             for document in documents {
-                <serde_norway::Value as serde::Deserialize>::deserialize(document).map_err(|error| error.to_string())?;
+                <serde_norway::Value as serde::Deserialize>::deserialize(document)
+                    .map_err(|error| error.to_string())?;
             }
             Ok(())
         }
