@@ -12,9 +12,10 @@ pub fn commands(text: &str) -> Vec<Vec<String>> {
         let line = line.split(" #").next().unwrap_or_default();
         let line = line.replace("$(docker create \"$IMAGE\")", "ID").replace("$(docker create registry", "(registry");
         let line = line.replace("\"$@\"", "");
-        for part in [" | ", " && ", "; "].iter().fold(vec![line.as_str()], |parts, end| {
-            parts.into_iter().flat_map(|part| part.split(end)).collect()
-        }) {
+        for part in [" | ", " && ", "; "]
+            .iter()
+            .fold(vec![line.as_str()], |parts, end| parts.into_iter().flat_map(|part| part.split(end)).collect())
+        {
             if let Ok(words) = only::split(part.trim_end_matches(')')) {
                 let ends = |word: &String| word.starts_with('>') || word.starts_with("2>") || word == "&";
                 commands.push(words.into_iter().take_while(|word| !ends(word)).collect());

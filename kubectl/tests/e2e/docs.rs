@@ -14,7 +14,9 @@ fn every_command_line_is_accepted() {
         let blocks = page::parts(&page::read(&name)).1;
         for block in blocks.iter().filter(|block| ["sh", "bash", "console"].contains(&block.language.as_str())) {
             for words in shell::commands(&block.text) {
-                if words.first().is_none_or(|word| word != "kubectl") || words.get(1).is_none_or(|word| word != "lithify") {
+                if words.first().is_none_or(|word| word != "kubectl")
+                    || words.get(1).is_none_or(|word| word != "lithify")
+                {
                     continue;
                 }
                 // The flags before `--help` are read, and nothing is done.

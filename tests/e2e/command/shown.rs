@@ -37,7 +37,9 @@ fn shows(shown: &str, printed: &str) {
     let shown = shown.lines().filter(typed).map(|line| format!("{line}\n")).collect::<String>();
     let printed = numberless(printed);
     let mut rest = printed.as_str();
-    for part in numberless(&shown).split("...").map(|part| part.trim_matches(' ')).filter(|part| !part.trim().is_empty()) {
+    for part in
+        numberless(&shown).split("...").map(|part| part.trim_matches(' ')).filter(|part| !part.trim().is_empty())
+    {
         let part = part.trim_matches('\n');
         let at = rest.find(part).unwrap_or_else(|| panic!("the page shows\n{part}\nand this was printed:\n{printed}"));
         rest = &rest[at + part.len()..];
@@ -53,7 +55,8 @@ fn what_scan_finds_and_what_is_gone() {
     let work = tempfile::tempdir().unwrap();
     let container = Spec::new(&root, &["nginx", "-g", "daemon off;"]).volume(work.path(), "/work", &["ro"]).start();
     container.wait("run nginx", || container.is_running());
-    fs::write(work.path().join("before.json"), container.lithify(&["scan", "--format", "json"]).exits(0).stdout).unwrap();
+    fs::write(work.path().join("before.json"), container.lithify(&["scan", "--format", "json"]).exits(0).stdout)
+        .unwrap();
     container.lithify(&["harden", "-p", "shells"]).exits(0);
     let printed = container.lithify(&["scan", "--compare", "/work/before.json"]).exits(0).stdout;
     shows(&block("scan.md", "--compare before.json"), &printed);
