@@ -18,7 +18,7 @@ MOST = 30
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 WORDS = ROOT / "tests/docs/words.txt"
 # Made from the sources, row by row.
-MADE = {"checks.md", "commands.md", "keys.md"}
+MADE = {"checks.md", "commands.md", "keys.md", "kubectl-commands.md"}
 
 
 def pages():

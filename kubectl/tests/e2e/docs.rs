@@ -1,5 +1,7 @@
-//! The command lines of the plugin that README and docs/ show are accepted.
+//! The command lines of the plugin that README and docs/ show are accepted, and `docs/kubectl-commands.md` is what its
+//! `--help` prints; `LITHIFY_BLESS=1` writes it.
 
+#[allow(dead_code)]
 #[path = "../../../tests/docs/page.rs"]
 mod page;
 #[path = "../../../tests/docs/shell.rs"]
@@ -29,4 +31,25 @@ fn every_command_line_is_accepted() {
         }
     }
     assert!(seen >= 20, "{seen}");
+}
+
+#[test]
+fn the_page_of_its_commands_is_what_help_prints() {
+    let help = |words: &[&str]| crate::ran::run_with(super::command(words.iter().chain(&["--help"])).env("COLUMNS", "100"), "").stdout;
+    let all = help(&[]);
+    let (_, rest) = all.split_once("Commands:\n").unwrap();
+    let names = rest.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let mut page = String::from(
+        "# Commands of the plugin\n\nWhat `kubectl lithify COMMAND --help` prints. \
+         [kubectl lithify](kubectl.md) says how they work.\n",
+    );
+    for name in names.filter(|name| *name != "help") {
+        page.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", help(&[name]).trim_end()));
+    }
+    let path = page::project().join("docs/kubectl-commands.md");
+    if std::env::var_os("LITHIFY_BLESS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(written, page, "LITHIFY_BLESS=1 writes docs/kubectl-commands.md");
 }
