@@ -188,6 +188,9 @@ fn every_first_word_of_a_line() {
     assert!(words.len() > 15, "{words:?}");
     for word in words {
         let word = word.trim_start_matches("lithify harden: ").trim_start_matches("would ").trim_end_matches(':');
-        assert!(sources.contains(&format!("\"{word}")) || sources.contains(&format!("  {word}: ")), "{word} is printed nowhere");
+        assert!(
+            sources.contains(&format!("\"{word}")) || sources.contains(&format!("  {word}: ")),
+            "{word} is printed nowhere"
+        );
     }
 }

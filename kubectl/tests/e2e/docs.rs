@@ -35,7 +35,9 @@ fn every_command_line_is_accepted() {
 
 #[test]
 fn the_page_of_its_commands_is_what_help_prints() {
-    let help = |words: &[&str]| crate::ran::run_with(super::command(words.iter().chain(&["--help"])).env("COLUMNS", "100"), "").stdout;
+    let help = |words: &[&str]| {
+        crate::ran::run_with(super::command(words.iter().chain(&["--help"])).env("COLUMNS", "100"), "").stdout
+    };
     let all = help(&[]);
     let (_, rest) = all.split_once("Commands:\n").unwrap();
     let names = rest.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
