@@ -225,7 +225,7 @@ fn pod_at() -> Arg {
 }
 
 /// The whole command line.
-fn command() -> Clap {
+pub(crate) fn command() -> Clap {
     let inject = common(Clap::new("inject").about("Put lithify into the workloads of a manifest"))
         .arg(
             option("mode", "MODE", "probe: delete, by the startupProbe; stage: mount hardened copies, also on a read-only root; run: harden, then become the app; auto: what `advise` says of each container")
