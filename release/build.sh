@@ -35,5 +35,5 @@ fi
 "${build[@]}"
 install -m 0755 "$directory/$target/release/$program" "$file.debug"
 # The toolchain's own: strip(1) of this machine knows one architecture, and changes with the distribution.
-"$sysroot"/lib/rustlib/*/bin/rust-objcopy --strip-all "$file.debug" "$file"
+LD_LIBRARY_PATH=$sysroot/lib "$sysroot"/lib/rustlib/*/bin/rust-objcopy --strip-all "$file.debug" "$file"
 chmod 0755 "$file"
