@@ -111,10 +111,6 @@ fn failed(failed: &Failed<'_>) -> String {
     text.to_owned()
 }
 
-/// What to do about a mount whose server does not answer.
-pub(super) const SILENT: &str =
-    "what waits for it waits, too: bring its server back, or unmount it on the node (umount -l)";
-
 fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
     match error.errno() {
         Errno::EFBIG => Some(
@@ -123,7 +119,7 @@ fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
         Errno::ENAMETOOLONG => Some(
             "remove it: its directories are nested so deep that their paths exceed 16 KiB; only somebody who hides something needs that",
         ),
-        _ if error.silent().is_some() => Some(SILENT),
+        _ if error.silent().is_some() => Some(super::checks::SILENT),
         _ if command == Subcommand::Stage => {
             Some("this user may not read it: run the init container as root, or remove that file in the profile")
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{advice, isolation, reasons, seal};
+use super::{isolation, reasons, seal};
 use crate::drift::{Anomaly, Drifted, Sign};
 use crate::harden::mark;
 use crate::harden::plan::{Origin, Reason, Verb};
@@ -244,11 +244,15 @@ fn after(time: Duration) -> String {
 }
 
 /// A remark on what was looked at.
+/// What to do about a mount whose server does not answer.
+pub(super) const SILENT: &str =
+    "what waits for it waits, too: bring its server back, or unmount it on the node (umount -l)";
+
 /// What there is to say of mounts that were left out because their server does not answer.
 pub(super) fn silent(mounts: &[Silent]) -> String {
     let each = |mount: &Silent| format!("{} ({})", mount.point, escape(&mount.filesystem));
     let mounts: Vec<String> = mounts.iter().map(each).collect();
-    format!("left out, because the server of these mounts does not answer: {}; {}", mounts.join(", "), advice::SILENT)
+    format!("left out, because the server of these mounts does not answer: {}; {}", mounts.join(", "), SILENT)
 }
 
 pub(super) fn note(note: &Note) -> String {
