@@ -21,6 +21,7 @@ mod prove;
 mod reasons;
 mod record;
 mod seal;
+mod silent;
 mod stage;
 mod survey;
 mod text;

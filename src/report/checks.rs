@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{isolation, reasons, seal};
+use super::{isolation, reasons, seal, silent};
 use crate::drift::{Anomaly, Drifted, Sign};
 use crate::harden::mark;
 use crate::harden::plan::{Origin, Reason, Verb};
 use crate::linux::proc::Namespace;
 use crate::linux::proc::mountinfo::Mount;
 use crate::linux::proc::status::capability_names;
-use crate::root::Silent;
 use crate::target;
 use crate::text::escape::escape;
 use crate::verify::{Check, CheckId, Evidence, Note, Status, Subject, Trial};
@@ -244,17 +243,6 @@ fn after(time: Duration) -> String {
 }
 
 /// A remark on what was looked at.
-/// What to do about a mount whose server does not answer.
-pub(super) const SILENT: &str =
-    "what waits for it waits, too: bring its server back, or unmount it on the node (umount -l)";
-
-/// What there is to say of mounts that were left out because their server does not answer.
-pub(super) fn silent(mounts: &[Silent]) -> String {
-    let each = |mount: &Silent| format!("{} ({})", mount.point, escape(&mount.filesystem));
-    let mounts: Vec<String> = mounts.iter().map(each).collect();
-    format!("left out, because the server of these mounts does not answer: {}; {}", mounts.join(", "), SILENT)
-}
-
 pub(super) fn note(note: &Note) -> String {
     match note {
         Note::RuntimeMounts(points) => {
@@ -268,7 +256,7 @@ pub(super) fn note(note: &Note) -> String {
             "neither this user nor the app may enter these directories, so they were not looked at for drift: {}",
             paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
         ),
-        Note::Silent(mounts) => silent(mounts),
+        Note::Silent(mounts) => silent::note(mounts),
         Note::LeftOnReadOnly => {
             "the root is read-only, so nothing can be removed from it while it runs: under `lithify run`, Landlock denies what is left to the app and its children, but it is there for this process and for every exec; bake the removal into the image or stage a hardened copy, or leave [remove] out of the profile of this verify"
                 .to_owned()

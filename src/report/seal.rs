@@ -60,7 +60,7 @@ impl<'a> SealReport<'a> {
     }
 
     fn remarks(&self) -> impl Iterator<Item = String> {
-        let silent = Some(&*self.sealed.silent).filter(|silent| !silent.is_empty()).map(super::checks::silent);
+        let silent = Some(&*self.sealed.silent).filter(|silent| !silent.is_empty()).map(super::silent::note);
         self.sealed.exclusions.iter().filter_map(unmet).chain(silent)
     }
 
