@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::removals::Removals;
-use super::{Depth, Saved, Skipped};
+use super::{Depth, Examined, Saved, Skipped};
 use crate::harden::found::{Cause, Found};
 use crate::harden::kept::Kept;
 use crate::profile::{Profile, Selector};
@@ -19,6 +19,7 @@ pub(super) struct Scope<'a> {
     pub profile: &'a Profile,
     pub kept: &'a Kept,
     pub depth: Depth,
+    pub examined: &'a Examined,
 }
 
 impl Scope<'_> {

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::harden::kept::Kept;
     use crate::harden::plan::{Verb, plan};
-    use crate::harden::survey::{Depth, survey};
+    use crate::harden::survey::{Depth, Examined, survey};
     use crate::linux::deadline::Deadline;
     use crate::profile::load_text;
     use crate::root::Kind;
@@ -146,7 +146,7 @@ mod tests {
                 format!("schema = 1\n[remove]\nmethod = \"{method}\"\n{rules}\n[keep]\npaths = [\"/bin/kept\"]\n");
             let profile = load_text("t.toml", &text).unwrap();
             let kept = Kept::resolve(&target.root, &profile).unwrap();
-            let survey = survey(&target.root, &profile, &kept, &protection, Depth::Full).unwrap();
+            let survey = survey(&target.root, &profile, &kept, &protection, Depth::Full, &Examined::default()).unwrap();
             let doomed = Doomed::of(&target, &profile, &survey, &protection);
             let mut waited_for: Vec<String> = doomed.files.iter().map(|file| file.path.to_string()).collect();
             waited_for.sort();
