@@ -90,7 +90,7 @@ impl Classes {
             return Ok(());
         }
         let (examined, question) = (selection.scope.examined, Question { details, name, about: About::Class });
-        if examined.holds(question) {
+        if selection.scope.is_answered(question) {
             return Ok(());
         }
         let Some((file, starts)) = directory.program(name, &stat)? else { return Ok(()) };

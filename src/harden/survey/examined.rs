@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::linux::filesystem::is_left_out;
 use crate::linux::time::Time;
-use crate::root::{Details, Root, details_of};
+use crate::root::{Details, Identity, Root, details_of};
 
 /// How long before the first look a file must have been changed last.
 const SETTLED: Duration = Duration::from_secs(3);
@@ -103,16 +103,20 @@ impl Memory {
     }
 
     fn hash(&self, Question { details, name, about }: Question<'_>) -> u64 {
-        let mut hasher = self.random.build_hasher();
         let (stat, changed) = (&details.stat, details.changed);
         let about = match about {
             About::Class => 0,
             About::AllowList { needed } => 1 + needed.map_or(0, |needed| 1 + u64::from(needed)),
         };
-        let numbers = [stat.id.dev, stat.id.ino, stat.mount, stat.size, changed.seconds.cast_unsigned()];
-        for number in numbers.into_iter().chain([changed.nanoseconds.into(), stat.mode.into(), about]) {
-            hasher.write_u64(number);
+        let Identity { dev, ino } = stat.id;
+        let (seconds, nanoseconds) = (changed.seconds.cast_unsigned(), changed.nanoseconds.into());
+        let numbers = [dev, ino, stat.mount, stat.size, seconds, nanoseconds, stat.mode.into(), about];
+        let mut bytes = [0; 64];
+        for (bytes, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            bytes.copy_from_slice(&number.to_ne_bytes());
         }
+        let mut hasher = self.random.build_hasher();
+        hasher.write(&bytes);
         hasher.write(name.to_bytes());
         hasher.finish().max(1)
     }
@@ -122,4 +126,125 @@ impl Memory {
 fn places(hash: u64) -> impl Iterator<Item = usize> {
     // The remainder is less than the number of slots.
     (0..PLACES).map(move |at| usize::try_from(hash.wrapping_add(at) % SLOTS as u64).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::*;
+    use crate::root::Canonical;
+
+    /// The answer about the file `program` before and after `change`, `later` after the file was made.
+    fn answers(later: Duration, mode: u32, change: impl FnOnce(&Path)) -> (bool, bool) {
+        let tree = tempfile::tempdir().unwrap();
+        let path = tree.path().join("program");
+        fs::write(&path, "content").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let root = Root::open(tree.path()).unwrap();
+        let Time { seconds, nanoseconds } = Time::now();
+        let seconds = seconds + i64::try_from(later.as_secs()).unwrap();
+        let examined = Examined::of(&root, Time { seconds, nanoseconds });
+        let look = || {
+            let details = root.directory(&Canonical::default()).unwrap().details(c"program").unwrap();
+            let question = Question { details: &details, name: c"program", about: About::Class };
+            let known = examined.holds(question);
+            examined.add(question, &File::open(&path).unwrap());
+            (known, examined.holds(question))
+        };
+        let (known, added) = look();
+        assert!(!known);
+        // The kernel's clock for files goes on.
+        std::thread::sleep(Duration::from_millis(20));
+        change(&path);
+        (added, look().0)
+    }
+
+    const LATER: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn what_did_not_change_is_known() {
+        assert_eq!(answers(LATER, 0o755, |_| ()), (true, true));
+        assert_eq!(answers(LATER, 0o755, |path| drop(fs::read(path).unwrap())), (true, true), "reading is no change");
+    }
+
+    #[test]
+    fn what_changed_is_not() {
+        let same_times = |path: &Path, change: &dyn Fn()| {
+            let modified = fs::metadata(path).unwrap().modified().unwrap();
+            change();
+            File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+        };
+        let other = |path: &Path| path.with_extension("other");
+        assert_eq!(answers(LATER, 0o755, |path| fs::write(path, "contend").unwrap()), (true, false));
+        assert_eq!(
+            answers(LATER, 0o755, |path| same_times(path, &|| fs::write(path, "contend").unwrap())),
+            (true, false)
+        );
+        let chmod = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(answers(LATER, 0o755, chmod), (true, false));
+        let replace = |path: &Path| {
+            fs::write(other(path), "contend").unwrap();
+            fs::rename(other(path), path).unwrap();
+        };
+        assert_eq!(answers(LATER, 0o755, replace), (true, false));
+        let there_and_back = |path: &Path| {
+            fs::rename(path, other(path)).unwrap();
+            fs::rename(other(path), path).unwrap();
+        };
+        assert_eq!(answers(LATER, 0o755, there_and_back), (true, false));
+    }
+
+    #[test]
+    fn a_change_that_might_not_show_is_looked_at_again() {
+        let unchanged = |_: &Path| ();
+        assert_eq!(answers(Duration::ZERO, 0o755, unchanged), (false, false), "it was made just now");
+        for mode in [0o775, 0o757] {
+            assert_eq!(answers(LATER, mode, unchanged), (false, false), "others may write it: {mode:o}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_read_is_remembered_by_its_name_and_question() {
+        let tree = tempfile::tempdir().unwrap();
+        for name in ["program", "other"] {
+            fs::write(tree.path().join(name), "content").unwrap();
+        }
+        let root = Root::open(tree.path()).unwrap();
+        let Time { seconds, nanoseconds } = Time::now();
+        let examined = Examined::of(&root, Time { seconds: seconds + 10, nanoseconds });
+        let details = root.directory(&Canonical::default()).unwrap().details(c"program").unwrap();
+        let about = About::AllowList { needed: None };
+        let question = Question { details: &details, name: c"program", about };
+        examined.add(question, &File::open(tree.path().join("other")).unwrap());
+        assert!(!examined.holds(question), "another file was read");
+        examined.add(question, &File::open(tree.path().join("program")).unwrap());
+        assert!(examined.holds(question));
+        for needed in [Some(true), Some(false)] {
+            assert!(!examined.holds(Question { about: About::AllowList { needed }, ..question }));
+        }
+        assert!(!examined.holds(Question { about: About::Class, ..question }));
+        assert!(!examined.holds(Question { name: c"sh", ..question }));
+        assert!(!Examined::default().holds(question));
+    }
+
+    #[test]
+    fn memory_has_a_bound() {
+        let tree = tempfile::tempdir().unwrap();
+        fs::write(tree.path().join("program"), "content").unwrap();
+        let root = Root::open(tree.path()).unwrap();
+        let Time { seconds, nanoseconds } = Time::now();
+        let examined = Examined::of(&root, Time { seconds: seconds + 10, nanoseconds });
+        let details = root.directory(&Canonical::default()).unwrap().details(c"program").unwrap();
+        let file = File::open(tree.path().join("program")).unwrap();
+        let names: Vec<_> = (0..3 * SLOTS).map(|name| std::ffi::CString::new(name.to_string()).unwrap()).collect();
+        let ask = |name| Question { details: &details, name, about: About::Class };
+        for name in &names {
+            examined.add(ask(name), &file);
+        }
+        let known = names.iter().filter(|name| examined.holds(ask(name))).count();
+        assert!((SLOTS / 2..=SLOTS).contains(&known), "{known}");
+    }
 }

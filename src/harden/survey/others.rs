@@ -52,7 +52,7 @@ impl Others {
         }
         let (examined, about) = (selection.scope.examined, About::AllowList { needed });
         let question = Question { details, name, about };
-        if examined.holds(question) {
+        if selection.scope.is_answered(question) {
             return Ok(());
         }
         let file = match directory.file(name) {

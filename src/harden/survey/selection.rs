@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::examined::Question;
 use super::removals::Removals;
 use super::{Depth, Examined, Saved, Skipped};
 use crate::harden::found::{Cause, Found};
@@ -23,6 +24,11 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// Whether an earlier look has answered this question, and the file has not changed since.
+    pub(super) fn is_answered(self, question: Question<'_>) -> bool {
+        self.depth == Depth::Rules && self.examined.holds(question)
+    }
+
     /// The index of the rule for the allow-list; `None` if the profile has no allow-list.
     pub(super) fn allow_list(self) -> Option<usize> {
         self.profile.remove.iter().position(|rule| rule.value == Selector::Others)

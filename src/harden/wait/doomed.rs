@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::harden::plan::{Origin, is_shell, origins, takes_away};
+use crate::harden::plan::{Origin, Origins, is_shell, takes_away};
 use crate::harden::protection::Protection;
 use crate::harden::survey::Survey;
 use crate::linux::proc::processes::{Process, Program};
@@ -47,7 +47,7 @@ impl<'a> Doomed<'a> {
     /// The programs of the plan that is made from `survey`. A program that goes by `[remove] force` is not among them:
     /// nothing is waited for because of it.
     pub fn of(target: &'a Target, profile: &'a Profile, survey: &Survey, protection: &Protection) -> Self {
-        let origins = origins(profile);
+        let origins = Origins::of(profile);
         let (mut files, mut programs) = (Vec::new(), Vec::new());
         for found in &survey.found {
             let id = found.stat.id;
@@ -58,7 +58,7 @@ impl<'a> Doomed<'a> {
             if found.stat.is_executable() {
                 programs.push((id, path.clone()));
             }
-            let origin = origins.get(found.rule).cloned().unwrap_or_default();
+            let origin = origins.get(found.rule);
             files.push(Run { id, path, origin, certainty: Certainty::Known });
         }
         Self { files, candidates: Some(Candidates::new(target, profile, protection.programs(), programs)) }
