@@ -109,14 +109,13 @@ impl Memory {
             About::AllowList { needed } => 1 + needed.map_or(0, |needed| 1 + u64::from(needed)),
         };
         let Identity { dev, ino } = stat.id;
-        let (seconds, nanoseconds) = (changed.seconds.cast_unsigned(), changed.nanoseconds.into());
-        let numbers = [dev, ino, stat.mount, stat.size, seconds, nanoseconds, stat.mode.into(), about];
-        let mut bytes = [0; 64];
-        for (bytes, number) in bytes.chunks_exact_mut(8).zip(numbers) {
-            bytes.copy_from_slice(&number.to_ne_bytes());
+        let numbers = [dev, ino, stat.mount, stat.size, changed.nanoseconds.into(), stat.mode.into(), about];
+        let mut bytes = [changed.seconds.to_ne_bytes(); 8];
+        for (bytes, number) in bytes.iter_mut().skip(1).zip(numbers) {
+            *bytes = number.to_ne_bytes();
         }
         let mut hasher = self.random.build_hasher();
-        hasher.write(&bytes);
+        hasher.write(bytes.as_flattened());
         hasher.write(name.to_bytes());
         hasher.finish().max(1)
     }
