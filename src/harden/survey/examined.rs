@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::linux::filesystem::is_left_out;
+use crate::linux::filesystem::{self, is_left_out};
 use crate::linux::time::Time;
 use crate::root::{Details, Identity, Root, details_of};
 
@@ -64,7 +64,7 @@ pub(super) enum About {
 impl Examined {
     /// Remembers files of `root` for a second look, if the first one begins at `start`.
     pub fn of(root: &Root, start: Time) -> Self {
-        let local = root.filesystem(b"/").is_some_and(|filesystem| !is_left_out(filesystem));
+        let local = filesystem::of(root.as_fd()).is_some_and(|kind| !is_left_out(kind));
         let (slots, random, mount) = (RefCell::new(Vec::new()), RandomState::new(), root.stat().mount);
         Self(local.then_some(Memory { slots, random, start, mount }))
     }
