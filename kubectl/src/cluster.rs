@@ -53,8 +53,14 @@ impl Cluster {
 
     /// An object.
     pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Value, Failure> {
-        let text = self.run(&["get", kind, name, "-o", "json"])?;
-        serde_json::from_str(&text).map_err(|error| Failure::Manifest(format!("kubectl get {kind} {name}: {error}")))
+        self.list(kind, &[name])
+    }
+
+    /// What `kubectl get` finds of a kind, as it is told.
+    pub(crate) fn list(&self, kind: &str, which: &[&str]) -> Result<Value, Failure> {
+        let text = self.run(&[&["get", kind], which, &["-o", "json"]].concat())?;
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::Manifest(format!("kubectl get {kind} {}: {error}", which.join(" "))))
     }
 }
 

@@ -29,7 +29,12 @@ pub(crate) fn run(options: &Verify) -> Result<Exit, Failure> {
     get.extend(options.all_namespaces.then_some("--all-namespaces"));
     get.extend(options.selector.iter().flat_map(|selector| ["--selector", selector]));
     let manifest = Manifest::from_text("kubectl get pods", cluster.run(&get)?)?;
-    let pods = pods::pods(&manifest);
+    let mut pods = pods::pods(&manifest);
+    for container in pods.iter_mut().flat_map(|pod| &mut pod.containers) {
+        if let (Way::Call(words), true) = (&mut container.way, options.prove) {
+            words.push("--prove".to_owned());
+        }
+    }
     let time = Time::now().utc();
     let answers = ask(options, &pods);
     let document = document(&time, &pods, answers);
@@ -101,7 +106,14 @@ fn document(time: &str, pods: &[Pod], answers: Vec<Answer>) -> Value {
         .iter()
         .map(|pod| {
             let containers: Vec<Value> = pod.containers.iter().map(&mut of).collect();
-            json!({ "namespace": pod.namespace, "name": pod.name, "node": pod.node, "containers": containers })
+            let workload = pod.workload.as_ref().map(|[kind, name]| json!({ "kind": kind, "name": name }));
+            json!({
+                "namespace": pod.namespace,
+                "name": pod.name,
+                "workload": workload,
+                "node": pod.node,
+                "containers": containers,
+            })
         })
         .collect();
     json!({ "schema": 1, "command": "verify", "version": env!("CARGO_PKG_VERSION"), "time": time, "pods": pods })

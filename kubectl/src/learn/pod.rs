@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::log;
-use crate::cli::{DEFAULT_IMAGE, Learn};
+use super::{log, running};
+use crate::cli::{DEFAULT_IMAGE, Learn, Object};
 use crate::cluster::{Cluster, quoted};
 use crate::failure::Failure;
 use crate::output::{print, say};
@@ -17,8 +17,10 @@ const NAME: &str = "lithify-learn";
 const STARTING: Duration = Duration::from_secs(180);
 
 /// Prints the commands that learn, or with `--apply` runs them and returns the profile.
-pub(super) fn learn(options: &Learn, pod: &str) -> Result<Option<String>, Failure> {
+pub(super) fn learn(options: &Learn, object: &Object) -> Result<Option<String>, Failure> {
     let cluster = Cluster::new(options.context.as_ref(), options.namespace.as_ref());
+    let pod = running::pod(&cluster, object)?;
+    let pod = pod.as_str();
     if !options.apply {
         let container = options.container.as_deref().unwrap_or("CONTAINER");
         print(&commands(options, &cluster, pod, container))?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::log;
 use crate::checks;
-use crate::cli::{Deliver, Inject, Learn, Mode, ResultTo};
+use crate::cli::{Inject, Learn, Mode};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::inject;
@@ -82,21 +82,11 @@ pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failu
 /// What `inject` would be told.
 fn as_inject(options: &Learn, file: &str, containers: Vec<String>) -> Inject {
     Inject {
-        file: file.to_owned(),
-        profiles: Vec::new(),
-        mode: Some(Mode::Run),
-        deliver: Deliver::AsItIs,
-        context: None,
         learns_for: Some(options.time),
         image: options.image.clone(),
         containers,
-        pod_at: Vec::new(),
         command: options.command.clone(),
-        stage_dirs: Vec::new(),
-        harden_volumes: false,
-        digest: None,
-        force: false,
-        result: ResultTo::Output,
+        ..Inject::new(file.to_owned(), Some(Mode::Run))
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn pods(document: &Value) -> Vec<Audited> {
             found.push(Audited {
                 namespace: text(pod, "namespace"),
                 pod: text(pod, "name"),
+                workload: workload(pod),
                 node: text(pod, "node"),
                 container: text(container, "name"),
                 image: text(container, "image"),
@@ -73,6 +74,13 @@ pub(crate) fn pods(document: &Value) -> Vec<Audited> {
         }
     }
     found
+}
+
+/// What made the pod, as kubectl writes it.
+fn workload(pod: &Value) -> String {
+    let workload = pod.get("workload").unwrap_or(&Value::Null);
+    let [kind, name] = ["kind", "name"].map(|key| text(workload, key));
+    if name.is_empty() { name } else { format!("{}/{name}", kind.to_lowercase()) }
 }
 
 /// What came of a container of the plugin's own list.

@@ -113,6 +113,10 @@ fn a_pod_of_the_cluster() {
     let (ran, told) = with(&kubectl(pod, 0), "advise web-1 -n shop --context c", "");
     ran.exits(0).says("Pod web-1  app        stage  not probe: it does not run as root");
     assert_eq!(told, "--context c --namespace shop get pod web-1 -o json\n");
+    let workload = serde_json::to_string(&data(&deployment("securityContext: { runAsUser: 7 }"))[0]).unwrap();
+    let (ran, told) = with(&kubectl(&workload, 0), "advise deployment/web", "");
+    ran.exits(0).says("Deployment web  app        stage  not probe: it does not run as root");
+    assert_eq!(told, "get deployment web -o json\n");
     with(&kubectl("", 1), "advise web-1", "").0.exits(2).says("kubectl get");
 }
 

@@ -148,6 +148,68 @@ fn pods_that_are_not_clear() {
     run(without.env("PATH", empty.path())).exits(2).says("put kubectl into PATH");
 }
 
+/// A workload has one of its pods that runs looked at.
+#[test]
+fn a_pod_of_a_workload() {
+    let pod = |name: &str, phase: &str, ready: &str, made: &str| {
+        serde_json::json!({
+            "metadata": { "name": name, "creationTimestamp": made },
+            "status": { "phase": phase, "conditions": [{ "type": "Ready", "status": ready }] },
+        })
+    };
+    let with = |pods: &[serde_json::Value], workload: &str, arguments: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let list = serde_json::json!({ "items": pods }).to_string();
+        let path = directory.path().join("kubectl");
+        let told = directory.path().join("told");
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$*\" >>{}\ncase \"$*\" in\n*'get pods'*) printf %s '{list}';;\n*) printf %s '{workload}';;\nesac\n",
+            told.display()
+        );
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = command(["learn"].into_iter().chain(arguments.split_whitespace()));
+        let ran = run(command.env("PATH", format!("{}:/usr/bin:/bin", directory.path().display())));
+        (ran, fs::read_to_string(told).unwrap_or_default())
+    };
+    let workload = "{\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"web\"}}}}";
+    let mut going = pod("web-0", "Running", "True", "2026-11-29T12:00:00Z");
+    going["metadata"]["deletionTimestamp"] = serde_json::json!("2026-11-29T12:00:00Z");
+    let pods = [
+        pod("web-1", "Running", "True", "2026-11-29T10:00:00Z"),
+        pod("web-2", "Running", "True", "2026-11-29T11:00:00Z"),
+        pod("web-3", "Running", "False", "2026-11-29T12:00:00Z"),
+        pod("web-4", "Pending", "False", "2026-11-29T12:00:00Z"),
+        going.clone(),
+    ];
+    for kind in ["deployment", "statefulset", "daemonset", "job"] {
+        let (ran, told) = with(&pods, workload, &format!("{kind}/web -n shop -c app"));
+        let ran = ran.exits(0);
+        let note = format!("note: of {kind}/web the pod web-2 is taken, one of 3 that runs\n");
+        assert!(ran.stderr.starts_with(&note), "{}", ran.stderr);
+        assert!(ran.stdout.starts_with("kubectl --namespace shop patch pod web-2 "), "{}", ran.stdout);
+        assert_eq!(
+            told,
+            format!("--namespace shop get {kind} web -o json\n--namespace shop get pods --selector app=web -o json\n")
+        );
+    }
+    with(&pods[3..], workload, "deployment/web")
+        .0
+        .exits(2)
+        .says("deployment/web has no pod that runs: web-4 is Pending, web-0 is Terminating")
+        .says("fix: see kubectl describe deployment web; or learn from its manifest");
+    with(&[], workload, "sts/web").0.exits(2).says("sts/web has no pod that runs: it has none at all");
+    with(&pods, "{\"spec\":{\"schedule\":\"0 3 * * *\"}}", "cronjob/web")
+        .0
+        .exits(2)
+        .says("of a CronJob one of its Jobs");
+    for odd in ["-- --all", "deployment/", "/web", "a/b/c", "pod/-A"] {
+        let (ran, told) = with(&pods, workload, odd);
+        ran.exits(2).says("give the name of a pod, or KIND/NAME, such as deployment/web");
+        assert_eq!(told, "", "{odd}");
+    }
+}
+
 #[test]
 fn a_workload_by_kubectl() {
     let cluster = cluster("{}", "{}", &format!("up\n{PROFILE}{}\n", DONE.replace("/proc/1/root", "/")));

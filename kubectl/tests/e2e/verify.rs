@@ -127,6 +127,8 @@ fn what_does_not_hold_is_named_with_its_pod() {
         ran.stdout,
         "shop/b app\n  FAIL process.user process 1: it runs as root: uid 0\n    fix: set runAsUser\n  \
          UNVERIFIED remove /root: Permission denied\nnote: shop/c db: without lithify\n\
+         workload  fail  unverified  pass  staged  without\nshop/b       1           0     0       0        0\n\
+         shop/a       0           0     1       0        0\nshop/c       0           0     0       0        1\n\
          control       fail  unverified  pass\nprocess.user     1           0     1\nremove           0           1     0\n\
          kubectl-lithify verify: 2 findings; 2 of 3 containers verified\n"
     );
@@ -138,6 +140,77 @@ fn what_does_not_hold_is_named_with_its_pod() {
     assert_valid(&document.json());
     let page = run_with(&mut command(["report", "-"]), &document.stdout).exits(0).stdout;
     assert!(page.contains("1 of 3 containers fails") && page.contains("shop/b"), "{page}");
+}
+
+/// What is wrong in all pods of a workload is said once, with the pods.
+#[test]
+fn what_is_wrong_is_said_by_workload() {
+    let verifies = ["/lithify/lithify", "verify", "-p", "nginx"];
+    let owned = |name: &str, kind: &str, owner: &str, hash: &str| {
+        let mut pod = probed(name, &verifies);
+        pod["metadata"]["labels"] = json!({ "pod-template-hash": hash });
+        // The one that controls it counts.
+        pod["metadata"]["ownerReferences"] = json!([
+            { "apiVersion": "v1", "kind": "Other", "name": "other" },
+            { "apiVersion": "apps/v1", "kind": kind, "name": owner, "controller": true },
+        ]);
+        pod
+    };
+    let names = ["web-1", "web-2", "web-3", "web-4"];
+    let mut pods: Vec<Value> = names.iter().map(|name| owned(name, "ReplicaSet", "web-5d4f", "5d4f")).collect();
+    pods.push(owned("db-0", "StatefulSet", "db", "none"));
+    pods.push(owned("bare-x", "ReplicaSet", "bare", "5d4f"));
+    pods.push(probed("alone", &verifies));
+    let failing: Vec<(&str, String)> = names.iter().chain(&["alone"]).map(|name| (*name, says(FAILS, 1))).collect();
+    let mut answers: Vec<(&str, &str)> = failing.iter().map(|(name, script)| (*name, script.as_str())).collect();
+    let holds = says(HOLDS, 0);
+    answers.extend([("db-0", holds.as_str()), ("bare-x", holds.as_str())]);
+    answers.push(("web-3", "exit 1"));
+    let cluster = cluster(&pods, &answers);
+    let ran = verify(&cluster, "").exits(1);
+    for text in [
+        "shop/deployment/web app in pod web-3\n  UNVERIFIED lithify said nothing",
+        "shop/deployment/web app in 3 pods: web-1, web-2, web-4\n  FAIL process.user",
+        "shop/alone app\n  FAIL process.user",
+        "\nshop/deployment/web      3           1     0       0        0\n",
+        "\nshop/statefulset/db      0           0     1       0        0\n",
+        "\nshop/replicaset/bare     0           0     1       0        0\n",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?} is not in {}", ran.stdout);
+    }
+    assert_eq!(ran.stdout.matches("FAIL process.user").count(), 2, "{}", ran.stdout);
+    let document = verify(&cluster, "--format json").exits(1).json();
+    assert_valid(&document);
+    let workload = |place: usize| document["pods"][place]["workload"].clone();
+    assert_eq!(workload(0), Value::Null);
+    assert_eq!(workload(2), json!({ "kind": "StatefulSet", "name": "db" }));
+    let page = run_with(&mut command(["report", "-"]), &document.to_string()).exits(0).stdout;
+    assert!(page.contains("deployment/web"), "{page}");
+}
+
+/// An attempt that was stopped counts for its control as a check that holds.
+#[test]
+fn attempts_that_must_fail_are_made_when_asked_for() {
+    let report = r#"{"schema":1,"command":"verify","version":"0.1.0","checks":[],
+        "findings":[{"id":"prove.memfd","status":"fail","subject":"memory","detail":"to execute it SUCCEEDED","hint":"x"}],
+        "attempts":[
+            {"id":"prove.memfd","subject":"memory","outcome":"succeeded","errno":null,"counts":true,"detail":"to execute it SUCCEEDED"},
+            {"id":"prove.mount","subject":"this process","outcome":"refused","errno":"EPERM","counts":true,"detail":"EPERM"},
+            {"id":"prove.gain","subject":"/bin/su","outcome":"powerless","errno":null,"counts":true,"detail":"gained nothing"},
+            {"id":"prove.write","subject":"/x","outcome":"not_tried","errno":"ENOSPC","counts":false,"detail":"ENOSPC"},
+            {"id":"prove.start","subject":"/bin/sh","outcome":"refused","errno":"ENOENT","counts":false,"detail":"ENOENT"}]}"#;
+    let cluster = cluster(&[probed("a", &["/lithify/lithify", "verify", "-p", "nginx"])], &[("a", &says(report, 1))]);
+    let ran = verify(&cluster, "--prove").exits(1);
+    let told = told(&cluster);
+    assert!(told.contains("-- /lithify/lithify verify -p nginx --format json --prove\n"), "{told}");
+    assert!(
+        ran.stdout.ends_with(
+            "control      fail  unverified  pass\nprove.memfd     1           0     0\nprove.gain      0           0     1\n\
+             prove.mount     0           0     1\nkubectl-lithify verify: 1 finding; 1 of 1 containers verified\n"
+        ),
+        "{}",
+        ran.stdout
+    );
 }
 
 /// No container passes because it could not be asked.
