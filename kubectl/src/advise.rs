@@ -15,7 +15,7 @@ pub(crate) fn run(options: &Advise) -> Result<Exit, Failure> {
         Subject::Object(object) => {
             let cluster = Cluster::new(options.inject.context.as_ref(), options.namespace.as_ref());
             let text = cluster.run(&["get", &object.kind, &object.name, "-o", "json"])?;
-            Manifest::from_text(&object.to_string(), text)?
+            Manifest::of_kubectl(&object.to_string(), &text)?
         }
     };
     let advice = inject::advise(&manifest, &options.inject)?;

@@ -39,7 +39,8 @@ pub(crate) fn run(options: &Learn) -> Result<Exit, Failure> {
 fn read(file: &str) -> Result<String, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::Manifest(format!(
-            "--logs {file}: {error}\n  fix: give what `kubectl logs` printed, or - for standard input"
+            "{}: cannot be read: {error}\n  fix: give what `kubectl logs` printed, or - for standard input",
+            crate::input::name(file)
         ))
     };
     let bytes = crate::input::bytes(file, MOST).map_err(unreadable)?;

@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Verify) -> Result<Exit, Failure> {
     let mut get = vec!["get", "pods", "--output", "json"];
     get.extend(options.all_namespaces.then_some("--all-namespaces"));
     get.extend(options.selector.iter().flat_map(|selector| ["--selector", selector]));
-    let manifest = Manifest::from_text("kubectl get pods", cluster.run(&get)?)?;
+    let manifest = Manifest::of_kubectl("kubectl get pods", &cluster.run(&get)?)?;
     let mut pods = pods::pods(&manifest);
     for container in pods.iter_mut().flat_map(|pod| &mut pod.containers) {
         if let (Way::Call(words), true) = (&mut container.way, options.prove) {
@@ -47,9 +47,10 @@ pub(crate) fn run(options: &Verify) -> Result<Exit, Failure> {
     // What nobody looked at holds for nobody.
     let looked = audited.iter().any(|audited| !audited.is_without());
     if !looked {
-        say(
-            "kubectl-lithify verify: nothing was verified: lithify is in no container of these pods\n  fix: see kubectl lithify inject, or name other pods with --namespace, --all-namespaces or --selector\n",
-        );
+        let why = if audited.is_empty() { "there is no such pod" } else { "lithify is in no container of these pods" };
+        say(&format!(
+            "kubectl-lithify verify: nothing was verified: {why}\n  fix: see kubectl lithify inject, or name other pods with --namespace, --all-namespaces or --selector\n"
+        ));
     }
     let findings: usize = audited.iter().map(report::audited::Audited::findings).sum();
     Ok(if findings == 0 && looked { Exit::Ok } else { Exit::Finding })

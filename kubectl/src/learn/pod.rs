@@ -32,6 +32,10 @@ pub(super) fn learn(options: &Learn, object: &Object) -> Result<Option<String>, 
     let name = free_name(&seen);
     let patch = patch(options, &name, &container);
     cluster.run(&["patch", "pod", pod, "--subresource=ephemeralcontainers", "--patch", &patch])?;
+    say(&format!(
+        "note: the ephemeral container {name} of pod {pod} looks at {container} for {} s: use the app; it stays in the pod's spec, also if you stop waiting\n",
+        lithify::text::seconds::format(options.time)
+    ));
     let deadline = Instant::now() + STARTING + options.time;
     loop {
         std::thread::sleep(Duration::from_secs(1));

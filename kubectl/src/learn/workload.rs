@@ -20,6 +20,12 @@ const STARTING: Duration = Duration::from_secs(300);
 pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failure> {
     let manifest = Manifest::read(file)?;
     let before = workloads(&manifest.documents, &[]);
+    if before.is_empty() {
+        return Err(Failure::usage(
+            format!("{} describes no pods, so there is nothing to learn", manifest.file),
+            "give the manifest of a Deployment, StatefulSet, DaemonSet, Job or Pod",
+        ));
+    }
     let chosen: Vec<String> = options.container.iter().cloned().collect();
     for workload in &before {
         for container in workload.chosen(&chosen) {

@@ -5,14 +5,13 @@ use serde_json::Value;
 
 use super::audited::{Audited, Outcome, Record, text};
 use crate::failure::Failure;
-use lithify::text::escape::escape;
 
 /// The most bytes that are read.
 const MOST: u64 = 1 << 30;
 
 /// What a file says, or standard input for `-`.
 pub(crate) fn file(path: &str) -> Result<Vec<Audited>, Failure> {
-    let file = if path == "-" { "standard input".to_owned() } else { escape(path.as_bytes()) };
+    let file = crate::input::name(path);
     let unreadable = |error: std::io::Error| {
         Failure::Manifest(format!(
             "{file}: cannot be read: {error}\n  fix: give a file of records, or - for standard input"

@@ -81,7 +81,8 @@ fn the_profile_in_a_log() {
     // A full disk: the profile is not lost.
     let full = run_with(&mut command(["learn", "--logs", "-", "--out", "/dev/full"]), &log).exits(2);
     assert_eq!(full.stdout, PROFILE);
-    learn("--logs /none").exits(2).says("--logs /none").says("fix:");
+    learn("--logs /none").exits(2).says("/none: cannot be read").says("fix:");
+    plugin("kind: Service\n", "learn").exits(2).says("standard input describes no pods").says("fix: give the manifest");
     learn("").exits(2);
     learn("pod --logs -").exits(2);
     learn("--logs - --apply").exits(2);

@@ -188,6 +188,16 @@ fn what_is_wrong_is_said_by_workload() {
     assert!(page.contains("deployment/web"), "{page}");
 }
 
+/// Whoever may write an annotation of one pod must not keep the others from being verified.
+#[test]
+fn any_annotation_is_read() {
+    let mut pod = probed("a", &["/lithify/lithify", "verify", "-p", "nginx"]);
+    pod["metadata"]["annotations"] =
+        json!({ "x": "\u{7f}\u{80}\u{9f}\u{feff}\u{fffe}\u{ffff}\u{2028}\0\u{1b}\u{1f600}" });
+    let cluster = cluster(&[pod], &[("a", &says(HOLDS, 0))]);
+    verify(&cluster, "").exits(0).says("1 of 1 containers verified");
+}
+
 /// An attempt that was stopped counts for its control as a check that holds.
 #[test]
 fn attempts_that_must_fail_are_made_when_asked_for() {
@@ -197,7 +207,7 @@ fn attempts_that_must_fail_are_made_when_asked_for() {
             {"id":"prove.memfd","subject":"memory","outcome":"succeeded","errno":null,"counts":true,"detail":"to execute it SUCCEEDED"},
             {"id":"prove.mount","subject":"this process","outcome":"refused","errno":"EPERM","counts":true,"detail":"EPERM"},
             {"id":"prove.gain","subject":"/bin/su","outcome":"powerless","errno":null,"counts":true,"detail":"gained nothing"},
-            {"id":"prove.write","subject":"/x","outcome":"not_tried","errno":"ENOSPC","counts":false,"detail":"ENOSPC"},
+            {"id":"prove.write","subject":"/x","outcome":"not tried","errno":"ENOSPC","counts":false,"detail":"ENOSPC"},
             {"id":"prove.start","subject":"/bin/sh","outcome":"refused","errno":"ENOENT","counts":false,"detail":"ENOENT"}]}"#;
     let cluster = cluster(&[probed("a", &["/lithify/lithify", "verify", "-p", "nginx"])], &[("a", &says(report, 1))]);
     let ran = verify(&cluster, "--prove").exits(1);
@@ -228,6 +238,10 @@ fn a_container_that_says_nothing_is_a_finding() {
             "there is no built-in profile",
         ),
         ("echo 'OCI runtime exec failed: exec failed: no such file' >&2; exit 126", "OCI runtime exec failed"),
+        (
+            "echo 'E1129 14:46:19.840439   21749 memcache.go:265] x' >&2; echo 'Error from server (Forbidden): pods \"a\" is forbidden' >&2; exit 1",
+            "UNVERIFIED Error from server (Forbidden): pods \"a\" is forbidden",
+        ),
         ("exit 0", "lithify said nothing"),
         ("yes | head -c 100000", "lithify said nothing"),
         ("printf '{\"checks\":'", "lithify said nothing"),
@@ -263,8 +277,18 @@ fn pods_that_are_over_are_not_asked_and_nothing_is_no_success() {
     over["status"]["phase"] = json!("Succeeded");
     going["metadata"]["deletionTimestamp"] = json!("2026-11-29T10:47:38Z");
     let cluster = cluster(&[over, going], &[]);
-    verify(&cluster, "").exits(1).says("nothing was verified");
+    verify(&cluster, "").exits(1).says("nothing was verified: there is no such pod");
     assert_eq!(verify(&cluster, "--format json").exits(1).json()["pods"], json!([]));
+    // What kubectl says is said without what it logs, with the command to try.
+    let refused =
+        "echo 'E1129 14:46:19.840439   21749 memcache.go:265] x' >&2; echo 'The connection was refused' >&2; exit 1";
+    fs::write(cluster.path().join("kubectl"), format!("#!/bin/sh\n{refused}\n")).unwrap();
+    let ran = verify(&cluster, "-n shop").exits(2);
+    assert_eq!(
+        ran.stderr,
+        "kubectl-lithify verify: kubectl get pods: The connection was refused\n  \
+         fix: what kubectl says; by itself it must work: kubectl --namespace shop get pods --output json\n"
+    );
     let empty = tempfile::tempdir().unwrap();
     run(command(["verify"]).env("PATH", empty.path())).exits(2).says("put kubectl into PATH");
     run(&mut command(["verify", "-A", "-n", "x"])).exits(2);
