@@ -1,9 +1,8 @@
 //! `learn`: what it prints without a cluster, and what it does with one, which a kubectl of the test's own plays.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use crate::kubectl::Kubectl;
 use crate::ran::{Ran, run, run_with};
 use crate::{command, data, deployment, inject, plugin};
 
@@ -88,29 +87,20 @@ fn the_profile_in_a_log() {
     learn("--logs - --apply").exits(2);
 }
 
-/// A kubectl that says what it was told, and plays a cluster with one pod. Returns the directory that holds it.
-fn cluster(pod: &str, state: &str, log: &str) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
-    fs::write(at("log"), log).unwrap();
-    let path = at("kubectl");
-    // Once the pod is patched, it has the status.
+/// A cluster with one pod. Once the pod is patched, it has the status.
+fn cluster(pod: &str, state: &str, log: &str) -> Kubectl {
     let script = format!(
-        "#!/bin/sh\ncd {directory}\nprintf '%s\\n' \"$*\" >>told\ncase \"$*\" in\n*'patch pod'*) >patched;;\n*'get pod'*)\n  \
+        "case \"$*\" in\n*'patch pod'*) >patched;;\n*'get pod'*)\n  \
          if [ -e patched ]; then status='{{\"ephemeralContainerStatuses\":[{{\"name\":\"lithify-learn\",\"state\":{state}}}]}}'; else status='{{}}'; fi\n  \
-         printf '{{\"spec\":%s,\"status\":%s}}' '{pod}' \"$status\";;\n*logs*) cat log;;\n*apply*) cat >applied;;\n*) ;;\nesac\n",
-        directory = directory.path().display()
+         printf '{{\"spec\":%s,\"status\":%s}}' '{pod}' \"$status\";;\n*logs*) cat log;;\n*apply*) cat >applied;;\n*) ;;\nesac"
     );
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    directory
+    Kubectl::new(&script, &[("log", log)])
 }
 
-fn with(cluster: &tempfile::TempDir, arguments: &str, manifest: &str) -> (Ran, String) {
+fn with(cluster: &Kubectl, arguments: &str, manifest: &str) -> (Ran, String) {
     let mut command = command(["learn", "--apply"].into_iter().chain(arguments.split_whitespace()));
-    command.env("PATH", format!("{}:/usr/bin:/bin", cluster.path().display()));
-    let ran = run_with(&mut command, manifest);
-    (ran, fs::read_to_string(cluster.path().join("told")).unwrap_or_default())
+    let ran = run_with(cluster.of(&mut command), manifest);
+    (ran, cluster.told())
 }
 
 #[test]
@@ -159,19 +149,12 @@ fn a_pod_of_a_workload() {
         })
     };
     let with = |pods: &[serde_json::Value], workload: &str, arguments: &str| {
-        let directory = tempfile::tempdir().unwrap();
         let list = serde_json::json!({ "items": pods }).to_string();
-        let path = directory.path().join("kubectl");
-        let told = directory.path().join("told");
-        let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"$*\" >>{}\ncase \"$*\" in\n*'get pods'*) printf %s '{list}';;\n*) printf %s '{workload}';;\nesac\n",
-            told.display()
-        );
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let script = "case \"$*\" in *'get pods'*) cat pods;; *) cat workload;; esac";
+        let cluster = Kubectl::new(script, &[("pods", &list), ("workload", workload)]);
         let mut command = command(["learn"].into_iter().chain(arguments.split_whitespace()));
-        let ran = run(command.env("PATH", format!("{}:/usr/bin:/bin", directory.path().display())));
-        (ran, fs::read_to_string(told).unwrap_or_default())
+        let ran = run(cluster.of(&mut command));
+        (ran, cluster.told())
     };
     let workload = "{\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"web\"}}}}";
     let mut going = pod("web-0", "Running", "True", "2026-11-29T12:00:00Z");
@@ -220,6 +203,6 @@ fn a_workload_by_kubectl() {
     for step in ["apply -f -", "rollout status deployment/web", "logs deployment/web"] {
         assert!(told.contains(step), "{step}: {told}");
     }
-    let applied = fs::read_to_string(cluster.path().join("applied")).unwrap();
+    let applied = cluster.read("applied");
     assert!(applied.contains("\"learn\", \"--for\", \"1\", \"--\", nginx]"), "{applied}");
 }

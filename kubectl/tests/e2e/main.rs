@@ -16,6 +16,7 @@ mod digest;
 mod golden;
 mod inscribed;
 mod kinds;
+mod kubectl;
 mod learn;
 mod lint;
 mod options;

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::kubectl::Kubectl;
 use crate::ran::{Ran, run, run_with};
 use crate::{command, data, deployment, inject};
 
@@ -40,33 +40,17 @@ fn hardened(mode: &str) -> Value {
 }
 
 /// A kubectl that knows these pods, and answers `exec` by what a script with the pod's name says.
-fn cluster(pods: &[Value], answers: &[(&str, &str)]) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
+fn cluster(pods: &[Value], answers: &[(&str, &str)]) -> Kubectl {
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": pods });
-    fs::write(at("pods.json"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
-    for (pod, script) in answers {
-        fs::write(at(pod), script).unwrap();
-    }
-    fs::create_dir(at("running")).unwrap();
-    let script = format!(
-        "#!/bin/sh\ncd {directory}\nprintf '%s\\n' \"$*\" >>told\ncase \"$*\" in\n*'get pods'*) cat pods.json;;\n*exec*)\n  \
+    let list = serde_json::to_string_pretty(&list).unwrap();
+    let script = "mkdir -p running\ncase \"$*\" in\n*'get pods'*) cat pods.json;;\n*exec*)\n  \
          >running/$$; ls running | wc -l >>most\n  while [ $# -gt 0 ] && [ \"$1\" != exec ]; do shift; done\n  \
-         sh ./\"$4\" \"$@\"; code=$?; rm running/$$; exit $code;;\nesac\n",
-        directory = directory.path().display()
-    );
-    fs::write(at("kubectl"), script).unwrap();
-    fs::set_permissions(at("kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
-    directory
+         sh ./\"$4\" \"$@\"; code=$?; rm running/$$; exit $code;;\nesac";
+    Kubectl::new(script, &[&[("pods.json", list.as_str())], answers].concat())
 }
 
-fn verify(cluster: &tempfile::TempDir, arguments: &str) -> Ran {
-    let mut command = command(["verify"].into_iter().chain(arguments.split_whitespace()));
-    run(command.env("PATH", format!("{}:/usr/bin:/bin", cluster.path().display())))
-}
-
-fn told(cluster: &tempfile::TempDir) -> String {
-    fs::read_to_string(cluster.path().join("told")).unwrap_or_default()
+fn verify(cluster: &Kubectl, arguments: &str) -> Ran {
+    run(cluster.of(&mut command(["verify"].into_iter().chain(arguments.split_whitespace()))))
 }
 
 fn says(report: &str, code: i32) -> String {
@@ -109,7 +93,7 @@ fn every_hardened_container_is_asked_as_its_copy_accepts_it() {
         assert!(lines.into_iter().any(|line| line.accepts(&call)), "{spec:#}");
     }
     assert_eq!(document["pods"][2]["containers"][0]["state"], "staged");
-    let told = told(&cluster);
+    let told = cluster.told();
     assert!(told.contains("--namespace shop get pods --output json"), "{told}");
     let exec = "exec --namespace shop probe-0 --container app -- /lithify/lithify verify --profile nginx --format json";
     assert!(told.contains(exec), "{told}");
@@ -132,7 +116,7 @@ fn what_does_not_hold_is_named_with_its_pod() {
          control       fail  unverified  pass\nprocess.user     1           0     1\nremove           0           1     0\n\
          kubectl-lithify verify: 2 findings; 2 of 3 containers verified\n"
     );
-    let told = told(&cluster);
+    let told = cluster.told();
     assert!(told.contains("--context c get pods --output json --all-namespaces --selector app=web"), "{told}");
     assert!(told.contains("--context c exec --namespace shop a --container app -- /lithify/lithify verify -p nginx --digest=D --format json"), "{told}");
     // The page is of the same.
@@ -211,7 +195,7 @@ fn attempts_that_must_fail_are_made_when_asked_for() {
             {"id":"prove.start","subject":"/bin/sh","outcome":"refused","errno":"ENOENT","counts":false,"detail":"ENOENT"}]}"#;
     let cluster = cluster(&[probed("a", &["/lithify/lithify", "verify", "-p", "nginx"])], &[("a", &says(report, 1))]);
     let ran = verify(&cluster, "--prove").exits(1);
-    let told = told(&cluster);
+    let told = cluster.told();
     assert!(told.contains("-- /lithify/lithify verify -p nginx --format json --prove\n"), "{told}");
     assert!(
         ran.stdout.ends_with(
@@ -266,7 +250,7 @@ fn a_container_that_says_nothing_is_a_finding() {
         crashing["status"]["containerStatuses"][0]["state"] = state;
         let cluster = cluster(&[crashing], &[]);
         verify(&cluster, "").exits(1).says(reason);
-        assert!(!told(&cluster).contains("exec"), "{}", told(&cluster));
+        assert!(!cluster.told().contains("exec"), "{}", cluster.told());
     }
 }
 
@@ -282,8 +266,7 @@ fn pods_that_are_over_are_not_asked_and_nothing_is_no_success() {
     // What kubectl says is said without what it logs, with the command to try.
     let refused =
         "echo 'E1129 14:46:19.840439   21749 memcache.go:265] x' >&2; echo 'The connection was refused' >&2; exit 1";
-    fs::write(cluster.path().join("kubectl"), format!("#!/bin/sh\n{refused}\n")).unwrap();
-    let ran = verify(&cluster, "-n shop").exits(2);
+    let ran = verify(&Kubectl::new(refused, &[]), "-n shop").exits(2);
     assert_eq!(
         ran.stderr,
         "kubectl-lithify verify: kubectl get pods: The connection was refused\n  \
@@ -305,7 +288,7 @@ fn no_more_are_asked_at_a_time() {
     for (arguments, most) in [("", 4), ("--parallel 1", 1), ("--parallel 100", 12)] {
         let cluster = cluster(&pods, &answers);
         verify(&cluster, arguments).exits(0).says("12 of 12 containers verified");
-        let seen = fs::read_to_string(cluster.path().join("most")).unwrap();
+        let seen = cluster.read("most");
         let seen: Vec<usize> = seen.split_whitespace().map(|count| count.parse().unwrap()).collect();
         assert!(seen.len() == 12 && seen.iter().all(|count| *count <= most), "{arguments}: {seen:?}");
     }
