@@ -70,7 +70,16 @@ fn pod_at() -> Arg {
 }
 
 fn image() -> Arg {
-    option("image", "IMAGE", "The image of lithify, as your registry has it").env("LITHIFY_IMAGE").hide_env(true)
+    option("image", "IMAGE", "The image of lithify, as your registry has it")
+        .env("LITHIFY_IMAGE")
+        .hide_env(true)
+        .value_parser(reference)
+}
+
+/// Blanks and line ends are in no reference of an image, and in a manifest only the kubelet would say so.
+fn reference(text: &str) -> Result<String, &'static str> {
+    let is_one = text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_one.then(|| text.to_owned()).ok_or("give one reference, such as registry.example/lithify:0.1.0")
 }
 
 /// An empty variable says nothing.
