@@ -34,7 +34,7 @@ sed -e '/startupProbe:/,/timeoutSeconds:/d' -e '/livenessProbe:/,/timeoutSeconds
   examples/startup-probe.yaml >"$work/run.yaml"
 # The same, with the image of lithify as the volume.
 sed -e '/^  initContainers:/,/^  containers:/{/^  containers:/!d}' -e 's|/lithify/lithify|/lithify/bin/lithify|' \
-  -e 's|emptyDir: {}|image: { reference: registry.example/lithify:0.1.0, pullPolicy: IfNotPresent }|' \
+  -e 's|emptyDir: {}|image: { reference: ghcr.io/lithify/lithify:0.1.0, pullPolicy: IfNotPresent }|' \
   "$work/run.yaml" >"$work/image.yaml"
 
 ready() { # FILE: microseconds from apply to Ready
@@ -77,7 +77,7 @@ kubectl get nodes -o json | jq -r '.items[0].status.images[] | select(any(.names
 
 # A pod whose second init container runs the command with the limit.
 limited() { # MEBIBYTES IMAGE COMMAND
-  local install='{"name":"lithify","image":"registry.example/lithify:0.1.0","args":["install","/lithify"],
+  local install='{"name":"lithify","image":"ghcr.io/lithify/lithify:0.1.0","args":["install","/lithify"],
     "volumeMounts":[{"name":"lithify","mountPath":"/lithify"}]}'
   jq -n --argjson install "$install" --arg limit "$1Mi" --arg image "$2" --argjson command "$3" '{
     apiVersion: "v1", kind: "Pod", metadata: {name: "limited"}, spec: {

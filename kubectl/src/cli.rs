@@ -34,8 +34,8 @@ pub(crate) enum Command {
     Verify(Verify),
 }
 
-/// The image of the examples, used without `--image`.
-pub(crate) const DEFAULT_IMAGE: &str = concat!("registry.example/lithify:", env!("CARGO_PKG_VERSION"));
+/// The image of the release, used without `--image`. Cargo.toml names it; `release::names` compares them.
+pub(crate) const DEFAULT_IMAGE: &str = concat!("ghcr.io/lithify/lithify:", env!("CARGO_PKG_VERSION"));
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
@@ -70,7 +70,7 @@ fn pod_at() -> Arg {
 }
 
 fn image() -> Arg {
-    option("image", "IMAGE", "The image of lithify, as your registry has it")
+    option("image", "IMAGE", "The image of lithify, if not that of its release")
         .env("LITHIFY_IMAGE")
         .hide_env(true)
         .value_parser(reference)
@@ -79,7 +79,7 @@ fn image() -> Arg {
 /// Blanks and line ends are in no reference of an image, and in a manifest only the kubelet would say so.
 fn reference(text: &str) -> Result<String, &'static str> {
     let is_one = text.bytes().all(|byte| byte.is_ascii_graphic());
-    is_one.then(|| text.to_owned()).ok_or("give one reference, such as registry.example/lithify:0.1.0")
+    is_one.then(|| text.to_owned()).ok_or("give one reference, such as ghcr.io/lithify/lithify:0.1.0")
 }
 
 /// An empty variable says nothing.
@@ -100,7 +100,7 @@ fn many(matches: &mut ArgMatches, name: &str) -> Vec<String> {
 }
 
 /// The whole command line.
-fn command() -> Clap {
+pub(crate) fn command() -> Clap {
     Clap::new("kubectl-lithify")
         .bin_name("kubectl lithify")
         .version(env!("CARGO_PKG_VERSION"))

@@ -19,6 +19,7 @@ mod image;
 mod kubernetes;
 mod learn;
 mod prove;
+mod release;
 mod run;
 mod scan;
 mod seal;
