@@ -34,7 +34,7 @@ fn record<'a>(document: &'a Value, name: &str) -> &'a Value {
 }
 
 /// What was tried and ended so.
-fn attempts<'a>(record: &'a Value, is: impl Fn(&Value) -> bool) -> BTreeSet<&'a str> {
+fn attempts(record: &Value, is: impl Fn(&Value) -> bool) -> BTreeSet<&str> {
     let attempts = record["attempts"].as_array().unwrap_or_else(|| panic!("nothing was tried: {record:#}"));
     attempts.iter().filter(|attempt| is(attempt)).map(|attempt| attempt["id"].as_str().unwrap()).collect()
 }
