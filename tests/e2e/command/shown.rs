@@ -14,8 +14,8 @@ fn block(page: &str, begins: &str) -> String {
     found.next().unwrap_or_else(|| panic!("{page} has no block with {begins:?}")).to_owned()
 }
 
-/// Without its numbers.
-fn numberless(text: &str) -> String {
+/// A text with 0 in place of each number.
+pub fn numberless(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
         match character {
