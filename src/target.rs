@@ -83,7 +83,11 @@ fn with_server(owner: &Owner) -> Vec<Silent> {
     if let Ok((mounts, prefix)) = owner.mounts() {
         for mount in mounts.visible().filter(|mount| has_server(&mount.filesystem, &mount.device)) {
             if let Some(point) = inside(&prefix, &mount.point).filter(|point| *point != b"/") {
-                found.push(Silent { point: Canonical::listed(point), filesystem: mount.filesystem.clone() });
+                found.push(Silent {
+                    point: Canonical::listed(point),
+                    filesystem: mount.filesystem.clone(),
+                    not_asked: None,
+                });
             }
         }
     }

@@ -219,7 +219,7 @@ fn watch(kind: Kind, child: i32, deadline: Deadline) -> Result<(Option<Ended>, O
         match change {
             Ok(None) => {}
             Ok(Some(Change::Stopped(_, Stop::Signal(libc::SIGTRAP)))) => {
-                sys::process::kill(child);
+                sys::process::kill(&[child]);
                 return Ok((None, became));
             }
             Ok(Some(Change::Stopped(_, stop))) => {
@@ -230,7 +230,7 @@ fn watch(kind: Kind, child: i32, deadline: Deadline) -> Result<(Option<Ended>, O
             Err(errno) => return Err(Why::Short(errno)),
         }
         if deadline.is_over() {
-            sys::process::kill(child);
+            sys::process::kill(&[child]);
             return Err(Why::Late);
         }
         std::thread::sleep(pause);

@@ -1,12 +1,15 @@
 //! What lies outside of the app's confinement, for attempts to reach: a socket and a process, made before this process
 //! enters it.
 
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
 
 use crate::linux::error::errno;
 use crate::linux::sys;
@@ -16,7 +19,15 @@ use crate::profile::{Confine, Scope};
 #[derive(Debug, Default)]
 pub struct Outside {
     socket: Option<Result<(UnixListener, SocketAddr), Errno>>,
-    process: Option<Result<i32, Errno>>,
+    process: Option<Result<Process, Errno>>,
+}
+
+/// A child that ends when this is dropped. It cannot be killed: whoever has entered the confinement may not.
+#[derive(Debug)]
+struct Process {
+    pid: i32,
+    /// The end of a pipe that only this process holds open.
+    lives: Option<OwnedFd>,
 }
 
 impl Outside {
@@ -35,17 +46,16 @@ impl Outside {
 
     /// Asks whether a signal may be sent to the process (`kill(2)` with 0, which sends none).
     pub(super) fn signal(&self, trying: &dyn Fn()) -> Result<(), Errno> {
-        let process = self.process.ok_or(Errno::ESRCH)??;
+        let process = self.process.as_ref().ok_or(Errno::ESRCH)?.as_ref().map_err(|errno| *errno)?;
         trying();
-        sys::signal::send(process, 0)
+        sys::signal::send(process.pid, 0)
     }
 }
 
-impl Drop for Outside {
+impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(Ok(process)) = self.process {
-            sys::process::kill(process);
-        }
+        drop(self.lives.take());
+        sys::process::await_end(&[self.pid]);
     }
 }
 
@@ -57,13 +67,16 @@ fn socket() -> Result<(UnixListener, SocketAddr), Errno> {
     Ok((listener, address))
 }
 
-/// A process that only waits to be killed.
-fn process() -> Result<i32, Errno> {
+/// A process that only waits for its end.
+fn process() -> Result<Process, Errno> {
+    let (end, lives) = pipe2(OFlag::O_CLOEXEC)?;
     if let Some(child) = sys::process::fork()? {
-        return Ok(child.as_raw());
+        return Ok(Process { pid: child.as_raw(), lives: Some(lives) });
     }
     let _ = set_pdeathsig(Signal::SIGKILL);
-    loop {
-        nix::unistd::pause();
-    }
+    drop(lives);
+    sys::descriptor::close_all_but(&end, &end);
+    // Nobody writes: it returns at the end of the pipe.
+    while nix::unistd::read(&end, &mut [0]) == Err(Errno::EINTR) {}
+    sys::process::end(0)
 }

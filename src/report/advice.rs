@@ -112,6 +112,9 @@ fn failed(failed: &Failed<'_>) -> String {
 }
 
 fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
+    if let Some(mount) = error.silent() {
+        return Some(super::silent::hint(std::slice::from_ref(mount)));
+    }
     match error.errno() {
         Errno::EFBIG => Some(
             "no more than 1 GiB of a program is searched: keep it with [keep] paths if it is the app's, else delete it",
@@ -119,7 +122,6 @@ fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
         Errno::ENAMETOOLONG => Some(
             "remove it: its directories are nested so deep that their paths exceed 16 KiB; only somebody who hides something needs that",
         ),
-        _ if error.silent().is_some() => Some(super::silent::HINT),
         _ if command == Subcommand::Stage => {
             Some("this user may not read it: run the init container as root, or remove that file in the profile")
         }

@@ -188,8 +188,8 @@ fn not_tried(why: &Why) -> Option<&'static str> {
         Why::Late => "give the container more CPU time, and the probe a longer timeoutSeconds",
         Why::NoMounts(_) | Why::NotSaid => "lithify needs /proc of this container",
         Why::Unstoppable => "allow ptrace(2) or setrlimit(2) in the seccomp profile; an emulated CPU can prove nothing",
-        Why::Unreadable(error) if error.silent().is_some() => super::silent::HINT,
-        Why::Killed(_) | Why::Unreadable(_) | Why::Unconfined => return None,
+        Why::Unreadable(error) => return error.silent().map(|mount| super::silent::hint(std::slice::from_ref(mount))),
+        Why::Killed(_) | Why::Unconfined => return None,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What went wrong at one path.
 
+use std::fmt;
+
 use nix::errno::Errno;
 
 use super::Canonical;
@@ -36,20 +38,34 @@ pub enum Failure {
         errno: Errno,
     },
     /// The server of the filesystem that is mounted there does not answer.
-    #[error("{}: the server of this mount ({}) does not answer", .0.point, escape(&.0.filesystem))]
+    #[error("{}: {}", .0.point, .0)]
     Silent(Silent),
     /// The root's deadline came first. After that, every access fails.
     #[error("not looked at before the deadline")]
     Late,
 }
 
-/// A mount whose server does not answer.
+/// A mount whose server does not answer, or could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silent {
     /// Where it is mounted.
     pub point: Canonical,
     /// Type of the filesystem, such as `nfs4` or `fuse.sshfs`.
     pub filesystem: Vec<u8>,
+    /// Why it was not asked.
+    pub not_asked: Option<Errno>,
+}
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server of this mount ({}) ", escape(&self.filesystem))?;
+        match self.not_asked {
+            None => f.write_str("does not answer"),
+            Some(errno) => {
+                write!(f, "was not asked whether it answers, because no process could be started: {}", errno.desc())
+            }
+        }
+    }
 }
 
 impl From<&Silent> for RootError {
@@ -93,13 +109,13 @@ impl RootError {
         self
     }
 
-    /// The kernel's reason: `EINVAL` for [`Failure::Proc`], `ETIMEDOUT` for [`Failure::Silent`], `ETIME` for
+    /// The kernel's reason: `EINVAL` for [`Failure::Proc`], `ETIMEDOUT` for [`Failure::Silent`] that was asked, `ETIME` for
     /// [`Failure::Late`].
     pub fn errno(&self) -> Errno {
         match *self.0 {
             Failure::Os { errno, .. } | Failure::MountUnknown { errno, .. } => errno,
             Failure::Proc(_) => Errno::EINVAL,
-            Failure::Silent(_) => Errno::ETIMEDOUT,
+            Failure::Silent(ref mount) => mount.not_asked.unwrap_or(Errno::ETIMEDOUT),
             Failure::Late => Errno::ETIME,
         }
     }

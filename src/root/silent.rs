@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
@@ -18,7 +19,7 @@ use crate::linux::deadline::Deadline;
 use crate::linux::filesystem;
 use crate::linux::sys;
 
-/// How long all servers have to answer.
+/// How long those that are asked at a time have to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many are asked at a time, a process each.
@@ -42,14 +43,20 @@ pub(super) fn answers(silent: &Silents, directory: &[u8], name: &[u8]) -> Result
 
 impl Root {
     /// The same root, in which nothing is looked at on those of `mounts` that do not answer now. Each child process asks
-    /// one, because who asks a server that has gone waits without limit. A mount that cannot be asked does not answer.
+    /// one, because who asks a server that has gone waits without limit.
     #[must_use]
     pub fn without_silent(mut self, mounts: &[Silent]) -> Self {
-        let deadline = Deadline::after(PATIENCE);
         let mut silent = Vec::new();
-        for part in mounts.chunks(AT_A_TIME) {
-            let answered = self.ask(part, deadline);
+        let mut rest = mounts;
+        while !rest.is_empty() {
+            let (asked, answered) = self.ask(rest);
+            if let Err(errno) = asked {
+                silent.extend(rest.iter().map(|mount| Silent { not_asked: Some(errno), ..mount.clone() }));
+                break;
+            }
+            let (part, later) = rest.split_at(asked.unwrap_or_default().min(rest.len()));
             silent.extend(part.iter().zip(answered).filter(|(_, answered)| !answered).map(|(mount, _)| mount.clone()));
+            rest = later;
         }
         if !silent.is_empty() {
             // The kernel would follow a path into them.
@@ -64,21 +71,30 @@ impl Root {
         &self.silent
     }
 
-    /// Which of `mounts` answer before `deadline`.
-    fn ask(&self, mounts: &[Silent], deadline: Deadline) -> [bool; AT_A_TIME] {
+    /// How many of the first of `mounts` could be asked, at least one; and which of them answer in time.
+    fn ask(&self, mounts: &[Silent]) -> (Result<usize, Errno>, [bool; AT_A_TIME]) {
+        let deadline = Deadline::after(PATIENCE);
         let mut answered = [false; AT_A_TIME];
-        let Ok((answers, tell)) = pipe2(OFlag::O_CLOEXEC) else { return answered };
+        let (answers, tell) = match pipe2(OFlag::O_CLOEXEC) {
+            Ok(pipe) => pipe,
+            Err(errno) => return (Err(errno), answered),
+        };
         let mut children = Vec::new();
-        for (place, mount) in (0u8..).zip(mounts) {
+        for (place, mount) in (0u8..).zip(mounts).take(AT_A_TIME) {
             match sys::process::fork() {
                 Ok(None) => {
                     let _ = set_pdeathsig(Signal::SIGKILL);
+                    // A server that has taken the request holds even a killed process, and whoever waits for the end of
+                    // the streams.
+                    sys::descriptor::close_all_but(&self.fd, &tell);
                     self.look_at(&mount.point);
                     let _ = nix::unistd::write(&tell, &[place]);
                     sys::process::end(0)
                 }
                 Ok(Some(child)) => children.push(child.as_raw()),
-                Err(_) => {}
+                Err(errno) if children.is_empty() => return (Err(errno), answered),
+                // The others are asked when these have ended.
+                Err(_) => break,
             }
         }
         drop(tell);
@@ -96,10 +112,8 @@ impl Root {
                 }
             }
         }
-        for child in children {
-            sys::process::kill(child);
-        }
-        answered
+        sys::process::kill(&children);
+        (Ok(children.len()), answered)
     }
 
     /// Asks the server of a mount whatever a search would: every answer will do, even an error.

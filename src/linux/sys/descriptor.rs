@@ -41,6 +41,31 @@ pub fn close_from_3() {
     unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
 }
 
+/// Closes every descriptor but these two, for a process that uses no other. Before Linux 5.9, which has no
+/// `close_range(2)`, only the standard streams.
+pub fn close_all_but(one: &impl AsRawFd, other: &impl AsRawFd) {
+    let number = |file: i32| u32::try_from(file).unwrap_or(u32::MAX);
+    let (one, other) = (number(one.as_raw_fd()), number(other.as_raw_fd()));
+    let (low, high) = (one.min(other), one.max(other));
+    for (from, after) in [(0, low), (low.saturating_add(1), high), (high.saturating_add(1), u32::MAX)] {
+        if from < after {
+            close(from, after - 1);
+        }
+    }
+}
+
+/// Closes the descriptors from `first` to `last`.
+fn close(first: u32, last: u32) {
+    // SAFETY: the caller no longer owns a descriptor in this range; no memory is involved.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0u32) };
+    if Errno::result(result).is_err() {
+        for stream in (0..3i32).filter(|stream| (first..=last).contains(&stream.unsigned_abs())) {
+            // SAFETY: as above.
+            unsafe { libc::close(stream) };
+        }
+    }
+}
+
 /// Which of the standard streams were closed when this program was started.
 static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 

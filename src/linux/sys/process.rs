@@ -90,21 +90,33 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
     }
 }
 
-/// How long the end of a killed child is waited for. One that hangs in the kernel ends when it can.
+/// How long the end of children is waited for. One that hangs in the kernel ends when it can.
 const END: Duration = Duration::from_millis(200);
 
-/// Kills a child, and waits for its end a moment.
-pub fn kill(child: i32) {
-    let _ = super::signal::send(child, libc::SIGKILL);
+/// Kills children, and waits for their end a moment.
+pub fn kill(children: &[i32]) {
+    for child in children {
+        let _ = super::signal::send(*child, libc::SIGKILL);
+    }
+    await_end(children);
+}
+
+/// Waits a moment for the end of children that are about to end.
+pub fn await_end(children: &[i32]) {
     let deadline = Deadline::after(END);
-    while !deadline.is_over() {
-        match wait(child) {
-            // It has not ended, or has only stopped.
-            Ok(None) => {}
-            Ok(Some((_, status))) if libc::WIFSTOPPED(status) => {}
-            Ok(Some(_)) | Err(_) => break,
+    for child in children {
+        loop {
+            match wait(*child) {
+                // It has not ended, or has only stopped.
+                Ok(None) => {}
+                Ok(Some((_, status))) if libc::WIFSTOPPED(status) => {}
+                Ok(Some(_)) | Err(_) => break,
+            }
+            if deadline.is_over() {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(100));
         }
-        std::thread::sleep(Duration::from_micros(100));
     }
 }
 

@@ -14,7 +14,7 @@ const CONFINE: &str =
 fn confined(change: fn(Spec) -> Spec) -> Ran {
     let profile = tempfile::tempdir().unwrap();
     fs::write(profile.path().join("p.toml"), CONFINE).unwrap();
-    let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/usr/bin/id"];
+    let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/bin/sh", "-c", SEES];
     let spec = Spec::new(&rootfs("nginx"), &command).volume(profile.path(), "/profile", &["ro"]);
     change(spec.tmpfs("/data", &["mode=1777"])).run().0
 }
@@ -71,6 +71,9 @@ fn without_a_profile_everything_counts() {
     ran.exits(125).says("FAIL prove.start /usr/bin/dash").does_not_say("uid=").does_not_say("prove.ptrace");
 }
 
+/// An app that tells who it is, and how many processes there are.
+const SEES: &str = "id; set -- /proc/[0-9]*; echo of $# processes";
+
 /// What `[confine]` denies beside files, by a container in which a device of the node's is under a name of its own.
 fn beside_files(more: &str, change: fn(Spec) -> Spec) -> Ran {
     let profile = tempfile::tempdir().unwrap();
@@ -100,6 +103,8 @@ fn what_confine_denies_beside_files() {
     // As root, and as a user who loses every right on the way.
     for more in ["", "[verify.process]\nuser = \"65532\"\n"] {
         let ran = beside_files(more, |spec| spec).exits(0).says("uid=");
+        // Nothing that the attempts needed is left beside the app.
+        let ran = ran.says("of 1 processes");
         let without = beside_files(more, |spec| spec.refuse("landlock_create_ruleset", nix::libc::ENOSYS));
         let without = without.exits(125).does_not_say("uid=");
         for (attempt, errno) in BESIDE_FILES {

@@ -67,3 +67,39 @@ fn nothing_else_waits_for_it() {
     lithify(&container, &["run", "-p", &profile, "--", "/usr/bin/id"]).exits(0).says("uid=0").says(LEFT_OUT);
     lithify(&container, &["harden", "-p", &profile]).exits(0).says(LEFT_OUT);
 }
+
+#[test]
+fn a_server_that_takes_the_request_holds_no_reader_of_the_output() {
+    let container = sleeper().start();
+    let profile = bring(&container, "p", "[remove]\nclasses = [\"shell\"]\n");
+    let _server = container.mount_greedy("/net");
+    // The runtime waits for the end of the streams, which a child that cannot be killed must not have.
+    lithify(&container, &["harden", "-p", &profile]).exits(0).says(LEFT_OUT);
+    lithify(&container, &["verify", "-p", &profile]).exits(1).says(SAID);
+}
+
+#[test]
+fn many_others_are_asked_all_the_same() {
+    let container = sleeper().start();
+    let _server = container.mount_silent("/net");
+    for number in 0..40 {
+        // Somebody answers, although with an error.
+        drop(container.mount_silent(&format!("/m/{number}")));
+    }
+    lithify(&container, &["diff"]).exits(0).says(LEFT_OUT).does_not_say("/m/");
+}
+
+#[test]
+fn one_that_cannot_be_asked_is_not_said_to_be_silent() {
+    let container = sleeper().start();
+    let profile = bring(&container, "n", "[verify.process]\nno_new_privs = false\n");
+    drop(container.mount_silent("/net"));
+    let verify = "exec /lithify/lithify verify -p \"$0\"";
+    let as_user = ["setpriv", "--reuid=65532", "--clear-groups"];
+    let limited = ["prlimit", "--nproc=1:1", "sh", "-c", verify, profile.as_str()];
+    container
+        .exec([&as_user[..], &limited[..]].concat())
+        .exits(1)
+        .says("the server of this mount (fuse.silent) was not asked whether it answers, because no process could be started: Try again")
+        .says("fix: give the container room for one more process");
+}
