@@ -14,7 +14,7 @@ const CONFINE: &str =
 fn confined(change: fn(Spec) -> Spec) -> Ran {
     let profile = tempfile::tempdir().unwrap();
     fs::write(profile.path().join("p.toml"), CONFINE).unwrap();
-    let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/bin/sh", "-c", SEES];
+    let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/usr/bin/id"];
     let spec = Spec::new(&rootfs("nginx"), &command).volume(profile.path(), "/profile", &["ro"]);
     change(spec.tmpfs("/data", &["mode=1777"])).run().0
 }
@@ -81,7 +81,7 @@ fn beside_files(more: &str, change: fn(Spec) -> Spec) -> Ran {
         "bind = [8080]\nconnect = [5432]\nioctl = [\"/dev/shm\"]\nscope = [\"abstract-unix-socket\", \"signal\"]\n";
     let text = format!("schema = 1\nname = \"p\"\n{more}[confine]\nmode = \"best-effort\"\n{keys}");
     fs::write(profile.path().join("p.toml"), text).unwrap();
-    let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/usr/bin/id"];
+    let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/bin/sh", "-c", SEES];
     let spec = Spec::new(&rootfs("nginx"), &command).volume(profile.path(), "/profile", &["ro"]);
     change(spec.volume(std::path::Path::new("/dev/zero"), "/dev/kmsg", &[])).run().0
 }
