@@ -1,6 +1,6 @@
 //! What one file is: by its content, else by its name.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -34,8 +34,8 @@ pub struct Recogniser {
     /// When looking at files must end.
     deadline: Deadline,
     tombstones: Detector,
-    /// Files with several names that are not searched again: they hold nothing, or they are too large.
-    searched: HashSet<Identity>,
+    /// Files with several names, and what they are by their content: they are not searched again.
+    searched: HashMap<Identity, Option<&'static str>>,
 }
 
 /// What an executable turned out to be.
@@ -63,6 +63,8 @@ pub struct Remarks {
     pub interpreter: Option<Vec<u8>>,
     /// Whether the file is packed, so that its content says nothing.
     pub packed: bool,
+    /// Whether it is the same program by any other of its names.
+    pub by_content_alone: bool,
 }
 
 impl Recogniser {
@@ -74,7 +76,7 @@ impl Recogniser {
             buffer: vec![0; HEAD + PART],
             deadline,
             tombstones: Detector::default(),
-            searched: HashSet::new(),
+            searched: HashMap::new(),
         }
     }
 
@@ -102,6 +104,7 @@ impl Recogniser {
                 named.map(|known| (RecognisedBy::Content, escape(name.to_bytes()), known))
             }
             Content::Program(program) => {
+                remarks.by_content_alone = true;
                 self.catalogue.exactly(program).map(|known| (RecognisedBy::Content, program.to_owned(), known))
             }
             Content::Library | Content::Data => None,
@@ -142,13 +145,17 @@ impl Recogniser {
             vec![(0, u64::MAX)]
         });
         // One more name costs an intruder nothing, so it must not cost another search.
-        let ranges = if stat.nlink > 1 && !self.searched.insert(stat.id) { Vec::new() } else { ranges };
+        let known = if stat.nlink > 1 { self.searched.insert(stat.id, None) } else { None };
+        let ranges = if known.is_some() { Vec::new() } else { ranges };
         let mut source = Source { file, head, buffer, overlap: self.matcher.overlap(), deadline: self.deadline };
         let mut seen = Seen::default();
         source.parts(&ranges, &mut |part| {
             self.matcher.look(part, &mut seen);
         })?;
-        let program = Matcher::program(&seen);
+        let program = known.unwrap_or_else(|| Matcher::program(&seen));
+        if stat.nlink > 1 {
+            self.searched.insert(stat.id, program);
+        }
         // This check comes last, because it takes another read, and the answer changes nothing for a file that is
         // nothing anyway.
         if (named || program.is_some()) && has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {

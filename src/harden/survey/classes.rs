@@ -98,12 +98,12 @@ impl Classes {
             examined.add(question, &file);
             return Ok(());
         }
-        let found = match self.recogniser.recognise(&file, directory, name, &stat) {
+        let (found, remarks) = match self.recogniser.recognise(&file, directory, name, &stat) {
             Ok((Recognised::Nothing, _)) => {
                 examined.add(question, &file);
                 return Ok(());
             }
-            Ok((found, _)) => found,
+            Ok(found) => found,
             // A kept file stays, whatever it is.
             Err(error)
                 if error.errno() == Errno::EFBIG
@@ -114,7 +114,10 @@ impl Classes {
             Err(error) => return Err(error),
         };
         if let Recognised::Program { by, known, .. } = found {
-            self.known.insert(stat.id);
+            // Else each of its names may mean another program, or mean something only where it is.
+            if remarks.by_content_alone {
+                self.known.insert(stat.id);
+            }
             let (path, parent) = (directory.path().clone(), *directory.own_stat());
             self.programs.push(Program { directory: path, name: name.to_bytes().to_vec(), parent, stat, by, known });
         }

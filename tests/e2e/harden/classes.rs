@@ -88,3 +88,21 @@ fn by_name_in_the_directories_of_distributions() {
     tree.assert_there(&others);
     with(&tree, "[remove]\nclasses = [\"shell\"]").exits(0).says("nothing to remove");
 }
+
+#[test]
+fn another_name_that_is_met_first_saves_nothing() {
+    let tree = Tree::new();
+    tree.file_with("/r/usr/bin/pip", "#!/usr/bin/python3\n");
+    // Where programs are looked for by their content only, and walked through earlier.
+    tree.hard_link("/r/aaa/pip", "/r/usr/bin/pip");
+    // The class that is met first is none of the profile's.
+    tree.file_with("/r/usr/bin/gdb", "#!/bin/sh\n");
+    tree.hard_link("/r/usr/bin/wget", "/r/usr/bin/gdb");
+    for name in ["pip", "gdb"] {
+        fs::set_permissions(tree.at(&format!("/r/usr/bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    with(&tree, "[remove]\nclasses = [\"package-manager\", \"downloader\"]").exits(0);
+    for name in ["/r/usr/bin/pip", "/r/aaa/pip", "/r/usr/bin/wget", "/r/usr/bin/gdb"] {
+        assert!(fs::symlink_metadata(tree.at(name)).is_err(), "{name}");
+    }
+}
