@@ -3,7 +3,7 @@
 target := "x86_64-unknown-linux-musl"
 
 # Everything that CI checks, in its order
-ci: fmt lint test aarch64 release kubectl size bench fuzz deny
+ci: fmt lint test dist reproducible aarch64 release kubectl size bench fuzz deny
 
 # Formatting
 fmt:
@@ -20,15 +20,24 @@ build:
 
 # The binary that we ship, dist/lithify: the standard library rebuilt for size; dist/lithify.debug is the same with symbols
 release:
-    RUSTC_BOOTSTRAP=1 cargo build --locked --release --target {{target}} --target-dir target/shipped --config .cargo/shipped.toml
-    install -D -m 0755 target/shipped/{{target}}/release/lithify dist/lithify.debug
-    strip -o dist/lithify dist/lithify.debug
+    release/build.sh lithify x86_64 dist/lithify
 
 # The kubectl plugin, dist/kubectl-lithify: copy it to a directory of PATH
 kubectl:
-    cargo build --locked --release --target {{target}} --package kubectl-lithify
-    install -D -m 0755 target/{{target}}/release/kubectl-lithify dist/kubectl-lithify
+    release/build.sh kubectl-lithify x86_64 dist/kubectl-lithify
     dist/kubectl-lithify lint --filename examples/startup-probe.yaml --profile nginx
+
+# Everything that a release holds, dist/release: programs for both architectures, images, packages, bills of materials
+dist:
+    release/dist.sh
+
+# Builds lithify again elsewhere, later, and compares all of dist/release with what is made of it
+reproducible:
+    release/twice.sh lithify
+
+# The same for all programs
+dist-twice: dist
+    release/twice.sh all
 
 # All tests; see CONTRIBUTING.md for running some
 test *ARGS:
@@ -38,12 +47,12 @@ test *ARGS:
 apps:
     tests/run.sh -E 'test(/^apps::/)'
 
-# Unit tests on the other architecture under qemu-user, which knows no openat2: all but those of Root; and the whole binary, whose digest of the same files is the same
+# Unit tests on the other architecture under qemu-user, which knows no openat2: all but those of Root; and the shipped binary of `just dist`, whose digest of the same files is the same
 aarch64: build
     cargo nextest run --locked --lib --target aarch64-unknown-linux-musl -E 'not test(/^root::/)'
-    cargo build --locked --release --target aarch64-unknown-linux-musl
-    qemu-aarch64-static target/aarch64-unknown-linux-musl/release/lithify profile list
-    qemu-aarch64-static target/aarch64-unknown-linux-musl/release/lithify seal --root tests | grep -Fx "$(target/{{target}}/release/lithify seal --root tests)"
+    qemu-aarch64-static dist/release/lithify-aarch64-linux profile list
+    qemu-aarch64-static dist/release/lithify-aarch64-linux seal --root tests | grep -Fx "$(target/{{target}}/release/lithify seal --root tests)"
+    qemu-aarch64-static dist/release/kubectl-lithify-aarch64-linux lint --filename examples/startup-probe.yaml --profile nginx
 
 # The size budgets
 size:
