@@ -21,15 +21,15 @@ done
 work=$(mktemp -d "${TMPDIR:-/tmp}/lithify built by another.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 git clone --quiet --no-hardlinks . "$work/sources of it"
-# Links to what is downloaded already: cargo writes the path that it is told.
-mkdir -p "$work/another home"
-ln -s "$home"/registry "$work/another home/registry"
+# What is downloaded already; cargo unpacks it again, below the other path.
+mkdir -p "$work/another home/registry"
+cp -r "$home"/registry/cache "$home"/registry/index "$work/another home/registry"
 for settings in "$home"/config.toml "$home"/config; do [ ! -e "$settings" ] || cp "$settings" "$work/another home"; done
 [ "$which" = all ] || mkdir "$work/programs"
 (
   cd "$work/sources of it"
   umask 077
-  export CARGO_HOME="$work/another home" TZ=Pacific/Chatham LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 HOSTNAME=elsewhere
+  export CARGO_HOME="$work/another home" TZ=Pacific/Chatham LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 FAKETIME_DONT_FAKE_MONOTONIC=1
   if [ "$which" = all ]; then
     faketime -f '+21d' release/dist.sh "$work/second"
   else

@@ -55,6 +55,7 @@ impl Pipeline {
         for (name, input) in action["inputs"].as_object().unwrap() {
             values.insert(name, input["default"].as_str().unwrap_or_default().to_owned());
         }
+        assert_eq!(values["version"], VERSION);
         values.insert("url", url);
         values.insert("token", "token".to_owned());
         for (name, value) in inputs {

@@ -83,6 +83,7 @@ impl Release {
         let mut command = Command::new("faketime");
         command.args(["-f", "+0d"]).arg(project().join("release/dist.sh")).arg(directory.path().join("dist"));
         settings(&mut command);
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         command.env("LITHIFY_PROGRAMS", programs).env("LITHIFY_MAKER", env!("CARGO_BIN_EXE_lithify-release"));
         succeeds(&mut command);
         Self { directory }
