@@ -53,7 +53,8 @@ def main():
     sizes = bytes_by_crate()
     with open(PAGE) as file:
         old = file.read()
-    reasons = dict(re.findall(r"^\| `([^`]+)` \|.*\| ([^|]*) \|$", old, re.MULTILINE))
+    # Only of the first table: a later one has notes of some.
+    reasons = dict(re.findall(r"^\| `([^`]+)` \|.*\| ([^|]*) \|$", old.split("\n## Bills")[0], re.MULTILINE))
     rows = []
     for one in bill["components"]:
         name, version = one["name"], one["version"]
@@ -74,7 +75,7 @@ def main():
         f"| `{name}` | {version} | {size:,} | {'C' if unsafe is None else f'{unsafe:,}'} | {reasons.get(name, 'WHY')} |\n"
         for name, version, size, unsafe in rows
     )
-    new = re.sub(r"(\| crate \|[^\n]*\n\|[^\n]*\n)((?:\|[^\n]*\n)*)", lambda found: found[1] + table, old)
+    new = re.sub(r"(\| crate \| version \| bytes \|[^\n]*\n\|[^\n]*\n)((?:\|[^\n]*\n)*)", lambda found: found[1] + table, old, count=1)
     with open(PAGE, "w") as file:
         file.write(new)
     if "| WHY |" in new:
