@@ -41,11 +41,7 @@ catatonit catatonit
 ab apache2-utils
 script bsdutils
 hunspell hunspell
-skopeo skopeo
 faketime faketime
-zsh zsh
-fish fish
-mandoc mandoc
 dockerd docker.io
 docker docker.io
 docker-compose docker-compose
