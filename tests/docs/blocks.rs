@@ -5,9 +5,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use lithify::recognise::only;
-
 use super::page::{Block, all, parts, read};
+use super::shell::commands;
 
 const SUBCOMMANDS: [&str; 13] = [
     "harden", "verify", "scan", "seal", "diff", "run", "init", "learn", "stage", "install", "sleep", "probe", "profile",
@@ -21,27 +20,17 @@ fn shell_reads(shell: &str, text: &str) -> Result<(), String> {
     if ran.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&ran.stderr).into_owned()) }
 }
 
-/// The calls of lithify in a shell's text: from the name of a command up to what ends it.
+/// The calls of lithify among the commands of a shell's text, also as what a container starts with.
 fn calls(text: &str) -> Vec<Vec<String>> {
-    let joined = text.replace("\\\n", " ");
-    let mut calls = Vec::new();
-    for line in joined.lines().map(|line| line.trim_start_matches("$ ")).filter(|line| !line.starts_with('#')) {
-        let line = line.split(" #").next().unwrap_or_default();
-        // Parts of a pipeline, and of a list; `$(...)` is one word of no matter.
-        let line = line.replace("$(docker create \"$IMAGE\")", "ID").replace("\"$@\"", "");
-        for part in line.split(" | ").flat_map(|part| part.split(" && ")).flat_map(|part| part.split("; ")) {
-            let Ok(words) = only::split(part.trim_end_matches([')', '\''])) else { continue };
-            let name = words.iter().position(|word| word == "lithify" || word.ends_with("/lithify"));
-            let Some(name) = name.filter(|&at| at == 0 || words[at - 1] != "kubectl") else { continue };
-            let Some(command) = words[name..].iter().position(|word| SUBCOMMANDS.contains(&word.as_str())) else {
-                continue;
-            };
-            let ends = |word: &String| word.starts_with('>') || word.starts_with("2>") || word == "&";
-            let call = words[name + command..].iter().take_while(|word| !ends(word)).cloned();
-            calls.push(std::iter::once("lithify".to_owned()).chain(call).collect());
+    let call = |words: Vec<String>| {
+        let name = words.iter().position(|word| word == "lithify" || word.ends_with("/lithify"))?;
+        if name > 0 && words[name - 1] == "kubectl" {
+            return None;
         }
-    }
-    calls
+        let command = words[name..].iter().position(|word| SUBCOMMANDS.contains(&word.as_str()))?;
+        Some(std::iter::once("lithify".to_owned()).chain(words[name + command..].iter().cloned()).collect())
+    };
+    commands(text).into_iter().filter_map(call).collect()
 }
 
 fn accepted(call: &[String]) -> Result<(), String> {

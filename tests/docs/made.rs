@@ -1,5 +1,6 @@
 //! What is made from the sources: `docs/commands.md` from the command line's definitions, `docs/keys.md` from the schema of
-//! profiles (which is made from the table of keys), and the codes of `docs/exit-codes.md`.
+//! profiles (which is made from the table of keys); and what is held equal to them: the codes of `docs/exit-codes.md`, the
+//! first words of lines in `docs/output.md`, the built-in profiles in `docs/profiles.md`.
 
 use std::fmt::Write as _;
 
@@ -153,5 +154,43 @@ fn every_exit_code() {
     assert_eq!(rows, 5, "a code that lithify does not have");
     for exit in [Exit::RunFailed, Exit::CannotExecute, Exit::NotFound, Exit::Signal(0)] {
         assert!(page.contains(&exit.code().to_string()), "{exit:?} is not named");
+    }
+}
+
+/// The words in code of the first cells of a page's table that has this head.
+fn first_cells(page: &str, head: &str) -> Vec<String> {
+    let text = read(page);
+    let rows = text.lines().skip_while(|line| !line.starts_with(head)).skip(2).take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| {
+        let cell = row.split(" | ").next().unwrap();
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+#[test]
+fn every_built_in_profile() {
+    let mut known: Vec<_> = lithify::profile::builtin::names().map(str::to_owned).collect();
+    let mut told = first_cells("docs/profiles.md", "| profile | what it is |");
+    known.sort();
+    told.sort();
+    assert_eq!(told, known);
+}
+
+/// What a line of a report begins with stands in the sources that make reports.
+#[test]
+fn every_first_word_of_a_line() {
+    let mut sources = String::new();
+    for entry in std::fs::read_dir(project().join("src/report")).unwrap().flatten() {
+        sources += &std::fs::read_to_string(entry.path()).unwrap_or_default();
+    }
+    let words = first_cells("docs/output.md", "| word | meaning |");
+    assert!(words.len() > 15, "{words:?}");
+    for word in words {
+        let word = word.trim_start_matches("lithify harden: ").trim_start_matches("would ").trim_end_matches(':');
+        assert!(
+            sources.contains(&format!("\"{word}")) || sources.contains(&format!("  {word}: ")),
+            "{word} is printed nowhere"
+        );
     }
 }

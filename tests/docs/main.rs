@@ -15,3 +15,4 @@ mod book;
 mod made;
 mod page;
 mod prose;
+mod shell;
