@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds a release again as somebody else would, and compares every byte: release/twice.sh [all|lithify]
-# Somewhere else, with another home of cargo's, another umask, time zone and language, and a clock three weeks later.
+# Somewhere else, later, with another home of cargo's, another umask, time zone and language; and a clock of three weeks
+# later for what is made of the programs. (The compiler itself hangs under faketime.)
 # `lithify` builds only that program for this machine again, and takes the others from the first: what they hold of paths
 # is looked at in either case.
 set -euo pipefail
@@ -25,18 +26,19 @@ git clone --quiet --no-hardlinks . "$work/sources of it"
 mkdir -p "$work/another home/registry"
 cp -r "$home"/registry/cache "$home"/registry/index "$work/another home/registry"
 for settings in "$home"/config.toml "$home"/config; do [ ! -e "$settings" ] || cp "$settings" "$work/another home"; done
-[ "$which" = all ] || mkdir "$work/programs"
+printf '#!/bin/sh\nexec faketime -f +21d "%s" "$@"\n' "$PWD/target/debug/lithify-release" >"$work/maker"
+chmod +x "$work/maker"
 (
   cd "$work/sources of it"
   umask 077
-  export CARGO_HOME="$work/another home" TZ=Pacific/Chatham LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 FAKETIME_DONT_FAKE_MONOTONIC=1
-  if [ "$which" = all ]; then
-    faketime -f '+21d' release/dist.sh "$work/second"
-  else
+  export CARGO_HOME="$work/another home" TZ=Pacific/Chatham LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 LITHIFY_MAKER="$work/maker"
+  if [ "$which" != all ]; then
+    mkdir "$work/programs"
     cp "$first"/*-linux "$work/programs"
-    faketime -f '+21d' release/build.sh lithify x86_64 "$work/programs/lithify-x86_64-linux"
-    LITHIFY_PROGRAMS=$work/programs faketime -f '+21d' release/dist.sh "$work/second"
+    release/build.sh lithify x86_64 "$work/programs/lithify-x86_64-linux"
+    export LITHIFY_PROGRAMS=$work/programs
   fi
+  release/dist.sh "$work/second"
 ) || { echo "release/twice.sh: the second build failed" >&2; exit 1; }
 if ! diff -r "$first" "$work/second"; then
   echo "release/twice.sh: the two builds differ" >&2
