@@ -1,0 +1,191 @@
+//! Whether a command that met a fault did as it should.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::calls::row;
+use super::place::{Ended, Place, Programs};
+use super::scenario::{Scenario, varies};
+use super::tracer::{Action, Fault};
+
+type Contents = BTreeMap<PathBuf, String>;
+
+/// What a command does without a fault.
+pub struct Expected {
+    pub ended: Ended,
+    before: Contents,
+    after: Contents,
+    canary: Contents,
+}
+
+impl Expected {
+    /// Runs it twice: the second run changes nothing.
+    pub fn of(programs: &Programs, scenario: &Scenario) -> Self {
+        let place = scenario.place(programs);
+        let (before, canary) = (seen(scenario, &place), place.canary());
+        let ended = place.run(programs, &scenario.start, None);
+        assert_eq!(ended.code, scenario.code, "lithify {}: {}", scenario.name(), ended.all());
+        let after = seen(scenario, &place);
+        let again = place.run(programs, &scenario.start, None);
+        assert_eq!(again.code, scenario.code, "lithify {} for the second time: {}", scenario.name(), again.all());
+        assert_eq!(seen(scenario, &place), after, "lithify {}", scenario.name());
+        assert_eq!(place.canary(), canary);
+        Self { ended, before, after, canary }
+    }
+}
+
+/// What is in the root, without the content of what may vary.
+fn seen(scenario: &Scenario, place: &Place) -> Contents {
+    let mut contents = place.contents();
+    for (path, line) in &mut contents {
+        if varies(scenario, path) {
+            line.clear();
+        }
+    }
+    contents
+}
+
+/// A fault in words.
+pub fn shown(fault: Fault) -> String {
+    let name = row(fault.number).name();
+    match fault.action {
+        Action::Fail(errno) => format!("{errno:?} from {name} {}", fault.nth),
+        Action::Kill => format!("killed at {name} {}", fault.nth),
+    }
+}
+
+/// What is wrong; nothing if all is well.
+pub struct Judged {
+    pub met: bool,
+    pub wrong: String,
+}
+
+/// A run with a fault, whose place waits for the next run.
+pub struct Faulty<'a> {
+    scenario: &'a Scenario,
+    expected: &'a Expected,
+    place: Place,
+    judged: Judged,
+}
+
+impl<'a> Faulty<'a> {
+    /// Runs a command with a fault in a place that is ready for it, and looks at what it did.
+    pub fn run(
+        programs: &Programs,
+        scenario: &'a Scenario,
+        expected: &'a Expected,
+        place: Place,
+        fault: Fault,
+    ) -> Self {
+        let ended = place.run(programs, &scenario.start, Some(fault));
+        let now = seen(scenario, &place);
+        let mut wrong = Vec::new();
+        wrong.extend(ending(scenario, expected, fault, &ended));
+        if ended.code == scenario.code {
+            wrong.extend(success(expected, &ended, &now));
+        }
+        wrong.extend(meanwhile(expected, &now));
+        Self { scenario, expected, place, judged: Judged { met: ended.met, wrong: wrong.join("; ") } }
+    }
+
+    /// Runs it again without a fault, and looks at what is there then.
+    pub fn again(mut self, programs: &Programs) -> Judged {
+        let Self { scenario, expected, place, judged } = &mut self;
+        if judged.wrong.is_empty() {
+            let again = place.run(programs, &scenario.start, None);
+            if again.code != scenario.code {
+                judged.wrong = format!("the next run exits {}: {}", again.code, again.all());
+            } else if let Some(difference) = difference(&expected.after, &seen(scenario, place)) {
+                judged.wrong = format!("the next run leaves {difference}");
+            }
+        }
+        if place.canary() != expected.canary {
+            judged.wrong.push_str("; THE CANARY HAS CHANGED");
+        }
+        self.judged
+    }
+}
+
+/// Whether the memory that the command asked for was refused. The build that tests use then aborts with a line of Rust's
+/// own; the shipped one says it itself.
+fn has_no_memory(fault: Fault, ended: &Ended) -> bool {
+    let name = row(fault.number).name();
+    let says = ["memory allocation of", "got no more memory"].iter().any(|text| ended.stderr.contains(text));
+    says && ["mmap", "mremap", "brk"].contains(&name)
+}
+
+/// How it ended, and what it said.
+fn ending(scenario: &Scenario, expected: &Expected, fault: Fault, ended: &Ended) -> Option<String> {
+    let all = ended.all();
+    if ended.timed_out {
+        return Some(format!("it does not end: {all}"));
+    }
+    if has_no_memory(fault, ended) || (fault.action == Action::Kill && ended.code == -9) {
+        return None;
+    }
+    if ended.code < 0 || ["panicked at", "a fault of its own"].iter().any(|text| all.contains(text)) {
+        return Some(format!("it ends with {}: {all}", ended.code));
+    }
+    if ended.code == scenario.code {
+        return None;
+    }
+    // Before it knows what its copy accepts, it does nothing.
+    let is_refusal = ended.code == 3 && all.starts_with("lithify cannot read its own file");
+    if !is_refusal && !scenario.codes.contains(&ended.code) {
+        return Some(format!("exit {} is none of {:?}: {all}", ended.code, scenario.codes));
+    }
+    if let Action::Fail(errno) = fault.action {
+        let names = [format!("{errno:?}"), errno.desc().to_owned(), format!("os error {}", errno as i32)];
+        let says = names.iter().any(|name| all.contains(name.as_str()));
+        if !says {
+            let new: Vec<_> = all.lines().filter(|line| !expected.ended.all().contains(line)).collect();
+            return Some(format!("exit {} without the reason: {}", ended.code, new.join(" | ")));
+        }
+    }
+    None
+}
+
+/// A success is one only if everything is as without the fault, or the report says what is not.
+fn success(expected: &Expected, ended: &Ended, now: &Contents) -> Option<String> {
+    if let Some(difference) = difference(&expected.after, now) {
+        return Some(format!("FALSE SUCCESS: {difference}: {}", ended.all()));
+    }
+    let said: Vec<_> = ended.stdout.lines().collect();
+    let expected: Vec<_> = expected.ended.stdout.lines().collect();
+    let notes = ["note:", "  fix:"];
+    let is_lost = expected.iter().find(|line| !said.contains(line) && !line.starts_with('{'));
+    let is_new = said.iter().find(|line| {
+        !expected.contains(line) && !line.starts_with('{') && !notes.iter().any(|note| line.starts_with(note))
+    });
+    match (is_lost, is_new) {
+        (None, None) => None,
+        (lost, new) => Some(format!("FALSE SUCCESS: without {lost:?}, with {new:?}")),
+    }
+}
+
+/// Each name is as it was or as it is to be; what is to stay is there.
+fn meanwhile(expected: &Expected, now: &Contents) -> Option<String> {
+    for (path, line) in &expected.after {
+        if expected.before.contains_key(path) && !now.contains_key(path) {
+            return Some(format!("{} IS GONE ({line})", path.display()));
+        }
+    }
+    for (path, line) in now {
+        let known = [&expected.before, &expected.after].map(|contents| contents.get(path));
+        let is_draft = path.components().any(|part| part.as_os_str().to_str().is_some_and(|name| name.contains("lithify-")));
+        if !is_draft && !known.contains(&Some(line)) {
+            return Some(format!("{} is {line}, neither {known:?}", path.display()));
+        }
+    }
+    None
+}
+
+/// The first difference.
+fn difference(expected: &Contents, found: &Contents) -> Option<String> {
+    for (path, line) in expected {
+        if found.get(path) != Some(line) {
+            return Some(format!("{} as {:?} instead of {line}", path.display(), found.get(path)));
+        }
+    }
+    found.keys().find(|path| !expected.contains_key(*path)).map(|path| format!("{} besides", path.display()))
+}
