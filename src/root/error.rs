@@ -90,6 +90,13 @@ impl RootError {
         }
     }
 
+    /// Whether another try may well succeed: a busy network, a lack of memory or of descriptors, rather than a right that
+    /// is missing.
+    pub fn may_pass(&self) -> bool {
+        use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM, ESTALE};
+        matches!(self.errno(), EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOMEM | ESTALE)
+    }
+
     /// Whether nothing can be reached by this path: there is no file, or links form a circle. Magic links of procfs
     /// count too: they lead to what a process has open, which no rule can mean.
     pub fn leads_nowhere(&self) -> bool {

@@ -115,9 +115,10 @@ fn report(seed: u64, time: Duration, all: &[(Scenario, Expected)]) {
                         break;
                     }
                     let places: Vec<_> = batch.iter().map(|one| one.scenario.place(&programs)).collect();
-                    let faulty = batch.iter().zip(places).map(|(one, place)| {
-                        Faulty::run(&programs, one.scenario, one.expected, place, one.fault)
-                    });
+                    let faulty = batch
+                        .iter()
+                        .zip(places)
+                        .map(|(one, place)| Faulty::run(&programs, one.scenario, one.expected, place, one.fault));
                     let faulty: Vec<_> = faulty.collect();
                     for (one, faulty) in batch.iter().zip(faulty) {
                         let judged = faulty.again(&programs);
@@ -154,7 +155,10 @@ fn expected(only: &str) -> Vec<(Scenario, Expected)> {
     let programs = Programs::new();
     let all = scenario::all(scenario::server()).into_iter();
     let chosen = all.filter(|scenario| scenario.name().starts_with(only));
-    chosen.map(|scenario| (Expected::of(&programs, &scenario), scenario)).map(|(expected, scenario)| (scenario, expected)).collect()
+    chosen
+        .map(|scenario| (Expected::of(&programs, &scenario), scenario))
+        .map(|(expected, scenario)| (scenario, expected))
+        .collect()
 }
 
 /// `LITHIFY_FAULTS` says how many seconds it takes, or `all`, and `LITHIFY_FAULTS_OF` the words by which the command lines

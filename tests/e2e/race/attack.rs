@@ -23,11 +23,7 @@ impl Add for Counts {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            swaps: self.swaps + other.swaps,
-            moves: self.moves + other.moves,
-            mounts: self.mounts + other.mounts,
-        }
+        Self { swaps: self.swaps + other.swaps, moves: self.moves + other.moves, mounts: self.mounts + other.mounts }
     }
 }
 
@@ -39,7 +35,7 @@ impl fmt::Display for Counts {
 
 type Attack = fn(&Raced, &AtomicBool) -> Counts;
 
-pub const ATTACKS: [Attack; 4] = [directory_for_link, file_for_link, moved_out, mounted_over];
+pub const ATTACKS: [Attack; 5] = [directory_for_link, file_for_link, in_volume, moved_out, mounted_over];
 
 /// Repeats `once` until it is told to stop; how often it could be done.
 fn until(stop: &AtomicBool, mut once: impl FnMut() -> bool) -> u64 {
@@ -66,6 +62,18 @@ fn file_for_link(tree: &Raced, stop: &AtomicBool) -> Counts {
     let swaps = until(stop, || {
         std::thread::yield_now();
         swap(&file, &link)
+    });
+    Counts { swaps, ..Counts::default() }
+}
+
+/// What a command has put into a volume for a link that leads out.
+fn in_volume(tree: &Raced, stop: &AtomicBool) -> Counts {
+    let (volume, mut turn) = (tree.volume(), 0_usize);
+    let swaps = until(stop, || {
+        std::thread::yield_now();
+        turn += 1;
+        let _still = tree.volume_is_still.lock().unwrap();
+        swap(&volume.join(["root", "lithify", "root/usr/bin"][turn % 3]), &volume.join("away"))
     });
     Counts { swaps, ..Counts::default() }
 }

@@ -19,7 +19,7 @@ use attack::{ATTACKS, Counts};
 use tree::{CANARY, Raced};
 
 /// The commands, as they are called; `ROOT` is the tree that is attacked, `VOLUME` a directory beside it.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 10] = [
     "harden --root ROOT -p PROFILE",
     "harden --root ROOT -p PROFILE --dry-run -v",
     "verify --root ROOT -p PROFILE -v",
@@ -28,16 +28,14 @@ const COMMANDS: [&str; 11] = [
     "seal --root ROOT --after -p PROFILE --out VOLUME/manifest",
     "diff --root ROOT --since 1",
     "stage --root ROOT -p PROFILE /usr/bin /data --to VOLUME",
-    "stage --root SOURCE -p PROFILE /usr/bin --to ROOT/usr/bin",
-    "install ROOT/usr/bin",
+    "install VOLUME",
     "probe file ROOT/data/file",
 ];
 
 /// What the kernel does not have: nothing, openat2(2), and also statx(2).
 fn ways() -> [(&'static str, Vec<u8>); 3] {
-    let missing = |calls: &[libc::c_long]| {
-        denying(&calls.iter().map(|&call| (call, Errno::ENOSYS as i32)).collect::<Vec<_>>())
-    };
+    let missing =
+        |calls: &[libc::c_long]| denying(&calls.iter().map(|&call| (call, Errno::ENOSYS as i32)).collect::<Vec<_>>());
     [
         ("all calls", missing(&[])),
         ("without openat2", missing(&[libc::SYS_openat2])),
@@ -50,7 +48,7 @@ fn called(by: &Path, text: &str, tree: &Raced) -> Ran {
     let mut command = Command::new(by);
     command.env_clear().arg(lithify());
     command.args(text.split(' ').map(|word| {
-        let places = [("ROOT", tree.root()), ("VOLUME", tree.volume()), ("SOURCE", tree.source())];
+        let places = [("ROOT", tree.root()), ("VOLUME", tree.volume())];
         let word = places.iter().fold(word.to_owned(), |word, (name, path)| word.replace(name, path.to_str().unwrap()));
         word.replace("PROFILE", tree.profile().to_str().unwrap())
     }));
@@ -73,8 +71,7 @@ fn race(text: &str, denying: &[u8], time: Duration) -> (usize, Counts) {
             }
         }
         let end = Stop(&stop);
-        let attacks: Vec<_> =
-            ATTACKS.iter().map(|attack| scope.spawn(|| attack(&tree, &stop))).collect();
+        let attacks: Vec<_> = ATTACKS.iter().map(|attack| scope.spawn(|| attack(&tree, &stop))).collect();
         let mut runs = 0;
         while begun.elapsed() < time {
             tree.restore();

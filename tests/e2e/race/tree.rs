@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -34,6 +35,8 @@ pub struct Raced {
     directory: tempfile::TempDir,
     /// The directories that are swapped and moved, by descriptors that stay.
     held: [File; 3],
+    /// Held by whoever swaps names in the volume, or reads it.
+    pub volume_is_still: Mutex<()>,
 }
 
 impl Raced {
@@ -46,7 +49,7 @@ impl Raced {
         for path in ["root/usr/bin", "root/usr/sbin", "root/opt/tool", "root/data", "root/etc", "volume"] {
             fs::create_dir_all(at(path)).unwrap();
         }
-        for path in ["outside/bin", "outside/etc", "mounted", "source/usr/bin"] {
+        for path in ["outside/bin", "outside/etc", "mounted"] {
             fs::create_dir_all(at(path)).unwrap();
         }
         for name in REMOVED {
@@ -60,14 +63,16 @@ impl Raced {
         fs::write(at("outside").join(CANARY), CANARY).unwrap();
         fs::write(at("outside/bin").join(CANARY), CANARY).unwrap();
         fs::write(at("root/data/file"), "inside").unwrap();
-        fs::write(at("source/usr/bin/app"), "staged").unwrap();
+        // What earlier runs have put into the volume.
+        fs::create_dir_all(at("volume/root/usr/bin")).unwrap();
+        symlink(at("outside"), at("volume/away")).unwrap();
         symlink(at("outside/bin"), at("root/usr/link")).unwrap();
         symlink(at("outside/file"), at("root/data/link")).unwrap();
         // Where `..` leads from it while it is outside.
         symlink("/opt/tool/../etc/passwd", at("root/etc/up")).unwrap();
         fs::write(at("profile.toml"), PROFILE).unwrap();
         let held = ["root/usr/bin", "root/usr/sbin", "root/opt/tool"].map(|path| File::open(at(path)).unwrap());
-        Self { directory, held }
+        Self { directory, held, volume_is_still: Mutex::default() }
     }
 
     pub fn root(&self) -> PathBuf {
@@ -76,10 +81,6 @@ impl Raced {
 
     pub fn volume(&self) -> PathBuf {
         self.directory.path().join("volume")
-    }
-
-    pub fn source(&self) -> PathBuf {
-        self.directory.path().join("source")
     }
 
     pub fn outside(&self) -> PathBuf {
@@ -132,9 +133,13 @@ impl Raced {
 
     /// Everything that a command has written into the volume, names and contents.
     pub fn written(&self) -> String {
+        let _still = self.volume_is_still.lock().unwrap();
         let mut found = BTreeMap::new();
         collect(&self.volume(), Path::new("/"), &mut found);
-        found.iter().map(|(path, (_, text))| format!("{}\n{}\n", path.display(), String::from_utf8_lossy(text))).collect()
+        found
+            .iter()
+            .map(|(path, (_, text))| format!("{}\n{}\n", path.display(), String::from_utf8_lossy(text)))
+            .collect()
     }
 }
 
