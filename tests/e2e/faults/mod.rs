@@ -98,7 +98,7 @@ fn report(seed: u64, time: Duration, all: &[(Scenario, Expected)]) {
         let fault = one.fault;
         let action = if let Action::Fail(errno) = fault.action { errno as u64 } else { 0 };
         let name = one.scenario.name().bytes().fold(seed, |sum, byte| mix(sum ^ u64::from(byte)));
-        mix(name ^ mix(fault.number.cast_unsigned() << 32 | (fault.nth as u64) << 8 | action))
+        mix(name ^ mix(u64::try_from(fault.number).unwrap() << 32 | (fault.nth as u64) << 8 | action))
     });
     println!("{total} faults");
     let next = AtomicUsize::new(0);
@@ -123,6 +123,9 @@ fn report(seed: u64, time: Duration, all: &[(Scenario, Expected)]) {
                     for (one, faulty) in batch.iter().zip(faulty) {
                         let judged = faulty.again(&programs);
                         let mut counts = counts.lock().unwrap();
+                        if counts.values().map(|[tried, _]| tried + 1).sum::<usize>() % 10_000 == 0 {
+                            println!("{counts:?} after {} s", begun.elapsed().as_secs());
+                        }
                         let count = counts.entry(one.scenario.command).or_default();
                         *count = [count[0] + 1, count[1] + usize::from(judged.met)];
                         if !judged.wrong.is_empty() {

@@ -21,7 +21,7 @@ use nix::unistd::{Pid, chroot};
 
 use super::tracer::{Fault, trace};
 use crate::harness::lithify;
-use crate::harness::program::{HOLD, PAUSE, SEVEN, hold_for, program};
+use crate::harness::program::{HOLD, PAUSE, SEVEN, ZERO, hold_for, program};
 use crate::harness::tree::manifest;
 
 /// Some ticks of the clock of `/proc`, of which there are a hundred in a second.
@@ -115,6 +115,7 @@ impl Place {
         let at = |path: &str| root.join(path);
         executable(&at("bin/app"), &program(PAUSE, b"app"));
         executable(&at("bin/seven"), &program(SEVEN, b"seven"));
+        executable(&at("bin/zero"), &program(ZERO, b"zero"));
         executable(&at("bin/dash"), &program(PAUSE, b"dash"));
         symlink("dash", at("bin/sh")).unwrap();
         symlink("/bin/sh", at("usr/local/bin/x")).unwrap();
@@ -223,6 +224,8 @@ impl Place {
         let app = (start.first == First::App).then(|| Command::new("/bin/app").env_clear().spawn().unwrap());
         let mut command = Command::new("/dev/hold");
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").arg("/lithify/lithify").args(&start.arguments);
+        // The tracer waits for it.
+        #[allow(clippy::zombie_processes)]
         let mut child = command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn().unwrap();
         traced.store(child.id(), Ordering::Relaxed);
         let mut input = child.stdin.take().unwrap();

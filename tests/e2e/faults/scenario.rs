@@ -93,6 +93,11 @@ impl Scenario {
         self
     }
 
+    fn exits(mut self, code: i32) -> Self {
+        self.code = code;
+        self
+    }
+
     /// It traces its children itself.
     fn alone(mut self) -> Self {
         self.start.children = false;
@@ -175,6 +180,8 @@ pub fn all(port: u16) -> Vec<Scenario> {
         // A link that leads to a tombstone is as good as one.
         scenario("harden", "harden -p /tombstones.toml --remove /opt/*", REFUSES).varies(&["usr/local/bin/x"]),
         scenario("harden", "harden -p /profile.toml --dry-run -v", REFUSES),
+        // What the app runs: refused as a whole, whatever fails.
+        scenario("harden", "harden --remove app --remove curl", REFUSES).exits(3),
         scenario("verify", "verify -v -p /profile.toml", READS).prepared(hardened),
         scenario("verify", "verify -p /profile.toml --format json --prove", READS).prepared(hardened),
         scenario("verify", "verify --seal /volume/manifest", READS).prepared(sealed),
@@ -189,8 +196,9 @@ pub fn all(port: u16) -> Vec<Scenario> {
         scenario("run", "run -p /profile.toml -- /bin/seven", STARTS).starts(),
         scenario("run", "run --init -p /profile.toml --user 33:33 -- /bin/seven", STARTS).starts(),
         scenario("init", "init -- /bin/seven", TINI).starts(),
-        scenario("learn", "learn --out /volume/learned.toml -- /bin/seven", STARTS)
+        scenario("learn", "learn --out /volume/learned.toml -- /bin/zero", STARTS)
             .starts()
+            .exits(0)
             .alone()
             .varies(&["volume/learned.toml"]),
         scenario("learn", "learn --for 0.05 --out /volume/learned.toml", READS).varies(&["volume/learned.toml"]),

@@ -137,6 +137,10 @@ pub fn trace(
                 }
                 go_on(pid, None);
             }
+            // Being traced, the first process of a namespace survives what ends it else, and would crash for ever.
+            WaitStatus::Stopped(_, Signal::SIGSEGV) => {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
             WaitStatus::Stopped(_, signal) => go_on(pid, Some(signal)),
             _ => go_on(pid, None),
         }
@@ -147,8 +151,9 @@ pub fn trace(
 }
 
 /// What the kernel returns for an error.
+#[allow(clippy::cast_sign_loss)]
 fn code_of(errno: Errno) -> u64 {
-    i64::from(-(errno as i32)).cast_unsigned()
+    (-i64::from(errno as i32)) as u64
 }
 
 /// Kills a process that begins a call, or lets it make none.

@@ -33,6 +33,9 @@ pub const CODE: i32 = 7;
 /// Exits with `CODE`: `mov $7,%edi; mov $60,%eax; syscall`.
 pub const SEVEN: &[u8] = &[0xbf, 7, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 5];
 
+/// Exits with 0: `xor %edi,%edi; mov $60,%eax; syscall`.
+pub const ZERO: &[u8] = &[0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 5];
+
 /// A static ELF program (elf(5)) of this code, with some bytes after it that make it another file.
 pub fn program(code: &[u8], also: &[u8]) -> Vec<u8> {
     let (address, headers) = (ADDRESS, HEADERS);
