@@ -170,7 +170,7 @@ const ROWS: &[Row] = rows! {
     SYS_rt_sigreturn "";
     SYS_sigaltstack "ENOMEM EPERM";
     SYS_signalfd4 "EMFILE ENOMEM";
-    SYS_getrandom "EINTR EAGAIN ENOSYS EPERM";
+    SYS_getrandom "EINTR ENOSYS EPERM";
     SYS_mmap "ENOMEM";
     SYS_mremap "ENOMEM";
     SYS_mprotect "ENOMEM EACCES";
