@@ -89,6 +89,19 @@ faults SECONDS="all" COMMAND="": build
 race SECONDS="600": build
     LITHIFY_RACE_SECONDS='{{SECONDS}}' cargo test --quiet --locked --test e2e race:: -- --nocapture
 
+# docs/ as a book, target/book (needs mdbook: `cargo install --locked mdbook`)
+book:
+    mdbook build
+
+# What is wrong with the prose of README and docs/: sentences of more than 30 words, words that nobody knows; `just test binary(docs)` asks for more
+prose:
+    tests/docs/prose.py sentences
+    tests/docs/prose.py spelling
+
+# The links of README and docs/ that lead out of here (needs the Internet)
+links:
+    tests/docs/links.sh
+
 # Each fuzz target for some seconds
 fuzz SECONDS="10":
     fuzz/run.sh {{SECONDS}}

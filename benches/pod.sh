@@ -55,7 +55,7 @@ kubectl get nodes -o json | jq -r '.items[0].status.images[] | select(any(.names
 
 # A pod whose second init container runs the command with the limit.
 limited() { # MEBIBYTES IMAGE COMMAND
-  local install='{"name":"lithify","image":"registry.example/lithify:0.1.0","args":["install","/lithify"],
+  local install='{"name":"lithify","image":"ghcr.io/lithify/lithify:0.1.0","args":["install","/lithify"],
     "volumeMounts":[{"name":"lithify","mountPath":"/lithify"}]}'
   jq -n --argjson install "$install" --arg limit "$1Mi" --arg image "$2" --argjson command "$3" '{
     apiVersion: "v1", kind: "Pod", metadata: {name: "limited"}, spec: {

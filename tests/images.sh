@@ -8,8 +8,8 @@
 #   alpine        docker.io/library/alpine:3.22, of Debian's static busybox
 #   nginx-alpine  docker.io/library/nginx:1.28-alpine: Alpine's layout, with Debian's nginx and the libraries that it needs
 #   nginx-changed docker.io/library/nginx:1.28-changed: nginx-alpine with one letter of its page changed
-#   lithify       registry.example/lithify:0.1.0, by Dockerfile.scratch of the binary under test (LITHIFY_BIN)
-#   lithify-root  registry.example/lithify:root, the same as root: for clusters whose ephemeral containers know no
+#   lithify       ghcr.io/lithify/lithify:0.1.0, by Dockerfile.scratch of the binary under test (LITHIFY_BIN)
+#   lithify-root  ghcr.io/lithify/lithify:root, the same as root: for clusters whose ephemeral containers know no
 #                 securityContext
 #   pause         localhost/pause:1, the first process of a pod
 # Each is DIR/NAME.oci, an archive of the OCI layout, for `podman load` and `ctr images import`; and all are in the
@@ -133,7 +133,7 @@ image() {
     storage build --quiet --target prebuilt --build-arg BINARY=lithify --file "$project/Dockerfile.scratch" --tag "$2" \
       "$out/context" >/dev/null
   elif [ "$1" = lithify-root ]; then
-    container=$(storage from --pull-never registry.example/lithify:0.1.0)
+    container=$(storage from --pull-never ghcr.io/lithify/lithify:0.1.0)
     storage config --user 0 "$container"
     storage commit --quiet --rm "$container" "$2" >/dev/null
   elif [ "$1" = nginx-changed ]; then
@@ -180,7 +180,7 @@ while [ $jobs -gt 0 ]; do
 done
 image nginx-changed docker.io/library/nginx:1.28-changed "$recipe"
 program=$(made_of "$0" "$project/Dockerfile.scratch" "$binary")
-image lithify registry.example/lithify:0.1.0 "$program"
-image lithify-root registry.example/lithify:root "$program"
+image lithify ghcr.io/lithify/lithify:0.1.0 "$program"
+image lithify-root ghcr.io/lithify/lithify:root "$program"
 # Images that a new one has taken the name of.
 storage images --quiet --filter dangling=true | while read -r id; do storage rmi "$id" >/dev/null; done

@@ -40,6 +40,7 @@ dumb-init dumb-init
 catatonit catatonit
 ab apache2-utils
 script bsdutils
+hunspell hunspell
 dockerd docker.io
 docker docker.io
 docker-compose docker-compose
@@ -47,8 +48,8 @@ END
 # A browser for the plugin's report: any of these; 64 MB to download in Debian, and 20 s.
 command -v chromium-headless-shell >/dev/null 2>&1 || command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||
   missing="$missing chromium-headless-shell fonts-dejavu-core"
-# The dynamic busybox has the same name, and is of no use in a container.
-for package in busybox-static debian-archive-keyring; do
+# The dynamic busybox has the same name, and is of no use in a container. A dictionary is no command.
+for package in busybox-static debian-archive-keyring hunspell-en-gb; do
   dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
 done
 # For tests/fleet/schemas.sh.

@@ -10,7 +10,7 @@
 #
 #   podman build -f examples/bake/allow-list.Dockerfile examples/bake
 FROM docker.io/library/httpd:2.4 AS hardened
-RUN --mount=type=bind,from=registry.example/lithify:0.1.0,source=/bin/lithify,target=/lithify \
+RUN --mount=type=bind,from=ghcr.io/lithify/lithify:0.1.0,source=/bin/lithify,target=/lithify \
     --mount=type=bind,source=allow-list.toml,target=/allow-list.toml \
     ["/lithify", "harden", "--profile", "/allow-list.toml", "--app", "httpd -DFOREGROUND"]
 

@@ -8,7 +8,7 @@
 #
 #   podman build -f examples/bake/alpine.Dockerfile examples/bake
 FROM docker.io/library/nginx:1.28-alpine
-COPY --from=registry.example/lithify:0.1.0 /bin/lithify /lithify
+COPY --from=ghcr.io/lithify/lithify:0.1.0 /bin/lithify /lithify
 RUN ["/lithify", "harden", "--profile", "nginx", "--profile", "distroless", "--app", "nginx -g 'daemon off;'"]
 # The image's entrypoint is a shell script, and the shell is gone.
 ENTRYPOINT ["/usr/sbin/nginx"]

@@ -10,7 +10,7 @@
 #
 #   podman build -f examples/bake/squashed.Dockerfile examples/bake
 FROM docker.io/library/nginx:1.28 AS hardened
-RUN --mount=type=bind,from=registry.example/lithify:0.1.0,source=/bin/lithify,target=/lithify \
+RUN --mount=type=bind,from=ghcr.io/lithify/lithify:0.1.0,source=/bin/lithify,target=/lithify \
     ["/lithify", "harden", "--profile", "nginx", "--profile", "distroless", "--app", "nginx -g 'daemon off;'"]
 
 FROM scratch

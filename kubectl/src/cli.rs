@@ -190,8 +190,8 @@ pub(crate) struct Seal {
     pub(crate) further: Vec<OsString>,
 }
 
-/// The image of the examples, used without `--image`.
-pub(crate) const DEFAULT_IMAGE: &str = concat!("registry.example/lithify:", env!("CARGO_PKG_VERSION"));
+/// The image of the release, used without `--image`. Cargo.toml names it; `release::names` compares them.
+pub(crate) const DEFAULT_IMAGE: &str = concat!("ghcr.io/lithify/lithify:", env!("CARGO_PKG_VERSION"));
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
@@ -225,14 +225,14 @@ fn pod_at() -> Arg {
 }
 
 /// The whole command line.
-fn command() -> Clap {
+pub(crate) fn command() -> Clap {
     let inject = common(Clap::new("inject").about("Put lithify into the workloads of a manifest"))
         .arg(
             option("mode", "MODE", "probe: delete, by the startupProbe; stage: mount hardened copies, also on a read-only root; run: harden, then become the app; auto: what `advise` says of each container")
                 .required(true)
                 .value_parser(PossibleValuesParser::new(["probe", "stage", "run", "auto"])),
         )
-        .arg(option("image", "IMAGE", "The image of lithify, as your registry has it").env("LITHIFY_IMAGE").hide_env(true))
+        .arg(option("image", "IMAGE", "The image of lithify, if not that of its release").env("LITHIFY_IMAGE").hide_env(true))
         .arg(
             option("deliver", "WAY", "init-container: a copy in an emptyDir; image-volume: lithify's image as a volume, Kubernetes 1.36; auto: what kubectl's cluster can do")
                 .value_parser(PossibleValuesParser::new(["init-container", "image-volume", "auto"])),
@@ -268,7 +268,7 @@ fn command() -> Clap {
                 .value_parser(seconds::parse),
         )
         .arg(
-            option("image", "IMAGE", "The image of lithify, as your registry has it")
+            option("image", "IMAGE", "The image of lithify, if not that of its release")
                 .env("LITHIFY_IMAGE")
                 .hide_env(true),
         )

@@ -23,7 +23,7 @@ use std::path::Path;
 
 use crate::checks;
 use crate::checks::{digest, inscribed};
-use crate::cli::{DEFAULT_IMAGE, Inject, Mode, ResultTo};
+use crate::cli::{Inject, Mode, ResultTo};
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
@@ -67,9 +67,6 @@ pub(crate) fn run(options: &Inject) -> Result<Exit, Failure> {
     say(&finding::print(&manifest_file, &injected.notes));
     if injected.workloads == 0 {
         say(&format!("note: {} describes no pods: it stays as it is\n", manifest_file.file));
-    }
-    if options.image.is_none() && injected.text.contains(DEFAULT_IMAGE) && !manifest_file.text.contains(DEFAULT_IMAGE) {
-        say(&format!("note: the image is {DEFAULT_IMAGE}, a placeholder: name yours with --image\n"));
     }
     match options.result {
         ResultTo::Comparison => {

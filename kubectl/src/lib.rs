@@ -61,6 +61,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
+/// The whole command line, of which man pages and completions are made.
+pub fn command() -> clap::Command {
+    cli::command()
+}
+
 /// Injects into a text in memory, for tests and fuzzing. `None` means that `inject` refuses the text.
 pub fn inject_text(text: &str, mode: &str, profiles: &[&str]) -> Option<String> {
     let options = cli::inject_options(mode, profiles)?;

@@ -21,6 +21,7 @@ mod kubernetes;
 mod learn;
 mod prove;
 mod race;
+mod release;
 mod run;
 mod scan;
 mod seal;

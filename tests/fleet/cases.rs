@@ -113,7 +113,7 @@ fn by_pod() -> Vec<Case> {
     };
     let mut mirror = with("nodeName", "node".into());
     mirror["metadata"]["annotations"] = json!({ "kubernetes.io/config.mirror": "c0ffee" });
-    let foreign = json!([{ "name": "lithify", "image": "registry.example/lithify:0.1.0", "args": ["harden", "--root", "/shared"],
+    let foreign = json!([{ "name": "lithify", "image": "ghcr.io/lithify/lithify:0.1.0", "args": ["harden", "--root", "/shared"],
         "volumeMounts": [{ "name": "shared", "mountPath": "/shared" }] }]);
     let mut theirs = with("initContainers", foreign.clone());
     theirs["spec"]["volumes"] = json!([{ "name": "lithify", "emptyDir": {} }]);

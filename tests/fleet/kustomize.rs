@@ -255,7 +255,7 @@ fn other_kinds_and_other_labels_are_left_alone() {
 /// What is called as ours and is not is not merged with it.
 #[test]
 fn an_init_container_of_that_name_fails_the_build() {
-    let harden = json!({ "name": "lithify", "image": "registry.example/lithify:0.1.0", "args": ["harden", "--root", "/shared"],
+    let harden = json!({ "name": "lithify", "image": "ghcr.io/lithify/lithify:0.1.0", "args": ["harden", "--root", "/shared"],
         "volumeMounts": [{ "name": "shared", "mountPath": "/shared" }] });
     let migrate = json!({ "name": "migrate", "image": "app:1" });
     for (inits, test) in [

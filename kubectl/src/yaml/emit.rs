@@ -126,7 +126,7 @@ mod tests {
     fn as_in_the_examples() {
         let container = Value::map([
             ("name", Value::text("lithify")),
-            ("image", Value::text("registry.example/lithify:0.1.0")),
+            ("image", Value::text("ghcr.io/lithify/lithify:0.1.0")),
             ("args", Value::words(["install", "/lithify"])),
             (
                 "securityContext",
@@ -146,7 +146,7 @@ mod tests {
         let mut lines = Vec::new();
         FORM.items(&[container], 4, &mut lines);
         let expected = "    - name: lithify
-      image: registry.example/lithify:0.1.0
+      image: ghcr.io/lithify/lithify:0.1.0
       args: [\"install\", \"/lithify\"]
       securityContext:
         capabilities: { drop: [ALL] }

@@ -305,7 +305,7 @@ fn an_image_as_the_volume() {
         other,
         example
             .replace("\"--profile\", \"nginx\"", "\"--profile\", \"shells\"")
-            .replace("registry.example/lithify:0.1.0", "mirror.example/lithify:2")
+            .replace("ghcr.io/lithify/lithify:0.1.0", "mirror.example/lithify:2")
     );
     finds_nothing(&example, "nginx");
     let copy = example.replace("/lithify/bin/lithify", "/lithify/lithify");

@@ -13,6 +13,7 @@ mod advise;
 mod calls;
 mod corpus;
 mod digest;
+mod docs;
 mod golden;
 mod inscribed;
 mod kinds;

@@ -110,11 +110,8 @@ fn a_directory_to_stage_is_the_same_however_it_is_written() {
 #[test]
 fn the_image_and_who_says_it() {
     let plain = deployment("command: [app]");
-    plugin(&plain, "inject -p shells --mode run").exits(0).says("a placeholder: name yours with --image");
-    plugin(&plain, "inject -p shells --mode run --image r/l:1")
-        .exits(0)
-        .says("image: r/l:1")
-        .does_not_say("placeholder");
+    plugin(&plain, "inject -p shells --mode run").exits(0).says("image: ghcr.io/lithify/lithify:0.1.0");
+    plugin(&plain, "inject -p shells --mode run --image r/l:1").exits(0).says("image: r/l:1");
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("x.yaml");
     std::fs::write(&file, &plain).unwrap();

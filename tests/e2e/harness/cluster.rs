@@ -267,7 +267,7 @@ impl Pod<'_> {
     pub fn add_ephemeral_container(&self, target: &str, command: &[&str]) {
         let mut container = json!({
             "name": "lithify",
-            "image": "registry.example/lithify:0.1.0",
+            "image": "ghcr.io/lithify/lithify:0.1.0",
             "targetContainerName": target,
             "command": command,
             "securityContext": { "runAsUser": 0, "capabilities": { "add": ["SYS_PTRACE"] } },
@@ -278,7 +278,7 @@ impl Pod<'_> {
             self.namespace.kubectl(new).exits(0);
             return;
         }
-        container["image"] = json!("registry.example/lithify:root");
+        container["image"] = json!("ghcr.io/lithify/lithify:root");
         container.as_object_mut().unwrap().remove("securityContext");
         let (namespace, name) = (&self.namespace.name, &self.name);
         let old = json!({

@@ -8,7 +8,7 @@ use crate::harness::attempts::{ANYWHERE, LOADER, works};
 use crate::harness::docker::Docker;
 use crate::harness::init_app::app;
 
-const IMAGES: [&str; 2] = ["docker.io/library/nginx:1.28", "registry.example/lithify:0.1.0"];
+const IMAGES: [&str; 2] = ["docker.io/library/nginx:1.28", "ghcr.io/lithify/lithify:0.1.0"];
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/compose.yaml")

@@ -1,4 +1,5 @@
-//! Images that are hardened while they are built, and Docker Compose.
+//! Images that are hardened while they are built, Docker Compose, and the picture of the README.
 
 mod bake;
 mod compose;
+mod picture;

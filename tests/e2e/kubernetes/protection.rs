@@ -90,7 +90,7 @@ impl Way {
         let args: Vec<String> = ["install", "/lithify"].map(str::to_owned).into_iter().chain(calls).collect();
         let mut init = vec![json!({
             "name": "lithify",
-            "image": "registry.example/lithify:0.1.0",
+            "image": "ghcr.io/lithify/lithify:0.1.0",
             "args": args,
             "volumeMounts": [mount("lithify", "/lithify")],
         })];

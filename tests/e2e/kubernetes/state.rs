@@ -31,7 +31,7 @@ fn in_container_of(namespace: &Namespace, name: &str, image: &str, command: &[&s
     volume_mounts.extend(mounts.iter().map(|path| json!({ "name": "volume", "mountPath": path })));
     let install = json!({
         "name": "lithify",
-        "image": "registry.example/lithify:0.1.0",
+        "image": "ghcr.io/lithify/lithify:0.1.0",
         "args": ["install", "/lithify"],
         "volumeMounts": [{ "name": "lithify", "mountPath": "/lithify" }],
     });

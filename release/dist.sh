@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Makes everything that a release holds, from a clean clone: release/dist.sh [DIR], by default dist/release.
+#
+#   lithify-ARCH-linux, kubectl-lithify-ARCH-linux   the programs, static, for x86_64 and aarch64
+#   *.cdx.json                                       what each is made of (CycloneDX)
+#   lithify-image.tar, lithify-image.txt             the image for both, an archive of an OCI layout; its name with its digest
+#   lithify-share.tar.gz                             man pages, and completions for bash, zsh and fish
+#   lithify_VERSION_ARCH.deb                         Debian packages of all that
+#   kubectl-lithify-*.tar.gz, lithify.krew.yaml      for krew
+#   SHA256SUMS                                       of all these files
+#
+# The same commit gives the same bytes in any directory, on any day: every time in it is the commit's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+dist=$(realpath -m "${1:-dist/release}")
+umask 022
+export LC_ALL=C
+# A variable of lithify's own would be read by the command lines that the pages are made of.
+for variable in $(compgen -e LITHIFY_ || true); do unset "$variable"; done
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+REVISION=$(git rev-parse HEAD)
+[ -z "$(git status --porcelain --untracked-files=no)" ] || REVISION=$REVISION-changed
+export SOURCE_DATE_EPOCH REVISION
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+rm -rf "$dist"
+mkdir -p "$dist" "$work/graphs"
+for architecture in x86_64 aarch64; do
+  # The two have a directory of cargo's each.
+  for program in lithify kubectl-lithify; do
+    release/build.sh $program $architecture "$work/$program-$architecture-linux" &
+  done
+  wait -n && wait -n
+  for program in lithify kubectl-lithify; do
+    install -m 0755 "$work/$program-$architecture-linux" "$dist"
+    release/build.sh $program $architecture "$work/graphs/$program-$architecture.json" --graph
+  done
+done
+musl=$(strings -a "$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl/lib/self-contained/libc.a" | grep -xE '1\.2\.[0-9]+')
+grep -Fq "MUSL: &str = \"$musl\"" release/src/bom.rs || { echo "release/dist.sh: the toolchain has musl $musl: correct release/src/bom.rs" >&2; exit 1; }
+cargo run --quiet --locked --package lithify-release -- "$dist" "$work/graphs"
+echo "release/dist.sh: $dist, of commit $REVISION"

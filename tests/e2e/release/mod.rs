@@ -1,0 +1,3 @@
+//! What a release holds, and that what people are told to check does check.
+
+mod names;
