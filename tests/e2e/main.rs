@@ -19,6 +19,7 @@ mod harden;
 mod image;
 mod kubernetes;
 mod learn;
+mod places;
 mod prove;
 mod race;
 mod release;

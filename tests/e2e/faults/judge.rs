@@ -62,6 +62,15 @@ pub struct Judged {
     pub wrong: String,
 }
 
+impl Judged {
+    /// Whether it is worse than an unclear word: something is lost, or a success is none.
+    pub fn is_grave(&self) -> bool {
+        ["FALSE SUCCESS", "IS GONE", "THE CANARY", "it does not end", "it ends with"]
+            .iter()
+            .any(|what| self.wrong.contains(what))
+    }
+}
+
 /// A run with a fault, whose place waits for the next run.
 pub struct Faulty<'a> {
     scenario: &'a Scenario,
@@ -145,7 +154,7 @@ fn ending(scenario: &Scenario, expected: &Expected, fault: Fault, ended: &Ended)
         return Some(format!("FALSE SUCCESS: {all}"));
     }
     // Before it knows what its copy accepts, it does nothing.
-    let is_refusal = ended.code == 3 && all.starts_with("lithify cannot read its own file");
+    let is_refusal = [3, 125].contains(&ended.code) && all.starts_with("lithify cannot read its own file");
     // A child that was killed is not lithify itself; whoever waits for it passes it on.
     let is_child = fault.action == Action::Kill && ended.code == 128 + 9 && scenario.start.first == First::Itself;
     if !is_refusal && !is_child && !scenario.codes.contains(&ended.code) {
@@ -157,6 +166,8 @@ fn ending(scenario: &Scenario, expected: &Expected, fault: Fault, ended: &Ended)
         // What the error means, in other words: of a file that is another one, and of a stream that looks closed.
         says |= errno == Errno::ESTALE && all.contains("was replaced by another file");
         says |= all.contains("cannot be read back from /proc/self/status (it cannot be read)");
+        // What `run` could not delete, it has disabled or denied.
+        says |= scenario.command == "run" && [" disabled", "denied to the app"].iter().any(|what| all.contains(what));
         // A tombstone that could not be read is taken for the program.
         says |= all.contains(": still there (");
         says |= row(fault.number).name() == "fcntl" && all.contains("(EBADF)");
