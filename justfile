@@ -60,6 +60,18 @@ bench: build
     benches/stage.sh
     benches/wait.sh
     benches/resources.sh
+    benches/page.sh --check
+
+# What lithify costs against what one would run instead, measured anew: writes docs/performance.md; 10 minutes, judges nothing
+figures: release
+    benches/figures.sh
+    benches/bytes.sh
+    benches/page.sh
+
+# How CPU and memory grow up to a million files, measured anew: writes docs/performance.md; needs 6 GB of memory
+bench-growth: release
+    benches/growth.sh
+    benches/page.sh
 
 # How much of what is of use scan knows, among packages that nobody chose; downloads 160 MB
 recognition: build

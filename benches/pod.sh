@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# What lithify costs a pod, on a running cluster (KUBECONFIG, or that of tests/cluster.sh) which has the images of the
-# examples: the time from `kubectl apply` to Ready of nginx without lithify and with each way of hardening it, the size of
-# the image, and the smallest memory limit with which each command works in a container. Medians of RUNS=5, in seconds; the
-# memory that a command needs includes that of the container runtime, which starts it in the same cgroup.
+# What lithify costs a pod, on a running cluster which has the images of the examples: the context LITHIFY_CONTEXT of your
+# kubeconfig, or KUBECONFIG, or that of tests/cluster.sh. The time from `kubectl apply` to Ready of nginx without lithify and
+# with each way of hardening it, and of `run` by an init container and by an image volume, with their ratio, where the
+# cluster mounts images (Kubernetes 1.36); the size of the image, and the smallest memory limit with which each command works
+# in a container. Medians of RUNS=5, in seconds; the memory that a command needs includes that of the container runtime, which
+# starts it in the same cgroup. `benches/pod.sh start` measures the times only.
 # The figures are of the machine; nothing is judged.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . benches/measure.sh
-export KUBECONFIG=${KUBECONFIG:-/var/lib/lithify-cluster/kubeconfig}
+if [ -z "${LITHIFY_CONTEXT:-}" ]; then export KUBECONFIG=${KUBECONFIG:-/var/lib/lithify-cluster/kubeconfig}; fi
+kubectl() { command kubectl ${LITHIFY_CONTEXT:+--context "$LITHIFY_CONTEXT"} "$@"; }
 runs=${RUNS:-5}
 namespace=lithify-bench-$$
 work=$(mktemp -d)
@@ -20,12 +23,19 @@ until k get serviceaccount default >/dev/null 2>&1; do sleep 0.2; done
 
 # An image that is there already, so that only starting is measured.
 sed -e '/^  initContainers:/,/^  containers:/{/^  containers:/!d}' -e '/startupProbe:/,/timeoutSeconds:/d' \
-  -e '/livenessProbe:/,/timeoutSeconds:/d' -e '/volumeMounts:/,$d' examples/startup-probe.yaml >"$work/plain.yaml"
+  -e '/livenessProbe:/,/timeoutSeconds:/d' -e '/readinessProbe:/,/timeoutSeconds:/d' -e '/volumeMounts:/,$d' \
+  examples/startup-probe.yaml >"$work/plain.yaml"
 cp examples/startup-probe.yaml "$work/probe.yaml"
 cp examples/stage.yaml "$work/stage.yaml"
 sed -e '/startupProbe:/,/timeoutSeconds:/d' -e '/livenessProbe:/,/timeoutSeconds:/d' \
+  -e '/readinessProbe:/,/timeoutSeconds:/d' \
   -e "s|^      image: nginx:1.28|&\n      command: [/lithify/lithify, run, --profile, nginx, --, nginx, -g, daemon off;]|" \
+  -e "s|--only=verify --profile nginx|--only=run --profile nginx -- nginx -g 'daemon off;'|" \
   examples/startup-probe.yaml >"$work/run.yaml"
+# The same, with the image of lithify as the volume.
+sed -e '/^  initContainers:/,/^  containers:/{/^  containers:/!d}' -e 's|/lithify/lithify|/lithify/bin/lithify|' \
+  -e 's|emptyDir: {}|image: { reference: ghcr.io/lithify/lithify:0.1.0, pullPolicy: IfNotPresent }|' \
+  "$work/run.yaml" >"$work/image.yaml"
 
 ready() { # FILE: microseconds from apply to Ready
   local start end
@@ -40,11 +50,23 @@ ready() { # FILE: microseconds from apply to Ready
 seconds() { awk '{ printf "%.1f", $1 / 1000000 }'; }
 
 echo "nginx, from apply to Ready, median of $runs (least to most):"
-for way in plain probe run stage; do
+ways=(plain probe run stage)
+# A server that does not know the field refuses it, or drops it and refuses a volume without a source.
+if k apply --dry-run=server -f "$work/image.yaml" >"$work/said" 2>&1; then
+  ways+=(image)
+else
+  echo "  (no image volume: $(kubectl get --raw /version | jq -r .gitVersion) says $(tr '\n' ' ' <"$work/said" | cut -c1-200))"
+fi
+for way in "${ways[@]}"; do
   for _ in $(seq "$runs"); do ready "$work/$way.yaml"; done | sort -n >"$work/$way.times"
   printf '  %-6s %5s s (%s to %s)\n' "$way" "$(median <"$work/$way.times" | seconds)" \
     "$(head -1 "$work/$way.times" | seconds)" "$(tail -1 "$work/$way.times" | seconds)"
 done
+if [ -e "$work/image.times" ]; then
+  paste <(median <"$work/image.times") <(median <"$work/run.times") |
+    awk '{ printf "  run by an image volume takes %.2f of the time of run by an init container\n", $1 / $2 }'
+fi
+[ "${1:-}" != start ] || exit 0
 
 # --- the image ----------------------------------------------------------------------------------------------------------
 

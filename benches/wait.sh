@@ -4,7 +4,7 @@
 # Needs root and tests/rootfs.sh's nginx tree. RUNS=10 by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=$PWD/target/x86_64-unknown-linux-musl/release/lithify
+bin=${LITHIFY_BIN:-$PWD/target/x86_64-unknown-linux-musl/release/lithify}
 tree=$PWD/target/rootfs/nginx
 runs=${RUNS:-10}
 limit=60

@@ -19,7 +19,6 @@ use nix::errno::Errno;
 
 use crate::linux::filesystem::is_left_out;
 use crate::recognise::catalogue::{Known, holds_programs};
-use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::{Canonical, Directory, Identity, Kind, Look, Root, RootError, Stat, Visitor, walk_tree};
 use crate::target::Target;
@@ -169,9 +168,9 @@ impl Scanner<'_> {
         }
         if stat.mode & 0o111 == 0 {
             // The dynamic loader can start it all the same. Nothing else about it matters.
-            return match directory.program(name, &stat, LEAST_PROGRAM)? {
-                Some((file, _)) => self.program(directory, name, &stat, &file),
-                None => Ok(()),
+            return match directory.program(name, &stat)? {
+                Some((file, true)) => self.program(directory, name, &stat, &file),
+                _ => Ok(()),
             };
         }
         self.found.executables += 1;

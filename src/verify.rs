@@ -35,7 +35,6 @@ use std::time::Duration;
 
 use crate::harden::mark::MarkError;
 use crate::harden::pipeline::{Applied, Protected};
-use crate::harden::protection::Protection;
 use crate::linux::proc::Task;
 use crate::profile::Profile;
 use crate::root::Root;
@@ -86,7 +85,7 @@ pub struct Verified<'a> {
 impl Protected<'_> {
     /// Checks everything that the profile asks for, without changing anything.
     pub fn verify(&self) -> Verification {
-        verify(self.target, self.profile, &self.protection)
+        verify(self)
     }
 }
 
@@ -101,22 +100,22 @@ impl<'a> Applied<'a> {
         self.verify_by(verify_tree)
     }
 
-    fn verify_by(self, verify: fn(&Target, &Profile, &Protection) -> Verification) -> Verified<'a> {
+    fn verify_by(self, verify: fn(&Protected<'_>) -> Verification) -> Verified<'a> {
         if self.outcomes.is_none() || !self.plan.refusals.is_empty() {
             return Verified { applied: self, verification: None, late: None, late_for_digest: false };
         }
-        let Protected { target, profile, protection, .. } = &self.protected;
-        let verification = verify(target, profile, protection);
-        let late = target.root.deadline().exceeded();
+        let verification = verify(&self.protected);
+        let late = self.protected.target.root.deadline().exceeded();
         let verification = Some(verification).filter(|_| late.is_none());
         Verified { applied: self, verification, late, late_for_digest: false }
     }
 }
 
-/// Checks everything that `profile` asks for in `target`: its `[verify]` tables, and that nothing is left of what
-/// `[remove]` and `[strip]` name. `protection` explains what stays because the app runs it.
-fn verify(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
-    let mut verification = verify_tree(target, profile, protection);
+/// Checks everything that the profile asks for in the target: its `[verify]` tables, and that nothing is left of what
+/// `[remove]` and `[strip]` name. The protection explains what stays because the app runs it.
+fn verify(protected: &Protected<'_>) -> Verification {
+    let mut verification = verify_tree(protected);
+    let Protected { target, profile, .. } = protected;
     process::check(&target.root, &profile.verify, &mounts::view(&target.owner), &|| target.first(), &mut verification);
     verification
 }
@@ -131,11 +130,12 @@ pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
 }
 
 /// Checks everything except what is asked of the app's process.
-fn verify_tree(target: &Target, profile: &Profile, protection: &Protection) -> Verification {
+fn verify_tree(protected: &Protected<'_>) -> Verification {
     let mut verification = Verification::default();
+    let Protected { target, profile, protection, examined, .. } = protected;
     let Target { root, owner } = target;
     if profile.changes_anything() {
-        left::check(root, profile, protection, &mut verification);
+        left::check(root, profile, protection, examined, &mut verification);
     }
     let (verify, view) = (&profile.verify, mounts::view(owner));
     let writable = mounts::places_to_write(root, verify);

@@ -41,6 +41,7 @@ qemu-aarch64-static qemu-user-static
 tini-static tini
 dumb-init dumb-init
 catatonit catatonit
+gosu gosu
 ab apache2-utils
 script bsdutils
 hunspell hunspell

@@ -1,22 +1,21 @@
 //! `kubectl lithify advise` says for each container in which mode `inject` can harden it, and why: what `--mode auto` does.
 
-use crate::cli::{Advise, Advised};
+use crate::cli::{Advise, Subject};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::inject;
 use crate::manifest::Manifest;
 use crate::output::print;
 use lithify::report::Exit;
-use lithify::text::escape::escape;
 
 /// Runs the subcommand.
 pub(crate) fn run(options: &Advise) -> Result<Exit, Failure> {
     let manifest = match &options.of {
-        Advised::Manifest(file) => Manifest::read(file)?,
-        Advised::Pod(pod) => {
+        Subject::Manifest(file) => Manifest::read(file)?,
+        Subject::Object(object) => {
             let cluster = Cluster::new(options.inject.context.as_ref(), options.namespace.as_ref());
-            let text = cluster.run(&["get", "pod", pod, "-o", "json"])?;
-            Manifest::from_text(&format!("pod {}", escape(pod.as_bytes())), text)?
+            let text = cluster.run(&["get", &object.kind, &object.name, "-o", "json"])?;
+            Manifest::of_kubectl(&object.to_string(), &text)?
         }
     };
     let advice = inject::advise(&manifest, &options.inject)?;

@@ -237,7 +237,7 @@ fn inject(pod: &mut Pod<'_>, chosen: &[Container<'_>]) {
 /// Makes the container one that is hardened in the pod's mode.
 fn harden(pod: &mut Pod<'_>, container: &Container<'_>, new: &mut Additions) {
     let mode = pod.mode;
-    pod.findings.extend(checks::handlers(container, Some(mode), pod.removed));
+    pod.findings.extend(checks::handlers(container, Some(mode), pod.removed, pod.delivery));
     pod.findings.extend(checks::app(container, Some(mode), pod.removed));
     delivery::check_profile_mounts(pod, container);
     let mut mounts = delivery::mount_program(pod, container);

@@ -5,9 +5,10 @@
 mod log;
 mod next;
 mod pod;
+mod running;
 mod workload;
 
-use crate::cli::{Learn, LearnFrom};
+use crate::cli::{Learn, LearnFrom, Subject};
 use crate::failure::Failure;
 use crate::output::{print, say};
 use lithify::report::Exit;
@@ -19,8 +20,8 @@ const MOST: u64 = 64 * 1024 * 1024;
 /// Runs the subcommand.
 pub(crate) fn run(options: &Learn) -> Result<Exit, Failure> {
     let profile = match &options.from {
-        LearnFrom::Pod(pod) => pod::learn(options, pod)?,
-        LearnFrom::Manifest(file) => workload::learn(options, file)?,
+        LearnFrom::App(Subject::Object(object)) => pod::learn(options, object)?,
+        LearnFrom::App(Subject::Manifest(file)) => workload::learn(options, file)?,
         LearnFrom::Log(file) => Some(log::profile(&read(file)?)?),
     };
     let Some(profile) = profile else { return Ok(Exit::Ok) };
@@ -39,7 +40,8 @@ pub(crate) fn run(options: &Learn) -> Result<Exit, Failure> {
 fn read(file: &str) -> Result<String, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::Manifest(format!(
-            "--logs {file}: {error}\n  fix: give what `kubectl logs` printed, or - for standard input"
+            "{}: cannot be read: {error}\n  fix: give what `kubectl logs` printed, or - for standard input",
+            crate::input::name(file)
         ))
     };
     let bytes = crate::input::bytes(file, MOST).map_err(unreadable)?;

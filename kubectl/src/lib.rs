@@ -2,7 +2,7 @@
 //! of a manifest a profile would break; `kubectl lithify seal` states the files of an image by one digest; `kubectl lithify learn` learns
 //! the profile of an app in a cluster; `kubectl lithify verify` asks every container with lithify whether what was asked for
 //! holds, and `kubectl lithify report` makes a page or SARIF of the answers. The plugin runs on a workstation or in CI: it
-//! reads files and profiles, and contacts a cluster, by kubectl, only for `learn --apply` and `verify`.
+//! reads files and profiles, and contacts a cluster, by kubectl, only for `learn --apply`, `verify`, what is called by a name in place of a file, and `inject --deliver auto`.
 //!
 //! ```text
 //! manifest ─► nodes ─► workloads ─► checks ─► changes ─► text ─► read again and compared

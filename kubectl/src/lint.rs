@@ -8,7 +8,7 @@ mod security;
 mod users;
 
 use crate::checks::{self, digest};
-use crate::cli::{Lint, Mode};
+use crate::cli::{Delivery, Lint, Mode};
 use crate::command_line::removed::Removed;
 use crate::failure::Failure;
 use crate::manifest::Manifest;
@@ -57,13 +57,14 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> 
     let mut add = |rule, found: Vec<Finding>| findings.extend(found.into_iter().map(|finding| (rule, finding)));
     add("lint.kinds", left_alone(&manifest.documents, &options.pod_at));
     for workload in &workloads {
+        let delivery = checks::delivery(workload).unwrap_or(Delivery::InitContainer);
         add("lint.volumes", checks::volumes(workload));
         add("lint.delivery", mounts::delivery(workload));
         add("lint.accepted", accepted::accepted(workload));
         add("lint.users", users::host_users(workload).into_iter().collect());
         for container in workload.chosen(only) {
             let mode = checks::mode(workload, &container);
-            add("lint.handlers", checks::handlers(&container, mode, &removed));
+            add("lint.handlers", checks::handlers(&container, mode, &removed, delivery));
             add("lint.command", checks::app(&container, mode, &removed).into_iter().collect());
             add("lint.probes", probes::ours(&container));
             let ends = checks::ends(workload, &container).filter(|_| mode == Some(Mode::Probe));

@@ -11,7 +11,6 @@ use crate::failure::Failure;
 use crate::input;
 use crate::yaml::{self, Document};
 use lithify::profile::{ProfileError, SourceText};
-use lithify::text::escape::escape;
 
 /// The most bytes that are read.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -27,7 +26,7 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Reads a file, or standard input for `-`.
     pub(crate) fn read(path: &str) -> Result<Self, Failure> {
-        let file = if path == "-" { "standard input".to_owned() } else { escape(path.as_bytes()) };
+        let file = input::name(path);
         let unreadable = |error: std::io::Error| {
             Failure::Manifest(format!(
                 "{file}: cannot be read: {error}\n  fix: give the file of a manifest, or - for standard input"
@@ -40,8 +39,15 @@ impl Manifest {
                 "{file}: {MAX_BYTES} bytes and more are no manifest\n  fix: give the file of a manifest"
             )));
         }
-        let text = SourceText::new(&file, &bytes, true)?.text.to_owned();
-        Self::from_text(&file, text)
+        match SourceText::new(&file, &bytes, true) {
+            Ok(source) => Self::from_text(&file, source.text.to_owned()),
+            Err(error) => Err(Failure::Manifest(with_fix(&error))),
+        }
+    }
+
+    /// Reads what kubectl printed as JSON.
+    pub(crate) fn of_kubectl(name: &str, text: &str) -> Result<Self, Failure> {
+        Self::from_text(name, yaml::printable(text))
     }
 
     /// Reads the documents of a text.
@@ -62,9 +68,14 @@ impl Manifest {
     /// A message with its place: file, line, column, the line itself, and the fix.
     pub(crate) fn point(&self, range: Range<usize>, message: &str, fix: &str) -> String {
         let source = SourceText { file: &self.file, text: &self.text, quoted: true };
-        match source.error(range, message, Some(fix.to_owned())) {
-            ProfileError::Invalid(diagnostic) => diagnostic.to_string().replace("\n  hint: ", "\n  fix: "),
-            other => other.to_string(),
-        }
+        with_fix(&source.error(range, message, Some(fix.to_owned())))
+    }
+}
+
+/// What is wrong with a text, as the plugin says it.
+fn with_fix(error: &ProfileError) -> String {
+    match error {
+        ProfileError::Invalid(diagnostic) => diagnostic.to_string().replace("\n  hint: ", "\n  fix: "),
+        other => other.to_string(),
     }
 }

@@ -28,8 +28,13 @@ pub(crate) fn run(options: &Verify) -> Result<Exit, Failure> {
     let mut get = vec!["get", "pods", "--output", "json"];
     get.extend(options.all_namespaces.then_some("--all-namespaces"));
     get.extend(options.selector.iter().flat_map(|selector| ["--selector", selector]));
-    let manifest = Manifest::from_text("kubectl get pods", cluster.run(&get)?)?;
-    let pods = pods::pods(&manifest);
+    let manifest = Manifest::of_kubectl("kubectl get pods", &cluster.run(&get)?)?;
+    let mut pods = pods::pods(&manifest);
+    for container in pods.iter_mut().flat_map(|pod| &mut pod.containers) {
+        if let (Way::Call(words), true) = (&mut container.way, options.prove) {
+            words.push("--prove".to_owned());
+        }
+    }
     let time = Time::now().utc();
     let answers = ask(options, &pods);
     let document = document(&time, &pods, answers);
@@ -42,9 +47,10 @@ pub(crate) fn run(options: &Verify) -> Result<Exit, Failure> {
     // What nobody looked at holds for nobody.
     let looked = audited.iter().any(|audited| !audited.is_without());
     if !looked {
-        say(
-            "kubectl-lithify verify: nothing was verified: lithify is in no container of these pods\n  fix: see kubectl lithify inject, or name other pods with --namespace, --all-namespaces or --selector\n",
-        );
+        let why = if audited.is_empty() { "there is no such pod" } else { "lithify is in no container of these pods" };
+        say(&format!(
+            "kubectl-lithify verify: nothing was verified: {why}\n  fix: see kubectl lithify inject, or name other pods with --namespace, --all-namespaces or --selector\n"
+        ));
     }
     let findings: usize = audited.iter().map(report::audited::Audited::findings).sum();
     Ok(if findings == 0 && looked { Exit::Ok } else { Exit::Finding })
@@ -101,7 +107,14 @@ fn document(time: &str, pods: &[Pod], answers: Vec<Answer>) -> Value {
         .iter()
         .map(|pod| {
             let containers: Vec<Value> = pod.containers.iter().map(&mut of).collect();
-            json!({ "namespace": pod.namespace, "name": pod.name, "node": pod.node, "containers": containers })
+            let workload = pod.workload.as_ref().map(|[kind, name]| json!({ "kind": kind, "name": name }));
+            json!({
+                "namespace": pod.namespace,
+                "name": pod.name,
+                "workload": workload,
+                "node": pod.node,
+                "containers": containers,
+            })
         })
         .collect();
     json!({ "schema": 1, "command": "verify", "version": env!("CARGO_PKG_VERSION"), "time": time, "pods": pods })

@@ -16,6 +16,7 @@ mod value;
 pub use apply::{Changed, apply};
 pub use change::{Changes, Path};
 pub use edit::Edit;
+pub(crate) use json::printable;
 pub use node::Node;
 pub use read::{Document, read};
 pub use value::{Style, Value};

@@ -19,9 +19,10 @@ use crate::harden::declared_app::{self, DeclaredApp, DeclaredAppError, UnknownAp
 use crate::harden::kept::Kept;
 use crate::harden::plan::{Note, Plan, plan};
 use crate::harden::protection::{LoadedError, Protection, Starter};
-use crate::harden::survey::{Depth, Survey, survey};
+use crate::harden::survey::{Depth, Examined, Survey, survey};
 use crate::harden::wait::{Doomed, Obstacle, Remark, Wait, WaitError};
 use crate::linux::proc::processes::Process;
+use crate::linux::time::Time;
 use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
@@ -123,6 +124,8 @@ pub struct Protected<'a> {
     /// What must stay.
     pub protection: Protection,
     unknown: Option<UnknownApp>,
+    /// What the survey has read, so that verification need not read it again.
+    pub examined: Examined,
 }
 
 /// A target for which it is also known what the rules meet.
@@ -214,7 +217,9 @@ impl<'a> Protected<'a> {
                 (Err(error), _) => return Err(HardenError::Loaded(error)),
             }
         }
-        let mut protected = Self { target, profile, policy, app, kept, protection, unknown: None };
+        // If nothing is changed, nothing is looked at a second time.
+        let examined = if policy.dry_run { Examined::default() } else { Examined::of(&target.root, Time::now()) };
+        let mut protected = Self { target, profile, policy, app, kept, protection, unknown: None, examined };
         protected.protect_start()?;
         if matches!(policy.processes, Processes::Veto) && target.owner.has_processes() {
             protected.protection.add_all_started(target, profile, &protected.app);
@@ -279,7 +284,9 @@ impl<'a> Protected<'a> {
             resolved = Kept::resolve(root, self.profile).map_err(HardenError::Survey)?;
             &resolved
         };
-        let look = |depth| survey(root, self.profile, kept, &self.protection, depth).map_err(HardenError::Survey);
+        let look = |depth| {
+            survey(root, self.profile, kept, &self.protection, depth, &self.examined).map_err(HardenError::Survey)
+        };
         if let Processes::HoldUp { timeout, .. } = self.policy.processes {
             // Most tries end here, because of a script whose shell a rule names: that must cost next to nothing.
             let doomed = Doomed::of(self.target, self.profile, &look(Depth::Names)?, &self.protection);

@@ -5,6 +5,7 @@ mod change;
 mod reason;
 mod refused;
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -150,8 +151,8 @@ pub struct Plan {
 /// recognise (links that would dangle, other names of a file, targets of a named link) go before the names in the
 /// rules.
 pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan {
-    let origins = origins(profile);
-    let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
+    let origins = Origins::of(profile);
+    let origin = |rule: usize| origins.get(rule);
     let mut plan = without_actions(&origins, survey);
     let method = profile.method();
     let occupied = occupied_directories(survey);
@@ -195,15 +196,30 @@ pub fn plan(profile: &Profile, survey: &Survey, protection: &Protection) -> Plan
     plan
 }
 
-/// The rules of `[remove]`, each with its profile, in the order of [`Profile::remove`].
-pub fn origins(profile: &Profile) -> Vec<Rc<Origin>> {
-    let origin = |rule: &Rule| Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) };
-    profile.remove.iter().map(origin).map(Rc::new).collect()
+/// The rules of `[remove]`, each with its profile, put into words when they are asked for: most rules meet nothing.
+pub struct Origins<'p> {
+    rules: &'p [Rule],
+    made: Vec<OnceCell<Rc<Origin>>>,
+}
+
+impl<'p> Origins<'p> {
+    /// The rules of `profile`.
+    pub fn of(profile: &'p Profile) -> Self {
+        let rules = &*profile.remove;
+        Self { rules, made: rules.iter().map(|_| OnceCell::new()).collect() }
+    }
+
+    /// The rule with this index in [`Profile::remove`].
+    pub fn get(&self, rule: usize) -> Rc<Origin> {
+        let (Some(made), Some(rule)) = (self.made.get(rule), self.rules.get(rule)) else { return Rc::default() };
+        let origin = || Rc::new(Origin { rule: rule.value.to_string(), profile: Rc::clone(&rule.profile) });
+        Rc::clone(made.get_or_init(origin))
+    }
 }
 
 /// The part of the plan about names that stay.
-fn without_actions(origins: &[Rc<Origin>], survey: &Survey) -> Plan {
-    let origin = |rule: usize| origins.get(rule).cloned().unwrap_or_default();
+fn without_actions(origins: &Origins<'_>, survey: &Survey) -> Plan {
+    let origin = |rule: usize| origins.get(rule);
     let notes = survey.notes.iter().cloned().map(Note::Survey).collect();
     let mut plan = Plan { notes, ..Plan::default() };
     for kept in &survey.kept {

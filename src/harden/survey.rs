@@ -8,6 +8,7 @@
 
 mod accounts;
 mod classes;
+mod examined;
 mod index;
 mod libraries;
 mod links;
@@ -31,6 +32,7 @@ use crate::recognise::libraries::Chain;
 use crate::root::{Canonical, Identity, Root, RootError};
 
 pub use accounts::MAX_PASSWD;
+pub use examined::Examined;
 use libraries::Libraries;
 use links::Cut;
 use named::Named;
@@ -141,16 +143,17 @@ pub enum Depth {
     Names,
 }
 
-/// Surveys `root` for `profile`. The libraries of the programs in `protection` count as needed. The result lists what
-/// could not be looked at; an error means that nothing at all is known.
+/// Surveys `root` for `profile`. The libraries of the programs in `protection` count as needed. Files that `examined`
+/// holds are not read again. The result lists what could not be looked at; an error means that nothing at all is known.
 pub fn survey(
     root: &Root,
     profile: &Profile,
     kept: &Kept,
     protection: &Protection,
     depth: Depth,
+    examined: &Examined,
 ) -> Result<Survey, RootError> {
-    let scope = Scope { root, profile, kept, depth };
+    let scope = Scope { root, profile, kept, depth, examined };
     let libraries = Libraries::of(scope, protection)?;
     Named::by_rules(scope)?.walk(&libraries, protection)?.follow_links()?.other_names()?.finish(libraries)
 }

@@ -1,7 +1,7 @@
 //! Combines profiles: lists are joined, a limit keeps only what every profile allows, and the stricter of two single
 //! values wins.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use toml::Spanned;
@@ -130,20 +130,19 @@ impl Adding<'_> {
         }
     }
 
-    /// Adds names of the catalogue as [`Self::push`] does. A set finds the known ones: there are too many names to
-    /// compare each with each.
+    /// Adds names of the catalogue, which has each once, as [`Self::push`] does. A map finds the known ones: there are
+    /// too many names to compare each with each.
     fn listed(self, list: &mut Vec<Rule>, names: &[&str]) {
-        let mut known = HashSet::new();
-        for rule in list.iter().filter(|_| !names.is_empty()) {
-            if let Selector::Name(name) = &rule.value {
-                known.insert(name.as_bytes().to_vec());
-            }
-        }
-        for name in names {
-            if known.insert(name.as_bytes().to_vec()) {
-                list.push(self.sourced(Selector::Name((*name).to_owned())));
-            }
-        }
+        let rules = list.iter().enumerate().filter(|_| !names.is_empty());
+        let known: HashMap<&[u8], usize> = rules
+            .filter_map(|(index, rule)| match &rule.value {
+                Selector::Name(name) => Some((name.as_bytes(), index)),
+                Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
+            })
+            .collect();
+        let new = names.iter().filter(|name| !known.contains_key(name.as_bytes()));
+        let new: Vec<Rule> = new.map(|name| self.sourced(Selector::Name((*name).to_owned()))).collect();
+        list.extend(new);
     }
 
     fn names(self, list: &mut Vec<Rule>, names: &[Spanned<String>]) -> Result<(), ProfileError> {

@@ -179,7 +179,7 @@ pub struct Catalogue {
 impl Default for Catalogue {
     fn default() -> Self {
         let mut names: Vec<_> = entries().map(|entry| (entry.name.as_bytes(), entry.known)).collect();
-        crate::text::order::sort_by_bytes(&mut names, |(name, _)| name.to_vec());
+        crate::text::order::sort_by(&mut names, |(a, _), (b, _)| a.cmp(b));
         Self { names }
     }
 }

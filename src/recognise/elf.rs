@@ -6,7 +6,6 @@ mod file;
 use nix::unistd::{SysconfVar, sysconf};
 
 pub use dynamic::{Dynamic, Machine};
-pub use file::LEAST_PROGRAM;
 
 /// What an ELF file is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

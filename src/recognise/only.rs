@@ -39,13 +39,20 @@ impl Line {
         }
     }
 
-    /// Whether the arguments after the program are exactly these words, or those of its [`audit`](Self::audit).
+    /// Whether the arguments after the program are exactly these words, or those of its [`audit`](Self::audit), at whose end
+    /// may be `--prove`.
     pub fn accepts(&self, arguments: &[OsString]) -> bool {
         let given = arguments.get(1..).unwrap_or_default();
-        let are =
-            |words: &[&str]| words.len() == given.len() && words.iter().zip(given).all(|(word, given)| given == word);
+        let are = |words: &[&str], given: &[OsString]| {
+            words.len() == given.len() && words.iter().zip(given).all(|(word, given)| given == word)
+        };
         let audit = self.audit();
-        are(&self.words.iter().map(String::as_str).collect::<Vec<_>>()) || !audit.is_empty() && are(&audit)
+        let question = match given.split_last() {
+            Some((last, question)) if last == "--prove" => question,
+            _ => given,
+        };
+        are(&self.words.iter().map(String::as_str).collect::<Vec<_>>(), given)
+            || !audit.is_empty() && are(&audit, question)
     }
 
     /// The words by which whoever audits a pod asks whether what this line is about holds: `verify` with its profiles and
@@ -199,9 +206,14 @@ mod tests {
         let line = Line::new("harden --wait-for-app --profile nginx").unwrap();
         let accepts = |words: &str| line.accepts(&words.split(' ').map(OsString::from).collect::<Vec<_>>());
         assert!(accepts("lithify verify --profile nginx --format json"));
+        assert!(accepts("lithify verify --profile nginx --format json --prove"));
         for other in [
             "lithify",
             "lithify verify --profile nginx",
+            "lithify verify --profile nginx --prove",
+            "lithify verify --prove --profile nginx --format json",
+            "lithify verify --profile nginx --format json --prove --prove",
+            "lithify harden --wait-for-app --profile nginx --prove",
             "lithify verify --profile other --format json",
             "lithify verify --profile nginx --profile other --format json",
             "lithify verify --format json",

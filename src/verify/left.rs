@@ -4,15 +4,23 @@ use super::{Check, CheckId, Evidence, Status, Verification};
 use crate::harden::kept::Kept;
 use crate::harden::plan::{Verb, plan};
 use crate::harden::protection::Protection;
-use crate::harden::survey::{self, Depth};
+use crate::harden::survey::{self, Depth, Examined};
 use crate::profile::Profile;
 use crate::root::Root;
 
 /// Adds a check for everything that `[remove]` and `[strip]` would still change.
-pub(super) fn check(root: &Root, profile: &Profile, protection: &Protection, out: &mut Verification) {
+///
+/// Everything is looked at afresh; of the files that `examined` holds, only whether they are still the same.
+pub(super) fn check(
+    root: &Root,
+    profile: &Profile,
+    protection: &Protection,
+    examined: &Examined,
+    out: &mut Verification,
+) {
     let mut add = |path: &[u8], id, status, evidence| out.checks.push(Check::at(path, id, status, evidence));
-    let survey =
-        Kept::resolve(root, profile).and_then(|kept| survey::survey(root, profile, &kept, protection, Depth::Rules));
+    let survey = Kept::resolve(root, profile)
+        .and_then(|kept| survey::survey(root, profile, &kept, protection, Depth::Rules, examined));
     let survey = match survey {
         Ok(survey) => survey,
         Err(error) => return add(b"/", CheckId::Remove, Status::Unverified, Evidence::Unreadable(error)),

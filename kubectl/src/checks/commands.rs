@@ -1,7 +1,7 @@
 //! Commands, probes and hooks that need a program that the profile removes.
 
 use super::capabilities::unsearchable;
-use crate::cli::Mode;
+use crate::cli::{Delivery, Mode};
 use crate::command_line::broken::broken;
 use crate::command_line::calls;
 use crate::command_line::programs::unwrapped;
@@ -20,8 +20,14 @@ fn harm(handler: &str) -> &'static str {
     }
 }
 
-/// Probes and hooks whose program the profile removes. The container is, or will be, hardened in `mode`.
-pub(crate) fn handlers(container: &Container<'_>, mode: Option<Mode>, removed: &Removed<'_>) -> Vec<Finding> {
+/// Probes and hooks whose program the profile removes. The container is, or will be, hardened in `mode`, by lithify as it is
+/// delivered.
+pub(crate) fn handlers(
+    container: &Container<'_>,
+    mode: Option<Mode>,
+    removed: &Removed<'_>,
+    delivery: Delivery,
+) -> Vec<Finding> {
     // `run` deletes nothing from a read-only root, and Landlock does not bind what the kubelet starts.
     if mode == Some(Mode::Run) && container.read_only_root().is_some() {
         return Vec::new();
@@ -42,7 +48,7 @@ pub(crate) fn handlers(container: &Container<'_>, mode: Option<Mode>, removed: &
             shown(&broken.program),
             broken.reason
         );
-        findings.push(Finding::new(severity, &command.range, message, broken.fix(keys.len() > 1)));
+        findings.push(Finding::new(severity, &command.range, message, broken.fix(keys.len() > 1, delivery.program())));
     }
     findings
 }

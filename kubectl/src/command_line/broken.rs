@@ -2,7 +2,6 @@
 
 use super::programs::{programs, unwrapped};
 use super::removed::{Removed, is_script};
-use crate::names::PROGRAM;
 use lithify::probe::Target;
 use lithify::recognise::command_line::CommandLine;
 use lithify::recognise::command_line::wrappers::{file_name, script_of};
@@ -14,7 +13,7 @@ pub(crate) struct Broken {
     /// The program that the profile removes.
     pub(crate) program: String,
     pub(crate) reason: String,
-    /// A call of lithify that does the same.
+    /// The words of lithify that do the same.
     pub(crate) replacement: Option<Vec<String>>,
 }
 
@@ -61,11 +60,11 @@ fn strs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
 
-/// The call of `lithify probe` or `sleep` that does the same as a common command.
+/// The words of `lithify probe` or `sleep` that do the same as a common command.
 fn replacement(words: &[&str]) -> Option<Vec<String>> {
     let (program, rest) = words.split_first()?;
     let operands: Vec<&str> = rest.iter().copied().filter(|word| !word.starts_with('-') && *word != "]").collect();
-    let ours = |words: &[&str]| Some([PROGRAM].iter().chain(words).map(|word| (*word).to_owned()).collect());
+    let ours = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
     match file_name(program) {
         "curl" | "wget" => {
             let url = rest.iter().find(|word| word.starts_with("http://"))?;
@@ -94,16 +93,17 @@ fn replacement(words: &[&str]) -> Option<Vec<String>> {
 }
 
 impl Broken {
-    /// What to do; `hook` means that the command is not that of a probe.
-    pub(crate) fn fix(&self, hook: bool) -> String {
+    /// What to do, by lithify at this path; `hook` means that the command is not that of a probe.
+    pub(crate) fn fix(&self, hook: bool, program: &str) -> String {
         if let Some(words) = &self.replacement {
-            let words = serde_json::to_string(words).unwrap_or_default().replace("\",\"", "\", \"");
+            let words: Vec<&str> = std::iter::once(program).chain(words.iter().map(String::as_str)).collect();
+            let words = serde_json::to_string(&words).unwrap_or_default().replace("\",\"", "\", \"");
             return format!("command: {words}");
         }
         let other = if hook {
-            "call the app's own program, or `/lithify/lithify sleep SECONDS`"
+            format!("call the app's own program, or `{program} sleep SECONDS`")
         } else {
-            "use httpGet, tcpSocket or grpc, or `/lithify/lithify probe tcp|http|file ...`"
+            format!("use httpGet, tcpSocket or grpc, or `{program} probe tcp|http|file ...`")
         };
         format!("{other}; or save it in a profile of your own: [keep] names = [{:?}]", file_name(&self.program))
     }
@@ -139,7 +139,7 @@ mod tests {
             (&["test", "-e", "/run/up"], "probe file /run/up"),
             (&["sh", "-c", "cat '/tmp/is up'"], "probe file /tmp/is up"),
         ] {
-            assert_eq!(replaced(words), Some(format!("/lithify/lithify {expected}")), "{words:?}");
+            assert_eq!(replaced(words), Some(expected.to_owned()), "{words:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What to do with a learned profile.
 
-use crate::cli::{Learn, LearnFrom};
+use crate::cli::{Learn, LearnFrom, Subject};
 use crate::cluster::quoted;
 
 /// The commands that bring it into the workload: a `ConfigMap`, and what `inject` would do.
@@ -9,7 +9,7 @@ pub(super) fn after(options: &Learn) -> String {
     let here = if out.contains('/') { out.to_owned() } else { format!("./{out}") };
     let name = out.rsplit('/').next().unwrap_or(out);
     let file = match &options.from {
-        LearnFrom::Manifest(file) if file != "-" => file.as_str(),
+        LearnFrom::App(Subject::Manifest(file)) if file != "-" => file.as_str(),
         _ => "deploy.yaml",
     };
     let container = options.container.iter().flat_map(|name| [" -c ".to_owned(), quoted(name)]).collect::<String>();

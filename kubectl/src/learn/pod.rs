@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::log;
-use crate::cli::{DEFAULT_IMAGE, Learn};
+use super::{log, running};
+use crate::cli::{DEFAULT_IMAGE, Learn, Object};
 use crate::cluster::{Cluster, quoted};
 use crate::failure::Failure;
 use crate::output::{print, say};
@@ -17,8 +17,10 @@ const NAME: &str = "lithify-learn";
 const STARTING: Duration = Duration::from_secs(180);
 
 /// Prints the commands that learn, or with `--apply` runs them and returns the profile.
-pub(super) fn learn(options: &Learn, pod: &str) -> Result<Option<String>, Failure> {
+pub(super) fn learn(options: &Learn, object: &Object) -> Result<Option<String>, Failure> {
     let cluster = Cluster::new(options.context.as_ref(), options.namespace.as_ref());
+    let pod = running::pod(&cluster, object)?;
+    let pod = pod.as_str();
     if !options.apply {
         let container = options.container.as_deref().unwrap_or("CONTAINER");
         print(&commands(options, &cluster, pod, container))?;
@@ -30,6 +32,10 @@ pub(super) fn learn(options: &Learn, pod: &str) -> Result<Option<String>, Failur
     let name = free_name(&seen);
     let patch = patch(options, &name, &container);
     cluster.run(&["patch", "pod", pod, "--subresource=ephemeralcontainers", "--patch", &patch])?;
+    say(&format!(
+        "note: the ephemeral container {name} of pod {pod} looks at {container} for {} s: use the app; it stays in the pod's spec, also if you stop waiting\n",
+        lithify::text::seconds::format(options.time)
+    ));
     let deadline = Instant::now() + STARTING + options.time;
     loop {
         std::thread::sleep(Duration::from_secs(1));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::log;
 use crate::checks;
-use crate::cli::{Deliver, Inject, Learn, Mode, ResultTo};
+use crate::cli::{Inject, Learn, Mode};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::inject;
@@ -20,6 +20,12 @@ const STARTING: Duration = Duration::from_secs(300);
 pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failure> {
     let manifest = Manifest::read(file)?;
     let before = workloads(&manifest.documents, &[]);
+    if before.is_empty() {
+        return Err(Failure::usage(
+            format!("{} describes no pods, so there is nothing to learn", manifest.file),
+            "give the manifest of a Deployment, StatefulSet, DaemonSet, Job or Pod",
+        ));
+    }
     let chosen: Vec<String> = options.container.iter().cloned().collect();
     for workload in &before {
         for container in workload.chosen(&chosen) {
@@ -82,21 +88,11 @@ pub(super) fn learn(options: &Learn, file: &str) -> Result<Option<String>, Failu
 /// What `inject` would be told.
 fn as_inject(options: &Learn, file: &str, containers: Vec<String>) -> Inject {
     Inject {
-        file: file.to_owned(),
-        profiles: Vec::new(),
-        mode: Some(Mode::Run),
-        deliver: Deliver::AsItIs,
-        context: None,
         learns_for: Some(options.time),
         image: options.image.clone(),
         containers,
-        pod_at: Vec::new(),
         command: options.command.clone(),
-        stage_dirs: Vec::new(),
-        harden_volumes: false,
-        digest: None,
-        force: false,
-        result: ResultTo::Output,
+        ..Inject::new(file.to_owned(), Some(Mode::Run))
     }
 }
 

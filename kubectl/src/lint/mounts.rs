@@ -23,7 +23,10 @@ pub(crate) fn delivery(workload: &Workload<'_>) -> Vec<Finding> {
             if let Some(place) = uses {
                 add(
                     &place.range,
-                    format!("{PROGRAM} will not be there: nothing is mounted at {MOUNT_POINT}"),
+                    format!(
+                        "{} will not be there: nothing is mounted at {MOUNT_POINT}",
+                        place.words().first().copied().unwrap_or(PROGRAM)
+                    ),
                     "volumeMounts: [{ name: lithify, mountPath: /lithify, readOnly: true }]",
                 );
             }

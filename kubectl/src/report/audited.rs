@@ -10,9 +10,11 @@ use lithify::text::escape::escape;
 /// One container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Audited {
-    /// Empty where nobody says it, as the next three.
+    /// Empty where nobody says it, as the next four.
     pub(crate) namespace: String,
     pub(crate) pod: String,
+    /// What made the pod, such as `deployment/web`.
+    pub(crate) workload: String,
     pub(crate) node: String,
     pub(crate) container: String,
     pub(crate) image: String,
@@ -78,6 +80,16 @@ impl Status {
     }
 }
 
+/// How a container as a whole is. In order of concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    Fail,
+    Unverified,
+    Without,
+    Staged,
+    Pass,
+}
+
 /// All findings of one control with one status: a root that was never hardened has hundreds.
 #[derive(Debug)]
 pub(crate) struct Problem<'a> {
@@ -100,6 +112,25 @@ impl Audited {
     pub(crate) fn place(&self) -> String {
         let parts = [&self.namespace, &self.pod];
         parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("/")
+    }
+
+    /// The same of what made the pod, such as `shop/deployment/web`: the pod itself where nothing did.
+    pub(crate) fn workload_place(&self) -> String {
+        if self.workload.is_empty() { self.place() } else { format!("{}/{}", self.namespace, self.workload) }
+    }
+
+    /// How it is as a whole.
+    pub(crate) fn state(&self) -> State {
+        match &self.outcome {
+            Outcome::Unverified { .. } => State::Unverified,
+            Outcome::Without => State::Without,
+            Outcome::Staged => State::Staged,
+            Outcome::Verified(record) if record.checks.iter().any(|check| check.status == Status::Fail) => State::Fail,
+            Outcome::Verified(record) if record.checks.iter().any(|check| check.status.is_finding()) => {
+                State::Unverified
+            }
+            Outcome::Verified(_) => State::Pass,
+        }
     }
 
     /// Whether nothing of lithify's was there to ask.
@@ -166,6 +197,13 @@ impl Record {
                 checks.push(finding);
             }
         }
+        // An attempt that must not succeed and did not is what a check is that holds. The others are findings already.
+        checks.extend(
+            list(report, "attempts")
+                .iter()
+                .filter(|attempt| was_stopped(attempt))
+                .map(|attempt| Check { status: Status::Pass, ..Check::of(attempt) }),
+        );
         let record = report.get("record").unwrap_or(&Value::Null);
         Some(Self {
             version: text(report, "version"),
@@ -197,6 +235,12 @@ impl Check {
             ids: ids.collect(),
         }
     }
+}
+
+/// Whether an attempt of `--prove` that counts came to nothing.
+fn was_stopped(attempt: &Value) -> bool {
+    let came_to_nothing = matches!(text(attempt, "outcome").as_str(), "refused" | "powerless");
+    came_to_nothing && attempt.get("counts").and_then(Value::as_bool) == Some(true)
 }
 
 /// A text of an object; empty where there is none.

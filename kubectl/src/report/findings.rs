@@ -18,7 +18,8 @@ pub(crate) fn log(containers: &[Audited]) -> String {
         let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).cloned().collect();
         let mut add = |rule: &str, level: Level, message: String| {
             // A pod that takes the place of another has the same findings, under another name.
-            let same = [&audited.namespace, &audited.container, &audited.image, rule, level.name()].map(str::to_owned);
+            let same = [&audited.namespace, &audited.workload, &audited.container, &audited.image, rule, level.name()]
+                .map(str::to_owned);
             let (rule, place) = (rule.to_owned(), Place::Object(names.clone()));
             results.push(Result { rule, level, message, place, same: same.into() });
         };

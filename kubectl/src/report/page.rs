@@ -7,7 +7,7 @@ mod pods;
 
 use sha2::{Digest as _, Sha256};
 
-use super::audited::{Audited, Outcome, Record, Status};
+use super::audited::{Audited, Outcome, Record, State, Status};
 use super::markup::Html;
 
 const STYLE: &str = include_str!("page.css");
@@ -44,10 +44,10 @@ pub(crate) fn page(containers: &[Audited]) -> String {
 /// The sentence that says all, and the figures.
 fn head(html: &mut Html, containers: &[Audited]) {
     let count = |is: &dyn Fn(&Audited) -> bool| containers.iter().filter(|audited| is(audited)).count();
-    let failing = count(&|audited| state(audited) == State::Fail);
-    let open = count(&|audited| state(audited) == State::Unverified);
-    let holds = count(&|audited| state(audited) == State::Pass);
-    let bare = count(&|audited| matches!(state(audited), State::Without | State::Staged));
+    let failing = count(&|audited| audited.state() == State::Fail);
+    let open = count(&|audited| audited.state() == State::Unverified);
+    let holds = count(&|audited| audited.state() == State::Pass);
+    let bare = count(&|audited| matches!(audited.state(), State::Without | State::Staged));
     let all = containers.len();
     let (class, verdict) = match (all, failing, open) {
         (0, ..) => ("unverified", "No container was looked at".to_owned()),
@@ -107,29 +107,8 @@ fn record(audited: &Audited) -> Option<&Record> {
     if let Outcome::Verified(record) = &audited.outcome { Some(record) } else { None }
 }
 
-/// How a container as a whole is shown. In order of concern.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
-    Fail,
-    Unverified,
-    Without,
-    Staged,
-    Pass,
-}
-
-fn state(audited: &Audited) -> State {
-    match &audited.outcome {
-        Outcome::Unverified { .. } => State::Unverified,
-        Outcome::Without => State::Without,
-        Outcome::Staged => State::Staged,
-        Outcome::Verified(record) if record.checks.iter().any(|check| check.status == Status::Fail) => State::Fail,
-        Outcome::Verified(record) if record.checks.iter().any(|check| check.status.is_finding()) => State::Unverified,
-        Outcome::Verified(_) => State::Pass,
-    }
-}
-
 fn rank(audited: &Audited) -> (State, usize) {
-    (state(audited), usize::MAX - audited.findings())
+    (audited.state(), usize::MAX - audited.findings())
 }
 
 /// The word on a coloured ground.

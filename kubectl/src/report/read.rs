@@ -5,14 +5,13 @@ use serde_json::Value;
 
 use super::audited::{Audited, Outcome, Record, text};
 use crate::failure::Failure;
-use lithify::text::escape::escape;
 
 /// The most bytes that are read.
 const MOST: u64 = 1 << 30;
 
 /// What a file says, or standard input for `-`.
 pub(crate) fn file(path: &str) -> Result<Vec<Audited>, Failure> {
-    let file = if path == "-" { "standard input".to_owned() } else { escape(path.as_bytes()) };
+    let file = crate::input::name(path);
     let unreadable = |error: std::io::Error| {
         Failure::Manifest(format!(
             "{file}: cannot be read: {error}\n  fix: give a file of records, or - for standard input"
@@ -65,6 +64,7 @@ pub(crate) fn pods(document: &Value) -> Vec<Audited> {
             found.push(Audited {
                 namespace: text(pod, "namespace"),
                 pod: text(pod, "name"),
+                workload: workload(pod),
                 node: text(pod, "node"),
                 container: text(container, "name"),
                 image: text(container, "image"),
@@ -73,6 +73,13 @@ pub(crate) fn pods(document: &Value) -> Vec<Audited> {
         }
     }
     found
+}
+
+/// What made the pod, as kubectl writes it.
+fn workload(pod: &Value) -> String {
+    let workload = pod.get("workload").unwrap_or(&Value::Null);
+    let [kind, name] = ["kind", "name"].map(|key| text(workload, key));
+    if name.is_empty() { name } else { format!("{}/{name}", kind.to_lowercase()) }
 }
 
 /// What came of a container of the plugin's own list.

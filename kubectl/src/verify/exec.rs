@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::cluster::said;
+
 /// The most bytes that are read of one answer.
 const MOST: u64 = 64 << 20;
 
@@ -123,19 +125,19 @@ fn ends(child: &mut Child, deadline: Instant) -> bool {
 /// What lithify said, or what kubectl or the runtime said in its place.
 fn answer(output: &[u8], errors: &[u8]) -> Answer {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    if let Ok(said) = serde_json::from_slice::<Value>(output) {
-        if said.get("checks").is_some_and(Value::is_array) {
-            return Answer::Report(said);
+    if let Ok(report) = serde_json::from_slice::<Value>(output) {
+        if report.get("checks").is_some_and(Value::is_array) {
+            return Answer::Report(report);
         }
-        if let Some(error) = text(&said, "error") {
-            return Answer::Failed { error, hint: text(&said, "hint") };
+        if let Some(error) = text(&report, "error") {
+            return Answer::Failed { error, hint: text(&report, "hint") };
         }
     }
-    let errors = String::from_utf8_lossy(errors);
+    let errors = said(&String::from_utf8_lossy(errors));
     // kubectl's own last line only repeats the exit code.
-    let said: Vec<&str> =
+    let lines: Vec<&str> =
         errors.lines().filter(|line| !line.starts_with("command terminated with exit code")).collect();
-    let (hint, error): (Vec<&str>, Vec<&str>) = said.iter().partition(|line| line.trim_start().starts_with("fix: "));
+    let (hint, error): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| line.trim_start().starts_with("fix: "));
     let error = error
         .iter()
         .map(|line| line.trim())

@@ -3,11 +3,14 @@
 use super::way::{Way, way};
 use crate::manifest::Manifest;
 use crate::manifest::workload::{Workload, workloads};
+use crate::yaml::Node;
 
 /// A pod.
 pub(super) struct Pod {
     pub(super) namespace: String,
     pub(super) name: String,
+    /// Kind and name of what made it.
+    pub(super) workload: Option<[String; 2]>,
     pub(super) node: String,
     pub(super) containers: Vec<Container>,
 }
@@ -45,7 +48,22 @@ fn pod(pod: &Workload<'_>) -> Pod {
     Pod {
         namespace: of(&["metadata", "namespace"]),
         name: of(&["metadata", "name"]),
+        workload: workload(pod),
         node: of(&["spec", "nodeName"]),
         containers: containers.collect(),
     }
+}
+
+/// What made the pod, by its controller: a `Deployment` by its `ReplicaSet`, whose name ends in the hash of the template that
+/// the pod has as a label. Other makers of makers, such as a `CronJob`, only the maker itself names.
+fn workload(pod: &Workload<'_>) -> Option<[String; 2]> {
+    let owners = pod.template.at(&["metadata", "ownerReferences"])?.items();
+    let owner = owners.iter().find(|owner| owner.text_of("controller") == Some("true"))?;
+    let (kind, name) = (owner.text_of("kind")?, owner.text_of("name")?);
+    let hash = pod.template.at(&["metadata", "labels", "pod-template-hash"]).and_then(Node::text);
+    let deployment = hash.and_then(|hash| name.strip_suffix(hash)?.strip_suffix('-'));
+    Some(match deployment {
+        Some(deployment) if kind == "ReplicaSet" => ["Deployment".to_owned(), deployment.to_owned()],
+        _ => [kind.to_owned(), name.to_owned()],
+    })
 }

@@ -1,5 +1,6 @@
 //! JSON is YAML, except for several values in one text and for long keys.
 
+use std::fmt::Write;
 use std::ops::Range;
 
 /// The places of the values of a stream of JSON objects. Like kubectl, this looks at the first brace.
@@ -19,9 +20,35 @@ pub(crate) fn values(text: &str) -> Option<Vec<Range<usize>>> {
     }
 }
 
+/// JSON with an escape for each character that JSON takes as it is and YAML does not (YAML 1.2.2, 5.1). In JSON they are in
+/// strings only: an annotation may have any.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+                let _ = write!(printable, "\\u{:04x}", u32::from(character));
+            }
+            character => printable.push(character),
+        }
+    }
+    printable
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::read;
+    use super::printable;
+
+    #[test]
+    fn any_string_of_json_is_read() {
+        for character in ('\0'..='\u{3ff}').chain('\u{2000}'..='\u{20ff}').chain('\u{fe00}'..='\u{1001f}') {
+            let text = serde_json::json!({ "a": character.to_string() }).to_string();
+            let documents = read(&printable(&text)).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+            let read = documents[0].root.get("a").unwrap().text().unwrap();
+            assert_eq!(read, character.to_string(), "{text:?}");
+        }
+    }
 
     #[test]
     fn json_as_kubectl_reads_it() {

@@ -1,8 +1,8 @@
 //! `advise`: the mode of each container and why, and that `--mode auto` does what it says.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
+use crate::kubectl::Kubectl;
 use crate::ran::{Ran, run_with};
 use crate::{command, data, deployment, inject, plugin};
 
@@ -88,23 +88,14 @@ fn each_container_of_a_pod_gets_its_own() {
     assert_eq!(inject(&injected, "-p shells --mode auto"), injected);
 }
 
-/// A directory with a kubectl that prints this, or fails.
-fn kubectl(prints: &str, code: u8) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("kubectl");
-    let told = directory.path().join("told");
-    let script =
-        format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>{}\ncat <<'END'\n{prints}\nEND\nexit {code}\n", told.display());
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    directory
+/// A kubectl that prints this, or fails.
+fn kubectl(prints: &str, code: u8) -> Kubectl {
+    Kubectl::new(&format!("cat <<'END'\n{prints}\nEND\nexit {code}"), &[])
 }
 
-fn with(kubectl: &tempfile::TempDir, arguments: &str, manifest: &str) -> (Ran, String) {
-    let mut command = command(arguments.split_whitespace());
-    command.env("PATH", format!("{}:/usr/bin:/bin", kubectl.path().display()));
-    let ran = run_with(&mut command, manifest);
-    (ran, fs::read_to_string(kubectl.path().join("told")).unwrap_or_default())
+fn with(kubectl: &Kubectl, arguments: &str, manifest: &str) -> (Ran, String) {
+    let ran = run_with(kubectl.of(&mut command(arguments.split_whitespace())), manifest);
+    (ran, kubectl.told())
 }
 
 #[test]
@@ -113,6 +104,10 @@ fn a_pod_of_the_cluster() {
     let (ran, told) = with(&kubectl(pod, 0), "advise web-1 -n shop --context c", "");
     ran.exits(0).says("Pod web-1  app        stage  not probe: it does not run as root");
     assert_eq!(told, "--context c --namespace shop get pod web-1 -o json\n");
+    let workload = serde_json::to_string(&data(&deployment("securityContext: { runAsUser: 7 }"))[0]).unwrap();
+    let (ran, told) = with(&kubectl(&workload, 0), "advise deployment/web", "");
+    ran.exits(0).says("Deployment web  app        stage  not probe: it does not run as root");
+    assert_eq!(told, "get deployment web -o json\n");
     with(&kubectl("", 1), "advise web-1", "").0.exits(2).says("kubectl get");
 }
 

@@ -1,9 +1,8 @@
 //! `learn`: what it prints without a cluster, and what it does with one, which a kubectl of the test's own plays.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use crate::kubectl::Kubectl;
 use crate::ran::{Ran, run, run_with};
 use crate::{command, data, deployment, inject, plugin};
 
@@ -81,35 +80,27 @@ fn the_profile_in_a_log() {
     // A full disk: the profile is not lost.
     let full = run_with(&mut command(["learn", "--logs", "-", "--out", "/dev/full"]), &log).exits(2);
     assert_eq!(full.stdout, PROFILE);
-    learn("--logs /none").exits(2).says("--logs /none").says("fix:");
+    learn("--logs /none").exits(2).says("/none: cannot be read").says("fix:");
+    plugin("kind: Service\n", "learn").exits(2).says("standard input describes no pods").says("fix: give the manifest");
     learn("").exits(2);
     learn("pod --logs -").exits(2);
     learn("--logs - --apply").exits(2);
 }
 
-/// A kubectl that says what it was told, and plays a cluster with one pod. Returns the directory that holds it.
-fn cluster(pod: &str, state: &str, log: &str) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
-    fs::write(at("log"), log).unwrap();
-    let path = at("kubectl");
-    // Once the pod is patched, it has the status.
+/// A cluster with one pod. Once the pod is patched, it has the status.
+fn cluster(pod: &str, state: &str, log: &str) -> Kubectl {
     let script = format!(
-        "#!/bin/sh\ncd {directory}\nprintf '%s\\n' \"$*\" >>told\ncase \"$*\" in\n*'patch pod'*) >patched;;\n*'get pod'*)\n  \
+        "case \"$*\" in\n*'patch pod'*) >patched;;\n*'get pod'*)\n  \
          if [ -e patched ]; then status='{{\"ephemeralContainerStatuses\":[{{\"name\":\"lithify-learn\",\"state\":{state}}}]}}'; else status='{{}}'; fi\n  \
-         printf '{{\"spec\":%s,\"status\":%s}}' '{pod}' \"$status\";;\n*logs*) cat log;;\n*apply*) cat >applied;;\n*) ;;\nesac\n",
-        directory = directory.path().display()
+         printf '{{\"spec\":%s,\"status\":%s}}' '{pod}' \"$status\";;\n*logs*) cat log;;\n*apply*) cat >applied;;\n*) ;;\nesac"
     );
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    directory
+    Kubectl::new(&script, &[("log", log)])
 }
 
-fn with(cluster: &tempfile::TempDir, arguments: &str, manifest: &str) -> (Ran, String) {
+fn with(cluster: &Kubectl, arguments: &str, manifest: &str) -> (Ran, String) {
     let mut command = command(["learn", "--apply"].into_iter().chain(arguments.split_whitespace()));
-    command.env("PATH", format!("{}:/usr/bin:/bin", cluster.path().display()));
-    let ran = run_with(&mut command, manifest);
-    (ran, fs::read_to_string(cluster.path().join("told")).unwrap_or_default())
+    let ran = run_with(cluster.of(&mut command), manifest);
+    (ran, cluster.told())
 }
 
 #[test]
@@ -148,6 +139,61 @@ fn pods_that_are_not_clear() {
     run(without.env("PATH", empty.path())).exits(2).says("put kubectl into PATH");
 }
 
+/// A workload has one of its pods that runs looked at.
+#[test]
+fn a_pod_of_a_workload() {
+    let pod = |name: &str, phase: &str, ready: &str, made: &str| {
+        serde_json::json!({
+            "metadata": { "name": name, "creationTimestamp": made },
+            "status": { "phase": phase, "conditions": [{ "type": "Ready", "status": ready }] },
+        })
+    };
+    let with = |pods: &[serde_json::Value], workload: &str, arguments: &str| {
+        let list = serde_json::json!({ "items": pods }).to_string();
+        let script = "case \"$*\" in *'get pods'*) cat pods;; *) cat workload;; esac";
+        let cluster = Kubectl::new(script, &[("pods", &list), ("workload", workload)]);
+        let mut command = command(["learn"].into_iter().chain(arguments.split_whitespace()));
+        let ran = run(cluster.of(&mut command));
+        (ran, cluster.told())
+    };
+    let workload = "{\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"web\"}}}}";
+    let mut going = pod("web-0", "Running", "True", "2026-11-29T12:00:00Z");
+    going["metadata"]["deletionTimestamp"] = serde_json::json!("2026-11-29T12:00:00Z");
+    let pods = [
+        pod("web-1", "Running", "True", "2026-11-29T10:00:00Z"),
+        pod("web-2", "Running", "True", "2026-11-29T11:00:00Z"),
+        pod("web-3", "Running", "False", "2026-11-29T12:00:00Z"),
+        pod("web-4", "Pending", "False", "2026-11-29T12:00:00Z"),
+        going.clone(),
+    ];
+    for kind in ["deployment", "statefulset", "daemonset", "job"] {
+        let (ran, told) = with(&pods, workload, &format!("{kind}/web -n shop -c app"));
+        let ran = ran.exits(0);
+        let note = format!("note: of {kind}/web the pod web-2 is taken, one of 3 that runs\n");
+        assert!(ran.stderr.starts_with(&note), "{}", ran.stderr);
+        assert!(ran.stdout.starts_with("kubectl --namespace shop patch pod web-2 "), "{}", ran.stdout);
+        assert_eq!(
+            told,
+            format!("--namespace shop get {kind} web -o json\n--namespace shop get pods --selector app=web -o json\n")
+        );
+    }
+    with(&pods[3..], workload, "deployment/web")
+        .0
+        .exits(2)
+        .says("deployment/web has no pod that runs: web-4 is Pending, web-0 is Terminating")
+        .says("fix: see kubectl describe deployment web; or learn from its manifest");
+    with(&[], workload, "sts/web").0.exits(2).says("sts/web has no pod that runs: it has none at all");
+    with(&pods, "{\"spec\":{\"schedule\":\"0 3 * * *\"}}", "cronjob/web")
+        .0
+        .exits(2)
+        .says("of a CronJob one of its Jobs");
+    for odd in ["-- --all", "deployment/", "/web", "a/b/c", "pod/-A"] {
+        let (ran, told) = with(&pods, workload, odd);
+        ran.exits(2).says("give the name of a pod, or KIND/NAME, such as deployment/web");
+        assert_eq!(told, "", "{odd}");
+    }
+}
+
 #[test]
 fn a_workload_by_kubectl() {
     let cluster = cluster("{}", "{}", &format!("up\n{PROFILE}{}\n", DONE.replace("/proc/1/root", "/")));
@@ -157,6 +203,6 @@ fn a_workload_by_kubectl() {
     for step in ["apply -f -", "rollout status deployment/web", "logs deployment/web"] {
         assert!(told.contains(step), "{step}: {told}");
     }
-    let applied = fs::read_to_string(cluster.path().join("applied")).unwrap();
+    let applied = cluster.read("applied");
     assert!(applied.contains("\"learn\", \"--for\", \"1\", \"--\", nginx]"), "{applied}");
 }

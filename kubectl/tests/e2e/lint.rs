@@ -314,6 +314,22 @@ fn an_image_as_the_volume() {
         "nginx",
         &["/lithify/lithify will not be there: in volume lithify the program is /lithify/bin/lithify"],
     );
+    // What takes the place of a hook is called where this pod has it.
+    let hook = "lifecycle: { preStop: { exec: { command: [sleep, \"5\"] } } }\n      startupProbe:";
+    let hooked = example.replace("startupProbe:", hook);
+    finds(&hooked, "nginx", &["fix: command: [\"/lithify/bin/lithify\", \"sleep\", \"5\"]"]);
+    let hook = hook.replace("[sleep, \"5\"]", "[sh, -c, \"a; b\"]");
+    let hooked = example.replace("startupProbe:", &hook);
+    finds(&hooked, "nginx", &["`/lithify/bin/lithify sleep SECONDS`"]);
+    let plain = deployment("command: [app]\nlifecycle: { preStop: { exec: { command: [sleep, \"5\"] } } }");
+    for (deliver, program) in [("image-volume", "/lithify/bin/lithify"), ("init-container", "/lithify/lithify")] {
+        plugin(&plain, &format!("inject -p nginx --mode probe --deliver {deliver}"))
+            .exits(3)
+            .says(&format!("fix: command: [\"{program}\", \"sleep\", \"5\"]"));
+    }
+    // Without the mount it is the program that the container calls that is not there.
+    let unmounted = example.replace("mountPath: /lithify,", "mountPath: /elsewhere,");
+    finds(&unmounted, "nginx", &["/lithify/bin/lithify will not be there: nothing is mounted at /lithify"]);
     let sub_path = example.replace("mountPath: /lithify,", "mountPath: /lithify, subPath: bin,");
     finds(&sub_path, "nginx", &["a subPath of volume lithify", "leave out subPath"]);
     let installed = inject(&deployment("command: [app]"), "-p nginx --mode probe");

@@ -17,6 +17,7 @@ mod docs;
 mod golden;
 mod inscribed;
 mod kinds;
+mod kubectl;
 mod learn;
 mod lint;
 mod options;

@@ -26,6 +26,14 @@ fn in_place_is_whole_and_keeps_the_mode() {
 }
 
 #[test]
+fn an_image_is_one_reference() {
+    for image in ["a b", "a\nb", " a", "\u{e4}"] {
+        let ran = run(command(["inject", "-f", "-", "-p", "nginx", "--mode", "run", "--image"]).arg(image));
+        ran.exits(2).says("give one reference, such as ghcr.io/lithify/lithify:0.1.0");
+    }
+}
+
+#[test]
 fn profiles_of_ones_own_must_be_in_the_container() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("site.toml");

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::kubectl::Kubectl;
 use crate::ran::{Ran, run, run_with};
 use crate::{command, data, deployment, inject};
 
@@ -40,33 +40,17 @@ fn hardened(mode: &str) -> Value {
 }
 
 /// A kubectl that knows these pods, and answers `exec` by what a script with the pod's name says.
-fn cluster(pods: &[Value], answers: &[(&str, &str)]) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
+fn cluster(pods: &[Value], answers: &[(&str, &str)]) -> Kubectl {
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": pods });
-    fs::write(at("pods.json"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
-    for (pod, script) in answers {
-        fs::write(at(pod), script).unwrap();
-    }
-    fs::create_dir(at("running")).unwrap();
-    let script = format!(
-        "#!/bin/sh\ncd {directory}\nprintf '%s\\n' \"$*\" >>told\ncase \"$*\" in\n*'get pods'*) cat pods.json;;\n*exec*)\n  \
+    let list = serde_json::to_string_pretty(&list).unwrap();
+    let script = "mkdir -p running\ncase \"$*\" in\n*'get pods'*) cat pods.json;;\n*exec*)\n  \
          >running/$$; ls running | wc -l >>most\n  while [ $# -gt 0 ] && [ \"$1\" != exec ]; do shift; done\n  \
-         sh ./\"$4\" \"$@\"; code=$?; rm running/$$; exit $code;;\nesac\n",
-        directory = directory.path().display()
-    );
-    fs::write(at("kubectl"), script).unwrap();
-    fs::set_permissions(at("kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
-    directory
+         sh ./\"$4\" \"$@\"; code=$?; rm running/$$; exit $code;;\nesac";
+    Kubectl::new(script, &[&[("pods.json", list.as_str())], answers].concat())
 }
 
-fn verify(cluster: &tempfile::TempDir, arguments: &str) -> Ran {
-    let mut command = command(["verify"].into_iter().chain(arguments.split_whitespace()));
-    run(command.env("PATH", format!("{}:/usr/bin:/bin", cluster.path().display())))
-}
-
-fn told(cluster: &tempfile::TempDir) -> String {
-    fs::read_to_string(cluster.path().join("told")).unwrap_or_default()
+fn verify(cluster: &Kubectl, arguments: &str) -> Ran {
+    run(cluster.of(&mut command(["verify"].into_iter().chain(arguments.split_whitespace()))))
 }
 
 fn says(report: &str, code: i32) -> String {
@@ -109,7 +93,7 @@ fn every_hardened_container_is_asked_as_its_copy_accepts_it() {
         assert!(lines.into_iter().any(|line| line.accepts(&call)), "{spec:#}");
     }
     assert_eq!(document["pods"][2]["containers"][0]["state"], "staged");
-    let told = told(&cluster);
+    let told = cluster.told();
     assert!(told.contains("--namespace shop get pods --output json"), "{told}");
     let exec = "exec --namespace shop probe-0 --container app -- /lithify/lithify verify --profile nginx --format json";
     assert!(told.contains(exec), "{told}");
@@ -127,10 +111,12 @@ fn what_does_not_hold_is_named_with_its_pod() {
         ran.stdout,
         "shop/b app\n  FAIL process.user process 1: it runs as root: uid 0\n    fix: set runAsUser\n  \
          UNVERIFIED remove /root: Permission denied\nnote: shop/c db: without lithify\n\
+         workload  fail  unverified  pass  staged  without\nshop/b       1           0     0       0        0\n\
+         shop/a       0           0     1       0        0\nshop/c       0           0     0       0        1\n\
          control       fail  unverified  pass\nprocess.user     1           0     1\nremove           0           1     0\n\
          kubectl-lithify verify: 2 findings; 2 of 3 containers verified\n"
     );
-    let told = told(&cluster);
+    let told = cluster.told();
     assert!(told.contains("--context c get pods --output json --all-namespaces --selector app=web"), "{told}");
     assert!(told.contains("--context c exec --namespace shop a --container app -- /lithify/lithify verify -p nginx --digest=D --format json"), "{told}");
     // The page is of the same.
@@ -138,6 +124,87 @@ fn what_does_not_hold_is_named_with_its_pod() {
     assert_valid(&document.json());
     let page = run_with(&mut command(["report", "-"]), &document.stdout).exits(0).stdout;
     assert!(page.contains("1 of 3 containers fails") && page.contains("shop/b"), "{page}");
+}
+
+/// What is wrong in all pods of a workload is said once, with the pods.
+#[test]
+fn what_is_wrong_is_said_by_workload() {
+    let verifies = ["/lithify/lithify", "verify", "-p", "nginx"];
+    let owned = |name: &str, kind: &str, owner: &str, hash: &str| {
+        let mut pod = probed(name, &verifies);
+        pod["metadata"]["labels"] = json!({ "pod-template-hash": hash });
+        // The one that controls it counts.
+        pod["metadata"]["ownerReferences"] = json!([
+            { "apiVersion": "v1", "kind": "Other", "name": "other" },
+            { "apiVersion": "apps/v1", "kind": kind, "name": owner, "controller": true },
+        ]);
+        pod
+    };
+    let names = ["web-1", "web-2", "web-3", "web-4"];
+    let mut pods: Vec<Value> = names.iter().map(|name| owned(name, "ReplicaSet", "web-5d4f", "5d4f")).collect();
+    pods.push(owned("db-0", "StatefulSet", "db", "none"));
+    pods.push(owned("bare-x", "ReplicaSet", "bare", "5d4f"));
+    pods.push(probed("alone", &verifies));
+    let failing: Vec<(&str, String)> = names.iter().chain(&["alone"]).map(|name| (*name, says(FAILS, 1))).collect();
+    let mut answers: Vec<(&str, &str)> = failing.iter().map(|(name, script)| (*name, script.as_str())).collect();
+    let holds = says(HOLDS, 0);
+    answers.extend([("db-0", holds.as_str()), ("bare-x", holds.as_str())]);
+    answers.push(("web-3", "exit 1"));
+    let cluster = cluster(&pods, &answers);
+    let ran = verify(&cluster, "").exits(1);
+    for text in [
+        "shop/deployment/web app in pod web-3\n  UNVERIFIED lithify said nothing",
+        "shop/deployment/web app in 3 pods: web-1, web-2, web-4\n  FAIL process.user",
+        "shop/alone app\n  FAIL process.user",
+        "\nshop/deployment/web      3           1     0       0        0\n",
+        "\nshop/statefulset/db      0           0     1       0        0\n",
+        "\nshop/replicaset/bare     0           0     1       0        0\n",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?} is not in {}", ran.stdout);
+    }
+    assert_eq!(ran.stdout.matches("FAIL process.user").count(), 2, "{}", ran.stdout);
+    let document = verify(&cluster, "--format json").exits(1).json();
+    assert_valid(&document);
+    let workload = |place: usize| document["pods"][place]["workload"].clone();
+    assert_eq!(workload(0), Value::Null);
+    assert_eq!(workload(2), json!({ "kind": "StatefulSet", "name": "db" }));
+    let page = run_with(&mut command(["report", "-"]), &document.to_string()).exits(0).stdout;
+    assert!(page.contains("deployment/web"), "{page}");
+}
+
+/// Whoever may write an annotation of one pod must not keep the others from being verified.
+#[test]
+fn any_annotation_is_read() {
+    let mut pod = probed("a", &["/lithify/lithify", "verify", "-p", "nginx"]);
+    pod["metadata"]["annotations"] =
+        json!({ "x": "\u{7f}\u{80}\u{9f}\u{feff}\u{fffe}\u{ffff}\u{2028}\0\u{1b}\u{1f600}" });
+    let cluster = cluster(&[pod], &[("a", &says(HOLDS, 0))]);
+    verify(&cluster, "").exits(0).says("1 of 1 containers verified");
+}
+
+/// An attempt that was stopped counts for its control as a check that holds.
+#[test]
+fn attempts_that_must_fail_are_made_when_asked_for() {
+    let report = r#"{"schema":1,"command":"verify","version":"0.1.0","checks":[],
+        "findings":[{"id":"prove.memfd","status":"fail","subject":"memory","detail":"to execute it SUCCEEDED","hint":"x"}],
+        "attempts":[
+            {"id":"prove.memfd","subject":"memory","outcome":"succeeded","errno":null,"counts":true,"detail":"to execute it SUCCEEDED"},
+            {"id":"prove.mount","subject":"this process","outcome":"refused","errno":"EPERM","counts":true,"detail":"EPERM"},
+            {"id":"prove.gain","subject":"/bin/su","outcome":"powerless","errno":null,"counts":true,"detail":"gained nothing"},
+            {"id":"prove.write","subject":"/x","outcome":"not tried","errno":"ENOSPC","counts":false,"detail":"ENOSPC"},
+            {"id":"prove.start","subject":"/bin/sh","outcome":"refused","errno":"ENOENT","counts":false,"detail":"ENOENT"}]}"#;
+    let cluster = cluster(&[probed("a", &["/lithify/lithify", "verify", "-p", "nginx"])], &[("a", &says(report, 1))]);
+    let ran = verify(&cluster, "--prove").exits(1);
+    let told = cluster.told();
+    assert!(told.contains("-- /lithify/lithify verify -p nginx --format json --prove\n"), "{told}");
+    assert!(
+        ran.stdout.ends_with(
+            "control      fail  unverified  pass\nprove.memfd     1           0     0\nprove.gain      0           0     1\n\
+             prove.mount     0           0     1\nkubectl-lithify verify: 1 finding; 1 of 1 containers verified\n"
+        ),
+        "{}",
+        ran.stdout
+    );
 }
 
 /// No container passes because it could not be asked.
@@ -155,6 +222,10 @@ fn a_container_that_says_nothing_is_a_finding() {
             "there is no built-in profile",
         ),
         ("echo 'OCI runtime exec failed: exec failed: no such file' >&2; exit 126", "OCI runtime exec failed"),
+        (
+            "echo 'E1129 14:46:19.840439   21749 memcache.go:265] x' >&2; echo 'Error from server (Forbidden): pods \"a\" is forbidden' >&2; exit 1",
+            "UNVERIFIED Error from server (Forbidden): pods \"a\" is forbidden",
+        ),
         ("exit 0", "lithify said nothing"),
         ("yes | head -c 100000", "lithify said nothing"),
         ("printf '{\"checks\":'", "lithify said nothing"),
@@ -179,7 +250,7 @@ fn a_container_that_says_nothing_is_a_finding() {
         crashing["status"]["containerStatuses"][0]["state"] = state;
         let cluster = cluster(&[crashing], &[]);
         verify(&cluster, "").exits(1).says(reason);
-        assert!(!told(&cluster).contains("exec"), "{}", told(&cluster));
+        assert!(!cluster.told().contains("exec"), "{}", cluster.told());
     }
 }
 
@@ -190,8 +261,17 @@ fn pods_that_are_over_are_not_asked_and_nothing_is_no_success() {
     over["status"]["phase"] = json!("Succeeded");
     going["metadata"]["deletionTimestamp"] = json!("2026-11-29T10:47:38Z");
     let cluster = cluster(&[over, going], &[]);
-    verify(&cluster, "").exits(1).says("nothing was verified");
+    verify(&cluster, "").exits(1).says("nothing was verified: there is no such pod");
     assert_eq!(verify(&cluster, "--format json").exits(1).json()["pods"], json!([]));
+    // What kubectl says is said without what it logs, with the command to try.
+    let refused =
+        "echo 'E1129 14:46:19.840439   21749 memcache.go:265] x' >&2; echo 'The connection was refused' >&2; exit 1";
+    let ran = verify(&Kubectl::new(refused, &[]), "-n shop").exits(2);
+    assert_eq!(
+        ran.stderr,
+        "kubectl-lithify verify: kubectl get pods: The connection was refused\n  \
+         fix: what kubectl says; by itself it must work: kubectl --namespace shop get pods --output json\n"
+    );
     let empty = tempfile::tempdir().unwrap();
     run(command(["verify"]).env("PATH", empty.path())).exits(2).says("put kubectl into PATH");
     run(&mut command(["verify", "-A", "-n", "x"])).exits(2);
@@ -208,7 +288,7 @@ fn no_more_are_asked_at_a_time() {
     for (arguments, most) in [("", 4), ("--parallel 1", 1), ("--parallel 100", 12)] {
         let cluster = cluster(&pods, &answers);
         verify(&cluster, arguments).exits(0).says("12 of 12 containers verified");
-        let seen = fs::read_to_string(cluster.path().join("most")).unwrap();
+        let seen = cluster.read("most");
         let seen: Vec<usize> = seen.split_whitespace().map(|count| count.parse().unwrap()).collect();
         assert!(seen.len() == 12 && seen.iter().all(|count| *count <= most), "{arguments}: {seen:?}");
     }

@@ -8,7 +8,6 @@ use crate::harden::plan::{Change, Keep, Reason, Refusal, pattern_text};
 use crate::harden::wait::{Remedy, Wait, WaitError};
 use crate::profile::{Profile, Rule, Selector};
 use crate::recognise::catalogue::Known;
-use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, Recogniser};
 use crate::root::pattern::PathPattern;
 use crate::root::{Canonical, Identity, InRoot, Place, Root};
@@ -176,7 +175,7 @@ fn known(root: &Root, recogniser: &mut Recogniser, path: &[u8]) -> Option<Known>
     let place = root.walk(path, true).ok()?;
     let directory = root.directory(&place.directory()).ok()?;
     let name = CString::new(InRoot(&place.path).name()).ok()?;
-    let (file, _) = directory.program(&name, &place.stat, LEAST_PROGRAM).ok()??;
+    let (file, _) = directory.program(&name, &place.stat).ok()?.filter(|(_, starts)| *starts)?;
     match recogniser.recognise(&file, &directory, &name, &place.stat).ok()?.0 {
         Recognised::Program { known, .. } => Some(known),
         Recognised::Tombstone | Recognised::Nothing => None,

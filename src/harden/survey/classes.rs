@@ -7,15 +7,15 @@ use std::rc::Rc;
 use nix::errno::Errno;
 
 use super::Note;
+use super::examined::{About, Question};
 use super::selection::{Scope, Selection};
 use crate::harden::found::Cause;
 use crate::harden::protection::Protection;
 use crate::profile::Selector;
 use crate::recognise::catalogue::{Class, DIRECTORIES, Known};
-use crate::recognise::elf::LEAST_PROGRAM;
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
 use crate::root::pattern::PathPattern;
-use crate::root::{Canonical, Directory, Entry, Identity, Kind, RootError, Stat};
+use crate::root::{Canonical, Details, Directory, Entry, Identity, Kind, RootError, Stat};
 use crate::text::order::sort_by_bytes;
 
 /// The rules by class, and the programs that were recognised for them.
@@ -79,8 +79,9 @@ impl Classes {
         selection: &Selection<'_>,
         directory: &Directory,
         name: &CStr,
-        stat: Stat,
+        details: &Details,
     ) -> Result<(), RootError> {
+        let stat = details.stat;
         // A file that goes anyway need not be read.
         if stat.kind != Kind::File
             || selection.removals.doomed_file(stat.id).is_some()
@@ -88,8 +89,20 @@ impl Classes {
         {
             return Ok(());
         }
-        let Some((file, _)) = directory.program(name, &stat, LEAST_PROGRAM)? else { return Ok(()) };
+        let (examined, question) = (selection.scope.examined, Question { details, name, about: About::Class });
+        if selection.scope.is_answered(question) {
+            return Ok(());
+        }
+        let Some((file, starts)) = directory.program(name, &stat)? else { return Ok(()) };
+        if !starts {
+            examined.add(question, &file);
+            return Ok(());
+        }
         let found = match self.recogniser.recognise(&file, directory, name, &stat) {
+            Ok((Recognised::Nothing, _)) => {
+                examined.add(question, &file);
+                return Ok(());
+            }
             Ok((found, _)) => found,
             // A kept file stays, whatever it is.
             Err(error)

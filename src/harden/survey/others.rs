@@ -2,17 +2,19 @@
 //! library that no program on it needs.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::rc::Rc;
 
 use nix::errno::Errno;
 
+use super::examined::{About, Question};
 use super::libraries::Libraries;
 use super::selection::{Scope, Selection};
 use crate::harden::found::{Cause, Found};
 use crate::linux::proc::own_program;
 use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
-use crate::root::{Directory, Entry, Identity, Kind, RootError, Stat};
+use crate::root::{Details, Directory, Entry, Identity, Kind, RootError, Stat};
 
 /// Every executable except lithify itself and shared libraries. With the closure, also the shared libraries that are
 /// not needed.
@@ -37,8 +39,9 @@ impl Others {
         libraries: &Libraries,
         directory: &Directory,
         name: &CStr,
-        stat: Stat,
+        details: &Details,
     ) -> Result<(), RootError> {
+        let stat = details.stat;
         if stat.kind != Kind::File || stat.mount != directory.own_stat().mount || self.own == Some(stat.id) {
             return Ok(());
         }
@@ -47,12 +50,24 @@ impl Others {
         if !executable && (stat.size < elf::LEAST || needed == Some(true)) {
             return Ok(());
         }
-        let content = match directory.classify(name) {
+        let (examined, about) = (selection.scope.examined, About::AllowList { needed });
+        let question = Question { details, name, about };
+        if selection.scope.is_answered(question) {
+            return Ok(());
+        }
+        let file = match directory.file(name) {
             // A library needs no x bit to be loaded. Otherwise a file that nobody can read is a file that nobody can
             // start.
             Err(error) if !executable && needed.is_none() && error.errno() == Errno::EACCES => None,
             Err(_) if executable && needed.is_none() => None,
-            content => content?,
+            file => Some(file?),
+        };
+        let content = match &file {
+            Some(file) => directory.classify(name, file).or_else(|error| match needed {
+                None if executable => Ok(None),
+                _ => Err(error),
+            })?,
+            None => None,
         };
         let is_library = may_be_library(name.to_bytes(), content.as_ref());
         let goes = match (content, needed) {
@@ -64,12 +79,14 @@ impl Others {
             // Without an x bit, only the dynamic loader can start the file. A static program without an x bit goes only
             // if the catalogue knows it as a tool: otherwise it may be data, such as the kernel of a virtual machine.
             (Some(Elf::Program { dynamic, .. }), _) => {
-                executable || dynamic || self.is_known(selection, directory, name, &stat)?
+                executable || dynamic || self.is_known(file.as_ref(), selection, directory, name, &stat)?
             }
         };
         if goes {
             let entry = Entry::new(directory, name, stat);
             self.found.push(selection.removals.remember(entry, self.rule, Cause::Rule));
+        } else if let Some(file) = file {
+            examined.add(question, &file);
         }
         Ok(())
     }
@@ -77,13 +94,15 @@ impl Others {
     /// Whether the file is a program of the catalogue, by its content.
     fn is_known(
         &mut self,
+        file: Option<&File>,
         selection: &Selection<'_>,
         directory: &Directory,
         name: &CStr,
         stat: &Stat,
     ) -> Result<bool, RootError> {
+        let Some(file) = file else { return Ok(false) };
         let recogniser = self.recogniser.get_or_insert_with(|| Recogniser::new(selection.scope.root.deadline()));
-        match recogniser.recognise(&directory.file(name)?, directory, name, stat) {
+        match recogniser.recognise(file, directory, name, stat) {
             Ok((found, _)) => Ok(matches!(found, Recognised::Program { by: RecognisedBy::Content, .. })),
             // The file is too large to be searched, and nothing starts it.
             Err(error) if error.errno() == Errno::EFBIG => Ok(false),

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use super::examined::Question;
 use super::removals::Removals;
-use super::{Depth, Saved, Skipped};
+use super::{Depth, Examined, Saved, Skipped};
 use crate::harden::found::{Cause, Found};
 use crate::harden::kept::Kept;
 use crate::profile::{Profile, Selector};
@@ -19,9 +20,15 @@ pub(super) struct Scope<'a> {
     pub profile: &'a Profile,
     pub kept: &'a Kept,
     pub depth: Depth,
+    pub examined: &'a Examined,
 }
 
 impl Scope<'_> {
+    /// Whether an earlier look has answered this question, and the file has not changed since.
+    pub(super) fn is_answered(self, question: Question<'_>) -> bool {
+        self.depth == Depth::Rules && self.examined.holds(question)
+    }
+
     /// The index of the rule for the allow-list; `None` if the profile has no allow-list.
     pub(super) fn allow_list(self) -> Option<usize> {
         self.profile.remove.iter().position(|rule| rule.value == Selector::Others)

@@ -104,20 +104,21 @@ impl TreeWalk<'_, '_, '_> {
     }
 
     fn file(&mut self, directory: &Directory, look: Look, name: &CStr) -> Result<(), RootError> {
-        let stat = directory.stat(name)?;
+        let details = directory.details(name)?;
+        let stat = details.stat;
         if stat.nlink > 1 && self.noting {
             self.note(directory, Look::All, true);
         }
         let Some(Jobs { classes, others, libraries }) = &mut self.jobs else { return Ok(()) };
         let selection = &mut *self.selection;
         let looked = strip(selection, directory, name, stat, &mut self.strippable).and_then(|()| match classes {
-            Some(classes) => classes.look(selection, directory, name, stat),
+            Some(classes) => classes.look(selection, directory, name, &details),
             None => Ok(()),
         });
         looked.or_else(|error| selection.unreadable.note(error))?;
         // An allow-list reaches only what it can be led to over mounts that it reaches.
         match others.as_mut().filter(|_| look == Look::All) {
-            Some(others) => others.look(selection, libraries, directory, name, stat),
+            Some(others) => others.look(selection, libraries, directory, name, &details),
             None => Ok(()),
         }
     }

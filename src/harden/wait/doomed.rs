@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::harden::plan::{Origin, is_shell, origins, takes_away};
+use crate::harden::plan::{Origin, Origins, is_shell, takes_away};
 use crate::harden::protection::Protection;
 use crate::harden::survey::Survey;
 use crate::linux::proc::processes::{Process, Program};
@@ -47,7 +47,7 @@ impl<'a> Doomed<'a> {
     /// The programs of the plan that is made from `survey`. A program that goes by `[remove] force` is not among them:
     /// nothing is waited for because of it.
     pub fn of(target: &'a Target, profile: &'a Profile, survey: &Survey, protection: &Protection) -> Self {
-        let origins = origins(profile);
+        let origins = Origins::of(profile);
         let (mut files, mut programs) = (Vec::new(), Vec::new());
         for found in &survey.found {
             let id = found.stat.id;
@@ -58,7 +58,7 @@ impl<'a> Doomed<'a> {
             if found.stat.is_executable() {
                 programs.push((id, path.clone()));
             }
-            let origin = origins.get(found.rule).cloned().unwrap_or_default();
+            let origin = origins.get(found.rule);
             files.push(Run { id, path, origin, certainty: Certainty::Known });
         }
         Self { files, candidates: Some(Candidates::new(target, profile, protection.programs(), programs)) }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::harden::kept::Kept;
     use crate::harden::plan::{Verb, plan};
-    use crate::harden::survey::{Depth, survey};
+    use crate::harden::survey::{Depth, Examined, survey};
     use crate::linux::deadline::Deadline;
     use crate::profile::load_text;
     use crate::root::Kind;
@@ -146,7 +146,7 @@ mod tests {
                 format!("schema = 1\n[remove]\nmethod = \"{method}\"\n{rules}\n[keep]\npaths = [\"/bin/kept\"]\n");
             let profile = load_text("t.toml", &text).unwrap();
             let kept = Kept::resolve(&target.root, &profile).unwrap();
-            let survey = survey(&target.root, &profile, &kept, &protection, Depth::Full).unwrap();
+            let survey = survey(&target.root, &profile, &kept, &protection, Depth::Full, &Examined::default()).unwrap();
             let doomed = Doomed::of(&target, &profile, &survey, &protection);
             let mut waited_for: Vec<String> = doomed.files.iter().map(|file| file.path.to_string()).collect();
             waited_for.sort();

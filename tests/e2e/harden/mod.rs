@@ -19,6 +19,7 @@ mod protection;
 mod redis_and_python;
 mod refusals;
 mod removal;
+mod second_look;
 mod shared_volume;
 mod startup_probe;
 mod tombstone;

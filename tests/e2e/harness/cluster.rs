@@ -20,14 +20,18 @@ fn kubectl<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) ->
 
 fn command() -> Command {
     let mut command = Command::new("kubectl");
-    match std::env::var("LITHIFY_CONTEXT") {
-        Ok(context) => drop(command.args(["--context", &context])),
-        Err(_) => {
-            assert!(Path::new(KUBECONFIG).exists(), "there is no cluster: run `tests/cluster.sh up` first");
-            command.env("KUBECONFIG", KUBECONFIG);
-        }
-    }
+    with_context(&mut command);
+    let is_there = std::env::var_os("LITHIFY_CONTEXT").is_some() || Path::new(KUBECONFIG).exists();
+    assert!(is_there, "there is no cluster: run `tests/cluster.sh up` first");
     command
+}
+
+/// The plugin with this cluster.
+pub fn with_context(command: &mut Command) {
+    match std::env::var("LITHIFY_CONTEXT") {
+        Ok(context) => command.args(["--context", &context]),
+        Err(_) => command.env("KUBECONFIG", KUBECONFIG),
+    };
 }
 
 /// N of the API server's version 1.N.
@@ -60,11 +64,7 @@ impl Namespace {
 
     /// The plugin, or whatever else calls kubectl, with this cluster and namespace.
     pub fn with_flags(&self, command: &mut Command) {
-        command.args(["--namespace", &self.name]);
-        match std::env::var("LITHIFY_CONTEXT") {
-            Ok(context) => command.args(["--context", &context]),
-            Err(_) => command.env("KUBECONFIG", KUBECONFIG),
-        };
+        with_context(command.args(["--namespace", &self.name]));
     }
 
     pub fn kubectl<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {

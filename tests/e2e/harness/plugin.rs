@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::cluster::Namespace;
+use super::cluster::{Namespace, with_context};
 use super::{Ran, run_with};
 
 /// The plugin: `LITHIFY_PLUGIN`, else where `cargo build --workspace` puts it.
@@ -48,6 +48,22 @@ pub fn verify(namespace: &Namespace, arguments: &str) -> Ran {
     command.arg("verify").args(arguments.split_whitespace());
     namespace.with_flags(&mut command);
     super::run(&mut command)
+}
+
+/// `advise` of an object of a namespace.
+pub fn advise(namespace: &Namespace, arguments: &str) -> Ran {
+    let mut command = Command::new(program());
+    command.arg("advise").args(arguments.split_whitespace());
+    namespace.with_flags(&mut command);
+    super::run(&mut command)
+}
+
+/// `inject` that asks the cluster what it can do.
+pub fn inject_as_the_cluster_can(manifest: &str, arguments: &str) -> Ran {
+    let mut command = Command::new(program());
+    command.args(["inject", "-f", "-", "--deliver", "auto"]).args(arguments.split_whitespace());
+    with_context(&mut command);
+    run_with(&mut command, manifest)
 }
 
 /// `report` of records.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::attack::assert_withstands;
-use crate::harness::cluster::{Namespace, status};
-use crate::harness::plugin::{inject, plugin};
+use crate::harness::cluster::{Namespace, minor_version, status};
+use crate::harness::plugin::{advise, inject, inject_as_the_cluster_can, plugin};
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -47,10 +47,8 @@ fn probe_in_a_deployment() {
     assert_eq!(namespace.only_pod("app=web").name, pod.name);
 }
 
-#[test]
-fn stage_in_a_pod_that_is_restricted() {
-    let namespace = Namespace::new();
-    let plain = "apiVersion: v1
+/// Not root, on a read-only root.
+const RESTRICTED: &str = "apiVersion: v1
 kind: Pod
 metadata: { name: cache }
 spec:
@@ -68,8 +66,12 @@ spec:
   volumes:
     - { name: data, emptyDir: {} }
 ";
+
+#[test]
+fn stage_in_a_pod_that_is_restricted() {
+    let namespace = Namespace::new();
     let injected = inject(
-        plain,
+        RESTRICTED,
         "--mode stage --profile redis --stage-dir /usr/bin --stage-dir /usr/sbin --stage-dir /usr/local/bin",
     );
     let probes = ["/usr/bin", "/usr/local/bin"].map(|directory| format!("probe file {directory}/.lithify-staged"));
@@ -123,4 +125,53 @@ spec:
     assert_eq!(ended("before"), 4);
     namespace.apply(&inject(&plain, "--mode run --profile shells"));
     assert_eq!(ended("after"), 3);
+}
+
+/// Three workloads, of which each needs another mode, in the one that `advise` names, of their manifest and of themselves.
+#[test]
+fn each_in_the_mode_that_is_advised() {
+    let namespace = Namespace::new();
+    let job = "apiVersion: batch/v1
+kind: Job
+metadata: { name: once }
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: job
+          image: nginx:1.28
+          command: [nginx, -v]
+";
+    let manifest = format!("{DEPLOYMENT}---\n{RESTRICTED}---\n{job}");
+    let modes = |table: &str| -> Vec<String> {
+        table.lines().skip(1).map(|line| line.split_whitespace().nth(3).unwrap().to_owned()).collect()
+    };
+    assert_eq!(modes(&plugin(&manifest, "advise --profile distroless").exits(0).stdout), ["probe", "stage", "run"]);
+    let ran = inject_as_the_cluster_can(&manifest, "--profile distroless --mode auto").exits(0);
+    let mut notes = vec![
+        "Deployment web, container nginx: --mode auto is probe: ",
+        "Pod cache, container redis: --mode auto is stage: ",
+        "Job once, container job: --mode auto is run: ",
+    ];
+    if minor_version() < 36 {
+        notes.extend(["note: --deliver auto is init-container: node ", "image volumes are on since 1.36"]);
+    }
+    let ran = notes.into_iter().fold(ran, |ran, note| ran.says(note));
+    namespace.apply(&ran.stdout);
+    namespace.rolled_out("deployment/web");
+    let web = namespace.only_pod("app=web");
+    assert_withstands(web.ready(), "nginx");
+    assert_withstands(namespace.pod("cache").ready(), "redis");
+    namespace.job_ends("once", "Complete");
+    namespace.only_pod("job-name=once").log_says("job", "removed");
+    // What is there is asked, too.
+    for (object, mode) in
+        [("deployment/web", "probe"), (web.name.as_str(), "probe"), ("cache", "stage"), ("job/once", "run")]
+    {
+        let ran = advise(&namespace, object).exits(0).says("it has it already");
+        assert_eq!(modes(&ran.stdout), [mode], "{object}");
+    }
+    advise(&namespace, "deployment/none").exits(2).says("kubectl get deployment: ").says("not found");
 }

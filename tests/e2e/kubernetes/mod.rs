@@ -8,6 +8,7 @@ mod fleet;
 mod inject;
 mod learn;
 mod protection;
+mod prove;
 mod restarts;
 mod shown;
 mod state;

@@ -81,6 +81,9 @@ pub fn the_example_becomes_ready() {
     let pod = namespace.pod("nginx-known");
     serves(&pod);
     pod.exec("nginx", ["/bin/sh", "-c", "echo in"]).says("no such file");
+    // What must fail does, when it is tried.
+    let prove = ["/lithify/lithify", "verify", "--profile", "/site/nginx.toml", "--format", "json", "--prove"];
+    pod.exec("nginx", prove).exits(0).says("prove.mount");
     // Several rounds of its livenessProbe find no drift.
     std::thread::sleep(std::time::Duration::from_secs(8));
     assert_eq!(pod.restarts("nginx"), 0, "{}", pod.describe());

@@ -2,7 +2,7 @@
 
 use super::super::audited::{Audited, Check, Outcome, Record};
 use super::super::markup::Html;
-use super::{chip, state, status};
+use super::{chip, status};
 
 pub(super) fn sections(html: &mut Html, containers: &[&Audited]) {
     html.raw("<h2>What was seen</h2>\n");
@@ -13,7 +13,7 @@ pub(super) fn sections(html: &mut Html, containers: &[&Audited]) {
             html.put(" \u{b7} ", &audited.container, "");
         }
         html.raw("</h3> ");
-        chip(html, state(audited));
+        chip(html, audited.state());
         html.put("\n<p class=\"soft\">", &about(audited), "</p>\n");
         match &audited.outcome {
             Outcome::Verified(record) => record_of(html, record),

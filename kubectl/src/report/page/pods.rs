@@ -3,18 +3,20 @@
 use super::super::audited::{Audited, Check, Outcome, Status};
 use super::super::control::Control;
 use super::super::markup::Html;
-use super::{chip, state, status};
+use super::{chip, status};
 
 pub(super) fn table(html: &mut Html, containers: &[&Audited]) {
     html.raw("<h2>By pod</h2>\n<table id=\"pods\">\n<thead><tr><th>Pod</th><th>Container</th><th>Result</th><th>What is wrong, and what mends it</th></tr></thead>\n<tbody>\n");
     for (number, audited) in containers.iter().enumerate() {
         html.raw("<tr><td class=\"name\"><a href=\"#c").number(number).put("\">", &audited.place(), "</a>");
-        if !audited.node.is_empty() {
-            html.put("<br><span class=\"soft\">", &audited.node, "</span>");
+        for of in [&audited.workload, &audited.node] {
+            if !of.is_empty() {
+                html.put("<br><span class=\"soft\">", of, "</span>");
+            }
         }
         html.put("</td><td>", &audited.container, "</td><td class=\"state\" data-key=\"");
-        html.number(state(audited) as usize).raw("\">");
-        chip(html, state(audited));
+        html.number(audited.state() as usize).raw("\">");
+        chip(html, audited.state());
         html.raw("</td><td>");
         wrong(html, audited);
         html.raw("</td></tr>\n");
