@@ -28,9 +28,6 @@ setfacl acl
 chattr e2fsprogs
 mkfs.xfs xfsprogs
 mkfs.btrfs btrfs-progs
-mksquashfs squashfs-tools
-mkfs.erofs erofs-utils
-bindfs bindfs
 mtree mtree-netbsd
 perl perl
 ps procps

@@ -39,18 +39,16 @@ fn calls_that_older_kernels_lack() {
         libc::SYS_memfd_create,
         452, // fchmodat2
     ];
-    for errno in [Errno::ENOSYS, Errno::EPERM] {
-        let directory = tempfile::tempdir().unwrap();
-        let denying = denying(&lacking.map(|call| (call, errno as i32)));
-        let program = directory.path().join("start");
-        fs::write(&program, denying).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        same(&|| {
-            let mut command = Command::new(&program);
-            command.env_clear().arg(lithify());
-            command
-        });
-    }
+    let directory = tempfile::tempdir().unwrap();
+    let denying = denying(&lacking.map(|call| (call, Errno::ENOSYS as i32)));
+    let program = directory.path().join("start");
+    fs::write(&program, denying).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    same(&|| {
+        let mut command = Command::new(&program);
+        command.env_clear().arg(lithify());
+        command
+    });
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! The same commands on every filesystem that mounts here, and under the limits that containers have: what they print and
-//! leave is what they print and leave on a plain directory, or they say what is missing.
+//! The same commands under the limits that containers and old kernels have: what they print and leave is what they print and
+//! leave without, or they say what is missing.
 
-mod filesystems;
 mod limits;
 
 use std::collections::BTreeMap;
@@ -9,19 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
-
 use crate::harness::tree::{Tree, manifest};
 use crate::harness::{Ran, command, run};
 
 const PROFILE: &str = "schema = 1\n[remove]\nnames = [\"sh\", \"curl\"]\npaths = [\"/opt/tool\"]\n[strip]\nsetid = true\n[verify.files]\nabsent = [\"/bin/sh\"]\npresent = [\"/bin/app\"]\n";
-
-/// Whatever happens, no mount outlives the test.
-fn own_mounts() {
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
-}
 
 /// A small root.
 fn original() -> Tree {
