@@ -9,4 +9,4 @@ mod only;
 pub mod output;
 mod output_lost;
 mod probe;
-mod shown;
+pub mod shown;

@@ -14,8 +14,8 @@ fn block(page: &str, begins: &str) -> String {
     found.next().unwrap_or_else(|| panic!("{page} has no block with {begins:?}")).to_owned()
 }
 
-/// Without its numbers.
-fn numberless(text: &str) -> String {
+/// A text with 0 in place of each number.
+pub fn numberless(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
         match character {
@@ -81,4 +81,15 @@ fn what_a_read_only_root_needs() {
     let container = Spec::new(&rootfs("httpd"), &[httpd, "-DFOREGROUND"]).start();
     container.wait("write its pid", || container.root().join("usr/local/apache2/logs/httpd.pid").exists());
     shows(&block("diff.md", "$ kubectl exec deploy/web"), &container.lithify(&["diff"]).exits(0).stdout);
+}
+
+#[test]
+fn what_has_drifted() {
+    let work = tempfile::tempdir().unwrap();
+    let profile = format!("schema = 1\n{}", block("state.md", "[verify.drift]"));
+    fs::write(work.path().join("drift.toml"), profile).unwrap();
+    let container = Spec::new(&rootfs("nginx"), &["sleep", "infinity"]).volume(work.path(), "/work", &["ro"]).start();
+    container.exec(["cp", "/usr/bin/true", "/usr/bin/helper"]).exits(0);
+    let printed = container.lithify(&["verify", "-p", "/work/drift.toml"]).exits(1).stdout;
+    shows(&block("state.md", "FAIL drift.executables"), &printed);
 }
