@@ -6,12 +6,14 @@ mod attempt;
 mod child;
 mod list;
 mod make;
+mod outside;
 mod program;
 
 use std::time::Duration;
 
 pub use attempt::{Attempt, By, End, Tried, Why};
 pub use list::Listed;
+pub use outside::Outside;
 
 /// How long all attempts may take, with the search for what to try.
 const TIME: Duration = Duration::from_secs(10);

@@ -21,6 +21,7 @@ mod prove;
 mod reasons;
 mod record;
 mod seal;
+mod silent;
 mod stage;
 mod survey;
 mod text;
@@ -37,9 +38,9 @@ use crate::harden::pipeline::Applied;
 use crate::harden::plan::{self, Action, Plan, Verb};
 use crate::profile::Profile;
 use crate::prove::Attempt;
-use crate::root::{Kind, RootError};
+use crate::root::{Kind, Root, RootError};
 use crate::text::escape::escape;
-use crate::verify::{Check, Verification, Verified};
+use crate::verify::{self, Check, Verification, Verified};
 
 pub use crate::verify::CheckId;
 pub(crate) use advice::errors::install as install_advice;
@@ -172,6 +173,18 @@ impl Report {
     /// Adds what could not be looked at.
     pub fn add_unreadable(&mut self, errors: Vec<RootError>) {
         self.unreadable.extend(errors);
+    }
+
+    /// Adds the mounts that were left out because their server does not answer: a finding where all must be looked at, else
+    /// a remark, because nothing on them would have been changed.
+    pub fn add_silent(&mut self, root: &Root) {
+        match root.silent() {
+            [] => {}
+            silent if self.command == Subcommand::Verify => {
+                self.add_unreadable(silent.iter().map(Into::into).collect());
+            }
+            silent => self.notes.push(Note::Verify(verify::Note::Silent(silent.to_vec()))),
+        }
     }
 
     /// Adds the plan. `outcomes` is `None` for a dry run, and empty for a plan that was refused.

@@ -20,6 +20,7 @@ pub mod pattern;
 mod read;
 mod replace;
 mod resolve;
+mod silent;
 mod stat;
 mod temporary;
 mod tree;
@@ -39,7 +40,7 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC};
 pub use directory::Directory;
 pub use entry::Entry;
 pub(crate) use error::os;
-pub use error::{Failure, RootError};
+pub use error::{Failure, RootError, Silent};
 pub use follow::Followed;
 pub use ordered::{OrderedVisitor, walk_ordered};
 pub use path::{Canonical, InRoot};
@@ -58,6 +59,7 @@ use crate::linux::deadline::Deadline;
 use crate::linux::error::errno;
 use crate::linux::filesystem;
 use resolve::reopen;
+use silent::Silents;
 
 /// The target's root directory.
 #[derive(Debug)]
@@ -68,6 +70,7 @@ pub struct Root {
     stat: Stat,
     deadline: Deadline,
     capable: HashSet<Identity>,
+    silent: Silents,
 }
 
 impl Root {
@@ -99,6 +102,7 @@ impl Root {
             stat,
             deadline: Deadline::default(),
             capable: HashSet::new(),
+            silent: Silents::default(),
         })
     }
 
@@ -110,11 +114,12 @@ impl Root {
         self
     }
 
-    /// The same root without a deadline, for the little that must be done even when it has come.
-    pub fn without_deadline(&self) -> Result<Self, RootError> {
+    /// The same root with another deadline; without one for the little that must be done even when the first has come.
+    pub fn until(&self, deadline: Deadline) -> Result<Self, RootError> {
         let fd = self.fd.try_clone().map_err(|error| os("dup", b"/")(errno(&error)))?;
         let (path, resolver, stat) = (self.path.clone(), self.resolver, self.stat);
-        Ok(Self { fd, path, resolver, stat, deadline: Deadline::default(), capable: HashSet::new() })
+        let silent = Silents::clone(&self.silent);
+        Ok(Self { fd, path, resolver, stat, deadline, capable: HashSet::new(), silent })
     }
 
     /// The same root, in which `files` have file capabilities although the filesystem holds none: in a spool of somebody
@@ -143,6 +148,11 @@ impl Root {
     /// The path by which it was opened.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether nothing can be changed in the root directory, because its mount is read-only.
+    pub fn is_read_only(&self) -> bool {
+        self.directory(&Canonical::default()).is_ok_and(|root| root.is_read_only())
     }
 
     /// What is known of the root directory itself.
@@ -189,7 +199,7 @@ impl Root {
                 reopen(place.fd.as_fd(), flags).map_err(os("open", path))?
             }
         };
-        Directory::new(fd, path.clone())
+        Directory::new(fd, path.clone(), Silents::clone(&self.silent))
     }
 
     /// Opens the directory that `path` leads to, with all links followed.

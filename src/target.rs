@@ -15,9 +15,10 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::linux::deadline::Deadline;
+use crate::linux::filesystem::has_server;
 use crate::linux::proc::status::Status;
 use crate::linux::proc::{Task, own_root};
-use crate::root::{Root, RootError};
+use crate::root::{Canonical, Root, RootError, Silent};
 use app::App;
 use owner::{Owner, OwnerError};
 use processes::ProcessError;
@@ -33,10 +34,12 @@ pub struct Target {
 
 impl Target {
     /// Opens `path`, a path of the caller, and determines the owner. `deadline` limits all work in this root. Fails if
-    /// `path` cannot be opened as a root; an owner that cannot be determined is [`Owner::Unknown`].
+    /// `path` cannot be opened as a root; an owner that cannot be determined is [`Owner::Unknown`]. Mounts whose server does
+    /// not answer now are left out from now on ([`Root::silent`]).
     pub fn open(path: &Path, deadline: Deadline) -> Result<Self, RootError> {
         let root = Root::open(path)?.with_deadline(deadline);
         let owner = Owner::of(&root);
+        let root = root.without_silent(&with_server(&owner));
         Ok(Self { root, owner })
     }
 
@@ -75,6 +78,32 @@ impl Target {
             Owner::Own { .. } | Owner::Directory { .. } => Err(OwnerError::Directory),
             Owner::Unknown(error) => Err(error.clone()),
         }
+    }
+}
+
+/// The mounts below the root that need somebody to answer, and may not be answered.
+fn with_server(owner: &Owner) -> Vec<Silent> {
+    let mut found = Vec::new();
+    if let Ok((mounts, prefix)) = owner.mounts() {
+        for mount in mounts.visible().filter(|mount| has_server(&mount.filesystem, &mount.device)) {
+            if let Some(point) = inside(&prefix, &mount.point).filter(|point| *point != b"/") {
+                found.push(Silent { point: Canonical::listed(point), filesystem: mount.filesystem.clone() });
+            }
+        }
+    }
+    found
+}
+
+/// The path inside the root of a mount point in mountinfo, where `prefix` is that of the root; `None` if it lies outside
+/// the root.
+pub fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
+    if prefix == b"/" {
+        return Some(point);
+    }
+    match point.strip_prefix(prefix)? {
+        [] => Some(b"/"),
+        rest @ [b'/', ..] => Some(rest),
+        _ => None,
     }
 }
 

@@ -25,6 +25,7 @@ mod proc_masks;
 mod process;
 mod seal;
 mod security_modules;
+mod seen;
 mod sockets;
 mod staged;
 mod token;
@@ -37,7 +38,7 @@ use crate::harden::mark::MarkError;
 use crate::harden::pipeline::{Applied, Protected};
 use crate::linux::proc::Task;
 use crate::profile::Profile;
-use crate::root::Root;
+use crate::root::{Root, Silent};
 use crate::target::Target;
 use crate::target::owner::{Owner, OwnerError};
 
@@ -45,6 +46,7 @@ pub use catalogue::{CheckId, Id};
 pub use check::{Check, Evidence, Status, Subject, Trial};
 pub use isolation::{Effect, Isolation, ToldBy};
 pub use mounts::volumes;
+use seen::View;
 pub use sockets::candidates as runtime_sockets;
 
 /// Everything that verification found out.
@@ -65,6 +67,10 @@ pub enum Note {
     StagedUnknown(OwnerError),
     /// Directories that neither this user nor the app may enter, so that the app cannot have changed anything there.
     Closed(Vec<Vec<u8>>),
+    /// On a read-only root, what `[remove]` names is left.
+    LeftOnReadOnly,
+    /// Mounts whose server does not answer, which were left out.
+    Silent(Vec<Silent>),
     /// A file is where harden's mark would be, but is none, for this reason: it excuses nothing.
     NoMark(Rc<MarkError>),
 }
@@ -97,7 +103,7 @@ impl<'a> Applied<'a> {
 
     /// Checks the same except `[verify.process]`, because the app's process does not exist yet.
     pub fn verify_tree(self) -> Verified<'a> {
-        self.verify_by(verify_tree)
+        self.verify_by(|protected| verify_tree(protected, &seen::view(&protected.target.owner)))
     }
 
     fn verify_by(self, verify: fn(&Protected<'_>) -> Verification) -> Verified<'a> {
@@ -114,9 +120,10 @@ impl<'a> Applied<'a> {
 /// Checks everything that the profile asks for in the target: its `[verify]` tables, and that nothing is left of what
 /// `[remove]` and `[strip]` name. The protection explains what stays because the app runs it.
 fn verify(protected: &Protected<'_>) -> Verification {
-    let mut verification = verify_tree(protected);
     let Protected { target, profile, .. } = protected;
-    process::check(&target.root, &profile.verify, &mounts::view(&target.owner), &|| target.first(), &mut verification);
+    let view = seen::view(&target.owner);
+    let mut verification = verify_tree(protected, &view);
+    process::check(&target.root, &profile.verify, &view, &|| target.first(), &mut verification);
     verification
 }
 
@@ -124,32 +131,32 @@ fn verify(protected: &Protected<'_>) -> Verification {
 /// stands for it while that does not exist yet. `root` is this process's own.
 pub fn verify_this_process(root: &Root, profile: &Profile) -> Verification {
     let mut verification = Verification::default();
-    let view = mounts::view(&Owner::Own { path: b"/".to_vec() });
+    let view = seen::view(&Owner::Own { path: b"/".to_vec() });
     process::check(root, &profile.verify, &view, &|| Ok(Task::Own), &mut verification);
     verification
 }
 
 /// Checks everything except what is asked of the app's process.
-fn verify_tree(protected: &Protected<'_>) -> Verification {
+fn verify_tree(protected: &Protected<'_>, view: &View) -> Verification {
     let mut verification = Verification::default();
     let Protected { target, profile, protection, examined, .. } = protected;
     let Target { root, owner } = target;
     if profile.changes_anything() {
         left::check(root, profile, protection, examined, &mut verification);
     }
-    let (verify, view) = (&profile.verify, mounts::view(owner));
+    let verify = &profile.verify;
     let writable = mounts::places_to_write(root, verify);
-    mounts::check(root, verify, &view, &writable, &mut verification);
-    mount_flags::check(root, verify, &view, &writable, &mut verification);
-    proc_masks::check(root, verify, &view, &mut verification);
-    staged::check(root, &view, &mut verification);
+    mounts::check(root, verify, view, &writable, &mut verification);
+    mount_flags::check(root, verify, view, &writable, &mut verification);
+    proc_masks::check(root, verify, view, &mut verification);
+    staged::check(root, view, &mut verification);
     files::check(root, verify, &mut verification);
-    sockets::check(root, verify, &view, &mut verification);
+    sockets::check(root, verify, view, &mut verification);
     token::check(root, verify, &mut verification);
     namespaces::check(verify, owner, &mut verification);
-    host_paths::check(root, verify, &view, &mut verification);
+    host_paths::check(root, verify, view, &mut verification);
     devices::check(root, verify, &mut verification);
-    cgroups::check(root, verify, &view, &mut verification);
+    cgroups::check(root, verify, view, &mut verification);
     kernel::check(verify, &mut verification);
     drift::check(target, profile, &mut verification);
     verification

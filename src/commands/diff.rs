@@ -52,6 +52,9 @@ fn look(options: &Diff) -> Result<DiffReport, CommandError> {
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let root = &target.root;
     let mut notes = Vec::new();
+    if !root.silent().is_empty() {
+        notes.push(DiffNote::Verify(verify::Note::Silent(root.silent().to_vec())));
+    }
     let mark = Mark::read(root).unwrap_or_else(|error| {
         notes.push(DiffNote::Verify(verify::Note::NoMark(Rc::new(error))));
         Mark::default()

@@ -34,6 +34,7 @@ pub(super) fn harden(options: &Harden) -> Result<Report, CommandError> {
     planned.lead_on(&is_not_refused);
     let applied = planned.settle()?.apply();
     let mut report = Report::new(Subcommand::Harden, target.root.path(), &profile);
+    report.add_silent(&target.root);
     let mut verified = applied.verify();
     if let Some(digest) = digest {
         verified.check_digest(digest, options.max_file_size.0);

@@ -14,8 +14,8 @@ pub(super) fn profile(command: &Command, output: &Output) -> Exit {
         Command::List(_) => list(output),
         Command::Show(show) => match load(show.profiles.iter().map(String::as_str)) {
             Ok(profile) => {
-                let json = output.is_json();
-                let shown = if json { to_json(&profile) } else { to_toml(&profile, &ids_of_key) };
+                let shown = if output.is_json() { to_json } else { to_toml };
+                let shown = shown(&profile, &ids_of_key);
                 output.plain("profile", Exit::Ok, &shown)
             }
             Err(error) => invalid(output, &error),

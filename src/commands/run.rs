@@ -25,7 +25,7 @@ use crate::launch::signal_map;
 use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
 use crate::profile::{ConfineMode, Profile};
-use crate::prove::Listed;
+use crate::prove::{Listed, Outside};
 use crate::recognise::command_line::CommandLine;
 use crate::recognise::search_path::DEFAULT_PATH;
 use crate::report::{CommandError, Confinement, Exit, Note, Report, Subcommand};
@@ -112,6 +112,7 @@ fn prepare(options: &Run) -> Result<Prepared, CommandError> {
         command.set_variable("HOME", home)?;
     }
     let mut report = Report::new(Subcommand::Run, root.path(), &profile);
+    report.add_silent(root);
     let mut restrictions = Restrictions::new(privileges, parent_death);
     match Ruleset::confining(root, &profile.confine, command.program().as_os_str().as_bytes()) {
         Ok(Some(ruleset)) => restrictions.add(Confinement::Confine, ruleset),
@@ -156,9 +157,12 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
         let listed = options.prove.then(|| {
             Listed::new(&target, &profile, report.all_checks(), Some(command.program().as_os_str().as_bytes()))
         });
-        restrictions.enter(&target.root, &profile, &mut report);
-        if let Some(listed) = listed.filter(|_| report.is_clean()) {
-            report.add_attempts(listed.make(&target.root, &|| true));
+        if restrictions.give_up_privileges(&target.root, &profile, &mut report) {
+            let outside = listed.as_ref().map(|_| Outside::of(&profile.confine));
+            restrictions.enter(&mut report);
+            if let Some((listed, outside)) = listed.zip(outside).filter(|_| report.is_clean()) {
+                report.add_attempts(listed.make(&target.root, &outside, &|| true));
+            }
         }
     }
     restrictions.await_parent_death(&mut report);

@@ -46,7 +46,8 @@ fn look(options: &Options) -> Result<Looked, CommandError> {
     let before = options.compare.as_deref().map(Before::load).transpose();
     let before = before.map_err(|reason| CommandError::Usage(format!("--compare {reason}")))?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
-    let found = scan_all(&target).map_err(CommandError::Scan)?;
+    let mut found = scan_all(&target).map_err(CommandError::Scan)?;
+    found.unreadable.extend(target.root.silent().iter().map(Into::into));
     Ok(Looked { wanted, baseline, before, found })
 }
 

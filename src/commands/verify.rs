@@ -10,10 +10,13 @@ use crate::harden::pipeline::{Policy, Processes, Protected, Start};
 use crate::linux::deadline::Deadline;
 use crate::linux::time::Time;
 use crate::profile::{Confine, Profile, load, to_json};
-use crate::prove::Listed;
-use crate::report::{CommandError, Exit, Note, Record, Report, Subcommand, VARIABLES, checks_to_json, checks_to_text};
+use crate::prove::{Listed, Outside};
+use crate::report::{
+    CommandError, Exit, Note, Record, Report, Subcommand, VARIABLES, checks_to_json, checks_to_text, ids_of_key,
+};
 use crate::seal::{AsIs, Digest};
 use crate::target::Target;
+use crate::verify::{self, Check, CheckId, Status};
 
 /// Prints the catalogue of checks.
 pub(super) fn list(output: &Output) -> Exit {
@@ -40,7 +43,12 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     let protected = Protected::new(&target, &profile, policy)?;
     let mut report = Report::new(Subcommand::Verify, target.root.path(), &profile);
     report.record = Some(record(&profile, digest, known));
+    report.add_silent(&target.root);
     let mut verification = protected.verify();
+    let left = |check: &Check| check.id == CheckId::Remove && check.status == Status::Fail;
+    if verification.checks.iter().any(left) && target.root.is_read_only() {
+        verification.notes.push(verify::Note::LeftOnReadOnly);
+    }
     let size = options.max_file_size.0;
     if let Some(digest) = digest {
         verification.check_digest(&target.root, &profile, digest, size, &mut AsIs);
@@ -54,7 +62,7 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
     report.add_verification(verification);
     if options.prove {
         let listed = Listed::new(&target, &profile, report.all_checks(), None);
-        report.add_attempts(listed.make(&target.root, &|| true));
+        report.add_attempts(listed.make(&target.root, &Outside::default(), &|| true));
         if profile.confine != Confine::default() {
             report.notes.push(Note::ConfineNotTried);
         }
@@ -65,7 +73,7 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
 /// Of what, when and where this process reports. `seal` and `manifest` are the digests that it was given.
 fn record(profile: &Profile, seal: Option<Digest>, manifest: Option<Digest>) -> Record {
     let place = VARIABLES.map(|name| std::env::var_os(name).filter(|value| !value.is_empty()));
-    let sha256 = || Sha256::digest(to_json(profile)).into();
+    let sha256 = || Sha256::digest(to_json(profile, &ids_of_key)).into();
     Record {
         time: Time::now(),
         host: gethostname().unwrap_or_default(),

@@ -132,6 +132,11 @@ impl Visitor for Walk<'_> {
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        if let Some(mount) = error.silent() {
+            // It is left out as other mounts are.
+            self.leads(&mount.point);
+            return Ok(());
+        }
         // Otherwise it was removed meanwhile.
         if !matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) {
             self.found.unreadable.push(error);

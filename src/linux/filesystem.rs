@@ -40,3 +40,23 @@ pub fn is_left_out(filesystem: FsType) -> bool {
 fn magic(filesystem: FsType) -> u64 {
     filesystem.0 as u64 & 0xffff_ffff
 }
+
+/// Filesystems of the kernel, in which nobody makes files.
+const KERNEL: &str = "proc sysfs cgroup cgroup2 devpts mqueue securityfs debugfs tracefs bpf pstore configfs efivarfs \
+                      selinuxfs fusectl binfmt_misc";
+
+/// Further filesystems that have no device of their own and need no server.
+const LOCAL: &str =
+    "overlay tmpfs devtmpfs ramfs rootfs hugetlbfs nsfs rpc_pipefs btrfs zfs bcachefs aufs shiftfs squashfs erofs";
+
+/// Whether this type of filesystem (mountinfo) is one of the kernel, in which nobody makes files.
+pub fn is_kernels(filesystem: &[u8]) -> bool {
+    KERNEL.split(' ').any(|known| known.as_bytes() == filesystem)
+}
+
+/// Whether somebody must answer each call on a filesystem of this type and `major:minor`: another machine, or a process
+/// (FUSE). Whatever is not known to need nobody may need somebody.
+pub fn has_server(filesystem: &[u8], device: &[u8]) -> bool {
+    let is_known = is_kernels(filesystem) || LOCAL.split(' ').any(|known| known.as_bytes() == filesystem);
+    !is_known && (device.starts_with(b"0:") || filesystem.starts_with(b"fuse"))
+}

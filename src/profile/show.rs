@@ -213,6 +213,13 @@ impl Key {
     }
 }
 
+/// What controls of standards ask for the check of a key.
+#[derive(Serialize)]
+struct Control {
+    key: String,
+    controls: String,
+}
+
 #[derive(Serialize)]
 struct Effective<'a> {
     schema: u8,
@@ -223,6 +230,8 @@ struct Effective<'a> {
     verify: Map<Map<Value<'a>>>,
     seal: Map<Value<'a>>,
     confine: Map<Value<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    controls: Vec<Control>,
 }
 
 #[derive(Serialize)]
@@ -253,8 +262,20 @@ enum Value<'a> {
     Null,
 }
 
-/// `profile` as JSON. An entry is `{"value": ..., "profile": ...}`.
-pub fn to_json(profile: &Profile) -> String {
+/// `profile` as JSON. An entry is `{"value": ..., "profile": ...}`. `controls` is as for [`to_toml`].
+pub fn to_json(profile: &Profile, controls: &dyn Fn(&str) -> String) -> String {
+    let mut asking = Vec::new();
+    for section in VERIFY.sections {
+        for key in section.keys {
+            let mut said = String::new();
+            key.write(profile, &mut said);
+            let key = format!("{}.{}", section.name, key.name);
+            let controls = controls(&key);
+            if !said.is_empty() && !controls.is_empty() {
+                asking.push(Control { key, controls });
+            }
+        }
+    }
     let sources = profile.sources.iter();
     json_line(&Effective {
         schema: 1,
@@ -265,6 +286,7 @@ pub fn to_json(profile: &Profile) -> String {
         verify: Map(VERIFY.sections.iter().map(|inner| (inner.key(), inner.map(profile).sorted())).collect()),
         seal: SEAL.map(profile),
         confine: CONFINE.map(profile),
+        controls: asking,
     })
 }
 

@@ -127,7 +127,7 @@ fn ports_and_scopes_join_and_are_shown_again() {
         assert_eq!((scopes, confine.audit()), (vec!["signal", "abstract-unix-socket"], Some(false)));
         assert!(confine.ioctl.is_none());
     }
-    assert!(super::to_json(&both).contains(r#""bind":[{"value":8080,"profile":"p0"},"#));
+    assert!(super::to_json(&both, &|_| String::new()).contains(r#""bind":[{"value":8080,"profile":"p0"},"#));
     assert_eq!(profile("[confine]").confine.audit(), None);
     for (keys, says) in [
         ("bind = [65536]", "`bind` must be a list of ports from 0 to 65535, not the number 65536"),

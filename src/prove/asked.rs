@@ -54,18 +54,13 @@ impl<'a> Asked<'a> {
 
     /// Whether `[confine] execute` does not allow this name.
     fn is_not_executable(&self, name: &Canonical) -> bool {
-        self.executable.as_ref().is_some_and(|allowed| !self.is_within(name, allowed))
+        let Some(allowed) = &self.executable else { return false };
+        !self.root.walk(name, true).is_ok_and(|place| is_within(&place, allowed))
     }
 
     /// Whether `[confine] write` limits something here and does not allow to write in this directory.
-    pub(super) fn is_not_writable(&self, directory: &[u8]) -> bool {
-        self.writable.as_ref().is_some_and(|allowed| !self.is_within(directory, allowed))
-    }
-
-    fn is_within(&self, path: &[u8], allowed: &[Place]) -> bool {
-        self.root.walk(path, true).is_ok_and(|place| {
-            allowed.iter().any(|top| top.stat.id == place.stat.id || place.path.is_within(&top.path))
-        })
+    pub(super) fn is_not_writable(&self, directory: &Place) -> bool {
+        self.writable.as_ref().is_some_and(|allowed| !is_within(directory, allowed))
     }
 
     fn is_kept(&self, name: &Canonical) -> bool {
@@ -121,6 +116,10 @@ impl<'a> Asked<'a> {
             places.any(|place| InRoot(directory).is_within(place))
         })
     }
+}
+
+fn is_within(place: &Place, allowed: &[Place]) -> bool {
+    allowed.iter().any(|top| top.stat.id == place.stat.id || place.path.is_within(&top.path))
 }
 
 /// What `[confine] execute` allows, with the app's program and what each needs to start; `None` if it limits nothing.

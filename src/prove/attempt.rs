@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use crate::root::{Canonical, RootError};
 use crate::target::owner::OwnerError;
+use crate::verify::CheckId;
 
 /// What was tried, the most dangerous first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,16 @@ pub enum Tried {
     Write(Vec<u8>),
     /// To make a file in this directory, where `[confine] write` does not allow it.
     Confined(Vec<u8>),
+    /// To control this device, where `[confine] ioctl` does not allow it.
+    Ioctl(Vec<u8>),
+    /// To bind a socket to this TCP port, where `[confine] bind` does not allow it.
+    Bind(u16),
+    /// To connect to this TCP port, where `[confine] connect` does not allow it.
+    Connect(u16),
+    /// To connect to an abstract socket of a process outside of the confinement.
+    AbstractSocket,
+    /// To send a signal to a process outside of the confinement.
+    Signal,
 }
 
 /// How a program was started.
@@ -54,9 +65,31 @@ pub enum By {
     Loader(Vec<u8>),
 }
 
+/// What is tried, the most dangerous first: its id, which never changes, and the check that reads what it tries, whose ids
+/// of standards it has, too.
+const ROWS: [(&str, Option<CheckId>); 17] = [
+    ("prove.module", Some(CheckId::Capabilities)),
+    ("prove.mount", Some(CheckId::Capabilities)),
+    ("prove.runtime_socket", Some(CheckId::RuntimeSocket)),
+    ("prove.ptrace", Some(CheckId::Capabilities)),
+    ("prove.gain", Some(CheckId::NoNewPrivs)),
+    ("prove.user_namespace", Some(CheckId::Seccomp)),
+    ("prove.start", Some(CheckId::Remove)),
+    ("prove.search", Some(CheckId::Remove)),
+    ("prove.execute", Some(CheckId::Noexec)),
+    ("prove.memfd", None),
+    ("prove.write", Some(CheckId::ReadOnly)),
+    ("prove.confine", None),
+    ("prove.ioctl", None),
+    ("prove.bind", None),
+    ("prove.connect", None),
+    ("prove.abstract_socket", None),
+    ("prove.signal", None),
+];
+
 impl Tried {
-    /// The place in the order of danger.
-    fn rank(&self) -> u8 {
+    /// The place in the order of danger: its row.
+    fn rank(&self) -> usize {
         match self {
             Self::Module => 0,
             Self::Mount => 1,
@@ -70,7 +103,22 @@ impl Tried {
             Self::ExecuteMemory => 9,
             Self::Write(_) => 10,
             Self::Confined(_) => 11,
+            Self::Ioctl(_) => 12,
+            Self::Bind(_) => 13,
+            Self::Connect(_) => 14,
+            Self::AbstractSocket => 15,
+            Self::Signal => 16,
         }
+    }
+
+    /// What it is called in reports.
+    pub fn id(&self) -> &'static str {
+        ROWS.get(self.rank()).map_or("", |row| row.0)
+    }
+
+    /// The check that reads what this tries; `None` if none does.
+    pub fn check(&self) -> Option<CheckId> {
+        ROWS.get(self.rank()).and_then(|row| row.1)
     }
 }
 
@@ -157,4 +205,25 @@ impl Attempt {
 /// Puts the most dangerous first, those of one kind in the order in which they were made.
 pub(super) fn sort(attempts: &mut [Attempt]) {
     crate::text::order::sort_by(attempts, |a: &Attempt, b: &Attempt| a.tried.rank().cmp(&b.tried.rank()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/prove.md has a row for each, with the check whose ids it has.
+    #[test]
+    fn the_page_has_every_attempt() {
+        let page = include_str!("../../docs/prove.md");
+        for (id, check) in ROWS {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{id}` |"))).expect(id);
+            let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+            let check = check.map_or(String::new(), |check| {
+                format!("[`{0}`](checks.md#{1})", check.name(), check.name().replace('.', ""))
+            });
+            assert_eq!(last, if check.is_empty() { "none" } else { &check }, "{row}");
+        }
+        let rows = page.lines().filter(|line| line.starts_with("| `prove."));
+        assert_eq!(rows.count(), ROWS.len());
+    }
 }

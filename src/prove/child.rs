@@ -29,9 +29,6 @@ use crate::linux::sys::trace::{Change, Stop};
 /// How long one attempt may take.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// How long the end of a killed child is waited for. One that hangs in the kernel ends when it can.
-const END: Duration = Duration::from_millis(200);
-
 /// Bits of `CAP_SETGID` and `CAP_SETUID` (capabilities(7)).
 const SETGID: u64 = 1 << 6;
 const SETUID: u64 = 1 << 7;
@@ -222,7 +219,7 @@ fn watch(kind: Kind, child: i32, deadline: Deadline) -> Result<(Option<Ended>, O
         match change {
             Ok(None) => {}
             Ok(Some(Change::Stopped(_, Stop::Signal(libc::SIGTRAP)))) => {
-                kill(child);
+                sys::process::kill(child);
                 return Ok((None, became));
             }
             Ok(Some(Change::Stopped(_, stop))) => {
@@ -233,7 +230,7 @@ fn watch(kind: Kind, child: i32, deadline: Deadline) -> Result<(Option<Ended>, O
             Err(errno) => return Err(Why::Short(errno)),
         }
         if deadline.is_over() {
-            kill(child);
+            sys::process::kill(child);
             return Err(Why::Late);
         }
         std::thread::sleep(pause);
@@ -309,15 +306,6 @@ fn is_shortage(errno: Errno) -> bool {
             | Errno::ETIME
             | Errno::ETXTBSY
     )
-}
-
-/// Ends a child and waits for that.
-fn kill(child: i32) {
-    let _ = sys::signal::send(child, libc::SIGKILL);
-    let deadline = Deadline::after(END);
-    while !matches!(sys::trace::take_of(child), Ok(Some(Change::Ended(_))) | Err(_)) && !deadline.is_over() {
-        std::thread::sleep(Duration::from_micros(100));
-    }
 }
 
 #[cfg(test)]

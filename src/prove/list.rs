@@ -1,21 +1,22 @@
 //! What to try: lists it, and reads only. `run` does that before it gives up its privileges, because the app's user may not
 //! see everything.
 
-use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc::{S_IFCHR, S_IFMT};
 use nix::unistd::{AccessFlags, access};
 
 use super::TIME;
 use super::asked::{Asked, path};
 use super::attempt::{Attempt, By, End, Start, Tried, Why};
 use crate::linux::deadline::Deadline;
-use crate::linux::proc::mountinfo::Mounts;
-use crate::profile::Profile;
+use crate::linux::filesystem::is_kernels;
+use crate::linux::proc::mountinfo::{Mount, Mounts};
+use crate::profile::{Confine, Profile, Scope};
 use crate::recognise::catalogue::{Catalogue, Class, Known};
 use crate::recognise::elf::Elf;
-use crate::root::{Canonical, InRoot, Kind, Root, RootError};
+use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::scan::{Scan, Sighting, scan_all};
 use crate::target::Target;
 use crate::verify::{Check, CheckId, runtime_sockets};
@@ -23,21 +24,32 @@ use crate::verify::{Check, CheckId, runtime_sockets};
 /// How long the search for programs may take.
 const SEARCH: Duration = Duration::from_secs(6);
 
-/// Filesystems of the kernel, in which nobody makes files.
-const KERNEL: &str = "proc sysfs cgroup cgroup2 devpts mqueue securityfs debugfs tracefs bpf pstore configfs efivarfs \
-                      selinuxfs fusectl binfmt_misc";
+/// The first port that is tried: one of those that nobody is assigned (RFC 6335), and for which no privilege is needed.
+const FIRST_PORT: u16 = 49152;
+
+/// Devices that may be opened without any effect, besides those that every app may control. Others, such as a watchdog,
+/// act when they are opened.
+const HARMLESS: [&str; 4] = ["/dev/console", "/dev/fuse", "/dev/net/tun", "/dev/kmsg"];
 
 /// What is to be tried.
 #[derive(Debug)]
 pub struct Listed {
-    /// What to try, and whether it must not succeed. What takes longest comes last.
-    pub(super) wanted: Vec<(Tried, bool)>,
+    /// What to try. What takes longest comes last.
+    pub(super) wanted: Vec<Wanted>,
     /// What is not known.
     pub(super) unknown: Vec<Attempt>,
-    /// The mounts, as far as they are known.
-    pub(super) mounts: Mounts,
     /// When all must be done.
     pub(super) deadline: Deadline,
+}
+
+/// One attempt that is to be made.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) tried: Tried,
+    /// Whether it must not succeed.
+    pub(super) counts: bool,
+    /// For a place: the option of its mount that forbids what is tried, by mountinfo.
+    pub(super) stated: Option<&'static str>,
 }
 
 impl Listed {
@@ -52,8 +64,11 @@ impl Listed {
         lister.calls();
         let mounts = lister.places(target, checks);
         lister.sockets(&mounts);
-        lister.programs();
-        Self { wanted: lister.wanted, unknown: lister.unknown, mounts, deadline }
+        if app.is_some() {
+            lister.confinement(&profile.confine);
+        }
+        lister.programs(target);
+        Self { wanted: lister.wanted, unknown: lister.unknown, deadline }
     }
 }
 
@@ -61,13 +76,13 @@ struct Lister<'a> {
     root: &'a Root,
     asked: &'a Asked<'a>,
     catalogue: Catalogue,
-    wanted: Vec<(Tried, bool)>,
+    wanted: Vec<Wanted>,
     unknown: Vec<Attempt>,
 }
 
 impl Lister<'_> {
     fn add(&mut self, tried: Tried, counts: bool) {
-        self.wanted.push((tried, counts));
+        self.wanted.push(Wanted { tried, counts, stated: None });
     }
 
     fn not_tried(&mut self, tried: Tried, why: Why, counts: bool) {
@@ -86,11 +101,40 @@ impl Lister<'_> {
         }
     }
 
+    /// What `[confine]` denies beside files and programs.
+    fn confinement(&mut self, confine: &Confine) {
+        for (ports, tried) in [(&confine.bind, Tried::Bind as fn(u16) -> Tried), (&confine.connect, Tried::Connect)] {
+            if let Some(ports) = ports {
+                let denied = (FIRST_PORT..=u16::MAX).find(|port| !ports.iter().any(|allowed| allowed.value == *port));
+                self.wanted.extend(denied.map(|port| Wanted { tried: tried(port), counts: true, stated: None }));
+            }
+        }
+        if let Some(allowed) = &confine.ioctl {
+            for device in HARMLESS {
+                let path = device.as_bytes();
+                let place = self.root.walk(path, true).ok().filter(|place| place.stat.mode & S_IFMT == S_IFCHR);
+                let is_allowed =
+                    |place: &Place| allowed.iter().any(|entry| place.path.is_within(entry.value.as_bytes()));
+                if place.is_some_and(|place| !is_allowed(&place)) {
+                    self.add(Tried::Ioctl(path.to_vec()), true);
+                }
+            }
+        }
+        for scope in &confine.scope {
+            let tried = match scope.value {
+                Scope::AbstractUnixSocket => Tried::AbstractSocket,
+                Scope::Signal => Tried::Signal,
+            };
+            self.add_once(tried, true);
+        }
+    }
+
     /// The sockets that are there, each by the first of its names.
     fn sockets(&mut self, mounts: &Mounts) {
         let (root, asked) = (self.root, self.asked.socket());
         let mut seen = Vec::new();
-        runtime_sockets(root, Some((mounts, b"/")), &mut |path| match root.resolve(path) {
+        let visible: Vec<(&[u8], &Mount)> = mounts.visible().map(|mount| (mount.point.as_slice(), mount)).collect();
+        runtime_sockets(root, &visible, &mut |path| match root.resolve(path) {
             Ok(stat) if stat.kind == Kind::Other && !seen.contains(&stat.id) => {
                 seen.push(stat.id);
                 self.add(Tried::Socket(path.to_vec()), asked);
@@ -103,13 +147,6 @@ impl Lister<'_> {
 
     /// The directories in which to make files.
     fn places(&mut self, target: &Target, checks: &[Check]) -> Mounts {
-        for check in checks {
-            match (check.id, path(check)) {
-                (CheckId::ReadOnly, Some(path)) => self.add_once(Tried::Write(path.to_vec()), true),
-                (CheckId::Noexec, Some(path)) => self.add_once(Tried::Execute(path.to_vec()), true),
-                _ => {}
-            }
-        }
         let mounts = match target.owner.mounts() {
             Ok((mounts, _)) => mounts,
             Err(reason) => {
@@ -117,42 +154,81 @@ impl Lister<'_> {
                 Mounts::default()
             }
         };
-        for place in ["/", "/tmp", "/var/tmp", "/dev/shm"] {
-            self.confined(place.as_bytes());
+        for check in checks {
+            let tried = match check.id {
+                CheckId::ReadOnly => Tried::Write,
+                CheckId::Noexec => Tried::Execute,
+                _ => continue,
+            };
+            let Some(path) = path(check) else { continue };
+            match self.root.walk(path, true) {
+                Err(error) if error.silent().is_some() => {
+                    self.not_tried(tried(path.to_vec()), Why::Unreadable(error), true);
+                }
+                place => {
+                    let mount = place.ok().and_then(|place| mounts.covering(&place.path));
+                    self.at(tried(path.to_vec()), mount, true);
+                }
+            }
         }
-        for mount in mounts.visible() {
-            let (point, filesystem) = (&mount.point, &mount.filesystem);
-            if KERNEL.split(' ').any(|kernel| kernel.as_bytes() == filesystem)
-                || self.root.resolve(point).is_ok_and(|stat| stat.kind != Kind::Directory)
-            {
-                continue;
+        for place in ["/", "/tmp", "/var/tmp", "/dev/shm"] {
+            if let Ok(place) = self.root.walk(place.as_bytes(), true) {
+                self.confined(&place);
             }
-            self.confined(point);
+        }
+        for mount in mounts.visible().filter(|mount| !is_kernels(&mount.filesystem)) {
+            let point = &mount.point;
+            match self.root.walk(point, true) {
+                Ok(place) if place.stat.kind == Kind::Directory => self.confined(&place),
+                Ok(_) => continue,
+                Err(error) if error.silent().is_some() => {
+                    let tried = Tried::Execute(point.clone());
+                    if !self.unknown.iter().any(|known| known.tried == tried) {
+                        self.not_tried(tried, Why::Unreadable(error), self.asked.execute(point));
+                    }
+                    continue;
+                }
+                Err(_) => {}
+            }
             if mount.is_read_only() || point == b"/" {
-                self.add_once(Tried::Write(point.clone()), self.asked.anything());
+                self.at(Tried::Write(point.clone()), Some(mount), self.asked.anything());
             }
-            self.add_once(Tried::Execute(point.clone()), self.asked.execute(point));
+            self.at(Tried::Execute(point.clone()), Some(mount), self.asked.execute(point));
         }
         mounts
     }
 
-    fn confined(&mut self, place: &[u8]) {
+    /// Adds what is to be tried at a place that lies on this mount.
+    fn at(&mut self, tried: Tried, mount: Option<&Mount>, counts: bool) {
+        let option = if matches!(tried, Tried::Execute(_)) { "noexec" } else { "ro" };
+        let stated = mount.and_then(|mount| ["ro", option].into_iter().find(|option| mount.has(option)));
+        if !self.is_wanted(&tried) {
+            self.wanted.push(Wanted { tried, counts, stated });
+        }
+    }
+
+    fn confined(&mut self, place: &Place) {
         if self.asked.is_not_writable(place) {
-            self.add_once(Tried::Confined(place.to_vec()), true);
+            self.add_once(Tried::Confined(place.path.to_vec()), true);
         }
     }
 
     fn add_once(&mut self, tried: Tried, counts: bool) {
-        if !self.wanted.iter().any(|(other, _)| *other == tried) {
+        if !self.is_wanted(&tried) {
             self.add(tried, counts);
         }
     }
 
+    fn is_wanted(&self, tried: &Tried) -> bool {
+        self.wanted.iter().any(|wanted| wanted.tried == *tried)
+    }
+
     /// The programs to start, and those that may gain something.
-    fn programs(&mut self) {
+    fn programs(&mut self, target: &Target) {
         let deadline = Deadline::after(SEARCH);
         let counts = self.asked.search();
-        let scan = match Target::open(Path::new("/"), deadline).and_then(|target| scan_all(&target)) {
+        let target = |root| Target { root, owner: target.owner.clone() };
+        let scan = match self.root.until(deadline).and_then(|root| scan_all(&target(root))) {
             Ok(scan) => scan,
             Err(error) => return self.not_tried(Tried::Search, Why::Unreadable(error), counts),
         };
@@ -178,7 +254,8 @@ impl Lister<'_> {
     fn program(&mut self, program: &Sighting) {
         let mut add = |path: &Canonical, by| {
             let counts = self.asked.start(program, path, &by);
-            self.wanted.push((Tried::Start(Start { path: path.clone(), by }), counts));
+            let tried = Tried::Start(Start { path: path.clone(), by });
+            self.wanted.push(Wanted { tried, counts, stated: None });
         };
         let path = &program.path;
         add(path, By::Name);

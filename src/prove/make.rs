@@ -15,18 +15,18 @@ use nix::unistd::{execve, execveat};
 
 use super::attempt::{Attempt, By, End, Start, Tried, Why, sort};
 use super::child::{Canary, Child, Kind, attempt, canary};
-use super::list::Listed;
+use super::list::{Listed, Wanted};
+use super::outside::Outside;
 use super::program::program;
 use crate::linux::deadline::Deadline;
 use crate::linux::error::errno;
-use crate::linux::proc::mountinfo::Mounts;
 use crate::linux::sys;
 use crate::root::{InRoot, Root};
 
 impl Listed {
     /// Makes the attempts in this process's root, which `root` is. Each child calls `enter` first, which says whether it
-    /// is confined as the app will be. Returns the attempts with the most dangerous first.
-    pub fn make(self, root: &Root, enter: &dyn Fn() -> bool) -> Vec<Attempt> {
+    /// is confined as the app will be; `outside` is not. Returns the attempts with the most dangerous first.
+    pub fn make(self, root: &Root, outside: &Outside, enter: &dyn Fn() -> bool) -> Vec<Attempt> {
         // This process may have been started with SIGCHLD ignored, and would not learn how a child ends.
         sys::signal::reset_sigchld();
         let try_own = |kind| canary(kind, self.deadline);
@@ -34,13 +34,13 @@ impl Listed {
         let start = if try_own(Kind::Exec) == Canary::Filtered { Kind::Limited } else { Kind::Exec };
         let exec_holds = try_own(start) != Canary::Runs;
         let gain_holds = try_own(Kind::Gain) != Canary::Runs;
-        let maker = Maker { root, deadline: self.deadline, enter, mounts: self.mounts, start, exec_holds, gain_holds };
+        let maker = Maker { root, outside, deadline: self.deadline, enter, start, exec_holds, gain_holds };
         let mut attempts: Vec<Attempt> = self
             .wanted
             .into_iter()
-            .map(|(tried, counts)| {
-                let end = maker.make(&tried);
-                Attempt { tried, end, counts }
+            .map(|wanted| {
+                let end = maker.make(&wanted);
+                Attempt { tried: wanted.tried, end, counts: wanted.counts }
             })
             .collect();
         attempts.extend(self.unknown);
@@ -51,9 +51,9 @@ impl Listed {
 
 struct Maker<'a> {
     root: &'a Root,
+    outside: &'a Outside,
     deadline: Deadline,
     enter: &'a dyn Fn() -> bool,
-    mounts: Mounts,
     /// The way to start programs that keeps them from running.
     start: Kind,
     /// Whether a program that is started does not run.
@@ -63,7 +63,7 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn make(&self, tried: &Tried) -> End {
+    fn make(&self, Wanted { tried, stated, .. }: &Wanted) -> End {
         let kind = match tried {
             Tried::Start(_) | Tried::Execute(_) | Tried::ExecuteMemory => self.start,
             Tried::Gain(_) => Kind::Gain,
@@ -78,7 +78,16 @@ impl Maker<'_> {
             return End::NotTried(Why::Unstoppable);
         }
         let end = attempt(kind, self.deadline, self.enter, &mut |child| {
-            if !matches!(tried, Tried::Execute(_) | Tried::Write(_)) {
+            // Before these, something else must have worked.
+            if !matches!(
+                tried,
+                Tried::Execute(_)
+                    | Tried::Write(_)
+                    | Tried::Bind(_)
+                    | Tried::Connect(_)
+                    | Tried::AbstractSocket
+                    | Tried::Signal
+            ) {
                 child.is_trying();
             }
             match tried {
@@ -101,6 +110,18 @@ impl Maker<'_> {
                 Tried::Write(directory) | Tried::Confined(directory) => {
                     self.root.write_test(InRoot(directory)).map_err(|error| error.errno())
                 }
+                Tried::Ioctl(path) => {
+                    let device = self.root.file(path).map_err(|error| error.errno())?;
+                    sys::attempt::terminal_settings(device.as_fd())
+                }
+                Tried::Bind(port) | Tried::Connect(port) => {
+                    let socket = sys::attempt::tcp_socket()?;
+                    child.is_trying();
+                    let call = if matches!(tried, Tried::Bind(_)) { sys::attempt::bind } else { sys::attempt::connect };
+                    call(socket.as_fd(), *port)
+                }
+                Tried::AbstractSocket => self.outside.connect(&|| child.is_trying()),
+                Tried::Signal => self.outside.signal(&|| child.is_trying()),
                 // Whoever lists what to try says how that ended.
                 Tried::Search => Err(Errno::ETIME),
             }
@@ -125,33 +146,26 @@ impl Maker<'_> {
             }
             // With another reason it is not known what a better attempt would meet: somebody listens a moment later
             // (ECONNREFUSED), or an emulator does not know the call's arguments (EINVAL).
-            (Tried::Module | Tried::Mount | Tried::Trace | Tried::Socket(_), End::Refused(errno))
-                if !forbids(errno) =>
-            {
-                End::NotTried(Why::Short(errno))
+            (
+                Tried::Module | Tried::Mount | Tried::Trace | Tried::Socket(_) | Tried::AbstractSocket | Tried::Signal,
+                End::Refused(errno),
+            ) if !forbids(errno) => End::NotTried(Why::Short(errno)),
+            // Who is forbidden these gets to no other error: the port is in use, or the device is no terminal.
+            (Tried::Bind(_) | Tried::Connect(_) | Tried::Ioctl(_), End::Refused(errno)) if !forbids(errno) => {
+                End::Succeeded
             }
             // The kernel looks at the mount first.
             (Tried::Execute(_) | Tried::Write(_), End::NotTried(Why::Short(Errno::EROFS))) => {
                 End::Refused(Errno::EROFS)
             }
-            (Tried::Execute(directory), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
-                End::NotTried(Why::NotMade(errno, self.stated(directory, "noexec")))
-            }
-            (Tried::Write(directory), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
-                End::NotTried(Why::NotMade(errno, self.stated(directory, "ro")))
+            (Tried::Execute(_) | Tried::Write(_), End::NotTried(Why::Short(errno))) if is_about_the_place(errno) => {
+                End::NotTried(Why::NotMade(errno, *stated))
             }
             (Tried::Confined(_), End::Refused(errno @ (Errno::EOPNOTSUPP | Errno::EISDIR))) => {
                 End::NotTried(Why::NotMade(errno, None))
             }
             (_, end) => end,
         }
-    }
-
-    /// What mountinfo says of a place where nothing can be made: that it is read-only, or has this option.
-    fn stated(&self, directory: &[u8], option: &'static str) -> Option<&'static str> {
-        let place = self.root.walk(directory, true).ok()?;
-        let mount = self.mounts.covering(&place.path)?;
-        if mount.is_read_only() { Some("ro") } else { mount.has(option).then_some(option) }
     }
 
     /// Returns only if the program is not started.

@@ -119,6 +119,7 @@ fn unreadable(error: &RootError, command: Subcommand) -> Option<&'static str> {
         Errno::ENAMETOOLONG => Some(
             "remove it: its directories are nested so deep that their paths exceed 16 KiB; only somebody who hides something needs that",
         ),
+        _ if error.silent().is_some() => Some(super::silent::HINT),
         _ if command == Subcommand::Stage => {
             Some("this user may not read it: run the init container as root, or remove that file in the profile")
         }

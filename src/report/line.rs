@@ -34,7 +34,8 @@ impl Line {
         let ids = Ids(match fact {
             Fact::Check { check, .. } => Some(check.id),
             Fact::LeftAlone(..) | Fact::Failed(_) | Fact::Stays(_) => Some(CheckId::Remove),
-            Fact::Refused(_) | Fact::Launch(_) | Fact::Attempt(_) | Fact::Unreadable(_) => None,
+            Fact::Attempt(attempt) => attempt.tried.check(),
+            Fact::Refused(_) | Fact::Launch(_) | Fact::Unreadable(_) => None,
         });
         let (id, subject, detail) = match fact {
             Fact::Refused(refusal) => ("refused", escape(&refusal.path), refused(refusal)),
@@ -47,9 +48,7 @@ impl Line {
             Fact::Stays(stays) => (remove, escape(&stays.path), self::stays(stays)),
             Fact::Check { check, .. } => (check.id.name(), checks::subject(&check.subject), checks::detail(check)),
             Fact::Launch(launch) => (launch.id(), "this process".to_owned(), launch.detail()),
-            Fact::Attempt(attempt) => {
-                (prove::id(&attempt.tried), prove::subject(&attempt.tried), prove::detail(attempt))
-            }
+            Fact::Attempt(attempt) => (attempt.tried.id(), prove::subject(&attempt.tried), prove::detail(attempt)),
             Fact::Unreadable(error) => ("inventory", report.root.clone(), format!("could not be looked at: {error}")),
         };
         Self { id, ids, status: fact.status(), subject, detail, hint: advice::fact(fact, report.command) }

@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 use serde::Serialize;
 
+use super::control::Ids;
 use super::plural;
 use crate::linux::errno::name;
 use crate::prove::{Attempt, By, End, Tried, Why};
@@ -13,6 +14,8 @@ use crate::text::escape::escape;
 pub(super) struct Json {
     /// What was tried, such as `prove.start`.
     id: &'static str,
+    /// How standards call the check that reads what this tries.
+    ids: Ids,
     /// What it was tried with: a path (escaped), or `this process`.
     subject: String,
     outcome: &'static str,
@@ -30,7 +33,8 @@ impl Json {
             _ => None,
         };
         Self {
-            id: id(&attempt.tried),
+            id: attempt.tried.id(),
+            ids: Ids(attempt.tried.check()),
             subject: subject(&attempt.tried),
             outcome: outcome(&attempt.end),
             errno,
@@ -40,32 +44,24 @@ impl Json {
     }
 }
 
-pub(super) fn id(tried: &Tried) -> &'static str {
-    match tried {
-        Tried::Module => "prove.module",
-        Tried::Mount => "prove.mount",
-        Tried::Socket(_) => "prove.runtime_socket",
-        Tried::Trace => "prove.ptrace",
-        Tried::Gain(_) => "prove.gain",
-        Tried::UserNamespace => "prove.user_namespace",
-        Tried::Start(_) => "prove.start",
-        Tried::Search => "prove.search",
-        Tried::Execute(_) => "prove.execute",
-        Tried::ExecuteMemory => "prove.memfd",
-        Tried::Write(_) => "prove.write",
-        Tried::Confined(_) => "prove.confine",
-    }
-}
-
 pub(super) fn subject(tried: &Tried) -> String {
     match tried {
-        Tried::Socket(path) | Tried::Gain(path) | Tried::Execute(path) | Tried::Write(path) | Tried::Confined(path) => {
-            escape(path)
-        }
+        Tried::Socket(path)
+        | Tried::Gain(path)
+        | Tried::Execute(path)
+        | Tried::Write(path)
+        | Tried::Confined(path)
+        | Tried::Ioctl(path) => escape(path),
+        Tried::Bind(port) | Tried::Connect(port) => format!("TCP port {port}"),
         Tried::Start(start) => escape(&start.path),
         Tried::Trace => "process 1".to_owned(),
         Tried::Search => "/".to_owned(),
-        Tried::Module | Tried::Mount | Tried::UserNamespace | Tried::ExecuteMemory => "this process".to_owned(),
+        Tried::Module
+        | Tried::Mount
+        | Tried::UserNamespace
+        | Tried::ExecuteMemory
+        | Tried::AbstractSocket
+        | Tried::Signal => "this process".to_owned(),
     }
 }
 
@@ -96,13 +92,21 @@ pub(super) fn detail(attempt: &Attempt) -> String {
         Tried::ExecuteMemory => "to write a program into memory and start it",
         Tried::Write(_) => "to make a file there",
         Tried::Confined(_) => "to make a file there, which [confine] write does not allow",
+        Tried::Ioctl(_) => "to control it (ioctl), which [confine] ioctl does not allow",
+        Tried::Bind(_) => "to bind a socket to it, which [confine] bind does not allow",
+        Tried::Connect(_) => "to connect to it, which [confine] connect does not allow",
+        Tried::AbstractSocket => "to connect to an abstract socket of a process that [confine] scope puts out of reach",
+        Tried::Signal => "to send a signal to a process that [confine] scope puts out of reach",
     };
     format!("{what}{}", how(&attempt.end))
 }
 
 /// How an attempt ended, after what was tried.
 fn how(end: &End) -> String {
-    let reason = |errno: Errno| format!("{} ({})", errno.desc(), name(errno));
+    let reason = |errno: Errno| match errno {
+        Errno::UnknownErrno => "an error that errno(3) does not have".to_owned(),
+        errno => format!("{} ({})", errno.desc(), name(errno)),
+    };
     match end {
         End::Succeeded => " SUCCEEDED".to_owned(),
         End::Refused(errno) => format!(": {}", reason(*errno)),
@@ -167,7 +171,12 @@ pub(super) fn hint(attempt: &Attempt) -> Option<&'static str> {
         Tried::Write(_) => {
             "set readOnlyRootFilesystem: true in the securityContext, and readOnly: true on its volumeMount"
         }
-        Tried::Confined(_) => "this kernel does not enforce [confine]: see the note on Landlock",
+        Tried::Confined(_)
+        | Tried::Ioctl(_)
+        | Tried::Bind(_)
+        | Tried::Connect(_)
+        | Tried::AbstractSocket
+        | Tried::Signal => "this kernel does not enforce that part of [confine]: see the note on Landlock",
     })
 }
 
@@ -179,6 +188,7 @@ fn not_tried(why: &Why) -> Option<&'static str> {
         Why::Late => "give the container more CPU time, and the probe a longer timeoutSeconds",
         Why::NoMounts(_) | Why::NotSaid => "lithify needs /proc of this container",
         Why::Unstoppable => "allow ptrace(2) or setrlimit(2) in the seccomp profile; an emulated CPU can prove nothing",
+        Why::Unreadable(error) if error.silent().is_some() => super::silent::HINT,
         Why::Killed(_) | Why::Unreadable(_) | Why::Unconfined => return None,
     })
 }
@@ -199,7 +209,7 @@ pub(super) fn allowed(attempts: &[Attempt]) -> Option<String> {
     Some(format!(
         "{} succeeded that the profile does not ask to fail, such as {} {}; -v names all",
         plural(allowed().count(), "attempt"),
-        id(&first.tried),
+        first.tried.id(),
         subject(&first.tried)
     ))
 }

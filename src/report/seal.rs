@@ -56,11 +56,12 @@ impl<'a> SealReport<'a> {
 
     /// The remarks, one on each line.
     pub fn notes(&self) -> String {
-        self.sealed
-            .exclusions
-            .iter()
-            .filter_map(unmet)
-            .fold(String::new(), |lines, note| lines + "note: " + &note + "\n")
+        self.remarks().fold(String::new(), |lines, note| lines + "note: " + &note + "\n")
+    }
+
+    fn remarks(&self) -> impl Iterator<Item = String> {
+        let silent = Some(&*self.sealed.silent).filter(|silent| !silent.is_empty()).map(super::silent::note);
+        self.sealed.exclusions.iter().filter_map(unmet).chain(silent)
     }
 
     /// What `finish` prints if there is a digest. With `--out -` the manifest was printed, whose last line is the
@@ -109,7 +110,7 @@ impl<'a> SealReport<'a> {
             excluded: exclusions.iter().map(excluded).collect(),
             mounts: mounts.iter().map(|mount| escape(mount)).collect(),
             unverified: unverified.collect(),
-            notes: exclusions.iter().filter_map(unmet).chain(further.iter().cloned()).collect(),
+            notes: self.remarks().chain(further.iter().cloned()).collect(),
         })
     }
 }

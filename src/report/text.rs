@@ -7,7 +7,7 @@ use super::{Exit, Fact, Report, change, prove, reasons};
 use crate::harden::apply::Outcome;
 use crate::harden::plan::{Action, Verb};
 use crate::text::escape::escape;
-use crate::verify::{CheckId, Status};
+use crate::verify::Status;
 
 /// The kubelet cuts a termination message at 4 KiB.
 const TERMINATION_BYTES: usize = 4096;
@@ -28,7 +28,7 @@ pub struct Volume {
 pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
     let mut out = String::new();
     let findings = report.findings();
-    problems(&mut out, report, &findings);
+    problems(&mut out, report, &findings, if volume.verbose { usize::MAX } else { MANY });
     if !volume.quiet {
         for note in &report.notes {
             let _ = writeln!(out, "note: {}", note.text());
@@ -49,7 +49,7 @@ pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
                 let _ = writeln!(out, "{word} {id} {subject}: {detail}");
             }
             for attempt in report.attempts.iter().flatten().filter(|attempt| !attempt.is_finding()) {
-                let (id, subject) = (prove::id(&attempt.tried), prove::subject(&attempt.tried));
+                let (id, subject) = (attempt.tried.id(), prove::subject(&attempt.tried));
                 let _ = writeln!(out, "{} {id} {subject}: {}", prove::outcome(&attempt.end), prove::detail(attempt));
             }
         }
@@ -65,7 +65,7 @@ pub fn termination_message(report: &Report) -> String {
     let findings = report.findings();
     let mut out = summary(report, &findings);
     out.push('\n');
-    problems(&mut out, report, &findings);
+    problems(&mut out, report, &findings, MANY);
     cut_to_termination_message(out)
 }
 
@@ -79,7 +79,8 @@ pub fn cut_to_termination_message(mut out: String) -> String {
     out
 }
 
-fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
+/// Of findings that are alike, `most` are written.
+fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>], most: usize) {
     let mut alike: Option<(&str, Status)> = None;
     let mut count = 0;
     let mut last_hint = None;
@@ -88,10 +89,10 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
         let many = one_of_many(finding);
         count = if many.is_some() && many == alike { count + 1 } else { 0 };
         alike = many;
-        if count >= MANY {
+        if count >= most {
             if findings.get(place + 1).and_then(one_of_many) != many {
                 let id = many.map_or("", |(id, _)| id);
-                let _ = writeln!(out, "  and {} more of {id}; --format json names all", count + 1 - MANY);
+                let _ = writeln!(out, "  and {} more of {id}; -v or --format json names all", count + 1 - most);
             }
             continue;
         }
@@ -110,16 +111,14 @@ fn problems(out: &mut String, report: &Report, findings: &[Fact<'_>]) {
     out.extend(report.change().map(change::text));
 }
 
-/// What a finding is about of which there may be very many: `[verify.drift]`, what differs from a seal, or an attempt.
+/// What a finding is about of which there may be very many: a check, or an attempt.
 fn one_of_many(finding: &Fact<'_>) -> Option<(&'static str, Status)> {
-    let check = match finding {
-        Fact::Attempt(attempt) => return Some((prove::id(&attempt.tried), finding.status())),
-        Fact::Check { check, .. } => check,
+    let id = match finding {
+        Fact::Attempt(attempt) => attempt.tried.id(),
+        Fact::Check { check, .. } => check.id.name(),
         _ => return None,
     };
-    let id = check.id;
-    let many = matches!(id, CheckId::DriftExecutables | CheckId::DriftProcesses | CheckId::Seal | CheckId::SealDigest);
-    many.then_some((id.name(), check.status))
+    Some((id, finding.status()))
 }
 
 fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {

@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -10,6 +11,7 @@ use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::silent::{Silents, answers};
 use super::{Canonical, Details, Identity, InRoot, Kind, RootError, Stat, c_name, details_of, os, stat_of};
 use crate::linux::sys;
 
@@ -30,12 +32,18 @@ pub struct Directory {
     fd: OwnedFd,
     path: Canonical,
     stat: Stat,
+    silent: Silents,
 }
 
 impl Directory {
-    pub(super) fn new(fd: OwnedFd, path: Canonical) -> Result<Self, RootError> {
+    pub(super) fn new(fd: OwnedFd, path: Canonical, silent: Silents) -> Result<Self, RootError> {
         let stat = stat_of(fd.as_fd(), c"", &path)?;
-        Ok(Self { fd, path, stat })
+        Ok(Self { fd, path, stat, silent })
+    }
+
+    /// Fails if the entry `name` is a mount that does not answer.
+    fn answers(&self, name: &CStr) -> Result<(), RootError> {
+        answers(&self.silent, &self.path, name.to_bytes())
     }
 
     /// Where it is.
@@ -60,12 +68,14 @@ impl Directory {
 
     /// What is known of `name`, with a link not followed.
     pub fn stat(&self, name: &CStr) -> Result<Stat, RootError> {
+        self.answers(name)?;
         // The path is only for an error's text, so it is made only for an error.
         stat_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(error, name.to_bytes()))
     }
 
     /// As [`Directory::stat`], with what only few ask for.
     pub fn details(&self, name: &CStr) -> Result<Details, RootError> {
+        self.answers(name)?;
         details_of(self.fd.as_fd(), name, b"").map_err(|error| self.with_path(error, name.to_bytes()))
     }
 
@@ -86,8 +96,9 @@ impl Directory {
             let start = InRoot(path.get(..NAMED).unwrap_or_default()).directory();
             return Err(os("openat", start)(Errno::ENAMETOOLONG));
         }
+        self.answers(name)?;
         let fd = openat(&self.fd, name, flags, Mode::empty()).map_err(os("openat", &path))?;
-        Self::new(fd, path)
+        Self::new(fd, path, Rc::clone(&self.silent))
     }
 
     /// The directory above this one whose path has `length` bytes, if it still is `expected`; `ESTALE` if this one was
@@ -105,7 +116,7 @@ impl Directory {
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = openat(fd.as_ref().unwrap_or(&self.fd), c".", flags, Mode::empty()).map_err(fail)?;
-        let above = Self::new(fd, Canonical::found(path.to_vec()))?;
+        let above = Self::new(fd, Canonical::found(path.to_vec()), Rc::clone(&self.silent))?;
         if above.stat.id == expected { Ok(above) } else { Err(fail(Errno::ESTALE)) }
     }
 
@@ -118,6 +129,7 @@ impl Directory {
     /// Opens the file `name` for reading. It refuses a link and does not block on a fifo.
     pub fn file(&self, name: &CStr) -> Result<std::fs::File, RootError> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        self.answers(name)?;
         let file = openat(&self.fd, name, flags, Mode::empty());
         file.map(std::fs::File::from).map_err(|errno| os("openat", &self.join(name))(errno))
     }

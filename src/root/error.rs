@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use super::Canonical;
 use crate::text::escape::escape;
 
 /// What went wrong at one path. It is boxed because nearly every function here may fail and then hands on a single
@@ -34,9 +35,27 @@ pub enum Failure {
         /// Why `fdinfo` could not be read.
         errno: Errno,
     },
+    /// The server of the filesystem that is mounted there does not answer.
+    #[error("{}: the server of this mount ({}) does not answer", .0.point, escape(&.0.filesystem))]
+    Silent(Silent),
     /// The root's deadline came first. After that, every access fails.
     #[error("not looked at before the deadline")]
     Late,
+}
+
+/// A mount whose server does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// Where it is mounted.
+    pub point: Canonical,
+    /// Type of the filesystem, such as `nfs4` or `fuse.sshfs`.
+    pub filesystem: Vec<u8>,
+}
+
+impl From<&Silent> for RootError {
+    fn from(mount: &Silent) -> Self {
+        Failure::Silent(mount.clone()).into()
+    }
 }
 
 impl From<Failure> for RootError {
@@ -63,21 +82,24 @@ impl RootError {
         *self.0
     }
 
-    /// The same error, with `path` as its path. [`Failure::Late`] has none and stays as it is.
+    /// The same error, with `path` as its path. [`Failure::Silent`] has the mount point and [`Failure::Late`] none: they stay
+    /// as they are.
     #[must_use]
     pub fn at(mut self, path: Vec<u8>) -> Self {
         match &mut *self.0 {
             Failure::Os { path: own, .. } | Failure::MountUnknown { path: own, .. } | Failure::Proc(own) => *own = path,
-            Failure::Late => {}
+            Failure::Silent(_) | Failure::Late => {}
         }
         self
     }
 
-    /// The kernel's reason: `EINVAL` for [`Failure::Proc`], `ETIME` for [`Failure::Late`].
+    /// The kernel's reason: `EINVAL` for [`Failure::Proc`], `ETIMEDOUT` for [`Failure::Silent`], `ETIME` for
+    /// [`Failure::Late`].
     pub fn errno(&self) -> Errno {
         match *self.0 {
             Failure::Os { errno, .. } | Failure::MountUnknown { errno, .. } => errno,
             Failure::Proc(_) => Errno::EINVAL,
+            Failure::Silent(_) => Errno::ETIMEDOUT,
             Failure::Late => Errno::ETIME,
         }
     }
@@ -86,6 +108,7 @@ impl RootError {
     pub fn path(&self) -> &[u8] {
         match &*self.0 {
             Failure::Os { path, .. } | Failure::MountUnknown { path, .. } | Failure::Proc(path) => path,
+            Failure::Silent(mount) => &mount.point,
             Failure::Late => b"/",
         }
     }
@@ -94,7 +117,13 @@ impl RootError {
     /// is missing.
     pub fn may_pass(&self) -> bool {
         use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM, ESTALE};
-        matches!(self.errno(), EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOMEM | ESTALE)
+        // A silent server would be waited for once more.
+        self.silent().is_none() && matches!(self.errno(), EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOMEM | ESTALE)
+    }
+
+    /// The mount whose server does not answer, if that is what went wrong.
+    pub fn silent(&self) -> Option<&Silent> {
+        if let Failure::Silent(mount) = &*self.0 { Some(mount) } else { None }
     }
 
     /// Whether nothing can be reached by this path: there is no file, or links form a circle. Magic links of procfs

@@ -95,6 +95,11 @@ impl Canonical {
         Self(path)
     }
 
+    /// A path that the kernel lists as that of a mount point: absolute, and without links.
+    pub(crate) fn listed(path: &[u8]) -> Self {
+        Self::found(path.to_vec())
+    }
+
     /// The path of these names below the root, the last name first. `length` is the length of the path in bytes, with a
     /// `/` before each name.
     pub(crate) fn from_names_upwards<'n>(length: usize, names: impl Iterator<Item = &'n [u8]>) -> Self {

@@ -101,6 +101,8 @@ pub fn walk_below(root: &Root, directory: Directory, visitor: &mut dyn Visitor) 
             Ok(child) => child,
             // It is no longer a directory.
             Err(error) if error.errno() == Errno::ELOOP => continue,
+            // Every command leaves such a mount out, and says so once.
+            Err(error) if error.silent().is_some() => continue,
             Err(error) => {
                 visitor.failed(error)?;
                 continue;

@@ -12,6 +12,7 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::PROC_SUPER_MAGIC;
 
+use super::silent::answers;
 use super::{Canonical, Identity, InRoot, Kind, Root, RootError, Stat, c_name, os, stat_of};
 use crate::linux::filesystem;
 
@@ -114,6 +115,7 @@ pub(super) fn walk(root: &Root, base: &Canonical, path: InRoot<'_>, follow: bool
         let name = c_name(&component).map_err(fail)?;
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let Some(above) = &current.fd else { return Err(fail(Errno::EIO)) };
+        answers(&root.silent, &at, &component)?;
         let fd = openat(above, name.as_c_str(), flags, Mode::empty()).map_err(fail)?;
         let stat = stat_of(fd.as_fd(), c"", &path)?;
         let last = rest.is_empty();

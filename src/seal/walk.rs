@@ -14,7 +14,7 @@ use super::entry::{Facts, FileType};
 use super::exclusion::{Exclusions, is_of_runtime};
 use crate::linux::sys::process::{time_now, time_of_files};
 use crate::linux::time::Time;
-use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
+use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, Silent, walk_ordered};
 
 /// How long to sleep until the clock of files may have ticked.
 const TICK_PART: Duration = Duration::from_micros(200);
@@ -58,6 +58,8 @@ pub struct Sealed {
     pub exclusions: Exclusions,
     /// The mount points that were left out.
     pub mounts: Vec<Canonical>,
+    /// Those of them whose server does not answer.
+    pub silent: Vec<Silent>,
     /// The number of entries.
     pub entries: u64,
     /// What is not known.
@@ -85,14 +87,15 @@ pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<
         entered: Vec::new(),
         next: None,
         mounts: Vec::new(),
+        silent: Vec::new(),
         entries: Entries::new(each, root.deadline()),
     };
     if let Err(error) = walk_ordered(root, &mut walk) {
         walk.entries.fail(Problem::Unreadable(error));
     }
-    let Walk { exclusions, mounts, entries, .. } = walk;
+    let Walk { exclusions, mounts, silent, entries, .. } = walk;
     let (entries, sha256, problems) = entries.finish();
-    Sealed { exclusions, mounts, entries, problems, digest: Digest { scope, sha256 } }
+    Sealed { exclusions, mounts, silent, entries, problems, digest: Digest { scope, sha256 } }
 }
 
 struct Walk<'w> {
@@ -109,6 +112,7 @@ struct Walk<'w> {
     /// The directory that is entered next.
     next: Option<Entered>,
     mounts: Vec<Canonical>,
+    silent: Vec<Silent>,
     entries: Entries<'w>,
 }
 
@@ -251,6 +255,15 @@ impl OrderedVisitor for Walk<'_> {
     }
 
     fn failed(&mut self, error: RootError) -> Result<(), RootError> {
+        if let Some(mount) = error.silent() {
+            // It is left out as other mounts are.
+            if !self.exclusions.leaves_out(&mount.point, true) {
+                self.mounts.push(mount.point.clone());
+                self.silent.push(mount.clone());
+            }
+            self.leave_out();
+            return Ok(());
+        }
         self.entries.fail(Problem::Unreadable(error));
         Ok(())
     }

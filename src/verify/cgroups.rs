@@ -1,7 +1,7 @@
 //! `[verify.exposure] writable_cgroup`: whoever can write to a control group's files can lift its limits, and with
 //! version 1 make the kernel run a program on the node (`release_agent`, CVE-2022-0492).
 
-use super::mounts::{View, inside};
+use super::seen::View;
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::profile::Verify;
 use crate::root::{InRoot, Root};
@@ -14,14 +14,16 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
         return;
     }
     let mut add = |status, evidence| out.checks.push(Check::at(b"/", CheckId::WritableCgroup, status, evidence));
-    let (mounts, prefix) = match view {
-        Ok(view) => view,
+    let mounts = match view {
+        Ok(mounts) => mounts,
         Err(reason) => return add(Status::Unverified, Evidence::NoMounts(reason.clone())),
     };
     let mut is_there = false;
     let mut writable = Vec::new();
-    for mount in mounts.visible().filter(|mount| matches!(mount.filesystem.as_slice(), b"cgroup" | b"cgroup2")) {
-        let Some(point) = inside(prefix, &mount.point) else { continue };
+    for (point, mount) in mounts.visible() {
+        if !matches!(mount.filesystem.as_slice(), b"cgroup" | b"cgroup2") {
+            continue;
+        }
         is_there = true;
         if !mount.is_read_only() {
             let agent = InRoot(point).join(RELEASE_AGENT);

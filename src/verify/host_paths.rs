@@ -4,7 +4,8 @@
 //! known by their paths there. The node's disk is the one that also has the files which runtimes mount, such as
 //! `/etc/hosts`: a part of it that is no volume is the node's, and so is the whole of it. Other disks are volumes.
 
-use super::mounts::{View, inside, is_runtime_mount};
+use super::mounts::is_runtime_mount;
+use super::seen::View;
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
@@ -29,21 +30,20 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
         return;
     }
     let id = CheckId::HostPaths;
-    let (mounts, prefix) = match view {
-        Ok(view) => view,
+    let seen = match view {
+        Ok(seen) => seen,
         Err(reason) => {
             out.checks.push(Check::at(b"/", id, Status::Unverified, Evidence::NoMounts(reason.clone())));
             return;
         }
     };
-    let mounts: Vec<(&[u8], &Mount, bool)> = mounts
-        .visible()
-        .filter_map(|mount| {
-            let point = inside(prefix, &mount.point).filter(|point| *point != b"/")?;
+    let mut mounts = Vec::new();
+    for (point, mount) in seen.visible() {
+        if point != b"/" {
             let is_directory = root.resolve(point).map_or(true, |stat| stat.kind == Kind::Directory);
-            Some((point, mount, is_runtime_mount(point, mount, is_directory)))
-        })
-        .collect();
+            mounts.push((point, mount, is_runtime_mount(point, mount, is_directory)));
+        }
+    }
     let points = of_node(&mounts);
     let status = if points.is_empty() { Status::Pass } else { Status::Fail };
     out.checks.push(Check::at(b"/", id, status, Evidence::Isolation(Isolation::Names(points))));

@@ -5,7 +5,7 @@
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::mounts::{View, inside};
+use super::seen::View;
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::linux::proc::Task;
 use crate::linux::proc::cgroup::{Group, groups};
@@ -71,17 +71,17 @@ pub(super) fn check(
 
 fn limited(root: &Root, groups: &[Group], view: &View, limit: &Limit) -> (Status, Evidence) {
     let unknown = (Status::Unverified, Evidence::Isolation(Isolation::NoSuchLimit));
-    let (Ok((mounts, prefix)), Some(group)) = (view, Group::of(groups, limit.controller)) else { return unknown };
-    let has_controller = |mount: &&Mount| match &group.controllers {
+    let (Ok(mounts), Some(group)) = (view, Group::of(groups, limit.controller)) else { return unknown };
+    let has_controller = |mount: &Mount| match &group.controllers {
         Some(_) => mount.filesystem == b"cgroup" && mount.filesystem_has(limit.controller),
         None => mount.filesystem == b"cgroup2",
     };
     let file = if group.controllers.is_some() { limit.v1 } else { limit.v2 };
     let mut seen = None;
-    for mount in mounts.visible().filter(has_controller) {
-        let Some(point) = inside(prefix, &mount.point) else { continue };
+    for (point, mount) in mounts.visible() {
         // The group below the mount; another mount may show it if this one does not.
-        let Some(mut below) = below(&group.path, &mount.root) else { continue };
+        let shown = below(&group.path, &mount.root).filter(|_| has_controller(mount));
+        let Some(mut below) = shown else { continue };
         loop {
             let path = InRoot(&[point, below].concat()).join(file.as_bytes());
             if let Ok(text) = root.read(&path, 64) {
@@ -134,13 +134,14 @@ fn memory() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::seen::Seen;
     use super::*;
     use crate::linux::proc::mountinfo::Mounts;
 
     fn judged(root: &str, mounts: &str, cgroup: &str, limit: &Limit) -> Status {
         let mounts = Mounts::parse(format!("1 0 0:1 / / rw - overlay o rw\n{mounts}").as_bytes()).unwrap();
         let root = Root::open(std::path::Path::new(root)).unwrap();
-        limited(&root, &groups(cgroup.as_bytes()), &Ok((mounts, b"/".to_vec())), limit).0
+        limited(&root, &groups(cgroup.as_bytes()), &Ok(Seen::new(mounts, b"/".to_vec())), limit).0
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `[verify.mounts]` by the flags of mounts alone: `noexec`, `nosuid` and `nodev`, `recursive_read_only`, and `shared`.
 
-use super::mounts::{View, host_path, inside, is_runtime_mount, unreadable};
+use super::mounts::{is_runtime_mount, unreadable};
+use super::seen::View;
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
@@ -38,19 +39,17 @@ fn flag(root: &Root, view: &View, id: CheckId, path: &str, out: &mut Verificatio
         Ok(place) => place.path,
         Err(error) => return out.checks.push(unreadable(id, path, error)),
     };
-    let (mounts, prefix) = match view {
-        Ok(view) => view,
+    let mounts = match view {
+        Ok(mounts) => mounts,
         Err(reason) => return add(path.as_bytes(), Status::Unverified, Evidence::NoMounts(reason.clone())),
     };
-    let host = host_path(prefix, &place);
-    match mounts.covering(&host) {
+    match mounts.covering(&place) {
         Some(mount) if mount.has(option(id)) => add(path.as_bytes(), Status::Pass, Evidence::HasOption),
         Some(mount) => add(path.as_bytes(), Status::Fail, Evidence::LacksOption(mount.options.clone())),
         None => add(path.as_bytes(), Status::Unverified, Evidence::MountUnknown),
     }
-    for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
-        let Some(point) = inside(prefix, &mount.point) else { continue };
-        if place != point && !mount.has(option(id)) {
+    for (point, mount) in mounts.visible() {
+        if InRoot(point).is_within(&place) && place != point && !mount.has(option(id)) {
             add(point, Status::Fail, Evidence::LacksOptionBelow(path.to_owned()));
         }
     }
@@ -60,12 +59,11 @@ fn flag(root: &Root, view: &View, id: CheckId, path: &str, out: &mut Verificatio
 /// read-only (KEP-3857). What the profile calls writable may be writable.
 fn recursive_read_only(root: &Root, view: &View, writable: &[Canonical]) -> Check {
     let at = |status, evidence| Check::at(b"/", CheckId::RecursiveReadOnly, status, evidence);
-    let (mounts, prefix) = match view {
-        Ok(view) => view,
+    let mounts = match view {
+        Ok(mounts) => mounts,
         Err(reason) => return at(Status::Unverified, Evidence::NoMounts(reason.clone())),
     };
-    let visible: Vec<(&[u8], &Mount)> =
-        mounts.visible().filter_map(|mount| Some((inside(prefix, &mount.point)?, mount))).collect();
+    let visible = mounts.visible();
     let is_volume = |point: &[u8], mount: &Mount| {
         let is_directory = root.resolve(point).map_or(true, |stat| stat.kind == Kind::Directory);
         point != b"/" && is_directory && !is_runtime_mount(point, mount, is_directory)
@@ -90,11 +88,12 @@ fn recursive_read_only(root: &Root, view: &View, writable: &[Canonical]) -> Chec
 /// Whether what is mounted in the container shows on the node.
 fn shared(view: &View) -> Check {
     let at = |status, evidence| Check::at(b"/", CheckId::Shared, status, evidence);
-    let (mounts, prefix) = match view {
-        Ok(view) => view,
+    let mounts = match view {
+        Ok(mounts) => mounts,
         Err(reason) => return at(Status::Unverified, Evidence::NoMounts(reason.clone())),
     };
-    let shared = mounts.visible().filter(|mount| mount.is_shared);
-    let points: Vec<Vec<u8>> = shared.filter_map(|mount| inside(prefix, &mount.point)).map(<[u8]>::to_vec).collect();
+    let visible = mounts.visible();
+    let shared = visible.iter().filter(|(_, mount)| mount.is_shared);
+    let points: Vec<Vec<u8>> = shared.map(|(point, _)| point.to_vec()).collect();
     at(if points.is_empty() { Status::Pass } else { Status::Fail }, Evidence::Isolation(Isolation::Names(points)))
 }

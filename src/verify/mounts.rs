@@ -3,23 +3,12 @@
 use nix::errno::Errno;
 use nix::unistd::{getegid, geteuid};
 
+use super::seen::{Seen, View};
 use super::{Check, CheckId, Evidence, Note, Status, Trial, Verification};
-use crate::linux::proc::mountinfo::{Mount, MountinfoError, Mounts};
+use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::{Owner, OwnerError};
-
-/// The mounts, and the path of the root among them. The error says why they cannot be read.
-pub(super) type View = Result<(Mounts, Vec<u8>), OwnerError>;
-
-/// Fails, too, if the mount of the root is not listed: the others could not be told from hidden ones.
-pub(super) fn view(owner: &Owner) -> View {
-    let (mounts, prefix) = owner.mounts()?;
-    match mounts.covering(&prefix) {
-        Some(_) => Ok((mounts, prefix)),
-        None => Err(MountinfoError::NoRoot.into()),
-    }
-}
 
 /// What the checks share.
 struct Context<'a> {
@@ -66,8 +55,10 @@ pub(super) fn check(root: &Root, verify: &Verify, mounts: &View, writable: &[Can
 pub fn volumes(root: &Root, owner: &Owner) -> Result<Vec<Canonical>, OwnerError> {
     let (mounts, prefix) = owner.mounts()?;
     let mut points = Vec::new();
-    for mount in mounts.visible().filter(|mount| !mount.is_read_only()) {
-        let Some(point) = inside(&prefix, &mount.point).filter(|point| *point != b"/") else { continue };
+    for (point, mount) in Seen::new(mounts, prefix).visible() {
+        if mount.is_read_only() || point == b"/" {
+            continue;
+        }
         let Ok(place) = root.walk(point, true) else { continue };
         if !is_runtime_mount(point, mount, place.stat.kind == Kind::Directory) {
             points.push(place.path);
@@ -94,7 +85,7 @@ impl Context<'_> {
 
     /// Whether this is the mount of the root itself, and so not a volume.
     fn is_of_root(&self, mount: &Mount) -> bool {
-        let root = self.mounts.as_ref().ok().and_then(|(mounts, prefix)| mounts.covering(prefix));
+        let root = self.mounts.as_ref().ok().and_then(|mounts| mounts.covering(b"/"));
         root.is_some_and(|root| root.id == mount.id)
     }
 
@@ -106,19 +97,20 @@ impl Context<'_> {
             Ok(place) => place.path,
             Err(error) => return out.checks.push(unreadable(id, path, error)),
         };
-        let (mounts, prefix) = match self.mounts {
+        let mounts = match self.mounts {
             Ok(mounts) => mounts,
             Err(reason) => {
                 let (trial, reason) = (self.try_write(&place, None), reason.clone());
                 return add(path.as_bytes(), Status::Unverified, Evidence::ReadOnlyAlone { trial, reason });
             }
         };
-        let host = host_path(prefix, &place);
-        let trial = self.try_write(&place, mounts.covering(&host));
+        let trial = self.try_write(&place, mounts.covering(&place));
         add(path.as_bytes(), is_read_only(&trial), Evidence::ReadOnly { trial, at_root: place == b"/" });
-        for mount in mounts.visible().filter(|mount| InRoot(&mount.point).is_within(&host)) {
-            let Some(point) = inside(prefix, &mount.point) else { continue };
-            if place == point || self.writable.iter().any(|allowed| InRoot(point).is_within(allowed)) {
+        for (point, mount) in mounts.visible() {
+            if !InRoot(point).is_within(&place)
+                || place == point
+                || self.writable.iter().any(|allowed| InRoot(point).is_within(allowed))
+            {
                 continue;
             }
             if is_runtime_mount(point, mount, self.is_directory(point)) {
@@ -148,7 +140,7 @@ impl Context<'_> {
             }
             Err(error) => return unreadable(id, path, error),
         };
-        let mount = self.mounts.as_ref().ok().and_then(|(mounts, prefix)| mounts.covering(&host_path(prefix, &place)));
+        let mount = self.mounts.as_ref().ok().and_then(|mounts| mounts.covering(&place));
         let trial = self.try_write(&place, mount);
         let status = match trial.result {
             Ok(()) => Status::Pass,
@@ -172,27 +164,6 @@ fn is_read_only(trial: &Trial) -> Status {
         // It proves nothing if only permissions stop the write.
         (Ok(()), _) | (Err(_), Some(false)) => Status::Fail,
         (Err(_), Some(true) | None) => Status::Unverified,
-    }
-}
-
-/// The path in mountinfo of a path inside the root.
-pub(super) fn host_path(prefix: &[u8], path: &[u8]) -> Vec<u8> {
-    match (prefix, path) {
-        (b"/", _) => path.to_vec(),
-        (_, b"/") => prefix.to_vec(),
-        _ => [prefix, path].concat(),
-    }
-}
-
-/// The path inside the root of a mount point in mountinfo; `None` if it lies outside the root.
-pub(super) fn inside<'a>(prefix: &[u8], point: &'a [u8]) -> Option<&'a [u8]> {
-    if prefix == b"/" {
-        return Some(point);
-    }
-    match point.strip_prefix(prefix)? {
-        [] => Some(b"/"),
-        rest @ [b'/', ..] => Some(rest),
-        _ => None,
     }
 }
 
@@ -249,6 +220,7 @@ pub(super) fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::proc::mountinfo::Mounts;
     use crate::text::escape::escape;
 
     fn runtime_mounts(text: &str) -> (Vec<String>, Vec<String>) {
@@ -293,14 +265,5 @@ mod tests {
             "1 0 0:1 / / ro - overlay o rw\n2 1 8:1 / /etc/hosts rw - ext4 /dev/sda1 rw\n3 1 8:1 /x /proc rw - ext4 /dev/sda1 rw\n",
         );
         assert_eq!((known.len(), others.len()), (0, 2));
-    }
-
-    #[test]
-    fn paths_below_a_prefix() {
-        assert_eq!(inside(b"/srv/x", b"/srv/x/tmp"), Some(b"/tmp".as_slice()));
-        assert_eq!(inside(b"/srv/x", b"/srv/x"), Some(b"/".as_slice()));
-        assert_eq!(inside(b"/srv/x", b"/srv/xy"), None);
-        assert_eq!(host_path(b"/srv/x", b"/"), b"/srv/x");
-        assert_eq!(host_path(b"/", b"/tmp"), b"/tmp");
     }
 }

@@ -1,7 +1,7 @@
 //! `[verify.exposure] privileged`: a privileged container, by its effects. One of them is enough: whoever has it can leave
 //! the container.
 
-use super::mounts::{View, host_path};
+use super::seen::View;
 use super::{Effect, Evidence, Isolation, Status, devices};
 use crate::linux::proc::status::CapabilitySets;
 use crate::root::Root;
@@ -19,9 +19,9 @@ pub(super) fn judged(root: &Root, view: &View, sets: Option<CapabilitySets>) -> 
         None => unknown = Some(Evidence::NotSaid),
     }
     match view {
-        Ok((mounts, prefix)) => {
+        Ok(mounts) => {
             let is_writable = |path: &[u8], filesystem: &[u8]| {
-                let mount = mounts.covering(&host_path(prefix, path));
+                let mount = mounts.covering(path);
                 mount.is_some_and(|mount| mount.filesystem == filesystem && !mount.is_read_only())
             };
             if is_writable(b"/sys", b"sysfs") {
@@ -47,6 +47,7 @@ pub(super) fn judged(root: &Root, view: &View, sets: Option<CapabilitySets>) -> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::seen::Seen;
     use super::*;
     use crate::linux::proc::mountinfo::Mounts;
 
@@ -57,7 +58,7 @@ mod tests {
         let usual = "1 0 0:1 / / rw - overlay o rw\n2 1 0:2 / /sys ro - sysfs s rw\n3 1 0:3 / /proc rw - proc p rw\n";
         let masked = "4 3 0:3 /sys /proc/sys ro - proc p rw\n";
         let status = |mounts: &str, bounding| {
-            let view = Ok((Mounts::parse(mounts.as_bytes()).unwrap(), b"/".to_vec()));
+            let view = Ok(Seen::new(Mounts::parse(mounts.as_bytes()).unwrap(), b"/".to_vec()));
             judged(&root, &view, Some(CapabilitySets { bounding, ..CapabilitySets::default() })).0
         };
         let whole = format!("{usual}{masked}");
@@ -66,7 +67,7 @@ mod tests {
         assert_eq!(status(&whole, u64::MAX), Status::Fail);
         assert_eq!(status(usual, 0), Status::Fail, "/proc/sys is writable");
         assert_eq!(status(&whole.replace("/sys ro - sysfs", "/sys rw - sysfs"), 0), Status::Fail);
-        let view = Ok((Mounts::parse(whole.as_bytes()).unwrap(), b"/".to_vec()));
+        let view = Ok(Seen::new(Mounts::parse(whole.as_bytes()).unwrap(), b"/".to_vec()));
         assert_eq!(judged(&root, &view, None).0, Status::Unverified);
     }
 }

@@ -1,8 +1,9 @@
 //! `[verify.mounts] proc_masks`: the parts of `/proc` that runtimes hide or make read-only are hidden and read-only
 //! (`procMount: Default`). By mountinfo: something is mounted over each of them.
 
-use super::mounts::{View, host_path};
+use super::seen::View;
 use super::{Check, CheckId, Evidence, Isolation, Status, Verification};
+use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
 use crate::root::Root;
 
@@ -27,12 +28,11 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
         return;
     }
     let mut add = |status, evidence| out.checks.push(Check::at(PROC, CheckId::ProcMasks, status, evidence));
-    let (mounts, prefix) = match view {
-        Ok(view) => view,
+    let mounts = match view {
+        Ok(mounts) => mounts,
         Err(reason) => return add(Status::Unverified, Evidence::NoMounts(reason.clone())),
     };
-    let covering = |path: &[u8]| mounts.covering(&host_path(prefix, path));
-    if covering(PROC).is_none_or(|mount| mount.filesystem != b"proc") {
+    if mounts.covering(PROC).is_none_or(|mount| mount.filesystem != b"proc") {
         return add(Status::NotApplicable, Evidence::Isolation(Isolation::NothingSuch));
     }
     let mut open = Vec::new();
@@ -44,8 +44,7 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
             Err(error) => return add(Status::Unverified, Evidence::Unreadable(error)),
             Ok(_) => {}
         }
-        let holds = covering(path)
-            .is_some_and(|mount| if hides { mount.point == host_path(prefix, path) } else { mount.is_read_only() });
+        let holds = if hides { mounts.is_point(path) } else { mounts.covering(path).is_some_and(Mount::is_read_only) };
         if !holds {
             open.push(path.to_vec());
         }

@@ -1,6 +1,6 @@
 //! `[verify.process]`: which user the app's process runs as, and what it may do.
 
-use super::mounts::View;
+use super::seen::View;
 use super::user_namespace::root_outside;
 use super::{
     Check, CheckId, Evidence, Isolation, Status, Subject, Verification, core_dumps, environment, limits, privileged,

@@ -1,9 +1,9 @@
 //! `[verify.exposure] runtime_socket`: sockets of container runtimes, at the usual paths, under any other name where
 //! mountinfo tells which socket of the node is mounted there, and in mounted directories. Whoever can write to one of them is root on the node.
 
-use super::mounts::{View, inside};
+use super::seen::View;
 use super::{Check, CheckId, Evidence, Status, Verification};
-use crate::linux::proc::mountinfo::Mounts;
+use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
 use crate::root::{InRoot, Kind, Root};
 
@@ -64,7 +64,8 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
         }
     };
     let mut found = None;
-    candidates(root, view.as_ref().ok().map(|(mounts, prefix)| (mounts, prefix.as_slice())), &mut |path| {
+    let visible = view.as_ref().map(|mounts| mounts.visible()).unwrap_or_default();
+    candidates(root, &visible, &mut |path| {
         found = found.take().or_else(|| add(path));
     });
     if let Err(reason) = view {
@@ -74,9 +75,9 @@ pub(super) fn check(root: &Root, verify: &Verify, view: &View, out: &mut Verific
     out.checks.push(found.or(unknown).unwrap_or_else(nowhere));
 }
 
-/// Calls `see` with each path at which the socket of a container runtime may be. `mounts` are those of the root, and the
-/// path of the root among them, as far as they are known.
-pub fn candidates(root: &Root, mounts: Option<(&Mounts, &[u8])>, see: &mut dyn FnMut(&[u8])) {
+/// Calls `see` with each path at which the socket of a container runtime may be. `mounts` are the visible ones, each with
+/// its point inside the root, as far as they are known.
+pub fn candidates(root: &Root, mounts: &[(&[u8], &Mount)], see: &mut dyn FnMut(&[u8])) {
     for node in NODE {
         // Most of these directories are not there.
         if !node.is_empty() && root.resolve(node.as_bytes()).is_err_and(|error| error.leads_nowhere()) {
@@ -86,11 +87,9 @@ pub fn candidates(root: &Root, mounts: Option<(&Mounts, &[u8])>, see: &mut dyn F
             see([node, socket].concat().as_bytes());
         }
     }
-    let Some((mounts, prefix)) = mounts else { return };
     let is_runtime = |path: &[u8]| NAMES.contains(&InRoot(path).name());
-    for mount in mounts.visible() {
-        let Some(path) = inside(prefix, &mount.point).filter(|path| *path != b"/") else { continue };
-        if is_runtime(&mount.root) || is_runtime(&mount.point) {
+    for (path, mount) in mounts.iter().filter(|(path, _)| *path != b"/") {
+        if is_runtime(&mount.root) || is_runtime(path) {
             see(path);
         } else if LOCAL.contains(&mount.filesystem.as_slice()) {
             // It may be the directory of a socket, or the node's whole /run.

@@ -1,24 +1,25 @@
 //! Staged directories (`lithify stage`) must not be writable under any name. Whoever can write to the copy can put a
 //! shell back, and after a restart the app mounts what somebody else has put in its place.
 
-use super::mounts::{View, inside};
+use super::seen::View;
 use super::{Check, CheckId, Evidence, Note, Status, Verification};
 use crate::linux::proc::mountinfo::Mount;
 use crate::root::{InRoot, Kind, Root};
 use crate::volume::stage::{MARKER, NAME};
 
 pub(super) fn check(root: &Root, view: &View, out: &mut Verification) {
-    let (mounts, prefix) = match view {
+    let mounts = match view {
         Ok(mounts) => mounts,
         Err(reason) => {
             out.notes.push(Note::StagedUnknown(reason.clone()));
             return;
         }
     };
-    let visible: Vec<&Mount> = mounts.visible().filter(|mount| InRoot(&mount.point).is_within(prefix)).collect();
-    for mount in visible.iter().filter(|mount| may_be_staged(mount)) {
-        let Some(point) = inside(prefix, &mount.point) else { continue };
-        if root.resolve(&InRoot(point).join(MARKER.as_bytes())).is_ok_and(|stat| stat.kind == Kind::File) {
+    let visible = mounts.visible();
+    for (point, mount) in &visible {
+        if may_be_staged(mount)
+            && root.resolve(&InRoot(point).join(MARKER.as_bytes())).is_ok_and(|stat| stat.kind == Kind::File)
+        {
             out.checks.push(judge(mount, point, &visible));
         }
     }
@@ -30,17 +31,17 @@ fn may_be_staged(mount: &Mount) -> bool {
     mount.root.windows(tree.len()).any(|part| part == tree)
 }
 
-fn judge(mount: &Mount, point: &[u8], visible: &[&Mount]) -> Check {
+fn judge(mount: &Mount, point: &[u8], visible: &[(&[u8], &Mount)]) -> Check {
     let id = CheckId::Staged;
     if !mount.is_read_only() {
         return Check::at(point, id, Status::Fail, Evidence::StagedWritable);
     }
     // The same directory, one above it or one in it. The filesystem's own paths decide.
-    let writable = visible.iter().find(|other| {
+    let writable = visible.iter().find(|(_, other)| {
         !other.is_read_only() && other.device == mount.device && InRoot(&mount.root).overlaps(&other.root)
     });
     match writable {
-        Some(other) => Check::at(point, id, Status::Fail, Evidence::StagedWritableAt(other.point.clone())),
+        Some((other, _)) => Check::at(point, id, Status::Fail, Evidence::StagedWritableAt(other.to_vec())),
         None => Check::at(point, id, Status::Pass, Evidence::Staged),
     }
 }
@@ -52,7 +53,7 @@ mod tests {
 
     fn judged(text: &str) -> (Status, Evidence) {
         let mounts = Mounts::parse(text.as_bytes()).unwrap();
-        let visible: Vec<&Mount> = mounts.visible().collect();
+        let visible: Vec<(&[u8], &Mount)> = mounts.visible().map(|mount| (mount.point.as_slice(), mount)).collect();
         let staged = mounts.iter().find(|mount| may_be_staged(mount)).unwrap();
         let check = judge(staged, &staged.point, &visible);
         (check.status, check.evidence)

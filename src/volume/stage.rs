@@ -145,6 +145,7 @@ impl StageError {
             Failure::Os { operation: "open", path, .. } if path == volume => ("open", path),
             Failure::Os { operation, path, .. } => (operation, shown(volume, &path)),
             Failure::MountUnknown { path, .. } => ("statx", shown(volume, &path)),
+            Failure::Silent(mount) => ("statx", shown(volume, &mount.point)),
             Failure::Proc(path) => ("open", path),
             Failure::Late => ("open", volume.to_vec()),
         };

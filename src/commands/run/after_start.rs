@@ -18,7 +18,7 @@ use crate::harden::wait::WaitError;
 use crate::launch::duties::Duties;
 use crate::launch::init::{Init, hold_signals};
 use crate::profile::Profile;
-use crate::prove::Listed;
+use crate::prove::{Listed, Outside};
 use crate::report::{CommandError, Exit, Report};
 use crate::seal::Digest;
 use crate::target::Target;
@@ -36,7 +36,9 @@ pub(super) fn run(options: &Run, duties: &Duties, output: Output, prepared: Prep
     let started = pipe2(OFlag::O_CLOEXEC).and_then(|(pipe, held)| {
         let init = Init::start(duties, || {
             let mut report = report.begin_again();
-            restrictions.enter(&target.root, &profile, &mut report);
+            if restrictions.give_up_privileges(&target.root, &profile, &mut report) {
+                restrictions.enter(&mut report);
+            }
             if report.is_clean() {
                 return super::execute(command, &output).code();
             }
@@ -76,7 +78,8 @@ pub(super) fn run(options: &Run, duties: &Duties, output: Output, prepared: Prep
                 options.prove.then(|| Listed::new(&target, &profile, report.all_checks(), Some(program.as_bytes())));
             restrictions.give_up_privileges(&target.root, &profile, report);
             if let Some(listed) = listed.filter(|_| report.is_clean()) {
-                report.add_attempts(listed.make(&target.root, &|| restrictions.confine()));
+                let outside = Outside::of(&profile.confine);
+                report.add_attempts(listed.make(&target.root, &outside, &|| restrictions.confine()));
             }
         }
         restrictions.await_parent_death(report);

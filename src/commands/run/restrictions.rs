@@ -29,12 +29,8 @@ impl Restrictions {
         self.rulesets.push((confinement, ruleset));
     }
 
-    /// Gives up privileges, checks what `[verify.process]` asks for, and enters the confinement. A failure becomes a
-    /// finding.
-    pub(super) fn enter(&self, root: &Root, profile: &Profile, report: &mut Report) {
-        if !self.give_up_privileges(root, profile, report) {
-            return;
-        }
+    /// Enters the confinement, once privileges were given up. A failure becomes a finding.
+    pub(super) fn enter(&self, report: &mut Report) {
         let stays = |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Denied | Outcome::Disabled));
         let names = report.steps().filter(|(_, outcome)| stays(*outcome)).count();
         for (confinement, ruleset) in &self.rulesets {

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::Action;
 use crate::harden::mark::{self, Mark};
 use crate::harden::plan::Verb;
+use crate::linux::deadline::Deadline;
 use crate::linux::proc::processes::Process;
 use crate::linux::time::Time;
 use crate::root::{Canonical, Details, Directory, Kind, Root, RootError, c_name, details_of};
@@ -109,7 +110,7 @@ impl<'p> Notes<'p> {
             return Ok(());
         }
         // What was done until the deadline came is not done again by the next run.
-        let root = &root.without_deadline()?;
+        let root = &root.until(Deadline::default())?;
         // Within one tick of the clock by which files are stamped, a change by others has the same time. From the next
         // tick on it has another one.
         std::thread::sleep(COARSE);

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
+use crate::linux::deadline::Deadline;
 use crate::linux::time::Time;
 
 /// How a child ended: its pid, and its exit status or the number of the signal that killed it.
@@ -86,6 +87,24 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Parent { child } => Ok(Some(child)),
         nix::unistd::ForkResult::Child => Ok(None),
+    }
+}
+
+/// How long the end of a killed child is waited for. One that hangs in the kernel ends when it can.
+const END: Duration = Duration::from_millis(200);
+
+/// Kills a child, and waits for its end a moment.
+pub fn kill(child: i32) {
+    let _ = super::signal::send(child, libc::SIGKILL);
+    let deadline = Deadline::after(END);
+    while !deadline.is_over() {
+        match wait(child) {
+            // It has not ended, or has only stopped.
+            Ok(None) => {}
+            Ok(Some((_, status))) if libc::WIFSTOPPED(status) => {}
+            Ok(Some(_)) | Err(_) => break,
+        }
+        std::thread::sleep(Duration::from_micros(100));
     }
 }
 

@@ -82,7 +82,11 @@ fn many_are_bounded_in_text_and_whole_in_json() {
     container
         .exec(["/bin/sh", "-c", "i=0; while [ $i -lt 300 ]; do : >/opt/$i; chmod 755 /opt/$i; i=$((i+1)); done"])
         .exits(0);
-    let text = verify(&container, EXECUTABLES).exits(1).says("and 280 more of drift.executables").says("300 findings");
+    // -v names all of them.
+    let all = verify(&container, EXECUTABLES).exits(1);
+    assert_eq!(all.stdout.matches("FAIL drift").count(), 300);
+    let text = container.lithify(&["verify", "-p", "/var/tmp/p.toml"]).exits(1);
+    let text = text.says("and 280 more of drift.executables").says("300 findings");
     assert_eq!(
         (text.stdout.matches("FAIL drift").count(), text.stdout.matches("fix: ").count()),
         (20, 1),

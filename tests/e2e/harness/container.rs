@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod silent;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

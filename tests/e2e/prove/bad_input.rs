@@ -135,8 +135,18 @@ fn five_hundred_shells() {
     let ran = container.lithify(&["verify", "--prove", "-p", "shells"]).exits(1);
     let lines = ran.stdout.lines().filter(|line| line.starts_with("FAIL prove."));
     assert!(lines.count() < 50, "{}", ran.stdout);
-    ran.says(" more of prove.start; --format json names all");
+    ran.says(" more of prove.start; -v or --format json names all");
+    // So are those that are only found; -v and JSON name all.
+    let found = |arguments: &[&str]| {
+        let ran = container.lithify(&[&["verify", "-p", "shells"], arguments].concat()).exits(1);
+        ran.stdout.lines().filter(|line| line.starts_with("FAIL remove ")).count()
+    };
+    assert_eq!(found(&[]), 20);
+    assert!(found(&["-v"]) > 500);
+    container.lithify(&["verify", "-p", "shells"]).says(" more of remove; -v or --format json names all");
     let json = container.lithify(&["verify", "--prove", "-p", "shells", "--format", "json"]).exits(1).json();
+    let removed = json["findings"].as_array().unwrap().iter().filter(|finding| finding["id"] == "remove");
+    assert!(removed.count() > 500);
     let tried = json["attempts"].as_array().unwrap().iter().filter(|attempt| attempt["id"] == "prove.start");
     let (mut all, mut late) = (0, 0);
     for attempt in tried.filter(|attempt| attempt["subject"].as_str().unwrap().ends_with("/innocent")) {

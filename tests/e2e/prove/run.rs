@@ -70,3 +70,48 @@ fn without_a_profile_everything_counts() {
     let ran = Spec::new(&rootfs("nginx"), &command).restricted().run().0;
     ran.exits(125).says("FAIL prove.start /usr/bin/dash").does_not_say("uid=").does_not_say("prove.ptrace");
 }
+
+/// What `[confine]` denies beside files, by a container in which a device of the node's is under a name of its own.
+fn beside_files(more: &str, change: fn(Spec) -> Spec) -> Ran {
+    let profile = tempfile::tempdir().unwrap();
+    let keys =
+        "bind = [8080]\nconnect = [5432]\nioctl = [\"/dev/shm\"]\nscope = [\"abstract-unix-socket\", \"signal\"]\n";
+    let text = format!("schema = 1\nname = \"p\"\n{more}[confine]\nmode = \"best-effort\"\n{keys}");
+    fs::write(profile.path().join("p.toml"), text).unwrap();
+    let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/usr/bin/id"];
+    let spec = Spec::new(&rootfs("nginx"), &command).volume(profile.path(), "/profile", &["ro"]);
+    change(spec.volume(std::path::Path::new("/dev/zero"), "/dev/kmsg", &[])).run().0
+}
+
+/// Each attempt on what `[confine]` denies beside files, and the error with which Landlock stops it.
+const BESIDE_FILES: [(&str, &str); 5] = [
+    ("prove.ioctl /dev/kmsg: to control it (ioctl), which [confine] ioctl does not allow", "EACCES"),
+    ("prove.bind TCP port 49152: to bind a socket to it, which [confine] bind does not allow", "EACCES"),
+    ("prove.connect TCP port 49152: to connect to it, which [confine] connect does not allow", "EACCES"),
+    (
+        "prove.abstract_socket this process: to connect to an abstract socket of a process that [confine] scope puts out of reach",
+        "EPERM",
+    ),
+    ("prove.signal this process: to send a signal to a process that [confine] scope puts out of reach", "EPERM"),
+];
+
+#[test]
+fn what_confine_denies_beside_files() {
+    // As root, and as a user who loses every right on the way.
+    for more in ["", "[verify.process]\nuser = \"65532\"\n"] {
+        let ran = beside_files(more, |spec| spec).exits(0).says("uid=");
+        let without = beside_files(more, |spec| spec.refuse("landlock_create_ruleset", nix::libc::ENOSYS));
+        let without = without.exits(125).does_not_say("uid=");
+        for (attempt, errno) in BESIDE_FILES {
+            let line = |ran: &Ran, begin: &str, end: &str| {
+                let found = ran
+                    .all()
+                    .lines()
+                    .any(|line| line.starts_with(begin) && line.contains(attempt) && line.ends_with(end));
+                assert!(found, "{begin} {attempt} {end}:\n{}", ran.all());
+            };
+            line(&ran, "refused ", &format!("({errno})"));
+            line(&without, "FAIL ", " SUCCEEDED");
+        }
+    }
+}

@@ -189,3 +189,18 @@ fn a_restricted_pod_passes() {
     let ran = container.lithify(&["verify", "--prove", "-v", "-p", "restricted"]).exits(0);
     ran.does_not_say("FAIL").does_not_say("UNVERIFIED").says("refused prove.write /: ").says("refused prove.mount ");
 }
+
+#[test]
+fn attempts_have_the_ids_of_the_checks_that_read_the_same() {
+    let container = sleeper().start();
+    let report = container.lithify(&["verify", "--prove", "--format", "json"]).exits(1).json();
+    let checks = container.lithify(&["verify", "--list-checks", "--format", "json"]).exits(0).json();
+    let ids = |list: &serde_json::Value, id: &str| {
+        let found = list.as_array().unwrap().iter().find(|entry| entry["id"] == id);
+        found.unwrap_or_else(|| panic!("{id}: {list}"))["ids"].clone()
+    };
+    assert_eq!(ids(&report["attempts"], "prove.module"), ids(&checks, "process.capabilities"));
+    assert_eq!(ids(&report["attempts"], "prove.start"), ids(&checks, "remove"));
+    assert_eq!(ids(&report["findings"], "prove.start"), ids(&checks, "remove"));
+    assert_eq!(ids(&report["attempts"], "prove.memfd"), serde_json::json!([]));
+}

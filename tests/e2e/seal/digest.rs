@@ -156,7 +156,7 @@ fn what_differs_is_said_the_most_dangerous_first() {
     for number in 0..100 {
         tree.file_with(&format!("/etc/new/{number}"), "");
     }
-    let ran = verify(&["-q"]).exits(1).says("  and 89 more of seal; --format json names all");
+    let ran = verify(&["-q"]).exits(1).says("  and 89 more of seal; -v or --format json names all");
     assert!(ran.stdout.starts_with("FAIL seal /etc/new/0: is new") && ran.stdout.lines().count() == 22, "{ran:?}");
     assert_eq!(verify(&["--format", "json"]).exits(1).json()["findings"].as_array().unwrap().len(), 109);
     // A digest in the pod's environment does not stand in the way.

@@ -43,6 +43,16 @@ fn a_restricted_pod_passes_and_each_deviation_is_found() {
 }
 
 #[test]
+fn what_a_read_only_root_keeps_is_found_and_explained() {
+    // As a probe beside `run`, whose Landlock binds the app alone.
+    let container = sleeper().read_only().start();
+    let ran = container.lithify(&["verify", "-p", "shells"]).exits(1);
+    ran.says("FAIL remove /usr/bin/dash").says("note: the root is read-only, so nothing can be removed from it");
+    let container = sleeper().start();
+    container.lithify(&["verify", "-p", "shells"]).exits(1).does_not_say("the root is read-only");
+}
+
+#[test]
 fn permission_denied_is_no_proof_of_a_read_only_root() {
     let container = sleeper().user(65532, 65532).start();
     container.lithify(&["verify", "-p", "restricted"]).exits(1).says("FAIL mounts.read_only /: the mount is writable; only permissions stop uid 65532 (EACCES), which proves nothing");

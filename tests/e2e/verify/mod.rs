@@ -3,5 +3,6 @@
 mod containers;
 mod isolation;
 mod settings;
+mod silent;
 mod standards;
 mod unverified;

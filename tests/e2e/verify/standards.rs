@@ -57,4 +57,11 @@ fn profile_show_says_which_control_asks_for_which_check() {
     {
         assert!(controls.contains(control), "{controls}");
     }
+    let json = run_lithify(["profile", "show", "nsa-hardening", "--format", "json"]).exits(0).json();
+    let asks = |key: &str| json["controls"].as_array().unwrap().iter().find(|entry| entry["key"] == key);
+    let controls_of = asks("verify.process.no_new_privs").unwrap()["controls"].as_str().unwrap();
+    assert_eq!(format!("# {controls_of}"), controls);
+    assert!(asks("verify.mounts.writable").is_none(), "{json}");
+    let none = run_lithify(["profile", "show", "shells", "--format", "json"]).exits(0).json();
+    assert!(none.get("controls").is_none(), "{none}");
 }
