@@ -102,6 +102,14 @@ advisories:
 image: release
     buildah build --file Dockerfile.scratch --target prebuilt --tag lithify .
 
+# Every system call of every command, failed once with each of its errors and killed at once; prints the counts. Half an hour on two idle cores; `just faults 60 'harden -v'` a part of it
+faults SECONDS="all" COMMAND="": build
+    LITHIFY_FAULTS='{{SECONDS}}' LITHIFY_FAULTS_OF='{{COMMAND}}' cargo test --quiet --locked --test e2e faults:: -- --nocapture
+
+# Each command while names are swapped, moved and mounted over, with and without openat2 and statx; prints the counts
+race SECONDS="600": build
+    LITHIFY_RACE_SECONDS='{{SECONDS}}' cargo test --quiet --locked --test e2e race:: -- --nocapture
+
 # docs/ as a book, target/book (needs mdbook: `cargo install --locked mdbook`)
 book:
     mdbook build
