@@ -20,15 +20,24 @@ build:
 
 # The binary that we ship, dist/lithify: the standard library rebuilt for size; dist/lithify.debug is the same with symbols
 release:
-    RUSTC_BOOTSTRAP=1 cargo build --locked --release --target {{target}} --target-dir target/shipped --config .cargo/shipped.toml
-    install -D -m 0755 target/shipped/{{target}}/release/lithify dist/lithify.debug
-    strip -o dist/lithify dist/lithify.debug
+    release/build.sh lithify x86_64 dist/lithify
 
 # The kubectl plugin, dist/kubectl-lithify: copy it to a directory of PATH
 kubectl:
-    cargo build --locked --release --target {{target}} --package kubectl-lithify
-    install -D -m 0755 target/{{target}}/release/kubectl-lithify dist/kubectl-lithify
+    release/build.sh kubectl-lithify x86_64 dist/kubectl-lithify
     dist/kubectl-lithify lint --filename examples/startup-probe.yaml --profile nginx
+
+# Everything that a release holds, dist/release: programs for both architectures, images, packages, bills of materials
+dist:
+    release/dist.sh
+
+# Builds lithify again elsewhere, later, and compares all of dist/release with what is made of it
+reproducible:
+    release/twice.sh lithify
+
+# The same for all programs
+dist-twice: dist
+    release/twice.sh all
 
 # All tests; see CONTRIBUTING.md for running some
 test *ARGS:
@@ -92,6 +101,14 @@ advisories:
 # The image, from dist/lithify
 image: release
     buildah build --file Dockerfile.scratch --target prebuilt --tag lithify .
+
+# Every system call of every command, failed once with each of its errors and killed at once; prints the counts. Half an hour on two idle cores; `just faults 60 'harden -v'` a part of it
+faults SECONDS="all" COMMAND="": build
+    LITHIFY_FAULTS='{{SECONDS}}' LITHIFY_FAULTS_OF='{{COMMAND}}' cargo test --quiet --locked --test e2e faults:: -- --nocapture
+
+# Each command while names are swapped, moved and mounted over, with and without openat2 and statx; prints the counts
+race SECONDS="600": build
+    LITHIFY_RACE_SECONDS='{{SECONDS}}' cargo test --quiet --locked --test e2e race:: -- --nocapture
 
 # docs/ as a book, target/book (needs mdbook: `cargo install --locked mdbook`)
 book:

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Runs each fuzz target (or those named) for some seconds: fuzz/run.sh SECONDS [TARGET]...
+# RUNS=10000000 ends a target after that many inputs, if the seconds have not passed before.
 # Coverage comes from flags that the stable compiler has, so neither nightly nor cargo-fuzz is needed.
 set -eu
 cd "$(dirname "$0")"
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- profile mountinfo status pattern elf accounts dynamic ld_so_cache manifest inject
+[ $# -gt 0 ] || set -- arguments profile mountinfo status pattern elf accounts dynamic ld_so_cache manifest inject yaml tar learned seen script
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
 coverage="$coverage -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -16,7 +17,10 @@ trap 'rm -f "$log"' EXIT
 status=0
 for name in "$@"; do
   mkdir -p "corpus/$name"
-  "target/$host/release/$name" -max_total_time="$seconds" -max_len=4096 -print_final_stats=1 -verbosity=0 \
+  # An archive has a block of 512 bytes for each header.
+  longest=4096
+  [ "$name" != tar ] || longest=16384
+  "target/$host/release/$name" -max_total_time="$seconds" -runs="${RUNS:--1}" -max_len="$longest" -print_final_stats=1 -verbosity=0 \
     -artifact_prefix=crash- "corpus/$name" "seeds/$name" >"$log" 2>&1 || { status=1; cat "$log"; }
   sed -n "s/^stat::number_of_executed_units:/$name: inputs tried:/p" "$log"
 done

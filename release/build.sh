@@ -35,5 +35,6 @@ fi
 "${build[@]}"
 install -m 0755 "$directory/$target/release/$program" "$file.debug"
 # The toolchain's own: strip(1) of this machine knows one architecture, and changes with the distribution.
-LD_LIBRARY_PATH=$sysroot/lib "$sysroot"/lib/rustlib/*/bin/rust-objcopy --strip-all "$file.debug" "$file"
+host=$(rustc -vV | sed -n 's/^host: //p')
+LD_LIBRARY_PATH=$sysroot/lib "$sysroot/lib/rustlib/$host/bin/rust-objcopy" --strip-all "$file.debug" "$file"
 chmod 0755 "$file"

@@ -9,10 +9,12 @@
 #   kubectl-lithify-*.tar.gz, lithify.krew.yaml      for krew
 #   SHA256SUMS                                       of all these files
 #
-# The same commit gives the same bytes in any directory, on any day: every time in it is the commit's.
+# The same commit gives the same bytes in any directory, on any day: every time in it is the commit's. LITHIFY_PROGRAMS
+# names a directory of programs that are built already, and LITHIFY_MAKER the program that makes the rest of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dist=$(realpath -m "${1:-dist/release}")
+programs=${LITHIFY_PROGRAMS:-} maker=${LITHIFY_MAKER:-}
 umask 022
 export LC_ALL=C
 # A variable of lithify's own would be read by the command lines that the pages are made of.
@@ -24,20 +26,34 @@ export SOURCE_DATE_EPOCH REVISION
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+if [ -z "$programs" ]; then
+  programs=$work/programs
+  build() { # PROGRAM
+    local architecture
+    for architecture in x86_64 aarch64; do
+      release/build.sh "$1" $architecture "$programs/$1-$architecture-linux" || return
+    done
+  }
+  # Each has a directory of cargo's own, and an end that keeps one core busy.
+  build kubectl-lithify &
+  build lithify
+  wait $!
+fi
 rm -rf "$dist"
-mkdir -p "$dist" "$work/graphs"
-for architecture in x86_64 aarch64; do
-  # The two have a directory of cargo's each.
-  for program in lithify kubectl-lithify; do
-    release/build.sh $program $architecture "$work/$program-$architecture-linux" &
-  done
-  wait -n && wait -n
-  for program in lithify kubectl-lithify; do
-    install -m 0755 "$work/$program-$architecture-linux" "$dist"
+mkdir -p "$dist"
+for program in lithify kubectl-lithify; do
+  for architecture in x86_64 aarch64; do
+    install -m 0755 "$programs/$program-$architecture-linux" "$dist"
     release/build.sh $program $architecture "$work/graphs/$program-$architecture.json" --graph
   done
 done
-musl=$(strings -a "$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl/lib/self-contained/libc.a" | grep -xE '1\.2\.[0-9]+')
-grep -Fq "MUSL: &str = \"$musl\"" release/src/bom.rs || { echo "release/dist.sh: the toolchain has musl $musl: correct release/src/bom.rs" >&2; exit 1; }
-cargo run --quiet --locked --package lithify-release -- "$dist" "$work/graphs"
+libc=$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl/lib/self-contained/libc.a
+musl=$(grep -aoxE '1\.2\.[0-9]+' < <(tr -c '[:print:]' '\n' <"$libc") | head -1)
+grep -Fq "MUSL: &str = \"$musl\"" release/src/bom.rs ||
+  { echo "release/dist.sh: the toolchain has musl $musl: write that into release/src/bom.rs" >&2; exit 1; }
+if [ -z "$maker" ]; then
+  cargo build --quiet --locked --package lithify-release
+  maker=target/debug/lithify-release
+fi
+"$maker" "$dist" "$work/graphs"
 echo "release/dist.sh: $dist, of commit $REVISION"

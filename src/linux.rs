@@ -6,6 +6,7 @@ pub(crate) mod errno;
 pub(crate) mod error;
 pub(crate) mod filesystem;
 pub(crate) mod identity;
+pub(crate) mod lock;
 pub mod proc;
 pub(crate) mod security;
 pub mod stream;

@@ -6,7 +6,7 @@ pub mod command_line;
 pub mod elf;
 pub(crate) mod inscription;
 pub mod libraries;
-pub(crate) mod needs;
+pub mod needs;
 pub mod only;
 pub(crate) mod recogniser;
 pub(crate) mod search_path;

@@ -57,6 +57,10 @@ impl Target {
     /// Lists the processes once and sorts them into the app and others. Fails if `/proc` cannot be read or hides
     /// processes, or if the process of `--root /proc/PID/root` has ended.
     pub fn look(&self) -> Result<App, ProcessError> {
+        // Where it is not known whose root this is, its processes are not known either.
+        if let Owner::Unknown(OwnerError::Path { errno, .. }) = self.owner {
+            return Err(ProcessError(errno));
+        }
         App::look(&self.owner)
     }
 

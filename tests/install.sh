@@ -42,6 +42,7 @@ gosu gosu
 ab apache2-utils
 script bsdutils
 hunspell hunspell
+faketime faketime
 dockerd docker.io
 docker docker.io
 docker-compose docker-compose

@@ -78,5 +78,15 @@ pub(crate) fn read(
     Ok(image)
 }
 
+/// How many inodes a single archive makes.
+pub(crate) fn names_in_archive(archive: &[u8], is_layer: bool) -> Result<usize, ImageError> {
+    let limits = Limits::new(1 << 20, 1 << 24);
+    let mut image = Image { tree: Tree::new(limits), spool: Spool::new(limits)?, limits };
+    let dialect = if is_layer { Dialect::Layer } else { Dialect::Export };
+    layer::apply(archive, dialect, &mut image, "the archive")?;
+    image.spool.build(&image.tree)?;
+    Ok(image.tree.name_counts().len())
+}
+
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use crate::cli::{Learn, LearnFrom, Subject};
 use crate::failure::Failure;
 use crate::output::{print, say};
 use lithify::report::Exit;
+pub(crate) use log::profile as profile_in_log;
 
 /// The most bytes of a log that are read.
 const MOST: u64 = 64 * 1024 * 1024;

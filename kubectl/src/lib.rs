@@ -29,6 +29,7 @@ mod verify;
 mod yaml;
 
 use std::ffi::OsString;
+use std::ops::Range;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -70,4 +71,28 @@ pub fn inject_text(text: &str, mode: &str, profiles: &[&str]) -> Option<String> 
     let options = cli::inject_options(mode, profiles)?;
     let manifest = Manifest::from_text("-", text.to_owned()).ok()?;
     inject::manifest(&manifest, &options).ok().map(|injected| injected.text)
+}
+
+/// Where the nodes of a text lie in it, for fuzzing. `None` means that the text is neither YAML nor JSON.
+pub fn yaml_ranges(text: &str) -> Option<Vec<Range<usize>>> {
+    let documents = yaml::read(text).ok()?;
+    let mut pending: Vec<_> = documents.iter().map(|document| &document.root).collect();
+    let mut ranges = Vec::new();
+    while let Some(node) = pending.pop() {
+        ranges.push(node.range.clone());
+        pending.extend(node.items());
+        pending.extend(node.entries().iter().map(|entry| &entry.value));
+    }
+    Some(ranges)
+}
+
+/// The profile in a container's log, for fuzzing. `None` means that there is none.
+pub fn profile_in_log(log: &str) -> Option<String> {
+    learn::profile_in_log(log).ok()
+}
+
+/// How many names are in an archive of files, a layer of an image or a whole root filesystem, for fuzzing. `None` means that
+/// the archive is refused. Its contents lie in a temporary directory meanwhile.
+pub fn names_in_archive(archive: &[u8], is_layer: bool) -> Option<usize> {
+    image::names_in_archive(archive, is_layer).ok()
 }

@@ -124,9 +124,10 @@ fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output)
             (false, code)
         }
     };
-    // An app that could not be executed has said so, and there is nothing to write.
+    // An app that could not be executed has said so, and there is nothing to write. One that exits with 0 was executed,
+    // whatever was seen of it.
     let no_exec = [Exit::NotFound, Exit::CannotExecute].map(|exit| Some(exit.code())).contains(&code);
-    let nothing = (traced || no_exec) && code.is_some() && seen.is_empty() && seen.can_name();
+    let nothing = (traced || no_exec) && !matches!(code, None | Some(0)) && seen.is_empty() && seen.can_name();
     let written = nothing || write(options, prepared, seen, Some(start), out, output);
     let code = code.unwrap_or_else(|| init.attend_to_the_end_with(&mut Leaving));
     Ok(if code == 0 && !written { Exit::RunFailed } else { Exit::App(code) })

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
 use crate::cli;
 use crate::harden::plan::Change;
 use crate::linux::errno::name;
+use crate::linux::lock::Lock;
 use crate::linux::stream::Stream;
 use crate::report::{self, AppProcess, CommandError, Exit, Note, Report, Volume};
 use crate::text::escape::escape;
@@ -293,11 +293,11 @@ fn exchange(file: &File, message: &str, over: Over) -> std::io::Result<()> {
 
 /// Locks the file (`flock(2)`) against other processes of lithify, until what it returns is dropped. Does not wait for
 /// long, because the app may hold a lock for ever; `None` if it is not locked.
-fn lock(file: &File) -> Option<Flock<File>> {
+fn lock(file: &File) -> Option<Lock> {
     for _ in 0..LOCK_TRIES {
-        match Flock::lock(file.try_clone().ok()?, FlockArg::LockExclusiveNonblock) {
+        match Lock::take(file.try_clone().ok()?.into()) {
             Ok(locked) => return Some(locked),
-            Err((_, Errno::EWOULDBLOCK)) => std::thread::sleep(Duration::from_millis(2)),
+            Err(Errno::EWOULDBLOCK) => std::thread::sleep(Duration::from_millis(2)),
             Err(_) => return None,
         }
     }
@@ -382,7 +382,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("termination-log");
         std::fs::write(&path, "lithify run: no").unwrap();
-        let _other = Flock::lock(File::open(&path).unwrap(), FlockArg::LockExclusive).unwrap();
+        let _other = Lock::take(File::open(&path).unwrap().into()).unwrap();
         set_termination_message(&path, None, "lithify x", Over::Any).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "lithify x");
     }

@@ -1,10 +1,10 @@
 //! procfs (`proc(5)`): the only code that reads what `/proc` says of processes. It returns facts and errno; other code
 //! decides what they mean.
 
-pub(crate) mod cgroup;
-pub(crate) mod maps;
+pub mod cgroup;
+pub mod maps;
 pub mod mountinfo;
-pub(crate) mod net;
+pub mod net;
 pub(crate) mod processes;
 pub(crate) mod stat;
 pub mod status;
@@ -354,10 +354,10 @@ impl Proc {
     }
 
     /// The first bytes of one of the task's files, as many as fit into `buffer`.
-    fn read<'b>(&self, task: Task, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-        let file = self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY).ok()?;
-        let length = nix::unistd::read(&file, buffer).ok()?;
-        buffer.get(..length)
+    fn read<'b>(&self, task: Task, file: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        let file = self.open_file(&format!("{task}/{file}"), OFlag::O_RDONLY)?;
+        let length = nix::unistd::read(&file, buffer)?;
+        Ok(buffer.get(..length).unwrap_or_default())
     }
 
     fn read_at<'b>(&self, task: Task, file: &str, offset: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {

@@ -43,7 +43,7 @@ pub fn needs(root: &Root, program: &[u8], search: &[&str]) -> Vec<(Vec<u8>, Role
 }
 
 /// The interpreter of a `#!` line (execve(2)), and for `env NAME` the program that env will start.
-fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
+pub fn script_interpreters(head: &[u8]) -> Vec<(Vec<u8>, Role)> {
     let Some(line) = head.strip_prefix(b"#!") else { return Vec::new() };
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());

@@ -129,6 +129,14 @@ impl RootError {
         }
     }
 
+    /// Whether another try may well succeed: a busy network, a lack of memory or of descriptors, rather than a right that
+    /// is missing.
+    pub fn may_pass(&self) -> bool {
+        use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM, ESTALE};
+        // A silent server would be waited for once more.
+        self.silent().is_none() && matches!(self.errno(), EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOMEM | ESTALE)
+    }
+
     /// The mount whose server does not answer, if that is what went wrong.
     pub fn silent(&self) -> Option<&Silent> {
         if let Failure::Silent(mount) = &*self.0 { Some(mount) } else { None }

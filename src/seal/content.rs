@@ -103,10 +103,11 @@ fn digest(
     }
 }
 
-/// Whether an open file is an ELF file or a script, or cannot be read.
-pub(super) fn may_be_program(file: &File) -> bool {
+/// Whether an open file is an ELF file or a script.
+pub(super) fn may_be_program(file: &File) -> Result<bool, Errno> {
     let mut start = [0; MAGIC];
-    file.read_at(&mut start, 0).map_or(true, |read| is_program(start.get(..read).unwrap_or_default()))
+    let read = file.read_at(&mut start, 0).map_err(|error| errno(&error))?;
+    Ok(is_program(start.get(..read).unwrap_or_default()))
 }
 
 /// Whether a file that begins so is an ELF file or a script (execve(2)).

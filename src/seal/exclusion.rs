@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::digest::Scope;
-use crate::harden::mark::{self, Mark};
+use crate::harden::mark::{self, Mark, MarkError};
 use crate::profile::Profile;
 use crate::root::pattern::{Component, PathPattern};
 use crate::root::{Canonical, InRoot, Link, Root};
@@ -76,8 +76,12 @@ impl Exclusions {
         for (path, what) in kernel.into_iter().chain(runtime) {
             list.push(Exclusion::new(path, Origin::Always, what));
         }
-        // What is there and is no mark is a file as any other.
-        if Mark::read(root).is_ok() {
+        // What is there and is no mark is a file as any other. What could not be read may be one.
+        let again = |error| match error {
+            MarkError::Unreadable(error) if error.may_pass() => Mark::read(root),
+            error => Err(error),
+        };
+        if Mark::read(root).or_else(again).is_ok() {
             list.push(Exclusion::new("/.lithify", Origin::Always, What::File(mark::PATH)));
         }
         for entry in &profile.exclude {

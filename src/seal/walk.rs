@@ -143,13 +143,18 @@ impl Walk<'_> {
     }
 
     /// Whether a name that runtimes give to a file of theirs is something else: a directory, or what can be executed.
-    fn is_foreign(&self, directory: &Directory, name: &CStr, path: &Canonical, details: &Details) -> bool {
+    fn is_foreign(
+        &self,
+        directory: &Directory,
+        name: &CStr,
+        path: &Canonical,
+        details: &Details,
+    ) -> Result<bool, RootError> {
         let stat = &details.stat;
-        stat.kind == Kind::Directory
-            || stat.kind == Kind::File
-                && stat.mount == self.mount
-                && is_of_runtime(path)
-                && directory.file(name).map_or(true, |file| may_be_program(&file))
+        if stat.kind == Kind::File && stat.mount == self.mount && is_of_runtime(path) {
+            return may_be_program(&directory.file(name)?).map_err(|errno| directory.error("read", name, errno));
+        }
+        Ok(stat.kind == Kind::Directory)
     }
 
     /// Makes the entries of the directories on the way, as far as that was not done.
@@ -187,7 +192,7 @@ impl Walk<'_> {
 impl OrderedVisitor for Walk<'_> {
     fn entry(&mut self, directory: &Directory, name: &CStr, details: &Details) -> Result<bool, RootError> {
         let path = directory.join(name);
-        if self.exclusions.leaves_out(&path, self.is_foreign(directory, name, &path, details)) {
+        if self.exclusions.leaves_out(&path, self.is_foreign(directory, name, &path, details)?) {
             if !self.view.removes(&path) {
                 self.leave_out();
             }

@@ -62,9 +62,9 @@ pub enum Undecidable {
     FirstRoot(Errno),
     /// The mounts cannot be read.
     #[error("mountinfo {}", match .0 {
-        MountinfoError::Unreadable { .. } => "cannot be read",
-        MountinfoError::NoRoot => "does not list the root",
-        MountinfoError::Format(_) => "is not in the format that is known",
+        MountinfoError::Unreadable { errno, .. } => format!("cannot be read ({})", errno.desc()),
+        MountinfoError::NoRoot => "does not list the root".to_owned(),
+        MountinfoError::Format(_) => "is not in the format that is known".to_owned(),
     })]
     Mounts(#[from] MountinfoError),
     /// No list of mounts has the mount of the target.

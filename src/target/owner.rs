@@ -86,7 +86,10 @@ impl Owner {
             return Self::Process { task, root: id };
         }
         // Compared by identity: many paths lead to the root of another process, and all of them read as "/".
-        let own = own_root() == Ok(id);
+        let own = match own_root() {
+            Ok(own) => own == id,
+            Err(errno) => return Self::Unknown(OwnerError::Path { path: b"/".to_vec(), errno }),
+        };
         match std::fs::canonicalize(root.path()).map(|path| path.into_os_string().into_encoded_bytes()) {
             Ok(path) if own => Self::Own { path },
             Ok(path) if path == b"/" => Self::Unknown(OwnerError::OtherRoot),

@@ -14,8 +14,13 @@ pub(super) fn check(root: &Root, verify: &Verify, out: &mut Verification) {
                 Err(error) => (Status::Unverified, Evidence::Unreadable(error)),
                 Ok((paths, problems)) => match (paths.first(), problems.into_iter().next()) {
                     (Some(_), _) if id == CheckId::Present => {
-                        if paths.iter().any(|path| root.resolve(path).is_ok()) {
+                        let resolved: Vec<_> = paths.iter().map(|path| root.resolve(path)).collect();
+                        if resolved.iter().any(Result::is_ok) {
                             (Status::Pass, Evidence::There)
+                        } else if let Some(error) =
+                            resolved.into_iter().filter_map(Result::err).find(|error| !error.leads_nowhere())
+                        {
+                            (Status::Unverified, Evidence::Unreadable(error))
                         } else {
                             (Status::Fail, Evidence::Dangling)
                         }

@@ -1,18 +1,20 @@
 //! Lets only one lithify work in a volume at a time: `flock(2)` on its directory. The kernel drops the lock when the
 //! process ends, however it ends. So anything unfinished that a holder finds was left by a run that was killed.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
+
+use crate::linux::lock::Lock;
 
 /// How long to wait for another run.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A volume that this process may work in.
-pub struct VolumeLock(Option<Flock<OwnedFd>>);
+pub struct VolumeLock(Option<Lock>);
 
 impl VolumeLock {
     /// Locks `directory` and waits up to a minute for another run. Fails with `EWOULDBLOCK` if that run does not end.
@@ -22,12 +24,12 @@ impl VolumeLock {
         loop {
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
             let own = openat(directory, c".", flags, Mode::empty())?;
-            match Flock::lock(own, FlockArg::LockExclusiveNonblock) {
+            match Lock::take(own) {
                 Ok(lock) => return Ok(Self(Some(lock))),
-                Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) if start.elapsed() < PATIENCE => {
+                Err(Errno::EWOULDBLOCK | Errno::EINTR) if start.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) => return Err(Errno::EWOULDBLOCK),
+                Err(Errno::EWOULDBLOCK | Errno::EINTR) => return Err(Errno::EWOULDBLOCK),
                 Err(_) => return Ok(Self(None)),
             }
         }
@@ -50,8 +52,7 @@ mod tests {
         let open = || std::fs::File::open(directory.path()).unwrap();
         let first = VolumeLock::take(open().as_fd()).unwrap();
         assert!(first.is_held());
-        let second = Flock::lock(open(), FlockArg::LockExclusiveNonblock);
-        assert!(matches!(second, Err((_, Errno::EWOULDBLOCK))));
+        assert_eq!(Lock::take(open().into()).err(), Some(Errno::EWOULDBLOCK));
         let waiting = open();
         let start = Instant::now();
         std::thread::scope(|scope| {

@@ -24,7 +24,7 @@ pub(super) fn said(log: &str) -> String {
 }
 
 /// The profile in the log. Fails if there is none, or if the app has written into it or beside it what looks like one.
-pub(super) fn profile(log: &str) -> Result<String, Failure> {
+pub(crate) fn profile(log: &str) -> Result<String, Failure> {
     let starts: Vec<usize> = log.match_indices(FIRST).map(|(start, _)| start).collect();
     if starts.len() > 1 {
         return Err(Failure::Manifest(format!(

@@ -12,7 +12,7 @@ pub struct Mapping {
 }
 
 /// Every file that the text names, once.
-pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {
+pub fn parse(text: &[u8]) -> Vec<Mapping> {
     let mut files: Vec<Mapping> = Vec::new();
     for file in text.split(|&byte| byte == b'\n').filter_map(parse_line) {
         if !files.contains(&file) {
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {
 }
 
 /// Calls `visit` with each file that may be executed and has its path still: how the kernel identifies it, and its path.
-pub(super) fn executable(text: &[u8], visit: &mut dyn FnMut(Identity, &[u8])) {
+pub fn executable(text: &[u8], visit: &mut dyn FnMut(Identity, &[u8])) {
     let may_execute = |line: &&[u8]| {
         let mut fields = line.split(|&byte| byte == b' ');
         fields.nth(1).is_some_and(|rights| rights.contains(&b'x'))

@@ -24,7 +24,7 @@ const LISTEN: &str = "0A";
 const CLOSE: &str = "07";
 
 /// Adds the sockets of one file that wait. Lines of another form are left out.
-pub(super) fn parse(text: &str, tcp: bool, found: &mut Vec<Waiting>) {
+pub fn parse(text: &str, tcp: bool, found: &mut Vec<Waiting>) {
     found.extend(text.lines().skip(1).filter_map(|line| parse_line(line, tcp)));
 }
 

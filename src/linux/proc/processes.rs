@@ -71,15 +71,20 @@ impl Process {
     }
 }
 
-/// Every visible process. Processes that end meanwhile are left out. The function makes four system calls for each
-/// process.
+/// Every visible process. Processes that end meanwhile are left out; fails if one cannot be read (`EPERM` with hidepid).
+/// The function makes four system calls for each process.
 pub fn list() -> Result<Vec<Process>, Errno> {
     let proc = Proc::open()?;
     let pids = numbers(proc.fd.as_fd())?;
     let mut buffer = [0; 4096];
     let mut processes = Vec::with_capacity(pids.len());
     for pid in pids {
-        let Some(stat) = proc.read(Task::Process(pid), "stat", &mut buffer).and_then(parse) else { continue };
+        // One that cannot be read is not one that has ended: it may be the app.
+        let stat = match proc.read(Task::Process(pid), "stat", &mut buffer) {
+            Ok(text) => parse(text).ok_or(Errno::EIO)?,
+            Err(Errno::ENOENT | Errno::ESRCH) => continue,
+            Err(errno) => return Err(errno),
+        };
         let (thread, program) = match stat.life {
             // Its files may be unreadable just as those of a living process, so that an error says nothing.
             Life::Over => (pid, Err(Errno::ENOENT)),
@@ -91,7 +96,7 @@ pub fn list() -> Result<Vec<Process>, Errno> {
             Err(Errno::ENOENT | Errno::ESRCH) => Program::None,
             Err(_) => {
                 let statm = proc.read(Task::Thread { process: pid, thread }, "statm", &mut buffer);
-                Program::Unreadable { code: statm.and_then(parse_code) }
+                Program::Unreadable { code: statm.ok().and_then(parse_code) }
             }
         };
         processes.push(Process { pid, thread, parent: stat.parent, start: stat.start, comm: stat.comm, program });

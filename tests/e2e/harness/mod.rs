@@ -8,6 +8,7 @@ pub mod container;
 pub mod docker;
 pub mod init_app;
 pub mod plugin;
+pub mod program;
 pub mod pty;
 pub mod ran;
 pub mod seccomp;
