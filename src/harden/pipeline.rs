@@ -22,7 +22,6 @@ use crate::harden::protection::{LoadedError, Protection, Starter};
 use crate::harden::survey::{Depth, Examined, Survey, survey};
 use crate::harden::wait::{Doomed, Obstacle, Remark, Wait, WaitError};
 use crate::linux::proc::processes::Process;
-use crate::linux::time::Time;
 use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
@@ -218,7 +217,10 @@ impl<'a> Protected<'a> {
             }
         }
         // If nothing is changed, nothing is looked at a second time.
-        let examined = if policy.dry_run { Examined::default() } else { Examined::of(&target.root, Time::now()) };
+        let examined = match start(target, &app) {
+            Ok(start) if !policy.dry_run => Examined::of(&target.root, start),
+            _ => Examined::default(),
+        };
         let mut protected = Self { target, profile, policy, app, kept, protection, unknown: None, examined };
         protected.protect_start()?;
         if matches!(policy.processes, Processes::Veto) && target.owner.has_processes() {

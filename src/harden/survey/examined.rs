@@ -2,9 +2,9 @@
 //! since: their ctime tells, which the kernel sets at each change, and which no program can set.
 //!
 //! A file is remembered only if a change of it certainly shows: it is on the root's own mount, whose filesystem is a local
-//! one; its ctime was long past when the looks began, because the kernel's clock for files stands still for some
-//! milliseconds, and some filesystems store whole seconds; and only root may write it, because whoever has mapped a file
-//! may write it later.
+//! one; only root may write it; and it has not changed since the container started. A process that has mapped a file
+//! may write it again without a new ctime, as long as what it wrote before is not on the disk. Its first write moves the
+//! ctime, and no process of the container is older than the container.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -17,7 +17,7 @@ use crate::linux::filesystem::{self, is_left_out};
 use crate::linux::time::Time;
 use crate::root::{Details, Identity, Root, details_of};
 
-/// How long before the first look a file must have been changed last.
+/// How long before the start a file must have been changed last: some filesystems store whole seconds.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// How many files are remembered at most: memory must not grow with the tree. It is a power of two.
@@ -35,7 +35,7 @@ struct Memory {
     /// Hashes by a random key; 0 for a free slot. Nobody can choose a file that has the hash of another.
     slots: RefCell<Vec<u64>>,
     random: RandomState,
-    /// When the looks began.
+    /// When the container started.
     start: Time,
     /// The only mount whose files are remembered.
     mount: u64,
@@ -62,7 +62,7 @@ pub(super) enum About {
 }
 
 impl Examined {
-    /// Remembers files of `root` for a second look, if the first one begins at `start`.
+    /// Remembers files of `root` for a second look, if the container started at `start`.
     pub fn of(root: &Root, start: Time) -> Self {
         let local = filesystem::of(root.as_fd()).is_some_and(|kind| !is_left_out(kind));
         let (slots, random, mount) = (RefCell::new(Vec::new()), RandomState::new(), root.stat().mount);
