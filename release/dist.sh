@@ -10,7 +10,8 @@
 #   SHA256SUMS                                       of all these files
 #
 # The same commit gives the same bytes in any directory, on any day: every time in it is the commit's. LITHIFY_PROGRAMS
-# names a directory of programs that are built already, and LITHIFY_MAKER the program that makes the rest of them.
+# names a directory of programs that are built already, with what cargo would build for each in `graphs`; LITHIFY_MAKER is
+# the program that makes the rest of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dist=$(realpath -m "${1:-dist/release}")
@@ -41,10 +42,12 @@ if [ -z "$programs" ]; then
 fi
 rm -rf "$dist"
 mkdir -p "$dist"
+graphs=$programs/graphs
 for program in lithify kubectl-lithify; do
   for architecture in x86_64 aarch64; do
     install -m 0755 "$programs/$program-$architecture-linux" "$dist"
-    release/build.sh $program $architecture "$work/graphs/$program-$architecture.json" --graph
+    [ -e "$graphs/$program-$architecture.json" ] ||
+      release/build.sh $program $architecture "$graphs/$program-$architecture.json" --graph
   done
 done
 libc=$(rustc --print sysroot)/lib/rustlib/x86_64-unknown-linux-musl/lib/self-contained/libc.a
@@ -55,5 +58,5 @@ if [ -z "$maker" ]; then
   cargo build --quiet --locked --package lithify-release
   maker=target/debug/lithify-release
 fi
-"$maker" "$dist" "$work/graphs"
+"$maker" "$dist" "$graphs"
 echo "release/dist.sh: $dist, of commit $REVISION"

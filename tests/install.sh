@@ -42,7 +42,11 @@ gosu gosu
 ab apache2-utils
 script bsdutils
 hunspell hunspell
+skopeo skopeo
 faketime faketime
+zsh zsh
+fish fish
+mandoc mandoc
 dockerd docker.io
 docker docker.io
 docker-compose docker-compose

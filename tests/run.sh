@@ -19,6 +19,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 tests/fleet/schemas.sh
 tests/fleet/kubectl.sh
+tests/release/tools.sh
 export PATH="$PATH:/usr/sbin:/sbin"
 # As it is shipped; the plugin is built for this machine, with the tests of its crate.
 cargo build --quiet --locked --release --target x86_64-unknown-linux-musl
