@@ -45,10 +45,10 @@ provenance() {
   local file
   if [ "$ATTESTATION" != required ]; then
     [ "$ATTESTATION" = if-possible ] || failed "attestation \"$ATTESTATION\" is not known" "write required or if-possible"
-    command -v gh >/dev/null && [ -n "$GH_TOKEN" ] || { echo "The provenance was not looked at: gh is not here, or has no token."; return 0; }
+    command -v gh >/dev/null && [ -n "$GH_TOKEN" ] || { echo "::warning title=lithify::the provenance was not looked at, because gh is not here or has no token: only SHA256SUMS, from the same place, says what the files are"; return 0; }
   fi
   for file in *-linux; do
-    gh attestation verify "$file" --repo lithify/lithify || failed "the provenance of $file does not hold" "do not use it, and report it"
+    gh attestation verify "$file" --repo lithify/lithify --signer-workflow lithify/lithify/.github/workflows/release.yml --source-ref "refs/tags/v$VERSION" || failed "the provenance of $file does not hold" "do not use it, and report it"
   done
 }
 
@@ -64,12 +64,14 @@ run() {
     lint)
       [ -n "$MANIFESTS" ] && [ ${#profiles[@]} != 0 ] || failed "lint has nothing to look at" "give manifests and profile"
       lines "$MANIFESTS"
-      local files=() pattern
+      local files=() found pattern
       for pattern in "${words[@]}"; do
+        [[ $pattern != *'**'* ]] || failed "** in \"$pattern\" means no more than *" "write a line for each depth: deploy/*.yaml, deploy/*/*.yaml"
         # Only patterns: no other expansion is made.
-        mapfile -t -O "${#files[@]}" files < <(compgen -G "$pattern" || true)
+        mapfile -t found < <(compgen -G "$pattern" || true)
+        [ ${#found[@]} != 0 ] || failed "no file has a name like \"$pattern\"" "look at the lines of \"manifests\""
+        files+=("${found[@]}")
       done
-      [ ${#files[@]} != 0 ] || failed "no file has a name of \"manifests\"" "look at the pattern"
       if [ -n "$SARIF" ]; then
         [ ${#files[@]} = 1 ] || failed "sarif is of one file, and there are ${#files[@]}" "use a step for each"
         "$here/kubectl-lithify" lint --filename "${files[0]}" "${profiles[@]}" --format sarif >"$SARIF" || status=$?
@@ -98,7 +100,9 @@ run() {
         digest=$(docker save "$IMAGE" | "$here/kubectl-lithify" seal --image - --after "${profiles[@]}")
       fi
       echo "$digest"
-      echo "digest=$(grep -oE 'lithify1x?-sha256:[0-9a-f]{64}' <<<"$digest" | head -1)" >>"$GITHUB_OUTPUT"
+      # An empty output would mean, to whoever uses it, that nothing is to be checked.
+      [[ $digest =~ lithify1x?-sha256:[0-9a-f]{64} ]] || failed "seal stated no digest" "report it, with what is printed above"
+      echo "digest=${BASH_REMATCH[0]}" >>"$GITHUB_OUTPUT"
       ;;
     *) failed "command \"$COMMAND\" is not known" "write lint, scan or seal" ;;
   esac

@@ -110,7 +110,12 @@ fn lint_says_what_a_profile_would_break() {
         serde_json::from_slice(&fs::read(pipeline.release.work("work").join("out.sarif")).unwrap()).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
     let (fits, said, _) = pipeline.uses(&[("command", "lint"), ("manifests", "nowhere/*"), ("profile", "shells")]);
-    assert!(!fits && said.contains("no file has a name of"), "{said}");
+    assert!(!fits && said.contains("no file has a name like"), "{said}");
+    let typed_wrong = [("command", "lint"), ("manifests", "deploy/*.yaml\ndeplay/*.yaml"), ("profile", "nginx")];
+    let (fits, said, _) = pipeline.uses(&typed_wrong);
+    assert!(!fits && said.contains("no file has a name like \"deplay/*.yaml\""), "{said}");
+    let (fits, said, _) = pipeline.uses(&[("command", "lint"), ("manifests", "**/*.yaml"), ("profile", "nginx")]);
+    assert!(!fits && said.contains("** in"), "{said}");
 }
 
 #[test]
