@@ -3,7 +3,7 @@
 target := "x86_64-unknown-linux-musl"
 
 # Everything that CI checks, in its order
-ci: fmt lint test aarch64 release kubectl size bench fuzz deny
+ci: fmt lint test aarch64 release kubectl size dist reproducible bench fuzz deny
 
 # Formatting
 fmt:

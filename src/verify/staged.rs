@@ -17,10 +17,16 @@ pub(super) fn check(root: &Root, view: &View, out: &mut Verification) {
     };
     let visible = mounts.visible();
     for (point, mount) in &visible {
-        if may_be_staged(mount)
-            && root.resolve(&InRoot(point).join(MARKER.as_bytes())).is_ok_and(|stat| stat.kind == Kind::File)
-        {
-            out.checks.push(judge(mount, point, &visible));
+        if !may_be_staged(mount) {
+            continue;
+        }
+        match root.resolve(&InRoot(point).join(MARKER.as_bytes())) {
+            Ok(stat) if stat.kind == Kind::File => out.checks.push(judge(mount, point, &visible)),
+            Err(error) if !error.leads_nowhere() => {
+                let evidence = Evidence::Unreadable(error);
+                out.checks.push(Check::at(point, CheckId::Staged, Status::Unverified, evidence));
+            }
+            _ => {}
         }
     }
 }
