@@ -91,7 +91,7 @@ impl Root {
         let bytes = path.as_os_str().as_bytes();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(os("open", bytes))?;
-        if filesystem::of(fd.as_fd()) == Some(PROC_SUPER_MAGIC) {
+        if filesystem::of(fd.as_fd()).map_err(os("fstatfs", bytes))? == PROC_SUPER_MAGIC {
             return Err(Failure::Proc(bytes.to_vec()).into());
         }
         let stat = stat_of(fd.as_fd(), c"", bytes)?;
@@ -232,9 +232,9 @@ impl Root {
         openat(&directory, c".", flags, Mode::S_IRUSR).map(drop).map_err(os("open O_TMPFILE", &path))
     }
 
-    /// Type of the filesystem that `directory` is on (`statfs(2)`).
-    pub fn filesystem_of(&self, directory: &Directory) -> Option<FsType> {
-        filesystem::of(directory.as_fd())
+    /// Type of the filesystem that `directory` is on (`fstatfs(2)`).
+    pub fn filesystem_of(&self, directory: &Directory) -> Result<FsType, RootError> {
+        filesystem::of(directory.as_fd()).map_err(os("fstatfs", directory.path()))
     }
 
     /// An `O_PATH` descriptor of the file that `path` leads to, by which to name it to the kernel; and what is known of
@@ -245,9 +245,10 @@ impl Root {
         Ok((fd, stat))
     }
 
-    /// Type of the filesystem at `path` (`statfs(2)`).
-    pub fn filesystem<'p>(&self, path: impl Into<InRoot<'p>>) -> Option<FsType> {
-        filesystem::of(self.open_resolved(path.into(), OFlag::O_PATH).ok()?.as_fd())
+    /// Type of the filesystem at `path` (`fstatfs(2)`).
+    pub fn filesystem<'p>(&self, path: impl Into<InRoot<'p>>) -> Result<FsType, RootError> {
+        let path = path.into();
+        filesystem::of(self.open_resolved(path, OFlag::O_PATH)?.as_fd()).map_err(os("fstatfs", &path))
     }
 
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {

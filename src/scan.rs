@@ -117,7 +117,7 @@ impl Visitor for Scanner<'_> {
         child: &Directory,
     ) -> Result<Option<Look>, RootError> {
         let stat = child.own_stat();
-        if stat.mount != parent.own_stat().mount && self.root.filesystem_of(child).is_none_or(is_left_out) {
+        if stat.mount != parent.own_stat().mount && is_left_out(self.root.filesystem_of(child)?) {
             return Ok(None);
         }
         if stat.mode & 0o1002 == 0o002 {

@@ -93,7 +93,7 @@ impl Visitor for Search<'_> {
 
     fn enter(&mut self, parent: &Directory, _: Look, _: &CStr, child: &Directory) -> Result<Option<Look>, RootError> {
         let other_mount = child.own_stat().mount != parent.own_stat().mount;
-        let kernels = other_mount && self.root.filesystem_of(child).is_none_or(is_left_out);
+        let kernels = other_mount && is_left_out(self.root.filesystem_of(child)?);
         Ok((!kernels && !self.is_left_out(child.path())).then_some(Look::All))
     }
 

@@ -265,12 +265,12 @@ impl Matches for Search<'_> {
         if late || !self.everywhere { self.unreadable.note(error) } else { Ok(()) }
     }
 
-    fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
+    fn enters(&mut self, parent: &Directory, child: &Directory) -> Result<bool, RootError> {
         if self.mounts.are_entered(parent, child) {
-            return true;
+            return Ok(true);
         }
-        let further = !self.root.filesystem_of(child).is_none_or(is_left_out);
+        let further = !is_left_out(self.root.filesystem_of(child)?);
         self.cut |= further;
-        self.everywhere && further
+        Ok(self.everywhere && further)
     }
 }

@@ -2,15 +2,16 @@
 
 use std::os::fd::BorrowedFd;
 
+use nix::errno::Errno;
 use nix::sys::statfs::{
     BPF_FS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, DEVPTS_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType,
     NFS_SUPER_MAGIC, PROC_SUPER_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, SMB_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC,
     fstatfs,
 };
 
-/// The type of the filesystem that `file` is on (`fstatfs(2)`).
-pub fn of(file: BorrowedFd<'_>) -> Option<FsType> {
-    fstatfs(file).ok().map(|filesystem| filesystem.filesystem_type())
+/// The type of the filesystem that `file` is on. Fails as `fstatfs(2)` does.
+pub fn of(file: BorrowedFd<'_>) -> Result<FsType, Errno> {
+    fstatfs(file).map(|filesystem| filesystem.filesystem_type())
 }
 
 /// Whether no search for programs enters this filesystem: kernel interfaces hold no programs; network filesystems can

@@ -15,7 +15,7 @@ pub trait Matches {
     fn failed(&mut self, error: RootError) -> Result<(), RootError>;
 
     /// Whether `**` goes down from `parent` into `child`.
-    fn enters(&mut self, parent: &Directory, child: &Directory) -> bool;
+    fn enters(&mut self, parent: &Directory, child: &Directory) -> Result<bool, RootError>;
 }
 
 /// Calls `matches` for every file that `pattern` matches.
@@ -167,7 +167,7 @@ impl Visitor for AnyDepth<'_, '_, '_> {
     }
 
     fn enter(&mut self, parent: &Directory, _: Look, _: &CStr, child: &Directory) -> Result<Option<Look>, RootError> {
-        let further = self.matches.enters(parent, child);
+        let further = self.matches.enters(parent, child)?;
         if further && self.one.is_none() {
             expand_from(self.root, child.path(), self.rest, self.matches)?;
         }
@@ -196,8 +196,8 @@ pub fn matches(root: &Root, pattern: &PathPattern) -> Result<(Vec<Canonical>, Ve
             self.unreadable.note(error)
         }
 
-        fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
-            child.own_stat().mount == parent.own_stat().mount || !self.root.filesystem_of(child).is_none_or(is_left_out)
+        fn enters(&mut self, parent: &Directory, child: &Directory) -> Result<bool, RootError> {
+            Ok(child.own_stat().mount == parent.own_stat().mount || !is_left_out(self.root.filesystem_of(child)?))
         }
     }
     let mut paths = Paths { root, paths: Vec::new(), unreadable: Unreadable::default() };

@@ -124,7 +124,7 @@ pub(super) fn walk(root: &Root, base: &Canonical, path: InRoot<'_>, follow: bool
                 return Err(fail(Errno::ELOOP));
             }
             let target = readlinkat(&fd, c"").map_err(fail)?.into_vec();
-            if filesystem::of(fd.as_fd()) == Some(PROC_SUPER_MAGIC) && is_magic(&target) {
+            if filesystem::of(fd.as_fd()).map_err(fail)? == PROC_SUPER_MAGIC && is_magic(&target) {
                 return Err(fail(Errno::ELOOP));
             }
             links.push(Link { path: canonical(&at).join(&component), stat, last });

@@ -64,7 +64,7 @@ pub(super) enum About {
 impl Examined {
     /// Remembers files of `root` for a second look, if the container started at `start`.
     pub fn of(root: &Root, start: Time) -> Self {
-        let local = filesystem::of(root.as_fd()).is_some_and(|kind| !is_left_out(kind));
+        let local = filesystem::of(root.as_fd()).is_ok_and(|kind| !is_left_out(kind));
         let (slots, random, mount) = (RefCell::new(Vec::new()), RandomState::new(), root.stat().mount);
         Self(local.then_some(Memory { slots, random, start, mount }))
     }

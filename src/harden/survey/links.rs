@@ -71,7 +71,13 @@ fn follow(
             Err(error) => return selection.unreadable.note(error),
         };
         // A link of procfs itself, such as /proc/self/exe, leads to a process, not to a file of this tree.
-        let foreign = !kept.mounts.contains(stat.mount) && root.filesystem(&directory).is_none_or(is_left_out);
+        let foreign = !kept.mounts.contains(stat.mount)
+            && match root.filesystem(&directory) {
+                Ok(filesystem) => is_left_out(filesystem),
+                // Somebody removed it meanwhile.
+                Err(error) if error.leads_nowhere() => true,
+                Err(error) => return selection.unreadable.note(error),
+            };
         if foreign || matches!(stat.kind, Kind::Directory | Kind::Other) {
             selection.cuts = true;
             return Ok(());

@@ -152,6 +152,6 @@ fn lacking(root: &Root, names: &[&Found]) -> Option<MissingNames> {
         rule: first.rule,
         expected,
         found: count,
-        overlay: root.filesystem(&first.parent.path()) == Some(OVERLAYFS_SUPER_MAGIC),
+        overlay: root.filesystem(&first.parent.path()).is_ok_and(|filesystem| filesystem == OVERLAYFS_SUPER_MAGIC),
     })
 }

@@ -124,7 +124,7 @@ impl Matches for Expansion<'_, '_, '_, '_> {
         self.selection.unreadable.note(error)
     }
 
-    fn enters(&mut self, parent: &Directory, child: &Directory) -> bool {
-        self.selection.scope.kept.mounts.are_entered(parent, child)
+    fn enters(&mut self, parent: &Directory, child: &Directory) -> Result<bool, RootError> {
+        Ok(self.selection.scope.kept.mounts.are_entered(parent, child))
     }
 }

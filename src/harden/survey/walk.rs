@@ -148,7 +148,7 @@ impl Visitor for TreeWalk<'_, '_, '_> {
         }
         Ok(if scope.kept.mounts.contains(stat.mount) {
             Some(if look == Look::All { Look::All } else { Look::Beyond })
-        } else if self.noting && !scope.root.filesystem_of(child).is_none_or(is_left_out) {
+        } else if self.noting && !is_left_out(scope.root.filesystem_of(child)?) {
             Some(Look::Links)
         } else {
             None

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::net::UnixListener;
 
+use serde_json::{Value, json};
+
 use super::settings::{SETTINGS, bring, everything, results, sleeper};
 use crate::harness::container::{Container, Spec};
 use crate::harness::{rootfs, run_lithify};
@@ -25,6 +27,72 @@ fn passes_and_fails_by_the_setting() {
         let (status, detail) = result(&(setting.fails)(sleeper()).start(), id, setting.keys);
         assert!(status == "fail" && detail.contains(setting.says), "{id}: {status}: {detail}");
     }
+}
+
+/// The other checks, and the tests that show each in a container in which it passes and in one in which it fails.
+const ELSEWHERE: [(&str, &str); 22] = [
+    ("remove", "verify/containers.rs"),
+    ("strip", "harden/accounts.rs"),
+    ("mounts.read_only", "verify/containers.rs"),
+    ("mounts.writable", "verify/containers.rs"),
+    ("mounts.writable_if_present", "verify/isolation.rs"),
+    ("mounts.staged", "stage/in_pod.rs"),
+    ("process.group", "verify/containers.rs"),
+    ("process.groups", "verify/isolation.rs"),
+    ("process.no_new_privs", "verify/containers.rs"),
+    ("process.capabilities", "verify/containers.rs"),
+    ("process.seccomp", "verify/containers.rs"),
+    // This kernel may have neither. What they write is mounted over.
+    ("process.apparmor", "verify/isolation.rs"),
+    ("process.selinux", "verify/isolation.rs"),
+    ("files.absent", "verify/containers.rs"),
+    ("files.present", "verify/containers.rs"),
+    ("exposure.runtime_socket", "verify/containers.rs"),
+    ("exposure.service_account_token", "verify/containers.rs"),
+    // It only informs.
+    ("kernel.settings", "verify/isolation.rs"),
+    ("drift.executables", "drift/executables.rs"),
+    ("drift.processes", "drift/processes.rs"),
+    ("seal", "seal/digest.rs"),
+    ("seal.digest", "seal/digest.rs"),
+];
+
+#[test]
+fn every_check_of_the_catalogue_has_such_containers() {
+    let listed = run_lithify(["verify", "--list-checks", "--format", "json"]).exits(0).json();
+    let listed: Vec<&str> = listed.as_array().unwrap().iter().map(|check| check["id"].as_str().unwrap()).collect();
+    let shown = SETTINGS.iter().map(|setting| setting.id).chain(ELSEWHERE.map(|(id, _)| id));
+    let (mut listed_in_order, mut shown) = (listed.clone(), shown.collect::<Vec<_>>());
+    listed_in_order.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(listed_in_order, shown);
+    for (id, file) in ELSEWHERE {
+        let text = fs::read_to_string(format!("{}/tests/e2e/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let named = text.contains(&format!("{id} ")) || text.contains(&format!("{id}\""));
+        assert!(named || file == "verify/isolation.rs", "{file} says nothing of {id}");
+    }
+}
+
+#[test]
+fn what_must_be_writable_if_it_is_there() {
+    let asks = "[verify.mounts]\nwritable_if_present = [\"/mnt\"]";
+    let id = "mounts.writable_if_present";
+    assert_eq!(result(&sleeper().tmpfs("/mnt", &[]).start(), id, asks).0, "pass");
+    let (status, detail) = result(&sleeper().tmpfs("/mnt", &["ro"]).start(), id, asks);
+    assert!(status == "fail" && detail.contains("read-only"), "{status}: {detail}");
+}
+
+#[test]
+fn supplementary_groups() {
+    let of = |set: fn(&mut Value)| sleeper().user(33, 33).with(set).start();
+    let asks = "[verify.process]\ngroups = [33, 34]";
+    assert_eq!(
+        result(&of(|config| config["process"]["user"]["additionalGids"] = json!([34])), "process.groups", asks).0,
+        "pass"
+    );
+    let (status, detail) =
+        result(&of(|config| config["process"]["user"]["additionalGids"] = json!([35])), "process.groups", asks);
+    assert!(status == "fail" && detail.contains("35"), "{status}: {detail}");
 }
 
 #[test]
