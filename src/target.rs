@@ -37,9 +37,16 @@ impl Target {
     /// `path` cannot be opened as a root; an owner that cannot be determined is [`Owner::Unknown`]. Mounts whose server does
     /// not answer now are left out from now on ([`Root::silent`]).
     pub fn open(path: &Path, deadline: Deadline) -> Result<Self, RootError> {
+        let Self { root, owner } = Self::without_asking(path, deadline)?;
+        let root = root.without_silent(&with_server(&owner));
+        Ok(Self { root, owner })
+    }
+
+    /// The same for somebody who looks at no more of the root than a program that starts: no mount is asked whether it
+    /// answers.
+    pub fn without_asking(path: &Path, deadline: Deadline) -> Result<Self, RootError> {
         let root = Root::open(path)?.with_deadline(deadline);
         let owner = Owner::of(&root);
-        let root = root.without_silent(&with_server(&owner));
         Ok(Self { root, owner })
     }
 

@@ -37,7 +37,8 @@ fn they_cost_it_nothing_and_all_are_reaped() {
     assert_eq!(ends(few), 0);
     let started = start(&[], &["many", "10000"]);
     assert_eq!(children(started.init).len(), 1, "the app alone");
-    assert!(memory(&started) <= least, "{} kB, and {least} kB with 10 processes", memory(&started));
+    // A byte for each process would be 10 kB. The stack may begin anywhere in a page.
+    assert!(memory(&started) <= least + 8, "{} kB, and {least} kB with 10 processes", memory(&started));
     started.waits();
     assert_eq!(ends(started), 0);
 }
