@@ -129,12 +129,10 @@ impl RootError {
         }
     }
 
-    /// Whether another try may well succeed: a busy network, a lack of memory or of descriptors, rather than a right that
-    /// is missing.
+    /// Whether another try may succeed: a busy network, a lack of memory, a right that comes and goes. What lasts is what
+    /// the file itself is like, and the end of the time. A silent server would be waited for once more.
     pub fn may_pass(&self) -> bool {
-        use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM, ESTALE};
-        // A silent server would be waited for once more.
-        self.silent().is_none() && matches!(self.errno(), EAGAIN | EINTR | EIO | EMFILE | ENFILE | ENOMEM | ESTALE)
+        self.silent().is_none() && !matches!(self.errno(), Errno::EFBIG | Errno::ENAMETOOLONG | Errno::ETIME)
     }
 
     /// The mount whose server does not answer, if that is what went wrong.
