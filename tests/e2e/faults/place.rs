@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -221,12 +221,12 @@ impl Place {
         let streams = [stdout.try_clone().unwrap(), stderr.try_clone().unwrap()];
         chroot(&root).unwrap();
         std::env::set_current_dir("/").unwrap();
-        let app = (start.first == First::App).then(|| Command::new("/bin/app").env_clear().spawn().unwrap());
+        let app = (start.first == First::App).then(|| spawn(Command::new("/bin/app").env_clear()));
         let mut command = Command::new("/dev/hold");
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").arg("/lithify/lithify").args(&start.arguments);
         // The tracer waits for it.
         #[allow(clippy::zombie_processes)]
-        let mut child = command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn().unwrap();
+        let mut child = spawn(command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr));
         traced.store(child.id(), Ordering::Relaxed);
         let mut input = child.stdin.take().unwrap();
         let release = move || input.write_all(b"\n").unwrap();
@@ -274,4 +274,18 @@ fn contents(root: &Path) -> BTreeMap<PathBuf, String> {
         }
     }
     found
+}
+
+/// Starts a program that was just written. A child that another thread has forked meanwhile may hold it open for writing,
+/// until its exec.
+fn spawn(command: &mut Command) -> Child {
+    for _ in 0..1000 {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            started => return started.unwrap(),
+        }
+    }
+    panic!("{command:?} stays busy");
 }
