@@ -86,7 +86,7 @@ fn execute(
     let apart = |path: &Canonical| !written.iter().any(|written| InRoot(written).overlaps(path));
     let mut paths = Vec::new();
     for path in started.into_iter().chain(&needed) {
-        let loader = matches!(root.classify(path), Ok(Some(Elf::Library)));
+        let loader = matches!(root.classify(path), Ok(Some(Elf::Library { .. })));
         let directory = path.parent().filter(|above| *above != b"/" && !loader && apart(above));
         match directory {
             Some(directory) => paths.push(directory),

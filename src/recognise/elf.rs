@@ -22,7 +22,35 @@ pub enum Elf {
         dynamic: bool,
     },
     /// Others load it. The dynamic loader is a library too.
-    Library,
+    Library {
+        /// Whether somebody can start it all the same.
+        entry: Entry,
+    },
+}
+
+/// Whether a library has an entry point, at which a process would begin. What a linker writes into a file so that others
+/// can load it does not keep anybody from starting it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It has none: nobody can start it. So are the libraries that current linkers make.
+    Absent,
+    /// It has one, but it needs other libraries, and names no loader that brings them. Older linkers gave one to every
+    /// library.
+    Bare,
+    /// It has one, and names its loader or needs nothing: the kernel starts it, as it starts `libc.so.6` and the loader.
+    Ready,
+}
+
+impl Elf {
+    /// Whether somebody may be able to start the file: the kernel, if it is `executable` (it has an x bit), or else the
+    /// dynamic loader (`ld.so FILE`).
+    pub fn starts(&self, executable: bool) -> bool {
+        match self {
+            Self::Program { .. } | Self::Library { entry: Entry::Ready } => true,
+            Self::Library { entry: Entry::Bare } => executable,
+            Self::Library { entry: Entry::Absent } => false,
+        }
+    }
 }
 
 /// Length in bytes of the smallest header of an ELF file (32-bit).
@@ -36,7 +64,9 @@ const PT_INTERP: u32 = 3;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const PF_X: u32 = 1;
 const PF_R: u32 = 4;
+const DT_NEEDED: u64 = 1;
 const DT_SONAME: u64 = 14;
+const DT_DEBUG: u64 = 21;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
 const DF_1_PIE: u64 = 0x0800_0000;
 
@@ -53,6 +83,8 @@ struct Segment {
 struct Headers<B> {
     kind: u16,
     number: Numbers,
+    /// The address of the first instruction; 0 if there is none.
+    entry: u64,
     table: B,
     entry_size: usize,
 }
@@ -76,12 +108,20 @@ impl<B: AsRef<[u8]>> Headers<B> {
         } else {
             (number.word(header, 28)?, number.u16(header, 42)?, number.u16(header, 44)?)
         };
+        let entry = number.word(header, 24)?;
         let entry_size = usize::from(entry_size);
         if entry_size < if wide { 56 } else { 32 } {
             return None;
         }
         let table = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
-        Some(Self { kind, number, table, entry_size })
+        Some(Self { kind, number, entry, table, entry_size })
+    }
+
+    /// Whether the file has an entry point. Some kernels run code in any segment of some files, so that the flags of the
+    /// segment say nothing. At 0 lies the header, which is no code.
+    fn has_entry(&self) -> bool {
+        let holds = |segment: &Segment| self.entry.checked_sub(segment.address).is_some_and(|into| into < segment.size);
+        self.entry != 0 && self.segments().any(|segment| segment.kind == PT_LOAD && holds(&segment))
     }
 
     fn segments(&self) -> impl Iterator<Item = Segment> {
@@ -170,14 +210,19 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
     let mut loadable = headers.kind == ET_DYN && dynamic.is_some();
     let starts = dynamic.is_some_and(|(_, size)| size > 0);
     if loadable {
-        // A static position-independent program has no interpreter either, but the linker marks it DF_1_PIE. libc.so.6
-        // has an interpreter, because it can be run to print its version, but its SONAME gives it away.
+        // A static position-independent program has no interpreter either, but the linker marks it as a program.
+        // libc.so.6 has an interpreter, because it can be run to print its version, but its SONAME gives it away.
         let tags = dynamic.and_then(|(offset, size)| read_at(offset, usize::try_from(size.min(64 * 1024)).ok()?));
-        let (soname, pie) = tags.map_or((false, false), |tags| headers.number.dynamic(tags.as_ref()));
-        if !pie && (soname || interpreter.is_none()) {
-            return Some(Elf::Library);
+        let tags = tags.map_or_else(Tags::default, |tags| headers.number.dynamic(tags.as_ref()));
+        if !tags.program && (tags.soname || interpreter.is_none()) {
+            let entry = match headers.has_entry() {
+                false => Entry::Absent,
+                true if interpreter.is_none() && tags.needed => Entry::Bare,
+                true => Entry::Ready,
+            };
+            return Some(Elf::Library { entry });
         }
-        loadable = !pie;
+        loadable = !tags.program;
     }
     Some(Elf::Program { interpreter, loadable, dynamic: starts })
 }
@@ -210,28 +255,44 @@ impl Numbers {
         if self.wide { self.bytes(from, at).map(u64::from_le_bytes) } else { self.u32(from, at).map(u64::from) }
     }
 
-    /// Whether the dynamic section holds `DT_SONAME`, and `DF_1_PIE` in `DT_FLAGS_1`.
-    fn dynamic(self, tags: &[u8]) -> (bool, bool) {
+    fn dynamic(self, tags: &[u8]) -> Tags {
         let width = if self.wide { 8 } else { 4 };
-        let (mut soname, mut pie) = (false, false);
+        let (mut found, mut pie) = (Tags::default(), false);
         for pair in tags.chunks_exact(2 * width) {
             match (self.word(pair, 0), self.word(pair, width)) {
                 (Some(0), _) => break,
-                (Some(DT_SONAME), _) => soname = true,
+                (Some(DT_NEEDED), _) => found.needed = true,
+                (Some(DT_SONAME), _) => found.soname = true,
+                (Some(DT_DEBUG), _) => found.program = true,
                 (Some(DT_FLAGS_1), Some(flags)) => pie = flags & DF_1_PIE != 0,
                 _ => {}
             }
         }
-        (soname, pie)
+        found.program |= pie;
+        found
     }
 }
 
+/// What a dynamic section says of its file.
+#[derive(Default)]
+struct Tags {
+    /// It has a name as a library (`DT_SONAME`).
+    soname: bool,
+    /// It needs other libraries (`DT_NEEDED`).
+    needed: bool,
+    /// It has what linkers write into programs alone: `DF_1_PIE` in `DT_FLAGS_1`, or `DT_DEBUG`, where a debugger finds
+    /// the list of the libraries of the process.
+    program: bool,
+}
+
 /// Whether a file may be a shared library or the loader. Its name decides only if its content does not, so that nobody
-/// saves a shell by calling it `libx.so`.
-pub fn may_be_library(name: &[u8], content: Option<&Elf>) -> bool {
+/// saves a shell by calling it `libx.so`. `executable` says whether it has an x bit: then the kernel starts a library
+/// that is [`Entry::Ready`].
+pub fn may_be_library(name: &[u8], content: Option<&Elf>, executable: bool) -> bool {
     match content {
-        Some(Elf::Library) => true,
         Some(Elf::Program { loadable: false, .. }) => false,
+        Some(Elf::Library { entry: Entry::Ready }) if executable => is_library_name(name),
+        Some(Elf::Library { .. }) => true,
         Some(Elf::Program { .. }) | None => is_library_name(name),
     }
 }
@@ -273,8 +334,9 @@ mod tests {
             Some(Elf::Program { interpreter: Some(loader), loadable: false, dynamic: true })
         );
         for library in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"] {
-            assert_eq!(of_file(library), Some(Elf::Library), "{library}");
+            assert_eq!(of_file(library), Some(Elf::Library { entry: Entry::Ready }), "{library}");
         }
+        assert_eq!(of_file("/lib/x86_64-linux-gnu/libm.so.6"), Some(Elf::Library { entry: Entry::Absent }));
     }
 
     #[test]
@@ -288,19 +350,22 @@ mod tests {
             |bytes: &[u8]| classify(|at, length| Some(bytes.get(usize::try_from(at).ok()?..)?[..length].to_vec()));
         let program = classify(&header);
         assert_eq!(program, Some(Elf::Program { interpreter: None, loadable: false, dynamic: false }));
-        assert!(!may_be_library(b"libx.so", program.as_ref()));
+        assert!(!may_be_library(b"libx.so", program.as_ref(), true));
         // With a dynamic section it is a library.
         header[64] = 2;
-        assert_eq!(classify(&header), Some(Elf::Library));
+        assert_eq!(classify(&header), Some(Elf::Library { entry: Entry::Absent }));
     }
 
     #[test]
     fn the_content_decides_before_the_name() {
         let loadable = Elf::Program { interpreter: None, loadable: true, dynamic: true };
-        assert!(may_be_library(b"sh", Some(&Elf::Library)) && may_be_library(b"x.so", Some(&loadable)));
-        assert!(
-            may_be_library(b"x.so", None) && !may_be_library(b"sh", None) && !may_be_library(b"sh", Some(&loadable))
-        );
+        for entry in [Entry::Absent, Entry::Bare, Entry::Ready] {
+            let library = Elf::Library { entry };
+            assert!(may_be_library(b"sh", Some(&library), false) && may_be_library(b"x.so", Some(&library), true));
+            assert_eq!(may_be_library(b"sh", Some(&library), true), entry != Entry::Ready, "{entry:?}");
+        }
+        assert!(may_be_library(b"x.so", Some(&loadable), true) && !may_be_library(b"sh", Some(&loadable), true));
+        assert!(may_be_library(b"x.so", None, true) && !may_be_library(b"sh", None, true));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use nix::unistd::{Whence, lseek};
 
 use crate::linux::deadline::Deadline;
 use crate::linux::error::errno;
-use crate::recognise::catalogue::{Catalogue, Known};
-use crate::recognise::elf::{self, Elf};
+use crate::recognise::catalogue::{Catalogue, Class, Known};
+use crate::recognise::elf::{self, Elf, Entry, is_library_name};
 use crate::recognise::signature::{FAMILY, Matcher, Seen};
 use crate::recognise::tombstone::{self, Detector};
 use crate::root::{Directory, Failure, Identity, RootError, Stat, read_part};
@@ -94,7 +94,7 @@ impl Recogniser {
         if stat.mode & 0o7777 == tombstone::MODE && self.tombstones.is_tombstone(file) {
             return Ok((Recognised::Tombstone, remarks));
         }
-        let named = self.catalogue.by_name(name.to_bytes());
+        let named = self.catalogue.by_name(name.to_bytes()).filter(|_| !is_library_name(name.to_bytes()));
         let content = self.content(file, stat, named.is_some(), &mut remarks).map_err(|error| match errno(&error) {
             LATE => Failure::Late.into(),
             errno => directory.error("read", name, errno),
@@ -134,10 +134,12 @@ impl Recogniser {
             // mode 755.
             return Ok(Content::Data);
         }
-        let mut read_at = |offset: u64, length: usize| read_part(file, head, offset, length);
         let strings = elf::strings(head);
         let has_interpreter = strings.as_ref().is_some_and(|strings| strings.has_interpreter);
-        if !has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {
+        let classify = || elf::classify(|offset, length| read_part(file, head, offset, length));
+        let nobody_starts = |elf: &Elf| !elf.starts(stat.mode & 0o111 != 0);
+        let mut elf = if has_interpreter { None } else { classify() };
+        if elf.as_ref().is_some_and(nobody_starts) {
             return Ok(Content::Library);
         }
         let ranges = strings.and_then(|strings| strings.ranges).unwrap_or_else(|| {
@@ -158,10 +160,20 @@ impl Recogniser {
         }
         // This check comes last, because it takes another read, and the answer changes nothing for a file that is
         // nothing anyway.
-        if (named || program.is_some()) && has_interpreter && elf::classify(&mut read_at) == Some(Elf::Library) {
-            return Ok(Content::Library);
+        if (named || program.is_some()) && has_interpreter {
+            elf = classify();
         }
-        Ok(program.map_or(Content::Other, Content::Program))
+        let is_shell = |program| {
+            let class = self.catalogue.exactly(program).map(|known| known.class);
+            matches!(class, Some(Class::Shell | Class::MultiCall))
+        };
+        Ok(match (elf, program) {
+            // Libraries hold the content of interpreters and tools (`libpython3.11.so`), but not of shells.
+            (Some(Elf::Library { entry: Entry::Bare }), program) if !program.is_some_and(is_shell) => Content::Library,
+            (Some(elf), _) if nobody_starts(&elf) => Content::Library,
+            (_, Some(program)) => Content::Program(program),
+            (_, None) => Content::Other,
+        })
     }
 }
 
@@ -170,7 +182,7 @@ impl Recogniser {
 enum Content {
     /// A program that a signature matches, by its name in the catalogue.
     Program(&'static str),
-    /// A shared library, which nobody starts.
+    /// A shared library.
     Library,
     /// Neither a program nor a script.
     Data,

@@ -69,7 +69,7 @@ pub fn is_program(root: &Root, path: &[u8]) -> bool {
     let Ok(place) = root.walk(path, true) else { return false };
     place.stat.kind == Kind::File
         && place.stat.mode & 0o111 != 0
-        && !matches!(root.classify(&place.path), Ok(Some(Elf::Library)))
+        && !matches!(root.classify(&place.path), Ok(Some(Elf::Library { .. })))
 }
 
 struct Found<'a> {

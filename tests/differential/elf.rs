@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use lithify::recognise::elf::{self, Dynamic, Elf, Machine, Strings};
+use lithify::recognise::elf::{self, Dynamic, Elf, Entry, Machine, Strings};
 use object::elf::{FileHeader32, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, Sym as _};
 use object::read::{ReadCache, ReadRef};
@@ -68,16 +68,30 @@ fn of<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> 
     let tags: Vec<_> = entries.iter().take_while(|entry| entry.d_tag(endian) != constant::DT_NULL).collect();
     let values = |tag| tags.iter().filter(move |entry| entry.d_tag(endian) == tag).map(|entry| entry.val(endian));
     let pie = values(constant::DT_FLAGS_1).next_back().is_some_and(|flags| flags & constant::DF_1_PIE.0 != 0);
+    let program = pie || values(constant::DT_DEBUG).next().is_some();
     let has_soname = values(constant::DT_SONAME).next().is_some();
     let starts = section.is_some_and(|segment| segment.file_range(endian).1 > 0);
     let loadable = kind == constant::ET_DYN && section.is_some();
-    let kind = if loadable && !pie && (has_soname || interpreter.is_none()) {
-        Elf::Library
+    let loads: Vec<_> = segments.iter().filter(|segment| segment.p_type(endian) == constant::PT_LOAD).collect();
+    let start: u64 = header.e_entry(endian).into();
+    let has_entry = start != 0
+        && loads.iter().any(|load| {
+            let (address, size) = (load.p_vaddr(endian).into(), load.file_range(endian).1);
+            start >= address && start - address < size
+        });
+    let kind = if loadable && !program && (has_soname || interpreter.is_none()) {
+        let alone = interpreter.is_some() || values(constant::DT_NEEDED).next().is_none();
+        Elf::Library {
+            entry: match (has_entry, alone) {
+                (false, _) => Entry::Absent,
+                (true, false) => Entry::Bare,
+                (true, true) => Entry::Ready,
+            },
+        }
     } else {
-        Elf::Program { interpreter: interpreter.clone(), loadable: loadable && !pie, dynamic: starts }
+        Elf::Program { interpreter: interpreter.clone(), loadable: loadable && !program, dynamic: starts }
     };
 
-    let loads: Vec<_> = segments.iter().filter(|segment| segment.p_type(endian) == constant::PT_LOAD).collect();
     let place = |address: u64| {
         let within = |start: u64, size: u64| address >= start && address - start < size;
         let load = loads.iter().find(|load| within(load.p_vaddr(endian).into(), load.file_range(endian).1))?;
@@ -237,7 +251,7 @@ fn every_elf_file_of_real_systems() {
         assert_eq!(seen, expected, "{}", path.display());
         let Some(dynamic) = seen.dynamic else { continue };
         match dynamic.kind {
-            Elf::Library => libraries += 1,
+            Elf::Library { .. } => libraries += 1,
             Elf::Program { .. } => programs += 1,
         }
         if let Some(imports) = imports_dlopen::<FileHeader64<Endianness>, _>(&cache) {
@@ -255,7 +269,7 @@ fn project(path: &str) -> PathBuf {
 }
 
 /// A file of either class and byte order with these entries in its dynamic section: tags, and strings or numbers.
-fn made(wide: bool, little: bool, kind: u16, interpreter: Option<&[u8]>, entries: &[(u64, Entry)]) -> Vec<u8> {
+fn made(wide: bool, little: bool, kind: u16, interpreter: Option<&[u8]>, entries: &[(u64, Value)]) -> Vec<u8> {
     const BASE: u64 = 0x10000;
     let number = |value: u64, size: usize| -> Vec<u8> {
         let mut bytes = value.to_le_bytes()[..size].to_vec();
@@ -272,13 +286,13 @@ fn made(wide: bool, little: bool, kind: u16, interpreter: Option<&[u8]>, entries
         tags.push((
             *tag,
             match value {
-                Entry::Text(text) => {
+                Value::Text(text) => {
                     let at = strings.len();
                     strings.extend_from_slice(text);
                     strings.push(0);
                     at as u64
                 }
-                Entry::Number(number) => *number,
+                Value::Number(number) => *number,
             },
         ));
     }
@@ -329,13 +343,13 @@ fn made(wide: bool, little: bool, kind: u16, interpreter: Option<&[u8]>, entries
 }
 
 #[derive(Clone, Debug)]
-enum Entry {
+enum Value {
     Text(Vec<u8>),
     Number(u64),
 }
 
 /// Tags with strings, `DT_FLAGS_1`, and what else linkers write.
-fn entry() -> impl Strategy<Value = (u64, Entry)> {
+fn entry() -> impl Strategy<Value = (u64, Value)> {
     let text = prop_oneof![
         "[a-z/.$]{0,20}".prop_map(String::into_bytes),
         Just(b"dlopen".to_vec()),
@@ -343,9 +357,9 @@ fn entry() -> impl Strategy<Value = (u64, Entry)> {
     ];
     let texts = prop::sample::select(vec![1u64, 14, 15, 29, 0x7fff_fffd, 0x7fff_ffff]);
     prop_oneof![
-        6 => (texts, text.prop_map(Entry::Text)),
-        1 => prop::sample::select(vec![0u64, 1, 0x0800_0000, 0x0800_0001]).prop_map(|flags| (0x6fff_fffb, Entry::Number(flags))),
-        1 => (prop::sample::select(vec![1u64, 14, 15, 3, 24, 30, 0]), any::<u16>().prop_map(|value| Entry::Number(value.into()))),
+        6 => (texts, text.prop_map(Value::Text)),
+        1 => prop::sample::select(vec![0u64, 1, 0x0800_0000, 0x0800_0001]).prop_map(|flags| (0x6fff_fffb, Value::Number(flags))),
+        1 => (prop::sample::select(vec![1u64, 14, 15, 3, 24, 30, 0]), any::<u16>().prop_map(|value| Value::Number(value.into()))),
     ]
 }
 
@@ -358,9 +372,12 @@ fn originals() -> Vec<Vec<u8>> {
 #[test]
 fn the_generator_makes_what_it_says() {
     for (wide, little) in [(true, true), (true, false), (false, true), (false, false)] {
-        let entries = [(1, Entry::Text(b"liba.so".to_vec())), (14, Entry::Text(b"libb.so".to_vec()))];
+        let entries = [(1, Value::Text(b"liba.so".to_vec())), (14, Value::Text(b"libb.so".to_vec()))];
         let seen = theirs(made(wide, little, 3, Some(b"/lib/ld.so"), &entries).as_slice()).unwrap().dynamic.unwrap();
-        assert_eq!((seen.machine, seen.kind), (Machine { wide, little, number: 62 }, Elf::Library));
+        assert_eq!(
+            (seen.machine, seen.kind),
+            (Machine { wide, little, number: 62 }, Elf::Library { entry: Entry::Ready })
+        );
         assert_eq!((seen.needed, seen.soname), (vec![b"liba.so".to_vec()], Some(b"libb.so".to_vec())));
     }
 }

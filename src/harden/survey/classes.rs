@@ -135,6 +135,9 @@ impl Classes {
             }
             let entry = program.entry();
             if let Some(rule) = wants(program.known.class) {
+                if program.by == RecognisedBy::Content {
+                    selection.removals.programs.insert(program.stat.id);
+                }
                 // The init of a container runs as long as the container: a rule for all launchers is not meant for it.
                 let forced = || profile.force.iter().any(|pattern| pattern.value.matches(&entry.path()));
                 if program.known.class == Class::Launcher && protection.starts_app(program.stat.id) && !forced() {

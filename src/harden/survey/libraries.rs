@@ -72,12 +72,15 @@ impl Libraries {
         let look = |found: &Found| {
             if found.stat.size < elf::LEAST { None } else { root.classify(&found.path()).unwrap_or_default() }
         };
-        for found in removals.iter_mut().filter(|found| found.stat.kind == Kind::File) {
+        let executable = |found: &Found| found.stat.mode & 0o111 != 0;
+        let programs = std::mem::take(&mut removals.programs);
+        let may_be = |found: &&mut Found| found.stat.kind == Kind::File && !programs.contains(&found.stat.id);
+        for found in removals.iter_mut().filter(may_be) {
             // Only files with other names are remembered, because that takes memory: most files have one name.
             if found.names != 1 {
                 let (content, is_library) = known.entry(found.stat.id).or_insert_with(|| (look(found), false));
-                *is_library |= may_be_library(&found.name, content.as_ref());
-            } else if may_be_library(&found.name, look(found).as_ref()) {
+                *is_library |= may_be_library(&found.name, content.as_ref(), executable(found));
+            } else if may_be_library(&found.name, look(found).as_ref(), executable(found)) {
                 found.library = Some(Rc::clone(&library));
             }
         }

@@ -1,6 +1,6 @@
 //! The names that are to go. Each can be looked up by its path and by its file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
@@ -21,6 +21,8 @@ pub(super) struct Removals {
     last: Option<Rc<Parent>>,
     /// Paths that other names lead to.
     shared: HashMap<usize, Shared>,
+    /// Files that are programs by their content: none of them is a library, whatever else is written in it.
+    pub programs: HashSet<Identity>,
 }
 
 impl Removals {

@@ -1,8 +1,7 @@
 //! The dynamic section (elf(5), ld.so(8)): which libraries an ELF file needs, and where it says to look for them.
 
-use super::{DT_SONAME, Elf, Headers, Numbers, PT_DYNAMIC, PT_LOAD, Segment, classify};
+use super::{DT_NEEDED, DT_SONAME, Elf, Headers, Numbers, PT_DYNAMIC, PT_LOAD, Segment, classify};
 
-const DT_NEEDED: u64 = 1;
 const DT_STRTAB: u64 = 5;
 const DT_STRSZ: u64 = 10;
 const DT_RPATH: u64 = 15;

@@ -44,8 +44,8 @@ impl Root {
 const LEAST_PROGRAM: u64 = 16 * 1024;
 
 impl Directory {
-    /// Opens the file `name`. The result says whether somebody can start it: it has an x bit, or it is an ELF program,
-    /// which the dynamic loader may start all the same (`ld.so FILE`). `None` if it need not be opened to know that
+    /// Opens the file `name`. The result says whether somebody can start it: it has an x bit, or the dynamic loader may
+    /// start it all the same ([`Elf::starts`]). `None` if it need not be opened to know that
     /// nobody can: it has no x bit, and is short, or this user may not read it: a loader that runs as this user may not
     /// read it either.
     pub fn program(&self, name: &CStr, stat: &Stat) -> Result<Option<(File, bool)>, RootError> {
@@ -59,7 +59,7 @@ impl Directory {
             Err(error) if matches!(error.errno(), Errno::EACCES | Errno::EPERM) => return Ok(None),
             file => file?,
         };
-        let starts = matches!(self.classify(name, &file)?, Some(Elf::Program { .. }));
+        let starts = self.classify(name, &file)?.is_some_and(|elf| elf.starts(false));
         Ok(Some((file, starts)))
     }
 

@@ -245,7 +245,7 @@ fn is_musl(file: &Located) -> bool {
     match &dynamic.kind {
         Elf::Program { interpreter: Some(interpreter), .. } => interpreter.windows(8).any(|part| part == b"ld-musl-"),
         Elf::Program { interpreter: None, .. } => false,
-        Elf::Library => dynamic.needed.iter().any(|name| name == b"libc.so" || name.starts_with(b"libc.musl-")),
+        Elf::Library { .. } => dynamic.needed.iter().any(|name| name == b"libc.so" || name.starts_with(b"libc.musl-")),
     }
 }
 

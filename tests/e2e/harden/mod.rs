@@ -12,6 +12,7 @@ mod distroless;
 mod host_guard;
 mod identity;
 mod interruption;
+mod labelled;
 mod leads_on;
 mod other_root;
 mod overlay;
