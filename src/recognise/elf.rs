@@ -3,6 +3,7 @@
 mod dynamic;
 mod file;
 
+use dynamic::{calls_main, pairs};
 use nix::unistd::{SysconfVar, sysconf};
 
 pub use dynamic::{Dynamic, Machine};
@@ -37,8 +38,10 @@ pub enum Entry {
     /// It has one, but it needs other libraries, and names no loader that brings them. Older linkers gave one to every
     /// library.
     Bare,
-    /// It has one, and names its loader or needs nothing: the kernel starts it, as it starts `libc.so.6` and the loader.
-    Ready,
+    /// It has one, and names its loader: the kernel starts it, as it starts `libc.so.6`, which prints its version.
+    WithLoader,
+    /// It has one, and needs nothing: the kernel starts it, as it starts the loader.
+    Alone,
 }
 
 impl Elf {
@@ -46,7 +49,7 @@ impl Elf {
     /// dynamic loader (`ld.so FILE`).
     pub fn starts(&self, executable: bool) -> bool {
         match self {
-            Self::Program { .. } | Self::Library { entry: Entry::Ready } => true,
+            Self::Program { .. } | Self::Library { entry: Entry::WithLoader | Entry::Alone } => true,
             Self::Library { entry: Entry::Bare } => executable,
             Self::Library { entry: Entry::Absent } => false,
         }
@@ -213,16 +216,23 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
         // A static position-independent program has no interpreter either, but the linker marks it as a program.
         // libc.so.6 has an interpreter, because it can be run to print its version, but its SONAME gives it away.
         let tags = dynamic.and_then(|(offset, size)| read_at(offset, usize::try_from(size.min(64 * 1024)).ok()?));
-        let tags = tags.map_or_else(Tags::default, |tags| headers.number.dynamic(tags.as_ref()));
-        if !tags.program && (tags.soname || interpreter.is_none()) {
+        let tags = tags.map(|tags| pairs(headers.number, tags.as_ref())).unwrap_or_default();
+        let has = |tag| tags.iter().any(|(known, _)| *known == tag);
+        let flags = tags.iter().rev().find(|(tag, _)| *tag == DT_FLAGS_1).map_or(0, |(_, flags)| *flags);
+        // Linkers write these two into programs alone: a debugger finds the process's libraries by DT_DEBUG.
+        let is_program = flags & DF_1_PIE != 0
+            || has(DT_DEBUG)
+            || interpreter.is_some() && calls_main(&headers, &tags, &mut read_at).is_some();
+        if !is_program && (has(DT_SONAME) || interpreter.is_none()) {
             let entry = match headers.has_entry() {
                 false => Entry::Absent,
-                true if interpreter.is_none() && tags.needed => Entry::Bare,
-                true => Entry::Ready,
+                true if interpreter.is_some() => Entry::WithLoader,
+                true if has(DT_NEEDED) => Entry::Bare,
+                true => Entry::Alone,
             };
             return Some(Elf::Library { entry });
         }
-        loadable = !tags.program;
+        loadable = !is_program;
     }
     Some(Elf::Program { interpreter, loadable, dynamic: starts })
 }
@@ -254,44 +264,15 @@ impl Numbers {
     fn word(self, from: &[u8], at: usize) -> Option<u64> {
         if self.wide { self.bytes(from, at).map(u64::from_le_bytes) } else { self.u32(from, at).map(u64::from) }
     }
-
-    fn dynamic(self, tags: &[u8]) -> Tags {
-        let width = if self.wide { 8 } else { 4 };
-        let (mut found, mut pie) = (Tags::default(), false);
-        for pair in tags.chunks_exact(2 * width) {
-            match (self.word(pair, 0), self.word(pair, width)) {
-                (Some(0), _) => break,
-                (Some(DT_NEEDED), _) => found.needed = true,
-                (Some(DT_SONAME), _) => found.soname = true,
-                (Some(DT_DEBUG), _) => found.program = true,
-                (Some(DT_FLAGS_1), Some(flags)) => pie = flags & DF_1_PIE != 0,
-                _ => {}
-            }
-        }
-        found.program |= pie;
-        found
-    }
-}
-
-/// What a dynamic section says of its file.
-#[derive(Default)]
-struct Tags {
-    /// It has a name as a library (`DT_SONAME`).
-    soname: bool,
-    /// It needs other libraries (`DT_NEEDED`).
-    needed: bool,
-    /// It has what linkers write into programs alone: `DF_1_PIE` in `DT_FLAGS_1`, or `DT_DEBUG`, where a debugger finds
-    /// the list of the libraries of the process.
-    program: bool,
 }
 
 /// Whether a file may be a shared library or the loader. Its name decides only if its content does not, so that nobody
 /// saves a shell by calling it `libx.so`. `executable` says whether it has an x bit: then the kernel starts a library
-/// that is [`Entry::Ready`].
+/// that needs nothing, and of such libraries only the loader has a use.
 pub fn may_be_library(name: &[u8], content: Option<&Elf>, executable: bool) -> bool {
     match content {
         Some(Elf::Program { loadable: false, .. }) => false,
-        Some(Elf::Library { entry: Entry::Ready }) if executable => is_library_name(name),
+        Some(Elf::Library { entry: Entry::Alone }) if executable => is_library_name(name),
         Some(Elf::Library { .. }) => true,
         Some(Elf::Program { .. }) | None => is_library_name(name),
     }
@@ -333,10 +314,13 @@ mod tests {
             of_file("/bin/ls"),
             Some(Elf::Program { interpreter: Some(loader), loadable: false, dynamic: true })
         );
-        for library in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"] {
-            assert_eq!(of_file(library), Some(Elf::Library { entry: Entry::Ready }), "{library}");
+        for (library, entry) in [
+            ("/lib/x86_64-linux-gnu/libc.so.6", Entry::WithLoader),
+            ("/lib64/ld-linux-x86-64.so.2", Entry::Alone),
+            ("/lib/x86_64-linux-gnu/libm.so.6", Entry::Absent),
+        ] {
+            assert_eq!(of_file(library), Some(Elf::Library { entry }), "{library}");
         }
-        assert_eq!(of_file("/lib/x86_64-linux-gnu/libm.so.6"), Some(Elf::Library { entry: Entry::Absent }));
     }
 
     #[test]
@@ -359,10 +343,10 @@ mod tests {
     #[test]
     fn the_content_decides_before_the_name() {
         let loadable = Elf::Program { interpreter: None, loadable: true, dynamic: true };
-        for entry in [Entry::Absent, Entry::Bare, Entry::Ready] {
+        for entry in [Entry::Absent, Entry::Bare, Entry::WithLoader, Entry::Alone] {
             let library = Elf::Library { entry };
             assert!(may_be_library(b"sh", Some(&library), false) && may_be_library(b"x.so", Some(&library), true));
-            assert_eq!(may_be_library(b"sh", Some(&library), true), entry != Entry::Ready, "{entry:?}");
+            assert_eq!(may_be_library(b"sh", Some(&library), true), entry != Entry::Alone, "{entry:?}");
         }
         assert!(may_be_library(b"x.so", Some(&loadable), true) && !may_be_library(b"sh", Some(&loadable), true));
         assert!(may_be_library(b"x.so", None, true) && !may_be_library(b"sh", None, true));

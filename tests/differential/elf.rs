@@ -68,30 +68,10 @@ fn of<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> 
     let tags: Vec<_> = entries.iter().take_while(|entry| entry.d_tag(endian) != constant::DT_NULL).collect();
     let values = |tag| tags.iter().filter(move |entry| entry.d_tag(endian) == tag).map(|entry| entry.val(endian));
     let pie = values(constant::DT_FLAGS_1).next_back().is_some_and(|flags| flags & constant::DF_1_PIE.0 != 0);
-    let program = pie || values(constant::DT_DEBUG).next().is_some();
     let has_soname = values(constant::DT_SONAME).next().is_some();
     let starts = section.is_some_and(|segment| segment.file_range(endian).1 > 0);
     let loadable = kind == constant::ET_DYN && section.is_some();
     let loads: Vec<_> = segments.iter().filter(|segment| segment.p_type(endian) == constant::PT_LOAD).collect();
-    let start: u64 = header.e_entry(endian).into();
-    let has_entry = start != 0
-        && loads.iter().any(|load| {
-            let (address, size) = (load.p_vaddr(endian).into(), load.file_range(endian).1);
-            start >= address && start - address < size
-        });
-    let kind = if loadable && !program && (has_soname || interpreter.is_none()) {
-        let alone = interpreter.is_some() || values(constant::DT_NEEDED).next().is_none();
-        Elf::Library {
-            entry: match (has_entry, alone) {
-                (false, _) => Entry::Absent,
-                (true, false) => Entry::Bare,
-                (true, true) => Entry::Ready,
-            },
-        }
-    } else {
-        Elf::Program { interpreter: interpreter.clone(), loadable: loadable && !program, dynamic: starts }
-    };
-
     let place = |address: u64| {
         let within = |start: u64, size: u64| address >= start && address - start < size;
         let load = loads.iter().find(|load| within(load.p_vaddr(endian).into(), load.file_range(endian).1))?;
@@ -101,6 +81,36 @@ fn of<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> 
         (Some(address), Some(size)) => Some((place(address), size)),
         _ => None,
     };
+    // It calls the function of the C library that calls main.
+    let calls_main = match table {
+        Some((Some(start), size)) if interpreter.is_some() => {
+            let bytes = data.read_bytes_at(start, size.min(data.len().ok()?.saturating_sub(start))).ok()?;
+            let from = |at: u64| bytes_from(data, start.checked_add(at)?);
+            let needs_libc = values(constant::DT_NEEDED).any(|at| from(at).is_some_and(|name| name == b"libc."));
+            needs_libc && bytes.windows(18).any(|part| part == b"__libc_start_main\0")
+        }
+        _ => false,
+    };
+    let program = pie || calls_main || values(constant::DT_DEBUG).next().is_some();
+    let start: u64 = header.e_entry(endian).into();
+    let has_entry = start != 0
+        && loads.iter().any(|load| {
+            let (address, size) = (load.p_vaddr(endian).into(), load.file_range(endian).1);
+            start >= address && start - address < size
+        });
+    let kind = if loadable && !program && (has_soname || interpreter.is_none()) {
+        Elf::Library {
+            entry: match () {
+                () if !has_entry => Entry::Absent,
+                () if interpreter.is_some() => Entry::WithLoader,
+                () if values(constant::DT_NEEDED).next().is_some() => Entry::Bare,
+                () => Entry::Alone,
+            },
+        }
+    } else {
+        Elf::Program { interpreter: interpreter.clone(), loadable: loadable && !program, dynamic: starts }
+    };
+
     let machine =
         Machine { wide: header.is_type_64(), little: header.is_little_endian(), number: header.e_machine(endian).0 };
     let mut found = Dynamic {
@@ -264,6 +274,11 @@ fn every_elf_file_of_real_systems() {
     assert!(compared > 4000 && programs > 1000 && libraries > 1000 && dlopen > 20);
 }
 
+/// Five bytes of the file.
+fn bytes_from<'data, R: ReadRef<'data>>(data: R, at: u64) -> Option<&'data [u8]> {
+    data.read_bytes_at(at, 5).ok()
+}
+
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -353,6 +368,8 @@ fn entry() -> impl Strategy<Value = (u64, Value)> {
     let text = prop_oneof![
         "[a-z/.$]{0,20}".prop_map(String::into_bytes),
         Just(b"dlopen".to_vec()),
+        Just(b"__libc_start_main".to_vec()),
+        Just(b"libc.so.6".to_vec()),
         proptest::collection::vec(1u8.., 0..8),
     ];
     let texts = prop::sample::select(vec![1u64, 14, 15, 29, 0x7fff_fffd, 0x7fff_ffff]);
@@ -376,7 +393,7 @@ fn the_generator_makes_what_it_says() {
         let seen = theirs(made(wide, little, 3, Some(b"/lib/ld.so"), &entries).as_slice()).unwrap().dynamic.unwrap();
         assert_eq!(
             (seen.machine, seen.kind),
-            (Machine { wide, little, number: 62 }, Elf::Library { entry: Entry::Ready })
+            (Machine { wide, little, number: 62 }, Elf::Library { entry: Entry::WithLoader })
         );
         assert_eq!((seen.needed, seen.soname), (vec![b"liba.so".to_vec()], Some(b"libb.so".to_vec())));
     }

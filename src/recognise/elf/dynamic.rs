@@ -87,13 +87,13 @@ impl Dynamic {
                 _ => {}
             }
         }
-        found.names_dlopen = holds_dlopen(&mut read_at, start, size.min(MAX_STRINGS));
+        found.names_dlopen = holds(&mut read_at, start, size.min(MAX_STRINGS), b"dlopen\0");
         Some(found)
     }
 }
 
 /// Tags and values up to `DT_NULL`.
-fn pairs(number: Numbers, tags: &[u8]) -> Vec<(u64, u64)> {
+pub(super) fn pairs(number: Numbers, tags: &[u8]) -> Vec<(u64, u64)> {
     let width = if number.wide { 8 } else { 4 };
     tags.chunks_exact(2 * width)
         .map_while(|pair| Some((number.word(pair, 0)?, number.word(pair, width)?)))
@@ -108,17 +108,39 @@ fn offset_of(segments: &[Segment], address: u64) -> Option<u64> {
     segment.offset.checked_add(address.checked_sub(segment.address)?)
 }
 
-/// Whether the string table of `size` bytes at `start` holds the name `dlopen`. A linker may store it as the end of a
-/// longer name, so that a longer name such as `lt_dlopen` counts too.
-fn holds_dlopen(read_at: &mut impl FnMut(u64, usize) -> Option<Vec<u8>>, start: u64, size: u64) -> bool {
-    const NAME: &[u8] = b"dlopen\0";
+/// Whether the file calls the function of the C library that calls `main`, as every program in C does and no library:
+/// `Some` if so. It names that function, and needs the library that has it.
+pub(super) fn calls_main<B: AsRef<[u8]>>(
+    headers: &Headers<B>,
+    tags: &[(u64, u64)],
+    read_at: &mut impl FnMut(u64, usize) -> Option<B>,
+) -> Option<()> {
+    let value = |tag| tags.iter().find(|(known, _)| *known == tag).map(|(_, value)| *value);
+    let start = offset_of(&headers.segments().collect::<Vec<_>>(), value(DT_STRTAB)?)?;
+    let mut is_libc = |at: u64| {
+        start.checked_add(at).and_then(|offset| read_at(offset, 5)).is_some_and(|name| name.as_ref() == b"libc.")
+    };
+    let mut needed = tags.iter().filter(|(tag, _)| *tag == DT_NEEDED);
+    let needs_libc = needed.any(|(_, at)| is_libc(*at));
+    (needs_libc && holds(read_at, start, value(DT_STRSZ)?.min(MAX_STRINGS), b"__libc_start_main\0")).then_some(())
+}
+
+/// Whether the string table of `size` bytes at `start` holds `name`, which ends with a NUL byte. A linker may store it as
+/// the end of a longer name, so that a longer name such as `lt_dlopen` counts too.
+fn holds<B: AsRef<[u8]>>(
+    read_at: &mut impl FnMut(u64, usize) -> Option<B>,
+    start: u64,
+    size: u64,
+    name: &[u8],
+) -> bool {
     let mut at = 0;
     while at < size {
         let Some(bytes) = start.checked_add(at).and_then(|offset| read_at(offset, CHUNK)) else { return false };
-        if bytes.windows(NAME.len()).any(|part| part == NAME) {
+        let bytes = bytes.as_ref();
+        if bytes.windows(name.len()).any(|part| part == name) {
             return true;
         }
-        let step = bytes.len().saturating_sub(NAME.len() - 1);
+        let step = bytes.len().saturating_sub(name.len() - 1);
         if step == 0 {
             return false;
         }
@@ -158,7 +180,7 @@ mod tests {
                 let from = usize::try_from(offset).ok()?.min(table.len());
                 Some(table[from..table.len().min(from.saturating_add(length))].to_vec())
             };
-            holds_dlopen(&mut read_at, 0, table.len() as u64)
+            super::holds(&mut read_at, 0, table.len() as u64, b"dlopen\0")
         };
         assert!(holds(b"\0dlopen\0") && holds(b"\0interceptor_dlopen\0x\0"));
         assert!(!holds(b"\0dlopen2\0dlclose\0") && !holds(b"\0dlope\0") && !holds(b""));

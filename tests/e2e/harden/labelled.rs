@@ -129,7 +129,7 @@ fn scan_shows_it() {
 }
 
 #[test]
-fn a_static_program_goes_by_the_allow_list_and_a_library_that_can_be_run_stays() {
+fn an_unknown_program_goes_by_the_allow_list_and_a_library_that_can_be_run_stays() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     let (unmarked, named) = (labelled(&lithify(), false), labelled(&lithify(), true));
@@ -137,6 +137,10 @@ fn a_static_program_goes_by_the_allow_list_and_a_library_that_can_be_run_stays()
         place(root, path, bytes, 0o755);
         assert!(Command::new(root.join(&path[1..])).arg("--version").status().unwrap().success(), "{path}");
     }
+    // No signature knows this one.
+    let tool = labelled(&rootfs("nginx").join("usr/bin/getconf"), true);
+    place(root, "/opt/libtool.so", &tool, 0o755);
+    place(root, "/opt/libdata.so", &tool, 0o644);
     let libraries = rootfs("nginx").join("usr/lib/x86_64-linux-gnu");
     let stay = ["libc.so.6", "ld-linux-x86-64.so.2", "libcap.so.2.66", "libm.so.6"];
     for name in stay {
@@ -144,7 +148,7 @@ fn a_static_program_goes_by_the_allow_list_and_a_library_that_can_be_run_stays()
     }
     fs::write(root.join("site.toml"), "schema = 1\n[keep]\nonly = [\"/none\"]\n").unwrap();
     harden(root, ["--app", "none", "-p", root.join("site.toml").to_str().unwrap()]).exits(0);
-    for path in ["tool", "libx.so", "named"] {
+    for path in ["tool", "libx.so", "named", "libtool.so", "libdata.so"] {
         assert!(!root.join("opt").join(path).exists(), "{path}");
     }
     for name in stay {
