@@ -1,6 +1,7 @@
 //! Notes for harden's mark ([`crate::harden::mark`]), taken while a plan is carried out in a running container. They
 //! excuse a change of lithify's, and never the file: one that was made or changed by others after the start stays drift.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -10,7 +11,7 @@ use crate::harden::plan::Verb;
 use crate::linux::deadline::Deadline;
 use crate::linux::proc::processes::Process;
 use crate::linux::time::Time;
-use crate::root::{Canonical, Details, Directory, Kind, Root, RootError, c_name, details_of};
+use crate::root::{Canonical, Details, Directory, Root, RootError, c_name, details_of};
 use crate::target::app::App;
 use crate::target::start::COARSE;
 use crate::target::unreadable::programs;
@@ -23,7 +24,7 @@ pub struct Notes<'p> {
     known: Mark,
     /// What stays under its name.
     stay: Vec<Note<'p>>,
-    /// Programs that were removed, which a process may still run.
+    /// What took a name away from its directory. A process may still run the program of that name.
     removed: Vec<&'p Action>,
     /// What was changed, and had come or been changed by others after the start.
     pub newcomers: Vec<Canonical>,
@@ -83,7 +84,7 @@ impl<'p> Notes<'p> {
             return;
         }
         self.known.add(b"", now.changed, now.stat.id.ino);
-        if matches!(verb, Verb::Remove | Verb::Tombstone) && now.stat.kind == Kind::File {
+        if matches!(verb, Verb::Remove | Verb::Tombstone) {
             self.removed.push(action);
         }
         // Who has written to it meanwhile has changed this time, too.
@@ -102,11 +103,11 @@ impl<'p> Notes<'p> {
     }
 
     /// Leaves the mark: a line for each file that stays, for each removed program that a process of `app` still runs,
-    /// and then for each directory. If there are no such files, it leaves none, because what is gone needs no excuse.
+    /// and then for each directory in which names were removed: nobody else has changed that one.
     pub fn leave(&self, root: &Root, app: &App) -> Result<(), RootError> {
         let mut text = String::new();
         self.add_running(app, &mut text);
-        if self.stay.is_empty() && text.is_empty() {
+        if self.stay.is_empty() && self.removed.is_empty() {
             return Ok(());
         }
         // What was done until the deadline came is not done again by the next run.
@@ -130,10 +131,10 @@ impl<'p> Notes<'p> {
                 let _ = writeln!(text, "{}", mark::line(&action.path(), now.changed, *inode));
             }
         }
-        let mut last = None;
+        let mut said = HashSet::new();
         for action in self.stay.iter().map(|note| note.action).chain(self.removed.iter().copied()) {
             let path = action.parent.path();
-            if last.as_ref() == Some(&path) {
+            if said.contains(&path) {
                 continue;
             }
             let details = root.directory(&path).and_then(|directory| directory.details(c""));
@@ -142,7 +143,7 @@ impl<'p> Notes<'p> {
                     let _ = writeln!(text, "{}", mark::line(&path, changed, stat.id.ino));
                 }
             }
-            last = Some(path);
+            said.insert(path);
         }
         if text.is_empty() { Ok(()) } else { mark::append(root, text.as_bytes()) }
     }

@@ -179,6 +179,34 @@ fn what_a_profile_calls_writable_and_what_harden_did_are_left_out() {
 }
 
 #[test]
+fn a_directory_from_which_harden_removed_links_or_everything_needs_no_volume() {
+    let layer = Tree::new();
+    layer
+        .link("/opt/links/perl", "/usr/bin/perl")
+        .link("/opt/more/deep/perl", "../../links/perl")
+        .file("/opt/only/perl");
+    older();
+    let container = sleeper().layer(layer.path()).start();
+    let profile = b"schema = 1\n[verify.mounts]\nwritable = [\"/var/tmp\"]\n[remove]\nnames = [\"perl\"]\npaths = [\"/opt/only/perl\"]\n";
+    drop_file(&container, "/var/tmp/p.toml", profile, 0o644);
+    container.lithify(&["harden", "-p", "/var/tmp/p.toml"]).exits(0);
+    for path in ["opt/links/perl", "opt/more/deep/perl", "opt/only/perl", "usr/bin/perl"] {
+        assert!(container.root().join(path).symlink_metadata().is_err(), "{path}");
+    }
+    let json = json(&container, &["-p", "/var/tmp/p.toml"]);
+    assert_eq!(
+        (json["changes"].to_string(), json["volumes"].to_string()),
+        ("[]".to_owned(), "[]".to_owned()),
+        "{json}"
+    );
+    // What others do there afterwards shows.
+    shell(&container, "touch /opt/links/x; rm /opt/links/x; touch /opt/only/y");
+    let json = self::json(&container, &["-p", "/var/tmp/p.toml"]);
+    assert_eq!(paths(&json, "changes", "path"), ["/opt/only/y", "/opt/links"], "{json}");
+    assert_eq!(paths(&json, "volumes", "mountPath"), ["/opt/links", "/opt/only"], "{json}");
+}
+
+#[test]
 fn since_some_seconds_and_what_it_says_of_a_directory() {
     let tree = Tree::new();
     tree.file("/bin/old");

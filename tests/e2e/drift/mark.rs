@@ -50,12 +50,14 @@ fn what_harden_strips_disables_and_puts_in_place_is_no_drift() {
 }
 
 #[test]
-fn removal_alone_and_a_dry_run_leave_no_mark() {
+fn removal_alone_marks_the_directories_and_a_dry_run_nothing() {
     let container = sleeper().start();
-    let path = "[remove]\nnames = [\"perl\"]\n";
-    harden(&container, path).exits(0);
-    assert!(!container.root().join(".lithify").exists());
-    harden(&container, STRIP);
+    harden(&container, "[remove]\nnames = [\"perl\", \"awk\"]\n").exits(0);
+    let mark = mark(&container);
+    let mut paths: Vec<&str> = mark.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    paths.sort_unstable();
+    // That of the alternatives has lost a link alone.
+    assert_eq!(paths, ["/etc/alternatives", "/usr/bin"], "{mark}");
     let container = sleeper().start();
     fs::write(container.root().join("var/tmp/h.toml"), format!("schema = 1\n{STRIP}")).unwrap();
     container.lithify(&["harden", "-p", "/var/tmp/h.toml", "--dry-run"]).exits(0);
