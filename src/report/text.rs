@@ -15,6 +15,9 @@ const TERMINATION_BYTES: usize = 4096;
 /// How many findings are printed of those of which there may be very many.
 const MANY: usize = 20;
 
+/// How many names stand for all that a dry run would remove by one profile.
+const EXAMPLES: usize = 3;
+
 /// How much to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
@@ -33,10 +36,12 @@ pub fn write(report: &Report, exit: Exit, volume: Volume) -> String {
         for note in &report.notes {
             let _ = writeln!(out, "note: {}", note.text());
         }
-        if report.is_dry_run() || volume.verbose {
+        if volume.verbose || report.is_dry_run() && report.steps().count() <= MANY {
             for (action, outcome) in report.steps() {
                 step(&mut out, action, outcome);
             }
+        } else if report.is_dry_run() {
+            in_short(&mut out, report);
         }
         if volume.verbose {
             for kept in report.kept() {
@@ -119,6 +124,33 @@ fn one_of_many(finding: &Fact<'_>) -> Option<(&'static str, Status)> {
         _ => return None,
     };
     Some((id, finding.status()))
+}
+
+/// What a dry run of many steps would do, in a line for each profile.
+fn in_short(out: &mut String, report: &Report) {
+    let mut lines: Vec<(&Action, usize, String)> = Vec::new();
+    for (action, _) in report.steps() {
+        let alike =
+            |first: &Action| first.origin.profile == action.origin.profile && first.verb.name() == action.verb.name();
+        let place = lines.iter().position(|(first, ..)| alike(first)).unwrap_or(lines.len());
+        if place == lines.len() {
+            lines.push((action, 0, String::new()));
+        }
+        let Some((_, count, names)) = lines.get_mut(place) else { continue };
+        if *count < EXAMPLES {
+            let _ = write!(names, "{}{}", if *count > 0 { ", " } else { "" }, escape(&action.path()));
+        }
+        *count += 1;
+    }
+    for (action, count, names) in lines {
+        let _ =
+            write!(out, "would {} {} ({}): {names}", action.verb.name(), plural(count, "name"), action.origin.profile);
+        if count > EXAMPLES {
+            let _ = write!(out, " and {} more", count - EXAMPLES);
+        }
+        out.push('\n');
+    }
+    out.push_str("  -v or --format json names all\n");
 }
 
 fn step(out: &mut String, action: &Action, outcome: Option<&Outcome>) {

@@ -278,6 +278,32 @@ fn dry_run_prints_what_the_run_does() {
 }
 
 #[test]
+fn a_dry_run_of_many_names_has_a_line_for_each_profile() {
+    let tree = Tree::new();
+    tree.file("/bin/bash").file("/bin/dash");
+    for number in 0..30 {
+        tree.file(&format!("/opt/{number:02}"));
+    }
+    let dry = |more: &[&str]| {
+        let arguments = ["--dry-run", "-p", "shells", "--remove", "/opt/*"];
+        harden(tree.path(), arguments.iter().chain(more)).exits(0).stdout
+    };
+    let lines: Vec<String> = dry(&[]).lines().map(str::to_owned).collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "would remove 2 names (shells): /bin/bash, /bin/dash",
+            "would remove 30 names (--remove): /opt/00, /opt/01, /opt/02 and 27 more",
+            "  -v or --format json names all",
+        ]
+    );
+    assert!(lines[3].contains("32 names of 32 files would be removed, nothing was changed"), "{lines:?}");
+    assert_eq!(lines.len(), 4);
+    let each = dry(&["-v"]);
+    assert_eq!(each.lines().filter(|line| line.starts_with("would remove ")).count(), 32, "{each}");
+}
+
+#[test]
 fn hostile_names_are_escaped_and_removed() {
     use std::os::unix::ffi::OsStrExt;
     let tree = Tree::new();
