@@ -1,6 +1,7 @@
 //! What one file is: by its content, else by its name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry as Slot, HashMap};
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -146,18 +147,22 @@ impl Recogniser {
             remarks.packed = head.get(..PACKED_WITHIN).unwrap_or(head).windows(4).any(|part| part == b"UPX!");
             vec![(0, u64::MAX)]
         });
-        // One more name costs an intruder nothing, so it must not cost another search.
-        let known = if stat.nlink > 1 { self.searched.insert(stat.id, None) } else { None };
-        let ranges = if known.is_some() { Vec::new() } else { ranges };
-        let mut source = Source { file, head, buffer, overlap: self.matcher.overlap(), deadline: self.deadline };
-        let mut seen = Seen::default();
-        source.parts(&ranges, &mut |part| {
-            self.matcher.look(part, &mut seen);
-        })?;
-        let program = known.unwrap_or_else(|| Matcher::program(&seen));
-        if stat.nlink > 1 {
-            self.searched.insert(stat.id, program);
+        // One more name costs an intruder nothing, so it must not cost another search, not even after one that failed.
+        let mut unshared = None;
+        let (program, is_known) = match (stat.nlink > 1).then(|| self.searched.entry(stat.id)) {
+            None => (&mut unshared, false),
+            Some(Slot::Occupied(known)) => (known.into_mut(), true),
+            Some(Slot::Vacant(new)) => (new.insert(None), false),
+        };
+        if !is_known {
+            let mut source = Source { file, head, buffer, overlap: self.matcher.overlap(), deadline: self.deadline };
+            let mut seen = Seen::default();
+            source.parts(&ranges, &mut |part| {
+                self.matcher.look(part, &mut seen);
+            })?;
+            *program = Matcher::program(&seen);
         }
+        let program = *program;
         // This check comes last, because it takes another read, and the answer changes nothing for a file that is
         // nothing anyway.
         if (named || program.is_some()) && has_interpreter {
@@ -170,6 +175,7 @@ impl Recogniser {
         Ok(match (elf, program) {
             // Libraries hold the content of interpreters and tools (`libpython3.11.so`), but not of shells.
             (Some(Elf::Library { entry: Entry::Bare }), program) if !program.is_some_and(is_shell) => Content::Library,
+            (Some(Elf::Library { entry: Entry::WithLoader }), None) => Content::Library,
             (Some(elf), _) if nobody_starts(&elf) => Content::Library,
             (_, Some(program)) => Content::Program(program),
             (_, None) => Content::Other,
