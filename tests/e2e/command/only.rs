@@ -186,6 +186,8 @@ fn a_line_that_cannot_be_is_refused_when_it_is_installed() {
         (&["run -p nginx -- nginx -g 'daemon off;"], "a quote is not closed"),
         (&["verify \\"], "a backslash stands at its end"),
         (&["PATH=/tmp run -p nginx -- nginx"], "unrecognized subcommand 'PATH=/tmp'"),
+        (&["harden --wait-for-app --profile ngnix"], "no built-in profile `ngnix`, did you mean `nginx`?"),
+        (&["LITHIFY_PROFILE=shels verify"], "no built-in profile `shels`"),
         // The caller chooses the working directory.
         (&["harden --profile ./site.toml"], "./site.toml is relative"),
         (&["LITHIFY_PROFILE=nginx,site.toml verify"], "site.toml is relative"),
