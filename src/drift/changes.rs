@@ -151,8 +151,12 @@ impl Walk<'_> {
     fn is_known(&mut self, path: &Canonical, details: &Details) -> bool {
         let Details { stat, changed, .. } = details;
         if self.since.mark.holds(path, *changed, stat.id.ino) {
-            // The mark has the directory, too, unless somebody else has changed names in it since.
-            self.leads(&path.parent().unwrap_or_default());
+            if stat.kind == Kind::Directory {
+                self.leads(path);
+            } else {
+                // The mark has the directory, too, unless somebody else has changed names in it since.
+                self.leads(&path.parent().unwrap_or_default());
+            }
             return true;
         }
         let known =

@@ -3,6 +3,8 @@
 mod dynamic;
 mod file;
 
+use std::borrow::Cow;
+
 use dynamic::{calls_main, pairs};
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -82,19 +84,23 @@ struct Segment {
     size: u64,
 }
 
+/// Reads up to so many bytes of a file at an offset. `None` if that fails. One type for all who read: the code for it is
+/// there once.
+type Reader<'r, 'b> = dyn FnMut(u64, usize) -> Option<Cow<'b, [u8]>> + 'r;
+
 /// The program header table of a file.
-struct Headers<B> {
+struct Headers<'b> {
     kind: u16,
     number: Numbers,
     /// The address of the first instruction; 0 if there is none.
     entry: u64,
-    table: B,
+    table: Cow<'b, [u8]>,
     entry_size: usize,
 }
 
-impl<B: AsRef<[u8]>> Headers<B> {
+impl<'b> Headers<'b> {
     /// Reads the headers. `None` if the file is not a complete ELF program or library.
-    fn read(read_at: &mut impl FnMut(u64, usize) -> Option<B>) -> Option<Self> {
+    fn read(read_at: &mut Reader<'_, 'b>) -> Option<Self> {
         let header = read_at(0, 64)?;
         let header = header.as_ref();
         if header.get(..4)? != b"\x7fELF" {
@@ -156,7 +162,7 @@ pub struct Strings {
 pub fn strings(head: &[u8]) -> Option<Strings> {
     let headers = Headers::read(&mut |offset, length| {
         let start = usize::try_from(offset).ok()?;
-        head.get(start..start.checked_add(length)?)
+        head.get(start..start.checked_add(length)?).map(Cow::Borrowed)
     })?;
     let unwinding = headers.segments().find(|segment| segment.kind == PT_GNU_EH_FRAME).map(|segment| segment.offset);
     let mut ranges = Vec::new();
@@ -178,8 +184,8 @@ pub fn strings(head: &[u8]) -> Option<Strings> {
 /// How many pages the code of a process that runs this program takes, as `proc_pid_statm(5)` says: from the first
 /// executable segment to the end of the last. Older kernels counted from the first of all segments: that is the second
 /// number. `None` if the file is not a complete ELF program or library.
-pub fn code<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<[u64; 2]> {
-    let headers = Headers::read(&mut read_at)?;
+pub fn code<'b, B: Into<Cow<'b, [u8]>>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<[u64; 2]> {
+    let headers = Headers::read(&mut |offset, length| read_at(offset, length).map(Into::into))?;
     let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
     let (mut start, mut executable, mut end) = (u64::MAX, u64::MAX, 0);
     for segment in headers.segments().filter(|segment| segment.kind == PT_LOAD) {
@@ -195,8 +201,12 @@ pub fn code<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) ->
 
 /// Classifies a file's content. `None` if it is not a complete ELF program or library (scripts, object files).
 /// `read_at(offset, length)` gives up to `length` bytes from `offset`.
-pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<Elf> {
-    let headers = Headers::read(&mut read_at)?;
+pub fn classify<'b, B: Into<Cow<'b, [u8]>>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<Elf> {
+    kind(&mut |offset, length| read_at(offset, length).map(Into::into))
+}
+
+fn kind(read_at: &mut Reader<'_, '_>) -> Option<Elf> {
+    let headers = Headers::read(read_at)?;
     let mut interpreter = None;
     let mut dynamic = None;
     for segment in headers.segments() {
@@ -222,7 +232,7 @@ pub fn classify<B: AsRef<[u8]>>(mut read_at: impl FnMut(u64, usize) -> Option<B>
         // Linkers write these two into programs alone: a debugger finds the process's libraries by DT_DEBUG.
         let is_program = flags & DF_1_PIE != 0
             || has(DT_DEBUG)
-            || interpreter.is_some() && calls_main(&headers, &tags, &mut read_at).is_some();
+            || interpreter.is_some() && calls_main(&headers, &tags, read_at).is_some();
         if !is_program && (has(DT_SONAME) || interpreter.is_none()) {
             let entry = match headers.has_entry() {
                 false => Entry::Absent,

@@ -1,6 +1,8 @@
 //! The dynamic section (elf(5), ld.so(8)): which libraries an ELF file needs, and where it says to look for them.
 
-use super::{DT_NEEDED, DT_SONAME, Elf, Headers, Numbers, PT_DYNAMIC, PT_LOAD, Segment, classify};
+use std::borrow::Cow;
+
+use super::{DT_NEEDED, DT_SONAME, Elf, Headers, Numbers, PT_DYNAMIC, PT_LOAD, Reader, Segment};
 
 const DT_STRTAB: u64 = 5;
 const DT_STRSZ: u64 = 10;
@@ -51,9 +53,13 @@ impl Dynamic {
     /// Reads a file's dynamic section. `None` if the file is not a complete ELF program or library, or a needed name
     /// cannot be read. A static program needs nothing. `read_at(offset, length)` gives up to `length` bytes from
     /// `offset`.
-    pub fn read(mut read_at: impl FnMut(u64, usize) -> Option<Vec<u8>>) -> Option<Self> {
-        let kind = classify(&mut read_at)?;
-        let headers = Headers::read(&mut read_at)?;
+    pub fn read<'b, B: Into<Cow<'b, [u8]>>>(mut read_at: impl FnMut(u64, usize) -> Option<B>) -> Option<Self> {
+        Self::read_by(&mut |offset, length| read_at(offset, length).map(Into::into))
+    }
+
+    fn read_by(read_at: &mut Reader<'_, '_>) -> Option<Self> {
+        let kind = super::kind(read_at)?;
+        let headers = Headers::read(read_at)?;
         let (number, segments) = (headers.number, headers.segments().collect::<Vec<_>>());
         let machine = Machine { wide: number.wide, little: number.little, number: number.u16(&read_at(0, 64)?, 18)? };
         let mut found = Self {
@@ -87,7 +93,7 @@ impl Dynamic {
                 _ => {}
             }
         }
-        found.names_dlopen = holds(&mut read_at, start, size.min(MAX_STRINGS), b"dlopen\0");
+        found.names_dlopen = holds(read_at, start, size.min(MAX_STRINGS), b"dlopen\0");
         Some(found)
     }
 }
@@ -110,11 +116,7 @@ fn offset_of(segments: &[Segment], address: u64) -> Option<u64> {
 
 /// Whether the file calls the function of the C library that calls `main`, as every program in C does and no library:
 /// `Some` if so. It names that function, and needs the library that has it.
-pub(super) fn calls_main<B: AsRef<[u8]>>(
-    headers: &Headers<B>,
-    tags: &[(u64, u64)],
-    read_at: &mut impl FnMut(u64, usize) -> Option<B>,
-) -> Option<()> {
+pub(super) fn calls_main(headers: &Headers<'_>, tags: &[(u64, u64)], read_at: &mut Reader<'_, '_>) -> Option<()> {
     let value = |tag| tags.iter().find(|(known, _)| *known == tag).map(|(_, value)| *value);
     let start = offset_of(&headers.segments().collect::<Vec<_>>(), value(DT_STRTAB)?)?;
     let mut is_libc = |at: u64| {
@@ -127,15 +129,11 @@ pub(super) fn calls_main<B: AsRef<[u8]>>(
 
 /// Whether the string table of `size` bytes at `start` holds `name`, which ends with a NUL byte. A linker may store it as
 /// the end of a longer name, so that a longer name such as `lt_dlopen` counts too.
-fn holds<B: AsRef<[u8]>>(
-    read_at: &mut impl FnMut(u64, usize) -> Option<B>,
-    start: u64,
-    size: u64,
-    name: &[u8],
-) -> bool {
+fn holds(read_at: &mut Reader<'_, '_>, start: u64, size: u64, name: &[u8]) -> bool {
     let mut at = 0;
     while at < size {
-        let Some(bytes) = start.checked_add(at).and_then(|offset| read_at(offset, CHUNK)) else { return false };
+        let length = usize::try_from(size - at).unwrap_or(CHUNK).min(CHUNK);
+        let Some(bytes) = start.checked_add(at).and_then(|offset| read_at(offset, length)) else { return false };
         let bytes = bytes.as_ref();
         if bytes.windows(name.len()).any(|part| part == name) {
             return true;
@@ -178,7 +176,7 @@ mod tests {
         let holds = |table: &'static [u8]| {
             let mut read_at = |offset: u64, length: usize| {
                 let from = usize::try_from(offset).ok()?.min(table.len());
-                Some(table[from..table.len().min(from.saturating_add(length))].to_vec())
+                Some(Cow::Borrowed(&table[from..table.len().min(from.saturating_add(length))]))
             };
             super::holds(&mut read_at, 0, table.len() as u64, b"dlopen\0")
         };

@@ -1,6 +1,5 @@
 //! The ELF content of files inside the root.
 
-use std::borrow::Cow;
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -35,7 +34,7 @@ impl Root {
         let file = self.file(path)?;
         let mut buffer = [0; HEAD];
         let head = head(&file, &mut buffer).map_err(os("read", path))?;
-        Ok(Dynamic::read(|offset, length| read_part(&file, head, offset, length).map(Cow::into_owned)))
+        Ok(Dynamic::read(|offset, length| read_part(&file, head, offset, length)))
     }
 }
 

@@ -285,7 +285,7 @@ fn a_dry_run_of_many_names_has_a_line_for_each_profile() {
         tree.file(&format!("/opt/{number:02}"));
     }
     let dry = |more: &[&str]| {
-        let arguments = ["--dry-run", "-p", "shells", "--remove", "/opt/*"];
+        let arguments = ["--dry-run", "--app", "none", "-p", "shells", "--remove", "/opt/*"];
         harden(tree.path(), arguments.iter().chain(more)).exits(0).stdout
     };
     let lines: Vec<String> = dry(&[]).lines().map(str::to_owned).collect();
@@ -293,7 +293,7 @@ fn a_dry_run_of_many_names_has_a_line_for_each_profile() {
         lines[..3],
         [
             "would remove 2 names (shells): /bin/bash, /bin/dash",
-            "would remove 30 names (--remove): /opt/00, /opt/01, /opt/02 and 27 more",
+            "would remove 30 names (command line): /opt/00, /opt/01, /opt/02 and 27 more",
             "  -v or --format json names all",
         ]
     );
