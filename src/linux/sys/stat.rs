@@ -32,7 +32,8 @@ pub struct Statx {
     pub modified: Time,
     /// Major and minor number of the device that the file is.
     pub device: (u32, u32),
-    /// Mount id as in `/proc/PID/mountinfo`; `None` if the kernel does not fill it in (before Linux 5.8).
+    /// Mount id as in `/proc/PID/mountinfo`; `None` if the kernel does not fill it in (before Linux 5.8), or if an emulator
+    /// only says so: no mount that a path leads to has number 0.
     pub mount: Option<u64>,
 }
 
@@ -69,7 +70,7 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
         changed: time(found.stx_ctime),
         modified: time(found.stx_mtime),
         device: (found.stx_rdev_major, found.stx_rdev_minor),
-        mount: (found.stx_mask & libc::STATX_MNT_ID != 0).then_some(found.stx_mnt_id),
+        mount: Some(found.stx_mnt_id).filter(|id| found.stx_mask & libc::STATX_MNT_ID != 0 && *id != 0),
     })
 }
 
