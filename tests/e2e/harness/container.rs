@@ -218,6 +218,15 @@ impl Spec {
         self
     }
 
+    /// As `hostUsers: false`: its root is 100000 outside.
+    pub fn in_user_namespace(self) -> Self {
+        self.with(|config| {
+            config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+            let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+            (config["linux"]["uidMappings"], config["linux"]["gidMappings"]) = (map.clone(), map);
+        })
+    }
+
     /// With any other setting of the OCI runtime-spec.
     pub fn with(mut self, change: fn(&mut Value)) -> Self {
         self.changes.push(change);

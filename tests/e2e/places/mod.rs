@@ -3,6 +3,7 @@
 
 mod filesystems;
 mod limits;
+mod user_namespaces;
 
 use std::collections::BTreeMap;
 use std::fs;
