@@ -40,7 +40,7 @@ use crate::profile::Profile;
 use crate::prove::Attempt;
 use crate::root::{Kind, Root, RootError};
 use crate::text::escape::escape;
-use crate::verify::{self, Check, Verification, Verified};
+use crate::verify::{Check, Verification, Verified};
 
 pub use crate::verify::CheckId;
 pub(crate) use advice::errors::install as install_advice;
@@ -57,6 +57,7 @@ pub use learn::{Earlier, JoinError, LearnReport, event_line};
 pub use note::Note;
 pub use record::{Record, VARIABLES};
 pub use seal::SealReport;
+pub use silent::note as silent_note;
 pub use stage::{Paths, StageNote, StageReport};
 pub(crate) use text::plural;
 pub use text::{Volume, cut_to_termination_message, termination_message, write as to_text};
@@ -178,12 +179,10 @@ impl Report {
     /// Adds the mounts that were left out because their server does not answer: a finding where all must be looked at, else
     /// a remark, because nothing on them would have been changed.
     pub fn add_silent(&mut self, root: &Root) {
-        match root.silent() {
-            [] => {}
-            silent if self.command == Subcommand::Verify => {
-                self.add_unreadable(silent.iter().map(Into::into).collect());
-            }
-            silent => self.notes.push(Note::Verify(verify::Note::Silent(silent.to_vec()))),
+        if self.command == Subcommand::Verify {
+            self.add_unreadable(root.silent().iter().map(Into::into).collect());
+        } else {
+            self.notes.extend(silent_note(root).map(Note::Said));
         }
     }
 

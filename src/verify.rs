@@ -38,7 +38,7 @@ use crate::harden::mark::MarkError;
 use crate::harden::pipeline::{Applied, Protected};
 use crate::linux::proc::Task;
 use crate::profile::Profile;
-use crate::root::{Root, Silent};
+use crate::root::Root;
 use crate::target::Target;
 use crate::target::owner::{Owner, OwnerError};
 
@@ -69,8 +69,6 @@ pub enum Note {
     Closed(Vec<Vec<u8>>),
     /// On a read-only root, what `[remove]` names is left.
     LeftOnReadOnly,
-    /// Mounts whose server does not answer, which were left out.
-    Silent(Vec<Silent>),
     /// A file is where harden's mark would be, but is none, for this reason: it excuses nothing.
     NoMark(Rc<MarkError>),
 }

@@ -14,7 +14,7 @@ use crate::linux::sys::process::time_now;
 use crate::linux::time::Time;
 use crate::profile::load;
 use crate::recognise::accounts::LIMIT;
-use crate::report::{CommandError, DiffFrom, DiffNote, DiffReport, Exit, Report, Subcommand};
+use crate::report::{CommandError, DiffFrom, DiffNote, DiffReport, Exit, Report, Subcommand, silent_note};
 use crate::target::Target;
 use crate::target::owner::OwnerError;
 use crate::target::start::start;
@@ -51,10 +51,7 @@ fn look(options: &Diff) -> Result<DiffReport, CommandError> {
     let profile = profile_of_writes(&options.profiles)?;
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
     let root = &target.root;
-    let mut notes = Vec::new();
-    if !root.silent().is_empty() {
-        notes.push(DiffNote::Verify(verify::Note::Silent(root.silent().to_vec())));
-    }
+    let mut notes: Vec<DiffNote> = silent_note(root).map(DiffNote::Said).into_iter().collect();
     let mark = Mark::read(root).unwrap_or_else(|error| {
         notes.push(DiffNote::Verify(verify::Note::NoMark(Rc::new(error))));
         Mark::default()

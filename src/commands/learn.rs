@@ -32,7 +32,7 @@ use crate::linux::sys::process::time_of_files;
 use crate::linux::time::Time;
 use crate::linux::whole_file::WholeFile;
 use crate::profile::Profile;
-use crate::report::{CommandError, Earlier, Exit, LearnReport, event_line};
+use crate::report::{CommandError, Earlier, Exit, LearnReport, event_line, silent_note};
 use crate::root::Root;
 use crate::target::Target;
 use crate::target::owner::{Owner, OwnerError};
@@ -262,7 +262,9 @@ fn write(options: &Learn, prepared: &Prepared, seen: Seen<'_>, start: Option<Tim
         }
     }
     if failed.is_ok() && is_joined {
+        let silent = silent_note(&prepared.target.root);
         output.finish("learn", report.exit(), &|notes| {
+            let notes: Vec<String> = silent.iter().cloned().chain(notes).collect();
             let further = notes.iter().flat_map(|note| ["note: ", note, "\n"]);
             let summary: String = further.chain([report.summary(to, output.volume()).as_str()]).collect();
             (String::new(), summary, report.json(&text, to, &notes))

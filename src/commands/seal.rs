@@ -12,7 +12,7 @@ use crate::linux::deadline::Deadline;
 use crate::linux::stream::Stream;
 use crate::linux::whole_file::WholeFile;
 use crate::profile::{Method, Profile, load};
-use crate::report::{CommandError, Exit, Report, SealReport, Subcommand};
+use crate::report::{CommandError, Exit, Report, SealReport, Subcommand, silent_note};
 use crate::root::Identity;
 use crate::seal::{After, AsIs, Exclusions, Scope, Sealed, Sealing, View, manifest, seal as look};
 use crate::target::Target;
@@ -31,13 +31,13 @@ pub struct Spooled<'a> {
 pub(super) fn seal(options: &Seal, mut image: Option<Spooled<'_>>, output: &Output) -> Exit {
     // In text, standard output takes the digest alone, so that a script can read it.
     let remarks = output.with_stream(if output.is_json() { Stream::Output } else { Stream::Error });
-    let sealed = match state(options, image.as_mut()) {
-        Ok(State::Sealed(sealed)) => sealed,
+    let (sealed, silent) = match state(options, image.as_mut()) {
+        Ok(State::Sealed(sealed, silent)) => (sealed, silent),
         Ok(State::NoPlan(report)) => return remarks.report("seal", Ok(*report)),
         Err(error) => return remarks.failure("seal", &error),
     };
     let prints_manifest = options.out.as_deref() == Some(Path::new("-"));
-    let report = SealReport::new(image.as_ref().map_or(&options.root, |image| image.name), &sealed);
+    let report = SealReport::new(image.as_ref().map_or(&options.root, |image| image.name), &sealed, silent);
     match sealed.digest() {
         None => remarks.finish("seal", Exit::Finding, &|notes| report.failure(&notes)),
         Some(digest) => {
@@ -51,8 +51,8 @@ pub(super) fn seal(options: &Seal, mut image: Option<Spooled<'_>>, output: &Outp
 
 /// What was found out.
 enum State {
-    /// What the files are, as far as it is known.
-    Sealed(Sealed),
+    /// What the files are, as far as it is known; and the remark on mounts that do not answer.
+    Sealed(Sealed, Option<String>),
     /// It is not known what `harden` would leave. The report says why.
     NoPlan(Box<Report>),
 }
@@ -71,7 +71,7 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
         before = image.described;
     }
     if !options.after {
-        return write(options, &target, &profile, before).map(State::Sealed);
+        return write(options, &target, &profile, before);
     }
     if spooled && profile.method() == Method::Tombstone {
         return Err(CommandError::Usage(
@@ -86,7 +86,7 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
     planned.lead_on(&is_not_refused);
     let Planned { plan, unreadable, .. } = planned;
     if plan.refusals.is_empty() && plan.skipped.is_empty() && plan.missing.is_empty() && unreadable.is_empty() {
-        return write(options, &target, &profile, &mut After::new(&target.root, &plan, before)).map(State::Sealed);
+        return write(options, &target, &profile, &mut After::new(&target.root, &plan, before));
     }
     let mut report = Report::new(Subcommand::Seal, name, &profile);
     report.add_unreadable(unreadable);
@@ -95,7 +95,7 @@ fn state(options: &Seal, image: Option<&mut Spooled<'_>>) -> Result<State, Comma
 }
 
 /// Walks through the files as `view` has them, and writes the manifest.
-fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View) -> Result<Sealed, CommandError> {
+fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View) -> Result<State, CommandError> {
     let scope = if options.only == Some(SealOnly::Executables) { Scope::Executables } else { Scope::All };
     let exclusions = Exclusions::of(&target.root, profile, scope);
     let mut file = options.out.as_deref().map(create).transpose()?;
@@ -112,7 +112,7 @@ fn write(options: &Seal, target: &Target, profile: &Profile, view: &mut dyn View
         file.write(&manifest::tail(&sealed.mounts, digest));
         file.finish().map_err(|errno| CommandError::Manifest { path: path.clone(), errno })?;
     }
-    Ok(sealed)
+    Ok(State::Sealed(sealed, silent_note(&target.root)))
 }
 
 fn create(path: &Path) -> Result<WholeFile, CommandError> {

@@ -11,7 +11,7 @@ use crate::cli::Stage;
 use crate::harden::pipeline::{Planned, Policy, Processes, Protected, Start, is_not_refused};
 use crate::harden::plan::{self, Action, Plan, Verb};
 use crate::linux::deadline::Deadline;
-use crate::report::{CommandError, Exit, Paths, Report, StageNote, StageReport, Subcommand};
+use crate::report::{CommandError, Exit, Paths, Report, StageNote, StageReport, Subcommand, silent_note};
 use crate::root::{Canonical, InRoot, Kind, Root, RootError};
 use crate::target::Target;
 use crate::volume::stage::{self, Staged};
@@ -34,6 +34,7 @@ fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
     planned.lead_on(&is_not_refused);
     let Planned { plan, unreadable, .. } = planned;
     let mut report = Report::new(Subcommand::Stage, root.path(), &profile);
+    report.add_silent(root);
     let (unread, elsewhere) = unread(&directories, unreadable, &plan);
     if !unread.is_empty() || !plan.refusals.is_empty() {
         report.add_unreadable(unread);
@@ -52,6 +53,7 @@ fn try_stage(options: &Stage, output: &Output) -> Result<Exit, CommandError> {
     if mount(&options.to) == mount(&options.to.join("..")) {
         notes.push(StageNote::NoMountPoint);
     }
+    notes.extend(silent_note(root).map(StageNote::Said));
     notes.extend(staged.notes.iter().cloned().map(StageNote::Said));
     // Leaves out notes on an earlier copy, which is being replaced.
     let to = options.to.as_os_str().as_encoded_bytes();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{isolation, reasons, seal, silent};
+use super::{isolation, reasons, seal};
 use crate::drift::{Anomaly, Drifted, Sign};
 use crate::harden::mark;
 use crate::harden::plan::{Origin, Reason, Verb};
@@ -256,7 +256,6 @@ pub(super) fn note(note: &Note) -> String {
             "neither this user nor the app may enter these directories, so they were not looked at for drift: {}",
             paths.iter().map(|path| escape(path)).collect::<Vec<_>>().join(", ")
         ),
-        Note::Silent(mounts) => silent::note(mounts),
         Note::LeftOnReadOnly => {
             "the root is read-only, so nothing can be removed from it while it runs: under `lithify run`, Landlock denies what is left to the app and its children, but it is there for this process and for every exec; bake the removal into the image or stage a hardened copy, or leave [remove] out of the profile of this verify"
                 .to_owned()

@@ -45,6 +45,8 @@ pub struct DiffReport {
 pub enum DiffNote {
     /// A remark on what was looked at.
     Verify(verify::Note),
+    /// A remark that is in words already.
+    Said(String),
     /// lithify has changed files in this layer before the container's first process started.
     Restarted,
 }
@@ -81,6 +83,7 @@ impl DiffReport {
         let text = |note: &DiffNote| {
             match note {
             DiffNote::Verify(note) => super::checks::note(note),
+            DiffNote::Said(text) => text.clone(),
             DiffNote::Restarted => "the container was started again in the same layer: what an earlier run wrote is older than this start, and not listed; --since SECONDS shows it".to_owned(),
         }
         };

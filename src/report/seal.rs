@@ -17,6 +17,7 @@ const MOST: usize = 20;
 pub struct SealReport<'a> {
     root: String,
     sealed: &'a Sealed,
+    silent: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -49,9 +50,10 @@ struct Unverified {
 }
 
 impl<'a> SealReport<'a> {
-    /// The report of what was found out about `root`, a path of the caller.
-    pub fn new(root: &Path, sealed: &'a Sealed) -> Self {
-        Self { root: escape(root.as_os_str().as_encoded_bytes()), sealed }
+    /// The report of what was found out about `root`, a path of the caller. `silent` is the remark on mounts that do not
+    /// answer.
+    pub fn new(root: &Path, sealed: &'a Sealed, silent: Option<String>) -> Self {
+        Self { root: escape(root.as_os_str().as_encoded_bytes()), sealed, silent }
     }
 
     /// The remarks, one on each line.
@@ -60,8 +62,7 @@ impl<'a> SealReport<'a> {
     }
 
     fn remarks(&self) -> impl Iterator<Item = String> {
-        let silent = Some(&*self.sealed.silent).filter(|silent| !silent.is_empty()).map(super::silent::note);
-        self.sealed.exclusions.iter().filter_map(unmet).chain(silent)
+        self.sealed.exclusions.iter().filter_map(unmet).chain(self.silent.clone())
     }
 
     /// What `finish` prints if there is a digest. With `--out -` the manifest was printed, whose last line is the

@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::pipe2;
 
-use super::{Canonical, Failure, Resolver, Root, RootError, Silent};
+use super::{Failure, Resolver, Root, RootError, Silent};
 use crate::linux::deadline::Deadline;
 use crate::linux::filesystem;
 use crate::linux::sys;
@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many are asked at a time, a process each.
 const AT_A_TIME: usize = 32;
+
+/// The name that is looked up on each.
+const NAME: &CStr = c".lithify-asks";
 
 /// The mounts of one root that do not answer.
 pub(super) type Silents = Rc<Vec<Silent>>;
@@ -73,7 +76,7 @@ impl Root {
 
     /// How many of the first of `mounts` could be asked, at least one; and which of them answer in time.
     fn ask(&self, mounts: &[Silent]) -> (Result<usize, Errno>, [bool; AT_A_TIME]) {
-        let deadline = Deadline::after(PATIENCE);
+        let deadline = Deadline::after(PATIENCE.min(self.deadline.remaining()));
         let mut answered = [false; AT_A_TIME];
         let (answers, tell) = match pipe2(OFlag::O_CLOEXEC) {
             Ok(pipe) => pipe,
@@ -87,7 +90,7 @@ impl Root {
                     // A server that has taken the request holds even a killed process, and whoever waits for the end of
                     // the streams.
                     sys::descriptor::close_all_but(&self.fd, &tell);
-                    self.look_at(&mount.point);
+                    self.look_at(mount);
                     let _ = nix::unistd::write(&tell, &[place]);
                     sys::process::end(0)
                 }
@@ -117,13 +120,17 @@ impl Root {
     }
 
     /// Asks the server of a mount whatever a search would: every answer will do, even an error.
-    fn look_at(&self, point: &Canonical) {
-        let Ok((mount, _)) = self.handle(point.into()) else { return };
-        let _ = filesystem::of(mount.as_fd());
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        if let Ok(directory) = openat(&mount, c".", flags, Mode::empty()) {
+    fn look_at(&self, mount: &Silent) {
+        let Ok((top, _)) = self.handle((&mount.point).into()) else { return };
+        let _ = filesystem::of(top.as_fd());
+        let ask = |name, flags| openat(&top, name, flags | OFlag::O_CLOEXEC, Mode::empty());
+        if let Ok(directory) = ask(c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
             let mut first = |_: &CStr, _| ControlFlow::Break(());
             let _ = sys::directory::list(directory.as_fd(), &mut first);
+            // A name that nobody has looked up, so that the kernel must ask. autofs would mount what has this name.
+            if mount.filesystem != b"autofs" {
+                let _ = ask(NAME, OFlag::O_PATH | OFlag::O_NOFOLLOW);
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use super::entry::{Facts, FileType};
 use super::exclusion::{Exclusions, is_of_runtime};
 use crate::linux::sys::process::{time_now, time_of_files};
 use crate::linux::time::Time;
-use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, Silent, walk_ordered};
+use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, RootError, walk_ordered};
 
 /// How long to sleep until the clock of files may have ticked.
 const TICK_PART: Duration = Duration::from_micros(200);
@@ -58,8 +58,6 @@ pub struct Sealed {
     pub exclusions: Exclusions,
     /// The mount points that were left out.
     pub mounts: Vec<Canonical>,
-    /// Those of them whose server does not answer.
-    pub silent: Vec<Silent>,
     /// The number of entries.
     pub entries: u64,
     /// What is not known.
@@ -87,15 +85,14 @@ pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<
         entered: Vec::new(),
         next: None,
         mounts: Vec::new(),
-        silent: Vec::new(),
         entries: Entries::new(each, root.deadline()),
     };
     if let Err(error) = walk_ordered(root, &mut walk) {
         walk.entries.fail(Problem::Unreadable(error));
     }
-    let Walk { exclusions, mounts, silent, entries, .. } = walk;
+    let Walk { exclusions, mounts, entries, .. } = walk;
     let (entries, sha256, problems) = entries.finish();
-    Sealed { exclusions, mounts, silent, entries, problems, digest: Digest { scope, sha256 } }
+    Sealed { exclusions, mounts, entries, problems, digest: Digest { scope, sha256 } }
 }
 
 struct Walk<'w> {
@@ -112,7 +109,6 @@ struct Walk<'w> {
     /// The directory that is entered next.
     next: Option<Entered>,
     mounts: Vec<Canonical>,
-    silent: Vec<Silent>,
     entries: Entries<'w>,
 }
 
@@ -259,7 +255,6 @@ impl OrderedVisitor for Walk<'_> {
             // It is left out as other mounts are.
             if !self.exclusions.leaves_out(&mount.point, true) {
                 self.mounts.push(mount.point.clone());
-                self.silent.push(mount.clone());
             }
             self.leave_out();
             return Ok(());

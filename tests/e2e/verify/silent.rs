@@ -79,6 +79,40 @@ fn a_server_that_takes_the_request_holds_no_reader_of_the_output() {
 }
 
 #[test]
+fn a_server_that_answers_for_its_top_alone_is_silent() {
+    let container = sleeper().start();
+    let profile = bring(&container, "p", "[remove]\nclasses = [\"shell\"]\n[verify.files]\nabsent = [\"/net/sh\"]\n");
+    let _server = container.mount_nameless("/net");
+    lithify(&container, &["harden", "-p", &profile])
+        .exits(1)
+        .says(LEFT_OUT)
+        .says(&format!("UNVERIFIED files.absent /net/sh: {SAID}"));
+}
+
+#[test]
+fn nobody_waits_longer_than_the_deadline() {
+    let container = sleeper().start();
+    let profile = bring(&container, "p", "[remove]\nclasses = [\"shell\"]\n");
+    let _server = container.mount_silent("/net");
+    let takes = || {
+        let start = Instant::now();
+        lithify(&container, &["harden", "--deadline", "0.1", "-p", &profile]).exits(75);
+        start.elapsed()
+    };
+    // The runtime takes its time on a busy machine.
+    assert!((0..20).any(|_| takes() < Duration::from_secs(3)));
+}
+
+#[test]
+fn copies_and_learned_profiles_are_made_without_it() {
+    let container = sleeper().start();
+    let profile = bring(&container, "p", "[remove]\nclasses = [\"shell\"]\n");
+    let _server = container.mount_silent("/net");
+    lithify(&container, &["stage", "-p", &profile, "/srv", "--to", "/var/tmp"]).exits(0).says(LEFT_OUT);
+    lithify(&container, &["learn", "--", "/usr/bin/id"]).exits(0).says("uid=0").says(LEFT_OUT);
+}
+
+#[test]
 fn many_others_are_asked_all_the_same() {
     let container = sleeper().start();
     let _server = container.mount_silent("/net");
