@@ -32,7 +32,7 @@ fn cases() -> Vec<(String, &'static str, &'static str)> {
         (
             pod("", "    command: [app]\n    livenessProbe: { exec: { command: [sh, -c, x] } }\n"),
             "none",
-            "sh will not be there",
+            "not probe, stage, run: Pod x, container app, livenessProbe: sh will not be there",
         ),
         (pod("", &format!("    command: [sh, /entrypoint.sh]\n{read_only}")), "none", "its script needs the shell"),
         (inject(&pod("", "    command: [app]\n"), "-p shells --mode run"), "run", "it has it already"),
