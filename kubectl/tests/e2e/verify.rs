@@ -313,9 +313,8 @@ fn no_kubectl_outlives_it() {
         let id = plugin.id().to_string();
         assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
         assert!(!plugin.wait().unwrap().success());
-        let runs = |pid: &String| {
-            fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-        };
+        let runs =
+            |pid: &String| fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
         let begun = Instant::now();
         while pids.iter().any(runs) {
             assert!(begun.elapsed() < Duration::from_secs(60), "{signal}: {pids:?} run on");
