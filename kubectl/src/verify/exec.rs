@@ -63,7 +63,8 @@ pub(super) fn all(
     interrupt::before_end(move || {
         let held = held.lock().unwrap_or_else(PoisonError::into_inner);
         for pid in held.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+            // They have the signals blocked that this process waits for.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         // While it is held, nobody starts another.
         std::mem::forget(held);
