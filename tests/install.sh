@@ -28,6 +28,10 @@ setfacl acl
 chattr e2fsprogs
 mkfs.xfs xfsprogs
 mkfs.btrfs btrfs-progs
+mksquashfs squashfs-tools
+mkfs.erofs erofs-utils
+bindfs bindfs
+fuse-overlayfs fuse-overlayfs
 mtree mtree-netbsd
 perl perl
 ps procps

@@ -256,7 +256,9 @@ fn harden(pod: &mut Pod<'_>, container: &Container<'_>, new: &mut Additions) {
 fn choose(pod: &mut Pod<'_>, container: &Container<'_>) -> bool {
     let choice = auto::choose(pod, container);
     let Some(mode) = choice.mode else {
-        pod.findings.extend(choice.hindered.into_iter().map(|(_, finding)| finding));
+        // Nobody has named a mode that --force could go on with.
+        let hindered = choice.hindered.into_iter();
+        pod.findings.extend(hindered.map(|(_, finding)| Finding { severity: Severity::Refused, ..finding }));
         return false;
     };
     pod.mode = mode;

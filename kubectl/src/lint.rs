@@ -24,10 +24,13 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     let names = options.profiles.iter().map(|name| name.split_once('=').map_or(name.as_str(), |(here, _)| here));
     let profile = load(names)?;
     let manifest = Manifest::read(&options.file)?;
-    let (findings, count) = manifest_findings(&manifest, &profile, options)?;
+    let (findings, Looked { workloads, hardened }) = manifest_findings(&manifest, &profile, options)?;
     let problems = findings.iter().filter(|(_, finding)| finding.severity != Severity::Note).count();
-    let summary = match (count, problems) {
+    let summary = match (workloads, problems) {
         (0, _) => "no workload in it".to_owned(),
+        (_, 0) if hardened == 0 => {
+            "no findings; no container in it is hardened by a probe, run or stage yet".to_owned()
+        }
         (_, 0) => "no findings".to_owned(),
         (_, 1) => "1 finding".to_owned(),
         (_, many) => format!("{many} findings"),
@@ -46,14 +49,19 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
 /// A finding, with the name of what `lint` looked at.
 type Ruled = (&'static str, Finding);
 
-/// The findings and the number of workloads.
-fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> Result<(Vec<Ruled>, usize), Failure> {
+/// How much there was to look at: workloads, and containers that something in the manifest hardens.
+struct Looked {
+    workloads: usize,
+    hardened: usize,
+}
+
+fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> Result<(Vec<Ruled>, Looked), Failure> {
     let removed = Removed::new(profile);
     let short = digest::of_profile(profile);
     let only = &options.containers;
     let workloads = workloads(&manifest.documents, &options.pod_at);
     check_names(manifest, &workloads, only)?;
-    let mut findings = Vec::new();
+    let (mut findings, mut hardened) = (Vec::new(), 0);
     let mut add = |rule, found: Vec<Finding>| findings.extend(found.into_iter().map(|finding| (rule, finding)));
     add("lint.kinds", left_alone(&manifest.documents, &options.pod_at));
     for workload in &workloads {
@@ -64,6 +72,7 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> 
         add("lint.users", users::host_users(workload).into_iter().collect());
         for container in workload.chosen(only) {
             let mode = checks::mode(workload, &container);
+            hardened += usize::from(mode.is_some());
             add("lint.handlers", checks::handlers(&container, mode, &removed, delivery));
             add("lint.command", checks::app(&container, mode, &removed).into_iter().collect());
             add("lint.probes", probes::ours(&container));
@@ -75,5 +84,5 @@ fn manifest_findings(manifest: &Manifest, profile: &Profile, options: &Lint) -> 
             add("lint.noexec", mounts::noexec(&container, profile));
         }
     }
-    Ok((findings, workloads.len()))
+    Ok((findings, Looked { workloads: workloads.len(), hardened }))
 }

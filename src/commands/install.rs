@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use super::output::Output;
 use crate::cli::{Cli, Command, Install};
 use crate::linux::sys;
-use crate::profile::is_file;
+use crate::profile::{is_file, load};
 use crate::recognise::inscription::{Kind, inscription};
 use crate::recognise::only::{self, Line};
 use crate::report::{Exit, install_advice, plural};
@@ -99,6 +99,8 @@ fn check(line: &Line) -> Result<(), String> {
         Command::Run(options) => &options.profiles,
         _ => return Ok(()),
     };
+    // Those that are built in are the same in the copy.
+    load(profiles.iter().map(String::as_str).filter(|name| !is_file(name))).map_err(|error| error.to_string())?;
     let file = |name: &&String| !name.starts_with('/') && is_file(name);
     let log = cli.output.log.as_deref().filter(|log| log.is_relative()).and_then(Path::to_str);
     match profiles.iter().find(file).map(String::as_str).or(log) {

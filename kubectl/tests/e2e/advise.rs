@@ -60,6 +60,8 @@ fn auto_does_what_is_advised() {
         let ran = plugin(&manifest, "inject -p shells --mode auto");
         if mode == "none" {
             ran.exits(3).says(why);
+            let forced = plugin(&manifest, "inject -p shells --mode auto --force").exits(3).says(why);
+            assert_eq!(forced.stdout, "");
             continue;
         }
         let ran = ran.exits(0);

@@ -20,8 +20,10 @@ fn finds_nothing(manifest: &str, profile: &str) {
 #[test]
 fn nothing_in_what_inject_made_and_in_the_examples() {
     for mode in ["probe", "stage", "run"] {
-        finds_nothing(&manifest(&format!("web.{mode}.yaml")), "nginx");
+        let ran = plugin(&manifest(&format!("web.{mode}.yaml")), "lint -p nginx").exits(0);
+        assert!(ran.stdout.ends_with(": no findings\n"), "{}", ran.all());
     }
+    plugin(&deployment("command: [app]"), "lint -p nginx").exits(0).says("no container in it is hardened by a probe");
     let examples = std::fs::read_dir(format!("{}/../examples", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut seen = 0;
     for path in

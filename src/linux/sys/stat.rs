@@ -48,7 +48,16 @@ pub fn statx_follow(dir: BorrowedFd<'_>, name: &CStr) -> Result<Statx, Errno> {
 }
 
 fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Errno> {
-    let flags = flags | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC;
+    // A server of files (FUSE, NFS) is asked anew: a link count that the kernel remembers may be older than the last name.
+    // Of a server that has ended, what the kernel remembers is all there is.
+    match statx_by(dir, name, flags | libc::AT_STATX_FORCE_SYNC) {
+        Err(Errno::ENOTCONN) => statx_by(dir, name, flags | libc::AT_STATX_DONT_SYNC),
+        found => found,
+    }
+}
+
+fn statx_by(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Errno> {
+    let flags = flags | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT;
     let mask = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut buffer = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `name` is NUL-terminated. `buffer` is writable, as large as the structure, and valid when all zero.

@@ -186,12 +186,17 @@ fn a_line_that_cannot_be_is_refused_when_it_is_installed() {
         (&["run -p nginx -- nginx -g 'daemon off;"], "a quote is not closed"),
         (&["verify \\"], "a backslash stands at its end"),
         (&["PATH=/tmp run -p nginx -- nginx"], "unrecognized subcommand 'PATH=/tmp'"),
+        (&["harden --wait-for-app --profile ngnix"], "no built-in profile `ngnix`, did you mean `nginx`?"),
+        (&["LITHIFY_PROFILE=shels verify"], "no built-in profile `shels`"),
         // The caller chooses the working directory.
         (&["harden --profile ./site.toml"], "./site.toml is relative"),
         (&["LITHIFY_PROFILE=nginx,site.toml verify"], "site.toml is relative"),
         (&["run -p site/x -- app"], "site/x is relative"),
         (&["run --log log -p nginx -- app"], "log is relative"),
-        (&["LITHIFY_PROFILE=a verify", "LITHIFY_PROFILE=b verify"], "the same words are given with other variables"),
+        (
+            &["LITHIFY_PROFILE=nginx verify", "LITHIFY_PROFILE=redis verify"],
+            "the same words are given with other variables",
+        ),
     ] {
         let only = lines.iter().flat_map(|line| ["--only", line]);
         let ran = run_lithify(["install", volume.path().to_str().unwrap()].into_iter().chain(only));

@@ -59,7 +59,7 @@ fn a_mistake_in_the_label_is_said() {
     namespace.apply(&with(&overlay(), "        lithify.dev/profile: nginx", "        lithify.dev/profile: ngnix"));
     let web = namespace.only_pod("app=web");
     web.describe_says(
-        "Startup probe failed: lithify harden: there is no built-in profile `ngnix`, did you mean `nginx`?",
+        "harden --wait-for-app --wait-timeout 60: there is no built-in profile `ngnix`, did you mean `nginx`?",
     );
     assert_eq!(web.get()["status"]["containerStatuses"][0]["ready"], false);
 }
