@@ -17,6 +17,7 @@ mod failure;
 mod image;
 mod inject;
 mod input;
+mod interrupt;
 mod learn;
 mod lint;
 mod manifest;
