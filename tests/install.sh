@@ -74,4 +74,4 @@ fi
 command -v rustup >/dev/null || { echo "tests/install.sh: rustup is missing: get it from https://rustup.rs" >&2; exit 1; }
 # The toolchain, components and targets of rust-toolchain.toml.
 rustup toolchain install >/dev/null
-command -v cargo-nextest >/dev/null || cargo install --locked --quiet cargo-nextest
+command -v cargo-nextest >/dev/null || cargo install --locked --quiet cargo-nextest@0.9.143
