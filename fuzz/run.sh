@@ -13,6 +13,8 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 # With --target, so that build scripts and macros are not instrumented.
 RUSTFLAGS="$coverage -Cdebug-assertions -Ccodegen-units=1" cargo build --quiet --locked --release --target "$host"
 log=$(mktemp)
+# What `tar` unpacks lies in memory.
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 trap 'rm -f "$log"' EXIT
 status=0
 for name in "$@"; do

@@ -10,6 +10,13 @@ version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Car
 
 # What was built is what is published.
 (cd "$dist" && sha256sum --quiet --check SHA256SUMS)
+named=$(sed 's/^[0-9a-f]* [ *]//' "$dist"/SHA256SUMS | sort)
+there=$(cd "$dist" && find . -mindepth 1 ! -name 'SHA256SUMS*' -printf '%P\n' | sort)
+[ "$there" = "$named" ] || {
+  echo "release/publish.sh: SHA256SUMS names other files than $dist has:" >&2
+  diff <(echo "$named") <(echo "$there") >&2
+  exit 1
+}
 reference=$(cat "$dist"/lithify-image.txt)
 name=${reference%@*} digest=${reference#*@}
 case $registry in

@@ -12,6 +12,7 @@ mod show;
 pub(crate) mod table;
 mod values;
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 pub use diagnostic::{Diagnostic, ProfileError, SourceText};
@@ -62,6 +63,16 @@ impl std::fmt::Display for Selector {
 
 /// A rule with the profile that it came from.
 pub type Rule = Sourced<Selector>;
+
+/// The names in `rules`, each with the index of its rule.
+pub(crate) fn names_in(rules: &[Rule]) -> HashMap<&[u8], usize> {
+    let mut names = HashMap::with_capacity(rules.len());
+    names.extend(rules.iter().enumerate().filter_map(|(index, rule)| match &rule.value {
+        Selector::Name(name) => Some((name.as_bytes(), index)),
+        Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
+    }));
+    names
+}
 
 /// One profile that the effective profile was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,6 +28,10 @@ setfacl acl
 chattr e2fsprogs
 mkfs.xfs xfsprogs
 mkfs.btrfs btrfs-progs
+mksquashfs squashfs-tools
+mkfs.erofs erofs-utils
+bindfs bindfs
+fuse-overlayfs fuse-overlayfs
 mtree mtree-netbsd
 perl perl
 ps procps
@@ -70,4 +74,4 @@ fi
 command -v rustup >/dev/null || { echo "tests/install.sh: rustup is missing: get it from https://rustup.rs" >&2; exit 1; }
 # The toolchain, components and targets of rust-toolchain.toml.
 rustup toolchain install >/dev/null
-command -v cargo-nextest >/dev/null || cargo install --locked --quiet cargo-nextest
+command -v cargo-nextest >/dev/null || cargo install --locked --quiet cargo-nextest@0.9.143

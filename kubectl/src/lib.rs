@@ -17,6 +17,7 @@ mod failure;
 mod image;
 mod inject;
 mod input;
+mod interrupt;
 mod learn;
 mod lint;
 mod manifest;
@@ -68,8 +69,9 @@ pub fn command() -> clap::Command {
 
 /// Injects into a text in memory, for tests and fuzzing. `None` means that `inject` refuses the text.
 pub fn inject_text(text: &str, mode: &str, profiles: &[&str]) -> Option<String> {
-    let options = cli::inject_options(mode, profiles)?;
+    // Most texts of a fuzzer end here.
     let manifest = Manifest::from_text("-", text.to_owned()).ok()?;
+    let options = cli::inject_options(mode, profiles)?;
     inject::manifest(&manifest, &options).ok().map(|injected| injected.text)
 }
 

@@ -32,7 +32,7 @@ pub(super) fn install(Install { directory, only }: &Install, output: &Output) ->
     let lines = match lines(only) {
         Ok(lines) => lines,
         Err(message) => {
-            let hint = "write it as in a shell, without the program: --only 'harden --wait-for-app --profile nginx'";
+            let hint = "correct the line; it is as for a shell, without the program: --only 'harden --wait-for-app --profile nginx'";
             return output.error("install", Exit::Usage, &message, Some(hint));
         }
     };

@@ -160,7 +160,7 @@ fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, Co
             Listed::new(&target, &profile, report.all_checks(), Some(command.program().as_os_str().as_bytes()))
         });
         if restrictions.give_up_privileges(&target.root, &profile, &mut report) {
-            let outside = listed.as_ref().map(|_| Outside::of(&profile.confine));
+            let outside = listed.as_ref().map(Outside::of);
             restrictions.enter(&mut report);
             if let Some((listed, outside)) = listed.zip(outside).filter(|_| report.is_clean()) {
                 report.add_attempts(listed.make(&target.root, &outside, &|| true));

@@ -14,6 +14,7 @@ use crate::prove::{Listed, Outside};
 use crate::report::{
     CommandError, Exit, Note, Record, Report, Subcommand, VARIABLES, checks_to_json, checks_to_text, ids_of_key,
 };
+use crate::root::RootError;
 use crate::seal::{AsIs, Digest};
 use crate::target::Target;
 use crate::verify::{self, Check, CheckId, Status};
@@ -32,7 +33,8 @@ pub(super) fn verify(options: &Verify) -> Result<Report, CommandError> {
         effective_profile(&options.profiles, &[])?
     };
     let target = Target::open(&options.root, Deadline::default()).map_err(CommandError::Root)?;
-    if options.prove && target.is_own_root() != Ok(true) {
+    let unknown = |errno| CommandError::Root(RootError::os("statx", b"/", errno));
+    if options.prove && !target.is_own_root().map_err(unknown)? {
         return Err(CommandError::Usage(
             "--prove tries what is possible in the root that it runs in: run it in the container, without --root"
                 .to_owned(),

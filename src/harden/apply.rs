@@ -139,7 +139,7 @@ fn step<'p>(
     let result = match verb {
         Verb::Remove => directory.remove(&action.name, id, mount).map(|()| None),
         Verb::Disable => directory.set_mode(&action.name, id, mount, 0, false).map(|()| None),
-        Verb::Tombstone => tombstones.put(directory, action).map(Some),
+        Verb::Tombstone => tombstones.put(directory, action),
         Verb::LoginShells { shell } => accounts::rewrite(directory, action, shell).map(Some),
         Verb::Strip { bits, capabilities } => {
             let mode = action.stat.mode & 0o7777 & !bits;

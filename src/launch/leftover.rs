@@ -38,7 +38,7 @@ pub(super) fn end(group: Pid, grace: Duration, signals: &SignalMap) {
 
 struct Leftover {
     group: Pid,
-    /// Processes that have the signal already.
+    /// Processes that have the signal already, in order: there may be thousands, which are looked up at each end of one.
     told: Vec<i32>,
 }
 
@@ -52,7 +52,8 @@ impl Leftover {
         let group = self.send(-self.group.as_raw(), signal);
         let children = Task::Own.children().unwrap_or_default();
         for child in &children {
-            if nix::unistd::getpgid(Some(Pid::from_raw(*child))) != Ok(self.group) {
+            let told = self.told.binary_search(child).is_ok();
+            if !told && nix::unistd::getpgid(Some(Pid::from_raw(*child))) != Ok(self.group) {
                 self.send(*child, signal);
             }
         }
@@ -68,10 +69,10 @@ impl Leftover {
 
     /// Returns whether there is such a process. A stopped one gets the signal only when it continues.
     fn send(&mut self, to: i32, signal: i32) -> bool {
-        if self.told.contains(&to) {
-            return sys::signal::send(to, 0) != Err(Errno::ESRCH);
+        match self.told.binary_search(&to) {
+            Ok(_) => return sys::signal::send(to, 0) != Err(Errno::ESRCH),
+            Err(at) => self.told.insert(at, to),
         }
-        self.told.push(to);
         let is_there = sys::signal::send(to, signal) != Err(Errno::ESRCH);
         let _ = sys::signal::send(to, libc::SIGCONT);
         is_there

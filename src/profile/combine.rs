@@ -1,7 +1,6 @@
 //! Combines profiles: lists are joined, a limit keeps only what every profile allows, and the stricter of two single
 //! values wins.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use toml::Spanned;
@@ -11,7 +10,7 @@ use super::document::{Document, Value};
 use super::keys::{Choice, Key, Kind};
 use super::load::selector;
 use super::values::{Principal, Scope};
-use super::{Profile, Rule, Selector, Source, Sourced};
+use super::{Profile, Rule, Selector, Source, Sourced, names_in};
 use crate::recognise::catalogue::Class;
 use crate::root::InRoot;
 use crate::root::pattern::PathPattern;
@@ -133,13 +132,10 @@ impl Adding<'_> {
     /// Adds names of the catalogue, which has each once, as [`Self::push`] does. A map finds the known ones: there are
     /// too many names to compare each with each.
     fn listed(self, list: &mut Vec<Rule>, names: &[&str]) {
-        let rules = list.iter().enumerate().filter(|_| !names.is_empty());
-        let known: HashMap<&[u8], usize> = rules
-            .filter_map(|(index, rule)| match &rule.value {
-                Selector::Name(name) => Some((name.as_bytes(), index)),
-                Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
-            })
-            .collect();
+        if names.is_empty() {
+            return;
+        }
+        let known = names_in(list);
         let new = names.iter().filter(|name| !known.contains_key(name.as_bytes()));
         let new: Vec<Rule> = new.map(|name| self.sourced(Selector::Name((*name).to_owned()))).collect();
         list.extend(new);

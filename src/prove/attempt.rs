@@ -146,6 +146,8 @@ pub enum Why {
     /// No file without a name could be made there, for this reason; and the option of the mount that forbids what was to be
     /// tried.
     NotMade(Errno, Option<&'static str>),
+    /// Something else than what is tried refuses it before, for this reason.
+    Before(Errno),
     /// There was no time left, or the attempt took too long.
     Late,
     /// This signal killed the process that made the attempt.
@@ -179,8 +181,8 @@ impl Attempt {
         self.counts
             && match &self.end {
                 End::NotTried(Why::NotMade(errno, stated)) => stated.is_none() && !self.is_moot(*errno),
+                End::Refused(_) | End::Filtered | End::Powerless | End::NotTried(Why::Before(_)) => false,
                 End::Succeeded | End::NotTried(_) => true,
-                End::Refused(_) | End::Filtered | End::Powerless => false,
             }
     }
 

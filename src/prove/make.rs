@@ -16,7 +16,7 @@ use nix::unistd::{execve, execveat};
 use super::attempt::{Attempt, By, End, Start, Tried, Why, sort};
 use super::child::{Canary, Child, Kind, attempt, canary};
 use super::list::{Listed, Wanted};
-use super::outside::Outside;
+use super::outside::{Outside, at_port};
 use super::program::program;
 use crate::linux::deadline::Deadline;
 use crate::linux::error::errno;
@@ -85,6 +85,7 @@ impl Maker<'_> {
                     | Tried::Write(_)
                     | Tried::Bind(_)
                     | Tried::Connect(_)
+                    | Tried::Ioctl(_)
                     | Tried::AbstractSocket
                     | Tried::Signal
             ) {
@@ -112,14 +113,10 @@ impl Maker<'_> {
                 }
                 Tried::Ioctl(path) => {
                     let device = self.root.file(path).map_err(|error| error.errno())?;
+                    child.is_trying();
                     sys::attempt::terminal_settings(device.as_fd())
                 }
-                Tried::Bind(port) | Tried::Connect(port) => {
-                    let socket = sys::attempt::tcp_socket()?;
-                    child.is_trying();
-                    let call = if matches!(tried, Tried::Bind(_)) { sys::attempt::bind } else { sys::attempt::connect };
-                    call(socket.as_fd(), *port)
-                }
+                Tried::Bind(_) | Tried::Connect(_) => at_port(child, tried),
                 Tried::AbstractSocket => self.outside.connect(&|| child.is_trying()),
                 Tried::Signal => self.outside.signal(&|| child.is_trying()),
                 // Whoever lists what to try says how that ended.
@@ -153,6 +150,14 @@ impl Maker<'_> {
             // Who is forbidden these gets to no other error: the port is in use, or the device is no terminal.
             (Tried::Bind(_) | Tried::Connect(_) | Tried::Ioctl(_), End::Refused(errno)) if !forbids(errno) => {
                 End::Succeeded
+            }
+            // The device cannot be opened, or the same is refused outside of the confinement.
+            (Tried::Ioctl(_), End::NotTried(Why::Short(errno))) if forbids(errno) => End::NotTried(Why::Before(errno)),
+            (Tried::Bind(_), End::Refused(errno)) if self.outside.bind == Some(errno) => {
+                End::NotTried(Why::Before(errno))
+            }
+            (Tried::Connect(_), End::Refused(errno)) if self.outside.connect == Some(errno) => {
+                End::NotTried(Why::Before(errno))
             }
             // The kernel looks at the mount first.
             (Tried::Execute(_) | Tried::Write(_), End::NotTried(Why::Short(Errno::EROFS))) => {

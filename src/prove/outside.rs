@@ -1,7 +1,7 @@
 //! What lies outside of the app's confinement, for attempts to reach: a socket and a process, made before this process
-//! enters it.
+//! enters it; and what is refused there, too.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
@@ -11,15 +11,21 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::pipe2;
 
+use super::attempt::{End, Tried};
+use super::child::{Child, Kind, attempt};
+use super::list::Listed;
 use crate::linux::error::errno;
 use crate::linux::sys;
-use crate::profile::{Confine, Scope};
 
-/// A socket and a process that no confined process may reach, as far as `[confine] scope` asks for that.
+/// A socket and a process that no confined process may reach, as far as they are wanted for that.
 #[derive(Debug, Default)]
 pub struct Outside {
     socket: Option<Result<(UnixListener, SocketAddr), Errno>>,
     process: Option<Result<Process, Errno>>,
+    /// Why nobody may bind a socket to the port that is tried: a seccomp filter, say.
+    pub(super) bind: Option<Errno>,
+    /// Why nobody may connect to it: a route that prohibits it, say.
+    pub(super) connect: Option<Errno>,
 }
 
 /// A child that ends when this is dropped. It cannot be killed: whoever has entered the confinement may not.
@@ -31,10 +37,24 @@ struct Process {
 }
 
 impl Outside {
-    /// Makes what `scope` needs, as the user that the app will be.
-    pub fn of(confine: &Confine) -> Self {
-        let asks = |wanted| confine.scope.iter().any(|scope| scope.value == wanted);
-        Self { socket: asks(Scope::AbstractUnixSocket).then(socket), process: asks(Scope::Signal).then(process) }
+    /// Makes what is needed for what is listed, as the user that the app will be.
+    pub fn of(listed: &Listed) -> Self {
+        let mut outside = Self::default();
+        for wanted in &listed.wanted {
+            let tried = &wanted.tried;
+            let refused = || match attempt(Kind::Call, listed.deadline, &|| true, &mut |child| at_port(child, tried)) {
+                End::Refused(errno) => Some(errno),
+                _ => None,
+            };
+            match tried {
+                Tried::AbstractSocket => outside.socket = Some(socket()),
+                Tried::Signal => outside.process = Some(process()),
+                Tried::Bind(_) => outside.bind = refused(),
+                Tried::Connect(_) => outside.connect = refused(),
+                _ => {}
+            }
+        }
+        outside
     }
 
     /// Connects to the socket. `trying` is called right before that.
@@ -56,6 +76,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.lives.take());
         sys::process::await_end(&[self.pid]);
+    }
+}
+
+/// Binds a new socket to the port, or connects it.
+pub(super) fn at_port(child: &Child, tried: &Tried) -> Result<(), Errno> {
+    let socket = sys::attempt::tcp_socket()?;
+    child.is_trying();
+    match tried {
+        Tried::Bind(port) => sys::attempt::bind(socket.as_fd(), *port),
+        Tried::Connect(port) => sys::attempt::connect(socket.as_fd(), *port),
+        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,8 @@
 
 mod directories;
 
+use std::collections::HashMap;
+
 pub use directories::{DIRECTORIES, holds_programs};
 
 /// The names.
@@ -133,15 +135,15 @@ impl Known {
     }
 }
 
-/// A name of the table, the profiles that remove it, and what is known of it.
+/// A name of the table, and what is known of it.
 struct Entry {
     name: &'static str,
-    profiles: &'static str,
     known: Known,
     many: bool,
 }
 
-fn entries() -> impl Iterator<Item = Entry> {
+/// The entries of the lines for whose profiles `wants` holds.
+fn entries(wants: impl Fn(&str) -> bool) -> impl Iterator<Item = Entry> {
     let mut profiles = "";
     let mut known = Known { class: Class::Shell, letters: "" };
     TABLE.lines().flat_map(move |line| {
@@ -151,10 +153,10 @@ fn entries() -> impl Iterator<Item = Entry> {
         } else if let Some(class) = Class::parse(head) {
             known.class = class;
         }
-        let (profiles, known) = (profiles, known);
+        let names = if wants(profiles) { names } else { "" };
         names.split(' ').filter(|name| !name.is_empty()).map(move |name| {
             let many = name.strip_suffix('*');
-            Entry { name: many.unwrap_or(name), profiles, known, many: many.is_some() }
+            Entry { name: many.unwrap_or(name), known, many: many.is_some() }
         })
     })
 }
@@ -162,25 +164,27 @@ fn entries() -> impl Iterator<Item = Entry> {
 /// The names that the built-in profile `profile` removes.
 pub fn names_of_profile(profile: &str) -> impl Iterator<Item = &'static str> {
     let letter = PROFILES.into_iter().find(|(_, name)| *name == profile).map(|(letter, _)| letter);
-    entries().filter(move |entry| letter.is_some_and(|letter| entry.profiles.contains(letter))).map(|entry| entry.name)
+    entries(move |profiles| letter.is_some_and(|letter| profiles.contains(letter))).map(|entry| entry.name)
 }
 
 /// The names that stand for many programs in one.
 pub fn names_of_many() -> impl Iterator<Item = &'static str> {
-    entries().filter(|entry| entry.many).map(|entry| entry.name)
+    entries(|_| true).filter(|entry| entry.many).map(|entry| entry.name)
 }
 
 /// All names, ready for lookups.
 pub struct Catalogue {
-    /// Sorted by name.
-    names: Vec<(&'static [u8], Known)>,
+    names: Vec<(&'static str, Known)>,
+    /// The position of each in `names`.
+    positions: HashMap<&'static [u8], usize>,
 }
 
 impl Default for Catalogue {
     fn default() -> Self {
-        let mut names: Vec<_> = entries().map(|entry| (entry.name.as_bytes(), entry.known)).collect();
-        crate::text::order::sort_by(&mut names, |(a, _), (b, _)| a.cmp(b));
-        Self { names }
+        let names: Vec<_> = entries(|_| true).map(|entry| (entry.name, entry.known)).collect();
+        let mut positions = HashMap::with_capacity(names.len());
+        positions.extend(names.iter().enumerate().map(|(position, (name, _))| (name.as_bytes(), position)));
+        Self { names, positions }
     }
 }
 
@@ -202,12 +206,11 @@ impl Catalogue {
 
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.names.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok())
+        self.names.iter().map(|(name, _)| *name)
     }
 
     fn get(&self, name: &[u8]) -> Option<Known> {
-        let index = self.names.binary_search_by_key(&name, |(known, _)| known).ok()?;
-        self.names.get(index).map(|(_, known)| *known)
+        self.names.get(*self.positions.get(name)?).map(|(_, known)| *known)
     }
 }
 
@@ -277,7 +280,7 @@ mod tests {
         assert_eq!(catalogue.names().count(), seen.len());
         for class in Class::ALL {
             assert_eq!(Class::parse(class.name()), Some(class));
-            assert!(entries().any(|entry| entry.known.class == class), "{class:?} is empty");
+            assert!(entries(|_| true).any(|entry| entry.known.class == class), "{class:?} is empty");
         }
         for (_, profile) in PROFILES {
             assert!(

@@ -43,8 +43,8 @@ pub enum CommandError {
     /// The pipeline stopped before anything was changed.
     #[error("{}", harden_error(.0))]
     Harden(HardenError),
-    /// The target cannot be scanned at all.
-    #[error("refused: {0}")]
+    /// The target cannot be looked at, at all.
+    #[error(transparent)]
     Scan(RootError),
     /// The app's user or privileges cannot be set.
     #[error(transparent)]

@@ -82,12 +82,12 @@ impl Exit {
             | CommandError::Root(_)
             | CommandError::Digest(_)
             | CommandError::Seal { .. } => Self::Usage,
-            CommandError::Scan(_) | CommandError::Privileges(_) | CommandError::Landlock(_) => Self::Refused,
+            CommandError::Privileges(_) | CommandError::Landlock(_) => Self::Refused,
             CommandError::Harden(error) => Self::of_harden_error(error),
             CommandError::Stage(error) => Self::of_stage_error(error),
             CommandError::Start(error) if error.is_not_found() => Self::NotFound,
             CommandError::Start(_) => Self::CannotExecute,
-            CommandError::Manifest { .. } => Self::Finding,
+            CommandError::Scan(_) | CommandError::Manifest { .. } => Self::Finding,
             CommandError::Fork(_) | CommandError::Signals(_) => Self::RunFailed,
         };
         exit.with(app)

@@ -29,7 +29,9 @@ pub(super) struct Json {
 impl Json {
     pub(super) fn new(attempt: &Attempt) -> Self {
         let errno = match attempt.end {
-            End::Refused(errno) | End::NotTried(Why::Short(errno) | Why::NotMade(errno, _)) => Some(name(errno)),
+            End::Refused(errno) | End::NotTried(Why::Short(errno) | Why::Before(errno) | Why::NotMade(errno, _)) => {
+                Some(name(errno))
+            }
             _ => None,
         };
         Self {
@@ -115,6 +117,7 @@ fn how(end: &End) -> String {
         End::NotTried(why) => {
             let why = match why {
                 Why::Short(errno) => reason(*errno),
+                Why::Before(errno) => format!("something else than [confine] refuses it before: {}", reason(*errno)),
                 Why::NotMade(errno, stated) => {
                     let says = stated.map(|option| format!(", and mountinfo says {option}")).unwrap_or_default();
                     let proves = if matches!(errno, Errno::EACCES | Errno::EPERM) && stated.is_none() {
@@ -189,7 +192,7 @@ fn not_tried(why: &Why) -> Option<&'static str> {
         Why::NoMounts(_) | Why::NotSaid => "lithify needs /proc of this container",
         Why::Unstoppable => "allow ptrace(2) or setrlimit(2) in the seccomp profile; an emulated CPU can prove nothing",
         Why::Unreadable(error) => return error.silent().map(|mount| super::silent::hint(std::slice::from_ref(mount))),
-        Why::Killed(_) | Why::Unconfined => return None,
+        Why::Killed(_) | Why::Unconfined | Why::Before(_) => return None,
     })
 }
 

@@ -186,7 +186,7 @@ impl Directory {
             }
         }
         if stat.mode & 0o7777 != mode {
-            sys::file::chmod_by_descriptor(file.as_fd(), mode).map_err(|errno| fail("chmod", errno))?;
+            sys::file::chmod(file.as_fd(), c"", mode).map_err(|errno| fail("chmod", errno))?;
         }
         if self.stat(&c)?.mode & 0o7777 == mode { Ok(()) } else { Err(fail("chmod", Errno::EIO)) }
     }

@@ -6,7 +6,7 @@ use super::digest::Scope;
 use crate::harden::mark::{self, Mark, MarkError};
 use crate::profile::Profile;
 use crate::root::pattern::{Component, PathPattern};
-use crate::root::{Canonical, InRoot, Link, Root};
+use crate::root::{Canonical, InRoot, Link, Root, RootError};
 
 /// Where the kernel's filesystems are mounted.
 const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
@@ -55,9 +55,11 @@ enum What {
 }
 
 /// Everything that a seal leaves out.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Exclusions {
     list: Vec<Exclusion>,
+    /// Why it is not known whether harden's mark is to be left out.
+    pub(super) unread: Option<RootError>,
     /// Paths at which runtimes mount what an image need not have.
     secrets: Vec<Vec<u8>>,
 }
@@ -76,13 +78,17 @@ impl Exclusions {
         for (path, what) in kernel.into_iter().chain(runtime) {
             list.push(Exclusion::new(path, Origin::Always, what));
         }
-        // What is there and is no mark is a file as any other. What could not be read may be one.
         let again = |error| match error {
             MarkError::Unreadable(error) if error.may_pass() => Mark::read(root),
             error => Err(error),
         };
-        if Mark::read(root).or_else(again).is_ok() {
-            list.push(Exclusion::new("/.lithify", Origin::Always, What::File(mark::PATH)));
+        let mut unread = None;
+        match Mark::read(root).or_else(again) {
+            Ok(_) => list.push(Exclusion::new("/.lithify", Origin::Always, What::File(mark::PATH))),
+            // It may be one.
+            Err(MarkError::Unreadable(error)) => unread = Some(error),
+            // What is there and is no mark is a file as any other.
+            Err(_) => {}
         }
         for entry in &profile.exclude {
             let what = What::of(&entry.value);
@@ -96,7 +102,7 @@ impl Exclusions {
             list.push(Exclusion::new(&path.value, origin, What::Path(path.value.clone().into_bytes())));
         }
         let list = resolved(root, &list, scope);
-        Self { list, secrets: SECRETS.map(|path| place(root, path.as_bytes(), &|_| true)).to_vec() }
+        Self { list, unread, secrets: SECRETS.map(|path| place(root, path.as_bytes(), &|_| true)).to_vec() }
     }
 
     /// Whether what is at `path` is left out, with everything below it. `is_foreign` says that it is no file that a

@@ -20,7 +20,7 @@ use crate::root::{Canonical, Details, Directory, Kind, OrderedVisitor, Root, Roo
 const TICK_PART: Duration = Duration::from_micros(200);
 
 /// What is stated of a root.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Sealing {
     /// Which files are listed.
     pub scope: Scope,
@@ -74,7 +74,8 @@ impl Sealed {
 
 /// Walks through `root` and hands each entry to `each`. What cannot be looked at is among the problems of the result.
 pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<'_>) -> Sealed {
-    let Sealing { scope, exclusions, max_file_size } = sealing;
+    let Sealing { scope, mut exclusions, max_file_size } = sealing;
+    let unread = exclusions.unread.take();
     let mut walk = Walk {
         begin: begin(),
         scope,
@@ -87,7 +88,8 @@ pub fn seal(root: &Root, sealing: Sealing, view: &mut dyn View, each: &mut Each<
         mounts: Vec::new(),
         entries: Entries::new(each, root.deadline()),
     };
-    if let Err(error) = walk_ordered(root, &mut walk) {
+    // After the deadline, nothing else says why.
+    if let Some(error) = walk_ordered(root, &mut walk).err().or(unread) {
         walk.entries.fail(Problem::Unreadable(error));
     }
     let Walk { exclusions, mounts, entries, .. } = walk;

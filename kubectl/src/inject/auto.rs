@@ -53,19 +53,24 @@ pub(crate) fn choose(pod: &Pod<'_>, container: &Container<'_>) -> Choice {
 }
 
 impl Choice {
-    /// Why it is this mode, in the words of what hinders the others.
+    /// Why it is this mode, in the words of what hinders the others; and what to do where no mode fits.
     pub(crate) fn why(&self, container: &Container<'_>) -> String {
         let prefix = format!("{}: ", container.title);
-        let why = |(mode, finding): &(Mode, Finding)| {
+        // What hinders one mode after the other is said once.
+        let why = |hindered: &[(Mode, Finding)]| {
+            let modes: Vec<&str> = hindered.iter().map(|(mode, _)| mode.name()).collect();
+            let finding = hindered.first().map(|(_, finding)| finding)?;
             let message = finding.message.strip_prefix(&prefix).unwrap_or(&finding.message);
-            format!("not {}: {message}", mode.name())
+            let fix = if self.mode.is_none() { format!(" (fix: {})", finding.fix) } else { String::new() };
+            Some(format!("not {}: {message}{fix}", modes.join(", ")))
         };
         if self.is_there {
             "it has it already".to_owned()
         } else if self.hindered.is_empty() {
             "nothing hinders the probe, which needs no command".to_owned()
         } else {
-            self.hindered.iter().map(why).collect::<Vec<_>>().join("; ")
+            let reasons = self.hindered.chunk_by(|(_, one), (_, other)| one.message == other.message);
+            reasons.filter_map(why).collect::<Vec<_>>().join("; ")
         }
     }
 }

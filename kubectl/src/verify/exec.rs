@@ -4,11 +4,15 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::cluster::said;
+use crate::interrupt;
 
 /// The most bytes that are read of one answer.
 const MOST: u64 = 64 << 20;
@@ -40,7 +44,11 @@ impl Answer {
     }
 }
 
-/// The answers to calls of kubectl with these arguments, in their order. `progress` learns how many there are.
+/// The processes that run.
+type Running = Mutex<Vec<u32>>;
+
+/// The answers to calls of kubectl with these arguments, in their order. `progress` learns how many there are. A
+/// signal that ends the plugin ends them, too.
 pub(super) fn all(
     calls: &[Vec<String>],
     parallel: usize,
@@ -50,14 +58,25 @@ pub(super) fn all(
     let mut answers: Vec<Answer> = calls.iter().map(|_| Answer::default()).collect();
     let next = AtomicUsize::new(0);
     let (sender, receiver) = channel();
+    let running: Arc<Running> = Arc::default();
+    let held = Arc::clone(&running);
+    interrupt::before_end(move || {
+        let held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        for pid in held.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
+            // They have the signals blocked that this process waits for.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        // While it is held, nobody starts another.
+        std::mem::forget(held);
+    });
     std::thread::scope(|scope| {
         for _ in 0..parallel.clamp(1, calls.len().max(1)) {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, running) = (sender.clone(), &next, &running);
             scope.spawn(move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(call) = calls.get(number) else { return };
-                    if sender.send((number, one(call, time))).is_err() {
+                    if sender.send((number, one(call, time, running))).is_err() {
                         return;
                     }
                 }
@@ -74,17 +93,23 @@ pub(super) fn all(
     answers
 }
 
-fn one(arguments: &[String], time: Duration) -> Answer {
+fn one(arguments: &[String], time: Duration, running: &Running) -> Answer {
     let deadline = Instant::now() + time;
     let mut command = Command::new("kubectl");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => return Answer::failed(format!("kubectl: {error}")),
+    let mut child = {
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        match command.spawn() {
+            Ok(child) => {
+                running.push(child.id());
+                child
+            }
+            Err(error) => return Answer::failed(format!("kubectl: {error}")),
+        }
     };
     let output = child.stdout.take().map(read);
     let errors = child.stderr.take().map(read);
-    if !ends(&mut child, deadline) {
+    if !ends(&mut child, deadline, running) {
         return Answer::Failed {
             error: format!("no answer within {} s", lithify::text::seconds::format(time)),
             hint: Some("give it more with --timeout, or look at the container's CPU limit".to_owned()),
@@ -108,17 +133,25 @@ fn read(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 }
 
 /// Waits for the process. One that does not end in time is killed.
-fn ends(child: &mut Child, deadline: Instant) -> bool {
+fn ends(child: &mut Child, deadline: Instant, running: &Running) -> bool {
     loop {
-        match child.try_wait() {
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(TICK),
-            Ok(Some(_)) => return true,
+        // Once it is taken, another process may have its number.
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = match child.try_wait() {
+            Ok(None) if Instant::now() < deadline => {
+                drop(running);
+                std::thread::sleep(TICK);
+                continue;
+            }
+            Ok(Some(_)) => true,
             Ok(None) | Err(_) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return false;
+                false
             }
-        }
+        };
+        running.retain(|pid| *pid != child.id());
+        return ended;
     }
 }
 

@@ -11,7 +11,7 @@ use super::value::{Value, is_literal};
 
 /// The most nodes that anchors, aliases and merge keys may add. An alias of aliases of aliases could stand for more
 /// nodes than fit into memory; the length of the text bounds all others.
-const MAX_COPIES: usize = 1_000_000;
+const MAX_COPIES: usize = 100_000;
 
 /// The most characters of a key without `?` (YAML 1.2.2, 7.4.2). A key in JSON may have more.
 const MAX_KEY: usize = 1024;

@@ -50,6 +50,9 @@ fn each_container_has_a_mode_and_a_reason() {
         assert_eq!(words[..4], ["Pod", "x", "app", mode], "{}", ran.stdout);
         assert!(lines[1].contains(why), "{why:?} is not in {}", lines[1]);
     }
+    let shell = deployment("command: [app]\nlivenessProbe: { exec: { command: [sh, -c, x] } }");
+    let ran = plugin(&shell, "advise").says("not probe, stage, run: ").says("sh will not be there").says("(fix: ");
+    assert_eq!((ran.code, ran.stdout.matches("sh will not be there").count()), (1, 1), "{}", ran.stdout);
     plugin("kind: Service\n", "advise").exits(0).says("describes no pods");
     plugin(&deployment(""), "advise -c zz").exits(2).says("no container is called zz");
 }

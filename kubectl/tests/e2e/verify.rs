@@ -293,3 +293,32 @@ fn no_more_are_asked_at_a_time() {
         assert!(seen.len() == 12 && seen.iter().all(|count| *count <= most), "{arguments}: {seen:?}");
     }
 }
+
+/// A signal for the plugin alone, as of a CI runner whose time is over.
+#[test]
+fn no_kubectl_outlives_it() {
+    for signal in ["-TERM", "-INT"] {
+        let verifies = ["/lithify/lithify", "verify", "-p", "nginx"];
+        let cluster = cluster(&[probed("a", &verifies), probed("b", &verifies)], &[]);
+        let hangs = "case \"$*\" in\n*'get pods'*) cat pods.json;;\n*exec*) echo $$ >>pids; exec sleep 1000;;\nesac";
+        let cluster = Kubectl::new(hangs, &[("pods.json", &cluster.read("pods.json"))]);
+        let mut plugin = cluster.of(&mut command(["verify", "--timeout", "900"])).spawn().unwrap();
+        let pids = loop {
+            let pids: Vec<String> = cluster.read("pids").lines().map(str::to_owned).collect();
+            if pids.len() == 2 {
+                break pids;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let id = plugin.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert!(!plugin.wait().unwrap().success());
+        let runs =
+            |pid: &String| fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        let begun = Instant::now();
+        while pids.iter().any(runs) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{signal}: {pids:?} run on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}

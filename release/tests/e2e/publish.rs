@@ -68,6 +68,10 @@ fn nothing_goes_out_that_is_not_what_was_built() {
         assert_eq!(stand_ins.called(), "", "something was signed or published");
     };
     refuses("v9.9.9", "the tag is v9.9.9, and Cargo.toml says version");
+    let other = release.path().join("notes");
+    fs::write(&other, "").unwrap();
+    refuses(&format!("v{VERSION}"), "SHA256SUMS names other files than");
+    fs::remove_file(other).unwrap();
     let mut program = release.read("lithify-x86_64-linux");
     program[1000] ^= 1;
     fs::write(release.path().join("lithify-x86_64-linux"), program).unwrap();

@@ -78,7 +78,7 @@ pub(super) fn run(options: &Run, duties: &Duties, output: Output, prepared: Prep
                 options.prove.then(|| Listed::new(&target, &profile, report.all_checks(), Some(program.as_bytes())));
             restrictions.give_up_privileges(&target.root, &profile, report);
             if let Some(listed) = listed.filter(|_| report.is_clean()) {
-                let outside = Outside::of(&profile.confine);
+                let outside = Outside::of(&listed);
                 report.add_attempts(listed.make(&target.root, &outside, &|| restrictions.confine()));
             }
         }

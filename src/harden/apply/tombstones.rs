@@ -30,15 +30,15 @@ impl<'p> Tombstones<'p> {
         Self { plan, stone: None }
     }
 
-    /// Replaces the name with a tombstone. Returns what is known of that file.
-    pub(super) fn put(&mut self, directory: &Directory, action: &Action) -> Result<Details, RootError> {
+    /// Replaces the name with a tombstone. Returns what is known of that file, if the kernel says it.
+    pub(super) fn put(&mut self, directory: &Directory, action: &Action) -> Result<Option<Details>, RootError> {
         // A new file is needed if the name is on another mount, if the file has as many links as it can have, or if it
         // has none left. If the name itself is a mount point or on another mount, the second try fails for that reason.
         for tries in 0..TRIES {
             if let Some(stone) = &self.stone {
                 match directory.replace(&action.name, action.stat.id, action.stat.mount, stone) {
                     Err(error) if error.errno() == Errno::EMLINK || error.errno() == Errno::EXDEV && tries == 0 => {}
-                    result => return result.and_then(|()| details_of(stone.as_fd(), c"", directory.path())),
+                    result => return result.map(|()| details_of(stone.as_fd(), c"", directory.path()).ok()),
                 }
             }
             let mut stone = directory.draft()?;

@@ -1,12 +1,11 @@
 //! What rules name: programs by name, and paths. A directory goes with its content.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::selection::{Scope, Selection};
 use crate::harden::found::Cause;
 use crate::harden::kept::programs;
-use crate::profile::Selector;
+use crate::profile::{Selector, names_in};
 use crate::root::{Entry, Kind, RootError};
 
 /// What the rules by name and by path choose.
@@ -24,15 +23,7 @@ impl<'a> Named<'a> {
 
     fn names(&mut self) -> Result<(), RootError> {
         let Scope { root, profile, .. } = self.selection.scope;
-        let names: HashMap<&[u8], usize> = profile
-            .remove
-            .iter()
-            .enumerate()
-            .filter_map(|(index, rule)| match &rule.value {
-                Selector::Name(name) => Some((name.as_bytes(), index)),
-                Selector::Path(_) | Selector::Class(_) | Selector::Others => None,
-            })
-            .collect();
+        let names = names_in(&profile.remove);
         programs(root, &profile.search(), &names, &mut |program| {
             match program {
                 Ok((program, rule)) => drop(self.selection.add(program, rule, Cause::Rule)),

@@ -1,10 +1,10 @@
 //! Names, modes and contents of files.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::libc;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use nix::unistd::linkat;
@@ -25,15 +25,26 @@ pub fn link(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &CStr) -> Res
     linkat(AT_FDCWD, magic_link(file).as_str(), directory, name, AtFlags::AT_SYMLINK_FOLLOW)
 }
 
-/// Sets the mode of the file behind an `O_PATH` descriptor: by `fchmodat2(2)` (Linux 6.6), else by its magic link.
-pub fn chmod_by_descriptor(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
+/// Sets the mode of the file `name` of `directory`, where a link is not followed; if `name` is empty, of the file behind the
+/// descriptor itself, which may be `O_PATH`. By `fchmodat2(2)` (Linux 6.6), else by the magic link. A seccomp filter that does
+/// not know that call may answer with `EPERM`, as the kernel does where the change is not permitted.
+pub fn chmod(directory: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<(), Errno> {
     const SYS_FCHMODAT2: libc::c_long = 452; // the same number on every architecture
-    // SAFETY: the path is a valid empty C string; no memory is written.
-    let result = unsafe { libc::syscall(SYS_FCHMODAT2, file.as_raw_fd(), c"".as_ptr(), mode, libc::AT_EMPTY_PATH) };
+    let flags = if name.is_empty() { libc::AT_EMPTY_PATH } else { libc::AT_SYMLINK_NOFOLLOW };
+    // SAFETY: `name` is NUL-terminated; no memory is written.
+    let result = unsafe { libc::syscall(SYS_FCHMODAT2, directory.as_raw_fd(), name.as_ptr(), mode, flags) };
     match Errno::result(result) {
-        Err(Errno::ENOSYS | Errno::EPERM) => {
+        Err(refused @ (Errno::ENOSYS | Errno::EPERM)) => {
+            let mut file = None;
+            if !name.is_empty() {
+                let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+                file = Some(openat(directory, name, flags, Mode::empty())?);
+            }
+            let link = magic_link(file.as_ref().map_or(directory, AsFd::as_fd));
             let mode = Mode::from_bits_truncate(mode);
-            fchmodat(AT_FDCWD, magic_link(file).as_str(), mode, FchmodatFlags::FollowSymlink)
+            fchmodat(AT_FDCWD, link.as_str(), mode, FchmodatFlags::FollowSymlink)
+                // Without /proc, it is not known why.
+                .map_err(|errno| if errno == Errno::ENOENT { refused } else { errno })
         }
         result => result.map(drop),
     }
@@ -53,4 +64,35 @@ pub fn clone_content(source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(
     // SAFETY: the argument is a descriptor, not a pointer.
     let result = unsafe { libc::syscall(libc::SYS_ioctl, target.as_raw_fd(), FICLONE, source.as_raw_fd()) };
     Errno::result(result).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn modes_by_name_and_by_descriptor() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        symlink("file", at("link")).unwrap();
+        let opened = File::open(directory.path()).unwrap();
+        let mode = || fs::metadata(at("file")).unwrap().permissions().mode() & 0o7777;
+        chmod(opened.as_fd(), c"file", 0o4750).unwrap();
+        assert_eq!(mode(), 0o4750);
+        chmod(File::open(at("file")).unwrap().as_fd(), c"", 0o600).unwrap();
+        assert_eq!(mode(), 0o600);
+        assert_eq!(chmod(opened.as_fd(), c"link", 0o777), Err(Errno::EOPNOTSUPP));
+        assert_eq!((chmod(opened.as_fd(), c"none", 0o777), mode()), (Err(Errno::ENOENT), 0o600));
+    }
+
+    /// Nobody may change a mode below `/proc/PID`.
+    #[test]
+    fn what_is_not_permitted_stays_an_error() {
+        let own = File::open("/proc/self").unwrap();
+        assert_eq!(chmod(own.as_fd(), c"status", 0o777), Err(Errno::EPERM));
+    }
 }

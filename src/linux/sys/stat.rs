@@ -32,7 +32,8 @@ pub struct Statx {
     pub modified: Time,
     /// Major and minor number of the device that the file is.
     pub device: (u32, u32),
-    /// Mount id as in `/proc/PID/mountinfo`; `None` if the kernel does not fill it in (before Linux 5.8).
+    /// Mount id as in `/proc/PID/mountinfo`; `None` if the kernel does not fill it in (before Linux 5.8), or if an emulator
+    /// only says so: no mount that a path leads to has number 0.
     pub mount: Option<u64>,
 }
 
@@ -48,7 +49,16 @@ pub fn statx_follow(dir: BorrowedFd<'_>, name: &CStr) -> Result<Statx, Errno> {
 }
 
 fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Errno> {
-    let flags = flags | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC;
+    // A server of files (FUSE, NFS) is asked anew: a link count that the kernel remembers may be older than the last name.
+    // Of a server that has ended, what the kernel remembers is all there is.
+    match statx_by(dir, name, flags | libc::AT_STATX_FORCE_SYNC) {
+        Err(Errno::ENOTCONN) => statx_by(dir, name, flags | libc::AT_STATX_DONT_SYNC),
+        found => found,
+    }
+}
+
+fn statx_by(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Errno> {
+    let flags = flags | libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT;
     let mask = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut buffer = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `name` is NUL-terminated. `buffer` is writable, as large as the structure, and valid when all zero.
@@ -69,7 +79,7 @@ fn statx_with(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Statx, Err
         changed: time(found.stx_ctime),
         modified: time(found.stx_mtime),
         device: (found.stx_rdev_major, found.stx_rdev_minor),
-        mount: (found.stx_mask & libc::STATX_MNT_ID != 0).then_some(found.stx_mnt_id),
+        mount: Some(found.stx_mnt_id).filter(|id| found.stx_mask & libc::STATX_MNT_ID != 0 && *id != 0),
     })
 }
 

@@ -13,12 +13,17 @@ const BEFORE_COMMANDS: &str = "if then do else elif ! while until { time";
 
 /// Whether this is a command of the shell itself.
 pub fn is_built_in(word: &str) -> bool {
-    BUILT_IN.split(' ').any(|known| known == word)
+    is_one_of(word, BUILT_IN)
+}
+
+fn is_one_of(word: &str, words: &str) -> bool {
+    step();
+    words.split(' ').any(|known| known == word)
 }
 
 /// The words behind keywords and assignments.
 pub fn command<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
-    let before = |word: &&&str| BEFORE_COMMANDS.split(' ').any(|known| known == **word) || is_assignment(word);
+    let before = |word: &&&str| is_one_of(word, BEFORE_COMMANDS) || is_assignment(word);
     words.get(words.iter().take_while(before).count()..).unwrap_or_default()
 }
 
@@ -33,17 +38,21 @@ pub fn commands(script: &str) -> Vec<Vec<String>> {
 /// How many substitutions within substitutions are read.
 const DEEPEST: usize = 16;
 
-/// Reads one list of commands: a script or a substitution.
+/// Reads one list of commands: a script or a substitution. What a character costs does not grow with the command.
 #[derive(Default)]
 struct Reader {
     command: Vec<String>,
+    /// How many keywords it begins with.
+    keywords: usize,
+    /// Whether it has a `[[`, and a `]]`.
+    test: [bool; 2],
     word: Option<String>,
     /// Whether the next word is the target of a redirection.
     redirected: bool,
     /// How many subshells are open.
     open: usize,
-    /// How many words the command had before the list of an array that is open.
-    array: Option<usize>,
+    /// Whether the list of an array is open, whose words are none of the command.
+    array: bool,
     /// How many substitutions surround it.
     depth: usize,
     /// How many `case`s are open.
@@ -56,11 +65,22 @@ struct Reader {
 
 type Text<'a> = Peekable<Chars<'a>>;
 
+#[cfg(test)]
+thread_local! {
+    /// How often a character or a word was looked at.
+    static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts in tests.
+fn step() {
+    #[cfg(test)]
+    STEPS.set(STEPS.get() + 1);
+}
+
 impl Reader {
     fn read(mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         while let Some(c) = text.next() {
-            // Within `[[ ]]` these characters are operators.
-            let is_test = self.command.iter().any(|word| word == "[[") && !self.command.iter().any(|word| word == "]]");
+            step();
             match c {
                 '\'' => self.push(&text.by_ref().take_while(|c| *c != '\'').collect::<String>()),
                 '"' => self.quoted(text, found),
@@ -71,7 +91,8 @@ impl Reader {
                 }
                 '$' | '`' => self.substitution(c, text, found),
                 '#' if self.word.is_none() => while text.next_if(|c| *c != '\n').is_some() {},
-                '&' | '|' | '(' | ')' | '<' | '>' if is_test => self.end_word(),
+                // Within `[[ ]]` these characters are operators.
+                '&' | '|' | '(' | ')' | '<' | '>' if self.test == [true, false] => self.end_word(),
                 '<' | '>' => self.redirection(c, text, found),
                 '&' if text.peek() == Some(&'>') => {}
                 ';' if self.cases > 0 && text.next_if(|c| matches!(c, ';' | '&')).is_some() => {
@@ -79,10 +100,10 @@ impl Reader {
                     self.end_command(found);
                     self.pattern = true;
                 }
-                '\n' | ';' | '|' | '&' if self.array.is_some() => self.end_word(),
-                ')' if self.array.is_some() => {
+                '\n' | ';' | '|' | '&' if self.array => self.end_word(),
+                ')' if self.array => {
                     self.end_word();
-                    self.command.truncate(self.array.take().unwrap_or_default());
+                    self.array = false;
                 }
                 '\n' | ';' | '|' | '&' => {
                     self.end_command(found);
@@ -99,7 +120,6 @@ impl Reader {
                 c if c.is_whitespace() => self.end_word(),
                 c => self.push(c.encode_utf8(&mut [0; 4])),
             }
-            self.begin_case();
             if std::mem::take(&mut self.pattern) {
                 self.skip_pattern(text);
             }
@@ -113,31 +133,39 @@ impl Reader {
 
     fn end_word(&mut self) {
         if let Some(word) = self.word.take() {
-            if !std::mem::take(&mut self.redirected) {
-                self.command.push(word);
+            if !std::mem::take(&mut self.redirected) && !self.array {
+                self.add(word);
             }
         }
+    }
+
+    /// Adds a word to the command. `case WORD in` begins a `case`.
+    fn add(&mut self, word: String) {
+        let is_first = self.command.len() == self.keywords;
+        self.keywords += usize::from(is_first && is_one_of(&word, BEFORE_COMMANDS));
+        self.test = [self.test[0] || word == "[[", self.test[1] || word == "]]"];
+        self.command.push(word);
+        let words = self.command.get(self.keywords..).unwrap_or_default();
+        if matches!(words, [case, _, is_in] if case == "case" && is_in == "in") {
+            self.take_command();
+            self.cases += 1;
+            self.pattern = true;
+        }
+    }
+
+    fn take_command(&mut self) -> Vec<String> {
+        (self.keywords, self.test) = Default::default();
+        std::mem::take(&mut self.command)
     }
 
     fn end_command(&mut self, found: &mut Vec<Vec<String>>) {
         self.end_word();
         self.redirected = false;
-        self.begin_case();
         if self.command.first().is_some_and(|word| word == "esac") {
             self.cases = self.cases.saturating_sub(1);
         }
         if !self.command.is_empty() {
-            found.push(std::mem::take(&mut self.command));
-        }
-    }
-
-    /// Begins a `case` behind `case WORD in`.
-    fn begin_case(&mut self) {
-        let words = script_words(&self.command);
-        if matches!(words, [case, _, is_in] if case == "case" && is_in == "in") {
-            self.command.clear();
-            self.cases += 1;
-            self.pattern = true;
+            found.push(self.take_command());
         }
     }
 
@@ -145,13 +173,15 @@ impl Reader {
     fn skip_pattern(&mut self, text: &mut Text<'_>) {
         let mut pattern = String::new();
         while let Some(c) = text.next() {
+            step();
             match c {
                 ')' => return,
-                '(' if pattern.trim().is_empty() => {}
-                '#' if pattern.trim().is_empty() => while text.next_if(|c| *c != '\n').is_some() {},
+                '(' if pattern.is_empty() => {}
+                '#' if pattern.is_empty() => while text.next_if(|c| *c != '\n').is_some() {},
+                c if c.is_whitespace() && pattern.is_empty() => {}
                 c => pattern.push(c),
             }
-            if pattern.trim_start() == "esac" && text.peek().is_none_or(|c| !c.is_alphanumeric()) {
+            if pattern == "esac" && text.peek().is_none_or(|c| !c.is_alphanumeric()) {
                 self.cases = self.cases.saturating_sub(1);
                 return;
             }
@@ -162,6 +192,7 @@ impl Reader {
     fn quoted(&mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         self.push("");
         while let Some(c) = text.next() {
+            step();
             match c {
                 '"' => return,
                 '$' | '`' => self.substitution(c, text, found),
@@ -232,27 +263,17 @@ impl Reader {
     fn parenthesis(&mut self, text: &mut Text<'_>, found: &mut Vec<Vec<String>>) {
         if self.word.as_ref().is_some_and(|word| word.ends_with('=')) {
             self.end_word();
-            self.array = Some(self.command.len());
+            self.array = true;
             return;
         }
         // `name()` or `name ()` defines a function.
         self.word = None;
         if text.peek() == Some(&')') {
-            self.command.clear();
+            self.take_command();
         }
         self.open += 1;
         self.end_command(found);
     }
-}
-
-/// The words behind keywords.
-fn script_words(mut words: &[String]) -> &[String] {
-    while let Some((_, rest)) =
-        words.split_first().filter(|(word, _)| BEFORE_COMMANDS.split(' ').any(|known| known == *word))
-    {
-        words = rest;
-    }
-    words
 }
 
 /// Skips a here-document with its last line.
@@ -301,6 +322,52 @@ mod tests {
         let nested = |depth: usize| format!("{}curl{}", "a $(".repeat(depth), ")".repeat(depth));
         assert!(commands(&nested(DEEPEST)).contains(&vec!["curl".to_owned()]));
         assert!(!commands(&nested(1_000_000)).contains(&vec!["curl".to_owned()]));
+    }
+
+    /// Whatever is repeated: what is not closed, what is long, what is escaped.
+    #[test]
+    fn twice_as_long_takes_twice_as_many_steps() {
+        let steps = |text: &str| {
+            STEPS.set(0);
+            commands(text);
+            STEPS.get()
+        };
+        for unit in [
+            "`",
+            "a ",
+            "if ",
+            "a ` ",
+            "\\`",
+            "`\\`",
+            "case a in ",
+            "case a in \n",
+            "case a in b) ",
+            "<<a ",
+            "$(",
+            "$(`",
+            "\"`",
+            "<(`",
+            "`\"",
+            "x=(",
+            "x=(`",
+            "`\\\\",
+            "[[ ",
+            "[[ a & ",
+            "( ",
+            "a ;; ",
+            "'",
+            "\"",
+            "#",
+            "${",
+            "$((",
+            "\n",
+            "> ",
+        ] {
+            let (short, long) = (steps(&unit.repeat(500)), steps(&unit.repeat(1000)));
+            assert!(long <= 2 * short + 100, "{unit:?}: {short}, then {long}");
+            // A substitution within a substitution is read once more for each of them.
+            assert!(long <= DEEPEST * 4 * 1000 * unit.len(), "{unit:?}: {long}");
+        }
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, UtimensatFlags, fchmodat, utimensat};
+use nix::sys::stat::{FileStat, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchownat};
 
 use super::omitted::Treatment;
+use crate::linux::sys::file::chmod;
 use crate::linux::sys::xattr;
 use crate::root::Directory;
 use crate::text::escape::escape;
@@ -58,8 +59,7 @@ impl Attributes {
         self.extended(source, copy, treatment).map_err(|errno| ("setxattr", errno))?;
         if !link {
             let wanted = mode(stat.st_mode, treatment, owned);
-            fchmodat(copy.directory, copy.name, Mode::from_bits_truncate(wanted), FchmodatFlags::NoFollowSymlink)
-                .map_err(|errno| ("chmod", errno))?;
+            chmod(copy.directory, copy.name, wanted).map_err(|errno| ("chmod", errno))?;
         }
         let (accessed, modified) =
             (TimeSpec::new(stat.st_atime, stat.st_atime_nsec), TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec));

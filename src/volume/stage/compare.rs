@@ -15,6 +15,7 @@ use super::copy::is_sparse;
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::Place;
 use super::{MARKER, StageError, Staged, attributes};
+use crate::linux::error::errno;
 use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
 /// Compares the tree at `top` of `place` with `directories` of `root`, and returns what is in it. `earlier` says that
@@ -194,7 +195,8 @@ impl Comparer<'_> {
         let mut text = Vec::new();
         let file = copy.file(&name).map_err(|error| self.place.volume(error))?;
         let read = file.take(self.marker.len() as u64 + 1).read_to_end(&mut text);
-        if read.is_ok() && text == self.marker.as_bytes() {
+        read.map_err(|error| self.place.volume(copy.error("read", &name, errno(&error))))?;
+        if text == self.marker.as_bytes() {
             return Ok(());
         }
         Err(differs(&source.path().join(MARKER.as_bytes()), "the marker is not whole"))

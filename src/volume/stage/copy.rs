@@ -8,7 +8,7 @@ use std::io::Write;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat, mkdirat, mknodat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat, mknodat};
 use nix::unistd::{linkat, symlinkat};
 
 use super::attributes::{At, Attributes};
@@ -17,6 +17,7 @@ use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::{MAX_DEPTH, Place};
 use super::{MARKER, StageError};
 use crate::linux::error::errno;
+use crate::linux::sys::file::chmod;
 use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 
 /// Copies directories into one unfinished tree.
@@ -71,9 +72,7 @@ impl<'a> Copier<'a> {
             // These are never mounted. They only lead to the mounted directories.
             match mkdirat(into.as_fd(), name.as_c_str(), Mode::S_IRWXU) {
                 Ok(()) => {
-                    let mode = Mode::from_bits_truncate(0o755);
-                    fchmodat(into.as_fd(), name.as_c_str(), mode, FchmodatFlags::NoFollowSymlink)
-                        .map_err(|errno| self.volume("chmod", &into, &name, errno))?;
+                    chmod(into.as_fd(), &name, 0o755).map_err(|errno| self.volume("chmod", &into, &name, errno))?;
                 }
                 Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(self.volume("mkdir", &into, &name, errno)),

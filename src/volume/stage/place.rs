@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc::{RENAME_EXCHANGE, RENAME_NOREPLACE};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
+use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{fsync, syncfs};
 
 use super::StageError;
@@ -87,13 +87,7 @@ impl Place {
     /// Gives the tree its final name, and removes the tree that had the name before.
     pub(super) fn finish(&mut self) -> Result<(), StageError> {
         let final_name = CString::new(NAME).unwrap_or_default();
-        fchmodat(
-            self.directory.as_fd(),
-            self.name.as_c_str(),
-            Mode::from_bits_truncate(0o755),
-            FchmodatFlags::NoFollowSymlink,
-        )
-        .map_err(self.fail("chmod"))?;
+        sys::file::chmod(self.directory.as_fd(), &self.name, 0o755).map_err(self.fail("chmod"))?;
         let rename =
             |from: &CStr, to: &CStr, flags| sys::file::rename_with_flags(self.directory.as_fd(), from, to, flags);
         let replaced = match rename(&self.name, &final_name, RENAME_NOREPLACE) {
@@ -179,8 +173,7 @@ impl Place {
             }
             if stat.mode & 0o700 != 0o700 {
                 // An owner who is not root needs these bits to empty the directory.
-                let all = Mode::S_IRWXU;
-                fchmodat(parent.as_fd(), name, all, FchmodatFlags::NoFollowSymlink).map_err(self.fail("chmod"))?;
+                sys::file::chmod(parent.as_fd(), name, 0o700).map_err(self.fail("chmod"))?;
             }
             let child = parent.child(name).map_err(fail)?;
             for entry in child.names().map_err(fail)? {

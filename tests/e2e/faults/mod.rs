@@ -4,6 +4,7 @@
 
 mod calls;
 mod judge;
+mod lasting;
 mod place;
 mod scenario;
 mod tracer;
@@ -81,7 +82,7 @@ fn tries(all: &[(Scenario, Expected)]) -> Vec<Try<'_>> {
             for nth in 1..=count {
                 let fails = row(number).errors().map(Action::Fail);
                 for action in fails.chain([Action::Kill]) {
-                    tries.push(Try { scenario, expected, fault: Fault { number, nth, action } });
+                    tries.push(Try { scenario, expected, fault: Fault { number, nth, times: 1, action } });
                 }
             }
         }

@@ -21,7 +21,7 @@ use nix::unistd::{Pid, chroot};
 
 use super::tracer::{Fault, trace};
 use crate::harness::lithify;
-use crate::harness::program::{HOLD, PAUSE, SEVEN, ZERO, hold_for, program};
+use crate::harness::program::{HOLD, PAUSE, SEVEN, UNTIL_TOLD, ZERO, hold_for, program};
 use crate::harness::tree::manifest;
 
 /// Some ticks of the clock of `/proc`, of which there are a hundred in a second.
@@ -115,6 +115,7 @@ impl Place {
         let at = |path: &str| root.join(path);
         executable(&at("bin/app"), &program(PAUSE, b"app"));
         executable(&at("bin/seven"), &program(SEVEN, b"seven"));
+        executable(&at("bin/until-told"), &program(UNTIL_TOLD, b"until-told"));
         executable(&at("bin/zero"), &program(ZERO, b"zero"));
         executable(&at("bin/dash"), &program(PAUSE, b"dash"));
         symlink("dash", at("bin/sh")).unwrap();

@@ -28,13 +28,13 @@ const LOOKS: &[i32] = &[1];
 /// It reads what somebody wrote, and may be unable to.
 const READS: &[i32] = &[1, 2];
 /// For one that refuses if it is not safe.
-const REFUSES: &[i32] = &[1, 2, 3];
+pub const REFUSES: &[i32] = &[1, 2, 3];
 /// For one that waits.
 const WAITS: &[i32] = &[1, 2, 3, 75];
 /// For one that becomes an app, or waits for it.
 const STARTS: &[i32] = &[125, 126, 127];
 
-/// What tini exits with if it cannot start the app.
+/// What tini exits with if it cannot start the app, and `run --after-start` also if it cannot harden it.
 const TINI: &[i32] = &[1, 125, 126, 127];
 
 const PROFILE: &str = r#"schema = 1
@@ -70,7 +70,7 @@ method = "tombstone"
 app = ["/bin/app"]
 "#;
 
-fn scenario(command: &'static str, arguments: &str, codes: &'static [i32]) -> Scenario {
+pub fn scenario(command: &'static str, arguments: &str, codes: &'static [i32]) -> Scenario {
     let arguments = arguments.split(' ').filter(|word| !word.is_empty()).map(|word| word.replace('_', " ")).collect();
     let start = Start { arguments, first: First::App, children: true, threads: false };
     let prepare = |place: &Place, _: &Programs| {
@@ -88,7 +88,7 @@ impl Scenario {
         self
     }
 
-    fn with_threads(mut self) -> Self {
+    pub fn with_threads(mut self) -> Self {
         self.start.threads = true;
         self
     }
@@ -114,7 +114,7 @@ impl Scenario {
         self
     }
 
-    fn prepared(mut self, prepare: fn(&Place, &Programs)) -> Self {
+    pub fn prepared(mut self, prepare: fn(&Place, &Programs)) -> Self {
         self.prepare = prepare;
         self
     }
@@ -141,7 +141,7 @@ fn after(place: &Place, programs: &Programs, arguments: &str) {
     assert_eq!(ended.code, 0, "{arguments}: {}", ended.all());
 }
 
-fn hardened(place: &Place, programs: &Programs) {
+pub fn hardened(place: &Place, programs: &Programs) {
     after(place, programs, "harden -p /profile.toml");
 }
 
@@ -197,6 +197,7 @@ pub fn all(port: u16) -> Vec<Scenario> {
         scenario("diff", "diff", READS),
         scenario("run", "run -p /profile.toml -- /bin/seven", STARTS).starts(),
         scenario("run", "run --init -p /profile.toml --user 33:33 -- /bin/seven", STARTS).starts(),
+        scenario("run", "run --after-start -p /profile.toml -- /bin/until-told", TINI).starts(),
         scenario("init", "init -- /bin/seven", TINI).starts(),
         scenario("learn", "learn --out /volume/learned.toml -- /bin/zero", STARTS)
             .starts()

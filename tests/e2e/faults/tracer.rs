@@ -22,7 +22,15 @@ pub struct Fault {
     pub number: c_long,
     /// Which of the calls of this number, from 1, of all processes of lithify's.
     pub nth: usize,
+    /// How many of them, from that one on.
+    pub times: usize,
     pub action: Action,
+}
+
+impl Fault {
+    fn is_at(&self, nth: usize) -> bool {
+        nth >= self.nth && nth - self.nth < self.times
+    }
 }
 
 /// What was seen.
@@ -109,7 +117,7 @@ pub fn trace(
                 {
                     let nth = counts.entry(fault.number).or_default();
                     *nth += 1;
-                    if *nth == fault.nth {
+                    if fault.is_at(*nth) {
                         met = true;
                         // Where there is no such call, the register that a call returns in stays.
                         act(pid, fault.action, |registers, errno| registers.rax = code_of(errno));
@@ -124,7 +132,7 @@ pub fn trace(
                         let number = c_long::try_from(registers.orig_rax).unwrap_or(-1);
                         let nth = counts.entry(number).or_default();
                         *nth += 1;
-                        if let Some(fault) = fault.filter(|fault| fault.number == number && fault.nth == *nth) {
+                        if let Some(fault) = fault.filter(|fault| fault.number == number && fault.is_at(*nth)) {
                             met = true;
                             act(pid, fault.action, |_, errno| tracee.returns = Some(errno));
                         }

@@ -39,6 +39,10 @@ pub const DEFAULT_CAPABILITIES: [&str; 14] = [
 pub struct Spec {
     /// Trees that lie over each other, the uppermost first.
     layers: Vec<PathBuf>,
+    /// Whether the tree is the root itself, with no layer over it.
+    bare: bool,
+    /// Where its upper layer lies.
+    storage: PathBuf,
     arguments: Vec<String>,
     environment: Vec<String>,
     working_directory: String,
@@ -66,6 +70,8 @@ impl Spec {
     pub fn new(rootfs: &Path, arguments: &[&str]) -> Self {
         Self {
             layers: vec![rootfs.to_path_buf()],
+            bare: false,
+            storage: std::env::temp_dir(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: vec!["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()],
             working_directory: "/".to_owned(),
@@ -143,6 +149,18 @@ impl Spec {
         self.read_only().user(65532, 65532).capabilities(&[]).no_new_privileges().runtime_default()
     }
 
+    /// The tree is the root itself, and is changed: as with the snapshotters `native`, `btrfs` and `devmapper` of containerd.
+    pub fn bare(mut self) -> Self {
+        self.bare = true;
+        self
+    }
+
+    /// What it changes lies in this directory.
+    pub fn stored_in(mut self, directory: &Path) -> Self {
+        self.storage = directory.to_path_buf();
+        self
+    }
+
     /// A tree over the others, as a further layer of the image.
     pub fn layer(mut self, tree: &Path) -> Self {
         self.layers.insert(0, tree.to_path_buf());
@@ -200,6 +218,15 @@ impl Spec {
         self
     }
 
+    /// As `hostUsers: false`: its root is 100000 outside.
+    pub fn in_user_namespace(self) -> Self {
+        self.with(|config| {
+            config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+            let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+            (config["linux"]["uidMappings"], config["linux"]["gidMappings"]) = (map.clone(), map);
+        })
+    }
+
     /// With any other setting of the OCI runtime-spec.
     pub fn with(mut self, change: fn(&mut Value)) -> Self {
         self.changes.push(change);
@@ -247,16 +274,22 @@ impl Container {
         // In a mount namespace of this thread: whatever happens, no mount outlives the test.
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>).unwrap();
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir_in(&spec.storage).unwrap();
         let at = |name: &str| directory.path().join(name);
         let root = at("root");
         for name in ["root", "upper", "work"] {
             fs::create_dir(at(name)).unwrap();
         }
-        let lower: Vec<_> = spec.layers.iter().map(|layer| layer.to_str().unwrap()).collect();
-        let lower = lower.join(":");
-        let layers = format!("lowerdir={lower},upperdir={},workdir={}", at("upper").display(), at("work").display());
-        mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
+        let none = None::<&str>;
+        if spec.bare {
+            mount(Some(&spec.layers[0]), &root, none, MsFlags::MS_BIND, none).unwrap();
+        } else {
+            let lower: Vec<_> = spec.layers.iter().map(|layer| layer.to_str().unwrap()).collect();
+            let lower = lower.join(":");
+            let layers =
+                format!("lowerdir={lower},upperdir={},workdir={}", at("upper").display(), at("work").display());
+            mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(layers.as_str())).unwrap();
+        }
         // Root of a user namespace must get through, too.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).unwrap();
         fs::write(at("termination-log"), "").unwrap();

@@ -29,6 +29,11 @@ pub fn module() -> PathBuf {
     compiled("module.so", "module.c", &["-shared", "-fPIC"])
 }
 
+/// tests/init/idmap.c, which mounts a directory with other owners.
+pub fn idmap() -> PathBuf {
+    compiled("idmap", "idmap.c", &["-static"])
+}
+
 fn compiled(name: &str, source: &str, flags: &[&str]) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init");
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.trim_end_matches(".so"));

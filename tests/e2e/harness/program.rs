@@ -33,6 +33,22 @@ pub const CODE: i32 = 7;
 /// Exits with `CODE`: `mov $7,%edi; mov $60,%eax; syscall`.
 pub const SEVEN: &[u8] = &[0xbf, 7, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 5];
 
+/// Waits until something is written to its standard error, a regular file, for three seconds at most; then exits with `CODE`.
+///
+/// ```text
+/// mov $300,%ebx; sub $160,%rsp
+/// 1: mov $5,%eax; mov $2,%edi; mov %rsp,%rsi; syscall; cmpq $0,48(%rsp); jne 2f                # fstat(2, …), st_size
+/// push $10000000; push $0; mov $35,%eax; mov %rsp,%rdi; xor %esi,%esi; syscall; add $16,%rsp   # nanosleep
+/// dec %ebx; jnz 1b
+/// 2: mov $7,%edi; mov $60,%eax; syscall                                                        # exit(7)
+/// ```
+pub const UNTIL_TOLD: &[u8] = &[
+    0xbb, 0x2c, 1, 0, 0, 0x48, 0x81, 0xec, 0xa0, 0, 0, 0, 0xb8, 5, 0, 0, 0, 0xbf, 2, 0, 0, 0, 0x48, 0x89, 0xe6, 0xf, 5,
+    0x48, 0x83, 0x7c, 0x24, 0x30, 0, 0x75, 0x1b, 0x68, 0x80, 0x96, 0x98, 0, 0x6a, 0, 0xb8, 0x23, 0, 0, 0, 0x48, 0x89,
+    0xe7, 0x31, 0xf6, 0xf, 5, 0x48, 0x83, 0xc4, 0x10, 0xff, 0xcb, 0x75, 0xce, 0xbf, 7, 0, 0, 0, 0xb8, 0x3c, 0, 0, 0,
+    0xf, 5,
+];
+
 /// Exits with 0: `xor %edi,%edi; mov $60,%eax; syscall`.
 pub const ZERO: &[u8] = &[0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 5];
 

@@ -1,7 +1,9 @@
-//! The same commands under the limits that containers and old kernels have: what they print and leave is what they print and
-//! leave without, or they say what is missing.
+//! The same commands on every filesystem that mounts here, in user namespaces, and under the limits that containers and old
+//! kernels have: what they print and leave is what they print and leave without, or they say what is missing.
 
+mod filesystems;
 mod limits;
+mod user_namespaces;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -75,13 +77,16 @@ fn look(start: Starting, root: &Path) -> Seen {
     Seen { scan, digest, after, planned, staged }
 }
 
+/// What the profile removes.
+const GONE: [&str; 6] = ["bin/sh", "bin/dash", "opt/hidden", "usr/local/bin/x", "usr/bin/curl", "opt/tool"];
+
 /// Hardens, verifies and hardens once more.
 fn change(start: Starting, root: &Path) {
     let work = Tree::new();
     let digest = lithify(start, "seal --root ROOT --after -p PROFILE", root, &work).exits(0).stdout;
     lithify(start, "verify --root ROOT -p PROFILE", root, &work).exits(1).says("/bin/sh");
     lithify(start, "harden --root ROOT -p PROFILE", root, &work).exits(0);
-    for gone in ["bin/sh", "bin/dash", "opt/hidden", "usr/local/bin/x", "usr/bin/curl", "opt/tool"] {
+    for gone in GONE {
         assert!(root.join(gone).symlink_metadata().is_err(), "{gone}");
     }
     lithify(start, "verify --root ROOT -p PROFILE", root, &work).exits(0);

@@ -37,7 +37,8 @@ fn a_full_disk() {
 
 #[test]
 fn a_limit_on_processes() {
-    let container = sleeper().user(65532, 65532).start();
+    // The limit counts the processes of this user on the whole machine, and other tests have some of 65532.
+    let container = sleeper().user(64_532, 64_532).start();
     let limited = |most: u32| {
         let limit = format!("--nproc={most}:{most}");
         container.exec(["/usr/bin/prlimit", &limit, "/lithify/lithify", "verify", "--prove", "--format", "json"])

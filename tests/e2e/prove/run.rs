@@ -1,6 +1,10 @@
 //! `run --prove`: in the confinement of the app, before it starts, or once its scripts are over.
 
 use std::fs;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::harness::Ran;
 use crate::harness::container::Spec;
@@ -74,8 +78,11 @@ fn without_a_profile_everything_counts() {
 /// An app that tells who it is, and how many processes there are.
 const SEES: &str = "id; set -- /proc/[0-9]*; echo of $# processes";
 
-/// What `[confine]` denies beside files, by a container in which a device of the node's is under a name of its own.
-fn beside_files(more: &str, change: fn(Spec) -> Spec) -> Ran {
+/// A device without any effect.
+const ZERO: &str = "/dev/zero";
+
+/// What `[confine]` denies beside files, by a container in which this device of the node's is `/dev/kmsg`.
+fn beside_files(more: &str, device: &str, change: &dyn Fn(Spec) -> Spec) -> Ran {
     let profile = tempfile::tempdir().unwrap();
     let keys =
         "bind = [8080]\nconnect = [5432]\nioctl = [\"/dev/shm\"]\nscope = [\"abstract-unix-socket\", \"signal\"]\n";
@@ -83,7 +90,14 @@ fn beside_files(more: &str, change: fn(Spec) -> Spec) -> Ran {
     fs::write(profile.path().join("p.toml"), text).unwrap();
     let command = ["/lithify/lithify", "run", "--prove", "-v", "-p", "/profile/p.toml", "--", "/bin/sh", "-c", SEES];
     let spec = Spec::new(&rootfs("nginx"), &command).volume(profile.path(), "/profile", &["ro"]);
-    change(spec.volume(std::path::Path::new("/dev/zero"), "/dev/kmsg", &[])).run().0
+    change(spec.volume(Path::new(device), "/dev/kmsg", &[])).run().0
+}
+
+/// Whether the report has a line of this beginning, attempt and end.
+#[track_caller]
+fn has_line(ran: &Ran, begin: &str, attempt: &str, end: &str) {
+    let is_it = |line: &str| line.starts_with(begin) && line.contains(attempt) && line.ends_with(end);
+    assert!(ran.all().lines().any(is_it), "{begin} {attempt} {end}:\n{}", ran.all());
 }
 
 /// Each attempt on what `[confine]` denies beside files, and the error with which Landlock stops it.
@@ -102,21 +116,35 @@ const BESIDE_FILES: [(&str, &str); 5] = [
 fn what_confine_denies_beside_files() {
     // As root, and as a user who loses every right on the way.
     for more in ["", "[verify.process]\nuser = \"65532\"\n"] {
-        let ran = beside_files(more, |spec| spec).exits(0).says("uid=");
+        let ran = beside_files(more, ZERO, &|spec| spec).exits(0).says("uid=");
         // Nothing that the attempts needed is left beside the app.
         let ran = ran.says("of 1 processes");
-        let without = beside_files(more, |spec| spec.refuse("landlock_create_ruleset", nix::libc::ENOSYS));
+        let without = beside_files(more, ZERO, &|spec| spec.refuse("landlock_create_ruleset", nix::libc::ENOSYS));
         let without = without.exits(125).does_not_say("uid=");
         for (attempt, errno) in BESIDE_FILES {
-            let line = |ran: &Ran, begin: &str, end: &str| {
-                let found = ran
-                    .all()
-                    .lines()
-                    .any(|line| line.starts_with(begin) && line.contains(attempt) && line.ends_with(end));
-                assert!(found, "{begin} {attempt} {end}:\n{}", ran.all());
-            };
-            line(&ran, "refused ", &format!("({errno})"));
-            line(&without, "FAIL ", " SUCCEEDED");
+            has_line(&ran, "refused ", attempt, &format!("({errno})"));
+            has_line(&without, "FAIL ", attempt, " SUCCEEDED");
         }
     }
+}
+
+/// What is refused without `[confine]`, too, is no sign of it, and no finding.
+#[test]
+fn what_something_else_refuses_is_not_taken_for_confine() {
+    let [ioctl, bind, connect, ..] = BESIDE_FILES.map(|(attempt, _)| attempt);
+    let before = "was not tried: something else than [confine] refuses it before: Permission denied (EACCES)";
+    let sockets: fn(Spec) -> Spec =
+        |spec| spec.refuse("bind", Errno::EACCES as i32).refuse("connect", Errno::EACCES as i32);
+    let without = |spec: Spec| spec.refuse("landlock_create_ruleset", Errno::ENOSYS as i32);
+    for ran in [beside_files("", ZERO, &sockets), beside_files("", ZERO, &|spec| without(sockets(spec)))] {
+        has_line(&ran, "not tried ", bind, before);
+        has_line(&ran, "not tried ", connect, before);
+    }
+    // A device that this user may not open.
+    let directory = tempfile::tempdir().unwrap();
+    let closed = directory.path().join("zero");
+    mknod(&closed, SFlag::S_IFCHR, Mode::empty(), makedev(1, 5)).unwrap();
+    let user = "[verify.process]\nuser = \"65532\"\n";
+    let ran = beside_files(user, closed.to_str().unwrap(), &|spec| spec).exits(0).says("uid=");
+    has_line(&ran, "not tried ", ioctl, before);
 }

@@ -3,9 +3,11 @@
 //! written. `just race SECONDS` takes its time; a test run takes some seconds.
 
 mod attack;
+mod container;
 mod tree;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,13 +15,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::harness::program::denying;
+use crate::harness::program::{CODE, denying};
 use crate::harness::{Ran, lithify, run};
 use attack::{ATTACKS, Counts};
 use tree::{CANARY, Raced};
 
 /// The commands, as they are called; `ROOT` is the tree that is attacked, `VOLUME` a directory beside it.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "harden --root ROOT -p PROFILE",
     "harden --root ROOT -p PROFILE --dry-run -v",
     "verify --root ROOT -p PROFILE -v",
@@ -30,6 +32,7 @@ const COMMANDS: [&str; 10] = [
     "stage --root ROOT -p PROFILE /usr/bin /data --to VOLUME",
     "install VOLUME",
     "probe file ROOT/data/file",
+    "run -p /profile.toml",
 ];
 
 /// What the kernel does not have: nothing, openat2(2), and also statx(2).
@@ -44,8 +47,11 @@ fn ways() -> [(&'static str, Vec<u8>); 3] {
 }
 
 /// A command, started by a program that has some system calls refused.
-fn called(by: &Path, text: &str, tree: &Raced) -> Ran {
-    let mut command = Command::new(by);
+fn called(text: &str, tree: &Raced) -> Ran {
+    if let Some(flags) = text.strip_prefix("run ") {
+        return container::run_app(flags, tree);
+    }
+    let mut command = Command::new(tree.programs().join("start"));
     command.env_clear().arg(lithify());
     command.args(text.split(' ').map(|word| {
         let places = [("ROOT", tree.root()), ("VOLUME", tree.volume())];
@@ -55,11 +61,15 @@ fn called(by: &Path, text: &str, tree: &Raced) -> Ran {
     run(&mut command)
 }
 
-/// Runs one command until the time is over, while the attacks go on. Returns how often it ran, and what it met.
-fn race(text: &str, denying: &[u8], time: Duration) -> (usize, Counts) {
+/// How often a command ended with each exit code.
+type Codes = BTreeMap<i32, usize>;
+
+/// Runs one command until the time is over, while the attacks go on. Returns how it ended, and what it met.
+fn race(text: &str, denying: &[u8], time: Duration) -> (Codes, Counts) {
     // What is mounted in this thread's namespace goes with it.
     let tree = Raced::new();
-    let by = tree.program(denying);
+    tree.executable(&tree.programs().join("start"), denying);
+    container::furnish(&tree);
     let canary = tree.canary();
     let (stop, begun) = (AtomicBool::new(false), Instant::now());
     std::thread::scope(|scope| {
@@ -72,12 +82,13 @@ fn race(text: &str, denying: &[u8], time: Duration) -> (usize, Counts) {
         }
         let end = Stop(&stop);
         let attacks: Vec<_> = ATTACKS.iter().map(|attack| scope.spawn(|| attack(&tree, &stop))).collect();
-        let mut runs = 0;
+        let mut codes = Codes::new();
         while begun.elapsed() < time {
             tree.restore();
-            let ran = called(&by, text, &tree);
-            runs += 1;
-            assert!([0, 1, 3].contains(&ran.code), "{text}: {ran:?}");
+            let ran = called(text, &tree);
+            *codes.entry(ran.code).or_default() += 1;
+            let allowed: &[i32] = if text.starts_with("run ") { &[CODE, 125] } else { &[0, 1, 3] };
+            assert!(allowed.contains(&ran.code), "{text}: {ran:?}");
             let written = tree.written();
             assert!(!ran.all().contains(CANARY), "{text} prints what is outside: {}", ran.all());
             assert!(!written.contains(CANARY), "{text} writes what is outside: {written}");
@@ -85,7 +96,7 @@ fn race(text: &str, denying: &[u8], time: Duration) -> (usize, Counts) {
         }
         drop(end);
         let counts = attacks.into_iter().map(|attack| attack.join().unwrap());
-        (runs, counts.fold(Counts::default(), |sum, count| sum + count))
+        (codes, counts.fold(Counts::default(), |sum, count| sum + count))
     })
 }
 
@@ -95,14 +106,17 @@ fn each_command_while_names_change() {
     let ways = ways();
     let each = Duration::from_secs(seconds) / u32::try_from(COMMANDS.len() * ways.len()).unwrap();
     for text in COMMANDS {
-        let (mut all, mut runs) = (Counts::default(), Vec::new());
+        let (mut all, mut ended) = (Counts::default(), String::new());
         for (name, denying) in &ways {
             // A namespace of its own for each.
-            let (ran, counts) = std::thread::scope(|scope| scope.spawn(|| race(text, denying, each)).join().unwrap());
-            assert!(ran > 0 && counts.swaps > 0, "{text}, {name}: {ran} runs, {counts}");
+            let (codes, counts) = std::thread::scope(|scope| scope.spawn(|| race(text, denying, each)).join().unwrap());
+            assert!(!codes.is_empty() && counts.swaps > 0, "{text}, {name}: {codes:?}, {counts}");
             all = all + counts;
-            runs.push(format!("{ran} {name}"));
+            let _ = write!(ended, "; {name}:");
+            for (code, count) in codes {
+                let _ = write!(ended, " {count} times exit {code}");
+            }
         }
-        println!("{text}: {all}; runs: {}", runs.join(", "));
+        println!("{text}: {all}{ended}");
     }
 }

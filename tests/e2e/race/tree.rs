@@ -27,9 +27,10 @@ world_writable = true
 app = ["/usr/bin/app"]
 [verify.files]
 absent = ["/usr/bin/sh"]
-[verify.mounts]
-read_only = ["/usr"]
 "#;
+
+/// What never holds there: with it, `run` would not start the app.
+const READ_ONLY: &str = "[verify.mounts]\nread_only = [\"/usr\"]\n";
 
 pub struct Raced {
     directory: tempfile::TempDir,
@@ -40,16 +41,18 @@ pub struct Raced {
 }
 
 impl Raced {
-    /// In a mount namespace of this thread's own.
+    /// In a mount namespace of this thread's own, from which a further one gets what is mounted later.
     pub fn new() -> Self {
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SHARED, none).unwrap();
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
         let at = |path: &str| directory.path().join(path);
         for path in ["root/usr/bin", "root/usr/sbin", "root/opt/tool", "root/data", "root/etc", "volume"] {
             fs::create_dir_all(at(path)).unwrap();
         }
-        for path in ["outside/bin", "outside/etc", "mounted"] {
+        for path in ["outside/bin", "outside/etc", "mounted", "programs"] {
             fs::create_dir_all(at(path)).unwrap();
         }
         for name in REMOVED {
@@ -70,7 +73,8 @@ impl Raced {
         symlink(at("outside/file"), at("root/data/link")).unwrap();
         // Where `..` leads from it while it is outside.
         symlink("/opt/tool/../etc/passwd", at("root/etc/up")).unwrap();
-        fs::write(at("profile.toml"), PROFILE).unwrap();
+        fs::write(at("profile.toml"), format!("{PROFILE}{READ_ONLY}")).unwrap();
+        fs::write(at("root/profile.toml"), PROFILE).unwrap();
         let held = ["root/usr/bin", "root/usr/sbin", "root/opt/tool"].map(|path| File::open(at(path)).unwrap());
         Self { directory, held, volume_is_still: Mutex::default() }
     }
@@ -95,12 +99,14 @@ impl Raced {
         self.directory.path().join("profile.toml")
     }
 
-    /// A program beside the tree.
-    pub fn program(&self, content: &[u8]) -> PathBuf {
-        let path = self.directory.path().join("start");
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
+    /// Where programs lie beside the tree.
+    pub fn programs(&self) -> PathBuf {
+        self.directory.path().join("programs")
+    }
+
+    pub fn executable(&self, path: &Path, content: &[u8]) {
+        fs::write(path, content).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Makes again what a run has removed, wherever the directories are just now: never by a name that may lead out.

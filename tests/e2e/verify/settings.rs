@@ -36,12 +36,6 @@ fn mount(config: &mut Value, at: &str, kind: &str, options: &[&str]) {
     push(config, "/mounts", json!({"destination": at, "type": kind, "source": kind, "options": options}));
 }
 
-fn in_user_namespace(config: &mut Value) {
-    push(config, "/linux/namespaces", json!({"type": "user"}));
-    let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
-    (config["linux"]["uidMappings"], config["linux"]["gidMappings"]) = (map.clone(), map);
-}
-
 fn limits(config: &mut Value) {
     mount(config, "/sys/fs/cgroup", "cgroup", &["nosuid", "noexec", "nodev", "ro"]);
     let memory = json!({"limit": 268_435_456});
@@ -121,14 +115,14 @@ pub const SETTINGS: [Setting; 21] = [
     Setting {
         id: "process.user_namespace",
         keys: "[verify.process]\nuser_namespace = true",
-        passes: |spec| spec.with(in_user_namespace),
+        passes: |spec| spec.in_user_namespace(),
         fails: unchanged,
         says: "its root is root on the node",
     },
     Setting {
         id: "process.user",
         keys: "[verify.process]\nuser = \"non-root\"",
-        passes: |spec| spec.with(in_user_namespace),
+        passes: |spec| spec.in_user_namespace(),
         fails: unchanged,
         says: "it runs as root: uid 0",
     },
