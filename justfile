@@ -47,11 +47,10 @@ test *ARGS:
 apps:
     tests/run.sh -E 'test(/^apps::/)'
 
-# Unit tests on the other architecture under qemu-user, which knows no openat2: all but those of Root; and the whole binary, whose digest of the same files is the same
+# On the other architecture, under qemu-user, which knows no openat2: the unit tests of all but Root, the end-to-end tests as far as qemu goes, and the digest of the same files, which is the same
 aarch64: build
     cargo nextest run --locked --lib --target aarch64-unknown-linux-musl -E 'not test(/^root::/)'
-    cargo build --locked --release --target aarch64-unknown-linux-musl
-    qemu-aarch64-static target/aarch64-unknown-linux-musl/release/lithify profile list
+    tests/aarch64.sh
     qemu-aarch64-static target/aarch64-unknown-linux-musl/release/lithify seal --root tests | grep -Fx "$(target/{{target}}/release/lithify seal --root tests)"
 
 # The size budgets

@@ -20,5 +20,6 @@ fi
 trap '[ -z "$ours" ] || echo -1 >"$ours"' EXIT
 
 export LITHIFY_BIN=$PWD/target/$target/release/lithify
-[ $# -gt 0 ] || set -- -E "$(grep -v '^#' tests/aarch64.filter)"
+[ $# -gt 0 ] || set -- -E 'test(/^(scan|seal|stage)::/)
+  or test(/^harden::(accounts|allow_list|attack|classes|closure|confinement|identity|labelled|overlay|refusals|removal|tombstone|without_x)::/)'
 cargo nextest run --locked --test e2e "$@"
