@@ -107,7 +107,7 @@ fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output)
     let mut seen = begin(&prepared.target.root, output);
     let (traced, code) = match Trace::new(init.pid(), &mut seen) {
         Ok(mut trace) => {
-            go(&writer);
+            go(&writer)?;
             let mut code = init.attend_with(options.time, &mut trace);
             code = look_at_all(&init, &mut trace, code);
             if code.is_none() {
@@ -118,7 +118,7 @@ fn with_command(options: &Learn, prepared: &Prepared, out: Out, output: &Output)
         Err(errno) => {
             seen.add_gap(Gap::NotTraced(errno));
             let mut look = Look::new(Owner::Started { pid: init.pid() }, &mut seen);
-            go(&writer);
+            go(&writer)?;
             let code = init.attend_with(options.time, &mut look);
             look.look(true);
             (false, code)
@@ -157,8 +157,14 @@ fn may_start(reader: &OwnedFd) -> bool {
     may
 }
 
-fn go(writer: &OwnedFd) {
-    let _ = nix::unistd::write(writer, b"\n");
+/// Lets the child start the app. If that fails and the pipe is closed, the child ends.
+fn go(writer: &OwnedFd) -> Result<(), CommandError> {
+    loop {
+        match nix::unistd::write(writer, b"\n") {
+            Err(Errno::EINTR) => {}
+            result => return result.map(drop).map_err(CommandError::Fork),
+        }
+    }
 }
 
 /// How many processes are looked at before the app may go on.

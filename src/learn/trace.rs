@@ -110,12 +110,13 @@ impl<'s, 'r> Trace<'s, 'r> {
         self.held = waiting;
     }
 
-    /// Lets a stopped task go on. An error is ignored: it was killed, and its end is what comes next.
+    /// Lets a stopped task go on. `ESRCH` is ignored: it was killed, and its end is what comes next. After another error
+    /// it is tried once more, because nobody else lets it go on.
     fn go_on(&mut self, id: i32, signal: i32) {
         if self.leaving {
             let _ = trace::detach(id, signal);
             self.tasks.remove(&id);
-        } else {
+        } else if !matches!(trace::resume(id, signal), Ok(()) | Err(Errno::ESRCH)) {
             let _ = trace::resume(id, signal);
         }
     }
