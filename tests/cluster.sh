@@ -10,7 +10,10 @@
 #
 # With LITHIFY_CONTEXT=NAME the tests use that context of your kubeconfig, and `up` only loads the images, by the tool that
 # the context's name tells (kind-*, k3d-*, minikube), or else by LITHIFY_LOAD, a command that gets the archives as arguments.
-set -euo pipefail
+set -Eeuo pipefail
+# It never ends without a word.
+trap 'failed="line $LINENO: $BASH_COMMAND"' ERR
+trap '[ $? = 0 ] || echo "tests/cluster.sh: failed, ${failed:-see above}" >&2' EXIT
 here=$(cd "$(dirname "$0")" && pwd)
 at=/var/lib/lithify-cluster
 # A cluster of somebody's own is the business of his tools and his kubeconfig.
@@ -147,7 +150,8 @@ load_here() {
   for archive in $archives; do
     name=$(tar -xOf "$archive" index.json | jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]')
     # Unpacked at once, so that no pod waits for it. What the old image of this name had may be collected meanwhile.
-    import "$name" "$archive" || import "$name" "$archive" || import "$name" "$archive"
+    import "$name" "$archive" || import "$name" "$archive" || import "$name" "$archive" ||
+      { tail -n 5 "$at/log/import" >&2; return 1; }
   done
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::AtFlags;
@@ -78,7 +78,12 @@ impl Programs {
     }
 }
 
+/// Held while a program is written and while one is started: a child that another thread forks meanwhile would hold the
+/// file open for writing until its exec, and nobody can start it then. In a new process namespace there is no second try.
+static WRITTEN_OR_STARTED: Mutex<()> = Mutex::new(());
+
 fn executable(path: &Path, content: &[u8]) {
+    let _held = WRITTEN_OR_STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     fs::write(path, content).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -277,16 +282,7 @@ fn contents(root: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// Starts a program that was just written. A child that another thread has forked meanwhile may hold it open for writing,
-/// until its exec.
 fn spawn(command: &mut Command) -> Child {
-    for _ in 0..1000 {
-        match command.spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            started => return started.unwrap(),
-        }
-    }
-    panic!("{command:?} stays busy");
+    let _held = WRITTEN_OR_STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().unwrap()
 }
