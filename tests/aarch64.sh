@@ -21,5 +21,5 @@ trap '[ -z "$ours" ] || echo -1 >"$ours"' EXIT
 
 export LITHIFY_BIN=$PWD/target/$target/release/lithify
 [ $# -gt 0 ] || set -- -E 'test(/^(scan|seal|stage)::/)
-  or test(/^harden::(accounts|allow_list|attack|classes|closure|confinement|identity|labelled|overlay|refusals|removal|tombstone|without_x)::/)'
+  or test(/^harden::(accounts|allow_list|classes|closure|identity|labelled|overlay|refusals|removal|tombstone|without_x)::/)'
 cargo nextest run --locked --test e2e "$@"

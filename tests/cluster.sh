@@ -150,12 +150,14 @@ load_here() {
   for archive in $archives; do
     name=$(tar -xOf "$archive" index.json | jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]')
     # Unpacked at once, so that no pod waits for it. What the old image of this name had may be collected meanwhile.
-    import "$name" "$archive" || import "$name" "$archive" || import "$name" "$archive" ||
+    import "$archive" || import "$archive" || import "$archive" ||
       { tail -n 5 "$at/log/import" >&2; return 1; }
   done
 }
 
-import() { containerd images import --index-name "$1" "$2" >>"$at/log/import" 2>&1; }
+# The name is the archive's own. A name for the archive's index would be the same, and then one of the two goes while it is
+# unpacked.
+import() { containerd images import "$1" >>"$at/log/import" 2>&1; }
 
 load_there() {
   case $LITHIFY_CONTEXT in
