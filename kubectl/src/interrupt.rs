@@ -6,8 +6,12 @@ use nix::sys::signal::{SigSet, Signal};
 /// thread of their own, so that nothing is forbidden there.
 pub(crate) fn before_end(act: impl FnOnce() + Send + 'static) {
     let mut signals = SigSet::empty();
+    let ignored = ignored();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        signals.add(signal);
+        // What `nohup`, or a shell for a job in the background, has left ignored ends nothing.
+        if (ignored >> (signal as i32 - 1)) & 1 == 0 {
+            signals.add(signal);
+        }
     }
     // Without the thread nothing is blocked, and a signal ends the process at once.
     if signals.thread_block().is_err() {
@@ -22,4 +26,11 @@ pub(crate) fn before_end(act: impl FnOnce() + Send + 'static) {
     if waiting.is_err() {
         let _ = signals.thread_unblock();
     }
+}
+
+/// The signals that this process ignores: bit 0 is signal 1 (`SigIgn`, `proc_pid_status(5)`). None if that is not known.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -69,6 +69,7 @@ pub fn changes(root: &Root, since: &Since, exclusions: Exclusions) -> Result<Cha
         found: Changes::default(),
         directories: Vec::new(),
         ways: HashSet::new(),
+        copied: HashSet::new(),
     };
     let top = root.directory(&Canonical::default())?;
     if top.details(c"")?.modified >= since.start {
@@ -88,6 +89,9 @@ struct Walk<'a> {
     directories: Vec<(Canonical, Details)>,
     /// Directories that are newer because of something that lies below them.
     ways: HashSet<Canonical>,
+    /// Directories that the overlay copied up because lithify changed names somewhere below them. Their own names are as
+    /// they were.
+    copied: HashSet<Canonical>,
 }
 
 impl Visitor for Walk<'_> {
@@ -152,7 +156,7 @@ impl Walk<'_> {
         let Details { stat, changed, .. } = details;
         if self.since.mark.holds(path, *changed, stat.id.ino) {
             if stat.kind == Kind::Directory {
-                self.leads(path);
+                add_above(&mut self.copied, path);
             } else {
                 // The mark has the directory, too, unless somebody else has changed names in it since.
                 self.leads(&path.parent().unwrap_or_default());
@@ -169,11 +173,7 @@ impl Walk<'_> {
 
     /// Notes that something lies there, which explains why the directories above are newer.
     fn leads(&mut self, path: &Canonical) {
-        for above in path.ancestors() {
-            if !self.ways.insert(above) {
-                break;
-            }
-        }
+        add_above(&mut self.ways, path);
     }
 
     fn finish(mut self) -> Changes {
@@ -181,7 +181,7 @@ impl Walk<'_> {
         // Those below come first.
         sort_by(&mut directories, |(a, _), (b, _)| b.cmp(a));
         for (path, Details { stat, changed, modified, .. }) in directories {
-            if self.ways.contains(&path) {
+            if self.ways.contains(&path) || modified < self.since.start && self.copied.contains(&path) {
                 continue;
             }
             let parent_renewed = path.parent().is_some_and(|parent| self.found.renewed.contains(&parent));
@@ -201,5 +201,14 @@ impl Walk<'_> {
                 .then_with(|| a.path.cmp(&b.path))
         });
         self.found
+    }
+}
+
+/// Adds the directories above `path`.
+fn add_above(directories: &mut HashSet<Canonical>, path: &Canonical) {
+    for above in path.ancestors() {
+        if !directories.insert(above) {
+            break;
+        }
     }
 }

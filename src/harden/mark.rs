@@ -139,6 +139,11 @@ fn accept(root: &Root, stat: &Stat) -> Result<(), MarkError> {
 /// Appends lines to the mark of `root`, or makes it. Fails with `EEXIST` if the file there is no mark, and with `EFBIG` if
 /// it would get too large for one.
 pub fn append(root: &Root, lines: &[u8]) -> Result<(), RootError> {
+    match Mark::read(root) {
+        Err(MarkError::Unreadable(error)) => return Err(error),
+        Err(_) => return Err(os("append", PATH)(Errno::EEXIST)),
+        Ok(_) => {}
+    }
     root.directory(&Canonical::default())?.append(NAME, lines, &|stat| {
         if accept(root, stat).is_err() {
             return Err(Errno::EEXIST);
@@ -226,6 +231,9 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(why(), format!("line {line} is not as lithify writes it"), "{text:?}");
+            // A file of the image's own stays as it is.
+            assert_eq!(append(&root(), b"1.000000001 2 /y\n").unwrap_err().errno(), Errno::EEXIST);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
         assert_eq!(why(), "its mode is 0664, not 0644");

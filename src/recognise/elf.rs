@@ -5,7 +5,7 @@ mod file;
 
 use std::borrow::Cow;
 
-use dynamic::{calls_main, pairs};
+use dynamic::pairs;
 use nix::unistd::{SysconfVar, sysconf};
 
 pub use dynamic::{Dynamic, Machine};
@@ -63,6 +63,8 @@ pub const LEAST: u64 = 52;
 
 const ET_EXEC: u16 = 2;
 const ET_DYN: u16 = 3;
+const EM_X86_64: u8 = 62;
+const EM_AARCH64: u8 = 183;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
@@ -71,7 +73,6 @@ const PF_X: u32 = 1;
 const PF_R: u32 = 4;
 const DT_NEEDED: u64 = 1;
 const DT_SONAME: u64 = 14;
-const DT_DEBUG: u64 = 21;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
 const DF_1_PIE: u64 = 0x0800_0000;
 
@@ -106,8 +107,10 @@ impl<'b> Headers<'b> {
         if header.get(..4)? != b"\x7fELF" {
             return None;
         }
-        let wide = *header.get(4)? == 2;
-        let number = Numbers { wide, little: *header.get(5)? == 1 };
+        // These machines have one class and byte order, and then the kernel does not look at what the file says.
+        let known = matches!(header.get(18..20)?, [EM_X86_64 | EM_AARCH64, 0]);
+        let wide = known || *header.get(4)? == 2;
+        let number = Numbers { wide, little: known || *header.get(5)? == 1 };
         let kind = number.u16(header, 16)?;
         if kind != ET_EXEC && kind != ET_DYN {
             return None;
@@ -122,15 +125,10 @@ impl<'b> Headers<'b> {
         if entry_size < if wide { 56 } else { 32 } {
             return None;
         }
-        let table = read_at(table, entry_size.checked_mul(usize::from(entries.min(256)))?)?;
+        // The kernel takes no longer table.
+        let length = entry_size.checked_mul(usize::from(entries)).filter(|length| *length <= 64 * 1024)?;
+        let table = read_at(table, length)?;
         Some(Self { kind, number, entry, table, entry_size })
-    }
-
-    /// Whether the file has an entry point. Some kernels run code in any segment of some files, so that the flags of the
-    /// segment say nothing. At 0 lies the header, which is no code.
-    fn has_entry(&self) -> bool {
-        let holds = |segment: &Segment| self.entry.checked_sub(segment.address).is_some_and(|into| into < segment.size);
-        self.entry != 0 && self.segments().any(|segment| segment.kind == PT_LOAD && holds(&segment))
     }
 
     fn segments(&self) -> impl Iterator<Item = Segment> {
@@ -223,22 +221,20 @@ fn kind(read_at: &mut Reader<'_, '_>) -> Option<Elf> {
     let mut loadable = headers.kind == ET_DYN && dynamic.is_some();
     let starts = dynamic.is_some_and(|(_, size)| size > 0);
     if loadable {
-        // A static position-independent program has no interpreter either, but the linker marks it as a program.
-        // libc.so.6 has an interpreter, because it can be run to print its version, but its SONAME gives it away.
+        // A static position-independent program has no interpreter either, but the linker marks it DF_1_PIE. libc.so.6
+        // has an interpreter, because it can be run to print its version, but its SONAME gives it away. Nothing else that
+        // a linker writes tells a program from a library: some write DT_DEBUG into both.
         let tags = dynamic.and_then(|(offset, size)| read_at(offset, usize::try_from(size.min(64 * 1024)).ok()?));
         let tags = tags.map(|tags| pairs(headers.number, tags.as_ref())).unwrap_or_default();
         let has = |tag| tags.iter().any(|(known, _)| *known == tag);
         let flags = tags.iter().rev().find(|(tag, _)| *tag == DT_FLAGS_1).map_or(0, |(_, flags)| *flags);
-        // Linkers write these two into programs alone: a debugger finds the process's libraries by DT_DEBUG.
-        let is_program = flags & DF_1_PIE != 0
-            || has(DT_DEBUG)
-            || interpreter.is_some() && calls_main(&headers, &tags, read_at).is_some();
+        let is_program = flags & DF_1_PIE != 0;
         if !is_program && (has(DT_SONAME) || interpreter.is_none()) {
-            let entry = match headers.has_entry() {
-                false => Entry::Absent,
-                true if interpreter.is_some() => Entry::WithLoader,
-                true if has(DT_NEEDED) => Entry::Bare,
-                true => Entry::Alone,
+            let entry = match headers.entry {
+                0 => Entry::Absent,
+                _ if interpreter.is_some() => Entry::WithLoader,
+                _ if has(DT_NEEDED) => Entry::Bare,
+                _ => Entry::Alone,
             };
             return Some(Elf::Library { entry });
         }
@@ -277,13 +273,11 @@ impl Numbers {
 }
 
 /// Whether a file may be a shared library or the loader. Its name decides only if its content does not, so that nobody
-/// saves a shell by calling it `libx.so`. `executable` says whether it has an x bit: then the kernel starts a library
-/// that needs nothing, and of such libraries only the loader has a use.
-pub fn may_be_library(name: &[u8], content: Option<&Elf>, executable: bool) -> bool {
+/// saves a shell by calling it `libx.so`.
+pub fn may_be_library(name: &[u8], content: Option<&Elf>) -> bool {
     match content {
-        Some(Elf::Program { loadable: false, .. }) => false,
-        Some(Elf::Library { entry: Entry::Alone }) if executable => is_library_name(name),
         Some(Elf::Library { .. }) => true,
+        Some(Elf::Program { loadable: false, .. }) => false,
         Some(Elf::Program { .. }) | None => is_library_name(name),
     }
 }
@@ -344,7 +338,7 @@ mod tests {
             |bytes: &[u8]| classify(|at, length| Some(bytes.get(usize::try_from(at).ok()?..)?[..length].to_vec()));
         let program = classify(&header);
         assert_eq!(program, Some(Elf::Program { interpreter: None, loadable: false, dynamic: false }));
-        assert!(!may_be_library(b"libx.so", program.as_ref(), true));
+        assert!(!may_be_library(b"libx.so", program.as_ref()));
         // With a dynamic section it is a library.
         header[64] = 2;
         assert_eq!(classify(&header), Some(Elf::Library { entry: Entry::Absent }));
@@ -354,12 +348,10 @@ mod tests {
     fn the_content_decides_before_the_name() {
         let loadable = Elf::Program { interpreter: None, loadable: true, dynamic: true };
         for entry in [Entry::Absent, Entry::Bare, Entry::WithLoader, Entry::Alone] {
-            let library = Elf::Library { entry };
-            assert!(may_be_library(b"sh", Some(&library), false) && may_be_library(b"x.so", Some(&library), true));
-            assert_eq!(may_be_library(b"sh", Some(&library), true), entry != Entry::Alone, "{entry:?}");
+            assert!(may_be_library(b"sh", Some(&Elf::Library { entry })));
         }
-        assert!(may_be_library(b"x.so", Some(&loadable), true) && !may_be_library(b"sh", Some(&loadable), true));
-        assert!(may_be_library(b"x.so", None, true) && !may_be_library(b"sh", None, true));
+        assert!(may_be_library(b"x.so", Some(&loadable)) && !may_be_library(b"sh", Some(&loadable)));
+        assert!(may_be_library(b"x.so", None) && !may_be_library(b"sh", None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::selection::Scope;
 use super::{MissingLibrary, Note};
 use crate::harden::found::{Found, LibraryReason};
 use crate::harden::protection::Protection;
-use crate::recognise::elf::{self, Elf, may_be_library};
+use crate::recognise::elf::{self, Elf, Entry, is_library_name, may_be_library};
 use crate::recognise::libraries::{Missing, closure};
 use crate::root::{Identity, Kind, Root, RootError};
 
@@ -72,15 +72,22 @@ impl Libraries {
         let look = |found: &Found| {
             if found.stat.size < elf::LEAST { None } else { root.classify(&found.path()).unwrap_or_default() }
         };
-        let executable = |found: &Found| found.stat.mode & 0o111 != 0;
+        // Whoever names a file that the kernel starts, by a name that no library has, means a program, whatever is written
+        // in it.
+        let is_program = |found: &Found, content: Option<&Elf>| {
+            let starts = matches!(content, Some(Elf::Library { entry: Entry::WithLoader | Entry::Alone }));
+            starts && found.stat.mode & 0o111 != 0 && !is_library_name(&found.name)
+        };
+        let may_be_library =
+            |found: &Found, content: Option<&Elf>| may_be_library(&found.name, content) && !is_program(found, content);
         let programs = std::mem::take(&mut removals.programs);
         let may_be = |found: &&mut Found| found.stat.kind == Kind::File && !programs.contains(&found.stat.id);
         for found in removals.iter_mut().filter(may_be) {
             // Only files with other names are remembered, because that takes memory: most files have one name.
             if found.names != 1 {
                 let (content, is_library) = known.entry(found.stat.id).or_insert_with(|| (look(found), false));
-                *is_library |= may_be_library(&found.name, content.as_ref(), executable(found));
-            } else if may_be_library(&found.name, look(found).as_ref(), executable(found)) {
+                *is_library |= may_be_library(found, content.as_ref());
+            } else if may_be_library(found, look(found).as_ref()) {
                 found.library = Some(Rc::clone(&library));
             }
         }

@@ -69,27 +69,26 @@ impl Others {
             })?,
             None => None,
         };
-        let is_library = may_be_library(name.to_bytes(), content.as_ref(), executable);
+        let is_library = may_be_library(name.to_bytes(), content.as_ref());
         let goes = match (content, needed) {
             (Some(Elf::Library { .. }), Some(needed)) => !needed,
             // A program that only has the name of a library is treated like any other program.
             (Some(Elf::Program { .. }), Some(_)) if executable => true,
             (None, _) => executable && !is_library,
             (Some(Elf::Program { .. }), Some(needed)) if is_library => !needed,
-            // What says that it is a library, and may be one, goes only if the catalogue knows it as a tool.
-            (Some(elf), None) if is_library => {
+            // Without an x bit, only the dynamic loader can start the file. A static program without an x bit goes only
+            // if the catalogue knows it as a tool: otherwise it may be data, such as the kernel of a virtual machine.
+            (Some(Elf::Program { dynamic, .. }), needed) if needed.is_some() || !is_library => {
+                executable || dynamic || self.is_known(file.as_ref(), selection, directory, name, &stat)?
+            }
+            // What may be a library goes only if the catalogue knows it as a tool.
+            (Some(elf), _) => {
                 let known =
                     elf.starts(executable) && self.is_known(file.as_ref(), selection, directory, name, &stat)?;
                 if known {
                     selection.removals.programs.insert(stat.id);
                 }
                 known
-            }
-            (Some(Elf::Library { .. }), None) => true,
-            // Without an x bit, only the dynamic loader can start the file. A static program without an x bit goes only
-            // if the catalogue knows it as a tool: otherwise it may be data, such as the kernel of a virtual machine.
-            (Some(Elf::Program { dynamic, .. }), _) => {
-                executable || dynamic || self.is_known(file.as_ref(), selection, directory, name, &stat)?
             }
         };
         if goes {

@@ -114,19 +114,6 @@ fn offset_of(segments: &[Segment], address: u64) -> Option<u64> {
     segment.offset.checked_add(address.checked_sub(segment.address)?)
 }
 
-/// Whether the file calls the function of the C library that calls `main`, as every program in C does and no library:
-/// `Some` if so. It names that function, and needs the library that has it.
-pub(super) fn calls_main(headers: &Headers<'_>, tags: &[(u64, u64)], read_at: &mut Reader<'_, '_>) -> Option<()> {
-    let value = |tag| tags.iter().find(|(known, _)| *known == tag).map(|(_, value)| *value);
-    let start = offset_of(&headers.segments().collect::<Vec<_>>(), value(DT_STRTAB)?)?;
-    let mut is_libc = |at: u64| {
-        start.checked_add(at).and_then(|offset| read_at(offset, 5)).is_some_and(|name| name.as_ref() == b"libc.")
-    };
-    let mut needed = tags.iter().filter(|(tag, _)| *tag == DT_NEEDED);
-    let needs_libc = needed.any(|(_, at)| is_libc(*at));
-    (needs_libc && holds(read_at, start, value(DT_STRSZ)?.min(MAX_STRINGS), b"__libc_start_main\0")).then_some(())
-}
-
 /// Whether the string table of `size` bytes at `start` holds `name`, which ends with a NUL byte. A linker may store it as
 /// the end of a longer name, so that a longer name such as `lt_dlopen` counts too.
 fn holds(read_at: &mut Reader<'_, '_>, start: u64, size: u64, name: &[u8]) -> bool {

@@ -184,7 +184,8 @@ fn a_directory_from_which_harden_removed_links_or_everything_needs_no_volume() {
     layer
         .link("/opt/links/perl", "/usr/bin/perl")
         .link("/opt/more/deep/perl", "../../links/perl")
-        .file("/opt/only/perl");
+        .file("/opt/only/perl")
+        .file("/opt/more/policy");
     older();
     let container = sleeper().layer(layer.path()).start();
     let profile = b"schema = 1\n[verify.mounts]\nwritable = [\"/var/tmp\"]\n[remove]\nnames = [\"perl\"]\npaths = [\"/opt/only/perl\"]\n";
@@ -199,11 +200,15 @@ fn a_directory_from_which_harden_removed_links_or_everything_needs_no_volume() {
         ("[]".to_owned(), "[]".to_owned()),
         "{json}"
     );
-    // What others do there afterwards shows.
-    shell(&container, "touch /opt/only/y; touch /opt/links/x; rm /opt/links/x");
+    // What others do there afterwards shows, and above it, too.
+    shell(&container, "touch /opt/only/y; touch /opt/links/x; rm /opt/links/x; rm /opt/more/policy");
     let json = self::json(&container, &["-p", "/var/tmp/p.toml"]);
-    assert_eq!(paths(&json, "changes", "path"), ["/opt/links", "/opt/only/y"], "{json}");
-    assert_eq!(paths(&json, "volumes", "mountPath"), ["/opt/links", "/opt/only"], "{json}");
+    let mut changes = paths(&json, "changes", "path");
+    changes.sort_unstable();
+    assert_eq!(changes, ["/opt/links", "/opt/more", "/opt/only/y"], "{json}");
+    let mut volumes = paths(&json, "volumes", "mountPath");
+    volumes.sort_unstable();
+    assert_eq!(volumes, ["/opt/links", "/opt/more", "/opt/only"], "{json}");
 }
 
 #[test]

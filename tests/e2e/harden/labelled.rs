@@ -128,19 +128,78 @@ fn scan_shows_it() {
     }
 }
 
+/// What says that it is a library and is no known tool stays under an allow-list: it may be a library. The closure knows
+/// what is needed.
 #[test]
-fn an_unknown_program_goes_by_the_allow_list_and_a_library_that_can_be_run_stays() {
+fn an_unknown_program_that_says_it_is_a_library_goes_by_the_closure() {
+    for closure in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let (unmarked, named) = (labelled(&lithify(), false), labelled(&lithify(), true));
+        for (path, bytes) in [("/opt/tool", &unmarked), ("/opt/named", &named)] {
+            place(root, path, bytes, 0o755);
+            assert!(Command::new(root.join(&path[1..])).arg("--version").status().unwrap().success(), "{path}");
+        }
+        let libraries = if closure { "libraries = \"closure\"\n" } else { "" };
+        fs::write(root.join("site.toml"), format!("schema = 1\n[keep]\nonly = [\"/none\"]\n{libraries}")).unwrap();
+        harden(root, ["--app", "none", "-p", root.join("site.toml").to_str().unwrap()]).exits(0);
+        for path in ["tool", "named"] {
+            assert_eq!(root.join("opt").join(path).exists(), !closure, "{path}");
+        }
+    }
+}
+
+/// The bytes of a library that `cc` makes of this text with these flags.
+fn library(text: &str, flags: &[&str]) -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("library.c"), text).unwrap();
+    let made = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([at("library"), at("library.c")])
+        .args(flags)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    fs::read(at("library")).unwrap()
+}
+
+/// The library with `DT_DEBUG`, as tcc writes it, in the first place that is free.
+fn with_debug(mut bytes: Vec<u8>) -> Vec<u8> {
+    let (start, count) = (number::<8>(&bytes, 32) as usize, number::<2>(&bytes, 56) as usize);
+    let header = (0..count).map(|index| start + index * 56).find(|at| number::<4>(&bytes, *at) == 2).unwrap();
+    let section = number::<8>(&bytes, header + 8) as usize;
+    let free = (section..).step_by(16).find(|at| number::<8>(&bytes, *at) == DT_NULL).unwrap();
+    assert_eq!(number::<8>(&bytes, free + 16), DT_NULL, "no place is free");
+    bytes[free..free + 8].copy_from_slice(&DT_DEBUG.to_le_bytes());
+    bytes
+}
+
+const HELLO: &str = "int hello(void) { return 7; }";
+const HOOK: &str = "int __libc_start_main(void) { return 0; } void start(void) { for (;;) {} }\n\
+    const char loader[] __attribute__((section(\".interp\"))) = \"/lib64/ld-linux-x86-64.so.2\";";
+
+/// Whatever a linker, or who made it, has written into a library: an app may need it, so it stays.
+#[test]
+fn a_library_stays_whatever_is_written_in_it() {
+    let entry = ["-Wl,--as-needed", "-Wl,-e,hello", "-nostdlib"];
+    for (name, mode, bytes) in [
+        ("addon.node", 0o755, library(HELLO, &entry)),
+        ("module.cmxs", 0o755, library(HELLO, &entry)),
+        ("libhello.so.3", 0o644, with_debug(library(HELLO, &["-Wl,-soname,libhello.so.3"]))),
+        ("libhello.so", 0o755, with_debug(library(HELLO, &[]))),
+        ("libhook.so.1", 0o755, library(HOOK, &["-Wl,-soname,libhook.so.1", "-Wl,-e,start"])),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        place(root, &format!("/app/{name}"), &bytes, mode);
+        fs::write(root.join("site.toml"), "schema = 1\n[keep]\nonly = [\"/none\"]\n").unwrap();
+        let ran = harden(root, ["--app", "none", "-v", "-p", root.join("site.toml").to_str().unwrap()]).exits(0);
+        assert!(root.join("app").join(name).exists(), "{name}: {}", ran.all());
+    }
+    // And those of the distribution that can be started.
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
-    let (unmarked, named) = (labelled(&lithify(), false), labelled(&lithify(), true));
-    for (path, bytes) in [("/opt/tool", &unmarked), ("/opt/libx.so", &unmarked), ("/opt/named", &named)] {
-        place(root, path, bytes, 0o755);
-        assert!(Command::new(root.join(&path[1..])).arg("--version").status().unwrap().success(), "{path}");
-    }
-    // No signature knows this one.
-    let tool = labelled(&rootfs("nginx").join("usr/bin/getconf"), true);
-    place(root, "/opt/libtool.so", &tool, 0o755);
-    place(root, "/opt/libdata.so", &tool, 0o644);
     let libraries = rootfs("nginx").join("usr/lib/x86_64-linux-gnu");
     let stay = ["libc.so.6", "ld-linux-x86-64.so.2", "libcap.so.2.66", "libm.so.6"];
     for name in stay {
@@ -148,10 +207,30 @@ fn an_unknown_program_goes_by_the_allow_list_and_a_library_that_can_be_run_stays
     }
     fs::write(root.join("site.toml"), "schema = 1\n[keep]\nonly = [\"/none\"]\n").unwrap();
     harden(root, ["--app", "none", "-p", root.join("site.toml").to_str().unwrap()]).exits(0);
-    for path in ["tool", "libx.so", "named", "libtool.so", "libdata.so"] {
-        assert!(!root.join("opt").join(path).exists(), "{path}");
-    }
     for name in stay {
         assert!(root.join("usr/lib").join(name).exists(), "{name}");
+    }
+}
+
+/// What the kernel does not look at says nothing: the class in the header, and an entry point behind the bytes of its
+/// segment.
+#[test]
+fn a_shell_goes_whatever_its_header_says() {
+    let bash = labelled(&rootfs("nginx").join("usr/bin/bash"), true);
+    let mut wrong_class = bash.clone();
+    wrong_class[4] = 1;
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let mut far = bash;
+    far[24..32].copy_from_slice(&u64::from(u32::MAX).to_le_bytes());
+    place(root, "/opt/class", &wrong_class, 0o755);
+    place(root, "/opt/far", &far, 0o755);
+    for profile in ["[remove]\nclasses = [\"shell\"]\n", "[keep]\nonly = [\"/none\"]\n"] {
+        place(root, "/opt/libclass.so", &wrong_class, 0o755);
+        fs::write(root.join("site.toml"), format!("schema = 1\n{profile}")).unwrap();
+        harden(root, ["--app", "none", "-p", root.join("site.toml").to_str().unwrap()]).exits(0);
+        for path in ["class", "far", "libclass.so"] {
+            assert!(!root.join("opt").join(path).exists(), "{path}: {profile}");
+        }
     }
 }
