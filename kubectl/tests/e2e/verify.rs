@@ -322,3 +322,17 @@ fn no_kubectl_outlives_it() {
         }
     }
 }
+
+/// As under `nohup`.
+#[test]
+fn a_signal_that_is_ignored_ends_nothing() {
+    let verifies = ["/lithify/lithify", "verify", "-p", "nginx"];
+    let pods = cluster(&[probed("a", &verifies)], &[]).read("pods.json");
+    let script =
+        format!("case \"$*\" in\n*'get pods'*) cat pods.json;;\n*exec*) kill -HUP $PPID\n{};;\nesac", says(HOLDS, 0));
+    let cluster = Kubectl::new(&script, &[("pods.json", &pods)]);
+    let plugin = command(["verify"]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(plugin.get_program()).args(plugin.get_args());
+    run(cluster.of(&mut shell)).exits(0).says("1 of 1 containers verified");
+}
