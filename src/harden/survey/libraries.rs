@@ -9,9 +9,10 @@ use super::selection::Scope;
 use super::{MissingLibrary, Note};
 use crate::harden::found::{Found, LibraryReason};
 use crate::harden::protection::Protection;
-use crate::recognise::elf::{self, Elf, Entry, is_library_name, may_be_library};
+use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::libraries::{Missing, closure};
-use crate::root::{Identity, Kind, Root, RootError};
+use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
+use crate::root::{Identity, Kind, Root, RootError, c_name};
 
 /// The libraries that the kept programs need.
 #[derive(Default)]
@@ -72,14 +73,19 @@ impl Libraries {
         let look = |found: &Found| {
             if found.stat.size < elf::LEAST { None } else { root.classify(&found.path()).unwrap_or_default() }
         };
-        // Whoever names a file that the kernel starts, by a name that no library has, means a program, whatever is written
-        // in it.
-        let is_program = |found: &Found, content: Option<&Elf>| {
-            let starts = matches!(content, Some(Elf::Library { entry: Entry::WithLoader | Entry::Alone }));
-            starts && found.stat.mode & 0o111 != 0 && !is_library_name(&found.name)
+        // What says that it is a library and can be started may be a shell: its content tells.
+        let mut recogniser = None;
+        let mut is_tool = |found: &Found| -> Option<bool> {
+            let recogniser = recogniser.get_or_insert_with(|| Recogniser::new(root.deadline()));
+            let (name, directory) = (c_name(&found.name).ok()?, root.directory(&found.parent.path()).ok()?);
+            let (known, _) = recogniser.recognise(&directory.file(&name).ok()?, &directory, &name, &found.stat).ok()?;
+            Some(matches!(known, Recognised::Program { by: RecognisedBy::Content, .. }))
         };
-        let may_be_library =
-            |found: &Found, content: Option<&Elf>| may_be_library(&found.name, content) && !is_program(found, content);
+        let mut may_be_library = |found: &Found, content: Option<&Elf>| {
+            let executable = found.stat.mode & 0o111 != 0;
+            let starts = content.is_some_and(|elf| matches!(elf, Elf::Library { .. }) && elf.starts(executable));
+            may_be_library(&found.name, content) && !(starts && is_tool(found) == Some(true))
+        };
         let programs = std::mem::take(&mut removals.programs);
         let may_be = |found: &&mut Found| found.stat.kind == Kind::File && !programs.contains(&found.stat.id);
         for found in removals.iter_mut().filter(may_be) {
