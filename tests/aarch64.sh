@@ -20,6 +20,6 @@ fi
 trap '[ -z "$ours" ] || echo -1 >"$ours"' EXIT
 
 export LITHIFY_BIN=$PWD/target/$target/release/lithify
-[ $# -gt 0 ] || set -- -E 'test(/^(scan|seal|stage)::/)
-  or test(/^harden::(accounts|allow_list|classes|closure|identity|labelled|overlay|refusals|removal|tombstone|without_x)::/)'
+[ $# -gt 0 ] || set -- -E 'test(/^scan::/)
+  or test(/^harden::(accounts|allow_list|classes|closure|identity|overlay|refusals|removal)::/)'
 cargo nextest run --locked --test e2e "$@"
