@@ -8,6 +8,7 @@ ci: fmt lint test aarch64 release kubectl size dist reproducible bench fuzz deny
 # Formatting
 fmt:
     cargo fmt --all --check
+    cd fuzz && cargo fmt --check
 
 # Clippy, as errors
 lint:

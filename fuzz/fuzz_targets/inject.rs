@@ -1,8 +1,8 @@
 //! Any text is a manifest or an error; what was injected stays as it is when it is injected again.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use kubectl_lithify::inject_text;
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     // One mode for each text, so that three times as many are tried.

@@ -104,7 +104,10 @@ fn a_shadow_that_cannot_be_read_is_a_finding_to_who_asks() {
     as_user(&[]).exits(0).says(" /etc/shadow: Permission denied");
     as_user(&["--fail-on", "shell"]).exits(0).says("note: ");
     for classes in ["empty-password", "all"] {
-        as_user(&["-q", "--fail-on", classes]).exits(1).says("UNVERIFIED scan: empty-password: ").says(" /etc/shadow: Permission denied");
+        as_user(&["-q", "--fail-on", classes])
+            .exits(1)
+            .says("UNVERIFIED scan: empty-password: ")
+            .says(" /etc/shadow: Permission denied");
     }
     run_lithify(["scan", "--fail-on", "empty-password", "--root", tree.at("/r").to_str().unwrap()])
         .exits(1)
