@@ -53,7 +53,7 @@ pub use fact::{Fact, Failed};
 pub use fault::Fault;
 pub use json::{failure as failure_to_json, write as to_json};
 pub use launch::{Confinement, Launch};
-pub use learn::{Earlier, JoinError, LearnReport, event_line};
+pub use learn::{Earlier, JoinError, LearnReport, PROFILE_BEGINS, PROFILE_IS_IN, event_line};
 pub use note::Note;
 pub use record::{Record, VARIABLES};
 pub use seal::SealReport;

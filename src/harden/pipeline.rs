@@ -22,6 +22,7 @@ use crate::harden::protection::{LoadedError, Protection, Starter};
 use crate::harden::survey::{Depth, Examined, Survey, survey};
 use crate::harden::wait::{Doomed, Obstacle, Remark, Wait, WaitError};
 use crate::linux::proc::processes::Process;
+use crate::linux::time::Time;
 use crate::probe;
 use crate::profile::Profile;
 use crate::recognise::command_line::CommandLine;
@@ -125,6 +126,8 @@ pub struct Protected<'a> {
     unknown: Option<UnknownApp>,
     /// What the survey has read, so that verification need not read it again.
     pub examined: Examined,
+    /// When the container started; `None` if that is not known, or if nothing is changed.
+    start: Option<Time>,
 }
 
 /// A target for which it is also known what the rules meet.
@@ -217,11 +220,9 @@ impl<'a> Protected<'a> {
             }
         }
         // If nothing is changed, nothing is looked at a second time.
-        let examined = match start(target, &app) {
-            Ok(start) if !policy.dry_run => Examined::of(&target.root, start),
-            _ => Examined::default(),
-        };
-        let mut protected = Self { target, profile, policy, app, kept, protection, unknown: None, examined };
+        let start = if policy.dry_run { None } else { start(target, &app).ok() };
+        let examined = start.map_or_else(Examined::default, |start| Examined::of(&target.root, start));
+        let mut protected = Self { target, profile, policy, app, kept, protection, unknown: None, examined, start };
         protected.protect_start()?;
         if matches!(policy.processes, Processes::Veto) && target.owner.has_processes() {
             protected.protection.add_all_started(target, profile, &protected.app);
@@ -352,9 +353,7 @@ impl<'a> Settled<'a> {
     pub fn apply(self) -> Applied<'a> {
         let Self { planned: Planned { protected, plan, unreadable, .. }, remarks } = self;
         let Target { root, .. } = protected.target;
-        let start = (!protected.policy.dry_run && protected.is_started())
-            .then(|| start(protected.target, &protected.app).ok())
-            .flatten();
+        let start = protected.start.filter(|_| protected.is_started());
         let mut notes = start.map(|start| Notes::new(root, start));
         let outcomes = (!protected.policy.dry_run).then(|| {
             let mut outcomes = apply::apply(root, &plan, &mut notes);

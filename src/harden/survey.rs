@@ -4,7 +4,6 @@
 //! tree, for programs by class, an allow-list and `[strip]`; the chains of the links that were found; other names, and
 //! links that would dangle. For the last step, only directories are looked at again in which the walk saw links or
 //! files with several names. So memory grows with what is found and not with what is seen.
-//! and not with what is seen.
 
 mod accounts;
 mod classes;

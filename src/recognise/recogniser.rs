@@ -116,6 +116,16 @@ impl Recogniser {
         Ok((recognised, remarks))
     }
 
+    /// Whether `file` is a program of the catalogue by its content. What is too large to be searched is none. The
+    /// arguments are those of [`Self::recognise`]; fails if the file cannot be read, or after the deadline.
+    pub fn is_tool(&mut self, file: &File, directory: &Directory, name: &CStr, stat: &Stat) -> Result<bool, RootError> {
+        match self.recognise(file, directory, name, stat) {
+            Ok((recognised, _)) => Ok(matches!(recognised, Recognised::Program { by: RecognisedBy::Content, .. })),
+            Err(error) if error.errno() == Errno::EFBIG => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The files that turned out to be tombstones.
     pub fn tombstones(&self) -> &HashSet<Identity> {
         self.tombstones.found()

@@ -21,6 +21,12 @@ pub use earlier::Earlier;
 pub use event::line as event_line;
 pub use join::JoinError;
 
+/// How a profile begins. The kubectl plugin finds it by this in a log.
+pub const PROFILE_BEGINS: &str = "# Written by `lithify learn`";
+
+/// What stands in the last line, if the profile is written.
+pub const PROFILE_IS_IN: &str = "; the profile is in ";
+
 /// Everything that there is to say.
 pub struct LearnReport {
     /// The root as given, escaped.
@@ -34,8 +40,8 @@ impl LearnReport {
     pub fn profile(&self) -> String {
         let tables = tables(&self.learned);
         let run = self.run(1, &self.digest(&tables));
-        let mut text = String::from(
-            "# Written by `lithify learn`: what an app was seen to start, load and write. What was not exercised is not in it.\n",
+        let mut text = format!(
+            "{PROFILE_BEGINS}: what an app was seen to start, load and write. What was not exercised is not in it.\n"
         );
         text.push_str(&run);
         let _ = write!(text, "schema = 1\nname = {}\n", quote(&self.name()));
@@ -133,7 +139,7 @@ impl LearnReport {
             if writable == 1 { "1 writable directory" } else { &format!("{writable} writable directories") };
         let _ = writeln!(
             text,
-            "lithify learn {}: {}, {} ({} by name), {directories}; the profile is in {to}",
+            "lithify learn {}: {}, {} ({} by name), {directories}{PROFILE_IS_IN}{to}",
             self.root,
             plural(only.len(), "program"),
             if *libraries == 1 { "1 library".to_owned() } else { format!("{libraries} libraries") },

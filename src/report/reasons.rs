@@ -73,9 +73,11 @@ fn needed(Needed { by, chain, link }: &Needed) -> String {
         For::App { said, .. } => write!(text, "the app ({said}),"),
         For::Process(process) => write!(text, "the command line of {},", of_app(process)),
     };
+    // The path stands between commas, as another name of what was named before it.
+    let apart = if matches!(by, For::Kept(_)) { "" } else { "," };
     for (position, (path, role)) in chain.iter().enumerate() {
         let path = escape(path);
-        let which = if position > 1 { ", which" } else { "" };
+        let which = if position > 1 { ", which" } else { apart };
         let _ = match role {
             None => write!(text, " {path}"),
             Some(role) => write!(text, "{which} needs {path} as {}", role.text()),

@@ -2,11 +2,9 @@
 
 use crate::failure::Failure;
 use lithify::profile::load_text;
+use lithify::report::{PROFILE_BEGINS, PROFILE_IS_IN};
 
-/// How the profile begins.
-const FIRST: &str = "# Written by `lithify learn`";
-
-/// How the line begins that says that it is written.
+/// How the line begins that says that the profile is written.
 const LAST: &str = "lithify learn ";
 
 /// How all begins that `learn` says of itself.
@@ -14,7 +12,7 @@ const OWN: &str = "lithify learn";
 
 /// Whether `learn` has said that it is done.
 pub(super) fn is_done(log: &str) -> bool {
-    log.lines().any(|line| line.starts_with(LAST) && line.contains("the profile is in"))
+    log.lines().any(|line| line.starts_with(LAST) && line.contains(PROFILE_IS_IN))
 }
 
 /// What `learn` says beside the profile.
@@ -25,7 +23,7 @@ pub(super) fn said(log: &str) -> String {
 
 /// The profile in the log. Fails if there is none, or if the app has written into it or beside it what looks like one.
 pub(crate) fn profile(log: &str) -> Result<String, Failure> {
-    let starts: Vec<usize> = log.match_indices(FIRST).map(|(start, _)| start).collect();
+    let starts: Vec<usize> = log.match_indices(PROFILE_BEGINS).map(|(start, _)| start).collect();
     if starts.len() > 1 {
         return Err(Failure::Manifest(format!(
             "{} profiles begin in this log, and anything that the app logs may be one of them\n  fix: learn again with --out FILE on a volume of its own",

@@ -11,7 +11,7 @@ use crate::harden::found::{Found, LibraryReason};
 use crate::harden::protection::Protection;
 use crate::recognise::elf::{self, Elf, may_be_library};
 use crate::recognise::libraries::{Missing, closure};
-use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
+use crate::recognise::recogniser::Recogniser;
 use crate::root::{Identity, Kind, Root, RootError, c_name};
 
 /// The libraries that the kept programs need.
@@ -75,16 +75,16 @@ impl Libraries {
         };
         // What says that it is a library and can be started may be a shell: its content tells.
         let mut recogniser = None;
-        let mut is_tool = |found: &Found| -> Option<bool> {
+        let mut is_tool = |found: &Found| -> Result<bool, RootError> {
             let recogniser = recogniser.get_or_insert_with(|| Recogniser::new(root.deadline()));
-            let (name, directory) = (c_name(&found.name).ok()?, root.directory(&found.parent.path()).ok()?);
-            let (known, _) = recogniser.recognise(&directory.file(&name).ok()?, &directory, &name, &found.stat).ok()?;
-            Some(matches!(known, Recognised::Program { by: RecognisedBy::Content, .. }))
+            let name = c_name(&found.name).map_err(|errno| RootError::os("openat", &found.path(), errno))?;
+            let directory = root.directory(&found.parent.path())?;
+            recogniser.is_tool(&directory.file(&name)?, &directory, &name, &found.stat)
         };
         let mut may_be_library = |found: &Found, content: Option<&Elf>| {
             let executable = found.stat.mode & 0o111 != 0;
             let starts = content.is_some_and(|elf| matches!(elf, Elf::Library { .. }) && elf.starts(executable));
-            may_be_library(&found.name, content) && !(starts && is_tool(found) == Some(true))
+            may_be_library(&found.name, content) && !(starts && is_tool(found).unwrap_or(false))
         };
         let programs = std::mem::take(&mut removals.programs);
         let may_be = |found: &&mut Found| found.stat.kind == Kind::File && !programs.contains(&found.stat.id);

@@ -13,7 +13,7 @@ use super::selection::{Scope, Selection};
 use crate::harden::found::{Cause, Found};
 use crate::linux::proc::own_program;
 use crate::recognise::elf::{self, Elf, may_be_library};
-use crate::recognise::recogniser::{Recognised, RecognisedBy, Recogniser};
+use crate::recognise::recogniser::Recogniser;
 use crate::root::{Details, Directory, Entry, Identity, Kind, RootError, Stat};
 
 /// Every executable except lithify itself and shared libraries. With the closure, also the shared libraries that are
@@ -111,12 +111,7 @@ impl Others {
     ) -> Result<bool, RootError> {
         let Some(file) = file else { return Ok(false) };
         let recogniser = self.recogniser.get_or_insert_with(|| Recogniser::new(selection.scope.root.deadline()));
-        match recogniser.recognise(file, directory, name, stat) {
-            Ok((found, _)) => Ok(matches!(found, Recognised::Program { by: RecognisedBy::Content, .. })),
-            // The file is too large to be searched, and nothing starts it.
-            Err(error) if error.errno() == Errno::EFBIG => Ok(false),
-            Err(error) => Err(error),
-        }
+        recogniser.is_tool(file, directory, name, stat)
     }
 
     /// Chooses all of them, after the other rules: a rule that names a program says more than the rule for all.

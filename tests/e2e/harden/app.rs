@@ -433,7 +433,7 @@ fn an_entrypoint_script_of_another_interpreter() {
         let run = [&["/lithify/lithify", "run", "--remove=perl"], flag, &["--", "/entry.pl", "sleep", "1000"]].concat();
         Spec::new(&rootfs("nginx"), &run).layer(layer.path())
     };
-    run(&[]).run().0.exits(125).says("the command to be run, /entry.pl needs /usr/bin/perl").says("--after-start");
+    run(&[]).run().0.exits(125).says("the command to be run, /entry.pl, needs /usr/bin/perl").says("--after-start");
     let container = run(&["--after-start"]).start();
     container.wait("harden", || container.log().contains("lithify run /: "));
     assert!(!container.root().join("usr/bin/perl").exists() && container.is_running());
