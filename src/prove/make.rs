@@ -153,7 +153,10 @@ impl Maker<'_> {
             }
             // The device cannot be opened, or the same is refused outside of the confinement.
             (Tried::Ioctl(_), End::NotTried(Why::Short(errno))) if forbids(errno) => End::NotTried(Why::Before(errno)),
-            (Tried::Bind(_) | Tried::Connect(_), End::Refused(errno)) if self.outside.refuses(tried, errno) => {
+            (Tried::Bind(_), End::Refused(errno)) if self.outside.bind == Some(errno) => {
+                End::NotTried(Why::Before(errno))
+            }
+            (Tried::Connect(_), End::Refused(errno)) if self.outside.connect == Some(errno) => {
                 End::NotTried(Why::Before(errno))
             }
             // The kernel looks at the mount first.

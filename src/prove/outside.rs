@@ -22,8 +22,10 @@ use crate::linux::sys;
 pub struct Outside {
     socket: Option<Result<(UnixListener, SocketAddr), Errno>>,
     process: Option<Result<Process, Errno>>,
-    /// What nobody may do at a port, and why: a seccomp filter or a route that prohibits it, say.
-    refused: Vec<(Tried, Errno)>,
+    /// Why nobody may bind a socket to the port that is tried: a seccomp filter, say.
+    pub(super) bind: Option<Errno>,
+    /// Why nobody may connect to it: a route that prohibits it, say.
+    pub(super) connect: Option<Errno>,
 }
 
 /// A child that ends when this is dropped. It cannot be killed: whoever has entered the confinement may not.
@@ -40,24 +42,19 @@ impl Outside {
         let mut outside = Self::default();
         for wanted in &listed.wanted {
             let tried = &wanted.tried;
+            let refused = || match attempt(Kind::Call, listed.deadline, &|| true, &mut |child| at_port(child, tried)) {
+                End::Refused(errno) => Some(errno),
+                _ => None,
+            };
             match tried {
                 Tried::AbstractSocket => outside.socket = Some(socket()),
                 Tried::Signal => outside.process = Some(process()),
-                Tried::Bind(_) | Tried::Connect(_) => {
-                    let end = attempt(Kind::Call, listed.deadline, &|| true, &mut |child| at_port(child, tried));
-                    if let End::Refused(errno) = end {
-                        outside.refused.push((tried.clone(), errno));
-                    }
-                }
+                Tried::Bind(_) => outside.bind = refused(),
+                Tried::Connect(_) => outside.connect = refused(),
                 _ => {}
             }
         }
         outside
-    }
-
-    /// Whether the same is refused here, for the same reason.
-    pub(super) fn refuses(&self, tried: &Tried, errno: Errno) -> bool {
-        self.refused.iter().any(|(other, reason)| other == tried && *reason == errno)
     }
 
     /// Connects to the socket. `trying` is called right before that.

@@ -167,22 +167,24 @@ pub fn names_of_profile(profile: &str) -> impl Iterator<Item = &'static str> {
     entries(move |profiles| letter.is_some_and(|letter| profiles.contains(letter))).map(|entry| entry.name)
 }
 
-/// All names.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    entries(|_| true).map(|entry| entry.name)
-}
-
 /// The names that stand for many programs in one.
 pub fn names_of_many() -> impl Iterator<Item = &'static str> {
     entries(|_| true).filter(|entry| entry.many).map(|entry| entry.name)
 }
 
 /// All names, ready for lookups.
-pub struct Catalogue(HashMap<&'static [u8], Known>);
+pub struct Catalogue {
+    names: Vec<(&'static str, Known)>,
+    /// The position of each in `names`.
+    positions: HashMap<&'static [u8], usize>,
+}
 
 impl Default for Catalogue {
     fn default() -> Self {
-        Self(entries(|_| true).map(|entry| (entry.name.as_bytes(), entry.known)).collect())
+        let names: Vec<_> = entries(|_| true).map(|entry| (entry.name, entry.known)).collect();
+        let mut positions = HashMap::with_capacity(names.len());
+        positions.extend(names.iter().enumerate().map(|(position, (name, _))| (name.as_bytes(), position)));
+        Self { names, positions }
     }
 }
 
@@ -202,8 +204,13 @@ impl Catalogue {
         self.get(name.as_bytes())
     }
 
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.names.iter().map(|(name, _)| *name)
+    }
+
     fn get(&self, name: &[u8]) -> Option<Known> {
-        self.0.get(name).copied()
+        self.names.get(*self.positions.get(name)?).map(|(_, known)| *known)
     }
 }
 
@@ -270,7 +277,7 @@ mod tests {
                 assert_eq!(catalogue.exactly(name).map(|known| known.class), class, "{name}");
             }
         }
-        assert_eq!(catalogue.0.len(), seen.len());
+        assert_eq!(catalogue.names().count(), seen.len());
         for class in Class::ALL {
             assert_eq!(Class::parse(class.name()), Some(class));
             assert!(entries(|_| true).any(|entry| entry.known.class == class), "{class:?} is empty");
