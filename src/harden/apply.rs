@@ -135,7 +135,7 @@ fn step<'p>(
     notes: &mut Option<Notes<'p>>,
 ) -> Outcome {
     let (id, mount) = (action.stat.id, action.stat.mount);
-    let before = notes.as_ref().and_then(|_| Notes::look(directory, action));
+    let before = notes.as_ref().and_then(|notes| notes.look(directory, action));
     let result = match verb {
         Verb::Remove => directory.remove(&action.name, id, mount).map(|()| None),
         Verb::Disable => directory.set_mode(&action.name, id, mount, 0, false).map(|()| None),

@@ -362,7 +362,7 @@ impl<'a> Settled<'a> {
             }
             outcomes
         });
-        let left = notes.as_ref().map_or(Ok(()), |notes| notes.leave(root, &protected.app));
+        let left = notes.as_ref().map_or(Ok(()), |notes| notes.leave(&protected.app));
         let unmarked = left.err().map(|error| error.errno());
         let newcomers = notes.map(|notes| notes.newcomers).unwrap_or_default();
         Applied { protected, plan, outcomes, unreadable, remarks, unmarked, newcomers }

@@ -19,7 +19,11 @@ use crate::target::unreadable::programs;
 /// What was noted.
 #[derive(Debug)]
 pub struct Notes<'p> {
+    root: &'p Root,
     start: Time,
+    /// Directories in which, or below which, something was done. On overlayfs the first change in a directory of a lower
+    /// layer copies it up, which changes the directory above it.
+    copied_up: HashSet<Canonical>,
     /// The mark of the root, and what this run has changed: a line without a path for the file under any name.
     known: Mark,
     /// What stays under its name.
@@ -39,27 +43,45 @@ struct Note<'p> {
     modified: Time,
 }
 
+/// How many directories above one are looked at: they are held open for that.
+const ABOVE: usize = 64;
+
 /// A file before an action.
 pub(super) struct Before {
     file: OwnedFd,
     details: Details,
     directory: Details,
+    /// The directories above that may be copied up, or in which one is.
+    above: Vec<(Directory, Details)>,
 }
 
 impl<'p> Notes<'p> {
     /// For a container whose first process started at `start`.
-    pub fn new(root: &Root, start: Time) -> Self {
+    pub fn new(root: &'p Root, start: Time) -> Self {
         // What is no mark excuses nothing.
         let known = Mark::read(root).unwrap_or_default();
-        Self { start, known, stay: Vec::new(), removed: Vec::new(), newcomers: Vec::new() }
+        let copied_up = HashSet::new();
+        Self { root, start, copied_up, known, stay: Vec::new(), removed: Vec::new(), newcomers: Vec::new() }
     }
 
     /// The file of the action as it is now, held, so that the same file is looked at afterwards.
-    pub(super) fn look(directory: &Directory, action: &Action) -> Option<Before> {
+    pub(super) fn look(&self, directory: &Directory, action: &Action) -> Option<Before> {
         let file = directory.handle(&c_name(&action.name).ok()?).ok()?;
         let details = details_of(file.as_fd(), c"", b"").ok()?;
+        if details.stat.id != action.stat.id {
+            return None;
+        }
+        let mut above = Vec::new();
+        let mut path = directory.path().clone();
+        while above.len() < ABOVE && !self.copied_up.contains(&path) {
+            let Some(parent) = path.parent() else { break };
+            let Ok(opened) = self.root.directory(&parent) else { break };
+            let Ok(details) = opened.details(c"") else { break };
+            above.push((opened, details));
+            path = parent;
+        }
         let directory = directory.details(c"").ok()?;
-        (details.stat.id == action.stat.id).then_some(Before { file, details, directory })
+        Some(Before { file, details, directory, above })
     }
 
     /// Notes that `verb` was done to the name of the action; `new` is the file that was put there.
@@ -71,8 +93,14 @@ impl<'p> Notes<'p> {
         before: &Before,
         new: Option<Details>,
     ) {
-        if let (true, Ok(now)) = (self.knows(directory.path(), &before.directory), directory.details(c"")) {
-            self.known.add(directory.path(), now.changed, now.stat.id.ino);
+        let above = before.above.iter().map(|(directory, details)| (directory, details));
+        for (directory, before) in above.chain([(directory, &before.directory)]) {
+            if !self.copied_up.contains(directory.path()) {
+                self.copied_up.insert(directory.path().clone());
+            }
+            if let (true, Ok(now)) = (self.knows(directory.path(), before), directory.details(c"")) {
+                self.known.add(directory.path(), now.changed, now.stat.id.ino);
+            }
         }
         let Ok(now) = details_of(before.file.as_fd(), c"", b"") else { return };
         let path = action.path();
@@ -104,14 +132,14 @@ impl<'p> Notes<'p> {
 
     /// Leaves the mark: a line for each file that stays, for each removed program that a process of `app` still runs,
     /// and then for each directory in which names were removed: nobody else has changed that one.
-    pub fn leave(&self, root: &Root, app: &App) -> Result<(), RootError> {
+    pub fn leave(&self, app: &App) -> Result<(), RootError> {
         let mut text = String::new();
         self.add_running(app, &mut text);
         if self.stay.is_empty() && self.removed.is_empty() {
             return Ok(());
         }
         // What was done until the deadline came is not done again by the next run.
-        let root = &root.until(Deadline::default())?;
+        let root = &self.root.until(Deadline::default())?;
         // Within one tick of the clock by which files are stamped, a change by others has the same time. From the next
         // tick on it has another one.
         std::thread::sleep(COARSE);

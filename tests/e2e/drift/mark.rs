@@ -65,6 +65,19 @@ fn removal_alone_marks_the_directories_and_a_dry_run_nothing() {
 }
 
 #[test]
+fn a_directory_that_goes_with_its_content_was_changed_by_nobody_else() {
+    let container = sleeper().start();
+    harden(&container, "[remove]\npaths = [\"/usr/share/base-files\", \"/usr/share/perl5\", \"/usr/lib/apt\"]\n")
+        .exits(0)
+        .does_not_say("by others");
+    assert!(!container.root().join("usr/share/perl5").exists());
+    let mark = mark(&container);
+    let mut paths: Vec<&str> = mark.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/usr/lib", "/usr/share"], "{mark}");
+}
+
+#[test]
 fn a_removed_program_that_still_runs_is_no_drift() {
     let container = sleeper().start();
     container.exec_in_background(&["/usr/bin/tail", "-f", "/dev/null"]);
