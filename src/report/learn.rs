@@ -40,9 +40,8 @@ impl LearnReport {
     pub fn profile(&self) -> String {
         let tables = tables(&self.learned);
         let run = self.run(1, &self.digest(&tables));
-        let mut text = format!(
-            "{PROFILE_BEGINS}: what an app was seen to start, load and write. What was not exercised is not in it.\n"
-        );
+        let mut text = PROFILE_BEGINS.to_owned();
+        text.push_str(": what an app was seen to start, load and write. What was not exercised is not in it.\n");
         text.push_str(&run);
         let _ = write!(text, "schema = 1\nname = {}\n", quote(&self.name()));
         for table in &tables {

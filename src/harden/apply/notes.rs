@@ -43,7 +43,7 @@ struct Note<'p> {
     modified: Time,
 }
 
-/// How many directories above one are looked at: they are held open for that.
+/// How many directories above one are looked at.
 const ABOVE: usize = 64;
 
 /// A file before an action.
@@ -52,7 +52,7 @@ pub(super) struct Before {
     details: Details,
     directory: Details,
     /// The directories above that may be copied up, or in which one is.
-    above: Vec<(Directory, Details)>,
+    above: Vec<(Canonical, Details)>,
 }
 
 impl<'p> Notes<'p> {
@@ -75,10 +75,9 @@ impl<'p> Notes<'p> {
         let mut path = directory.path().clone();
         while above.len() < ABOVE && !self.copied_up.contains(&path) {
             let Some(parent) = path.parent() else { break };
-            let Ok(opened) = self.root.directory(&parent) else { break };
-            let Ok(details) = opened.details(c"") else { break };
-            above.push((opened, details));
-            path = parent;
+            let Ok(details) = directory_at(self.root, &parent) else { break };
+            path.clone_from(&parent);
+            above.push((parent, details));
         }
         let directory = directory.details(c"").ok()?;
         Some(Before { file, details, directory, above })
@@ -93,15 +92,10 @@ impl<'p> Notes<'p> {
         before: &Before,
         new: Option<Details>,
     ) {
-        let above = before.above.iter().map(|(directory, details)| (directory, details));
-        for (directory, before) in above.chain([(directory, &before.directory)]) {
-            if !self.copied_up.contains(directory.path()) {
-                self.copied_up.insert(directory.path().clone());
-            }
-            if let (true, Ok(now)) = (self.knows(directory.path(), before), directory.details(c"")) {
-                self.known.add(directory.path(), now.changed, now.stat.id.ino);
-            }
+        for (path, before) in &before.above {
+            self.note(path, before, directory_at(self.root, path));
         }
+        self.note(directory.path(), &before.directory, directory.details(c""));
         let Ok(now) = details_of(before.file.as_fd(), c"", b"") else { return };
         let path = action.path();
         if !self.knows(&path, &before.details) {
@@ -119,6 +113,16 @@ impl<'p> Notes<'p> {
         let same = (verb != Verb::Remove && now.modified == before.details.modified).then_some(now);
         if let Some(Details { stat, changed, modified, .. }) = new.or(same) {
             self.stay.push(Note { action, verb, inode: stat.id.ino, changed, modified });
+        }
+    }
+
+    /// Notes that lithify has changed a directory.
+    fn note(&mut self, path: &Canonical, before: &Details, now: Result<Details, RootError>) {
+        if let (true, Ok(now)) = (self.knows(path, before), now) {
+            self.known.add(path, now.changed, now.stat.id.ino);
+        }
+        if !self.copied_up.contains(path) {
+            self.copied_up.insert(path.clone());
         }
     }
 
@@ -165,8 +169,7 @@ impl<'p> Notes<'p> {
             if said.contains(&path) {
                 continue;
             }
-            let details = root.directory(&path).and_then(|directory| directory.details(c""));
-            if let Ok(Details { stat, changed, .. }) = details {
+            if let Ok(Details { stat, changed, .. }) = directory_at(root, &path) {
                 if self.known.holds(&path, changed, stat.id.ino) {
                     let _ = writeln!(text, "{}", mark::line(&path, changed, stat.id.ino));
                 }
@@ -189,4 +192,9 @@ impl<'p> Notes<'p> {
             }
         }
     }
+}
+
+/// What is known of the directory at `path`.
+fn directory_at(root: &Root, path: &Canonical) -> Result<Details, RootError> {
+    root.directory(path)?.details(c"")
 }
