@@ -121,9 +121,7 @@ impl<'p> Notes<'p> {
         if let (true, Ok(now)) = (self.knows(path, before), now) {
             self.known.add(path, now.changed, now.stat.id.ino);
         }
-        if !self.copied_up.contains(path) {
-            self.copied_up.insert(path.clone());
-        }
+        self.copied_up.insert(path.clone());
     }
 
     /// Whether only lithify has changed the file since the start.
@@ -166,7 +164,7 @@ impl<'p> Notes<'p> {
         let mut said = HashSet::new();
         for action in self.stay.iter().map(|note| note.action).chain(self.removed.iter().copied()) {
             let path = action.parent.path();
-            if said.contains(&path) {
+            if !said.insert(path.clone()) {
                 continue;
             }
             if let Ok(Details { stat, changed, .. }) = directory_at(root, &path) {
@@ -174,7 +172,6 @@ impl<'p> Notes<'p> {
                     let _ = writeln!(text, "{}", mark::line(&path, changed, stat.id.ino));
                 }
             }
-            said.insert(path);
         }
         if text.is_empty() { Ok(()) } else { mark::append(root, text.as_bytes()) }
     }
