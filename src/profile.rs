@@ -269,6 +269,11 @@ impl Verify {
 }
 
 impl Profile {
+    /// Whether it asks for nothing, because it was made of nothing.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.remove.is_empty()
+    }
+
     /// The directories for names, inside the root: those of `search`, or [`DEFAULT_SEARCH`].
     pub fn search(&self) -> Vec<&str> {
         if self.search.is_empty() {

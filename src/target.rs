@@ -7,6 +7,7 @@ pub mod host_guard;
 pub mod likely;
 pub mod owner;
 pub mod processes;
+pub mod runtime_files;
 pub mod start;
 pub mod unreadable;
 

@@ -104,7 +104,7 @@ fn prepare(options: &Run) -> Result<Prepared, CommandError> {
         std::env::set_current_dir(directory).map_err(usage)?;
     }
     let mut command = AppCommand::new(&options.command, options.keep_fds)?;
-    let only_starts = profile == Profile::default() && digest.is_none() && !options.prove;
+    let only_starts = profile.is_empty() && digest.is_none() && !options.prove;
     let open = if only_starts { Target::without_asking } else { Target::open };
     let target = open(Path::new("/"), Deadline::default()).map_err(CommandError::Root)?;
     let root = &target.root;
@@ -133,7 +133,7 @@ fn prepare(options: &Run) -> Result<Prepared, CommandError> {
 /// Does everything that comes before the app, and reports it.
 fn harden(options: &Run, prepared: Prepared, output: &Output) -> Result<Next, CommandError> {
     let Prepared { command, digest, target, profile, mut restrictions, mut report } = prepared;
-    let hardens = profile != Profile::default();
+    let hardens = !profile.is_empty();
     if hardens {
         let line = command_line(options, &command.program());
         let policy = Policy {

@@ -90,7 +90,7 @@ fn notes(root: &Root, staged: &Staged, left_out: &[Action], outside: &[Action]) 
         staying.into_iter().partition(|action| leads_into(root, &staged.directories, action));
     let paths = |actions: Vec<&Action>| actions.into_iter().map(Action::path).collect();
     let of_verb = |verb: fn(Verb) -> bool| paths(left_out.iter().filter(|action| verb(action.verb)).collect());
-    let notes: [(Paths, Vec<Canonical>); 7] = [
+    let notes: [(Paths, Vec<Canonical>); 8] = [
         (Paths::Staying, paths(staying)),
         (Paths::Dangling, paths(dangling)),
         (Paths::NotStripped, paths(changed)),
@@ -98,6 +98,7 @@ fn notes(root: &Root, staged: &Staged, left_out: &[Action], outside: &[Action]) 
         (Paths::LoginShells, of_verb(|verb| matches!(verb, Verb::LoginShells { .. }))),
         (Paths::LinksOutside, staged.links.outside.clone()),
         (Paths::LinksToOtherMounts, staged.links.other_mounts.clone()),
+        (Paths::Mounted, staged.mounted.clone()),
     ];
     let said = notes.into_iter().filter(|(_, paths)| !paths.is_empty());
     said.map(|(what, paths)| StageNote::Paths(what, paths)).collect()

@@ -23,7 +23,7 @@ pub enum Event {
     Made,
     /// A directory in which nothing is new: something was removed or renamed in it.
     Emptied,
-    /// A directory got another mode or owner.
+    /// A directory got another mode or owner, or overlayfs copied it up for something that has no name there.
     Attributes,
 }
 

@@ -25,7 +25,7 @@ impl<'a> Asked<'a> {
     /// `checks` are those that verification has made of what `profile` asks for. `app` is the path of the app's program,
     /// if the attempts are made in the confinement of the app.
     pub(super) fn new(root: &'a Root, profile: &'a Profile, checks: &'a [Check], app: Option<&[u8]>) -> Self {
-        let profile = Some(profile).filter(|profile| !profile.sources.is_empty() || !profile.remove.is_empty());
+        let profile = Some(profile).filter(|profile| !profile.is_empty());
         let left = checks.iter().filter(|check| check.id == CheckId::Remove && check.status == Status::Fail);
         Self {
             root,

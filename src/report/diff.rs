@@ -124,7 +124,7 @@ impl DiffReport {
         let what = match (change.event, change.sign) {
             (Event::Made, _) => "an empty directory, made or emptied",
             (Event::Emptied, _) => "a directory in which something was removed or renamed",
-            (Event::Attributes, _) => "a directory that got another mode or owner",
+            (Event::Attributes, _) => "a directory that got another mode or owner, or was copied up (overlayfs)",
             (Event::Changed, Some(Sign::Mode)) => "EXECUTABLE file",
             (Event::Changed, Some(Sign::Elf)) => "EXECUTABLE content, a program or library",
             (Event::Changed, Some(Sign::Script)) => "EXECUTABLE content, a script",

@@ -84,7 +84,8 @@ fn needed(Needed { by, chain, link }: &Needed) -> String {
         };
     }
     if *link {
-        text += if is_command { " leads through it" } else { ", and that path leads through it" };
+        text += if is_command { apart } else { ", and that path" };
+        text += " leads through it";
     }
     text
 }

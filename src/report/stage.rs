@@ -63,6 +63,8 @@ pub enum Paths {
     LinksOutside,
     /// Links that lead to another mount.
     LinksToOtherMounts,
+    /// Files that a runtime mounts in each container.
+    Mounted,
 }
 
 impl Paths {
@@ -78,6 +80,7 @@ impl Paths {
             Self::NoTombstone => "left out without a tombstone in their place: a copy has none",
             Self::LoginShells => "copied with its login shells: stage does not change content",
             Self::LinksOutside => "they lead out of the staged directories, and resolve in the app's own image",
+            Self::Mounted => "empty in the copy: the runtime mounts its own there",
             Self::LinksToOtherMounts => "they lead to another mount, which the app's container needs at the same place",
         }
     }

@@ -7,13 +7,13 @@ use crate::harden::mark::{self, Mark, MarkError};
 use crate::profile::Profile;
 use crate::root::pattern::{Component, PathPattern};
 use crate::root::{Canonical, InRoot, Link, Root, RootError};
+use crate::target::runtime_files::{RUNTIME_FILES, is_runtime_file};
 
 /// Where the kernel's filesystems are mounted.
 const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
 
-/// The files that runtimes and the kubelet make in a container. A directory there, or a program, is none of theirs.
-const RUNTIME: [&str; 6] =
-    ["/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/run/.containerenv"];
+/// The list of mounts, which Docker makes, too: a link.
+const MTAB: &str = "/etc/mtab";
 
 /// Where runtimes mount what is secret. The directories on the way may be made for that.
 const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
@@ -74,7 +74,7 @@ impl Exclusions {
     pub fn of(root: &Root, profile: &Profile, scope: Scope) -> Self {
         let mut list = Vec::new();
         let kernel = KERNEL.map(|path| (path, What::Path(path.as_bytes().to_vec())));
-        let runtime = RUNTIME.map(|path| (path, What::File(path.as_bytes())));
+        let runtime = RUNTIME_FILES.into_iter().chain([MTAB]).map(|path| (path, What::File(path.as_bytes())));
         for (path, what) in kernel.into_iter().chain(runtime) {
             list.push(Exclusion::new(path, Origin::Always, what));
         }
@@ -184,7 +184,7 @@ impl What {
 
 /// Whether runtimes make a file at `path`.
 pub(super) fn is_of_runtime(path: &Canonical) -> bool {
-    RUNTIME.iter().any(|known| *path == known.as_bytes())
+    is_runtime_file(path) || *path == MTAB.as_bytes()
 }
 
 /// The exclusions, with the paths that they are written by resolved.

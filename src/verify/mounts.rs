@@ -9,6 +9,7 @@ use crate::linux::proc::mountinfo::Mount;
 use crate::profile::Verify;
 use crate::root::{Canonical, InRoot, Kind, Place, Root, RootError};
 use crate::target::owner::{Owner, OwnerError};
+use crate::target::runtime_files::is_runtime_file;
 
 /// What the checks share.
 struct Context<'a> {
@@ -167,54 +168,65 @@ fn is_read_only(trial: &Trial) -> Status {
     }
 }
 
+/// Where runtimes mount the kernel's filesystems, each with those that may be there.
+const KERNELS: [(&str, &[&str]); 8] = [
+    ("/proc", &["proc"]),
+    ("/sys", &["sysfs"]),
+    ("/dev", &["tmpfs", "devtmpfs"]),
+    ("/dev/shm", &["tmpfs"]),
+    ("/dev/pts", &["devpts"]),
+    ("/dev/console", &["devpts"]),
+    ("/dev/mqueue", &["mqueue"]),
+    ("/dev/hugepages", &["hugetlbfs"]),
+];
+
+/// What may be mounted below these: masks, and further filesystems of the kernel.
+const MASKS: [(&str, &[&str]); 2] = [
+    ("/proc", &["proc", "tmpfs", "devtmpfs", "fuse.lxcfs"]),
+    (
+        "/sys",
+        &[
+            "sysfs",
+            "tmpfs",
+            "cgroup",
+            "cgroup2",
+            "securityfs",
+            "debugfs",
+            "tracefs",
+            "bpf",
+            "pstore",
+            "configfs",
+            "efivarfs",
+            "selinuxfs",
+            "fusectl",
+        ],
+    ),
+];
+
+/// Where runtimes and the kubelet mount what is secret.
+const SECRETS: [&str; 3] =
+    ["/run/secrets", "/run/secrets/kubernetes.io/serviceaccount", "/var/run/secrets/kubernetes.io/serviceaccount"];
+
 /// Whether this is a mount that the kubelet, containerd, CRI-O, Docker or podman makes by itself. Both the place and
 /// the filesystem must match, so that a volume mounted over such a place is not taken for one of theirs.
 pub(super) fn is_runtime_mount(point: &[u8], mount: &Mount, directory: bool) -> bool {
-    let filesystem = mount.filesystem.as_slice();
+    let is_one_of = |filesystems: &[&str]| filesystems.iter().any(|name| name.as_bytes() == mount.filesystem);
+    if let Some((_, filesystems)) = KERNELS.iter().find(|(path, _)| path.as_bytes() == point) {
+        return is_one_of(filesystems);
+    }
     // A single file of a disk or of the runtime's own tmpfs, not a directory tree.
     let single_file = mount.root != b"/" && !directory;
-    match point {
-        b"/proc" => filesystem == b"proc",
-        b"/sys" => filesystem == b"sysfs",
-        b"/dev" => matches!(filesystem, b"tmpfs" | b"devtmpfs"),
-        b"/dev/shm" => filesystem == b"tmpfs",
-        b"/dev/pts" | b"/dev/console" => filesystem == b"devpts",
-        b"/dev/mqueue" => filesystem == b"mqueue",
-        b"/dev/hugepages" => filesystem == b"hugetlbfs",
-        b"/dev/termination-log"
-        | b"/etc/hosts"
-        | b"/etc/hostname"
-        | b"/etc/resolv.conf"
-        | b"/run/.containerenv"
-        | b"/.dockerenv" => single_file,
-        b"/run/secrets"
-        | b"/run/secrets/kubernetes.io/serviceaccount"
-        | b"/var/run/secrets/kubernetes.io/serviceaccount" => filesystem == b"tmpfs" || single_file,
-        _ if InRoot(point).is_within(b"/proc") => {
-            matches!(filesystem, b"proc" | b"tmpfs" | b"devtmpfs" | b"fuse.lxcfs")
-        }
-        _ if InRoot(point).is_within(b"/sys") => {
-            matches!(
-                filesystem,
-                b"sysfs"
-                    | b"tmpfs"
-                    | b"cgroup"
-                    | b"cgroup2"
-                    | b"securityfs"
-                    | b"debugfs"
-                    | b"tracefs"
-                    | b"bpf"
-                    | b"pstore"
-                    | b"configfs"
-                    | b"efivarfs"
-                    | b"selinuxfs"
-                    | b"fusectl"
-            )
-        }
-        // Rootless runtimes bind the device nodes one by one.
-        _ if InRoot(point).is_within(b"/dev") => filesystem == b"devtmpfs" && single_file,
-        _ => false,
+    if SECRETS.iter().any(|path| path.as_bytes() == point) {
+        return single_file || is_one_of(&["tmpfs"]);
     }
+    if point == b"/dev/termination-log" || is_runtime_file(point) {
+        return single_file;
+    }
+    if let Some((_, filesystems)) = MASKS.iter().find(|(top, _)| InRoot(point).is_within(top.as_bytes())) {
+        return is_one_of(filesystems);
+    }
+    // Rootless runtimes bind the device nodes one by one.
+    InRoot(point).is_within(b"/dev") && single_file && is_one_of(&["devtmpfs"])
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub struct Staged {
     pub bytes: u64,
     /// Links that cross the mounts.
     pub links: Links,
+    /// Files that a runtime mounts in each container. They are empty in the copy.
+    pub mounted: Vec<Canonical>,
     /// Whether anything was written. `false` if the same copy was there already.
     pub changed: bool,
     /// Remarks for people.
@@ -170,18 +172,18 @@ pub fn stage(
     directories: Vec<Canonical>,
     volume: &Path,
 ) -> Result<Staged, StageError> {
-    let omitted = Omitted::of(plan);
     let mut mounts = vec![root.stat().mount];
     for mount in &profile.mounts {
         mounts.extend(root.resolve(mount.value.as_bytes()).ok().map(|stat| stat.mount));
     }
+    let omitted = Omitted::of(plan, mounts);
     let names: Vec<&str> = profile.sources.iter().map(|source| &*source.name).collect();
     let marker = format!("Staged by lithify {} with {}\n", env!("CARGO_PKG_VERSION"), names.join(", "));
     let mut place = Place::prepare(volume)?;
     let earlier = Canonical::default().join(NAME.as_bytes());
     // If the same copy is there already, an app may have it mounted, so it keeps its files.
     let result = compare::compare(root, &omitted, &directories, &marker, &place, &earlier, true).or_else(|_| {
-        let result = copy_all(root, &omitted, &mounts, &directories, &marker, &mut place);
+        let result = copy_all(root, &omitted, &directories, &marker, &mut place);
         if result.is_err() {
             place.abandon();
         }
@@ -196,13 +198,12 @@ pub fn stage(
 fn copy_all(
     root: &Root,
     omitted: &Omitted,
-    mounts: &[u64],
     directories: &[Canonical],
     marker: &str,
     place: &mut Place,
 ) -> Result<Staged, StageError> {
     place.begin()?;
-    let mut copier = Copier::new(root, omitted, mounts, marker, place);
+    let mut copier = Copier::new(root, omitted, marker, place);
     for directory in directories {
         copier.source(directory)?;
     }

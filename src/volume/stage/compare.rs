@@ -11,7 +11,7 @@ use nix::sys::stat::{FileStat, fstat, fstatat};
 use nix::unistd::geteuid;
 
 use super::content::Content;
-use super::copy::is_sparse;
+use super::copy::{PLACEHOLDER, is_sparse};
 use super::omitted::{AS_IT_IS, Omitted, Treatment};
 use super::place::Place;
 use super::{MARKER, StageError, Staged, attributes};
@@ -213,6 +213,9 @@ impl Comparer<'_> {
         let path = source.join(name);
         let ours = source.stat(name).map_err(StageError::of_source)?;
         let theirs = copy.stat(name).map_err(|error| self.place.volume(error))?;
+        if self.omitted.is_mounted_everywhere(&path, &ours) {
+            return self.placeholder(path, &theirs);
+        }
         self.mode(&path, &ours, &theirs, treatment)?;
         self.origin((source, name), (copy, name), &path, &theirs)?;
         if ours.kind == Kind::Directory {
@@ -252,6 +255,19 @@ impl Comparer<'_> {
                 if device(source) == device(copy) { Ok(()) } else { Err(differs(&path, "another device")) }
             }
         }
+    }
+
+    /// An empty file on which a runtime mounts its own.
+    fn placeholder(&mut self, path: Canonical, copy: &Stat) -> Result<(), StageError> {
+        if self.earlier {
+            self.ours(&path, copy, geteuid().as_raw())?;
+        }
+        if (copy.kind, copy.mode & 0o7777, copy.size) != (Kind::File, PLACEHOLDER, 0) {
+            return Err(differs(&path, "it is not empty"));
+        }
+        self.staged.names += 1;
+        self.staged.mounted.push(path);
+        Ok(())
     }
 
     fn file(&mut self, source: &Directory, copy: &Directory, name: &CStr, path: &[u8]) -> Result<(), StageError> {

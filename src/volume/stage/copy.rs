@@ -24,8 +24,6 @@ use crate::root::{Canonical, Directory, Identity, Kind, Root, RootError, Stat};
 pub(super) struct Copier<'a> {
     root: &'a Root,
     omitted: &'a Omitted,
-    /// Ids of the mounts that may be copied.
-    mounts: &'a [u64],
     marker: &'a str,
     place: &'a Place,
     /// For files with several names: where in the volume the first name is.
@@ -33,6 +31,9 @@ pub(super) struct Copier<'a> {
     content: Content,
     attributes: Attributes,
 }
+
+/// The mode of an empty file on which a runtime mounts its own.
+pub(super) const PLACEHOLDER: u32 = 0o644;
 
 /// A name of the source, and the directory in which to make its copy.
 #[derive(Clone, Copy)]
@@ -43,17 +44,10 @@ struct Entry<'a> {
 }
 
 impl<'a> Copier<'a> {
-    pub(super) fn new(
-        root: &'a Root,
-        omitted: &'a Omitted,
-        mounts: &'a [u64],
-        marker: &'a str,
-        place: &'a Place,
-    ) -> Self {
+    pub(super) fn new(root: &'a Root, omitted: &'a Omitted, marker: &'a str, place: &'a Place) -> Self {
         Self {
             root,
             omitted,
-            mounts,
             marker,
             place,
             linked: HashMap::new(),
@@ -108,7 +102,8 @@ impl<'a> Copier<'a> {
         mkdirat(into.as_fd(), name, Mode::S_IRWXU).map_err(|errno| self.volume("mkdir", into, name, errno))?;
         let copy = into.child(name).map_err(|error| self.place.volume(error))?;
         if depth == 0 {
-            self.mark(&copy)?;
+            // By this file the directory is recognised once it is mounted.
+            self.make(&copy, &c_name(MARKER.as_bytes()), self.marker, 0o444)?;
         }
         for entry in source.names().map_err(StageError::of_source)? {
             if depth > 0 || entry.to_bytes() != MARKER.as_bytes() {
@@ -122,19 +117,21 @@ impl<'a> Copier<'a> {
             .map_err(|(operation, errno)| self.volume(operation, into, name, errno))
     }
 
-    /// Makes the file by which this directory is recognised once it is mounted.
-    fn mark(&self, copy: &Directory) -> Result<(), StageError> {
-        let name = c_name(MARKER.as_bytes());
-        let mut file = self.create(copy, &name)?;
-        file.write_all(self.marker.as_bytes()).map_err(|error| self.volume("write", copy, &name, errno(&error)))?;
-        nix::sys::stat::fchmod(&file, Mode::from_bits_truncate(0o444))
-            .map_err(|errno| self.volume("chmod", copy, &name, errno))
+    /// Makes a file that the source does not have.
+    fn make(&self, into: &Directory, name: &CStr, text: &str, mode: u32) -> Result<(), StageError> {
+        let mut file = self.create(into, name)?;
+        file.write_all(text.as_bytes()).map_err(|error| self.volume("write", into, name, errno(&error)))?;
+        nix::sys::stat::fchmod(&file, Mode::from_bits_truncate(mode))
+            .map_err(|errno| self.volume("chmod", into, name, errno))
     }
 
     fn entry(&mut self, entry: Entry<'_>, depth: usize) -> Result<(), StageError> {
         let path = entry.source.join(entry.name);
         let Some(treatment) = self.omitted.treatment(&path) else { return Ok(()) };
         let stat = entry.source.stat(entry.name).map_err(StageError::of_source)?;
+        if self.omitted.is_mounted_everywhere(&path, &stat) {
+            return self.make(entry.into, entry.name, "", PLACEHOLDER);
+        }
         self.check_mount(&path, &stat)?;
         if stat.kind == Kind::Directory {
             let child = entry.source.child(entry.name).map_err(StageError::of_source)?;
@@ -202,7 +199,7 @@ impl<'a> Copier<'a> {
     }
 
     fn check_mount(&self, path: &[u8], stat: &Stat) -> Result<(), StageError> {
-        if self.mounts.contains(&stat.mount) { Ok(()) } else { Err(StageError::OtherMount { path: path.to_vec() }) }
+        if self.omitted.is_copied(stat) { Ok(()) } else { Err(StageError::OtherMount { path: path.to_vec() }) }
     }
 
     fn volume(&self, operation: &'static str, directory: &Directory, name: &CStr, errno: Errno) -> StageError {

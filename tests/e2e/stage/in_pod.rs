@@ -207,3 +207,39 @@ fn without_the_newer_system_calls() {
         }
     }
 }
+
+/// In each container of a pod, the runtime mounts files into `/etc`. The copy has a place for those of the app's.
+#[test]
+fn etc_with_what_a_runtime_mounts_there() {
+    const MOUNTED: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+    let (volume, files) = (empty_dir(), tempfile::tempdir().unwrap());
+    let with_files = |mut spec: Spec, whose: &str| {
+        for path in MOUNTED {
+            let file = files.path().join(format!("{}-{whose}", path.replace('/', "-")));
+            fs::write(&file, format!("of the {whose}\n")).unwrap();
+            spec = spec.volume(&file, path, &["rw"]);
+        }
+        spec
+    };
+    let init = Spec::new(&rootfs("nginx"), &["/bin/sleep", "1000"]).read_only();
+    let init = with_files(init.volume(volume.path(), "/staged", &["rw"]), "init container").start();
+    let stage = || init.lithify(&["stage", "-p", "distroless", "--app", "/usr/sbin/nginx", "/etc", "--to", "/staged"]);
+    let ran = stage();
+    let note = ran.stdout.lines().find(|line| line.ends_with("the runtime mounts its own there")).unwrap();
+    assert!(MOUNTED.iter().all(|path| note.contains(path)), "{note}");
+    ran.exits(0);
+    let copy = volume.path().join("root/etc");
+    for path in MOUNTED {
+        assert_eq!(fs::read(volume.path().join("root").join(&path[1..])).unwrap(), b"", "nothing of this container");
+    }
+    assert!(copy.join("nginx/nginx.conf").exists() && !copy.join("cron.daily").exists());
+    stage().exits(0).says("already, and stay as they are");
+    let spec = Spec::new(&rootfs("nginx"), &[&["/bin/cat"], &MOUNTED[..], &["/etc/passwd"]].concat()).read_only();
+    let app = with_files(spec.volume(&copy, "/etc", &["ro"]), "app").run().0.exits(0);
+    assert_eq!(app.stdout.matches("of the app\n").count(), 3, "{}", app.stdout);
+    assert!(app.stdout.contains("root:"));
+    // What somebody wrote there is not taken for the copy.
+    fs::write(copy.join("hosts"), "127.0.0.1 elsewhere\n").unwrap();
+    stage().exits(0).does_not_say("already");
+    assert_eq!(fs::read(copy.join("hosts")).unwrap(), b"");
+}
