@@ -93,6 +93,43 @@ fn stage() {
     pod.exec("nginx", verify).exits(0);
 }
 
+/// The kubelet and the runtime mount files into `/etc` of each container, also over a copy that is read-only.
+#[test]
+fn stage_of_etc() {
+    let namespace = Namespace::new();
+    let staging = "      securityContext: *restricted\n      volumeMounts:\n        - { name: lithify, mountPath: /lithify, readOnly: true }\n        # Writable";
+    let changes = [
+        ("\"/bin\", \"/sbin\"", "\"/bin\", \"/sbin\", \"/etc\""),
+        (" /bin /sbin --to", " /bin /sbin /etc --to"),
+        ("root /usr/share/nginx/html;", "root /etc;"),
+        (
+            "        - { name: site, mountPath: /site,",
+            "        - { name: staged, mountPath: /etc, subPath: root/etc, readOnly: true }\n        - { name: site, mountPath: /site,",
+        ),
+        // Some of its files only root may read.
+        (
+            staging,
+            &staging.replace("*restricted", "{ runAsUser: 0, runAsNonRoot: false, readOnlyRootFilesystem: true }"),
+        ),
+    ];
+    let manifest = changes.iter().fold(example("stage"), |manifest, (that, this)| with(&manifest, that, this));
+    namespace.apply(&manifest);
+    let pod = namespace.pod("nginx-staged");
+    pod.ready();
+    let log = pod.log("stage");
+    let note = log.lines().find(|line| line.ends_with("the runtime mounts its own there")).unwrap();
+    for (path, says) in
+        [("/hosts", "# Kubernetes-managed hosts file."), ("/hostname", "nginx-staged"), ("/resolv.conf", "")]
+    {
+        assert!(note.contains(&format!("/etc{path}")), "{log}");
+        assert!(pod.http(8080, path).contains(says), "{path}");
+    }
+    assert!(pod.http(8080, "/passwd").contains("root:x:0:0"));
+    let gone = pod.try_http(8080, "/cron.daily/dpkg");
+    assert!(gone.code != 0 && gone.stderr.contains("NotFound"), "{}{}", gone.stdout, gone.stderr);
+    pod.exec("nginx", ["/lithify/lithify", "verify", "--profile", "/site/staged.toml"]).exits(0);
+}
+
 /// What the kubelet makes of a `subPath` with a mistake in it, and of one that is writable.
 #[test]
 fn stage_with_a_mistake_is_found_by_its_liveness_probe() {
