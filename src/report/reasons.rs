@@ -73,8 +73,8 @@ fn needed(Needed { by, chain, link }: &Needed) -> String {
         For::App { said, .. } => write!(text, "the app ({said}),"),
         For::Process(process) => write!(text, "the command line of {},", of_app(process)),
     };
-    // The path stands between commas, as another name of what was named before it.
-    let apart = if matches!(by, For::Kept(_)) { "" } else { "," };
+    // The path of a command stands between commas, as another name of what was named before it.
+    let apart = if matches!(by, For::Command { .. } | For::App { .. }) { "," } else { "" };
     for (position, (path, role)) in chain.iter().enumerate() {
         let path = escape(path);
         let which = if position > 1 { ", which" } else { apart };

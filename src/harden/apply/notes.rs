@@ -44,7 +44,7 @@ struct Note<'p> {
 }
 
 /// How many directories above one are looked at.
-const ABOVE: usize = 64;
+const ABOVE: usize = 512;
 
 /// A file before an action.
 pub(super) struct Before {
@@ -72,12 +72,15 @@ impl<'p> Notes<'p> {
             return None;
         }
         let mut above = Vec::new();
-        let mut path = directory.path().clone();
-        while above.len() < ABOVE && !self.copied_up.contains(&path) {
-            let Some(parent) = path.parent() else { break };
-            let Ok(details) = directory_at(self.root, &parent) else { break };
-            path.clone_from(&parent);
-            above.push((parent, details));
+        if !self.copied_up.contains(directory.path()) {
+            for path in below_root(directory.path()).skip(1).take(ABOVE) {
+                let Ok(details) = directory_at(self.root, &path) else { break };
+                let is_last = self.copied_up.contains(&path);
+                above.push((path, details));
+                if is_last {
+                    break;
+                }
+            }
         }
         let directory = directory.details(c"").ok()?;
         Some(Before { file, details, directory, above })
@@ -93,9 +96,18 @@ impl<'p> Notes<'p> {
         new: Option<Details>,
     ) {
         for (path, before) in &before.above {
-            self.note(path, before, directory_at(self.root, path));
+            // Copying up changes nothing but this time. What else changes, others have changed.
+            let others = |now: &Details| {
+                let of = |details: &Details| (details.stat.id, details.stat.mode, details.stat.uid, details.stat.gid);
+                of(now) != of(before) || now.modified != before.modified
+            };
+            if let Some(now) = directory_at(self.root, path).ok().filter(|now| !others(now)) {
+                self.note(path, before, now);
+            }
         }
-        self.note(directory.path(), &before.directory, directory.details(c""));
+        if let Ok(now) = directory.details(c"") {
+            self.note(directory.path(), &before.directory, now);
+        }
         let Ok(now) = details_of(before.file.as_fd(), c"", b"") else { return };
         let path = action.path();
         if !self.knows(&path, &before.details) {
@@ -117,8 +129,8 @@ impl<'p> Notes<'p> {
     }
 
     /// Notes that lithify has changed a directory.
-    fn note(&mut self, path: &Canonical, before: &Details, now: Result<Details, RootError>) {
-        if let (true, Ok(now)) = (self.knows(path, before), now) {
+    fn note(&mut self, path: &Canonical, before: &Details, now: Details) {
+        if self.knows(path, before) {
             self.known.add(path, now.changed, now.stat.id.ino);
         }
         self.copied_up.insert(path.clone());
@@ -133,7 +145,7 @@ impl<'p> Notes<'p> {
     }
 
     /// Leaves the mark: a line for each file that stays, for each removed program that a process of `app` still runs,
-    /// and then for each directory in which names were removed: nobody else has changed that one.
+    /// and then for each directory that lithify alone has changed: because names were removed in it, or it was copied up.
     pub fn leave(&self, app: &App) -> Result<(), RootError> {
         let mut text = String::new();
         self.add_running(app, &mut text);
@@ -163,13 +175,14 @@ impl<'p> Notes<'p> {
         }
         let mut said = HashSet::new();
         for action in self.stay.iter().map(|note| note.action).chain(self.removed.iter().copied()) {
-            let path = action.parent.path();
-            if !said.insert(path.clone()) {
-                continue;
-            }
-            if let Ok(Details { stat, changed, .. }) = directory_at(root, &path) {
-                if self.known.holds(&path, changed, stat.id.ino) {
-                    let _ = writeln!(text, "{}", mark::line(&path, changed, stat.id.ino));
+            for path in below_root(&action.parent.path()) {
+                if !said.insert(path.clone()) {
+                    break;
+                }
+                if let Ok(Details { stat, changed, .. }) = directory_at(root, &path) {
+                    if changed >= self.start && self.known.holds(&path, changed, stat.id.ino) {
+                        let _ = writeln!(text, "{}", mark::line(&path, changed, stat.id.ino));
+                    }
                 }
             }
         }
@@ -189,6 +202,11 @@ impl<'p> Notes<'p> {
             }
         }
     }
+}
+
+/// The directory at `path` and those above it, nearest first, without the root: the mark lies there, and changes it.
+fn below_root(path: &Canonical) -> impl Iterator<Item = Canonical> {
+    std::iter::once(path.clone()).chain(path.ancestors()).take_while(|path| *path != Canonical::default())
 }
 
 /// What is known of the directory at `path`.

@@ -262,7 +262,10 @@ impl Comparer<'_> {
         if self.earlier {
             self.ours(&path, copy, geteuid().as_raw())?;
         }
-        if (copy.kind, copy.mode & 0o7777, copy.size) != (Kind::File, PLACEHOLDER, 0) {
+        if copy.mode != nix::libc::S_IFREG | PLACEHOLDER {
+            return Err(differs(&path, "its mode"));
+        }
+        if copy.size != 0 {
             return Err(differs(&path, "it is not empty"));
         }
         self.staged.names += 1;

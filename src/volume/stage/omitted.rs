@@ -1,6 +1,6 @@
 //! What is not copied as it is: what a plan removes or changes, and what is mounted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::harden::plan::{Plan, Verb};
 use crate::root::{Canonical, Kind, Stat};
@@ -22,6 +22,8 @@ pub(super) const AS_IT_IS: Treatment = Treatment { without: 0, capabilities: tru
 pub(super) struct Omitted {
     /// The treatment of each name of a plan. A name with `None` is left out.
     treatments: HashMap<Canonical, Option<Treatment>>,
+    /// What a rule asks for and the plan leaves, because of its mount.
+    skipped: HashSet<Canonical>,
     /// Ids of the mounts that may be copied.
     mounts: Vec<u64>,
 }
@@ -36,7 +38,8 @@ impl Omitted {
             // The content is copied as it is. The command says so.
             Verb::LoginShells { .. } => Some(AS_IT_IS),
         };
-        Self { treatments: plan.actions.iter().map(|action| (action.path(), treatment(action.verb))).collect(), mounts }
+        let treatments = plan.actions.iter().map(|action| (action.path(), treatment(action.verb))).collect();
+        Self { treatments, skipped: plan.skipped.iter().map(|stays| stays.path.clone()).collect(), mounts }
     }
 
     /// How to copy `path`; `None` if it is left out.
@@ -52,6 +55,6 @@ impl Omitted {
     /// Whether a runtime has mounted this file, as it does in each container. The copy has an empty file there, without
     /// which the runtime could not mount the app's own in a volume that is read-only.
     pub(super) fn is_mounted_everywhere(&self, path: &Canonical, stat: &Stat) -> bool {
-        stat.kind == Kind::File && !self.is_copied(stat) && is_runtime_file(path)
+        stat.kind == Kind::File && !self.is_copied(stat) && is_runtime_file(path) && !self.skipped.contains(path)
     }
 }
