@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::list::App;
 use super::running::Running;
-use super::way::LITHIFY;
 
 /// What an image and its hardening are made of by now.
 #[derive(Debug)]
@@ -30,9 +29,10 @@ pub struct Site {
 }
 
 impl Site {
+    /// The app as its image starts it, below an init if it needs one.
     pub fn new(app: &App) -> Self {
         let own = |words: &[&str]| words.iter().map(ToString::to_string).collect();
-        let (command, environment) = (own(app.command), own(app.environment));
+        let (command, environment) = (own(&app.started()), own(app.environment));
         Self {
             command,
             environment,
@@ -45,13 +45,9 @@ impl Site {
         }
     }
 
-    /// The app with a profile of its own, which a file says, below an init if it needs one.
+    /// The app with a profile of its own, which a file says.
     pub fn with_profile(app: &App, profile: &Path) -> Self {
-        let mut site = Self { profile: Some(profile.to_owned()), ..Self::new(app) };
-        if app.needs_init {
-            site.command.splice(..0, [LITHIFY, "init", "--"].map(str::to_owned));
-        }
-        site
+        Self { profile: Some(profile.to_owned()), ..Self::new(app) }
     }
 
     /// What a script has started in place of it: the program itself.

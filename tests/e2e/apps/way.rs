@@ -90,19 +90,26 @@ fn by_run(app: &App, spec: Spec, flags: &[&str], command: &[&str]) -> Result<Con
 }
 
 impl App {
+    /// What its container starts: its command, below an init if it needs one.
+    pub fn started(&self) -> Vec<&'static str> {
+        let init: &[&str] = if self.needs_init { &[LITHIFY, "init", "--"] } else { &[] };
+        [init, self.command].concat()
+    }
+
     /// A container of it as its image says.
     pub fn spec(&self) -> Spec {
+        let command = &self.started();
         let spec = match self.tree {
-            Tree::Rootfs => Spec::new(&rootfs(self.name), self.command),
+            Tree::Rootfs => Spec::new(&rootfs(self.name), command),
             Tree::Layer(name) => {
                 let trees = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/apps");
                 let layer = trees.join(name);
                 assert!(layer.is_dir(), "{} is not there: run tests/apps.sh first", layer.display());
-                Spec::new(&trees.join("base"), self.command).layer(&layer)
+                Spec::new(&trees.join("base"), command).layer(&layer)
             }
             Tree::Made(make) => {
                 let (base, layer) = make();
-                let spec = Spec::new(&base, self.command);
+                let spec = Spec::new(&base, command);
                 if base == layer { spec } else { spec.layer(&layer) }
             }
         };
