@@ -15,6 +15,7 @@ trap 'rm -rf "$work"' EXIT
 . benches/measure.sh
 stage() { "$bin" stage --root "$tree" -p "${PROFILE:-nginx}" /usr/bin /bin /usr/sbin /sbin --to "$work/stage"; }
 # /bin and /sbin are links to the others.
+written() { cp "$bin" "$work/install/lithify" && sync "$work/install/lithify"; }
 copy() { cp -a "$tree/usr/bin" "$tree/usr/sbin" "$work/cp/"; }
 quiet() { rm -rf "$work/cp" "$work/stage" "$work/install" && mkdir "$work/cp" "$work/stage" "$work/install" && sync -f "$work"; }
 
@@ -23,12 +24,15 @@ for _ in $(seq "$runs"); do
   quiet; stage_time=$(timed stage); echo "$stage_time" >>"$work/stage.us"
   echo $((100 * stage_time / copy_time)) >>"$work/ratio.percent"
   quiet; timed "$bin" install "$work/install" >>"$work/install.us"
+  quiet; timed written >>"$work/written.us"
 done
-for name in cp stage install; do
+for name in cp stage install written; do
   echo "$name: median $(median <"$work/$name.us") us of $runs runs, least $(sort -n "$work/$name.us" | sed -n 1p)"
 done
 # 120 is the aim, which a disk that is busy with something else does not show: stage waits for it, cp -a does not, and
 # alone takes from 21 to 76 ms here, where stage takes 55 to 72.
 holds "stage, in percent of cp -a" "$(median <"$work/ratio.percent")" 250
-holds "install, the quickest, in us" "$(sort -n "$work/install.us" | sed -n 1p)" 10000
+# `install` also compares, and renames.
+quickest() { sort -n "$work/$1.us" | sed -n 1p; }
+holds "install, the quickest, in percent of cp and sync of the binary" $((100 * $(quickest install) / $(quickest written))) 200
 exit $failed

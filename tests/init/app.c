@@ -133,12 +133,12 @@ static int state(void) {
   return 0;
 }
 
-// The working directory of whoever started it, once that has changed it.
-static int parent(void) {
+// The working directory of whoever started it, once that has changed it to /, or after some milliseconds.
+static int parent(int patience) {
   char path[64], cwd[512] = "?";
   ssize_t length = 1;
   snprintf(path, sizeof path, "/proc/%d/cwd", getppid());
-  for (int i = 0; i < 6000; i++) {
+  for (int i = 0; i <= patience / 10; i++) {
     length = readlink(path, cwd, sizeof cwd - 1);
     if (length <= 1) break;
     usleep(10000);
@@ -296,7 +296,7 @@ int main(int count_of, char **arguments) {
   if (!strcmp(mode, "signals")) return signals("");
   if (!strcmp(mode, "orphans")) return orphans(atoi(value));
   if (!strcmp(mode, "state")) return state();
-  if (!strcmp(mode, "parent")) return parent();
+  if (!strcmp(mode, "parent")) return parent(*value ? atoi(value) : 60000);
   if (!strcmp(mode, "group")) {
     // A child in the same group.
     pid_t child = fork();

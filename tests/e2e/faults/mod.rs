@@ -107,7 +107,8 @@ fn report(seed: u64, time: Duration, strict: bool, all: &[(Scenario, Expected)])
     let counts: Mutex<BTreeMap<&str, [usize; 2]>> = Mutex::default();
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+        // Most of a try is waiting: for a stop of the traced command, or for the kernel to unmount.
+        for _ in 0..4 * std::thread::available_parallelism().unwrap().get() {
             scope.spawn(|| {
                 while begun.elapsed() < time {
                     let first = next.fetch_add(BATCH, Ordering::Relaxed);
