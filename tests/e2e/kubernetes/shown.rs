@@ -10,7 +10,7 @@ pub enum Part {
     LastState,
     /// What it waits for.
     State,
-    /// The event whose message contains this.
+    /// The newest event whose message contains this.
     Event(&'static str),
     /// The end of its log, from the line that contains this.
     Log(&'static str),
@@ -64,7 +64,8 @@ fn state(describe: &str, container: &str, key: &str) -> Option<String> {
     Some(normal(lines))
 }
 
-/// The first event whose message contains this: its type, reason and message.
+/// The newest event whose message contains this: its type, reason and message. kubectl sorts them by when they were seen
+/// last. An older one may have come while the node was busy, and does not change any more.
 fn event(describe: &str, with: &str) -> Option<String> {
     let mut events: Vec<Vec<String>> = Vec::new();
     for line in describe.split_once("\nEvents:\n")?.1.lines() {
@@ -78,7 +79,7 @@ fn event(describe: &str, with: &str) -> Option<String> {
             _ => events.last_mut().into_iter().for_each(|event| event.push(line.to_owned())),
         }
     }
-    let event = events.into_iter().find(|event| event.iter().any(|line| line.contains(with)))?;
+    let event = events.into_iter().rfind(|event| event.iter().any(|line| line.contains(with)))?;
     Some(normal(cut(event)))
 }
 
@@ -101,6 +102,16 @@ fn events_of_newer_versions_are_read_as_those_of_older_ones() {
     }
     let errored = "spec.initContainers{a}: Startup probe errored and resulted in unknown state: rpc error";
     assert!(event(&events(errored), "Startup probe errored").unwrap().contains("  Startup probe errored and resulted"));
+}
+
+#[test]
+fn the_newest_event_counts() {
+    let described = "Name: x\nEvents:\n  Type     Reason     Age  From     Message\n  \
+        Warning  Unhealthy  20m  kubelet  Startup probe failed: FAIL a\nlithify harden /: not yet\n  \
+        Warning  Unhealthy  19m (x8 over 20m)  kubelet  Startup probe failed: FAIL a\nlithify harden /: 1 finding\n  \
+        Normal   Killing    19m  kubelet  Container a failed startup probe, will be restarted\n";
+    let seen = event(described, "Startup probe failed: FAIL").unwrap();
+    assert_eq!(seen, "Warning  Unhealthy  Startup probe failed: FAIL a\nlithify harden /: 1 finding\n");
 }
 
 fn end_of(log: &str, from: &str) -> Option<String> {
