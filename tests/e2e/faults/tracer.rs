@@ -31,6 +31,12 @@ impl Fault {
     fn is_at(&self, nth: usize) -> bool {
         nth >= self.nth && nth - self.nth < self.times
     }
+
+    /// Whether the call is made all the same: Linux frees the descriptor, whatever close(2) returns then (its man page,
+    /// "Dealing with error returns from close()").
+    fn is_of_close(&self) -> bool {
+        self.number == libc::SYS_close
+    }
 }
 
 /// What was seen.
@@ -119,8 +125,17 @@ pub fn trace(
                     *nth += 1;
                     if fault.is_at(*nth) {
                         met = true;
-                        // Where there is no such call, the register that a call returns in stays.
-                        act(pid, fault.action, |registers, errno| registers.rax = code_of(errno));
+                        match fault.action {
+                            Action::Fail(errno) if fault.is_of_close() => {
+                                // The next stop is at the end of this call (ptrace(2), since Linux 4.8).
+                                tracee.in_call = true;
+                                tracee.returns = Some(errno);
+                                let _ = ptrace::syscall(pid, None);
+                                continue;
+                            }
+                            // Where there is no such call, the register that a call returns in stays.
+                            action => act(pid, action, |registers, errno| registers.rax = code_of(errno)),
+                        }
                     }
                 }
                 go_on(pid, None);
@@ -134,7 +149,10 @@ pub fn trace(
                         *nth += 1;
                         if let Some(fault) = fault.filter(|fault| fault.number == number && fault.is_at(*nth)) {
                             met = true;
-                            act(pid, fault.action, |_, errno| tracee.returns = Some(errno));
+                            match fault.action {
+                                Action::Fail(errno) if fault.is_of_close() => tracee.returns = Some(errno),
+                                action => act(pid, action, |_, errno| tracee.returns = Some(errno)),
+                            }
                         }
                     }
                 } else if let Some(errno) = tracee.returns.take()
